@@ -1,0 +1,90 @@
+"""What one request and one run leave behind: the only types both halves of the program share.
+
+Times are float seconds on the monotonic clock since the run began. Unknown is None, never 0 or -1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+SCHEMA = 1
+
+ErrorCode = str
+"""null or one of: timeout connect reset http_NNN error_event truncated not_sse no_tokens cut_at_end not_sent."""
+
+NOT_FAILURES = frozenset({"cut_at_end", "not_sent"})
+"""Errors of the plan, not of the server: cut when the run ended, or never sent."""
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """One attempt at one request; a row of records.parquet. Field names are the column names."""
+
+    request_id: str
+    step: int
+    session: str | None = None
+    turn: int | None = None
+    attempt: int = 1
+    scheduled_s: float | None = None  # when the plan wanted it sent; closed loop: when the user was ready
+    sent_s: float | None = None  # just before the first byte is written
+    headers_s: float | None = None
+    first_token_s: float | None = None  # None when not streaming
+    finished_s: float | None = None  # arrival of the last token's event
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    requested_output_tokens: int | None = None
+    token_source: Literal["server", "endpoint_tokenizer", "unknown"] = "unknown"
+    events: int = 0  # events that carried a generated token
+    max_gap_s: float | None = None  # longest wait between two such events
+    clock: Literal["kernel", "user"] = "user"
+    http_status: int | None = None
+    finish_reason: str | None = None  # as the server sent it
+    error: ErrorCode | None = None
+    error_detail: str | None = None
+    task_success: bool | None = None
+    url: str = ""
+    process: int = 0  # pid of the load process that sent it
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row, keyed by column."""
+        return {name: getattr(self, name) for name in COLUMNS}
+
+
+COLUMNS: tuple[str, ...] = tuple(f.name for f in fields(RequestRecord))
+
+
+@dataclass(slots=True)
+class RunManifest:
+    """run.json: what was driven, by whom, with what. Engine facts are what the engine itself reported."""
+
+    scenario: dict[str, Any]  # the whole scenario, defaults filled in
+    scenario_digest: str
+    backend: str
+    engine: dict[str, Any]  # name, version, flags
+    model: str | None
+    quantization: str | None
+    instance: dict[str, Any]  # id, purchase, usd_per_hour, replicas
+    client: dict[str, Any]
+    seed: int
+    started_at: str  # UTC, ISO 8601
+    started_monotonic_ns: int
+    harness_version: str
+    git_revision: str | None
+    partial: bool = False
+    schema: int = SCHEMA
+    urls: list[str] = field(default_factory=list)
+    arms: list[str] = field(default_factory=list)  # API arms asked for, "provider:model"
+    demand: dict[str, Any] | None = None  # the demand priced, so that a report can be made again
+    notes: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of run.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> RunManifest:
+        """From run.json; keys of a newer version are left out."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{key: value for key, value in data.items() if key in known})

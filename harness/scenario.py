@@ -1,0 +1,200 @@
+"""A load scenario: read from YAML, checked, with a digest that names the work and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from harness.errors import UsageError
+from harness.yamlfile import read_yaml, validate
+
+SLO_PRESETS: dict[str, dict[str, float]] = {
+    # MLPerf inference's limits (mlperf.conf), read at p99
+    "chat": {"ttft_p99_s": 2.0, "tpot_p99_s": 0.2},
+    "interactive_70b": {"ttft_p99_s": 0.45, "tpot_p99_s": 0.04},
+    "interactive_8b": {"ttft_p99_s": 0.5, "tpot_p99_s": 0.03},
+    "batch": {},
+}
+DEFAULT_ERROR_RATE = 0.01
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ClosedLoad(_Strict):
+    """N users; each sends its next request when the last one ended and it has thought. One step per entry."""
+
+    kind: Literal["closed"] = "closed"
+    users: Annotated[list[Annotated[int, Field(ge=1, strict=True)]], Field(min_length=1)] = Field(
+        default=[1], description="Concurrent users, one step per entry.", examples=[[1, 2, 4, 8]]
+    )
+    step_s: float = Field(default=30, gt=0, description="Length of a step in seconds, warm-up included.")
+    warmup_s: float = Field(default=5, ge=0, description="Seconds at a step's start that no metric counts.")
+    think_time_s: float = Field(default=0, ge=0, description="Seconds a user waits between two requests.")
+
+    @field_validator("users", mode="before")
+    @classmethod
+    def _one_number_is_one_step(cls, value: Any) -> Any:
+        return [value] if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _warmup_fits(self) -> ClosedLoad:
+        if self.warmup_s >= self.step_s:
+            raise ValueError(f"warmup_s ({self.warmup_s:g}) must be below step_s ({self.step_s:g})")
+        return self
+
+
+class LengthSpread(_Strict):
+    """A token length drawn per request from a normal distribution, cut at min and max."""
+
+    mean: float = Field(gt=0, description="Mean length in tokens.")
+    stdev: float = Field(default=0, ge=0, description="Standard deviation in tokens.")
+    min: int = Field(default=1, ge=1, description="No request is shorter, in tokens.")
+    max: int | None = Field(default=None, ge=1, description="No request is longer, in tokens.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> LengthSpread:
+        if self.max is not None and self.max < self.min:
+            raise ValueError(f"max ({self.max}) must not be below min ({self.min})")
+        return self
+
+
+Length = Annotated[int, Field(ge=1, strict=True)] | LengthSpread
+
+
+class SyntheticPrompts(_Strict):
+    """Seeded random text of a wanted token length; each prompt starts with a nonce, so no cache can hit."""
+
+    kind: Literal["synthetic"] = "synthetic"
+    input_tokens: Length = Field(default=800, description="Prompt length in tokens.")
+    output_tokens: Length = Field(default=250, description="Generated tokens asked for.")
+    shared_prefix_tokens: int = Field(
+        default=0, ge=0, strict=True, description="Tokens at the start that every prompt shares (system prompt)."
+    )
+
+
+class FilePrompts(_Strict):
+    """Prompts from a file: ShareGPT JSON, JSONL or CSV."""
+
+    kind: Literal["file"]
+    path: str = Field(description="The file; relative to the scenario.")
+    format: Literal["sharegpt", "jsonl", "csv"] = Field(default="jsonl", description="How the file is laid out.")
+    output_tokens: Length | None = Field(
+        default=None, description="Generated tokens asked for; none: what each line says, else 250."
+    )
+
+
+class Request(_Strict):
+    """How each request is asked."""
+
+    api: Literal["completions", "chat", "native"] = Field(default="completions", description="Route to drive.")
+    stream: bool = Field(default=True, description="Stream the answer; without it there is no TTFT.")
+    temperature: float = Field(default=0, ge=0, le=2, description="0 is greedy.")
+    force_length: bool = Field(default=True, description="Ask the engine to ignore end-of-sequence tokens.")
+    timeout_s: float = Field(default=600, gt=0, description="A request that takes longer has failed.")
+
+
+class Slo(_Strict):
+    """Latency limits in seconds at a percentile, and the share of requests that may fail."""
+
+    preset: Literal["chat", "interactive_70b", "interactive_8b", "batch"] | None = Field(
+        default=None, description="MLPerf's limits; own keys override single ones."
+    )
+    error_rate: float = Field(default=DEFAULT_ERROR_RATE, ge=0, lt=1, description="Share of requests, 0.01 = 1 %.")
+    ttft_p50_s: float | None = Field(default=None, gt=0)
+    ttft_p90_s: float | None = Field(default=None, gt=0)
+    ttft_p95_s: float | None = Field(default=None, gt=0)
+    ttft_p99_s: float | None = Field(default=None, gt=0)
+    tpot_p50_s: float | None = Field(default=None, gt=0)
+    tpot_p90_s: float | None = Field(default=None, gt=0)
+    tpot_p95_s: float | None = Field(default=None, gt=0)
+    tpot_p99_s: float | None = Field(default=None, gt=0)
+    e2e_p50_s: float | None = Field(default=None, gt=0)
+    e2e_p90_s: float | None = Field(default=None, gt=0)
+    e2e_p95_s: float | None = Field(default=None, gt=0)
+    e2e_p99_s: float | None = Field(default=None, gt=0)
+
+    def limits(self) -> dict[str, float]:
+        """Latency limits by key (`ttft_p95_s`: seconds), the preset's under the user's own.
+
+        With neither preset nor own keys the preset is `chat`.
+        """
+        own = {
+            key: float(value)
+            for key, value in self.model_dump(exclude={"preset", "error_rate"}).items()
+            if value is not None
+        }
+        preset = self.preset or (None if own else "chat")
+        return {**(SLO_PRESETS[preset] if preset else {}), **own}
+
+
+class Scenario(_Strict):
+    """One load scenario: how much load, which prompts, how asked, which limits, from which seed."""
+
+    name: str = Field(description="Short name; part of the run directory's name.", examples=["chat"])
+    load: ClosedLoad = Field(default=ClosedLoad(), description="The shape of the load.")
+    prompts: Annotated[SyntheticPrompts | FilePrompts, Field(discriminator="kind")] = Field(
+        default=SyntheticPrompts(), description="What is asked."
+    )
+    request: Request = Field(default=Request(), description="How it is asked.")
+    slo: Slo = Field(default=Slo(), description="What counts as served well.")
+    seed: int = Field(default=1, ge=0, strict=True, description="Every random choice comes from it.")
+
+    @field_validator("name")
+    @classmethod
+    def _usable_in_a_path(cls, value: str) -> str:
+        if not value or not all(c.isalnum() or c in "-_." for c in value) or value.startswith("."):
+            raise ValueError("only letters, digits, '-', '_' and '.' (it is part of a directory's name)")
+        return value
+
+    def digest(self) -> str:
+        """sha256 of the work: everything but the name, defaults filled in. Equal digest, equal work."""
+        work = self.model_dump(mode="json", exclude={"name"})
+        return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read a scenario file.
+
+    Raises:
+        UsageError: no such file, not YAML, an unknown key, a value out of range; names file and key.
+    """
+    data = read_yaml(path, what="scenario", hint="`breakeven init` writes one to start from")
+    return validate(Scenario, data, where=str(path))
+
+
+def scenario_json_schema() -> dict[str, Any]:
+    """JSON Schema of a scenario file, for editors (`# yaml-language-server: $schema=...`)."""
+    schema = Scenario.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "Breakeven load scenario"
+    return schema
+
+
+def bundled_scenarios_dir() -> Path:
+    """Where the scenarios that ship with Breakeven lie: in the wheel, or beside the package in a checkout."""
+    package = Path(__file__).parent
+    for candidate in (package / "scenarios", package.parent / "scenarios"):
+        if candidate.is_dir():
+            return candidate
+    raise UsageError("the bundled scenarios are missing from this installation", hint="reinstall breakeven")
+
+
+def find_scenario(name_or_path: str) -> Path:
+    """A path as given, or the bundled scenario of that name."""
+    path = Path(name_or_path)
+    if path.exists() or path.suffix in {".yaml", ".yml"} or "/" in name_or_path:
+        return path
+    bundled = bundled_scenarios_dir()
+    candidate = bundled / f"{name_or_path}.yaml"
+    if candidate.exists():
+        return candidate
+    known = ", ".join(sorted(p.stem for p in bundled.glob("*.yaml")))
+    raise UsageError(
+        f"no scenario `{name_or_path}`: neither a file nor a bundled scenario", hint=f"bundled: {known}"
+    )

@@ -1,0 +1,228 @@
+"""results/<run>/: written as things happen, read back whole. Nothing measured is ever overwritten.
+
+While a run lasts each load process appends to its own `records-<pid>.jsonl` (and `client-<pid>.jsonl`,
+`arrivals-<pid>.jsonl`); `collect` turns them into Parquet afterwards. A reader takes Parquet where it is
+and the JSON lines where a run was killed before it got there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pandas as pd
+
+from harness.errors import BreakevenError, UsageError
+from harness.records import COLUMNS, RunManifest
+
+MANIFEST = "run.json"
+RECORDS = "records"
+ARRIVALS = "arrivals"
+CLIENT = "client"
+STEPS = "steps.jsonl"
+
+_TEXT = ("request_id", "session", "token_source", "clock", "finish_reason", "error", "error_detail", "url")
+_COUNTS = (
+    "step", "turn", "attempt", "prompt_tokens", "cached_tokens", "output_tokens",
+    "requested_output_tokens", "events", "http_status", "process",
+)  # fmt: skip
+_SECONDS = ("scheduled_s", "sent_s", "headers_s", "first_token_s", "finished_s", "max_gap_s")
+
+
+def create_run_dir(parent: Path, started: datetime, *names: str) -> Path:
+    """Make `parent/<UTC time>-<name>-<name>...`, suffixed -2, -3 ... when taken.
+
+    Raises:
+        UsageError: `parent` cannot be made or written.
+    """
+    stem = "-".join([started.strftime("%Y%m%dT%H%M%SZ"), *(_safe(name) for name in names if name)])
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", *(f"-{n}" for n in range(2, 1000))):
+            try:
+                (parent / f"{stem}{suffix}").mkdir()
+            except FileExistsError:
+                continue
+            return parent / f"{stem}{suffix}"
+    except OSError as error:
+        raise UsageError(
+            f"cannot write results under {parent}: {error.strerror or error}",
+            hint="name another place with --out DIR",
+        ) from None
+    raise UsageError(f"too many runs named {stem} under {parent}", hint="name another place with --out DIR")
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._]+", "_", name).strip("_") or "unnamed"
+
+
+def write_json(run_dir: Path, name: str, data: Mapping[str, Any]) -> Path:
+    """Write `name` in one step, so that a reader sees the old file or the new one and never half of one."""
+    path = run_dir / name
+    temporary = path.with_name(f".{name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(
+            orjson.dumps(
+                data, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+            )
+        )
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise BreakevenError(f"cannot write {path}: {error.strerror or error}") from None
+    return path
+
+
+def read_json(run_dir: Path, name: str) -> dict[str, Any]:
+    """A JSON file of the run.
+
+    Raises:
+        UsageError: missing, or not JSON.
+    """
+    path = run_dir / name
+    try:
+        data = orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UsageError(f"{run_dir} has no {name}", hint="is it a run directory?") from None
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from None
+    if not isinstance(data, dict):
+        raise UsageError(f"{path} holds a {type(data).__name__}, expected an object")
+    return data
+
+
+def write_manifest(run_dir: Path, manifest: RunManifest) -> None:
+    """Write run.json."""
+    write_json(run_dir, MANIFEST, manifest.to_dict())
+
+
+def read_manifest(run_dir: Path) -> RunManifest:
+    """Read run.json.
+
+    Raises:
+        UsageError: no run directory, or one whose run.json lacks keys.
+    """
+    if not run_dir.is_dir():
+        raise UsageError(f"no such run directory: {run_dir}", hint="runs lie under results/ unless --out said else")
+    data = read_json(run_dir, MANIFEST)
+    try:
+        return RunManifest.from_dict(data)
+    except TypeError as error:
+        raise UsageError(f"{run_dir / MANIFEST} is not a run manifest: {error}") from None
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON-lines file; a last line cut by a kill is left out."""
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                try:
+                    yield orjson.loads(line)
+                except orjson.JSONDecodeError:
+                    if line.endswith(b"\n"):
+                        raise UsageError(f"{path} has a line that is not JSON") from None
+    except FileNotFoundError:
+        return
+
+
+def read_parts(run_dir: Path, stem: str) -> list[dict[str, Any]]:
+    """All objects that the load processes wrote into `<stem>-<pid>.jsonl`."""
+    return [row for path in sorted(run_dir.glob(f"{stem}-*.jsonl")) for row in read_lines(path)]
+
+
+def records_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Rows as a frame with every column of the contract, typed, unknown as NA; in order of `scheduled_s`."""
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    for column in _COUNTS:
+        frame[column] = frame[column].astype("Int64")
+    for column in _SECONDS:
+        frame[column] = frame[column].astype("float64")
+    for column in _TEXT:
+        frame[column] = frame[column].astype("string")
+    frame["task_success"] = frame["task_success"].astype("boolean")
+    return frame.sort_values("scheduled_s", kind="stable", ignore_index=True)
+
+
+def read_records(run_dir: Path) -> pd.DataFrame:
+    """The run's records, one row an attempt; from Parquet, or from the JSON lines of a run that was killed."""
+    path = run_dir / f"{RECORDS}.parquet"
+    if path.exists():
+        return records_frame(pd.read_parquet(path).to_dict("records")) if _is_foreign(path) else _read_typed(path)
+    return records_frame(read_parts(run_dir, RECORDS))
+
+
+def _is_foreign(path: Path) -> bool:
+    import pyarrow.parquet as pq
+
+    return set(pq.read_schema(path).names) != set(COLUMNS)
+
+
+def _read_typed(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path, dtype_backend="numpy_nullable").pipe(_retyped)
+
+
+def _retyped(frame: pd.DataFrame) -> pd.DataFrame:
+    for column in _SECONDS:
+        frame[column] = frame[column].astype("float64")
+    for column in _TEXT:
+        frame[column] = frame[column].astype("string")
+    return frame[list(COLUMNS)]
+
+
+def read_client(run_dir: Path) -> pd.DataFrame:
+    """Samples of the load generator: `t_s, process, cpu, loop_lag_s, in_flight, asked, connections`."""
+    path = run_dir / f"{CLIENT}.parquet"
+    return pd.read_parquet(path) if path.exists() else pd.DataFrame(read_parts(run_dir, CLIENT))
+
+
+def read_arrivals(run_dir: Path) -> dict[str, list[int]] | None:
+    """Arrival stamps in microseconds since the run began by request_id; None when the run kept none."""
+    path = run_dir / f"{ARRIVALS}.parquet"
+    if path.exists():
+        frame = pd.read_parquet(path)
+        return dict(zip(frame["request_id"], frame["arrival_us"], strict=True))
+    rows = read_parts(run_dir, ARRIVALS)
+    return {row["request_id"]: row["arrival_us"] for row in rows} if rows else None
+
+
+def read_steps(run_dir: Path) -> list[dict[str, Any]]:
+    """The load steps as they really ran: `step, load, start_s, window_start_s, end_s` (end_s None if cut)."""
+    steps: dict[int, dict[str, Any]] = {}
+    for row in read_lines(run_dir / STEPS):
+        steps.setdefault(row["step"], {}).update(row)
+    return [steps[key] for key in sorted(steps)]
+
+
+def collect(run_dir: Path) -> None:
+    """Turn the JSON lines of the load processes into Parquet, then remove them.
+
+    The lines go only after the Parquet file has its final name: nothing measured is lost in between.
+    """
+    _collect(run_dir, RECORDS, records_frame(read_parts(run_dir, RECORDS)))
+    _collect(run_dir, CLIENT, pd.DataFrame(read_parts(run_dir, CLIENT)))
+    arrivals = read_parts(run_dir, ARRIVALS)
+    if arrivals:
+        _collect(run_dir, ARRIVALS, pd.DataFrame(arrivals))
+
+
+def _collect(run_dir: Path, stem: str, frame: pd.DataFrame) -> None:
+    path = run_dir / f"{stem}.parquet"
+    if path.exists():
+        return
+    temporary = run_dir / f".{stem}.parquet"
+    try:
+        frame.to_parquet(temporary, index=False)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise BreakevenError(
+            f"cannot write {path}: {error.strerror or error}",
+            hint=f"the records are safe in {run_dir}/{stem}-*.jsonl; free some space, then `breakeven report {run_dir}`",
+        ) from None
+    for part in run_dir.glob(f"{stem}-*.jsonl"):
+        part.unlink()

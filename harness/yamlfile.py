@@ -1,0 +1,151 @@
+"""YAML and JSON from a user: read and validated so that whatever is wrong is said in one line."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from harness.errors import UsageError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_yaml(path: Path, *, what: str, hint: str | None = None) -> dict[str, Any]:
+    """The mapping in a YAML (or JSON) file.
+
+    Raises:
+        UsageError: no such file, unreadable, not YAML (with line and column), or not a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"no such {what} file: {path}", hint=hint) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {what} file {path}: {error}") from None
+    return parse_yaml(text, where=str(path))
+
+
+def parse_yaml(text: str, *, where: str) -> dict[str, Any]:
+    """The mapping in a YAML (or JSON) text; `where` names it in errors."""
+    try:
+        data = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+    except json.JSONDecodeError as error:
+        try:  # a YAML flow mapping also starts with a brace
+            data = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise UsageError(f"{where}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{where}{_yaml_place(error)}: not YAML: {_yaml_problem(error)}") from None
+    if not isinstance(data, dict):
+        kind = "is empty" if data is None else f"holds a {type(data).__name__}"
+        raise UsageError(f"{where} {kind}, expected a mapping of keys to values")
+    return data
+
+
+def _yaml_place(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    return str(getattr(error, "problem", None) or str(error).splitlines()[0])
+
+
+def validate(model: type[Model], data: dict[str, Any], *, where: str) -> Model:
+    """`data` as a `model`.
+
+    Raises:
+        UsageError: the first thing wrong, with the key's full path, the value, and near names for an unknown key.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = _key_path(first["loc"], model)
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise UsageError(
+            f"{where}: {_complaint(path, first)}{more}", hint=_hint(model, first, path)
+        ) from None
+
+
+def _key_path(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    """`load.users[1]`: pydantic's location without the tags of unions, which are no keys of the file."""
+    out = ""
+    current: Any = model
+    for part in location:
+        if isinstance(part, int):
+            out += f"[{part}]"
+            continue
+        nested = _models_in(current)
+        fields = {name: f for m in nested for name, f in m.model_fields.items()}
+        if part in fields:
+            current = fields[part].annotation
+        elif nested and _is_union_tag(part, nested):
+            current = next((m for m in nested if _tag_of(m) == part or m.__name__ == part), current)
+            continue
+        elif part in {"int", "list", "float", "constrained-int"} or "[" in part or "-" in part:
+            continue
+        out += f".{part}" if out else part
+    return out
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for argument in get_args(annotation) for m in _models_in(argument)]
+
+
+def _tag_of(model: type[BaseModel]) -> str | None:
+    kind = model.model_fields.get("kind")
+    tags = get_args(kind.annotation) if kind is not None else ()
+    return tags[0] if tags else None
+
+
+def _is_union_tag(part: str, models: list[type[BaseModel]]) -> bool:
+    return any(_tag_of(m) == part or m.__name__ == part for m in models)
+
+
+def _complaint(path: str, problem: Any) -> str:
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key `{path}`"
+    if problem["type"] == "missing":
+        return f"`{path}` is missing"
+    if problem["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        key = f"{path}.kind" if path else "kind"
+        expected = problem.get("ctx", {}).get("expected_tags")
+        given = problem.get("ctx", {}).get("tag")
+        if problem["type"] == "union_tag_not_found":
+            return f"`{key}` is missing"
+        return f"`{key}` must be one of {expected}, got {given!r}"
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    message = message.replace("input should be", "must be")
+    value = problem.get("input")
+    shown = "" if isinstance(value, dict | BaseModel) else f", got {value!r}"
+    return f"`{path}`: {message}{shown}" if path else message
+
+
+def _hint(model: type[BaseModel], problem: Any, path: str) -> str | None:
+    if problem["type"] != "extra_forbidden":
+        return None
+    unknown = path.rsplit(".", 1)[-1]
+    names = _all_keys(model)
+    near = difflib.get_close_matches(unknown, names, n=3)
+    return f"did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else None
+
+
+def _all_keys(model: type[BaseModel], seen: set[type[BaseModel]] | None = None) -> list[str]:
+    seen = seen if seen is not None else set()
+    if model in seen:
+        return []
+    seen.add(model)
+    names = list(model.model_fields)
+    for model_field in model.model_fields.values():
+        for nested in _models_in(model_field.annotation):
+            names += _all_keys(nested, seen)
+    return names

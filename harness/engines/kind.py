@@ -1,0 +1,67 @@
+"""What Breakeven must know about an engine to run it: the types that every engine module fills in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.engines.gguf import GgufModel
+
+Progress = Callable[[str], None]
+"""Takes one short line that says what is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How large an engine is started. Equal settings are equal work for every engine."""
+
+    context_tokens: int = 2048  # prompt + output of the longest single request
+    slots: int = 1  # requests that an engine with batching serves at once
+    port: int | None = None  # None: any free one
+    threads: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    extra_flags: tuple[str, ...] = ()  # given last, so they win
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One command line that starts an engine."""
+
+    command: list[str]
+    flags: list[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a running engine says about itself; None where it does not."""
+
+    version: str | None
+    model: str | None
+    context_tokens: int | None = None
+    slots: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineKind:
+    """One engine that Breakeven can install, start, ask and stop.
+
+    `launch(model, settings, port)` raises EngineError when the engine is not installed; `identify(base_url)`
+    asks an engine that is ready and idle; `install(progress)` does nothing when there is nothing to do.
+    """
+
+    name: str  # as on the command line: "llama_server"
+    title: str  # as in prose: "llama-server"
+    backend: str  # the wire dialect that drives it: a key of harness.backends.BACKENDS
+    ready_path: str  # answers 200 once the engine serves
+    ready_timeout_s: float
+    launch: Callable[[GgufModel, Settings, int], Launch]
+    identify: Callable[[str], Identity]
+    install: Callable[[Progress], None]
+    installed_version: Callable[[], str | None]  # None: not installed
+
+
+def recorded_flags(flags: list[str], model: Path) -> list[str]:
+    """The flags as given, with the model's file name for its path: what a run may publish."""
+    return [model.name if flag == str(model) else flag for flag in flags]

@@ -43,6 +43,8 @@ def main(grace_s: float, command: list[str]) -> int:
             readable, _, _ = select.select([0], [], [], POLL_S)
             if readable and not os.read(0, 64):
                 break
+    except SystemExit:  # SIGTERM: end the command first, then say how it ended
+        pass
     finally:
         stop_group(engine, grace_s)
     return engine.returncode

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from importlib import metadata, util
 
@@ -14,6 +15,9 @@ NAME = "llama_cpp_python"
 INSTALL_HINT = (
     "pip install 'breakeven[llama-cpp]' (compiles llama.cpp: needs a C++ compiler and some minutes)"
 )
+# llama.cpp rounds its context up to this; llama-cpp-python's buffer keeps the number asked for, and then a
+# prompt between the two breaks it (500 "could not broadcast") instead of being refused (400)
+_CONTEXT_STEP = 256
 _NEEDED = ("llama_cpp", "uvicorn", "fastapi", "sse_starlette", "starlette_context", "pydantic_settings")
 
 
@@ -26,12 +30,13 @@ def launch(model: GgufModel, settings: Settings, port: int) -> Launch:
     missing = [name for name in _NEEDED if util.find_spec(name) is None]
     if missing:
         raise EngineError(f"llama-cpp-python's server is not installed (no {missing[0]})", hint=INSTALL_HINT)
+    context_tokens = math.ceil(settings.context_tokens / _CONTEXT_STEP) * _CONTEXT_STEP
     flags = [
         "--model", str(model.path), "--model_alias", model.path.stem,
         "--host", "127.0.0.1", "--port", str(port),
-        "--n_ctx", str(settings.context_tokens), "--n_threads", str(settings.threads),
-        "--n_threads_batch", str(settings.threads), "--n_gpu_layers", "-1",
-        "--interrupt_requests", "false", "--logits_all", "false", "--verbose", "false",
+        "--n_ctx", str(context_tokens),
+        "--n_threads", str(settings.threads), "--n_threads_batch", str(settings.threads),
+        "--n_gpu_layers", "-1", "--interrupt_requests", "false", "--logits_all", "false", "--verbose", "false",
         *settings.extra_flags,
     ]  # fmt: skip
     return Launch([sys.executable, "-m", "llama_cpp.server", *flags], recorded_flags(flags, model.path))

@@ -132,7 +132,8 @@ def _complaint(path: str, problem: Any) -> str:
 
 def _hint(model: type[BaseModel], problem: Any, path: str) -> str | None:
     if problem["type"] != "extra_forbidden":
-        return None
+        hint = problem.get("ctx", {}).get("hint")  # a validator of ours knows the way out
+        return hint if isinstance(hint, str) else None
     unknown = path.rsplit(".", 1)[-1]
     names = _all_keys(model)
     near = difflib.get_close_matches(unknown, names, n=3)

@@ -8,7 +8,8 @@ from faulty_server import FaultyServer
 
 GOOD_WAYS = [
     "ok", "role-first", "comments", "byte-by-byte", "several-per-write", "no-space", "crlf", "merged=2",
-    "no-usage", "no-done", "content-length", "connection-close", "slow-first-token=0.01", "no-probes", "fails-every=2",
+    "no-usage", "no-done", "content-length", "connection-close", "slow-first-token=0.01",
+    "no-probes", "fails-every=2",
 ]  # fmt: skip
 
 

@@ -15,8 +15,8 @@ from harness.yamlfile import parse_yaml, read_yaml
 
 @click.command(name="decide")
 @click.argument("source", metavar="INPUT")
-@click.option("--json", "as_json", is_flag=True, help="JSON is what it always prints; accepted for scripts.")
-def command(source: str, as_json: bool) -> None:
+@click.option("--json", is_flag=True, expose_value=False, help="JSON is what it always prints; accepted for scripts.")
+def command(source: str) -> None:
     """At which monthly volumes a rented box beats an API: decision inputs in, decision JSON out.
 
     INPUT is a JSON or YAML file, or - for stdin.

@@ -1,0 +1,126 @@
+"""Which APIs the box is compared with: those asked for, a frontier model, and the same weights hosted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from harness.cost.api_rates import effective_rates, usd_per_call
+from harness.demand import Demand, Mix
+from harness.prices.catalog import resolve_api
+from harness.prices.record import ApiPrice, Rates, UserPrices
+from harness.prices.same_weights import cheapest_host
+
+FRONTIER = "anthropic:claude-sonnet-4-6"
+CHEAP = "openai:gpt-4.1-mini"
+STAND_IN = "groq:llama-3.1-8b-instant"
+
+Role = Literal["frontier", "same_weights", "cheap", "user"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One API to compare with: a model, or several with their calls per task."""
+
+    name: str
+    role: Role
+    label: str  # in words, e.g. that it stands in for weights nobody hosts
+    parts: tuple[tuple[float, ApiPrice], ...]
+
+    def rates(self, demand: Demand) -> Rates:
+        """USD per Mtok that cost what the demand's requests cost one by one."""
+        return effective_rates(self.parts, demand.requests(), demand.tokens_ratio)
+
+    def price_dict(self, demand: Demand) -> dict[str, Any]:
+        """The price as the decision keeps it: listed record, and the rates it comes to for this demand."""
+        rates = self.rates(demand)
+        effective = {
+            "input_usd_per_mtok": rates.input_usd_per_mtok,
+            "cached_input_usd_per_mtok": rates.cached_input_usd_per_mtok,
+            "output_usd_per_mtok": rates.output_usd_per_mtok,
+        }
+        if len(self.parts) == 1:
+            return {**self.parts[0][1].to_dict(), "effective": effective}
+        first = self.parts[0][1]
+        parts = [{"calls_per_task": calls, **price.to_dict()} for calls, price in self.parts]
+        shared = {
+            "source": first.source,
+            "version": first.version,
+            "digest": first.digest,
+            "kind": first.kind,
+        }
+        checked = min((p.checked_on for _, p in self.parts if p.checked_on), default=None)
+        shared["checked_on"] = checked.isoformat() if checked else None
+        return {"provider": self.provider, "model": self.name, **effective, **shared, "parts": parts}
+
+    @property
+    def provider(self) -> str:
+        """The provider's id, or several joined by +."""
+        return "+".join(dict.fromkeys(price.provider for _, price in self.parts))
+
+    @property
+    def model(self) -> str:
+        """The model's id at its provider; the mix's own name where there are several."""
+        return self.parts[0][1].model if len(self.parts) == 1 else self.name
+
+
+def choose_arms(
+    asked: Sequence[str],
+    model: str | None,
+    demand: Demand,
+    user_prices: UserPrices | None = None,
+    *,
+    on: date | None = None,
+) -> list[Arm]:
+    """The arms asked for, the demand's mixes, and what is always compared; each API once.
+
+    Always: a frontier model and the run's own weights hosted by someone else (or a stand-in, said in words).
+    When none was asked for, a cheap model too.
+
+    Raises:
+        UsageError: an API nobody has a price for.
+    """
+    references = [name for entry in asked for name in re.split(r"[,\s]+", entry) if name]
+    wanted = [*references, FRONTIER, *([] if references else [CHEAP])]
+    roles: dict[str, Role] = {FRONTIER: "frontier", CHEAP: "cheap"}
+    arms = [_single(roles.get(api, "user"), resolve_api(api, user_prices, on=on)) for api in wanted]
+    arms += [_mix(mix, user_prices, on) for mix in demand.mixes]
+    arms.append(_same_weights(model, demand, user_prices, on))
+    unique: dict[str, Arm] = {}
+    for arm in arms:
+        kept = unique.setdefault(arm.name, arm)
+        if kept is not arm and arm.role == "same_weights":
+            unique[arm.name] = arm  # asked for by name, and it is the run's own weights: say so
+    return list(unique.values())
+
+
+def _single(role: Role, price: ApiPrice) -> Arm:
+    return Arm(f"{price.provider}:{price.model}", role, price.label, ((1.0, price),))
+
+
+def _mix(mix: Mix, user_prices: UserPrices | None, on: date | None) -> Arm:
+    resolved = tuple((part.calls_per_task, resolve_api(part.api, user_prices, on=on)) for part in mix.parts)
+    shares = ", ".join(f"{calls:g} x {price.provider}:{price.model}" for calls, price in resolved)
+    return Arm(mix.name, "user", f"several models, calls per task: {shares}", resolved)
+
+
+def _same_weights(model: str | None, demand: Demand, user_prices: UserPrices | None, on: date | None) -> Arm:
+    def usd(price: ApiPrice) -> float:
+        return usd_per_call(price, demand.requests(), demand.tokens_ratio)
+
+    found = cheapest_host(model, usd) if model else None
+    if found is None:
+        price = resolve_api(STAND_IN, user_prices, on=on)
+        whose = f"nobody is listed as hosting {_short(model)}" if model else "the run's model is unknown"
+        label = f"stand-in: {whose}, so {price.model} at {price.provider} stands in for it"
+        return Arm(f"{price.provider}:{price.model}", "same_weights", label, ((1.0, price),))
+    price, hosts = found
+    label = f"the same weights, cheapest of {hosts} listed hosts" if hosts > 1 else "the same weights, hosted"
+    return Arm(f"{price.provider}:{price.model}", "same_weights", label, ((1.0, price),))
+
+
+def _short(model: str) -> str:
+    return model.replace("\\", "/").rsplit("/", 1)[-1]

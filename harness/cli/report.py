@@ -1,0 +1,80 @@
+"""`breakeven report`: analyse a run again, with other prices or another demand. No measuring, no network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from harness.analyse import Analysis, analyse_run
+from harness.report import WIDTH, console_report
+
+
+@click.command(name="report")
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--api", "apis", metavar="PROVIDER:MODEL", multiple=True, help="API to compare with; repeatable."
+)
+@click.option(
+    "--demand",
+    "demand_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Monthly demand to price.",
+)
+@click.option(
+    "--prices",
+    "prices_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Your own prices; they win.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print run, metrics and decision as JSON.")
+def command(
+    runs: Sequence[Path],
+    apis: Sequence[str],
+    demand_file: Path | None,
+    prices_file: Path | None,
+    as_json: bool,
+) -> int:
+    """Compute figures, decision and reports of one or more run directories again.
+
+    Writes metrics.json, decision.json, report.html and report.md into each RUN and prints the verdict.
+    What is not given is taken from the run. Ends with 3 when a check says not to trust a run.
+
+    \b
+    Examples:
+      breakeven report results/20260801T120000Z-chat-vllm-g5.12xlarge
+      breakeven report RUN --api openai:gpt-4.1 --api groq:llama-3.3-70b-versatile
+      breakeven report RUN --demand scenarios/demand/support-agent.yaml --prices my-prices.yaml
+      breakeven report RUN --json | jq '.[0].decision.arms[].sentence'
+    """
+    done = [analyse_run(run, apis=apis, demand_file=demand_file, prices_file=prices_file) for run in runs]
+    if as_json:
+        click.echo(json.dumps([_as_dict(analysis) for analysis in done], indent=2))
+    else:
+        print_analyses(done)
+    return max(analysis.exit_code for analysis in done)
+
+
+def _as_dict(analysis: Analysis) -> dict[str, object]:
+    return {
+        "run_dir": str(analysis.run_dir),
+        "run": analysis.run,
+        "metrics": analysis.metrics,
+        "decision": analysis.decision,
+    }
+
+
+def print_analyses(analyses: Sequence[Analysis]) -> None:
+    """The console report of each run on stdout, at most 100 columns wide."""
+    console = Console(highlight=False)
+    # piped, rich would take 80 columns; the report is made for 100
+    console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
+    for i, analysis in enumerate(analyses):
+        if i:
+            console.print()
+        console.print(console_report(analysis.run_dir, analysis.run, analysis.metrics, analysis.decision))

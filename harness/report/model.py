@@ -1,0 +1,132 @@
+"""The report as data: what is said, in which order. Three printers (HTML, Markdown, console) read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Tone = Literal["", "good", "bad", "warn", "muted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value of a table, already printed; `note` stands small beneath it."""
+
+    text: str
+    note: str = ""  # may have several lines
+    tone: Tone = ""
+    code: bool = False  # an identifier, printed in the fixed-width face
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A table's column: its title, its unit under it, and which side its values stand on."""
+
+    title: str
+    unit: str = ""
+    right: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A table's row; `strong` for the one that matters (the reader's own volume, the step that counts)."""
+
+    cells: tuple[Cell, ...]
+    strong: bool = False
+    tone: Tone = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with the caption that says what, over which window, from how many samples."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+    tone: Tone = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A command to copy."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawing: `wide` for a desk and paper, `narrow` for a phone, `alt` where nothing can be drawn.
+
+    `wide` and `narrow` are SVG documents whose every text was escaped when they were drawn.
+    """
+
+    name: str
+    title: str
+    alt: str
+    wide: str
+    narrow: str
+    legend: tuple[tuple[str, str], ...] = ()  # (CSS class of the swatch, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding about the run, with the steps that it holds for."""
+
+    level: str
+    code: str
+    message: str
+    hint: str
+    where: str = ""
+    more: tuple[str, ...] = ()  # what else it said, of other steps: `step 1: 33 requests ...`
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """All findings, worst first."""
+
+    items: tuple[Check, ...]
+
+
+Block = Text | Code | Table | Chart | Checks
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A numbered part of the report."""
+
+    id: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One arm's answer: who wins at the reader's volume, and the sentence that says it."""
+
+    arm: str
+    kind: str
+    sentence: str
+    outcome: Tone  # good: self-hosting pays at the reader's volume; bad: it never does; warn: elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything a printer needs."""
+
+    title: str
+    headline: str
+    facts: tuple[tuple[str, str], ...]  # what ran: (label, value)
+    notices: tuple[Check, ...]  # checks of level error, a partial run: said before anything else
+    verdicts: tuple[Verdict, ...]
+    sections: tuple[Section, ...]
+    measured: str  # one line: goodput, tokens, first token
+    console_table: Table | None
+    warnings: tuple[Check, ...] = field(default=())

@@ -1,0 +1,338 @@
+"""The report's tables of money: needed goodput, cost at several volumes, the arms, USD per million tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.report.model import Cell, Column, Row, Table, Tone
+from harness.report.staircase import api_of, self_host_of, tasks_of, windows_of
+from harness.report.text import (
+    NA,
+    amount,
+    clean,
+    interval,
+    number,
+    per_task,
+    percent,
+    price,
+    role,
+    significant,
+    volume,
+    whole,
+)
+from harness.units import HOURS_PER_MONTH
+
+_VOLUMES_SHOWN = 12
+
+
+def arm_cell(arm: Mapping[str, Any]) -> Cell:
+    """An arm's name with its role beneath, and why it stands in for another where it does."""
+    return Cell(clean(arm.get("name") or "unnamed"), note=arm_kind(arm))
+
+
+def arm_kind(arm: Mapping[str, Any]) -> str:
+    """What an arm is, in words: its label (a stand-in says for what it stands in), else its role."""
+    return clean(arm["label"]) if arm.get("label") else role(arm.get("role"))
+
+
+def needed_table(decision: Mapping[str, Any]) -> Table:
+    """Goodput measured beside the smallest goodput at which one full instance pays for itself."""
+    goodput = (decision.get("self_host") or {}).get("goodput")
+    rows = tuple(_needed_row(arm, goodput) for arm in decision.get("arms") or [])
+    return Table(
+        caption="Goodput of one instance: measured, and needed before a full instance pays for itself",
+        columns=(
+            Column("API arm", right=False),
+            Column("needed", "req/s"),
+            Column("measured", "req/s"),
+            Column("measured ÷ needed"),
+            Column("a full instance pays", right=False),
+        ),
+        rows=rows,
+        notes=(
+            "Needed counts the instance's own cost only: fixed costs (people) move the volume, not this.",
+        ),
+    )
+
+
+def _needed_row(arm: Mapping[str, Any], goodput: Mapping[str, Any] | None) -> Row:
+    needed = number((arm.get("decision") or {}).get("min_goodput_requests_per_s"))
+    measured = number((goodput or {}).get("requests_per_s"))
+    low, high = number((goodput or {}).get("low")), number((goodput or {}).get("high"))
+    answer, tone = _pays(needed, measured, low, high)
+    ratio = significant(measured / needed) if measured is not None and needed else NA
+    return Row(
+        (
+            arm_cell(arm),
+            Cell(significant(needed), note="" if needed is not None else "the API costs nothing"),
+            Cell(significant(measured), note=_measured_note(goodput)),
+            Cell(ratio if ratio == NA else f"{ratio}×"),
+            Cell(answer, tone=tone),
+        )
+    )
+
+
+def _measured_note(goodput: Mapping[str, Any] | None) -> str:
+    if not goodput:
+        return "no load step met the SLO"
+    confidence = number(goodput.get("confidence"))
+    at = f" at {percent(confidence)}" if confidence is not None else ""
+    low, high = goodput.get("low"), goodput.get("high")
+    return interval(low, high) + (at if number(low) is not None else "")
+
+
+def _pays(
+    needed: float | None, measured: float | None, low: float | None, high: float | None
+) -> tuple[str, Tone]:
+    if measured is None:
+        return "no answer: no goodput", "bad"
+    if needed is None:
+        return "never: the API is free", "bad"
+    if low is not None and high is not None and low < needed <= high:
+        return "cannot tell: the interval holds the needed value", "warn"
+    sure = "" if low is not None and high is not None else " (no interval)"
+    return ("yes" + sure, "good") if measured >= needed else ("no" + sure, "bad")
+
+
+def volume_table(decision: Mapping[str, Any]) -> Table | None:
+    """The chart's numbers: what a month costs at the volumes where something changes."""
+    arms = [arm for arm in decision.get("arms") or [] if api_of(arm)]
+    box = next((b for b in map(self_host_of, arms) if b), None)
+    volumes = _volumes(decision)
+    if not arms or not volumes:
+        return None
+    own = tasks_of(decision)
+    rows = []
+    for tasks, why in volumes:
+        costs = [api.usd(tasks) for arm in arms if (api := api_of(arm))]
+        mine = box.usd(tasks) if box else None
+        cells = [
+            Cell(whole(tasks), note=why),
+            Cell(whole(box.instances(tasks)) if box else NA),
+            Cell(amount(mine)),
+        ]
+        cells += [_against(cost, mine) for cost in costs]
+        rows.append(Row(tuple(cells), strong=tasks == own))
+    columns = [
+        Column("tasks a month"),
+        Column("what is there", right=False),
+        Column("instances"),
+        Column("self-host", "USD a month"),
+    ]
+    columns += [Column(clean(arm.get("name")), "USD a month") for arm in arms]
+    return Table(
+        caption="What a month costs at the volumes where something changes",
+        columns=tuple(columns),
+        rows=tuple(rows),
+        notes=("Beneath an API's price: what self-hosting saves or loses against it.",),
+    )
+
+
+def _against(cost: float, mine: float | None) -> Cell:
+    if mine is None:
+        return Cell(amount(cost))
+    saved = cost - mine
+    if abs(saved) <= 1e-6 * max(cost, mine):
+        return Cell(amount(cost), note="both cost the same", tone="good")
+    wins = saved > 0
+    return Cell(
+        amount(cost),
+        note=f"self-host {'saves' if wins else 'loses'} {amount(abs(saved))}",
+        tone="good" if wins else "",
+    )
+
+
+def _volumes(decision: Mapping[str, Any]) -> list[tuple[float, str]]:
+    """Volumes worth a row, each with why: the reader's own, a full instance, where winning starts and ends."""
+    found: dict[float, list[str]] = {}
+    own = tasks_of(decision)
+    if own is not None:
+        found.setdefault(own, []).append("your volume")
+    for arm in decision.get("arms") or []:
+        box = self_host_of(arm)
+        if box:
+            found.setdefault(box.capacity_tasks_per_month * box.min_instances, []).append(
+                "one instance full" if box.min_instances == 1 else f"{box.min_instances} instances full"
+            )
+        for low, high in windows_of(arm)[:4]:
+            found.setdefault(low, []).append(f"wins against {clean(arm.get('name'))}")
+            if high is not None:
+                found.setdefault(high, []).append(f"last win against {clean(arm.get('name'))}")
+    kept = sorted(found.items())[:_VOLUMES_SHOWN]
+    return [(tasks, "; ".join(dict.fromkeys(why))) for tasks, why in kept if tasks > 0 or tasks == own]
+
+
+def arms_table(decision: Mapping[str, Any]) -> Table:
+    """Every arm a month and per task, the box among them."""
+    rows = [_arm_row(arm) for arm in decision.get("arms") or []]
+    rows.append(_self_host_row(decision))
+    tasks = tasks_of(decision)
+    at = f"at {volume(tasks)} tasks a month" if tasks is not None else "no monthly volume was given"
+    return Table(
+        caption=f"The arms, a month and per task, {at}",
+        columns=(
+            Column("arm", right=False),
+            Column("price in / out", "USD per Mtok"),
+            Column("per task", "USD"),
+            Column("a month", "USD"),
+            Column("self-host saves", "USD a month"),
+            Column("self-host wins from", "tasks a month"),
+            Column("wins for good from", "tasks a month"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _arm_row(arm: Mapping[str, Any]) -> Row:
+    decided, listed = arm.get("decision") or {}, arm.get("price") or {}
+    at = decided.get("at_volume") or {}
+    own, api = number(at.get("self_usd")), number(at.get("api_usd"))
+    saved = None if own is None or api is None else api - own
+    never = decided.get("verdict") == "never"
+    first, last = decided.get("first_win_tasks_per_month"), decided.get("permanent_win_tasks_per_month")
+    return Row(
+        (
+            arm_cell(arm),
+            Cell(
+                f"{price(listed.get('input_usd_per_mtok'))} / {price(listed.get('output_usd_per_mtok'))}",
+                note=source_of(listed),
+            ),
+            Cell(per_task(decided.get("api_usd_per_task"))),
+            Cell(amount(api), note="" if api is not None else "no volume given"),
+            Cell(amount(saved), tone="" if saved is None else "good" if saved >= 0 else "bad"),
+            Cell("never" if never else volume(first), tone="bad" if never else ""),
+            Cell("never" if last is None else volume(last), tone="bad" if never else ""),
+        )
+    )
+
+
+def _self_host_row(decision: Mapping[str, Any]) -> Row:
+    instance = (decision.get("self_host") or {}).get("instance") or {}
+    arms = decision.get("arms") or []
+    volumes = [(arm.get("decision") or {}).get("at_volume") for arm in arms]
+    at: Mapping[str, Any] = next((a for a in volumes if a), {})
+    hourly = price(instance.get("usd_per_hour"))
+    instances = number(at.get("instances"))
+    used = f", {percent(at.get('utilization'))} used" if number(at.get("utilization")) is not None else ""
+    return Row(
+        (
+            Cell(f"self-host on {clean(instance.get('id') or NA)}", note=instance_words(instance)),
+            Cell(NA if hourly == NA else f"{hourly} USD/h", note=source_of(instance)),
+            Cell(per_task(at.get("self_usd_per_task")), note=_why_no_task_price(at)),
+            Cell(
+                amount(at.get("self_usd")),
+                note=f"{whole(instances)} × {hourly} USD/h × {HOURS_PER_MONTH} h{used}"
+                if instances is not None
+                else "no goodput or no volume",
+            ),
+            Cell("–", tone="muted"),
+            Cell("–", tone="muted"),
+            Cell("–", tone="muted"),
+        ),
+        strong=True,
+    )
+
+
+def _why_no_task_price(at: Mapping[str, Any]) -> str:
+    if number(at.get("self_usd_per_task")) is not None:
+        return ""
+    if not at:
+        return "no volume given"
+    return "no tasks" if number(at.get("tasks_per_month")) == 0 else "no goodput"
+
+
+def instance_words(instance: Mapping[str, Any]) -> str:
+    """`aws us-east-1, 4 × A10G, on demand`."""
+    gpu, gpus = instance.get("gpu"), number(instance.get("gpu_count"))
+    hardware = f"{whole(gpus)} × {clean(gpu)}" if gpu and gpus else "no GPU" if gpus == 0 else ""
+    place = " ".join(clean(instance[key]) for key in ("provider", "region") if instance.get(key))
+    purchase = clean(instance["purchase"]).replace("_", " ") if instance.get("purchase") else ""
+    return ", ".join(part for part in (place, hardware, purchase) if part)
+
+
+def source_of(listed: Mapping[str, Any]) -> str:
+    """Where a price was listed, and on a second line when that was looked up."""
+    source = clean(listed["source"]) if listed.get("source") else "source unknown"
+    version = f" {clean(listed['version'])}" if listed.get("version") else ""
+    checked = f"checked {clean(listed['checked_on'])}" if listed.get("checked_on") else "date unknown"
+    return f"{source}{version}\n{checked}"
+
+
+def per_mtok_table(decision: Mapping[str, Any]) -> Table | None:
+    """USD per million tokens at the SLO and at the peak, in the conventions people use."""
+    rates = (decision.get("self_host") or {}).get("usd_per_mtok") or {}
+    named = (("at the SLO", "at_slo"), ("at the peak, SLO ignored", "at_peak"))
+    if not any(rates.get(key) for _, key in named):
+        return None
+    return Table(
+        caption="USD per million tokens of one instance kept busy at that step",
+        columns=(
+            Column("load", right=False),
+            Column("step"),
+            Column("input", "tok/s"),
+            Column("output", "tok/s"),
+            Column("all on output", "USD per Mtok out"),
+            Column("spread over all", "USD per Mtok in + out"),
+        ),
+        rows=tuple(_mtok_row(name, rates.get(key)) for name, key in named),
+        notes=(
+            "How an hour is split over input and output tokens is a convention. Both columns carry the whole "
+            "hour: never add them up. The verdict uses neither; it compares the cost of the same task.",
+        ),
+    )
+
+
+def _mtok_row(name: str, at: Mapping[str, Any] | None) -> Row:
+    if not at:
+        return Row(
+            (Cell(name, note="no step met the SLO" if "SLO" in name else "not measured"), *[Cell(NA)] * 5)
+        )
+    return Row(
+        (
+            Cell(name),
+            Cell(whole(at.get("step"))),
+            Cell(significant(at.get("input_tokens_per_s"))),
+            Cell(significant(at.get("output_tokens_per_s"))),
+            Cell(significant(at.get("output_only"), 4)),
+            Cell(significant(at.get("total"), 4)),
+        )
+    )
+
+
+def console_arms_table(decision: Mapping[str, Any]) -> Table:
+    """The one table of the console: narrow enough for 100 columns."""
+    goodput = (decision.get("self_host") or {}).get("goodput") or {}
+    rows = []
+    for arm in decision.get("arms") or []:
+        decided = arm.get("decision") or {}
+        at = decided.get("at_volume") or {}
+        first = decided.get("first_win_tasks_per_month")
+        rows.append(
+            Row(
+                (
+                    Cell(clean(arm.get("name") or "unnamed")),
+                    Cell(per_task(decided.get("api_usd_per_task"))),
+                    Cell(amount(at.get("api_usd"))),
+                    Cell(amount(at.get("self_usd"))),
+                    Cell(significant(decided.get("min_goodput_requests_per_s"))),
+                    Cell(significant(goodput.get("requests_per_s"))),
+                    Cell("never" if first is None else volume(first)),
+                )
+            )
+        )
+    tasks = tasks_of(decision)
+    at_volume = f"at {volume(tasks)} tasks a month" if tasks is not None else "(no monthly volume given)"
+    return Table(
+        caption=f"USD {at_volume}; goodput of one instance in req/s; volumes in tasks a month",
+        columns=(
+            Column("API arm", right=False),
+            Column("USD/task"),
+            Column("API/month"),
+            Column("self/month"),
+            Column("needed"),
+            Column("measured"),
+            Column("self wins from"),
+        ),
+        rows=tuple(rows),
+    )

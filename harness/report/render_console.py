@@ -1,0 +1,81 @@
+"""The report in a terminal: what forbids trust, the verdict, one table, the checks. At most 100 columns.
+
+Colour only repeats what the words say. Outside text is printed as `rich.text.Text`, never as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from harness.report.model import Check, Report, Table, Verdict
+from harness.report.text import count
+
+WIDTH = 100
+_STYLES = {"good": "green", "bad": "red", "warn": "yellow", "muted": "dim", "": ""}
+_LEVELS = {"error": "bold red", "partial": "bold yellow", "warning": "yellow"}
+
+
+def render_console(report: Report, html: Path) -> RenderableType:
+    """What to hand to `rich.console.Console.print`."""
+    return Group(*_parts(report, html))
+
+
+def _parts(report: Report, html: Path) -> Iterator[RenderableType]:
+    for notice in report.notices:
+        yield from _check(notice)
+    if report.notices:
+        yield Text("")
+    yield Text(report.title, style="bold")
+    yield Text(report.measured)
+    yield Text("")
+    yield Text(f"{report.headline}.", style="bold")
+    for verdict in report.verdicts:
+        yield _verdict(verdict)
+    if report.console_table is not None and report.console_table.rows:
+        yield Text("")
+        yield _table(report.console_table)
+    if report.warnings:
+        yield Text("")
+    for check in report.warnings:
+        yield from _check(check)
+    yield Text("")
+    yield Text(f"report: {html}", no_wrap=True, overflow="ignore")
+
+
+def _verdict(verdict: Verdict) -> RenderableType:
+    text = Text()
+    text.append(verdict.arm, style="bold")
+    text.append(f" ({verdict.kind})\n")
+    text.append(verdict.sentence, style=_STYLES[verdict.outcome])
+    return Padding(text, (0, 0, 0, 2), expand=False)
+
+
+def _check(check: Check) -> Iterator[RenderableType]:
+    text = Text()
+    text.append(f"{check.level}: ", style=_LEVELS.get(check.level, ""))
+    text.append(f"{check.where}: " if check.where else "")
+    more = f" (the other {count(len(check.more), 'message')}: see the report)" if check.more else ""
+    text.append(f"{check.message}{more} [{check.code}]")
+    yield text
+    if check.hint:
+        yield Text(f"hint: {check.hint}", style="dim")
+
+
+def _table(table: Table) -> RichTable:
+    out = RichTable(
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 1), pad_edge=False, show_edge=False, title_justify="left"
+    )
+    out.title = Text(table.caption)
+    for column in table.columns:
+        title = Text(column.title + (f", {column.unit}" if column.unit else ""))
+        out.add_column(title, justify="right" if column.right else "left", overflow="fold")
+    for row in table.rows:
+        out.add_row(*(Text(cell.text, style=_STYLES[cell.tone]) for cell in row.cells))
+    return out

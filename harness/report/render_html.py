@@ -1,0 +1,39 @@
+"""The report as one HTML file that asks nobody for anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from harness.report.model import Report
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_html(report: Report, decision: Mapping[str, Any] | None) -> str:
+    """The whole page, with `decision` embedded so that the page can recompute and a reader can keep it."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["drawn"] = Markup  # SVG of our own, whose texts were escaped when it was drawn
+    environment.tests["block"] = lambda block, name: type(block).__name__ == name
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        decision_json=embedded_json(decision) if decision else None,
+    )
+
+
+def embedded_json(data: Mapping[str, Any]) -> Markup:
+    """JSON for a script element: no text inside can close the element or open a comment."""
+    text = json.dumps(data, ensure_ascii=True, default=str)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

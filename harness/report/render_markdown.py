@@ -1,0 +1,115 @@
+"""The report as Markdown, for a pull request. Outside text cannot become markup, a link or a table's edge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import singledispatch
+
+from harness.report.model import Cell, Chart, Check, Checks, Code, Column, Report, Row, Section, Table, Text
+
+_SPECIAL = re.compile(r"([\\`*\[\]<>|~#&])")
+_EDGE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # inside a word it means nothing
+
+
+def escape(text: str) -> str:
+    """Text that Markdown prints as it is."""
+    safe = _EDGE_UNDERSCORE.sub(r"\\_", _SPECIAL.sub(r"\\\1", text))
+    safe = re.sub(r"^(\d+)([.)])", r"\1\\\2", safe)  # "1." would open a list
+    safe = re.sub(r"^([+=-])", r"\\\1", safe)
+    return safe.replace("@", "@\u200b").replace("://", ":\u200b//")  # mentions nobody, links nowhere
+
+
+def code_span(text: str, *, in_table: bool = False) -> str:
+    """Text in the fixed-width face, whatever backticks it holds."""
+    if not text:
+        return ""
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", text)), default=0) + 1)
+    pad = " " if text[0] in "` " or text[-1] in "` " else ""
+    inside = text.replace("|", "\\|") if in_table else text
+    return f"{fence}{pad}{inside}{pad}{fence}"
+
+
+def render_markdown(report: Report) -> str:
+    """The whole report."""
+    lines = [f"# {escape(report.title)}", ""]
+    lines += [f"> **{_level(notice)}**: {_said(notice)}" + "\n>" for notice in report.notices]
+    if report.notices:
+        lines[-1] = lines[-1].removesuffix("\n>")
+        lines.append("")
+    lines += [f"**{escape(report.headline)}.**", ""]
+    for verdict in report.verdicts:
+        lines.append(f"- **{escape(verdict.arm)}** ({escape(verdict.kind)}): {escape(verdict.sentence)}")
+    lines += ["", escape(report.measured), ""]
+    lines += [f"- {escape(what)}: {escape(value)}" for what, value in report.facts]
+    for i, section in enumerate(report.sections, 1):
+        lines += ["", *_section(i, section)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _level(check: Check) -> str:
+    where = f" ({check.where})" if check.where else ""
+    return escape(f"{check.level}{where}")
+
+
+def _said(check: Check) -> str:
+    hint = f" Hint: {escape(check.hint)}." if check.hint else ""
+    return f"{escape(check.message)} ({code_span(check.code)}).{hint}"
+
+
+def _section(position: int, section: Section) -> list[str]:
+    lines = [f"## {position}. {escape(section.title)}"]
+    for block in section.blocks:
+        lines += ["", *_block(block)]
+    return lines
+
+
+@singledispatch
+def _block(block: object) -> list[str]:
+    raise TypeError(f"no Markdown for {type(block).__name__}")
+
+
+@_block.register
+def _(block: Text) -> list[str]:
+    return [escape(block.text)]
+
+
+@_block.register
+def _(block: Code) -> list[str]:
+    return ["```sh", *block.text.replace("```", "'''").splitlines(), "```"]
+
+
+@_block.register
+def _(block: Chart) -> list[str]:
+    return [f"**{escape(block.title)}** (drawn in report.html). {escape(block.alt)}"]
+
+
+@_block.register
+def _(block: Checks) -> list[str]:
+    lines = []
+    for check in block.items:
+        lines.append(f"- **{_level(check)}** {_said(check)}")
+        lines += [f"  - {escape(line)}" for line in check.more]
+    return lines
+
+
+@_block.register
+def _(block: Table) -> list[str]:
+    lines = [f"**{escape(block.caption)}**", ""]
+    lines += _rows(block.columns, block.rows)
+    for note in block.notes:
+        lines += ["", escape(note)]
+    return lines
+
+
+def _rows(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
+    heads = [escape(c.title) + (f", {escape(c.unit)}" if c.unit else "") for c in columns]
+    marks = ["---:" if c.right else ":---" for c in columns]
+    lines = [f"| {' | '.join(heads)} |", f"| {' | '.join(marks)} |"]
+    return lines + [f"| {' | '.join(_cell(cell, strong=row.strong) for cell in row.cells)} |" for row in rows]
+
+
+def _cell(cell: Cell, *, strong: bool) -> str:
+    text = code_span(cell.text, in_table=True) if cell.code else escape(cell.text)
+    text = f"**{text}**" if strong and text else text
+    return f"{text} ({escape(cell.note.replace(chr(10), ', '))})" if cell.note else text

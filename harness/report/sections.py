@@ -1,0 +1,140 @@
+"""The report, put together: `build_report` reads run.json, metrics.json and decision.json as dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.report.chart_cost import cost_chart
+from harness.report.chart_goodput import goodput_chart
+from harness.report.chart_load import load_charts
+from harness.report.measured import console_steps_table, measured_line, slo_limits, slo_words, steps_table
+from harness.report.model import Block, Checks, Report, Section, Text
+from harness.report.money import arms_table, console_arms_table, needed_table, per_mtok_table, volume_table
+from harness.report.provenance import provenance_blocks
+from harness.report.text import clean, count, significant
+from harness.report.verdict import gather_checks, headline, notices, verdicts
+
+
+def build_report(
+    run_dir: Path, run: Mapping[str, Any], metrics: Mapping[str, Any], decision: Mapping[str, Any] | None
+) -> Report:
+    """Everything the printers print, in reading order. Absent parts are said, never left out."""
+    checks = gather_checks(metrics, decision)
+    stops = notices(run, checks)
+    has_arms = bool((decision or {}).get("arms"))
+    sections = [
+        Section("needed", "Measured beside needed", _needed(decision)),
+        Section("volume", "Cost against volume", _volume(decision)),
+        Section("arms", "The arms, a month and per task", _arms(decision)),
+        Section("load", "Throughput and latency against load", _load(run, metrics)),
+        Section("tokens", "What a million tokens costs", _tokens(decision)),
+        Section("checks", "Checks", (_checks(checks),)),
+        Section("method", "Method and provenance", provenance_blocks(run_dir, run, metrics, decision)),
+    ]
+    return Report(
+        title=_title(run),
+        headline=headline(decision, trusted=not any(check.level == "error" for check in stops)),
+        facts=_facts(run, metrics),
+        notices=stops,
+        verdicts=verdicts(decision),
+        sections=tuple(sections),
+        measured=measured_line(metrics),
+        console_table=console_arms_table(decision) if decision and has_arms else console_steps_table(metrics),
+        warnings=tuple(check for check in checks.items if check.level != "error"),
+    )
+
+
+_NOT_PRICED = Text(
+    "Nothing was priced: `breakeven report RUN --api PROVIDER:MODEL --demand FILE` adds it.", "muted"
+)
+
+
+def _needed(decision: Mapping[str, Any] | None) -> tuple[Block, ...]:
+    if not decision or not decision.get("arms"):
+        return (_NOT_PRICED,)
+    chart = goodput_chart(decision)
+    return (*((chart,) if chart else ()), needed_table(decision))
+
+
+def _volume(decision: Mapping[str, Any] | None) -> tuple[Block, ...]:
+    if not decision or not decision.get("arms"):
+        return (_NOT_PRICED,)
+    blocks = (cost_chart(decision), volume_table(decision))
+    return tuple(block for block in blocks if block is not None)
+
+
+def _arms(decision: Mapping[str, Any] | None) -> tuple[Block, ...]:
+    if not decision or not decision.get("arms"):
+        return (_NOT_PRICED,)
+    return (arms_table(decision),)
+
+
+def _load(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[Block, ...]:
+    slo = (run.get("scenario") or {}).get("slo")
+    steps = metrics.get("steps") or []
+    if not steps:
+        return (Text("No load step was finished, so there is nothing to draw.", "bad"),)
+    words = Text(
+        f"SLO: {slo_words(slo)}. Filled: within the SLO. Cross: the SLO broke there. "
+        "Ring: too few samples for that percentile, or the SLO could not be judged. "
+        "Dashed upright: the step that gives the goodput."
+    )
+    goodput_step = (metrics.get("goodput") or {}).get("step")
+    return (words, *load_charts(steps, slo_limits(slo), goodput_step), steps_table(metrics))
+
+
+def _tokens(decision: Mapping[str, Any] | None) -> tuple[Block, ...]:
+    table = per_mtok_table(decision) if decision else None
+    if table is None:
+        return (Text("No price per million tokens: no instance price, or no step with tokens.", "muted"),)
+    return (table,)
+
+
+def _checks(checks: Checks) -> Block:
+    return checks if checks.items else Text("No check found anything.", "good")
+
+
+def _title(run: Mapping[str, Any]) -> str:
+    scenario = (run.get("scenario") or {}).get("name")
+    parts = [clean(scenario or "run"), _engine(run), _model(run.get("model")), _instance(run)]
+    return " · ".join(part for part in parts if part)
+
+
+def _engine(run: Mapping[str, Any]) -> str:
+    engine = run.get("engine") or {}
+    named = " ".join(clean(engine[key]) for key in ("name", "version") if engine.get(key))
+    return named or clean(run.get("backend") or "")
+
+
+def _model(model: Any) -> str:
+    """A model's short name: the last part of a path or of `organisation/name`."""
+    return clean(str(model).rstrip("/").rsplit("/", 1)[-1]) if model else "model unknown"
+
+
+def _instance(run: Mapping[str, Any]) -> str:
+    identity = (run.get("instance") or {}).get("id")
+    return clean(identity) if identity else ""
+
+
+def _facts(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    steps = metrics.get("steps") or []
+    requests = sum(int(step.get("requests") or 0) for step in steps)
+    loop = (((run.get("scenario") or {}).get("load") or {}).get("kind")) or "load"
+    work: Mapping[str, Any] = next((s for s in steps if s.get("mean_input_tokens") is not None), {})
+    shape = ""
+    if work.get("mean_output_tokens") is not None:
+        lengths = [significant(work.get(f"mean_{side}_tokens")) for side in ("input", "output")]
+        shape = f"{lengths[0]} in / {lengths[1]} out tokens"
+    facts = [
+        ("scenario", clean((run.get("scenario") or {}).get("name") or "unnamed")),
+        ("engine", _engine(run) or "unknown"),
+        ("model", clean(run.get("model") or "unknown")),
+        ("instance", _instance(run) or "unknown"),
+        ("load", f"{clean(loop)}, {count(len(steps), 'step')}, {count(requests, 'request')}"),
+        ("request", shape),
+        ("SLO", slo_words((run.get("scenario") or {}).get("slo"))),
+        ("measured", clean(run.get("started_at") or "at an unknown time")),
+    ]
+    return tuple((what, value) for what, value in facts if value)

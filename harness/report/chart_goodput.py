@@ -108,31 +108,26 @@ def _measured(x: svg.Scale, bottom: float, measured: float | None, ends: _Ends) 
 def _arm_row(
     x: svg.Scale, y: float, arm: str, css: str, value: float, measured: float | None, left: int
 ) -> list[Markup]:
-    shown = arm if len(arm) <= 30 else arm[:29] + "…"
-    name = (
-        svg.text(left - 12, y + 4, shown, f"end-label {css}", "end")
-        if left
-        else svg.text(12, y - 9, shown, f"end-label {css}")
-    )
-    parts = [name, svg.line((x.start, y), (x.end, y), "grid")]
-    if measured is not None and measured > 0:
-        parts.append(svg.line((x(measured), y), (x(value), y), f"gap {css}"))
     place = x(value)
-    near_end = place > x.end - 110
-    parts.append(
-        svg.element(
-            "path",
-            d=f"M{place:.2f} {y - 6:.2f}l6 6l-6 6l-6 -6z",
-            class_=f"need {css}",
-            data_needed=repr(value),
-        )
-    )
+    shown = arm if len(arm) <= 30 else arm[:29] + "…"
     label = f"needs {significant(value)}"
-    if measured is not None and value < measured:
-        near_end = place > x.start + 80  # the gap lies on the right, so the label goes left
-    parts.append(
-        svg.text(
-            place + (-10 if near_end else 10), y + 4, label, "tick need-label", "end" if near_end else "start"
-        )
+    if left:
+        away = measured is not None and value < measured
+        names = [
+            svg.text(left - 12, y + 4, shown, f"end-label {css}", "end"),
+            _beside(place, y, label, x, away),
+        ]
+    else:
+        names = [svg.text(12, y - 9, f"{shown} {label}", f"end-label {css}")]
+    gap = [svg.line((x(measured), y), (place, y), f"gap {css}")] if measured else []
+    diamond = f"M{place:.2f} {y - 6:.2f}l6 6l-6 6l-6 -6z"
+    mark = svg.element("path", d=diamond, class_=f"need {css}", data_needed=repr(value))
+    return [svg.line((x.start, y), (x.end, y), "grid"), *gap, *names, mark]
+
+
+def _beside(place: float, y: float, label: str, x: svg.Scale, to_the_left: bool) -> Markup:
+    """The label on the side away from the line to the measured value, where there is room for it."""
+    left = place > x.end - 110 or (to_the_left and place > x.start + 80)
+    return svg.text(
+        place + (-10 if left else 10), y + 4, label, "tick need-label", "end" if left else "start"
     )
-    return parts

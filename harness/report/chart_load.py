@@ -14,8 +14,8 @@ from harness.report.model import Chart
 from harness.report.text import MS_PER_S, number, significant
 from harness.stats import SAMPLE_FLOORS
 
-WIDTH, HEIGHT = 460, 268
-LEFT, RIGHT, TOP, BOTTOM = 58, 72, 34, 42
+WIDTH, HEIGHT = 470, 268
+LEFT, RIGHT, TOP, BOTTOM = 58, 84, 34, 42
 _LOG_WHEN_ABOVE = 16  # largest over smallest value from which a straight axis hides the small ones
 
 

@@ -144,7 +144,7 @@ def _against(cost: float, mine: float | None) -> Cell:
 
 
 def _volumes(decision: Mapping[str, Any]) -> list[tuple[float, str]]:
-    """Volumes worth a row, each with why: the reader's own, a full instance, where winning starts and ends."""
+    """Volumes worth a row, each with why: the reader's own, a full instance, where wins begin or end."""
     found: dict[float, list[str]] = {}
     own = tasks_of(decision)
     if own is not None:

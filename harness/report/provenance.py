@@ -14,7 +14,7 @@ from harness.report.money import instance_words, source_of
 from harness.report.text import NA, amount, clean, number, percent, price, significant, volume, whole
 
 _TAKE_SCENARIO = (
-    "import json,sys; json.dump(json.load(open(sys.argv[1]))['scenario'], open(sys.argv[2], 'w'))"
+    'import json,sys; json.dump(json.load(open(sys.argv[1]))["scenario"], open(sys.argv[2], "w"))'
 )
 _SIDE_BY_SIDE = (Column("what", right=False), Column("value", right=False))
 

@@ -15,7 +15,9 @@ from harness.yamlfile import parse_yaml, read_yaml
 
 @click.command(name="decide")
 @click.argument("source", metavar="INPUT")
-@click.option("--json", is_flag=True, expose_value=False, help="JSON is what it always prints; accepted for scripts.")
+@click.option(
+    "--json", is_flag=True, expose_value=False, help="JSON is what it always prints; accepted for scripts."
+)
 def command(source: str) -> None:
     """At which monthly volumes a rented box beats an API: decision inputs in, decision JSON out.
 

@@ -37,7 +37,7 @@ def _shape(box: Box, demand: Demand, metrics: Mapping[str, Any]) -> list[Check]:
             check(
                 "demand_shape_unknown",
                 "warning",
-                "the run does not say how long its requests were: nobody knows if they had the demand's shape",
+                "the run does not say how long its requests were: they may have had another shape",
             )
         ]
     off = [

@@ -1,0 +1,111 @@
+"""`breakeven prices`: what is in the price list, from whom, and how old it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cost.arms import CHEAP, FRONTIER, STAND_IN
+from harness.prices.catalog import load_user_prices
+from harness.prices.listing import api_rows, instance_rows, with_age
+from harness.prices.record import UserPrices
+
+_own = click.option("--prices", "file", type=click.Path(path_type=Path), help="Your own prices; they win.")
+_api = click.option(
+    "--api", "apis", multiple=True, metavar="PROVIDER:MODEL", help="An API model to show too."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(name="prices", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Instance and API prices with source and date.
+
+    \b
+    Examples:
+      breakeven prices list
+      breakeven prices list --api openai:gpt-4.1 --json
+      breakeven prices check --prices mine.yaml
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(list_)
+
+
+@command.command(name="list")
+@_own
+@_api
+@_json
+def list_(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = False) -> None:
+    """Every instance price and the default API models' (and those of --api)."""
+    instances, models = _rows(file, apis)
+    if as_json:
+        click.echo(json.dumps({"instances": instances, "api": models}, indent=2))
+        return
+    columns = (
+        "id",
+        "region",
+        "gpu_count",
+        "gpu",
+        "vcpu",
+        "ram_gib",
+        "purchase",
+        "usd_per_hour",
+        "checked_on",
+    )
+    _table(instances, columns)
+    click.echo("")
+    rates = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok")
+    _table(models, ("provider", "model", *rates, "source", "version", "checked_on"))
+
+
+@command.command(name="check")
+@_own
+@_api
+@_json
+def check(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = False) -> None:
+    """How old every price is; over 90 days is stale, a price without a date is undated."""
+    today = datetime.now(UTC).date()
+    instances, models = (with_age(rows, today) for rows in _rows(file, apis))
+    if as_json:
+        click.echo(json.dumps({"today": today.isoformat(), "instances": instances, "api": models}, indent=2))
+    else:
+        _table(instances, ("id", "region", "purchase", "usd_per_hour", "checked_on", "age_days", "status"))
+        click.echo("")
+        _table(models, ("provider", "model", "source", "version", "checked_on", "age_days", "status"))
+    old = sum(row["status"] != "fresh" for row in [*instances, *models])
+    if old:
+        click.echo(
+            f"warning: {old} of {len(instances) + len(models)} prices are older than 90 days or undated\n"
+            "hint: look the ones you use up, and give them with --prices FILE",
+            err=True,
+        )
+
+
+def _rows(file: Path | None, apis: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    prices = load_user_prices(file) if file is not None else UserPrices()
+    return instance_rows(prices), api_rows([FRONTIER, CHEAP, STAND_IN, *apis], prices)
+
+
+def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+    """Aligned plain text, numbers to the right; unknown is n/a."""
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    widths = [max(len(line[i]) for line in [list(columns), *cells]) for i in range(len(columns))]
+    numeric = [bool(rows) and all(isinstance(r.get(c), int | float | None) for r in rows) for c in columns]
+    for line in [list(columns), *cells]:
+        padded = [
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, numeric, strict=True)
+        ]
+        click.echo("  ".join(padded).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "n/a"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,55 @@
+"""Prices as rows: what `breakeven prices` lists, and how old each is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from harness.prices.catalog import load_instances, resolve_api
+from harness.prices.record import STALE_AFTER_DAYS, UserPrices, age_days
+
+
+def instance_rows(prices: UserPrices) -> list[dict[str, Any]]:
+    """One row an instance and purchase option."""
+    return [
+        {
+            "id": instance.id,
+            "region": instance.region,
+            "provider": instance.provider,
+            "gpu": instance.gpu,
+            "gpu_count": instance.gpu_count,
+            "gpu_memory_gib": instance.gpu_memory_gib,
+            "vcpu": instance.vcpu,
+            "ram_gib": instance.ram_gib,
+            "purchase": purchase,
+            "usd_per_hour": quote.usd_per_hour,
+            "source": quote.source,
+            "checked_on": quote.checked_on.isoformat() if quote.checked_on else None,
+        }
+        for instance in load_instances(prices)
+        for purchase, quote in instance.quotes.items()
+    ]
+
+
+def api_rows(references: Sequence[str], prices: UserPrices) -> list[dict[str, Any]]:
+    """One row an API: those asked for, and all of the user's own.
+
+    Raises:
+        UsageError: an API that nobody has a price for.
+    """
+    wanted = dict.fromkeys([*prices.api, *references])
+    return [resolve_api(reference, prices).to_dict() for reference in wanted]
+
+
+def with_age(rows: Sequence[dict[str, Any]], today: date) -> list[dict[str, Any]]:
+    """The rows with `age_days` and `status`: fresh, stale (over 90 days) or undated."""
+    return [{**row, **_age(row, today)} for row in rows]
+
+
+def _age(row: dict[str, Any], today: date) -> dict[str, Any]:
+    checked_on = row.get("checked_on")
+    age = age_days(date.fromisoformat(checked_on) if checked_on else None, today)
+    if age is None:
+        return {"age_days": None, "status": "undated"}
+    return {"age_days": age, "status": "stale" if age > STALE_AFTER_DAYS else "fresh"}

@@ -47,7 +47,7 @@ def events(text):
 
 
 def streamed(**more):
-    return {"model": "oracle", "prompt": "hello world", "max_tokens": 3, "stream": True, **more}
+    return {"model": "oracle", "prompt": "a wonderful day", "max_tokens": 3, "stream": True, **more}
 
 
 def test_a_stream_sends_each_token_in_an_event_of_its_own_and_done_at_the_end(oracle):
@@ -66,12 +66,12 @@ def test_usage_comes_in_an_event_without_choices_when_it_is_asked_for(oracle):
 
     usage = json.loads(events(text)[-2])
     assert usage["choices"] == []
-    # "hell|o| worl|d"
+    # a| wonderfu|l| day
     assert usage["usage"] == {"prompt_tokens": 4, "completion_tokens": 3, "total_tokens": 7}
 
 
 def test_a_chat_stream_begins_with_a_role_that_is_no_token(oracle):
-    messages = [{"role": "user", "content": "hello world"}]
+    messages = [{"role": "user", "content": "a wonderful day"}]
     body = {"messages": messages, "max_tokens": 2, "stream": True}
     _, text = ask(oracle, body, path="/v1/chat/completions")
 
@@ -151,11 +151,13 @@ def test_a_client_that_goes_away_leaves_a_row_with_the_tokens_sent_until_then(or
 
 def test_metrics_count_the_tokens_really_sent(oracle):
     ask(oracle, streamed(max_tokens=5))
-    ask(oracle, {"prompt": "hello", "max_tokens": 7})
+    ask(oracle, {"prompt": "one two", "max_tokens": 7})
     _, text = get(oracle, "/metrics")
 
     assert 'vllm:generation_tokens_total{engine="0",model_name="oracle"} 12.0' in text  # 5 + 7
-    assert 'vllm:prompt_tokens_total{engine="0",model_name="oracle"} 6.0' in text  # hell|o| worl|d, hell|o
+    assert (
+        'vllm:prompt_tokens_total{engine="0",model_name="oracle"} 6.0' in text
+    )  # a| wonderfu|l| day, one| two
     assert 'vllm:request_success_total{engine="0",finished_reason="length",model_name="oracle"} 2.0' in text
 
 
@@ -167,7 +169,7 @@ def test_the_probes_of_a_load_tool_are_answered(oracle):
 
 
 def test_tokenize_counts_as_the_usage_does(oracle):
-    _, text = ask(oracle, {"prompt": "hello world"}, path="/tokenize")
+    _, text = ask(oracle, {"prompt": "a wonderful day"}, path="/tokenize")
 
     assert json.loads(text)["count"] == 4
 

@@ -1,7 +1,7 @@
 """What the oracle says: its tokens, OpenAI events and answers, model list and metrics. Bytes only, no I/O.
 
-A token of the oracle is a piece of at most four characters of a whitespace-separated word, with the
-whitespace before it: "hello world" is `hell|o| worl|d`, 4 tokens. The k-th generated token is
+A token of the oracle is a piece of at most eight characters of a whitespace-separated word, with the
+whitespace before it: "a wonderful day" is `a| wonderfu|l| day`, 4 tokens. The k-th generated token is
 `" %03d" % (k % 1000)`, one token by the same rule, so that a client that counts by tokenizing the text
 must come to the true number too.
 """
@@ -21,7 +21,7 @@ from harness.oracle.http import BadRequestError, Request, chunk
 
 VOCABULARY = 32_000
 DONE = b"data: [DONE]\n\n"
-_PIECE = re.compile(r"\s*\S{1,4}")
+_PIECE = re.compile(r"\s*\S{1,8}")
 _TOKEN_TEXTS = tuple(b" %03d" % k for k in range(1000))
 
 

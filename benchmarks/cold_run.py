@@ -3,8 +3,8 @@
     python benchmarks/cold_run.py               caches of pip, uv and ours start empty
     python benchmarks/cold_run.py --keep-caches
 
-Clones what is committed here into a temporary folder. Exit code 1 when `make run` fails, takes 15 minutes or more
-cold, or 150 s or more warm.
+Clones what is committed here into a temporary folder. Exit code 1 when `make run` fails, takes 15 minutes
+or more cold, or 150 s or more warm.
 """
 
 from __future__ import annotations

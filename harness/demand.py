@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from harness.cost.inputs import parse
+from harness.errors import UsageError
 from harness.overheads import Amount, Item, Strict, usd_per_month
 from harness.scenario import bundled_scenarios_dir
 from harness.yamlfile import read_yaml, validate
@@ -206,4 +207,10 @@ def _check_workload(demand: Demand, where: str) -> None:
         "min_instances": demand.min_instances,
     }
     api = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 1}
-    parse({"workload": demand.workload(), "self_host": box, "api": api}, where=where)
+    try:
+        parse({"workload": demand.workload(), "self_host": box, "api": api}, where=where)
+    except UsageError as error:  # a demand file has the same keys, only not in parts
+        message = (
+            str(error).replace("`workload.", "`").replace("`self_host.", "`").replace("`workload`: ", "")
+        )
+        raise UsageError(message, hint=error.hint) from None

@@ -108,7 +108,8 @@ def volume_table(decision: Mapping[str, Any]) -> Table | None:
         costs = [api.usd(tasks) for arm in arms if (api := api_of(arm))]
         mine = box.usd(tasks) if box else None
         cells = [
-            Cell(whole(tasks), note=why),
+            Cell(whole(tasks)),
+            Cell(why),
             Cell(whole(box.instances(tasks)) if box else NA),
             Cell(amount(mine)),
         ]

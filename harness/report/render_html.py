@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,19 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def render_html(report: Report, decision: Mapping[str, Any] | None) -> str:
     """The whole page, with `decision` embedded so that the page can recompute and a reader can keep it."""
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+            decision_json=embedded_json(decision) if decision else None,
+        )
+    )
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -26,11 +40,7 @@ def render_html(report: Report, decision: Mapping[str, Any] | None) -> str:
     )
     environment.filters["drawn"] = Markup  # SVG of our own, whose texts were escaped when it was drawn
     environment.tests["block"] = lambda block, name: type(block).__name__ == name
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        decision_json=embedded_json(decision) if decision else None,
-    )
+    return environment
 
 
 def embedded_json(data: Mapping[str, Any]) -> Markup:

@@ -15,7 +15,7 @@ _EDGE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # inside a
 def escape(text: str) -> str:
     """Text that Markdown prints as it is."""
     safe = _EDGE_UNDERSCORE.sub(r"\\_", _SPECIAL.sub(r"\\\1", text))
-    safe = re.sub(r"^(\d+)([.)])", r"\1\\\2", safe)  # "1." would open a list
+    safe = re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", safe)  # "1." would open a list
     safe = re.sub(r"^([+=-])", r"\\\1", safe)
     return safe.replace("@", "@\u200b").replace("://", ":\u200b//")  # mentions nobody, links nowhere
 

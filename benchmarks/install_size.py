@@ -2,7 +2,8 @@
 
     python benchmarks/install_size.py
 
-Prints megabytes of disk and the biggest packages. Exit code 1 when it is 400 MB or more.
+Prints megabytes of disk, as uv leaves it and as pip does, which also compiles every module it installs (the
+test suites inside pandas included), and the biggest packages. Exit code 1 when either is 400 MB or more.
 """
 
 from __future__ import annotations
@@ -30,8 +31,12 @@ def main() -> int:
         (wheel,) = place.glob("*.whl")
         _run(python, "-m", "pip", "install", "--quiet", "--no-compile", wheel)
         _run(python, "-c", "import harness.cli")
-        full_mb = _disk_mb(place / "venv")
         (site,) = (place / "venv" / "lib").glob("python*/site-packages")
+        plain_mb = _disk_mb(place / "venv") - empty_mb
+        subprocess.run(
+            [python, "-m", "compileall", "-q", site], stdout=subprocess.DEVNULL
+        )  # fails on templates
+        compiled_mb = _disk_mb(place / "venv") - empty_mb
         packages = sorted(((_disk_mb(p), p.name) for p in site.iterdir() if p.is_dir()), reverse=True)
     print(f"wheel {wheel.name}")
     print(
@@ -39,7 +44,7 @@ def main() -> int:
     )
     for size_mb, name in packages[:BIGGEST_SHOWN]:
         print(f"  {size_mb:7.1f} MB  {name}")
-    return 0 if full_mb - empty_mb < LIMIT_MB else 1
+    return 0 if max(plain_mb, compiled_mb) < LIMIT_MB else 1
 
 
 def _run(*command: object) -> None:

@@ -1,0 +1,54 @@
+"""What a task costs that really got done: attempts, failures, and the person who takes over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def usd_per_task_with_people(
+    usd_per_attempt: float, attempts: float, success_rate: float, human_usd: float
+) -> float:
+    """C = a m + (1 - q) C_human, over all tasks.
+
+    Example: 0.005 a call, 4 calls, never solved, 5.00 a person: 5.02.
+    """
+    return usd_per_attempt * attempts + (1 - success_rate) * human_usd
+
+
+def indifferent_human_usd(one: tuple[float, float], other: tuple[float, float]) -> float | None:
+    """What a person may cost until two models are equal; each is (USD per task, success rate).
+
+    None when both solve the same share. Example: 0.10 always solved against 4 x 0.005 never solved: 0.08.
+    """
+    (usd_one, solved_one), (usd_other, solved_other) = one, other
+    if solved_one == solved_other:
+        return None
+    return (usd_one - usd_other) / (solved_one - solved_other)
+
+
+def success_costs(decided: dict[str, Any], human_usd: float | None, cache_hit_rate: float) -> dict[str, Any]:
+    """Cost per task and per solved task of both sides at the reader's volume.
+
+    Tasks answered by the response cache count as solved, at no model cost. `self_host` None without a volume
+    or a goodput; the person's price unknown: what nobody solves costs nothing here, and `human_usd_per_task`
+    is None to say so.
+    """
+    solved = cache_hit_rate + (1 - cache_hit_rate) * decided["success_rate"]
+    at = decided["at_volume"]
+    own = None if at is None else at["self_usd_per_task"]
+    people = (1 - solved) * (human_usd or 0.0)
+    return {
+        "attempts_per_task": decided["attempts_per_task"],
+        "solved_share": solved,
+        "human_usd_per_task": human_usd,
+        "api": _side(decided["api_usd_per_task"], people, solved),
+        "self_host": None if own is None else _side(own, people, solved),
+    }
+
+
+def _side(model_usd: float, people_usd: float, solved: float) -> dict[str, float | None]:
+    return {
+        "usd_per_task": model_usd + people_usd,
+        "usd_per_solved_task": model_usd / solved if solved > 0 else None,
+        "people_usd_per_task": people_usd,
+    }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.cost.inputs import parse
 from harness.errors import UsageError
@@ -18,6 +18,12 @@ from harness.scenario import bundled_scenarios_dir
 from harness.yamlfile import read_yaml, validate
 
 DEFAULT_DEMAND = "support-agent"
+
+RANGED = (
+    "tasks_per_month", "goodput_requests_per_s", "usd_per_hour", "peak_to_mean", "max_load", "retry_failure_rate",
+    "response_cache_hit_rate", "api_price", "input_per_output_tokens", "people_usd_per_month",
+)  # fmt: skip
+"""Inputs that `ranges` may name; `api_price` is a factor on the list price."""
 
 
 class History(Strict):
@@ -118,10 +124,28 @@ class Demand(Strict):
         default=0, description="0.05: 5 % a month."
     )
     horizon_months: Annotated[int, Field(ge=1, le=600)] = 12
+    batch_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0, description="Share of the tasks that can wait for an API's batch price."
+    )
+    ranges: dict[str, tuple[float, float]] = Field(
+        default={}, description="Lowest and highest plausible value of an input, for tornado and simulation."
+    )
     startup_minutes: Amount = Field(default=10, description="From launch to serving: billed, serves nothing.")
+    spot_interruptions_per_hour: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    spot_recovery_minutes: Annotated[float, Field(ge=0, lt=60)] = 10
     tokens_ratio: Annotated[float, Field(gt=0, le=10)] = Field(
         default=1, description="API tokens for one token of the self-hosted model, same text; 1 is assumed."
     )
+
+    @field_validator("ranges")
+    @classmethod
+    def _known_and_ordered(cls, ranges: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        for name, (low, high) in ranges.items():
+            if name not in RANGED:
+                raise ValueError(f"unknown input `{name}`; known: {', '.join(RANGED)}")
+            if not 0 <= low <= high:
+                raise ValueError(f"the range of `{name}` must be [low, high] from 0 on")
+        return ranges
 
     @model_validator(mode="after")
     def _weights(self) -> Demand:

@@ -1,9 +1,9 @@
 """Every error a user can meet, and the exit code it ends with.
 
-    BreakevenError            1   could not be done
-    ├── UsageError            2   bad input: what, value, where, hint
-    ├── EndpointError         1   nobody usable at the URL
-    └── EngineError           1   an engine did not come up, or went away
+BreakevenError            1   could not be done
+├── UsageError            2   bad input: what, value, where, hint
+├── EndpointError         1   nobody usable at the URL
+└── EngineError           1   an engine did not come up, or went away
 """
 
 EXIT_DONE = 0

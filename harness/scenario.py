@@ -74,7 +74,10 @@ class SyntheticPrompts(_Strict):
     input_tokens: Length = Field(default=800, description="Prompt length in tokens.")
     output_tokens: Length = Field(default=250, description="Generated tokens asked for.")
     shared_prefix_tokens: int = Field(
-        default=0, ge=0, strict=True, description="Tokens at the start that every prompt shares (system prompt)."
+        default=0,
+        ge=0,
+        strict=True,
+        description="Tokens at the start that every prompt shares (system prompt).",
     )
 
 
@@ -83,7 +86,9 @@ class FilePrompts(_Strict):
 
     kind: Literal["file"]
     path: str = Field(description="The file; relative to the scenario.")
-    format: Literal["sharegpt", "jsonl", "csv"] = Field(default="jsonl", description="How the file is laid out.")
+    format: Literal["sharegpt", "jsonl", "csv"] = Field(
+        default="jsonl", description="How the file is laid out."
+    )
     output_tokens: Length | None = Field(
         default=None, description="Generated tokens asked for; none: what each line says, else 250."
     )
@@ -92,7 +97,9 @@ class FilePrompts(_Strict):
 class Request(_Strict):
     """How each request is asked."""
 
-    api: Literal["completions", "chat", "native"] = Field(default="completions", description="Route to drive.")
+    api: Literal["completions", "chat", "native"] = Field(
+        default="completions", description="Route to drive."
+    )
     stream: bool = Field(default=True, description="Stream the answer; without it there is no TTFT.")
     temperature: float = Field(default=0, ge=0, le=2, description="0 is greedy.")
     force_length: bool = Field(default=True, description="Ask the engine to ignore end-of-sequence tokens.")
@@ -105,7 +112,9 @@ class Slo(_Strict):
     preset: Literal["chat", "interactive_70b", "interactive_8b", "batch"] | None = Field(
         default=None, description="MLPerf's limits; own keys override single ones."
     )
-    error_rate: float = Field(default=DEFAULT_ERROR_RATE, ge=0, lt=1, description="Share of requests, 0.01 = 1 %.")
+    error_rate: float = Field(
+        default=DEFAULT_ERROR_RATE, ge=0, lt=1, description="Share of requests, 0.01 = 1 %."
+    )
     ttft_p50_s: float | None = Field(default=None, gt=0)
     ttft_p90_s: float | None = Field(default=None, gt=0)
     ttft_p95_s: float | None = Field(default=None, gt=0)

@@ -24,6 +24,8 @@ MANIFEST = "run.json"
 RECORDS = "records"
 ARRIVALS = "arrivals"
 CLIENT = "client"
+TEXTS = "texts"  # generated text of answers whose tokens the server did not count
+TOKENS = "tokens"  # their counts, asked of the endpoint's tokenizer after the run
 STEPS = "steps.jsonl"
 
 _TEXT = ("request_id", "session", "token_source", "clock", "finish_reason", "error", "error_detail", "url")
@@ -108,7 +110,9 @@ def read_manifest(run_dir: Path) -> RunManifest:
         UsageError: no run directory, or one whose run.json lacks keys.
     """
     if not run_dir.is_dir():
-        raise UsageError(f"no such run directory: {run_dir}", hint="runs lie under results/ unless --out said else")
+        raise UsageError(
+            f"no such run directory: {run_dir}", hint="runs lie under results/ unless --out said else"
+        )
     data = read_json(run_dir, MANIFEST)
     try:
         return RunManifest.from_dict(data)
@@ -135,43 +139,26 @@ def read_parts(run_dir: Path, stem: str) -> list[dict[str, Any]]:
     return [row for path in sorted(run_dir.glob(f"{stem}-*.jsonl")) for row in read_lines(path)]
 
 
-def records_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Rows as a frame with every column of the contract, typed, unknown as NA; in order of `scheduled_s`."""
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    for column in _COUNTS:
-        frame[column] = frame[column].astype("Int64")
-    for column in _SECONDS:
-        frame[column] = frame[column].astype("float64")
-    for column in _TEXT:
-        frame[column] = frame[column].astype("string")
-    frame["task_success"] = frame["task_success"].astype("boolean")
-    return frame.sort_values("scheduled_s", kind="stable", ignore_index=True)
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every column of the contract, typed, unknown as NA; in order of `scheduled_s`."""
+    frame = frame.reindex(columns=list(COLUMNS))
+    kinds = dict.fromkeys(_COUNTS, "Int64") | dict.fromkeys(_SECONDS, "float64")
+    kinds |= dict.fromkeys(_TEXT, "string") | {"task_success": "boolean"}
+    return frame.astype(kinds).sort_values("scheduled_s", kind="stable", ignore_index=True)
 
 
 def read_records(run_dir: Path) -> pd.DataFrame:
     """The run's records, one row an attempt; from Parquet, or from the JSON lines of a run that was killed."""
     path = run_dir / f"{RECORDS}.parquet"
     if path.exists():
-        return records_frame(pd.read_parquet(path).to_dict("records")) if _is_foreign(path) else _read_typed(path)
-    return records_frame(read_parts(run_dir, RECORDS))
-
-
-def _is_foreign(path: Path) -> bool:
-    import pyarrow.parquet as pq
-
-    return set(pq.read_schema(path).names) != set(COLUMNS)
-
-
-def _read_typed(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path, dtype_backend="numpy_nullable").pipe(_retyped)
-
-
-def _retyped(frame: pd.DataFrame) -> pd.DataFrame:
-    for column in _SECONDS:
-        frame[column] = frame[column].astype("float64")
-    for column in _TEXT:
-        frame[column] = frame[column].astype("string")
-    return frame[list(COLUMNS)]
+        return _typed(pd.read_parquet(path))
+    rows = read_parts(run_dir, RECORDS)
+    counted = {row["request_id"]: row["output_tokens"] for row in read_parts(run_dir, TOKENS)}
+    for row in rows:
+        if row["output_tokens"] is None and row["request_id"] in counted:
+            row["output_tokens"] = counted[row["request_id"]]
+            row["token_source"] = "endpoint_tokenizer"
+    return _typed(pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
 def read_client(run_dir: Path) -> pd.DataFrame:
@@ -203,11 +190,14 @@ def collect(run_dir: Path) -> None:
 
     The lines go only after the Parquet file has its final name: nothing measured is lost in between.
     """
-    _collect(run_dir, RECORDS, records_frame(read_parts(run_dir, RECORDS)))
-    _collect(run_dir, CLIENT, pd.DataFrame(read_parts(run_dir, CLIENT)))
+    _collect(run_dir, RECORDS, read_records(run_dir))
+    _collect(run_dir, CLIENT, read_client(run_dir))
     arrivals = read_parts(run_dir, ARRIVALS)
     if arrivals:
         _collect(run_dir, ARRIVALS, pd.DataFrame(arrivals))
+    for stem in (TEXTS, TOKENS):  # their content is in the records now
+        for part in run_dir.glob(f"{stem}-*.jsonl"):
+            part.unlink()
 
 
 def _collect(run_dir: Path, stem: str, frame: pd.DataFrame) -> None:
@@ -222,7 +212,14 @@ def _collect(run_dir: Path, stem: str, frame: pd.DataFrame) -> None:
         temporary.unlink(missing_ok=True)
         raise BreakevenError(
             f"cannot write {path}: {error.strerror or error}",
-            hint=f"the records are safe in {run_dir}/{stem}-*.jsonl; free some space, then `breakeven report {run_dir}`",
+            hint=f"the rows are safe in {run_dir}/{stem}-*.jsonl; free some space, then `breakeven report`",
         ) from None
     for part in run_dir.glob(f"{stem}-*.jsonl"):
         part.unlink()
+
+
+def has_rows(run_dir: Path) -> bool:
+    """Whether the run has measured anything."""
+    return (run_dir / f"{RECORDS}.parquet").exists() or any(
+        path.stat().st_size for path in run_dir.glob(f"{RECORDS}-*.jsonl")
+    )

@@ -1,0 +1,5 @@
+"""`python -m harness` is `breakeven`."""
+
+from harness.cli import main
+
+main()

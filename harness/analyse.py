@@ -1,0 +1,100 @@
+"""From a run directory to its figures, its decision and its report. No measuring, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import store
+from harness.checks import add_checks, worst_level
+from harness.cost.verdict import build_decision
+from harness.demand import Demand, default_demand, demand_from_dict, load_demand
+from harness.errors import EXIT_DO_NOT_TRUST, EXIT_DONE
+from harness.metrics import compute_metrics
+from harness.records import RunManifest
+from harness.report import render_report
+from harness.scenario import Scenario
+
+SHAPE_TOLERANCE = (
+    0.1  # the default demand is priced only by a run whose mean lengths are this close to its own
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Everything a run says, and the exit code it earns."""
+
+    run_dir: Path
+    run: dict[str, Any]
+    metrics: dict[str, Any]
+    decision: dict[str, Any] | None  # None: no instance, hence no price, is known
+
+    @property
+    def exit_code(self) -> int:
+        """3 when a check of level error says not to trust it, else 0."""
+        return EXIT_DO_NOT_TRUST if worst_level(self.metrics, self.decision) == "error" else EXIT_DONE
+
+
+def analyse_run(
+    run_dir: Path,
+    *,
+    apis: Sequence[str] = (),
+    demand_file: Path | None = None,
+    prices_file: Path | None = None,
+) -> Analysis:
+    """Compute metrics.json, decision.json and the reports of a run, and write them into its directory.
+
+    What is not given is what the run itself was asked for.
+
+    Raises:
+        UsageError: no run directory, or a demand, API or price that cannot be used.
+    """
+    manifest = store.read_manifest(run_dir)
+    records, client = store.read_records(run_dir), store.read_client(run_dir)
+    scenario = Scenario.model_validate(manifest.scenario)
+    metrics = compute_metrics(records, store.read_steps(run_dir), scenario, store.read_arrivals(run_dir))
+    add_checks(metrics, records, client, manifest)
+    decision = None
+    if manifest.instance.get("id") or manifest.instance.get("usd_per_hour"):
+        demand = choose_demand(manifest, metrics, demand_file)
+        decision = build_decision(
+            manifest, metrics, demand, list(apis) or manifest.arms, prices_file=prices_file
+        )
+        store.write_json(run_dir, "decision.json", decision)
+    store.write_json(run_dir, "metrics.json", metrics)
+    run = manifest.to_dict()
+    render_report(run_dir, run, metrics, decision)
+    return Analysis(run_dir, run, metrics, decision)
+
+
+def choose_demand(manifest: RunManifest, metrics: Mapping[str, Any], demand_file: Path | None) -> Demand:
+    """The demand to price: the file given, the run's own, the support agent where the run has its shape,
+    else one of the run's own shape with no volume."""
+    if demand_file is not None:
+        return load_demand(demand_file)
+    if manifest.demand is not None:
+        return demand_from_dict(manifest.demand, where="run.json: demand")
+    default = default_demand()
+    input_tokens, output_tokens = _mean_tokens(metrics)
+    wanted_in, wanted_out = default.mean_tokens()
+    if input_tokens is None or output_tokens is None:
+        return default
+    if _close(input_tokens, wanted_in) and _close(output_tokens, wanted_out):
+        return default
+    shape = {"name": "request", "input_tokens": round(input_tokens), "output_tokens": round(output_tokens)}
+    name = f"{manifest.scenario['name']}, its own shape, no volume given"
+    return demand_from_dict({"name": name, "classes": [shape]})
+
+
+def _close(got: float, wanted: float) -> bool:
+    return abs(got - wanted) <= SHAPE_TOLERANCE * wanted
+
+
+def _mean_tokens(metrics: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Mean (input, output) tokens of the step that the goodput comes from, else of the first step that has any."""
+    goodput = metrics["goodput"]
+    steps = [s for s in metrics["steps"] if goodput is None or s["step"] == goodput["step"]]
+    known = [s for s in steps if s["mean_input_tokens"] is not None and s["mean_output_tokens"] is not None]
+    return (known[0]["mean_input_tokens"], known[0]["mean_output_tokens"]) if known else (None, None)

@@ -1,0 +1,12 @@
+"""Wire formats, one file a backend. No I/O: bytes and dicts in, facts out."""
+
+from harness.backends.llama_cpp import LlamaCppWire
+from harness.backends.openai_compat import OpenAiWire
+from harness.backends.vllm import VllmWire
+from harness.backends.wire import Wire
+
+BACKENDS: dict[str, Wire] = {
+    "vllm": VllmWire(),
+    "llama_cpp": LlamaCppWire(),
+    "openai": OpenAiWire(),
+}

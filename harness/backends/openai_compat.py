@@ -1,0 +1,172 @@
+"""The OpenAI dialect, `completions` and `chat`, and what each engine adds to it. No I/O."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from harness.backends.wire import Answer, Ask, error_message
+
+PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
+
+
+class OpenAiStream:
+    """Reads one streamed answer.
+
+    A token event has text, reasoning text or a tool call's text. A chunk that only names the role never counts.
+    With `empty_is_token` (vLLM, TGI) an event without text is a token too: the engine holds back incomplete
+    characters and hides special tokens, but sends an event for each step.
+    """
+
+    __slots__ = ("_empty_is_token", "answer")
+
+    def __init__(self, *, empty_is_token: bool) -> None:
+        self.answer = Answer()
+        self._empty_is_token = empty_is_token
+
+    def feed(self, event: bytes) -> bool:
+        """Take one event's payload; True when it carried a generated token."""
+        answer = self.answer
+        if event == b"[DONE]":
+            answer.done = True
+            return False
+        try:
+            data = orjson.loads(event)
+        except orjson.JSONDecodeError:
+            return False
+        if not isinstance(data, dict):
+            return False
+        if data.get("error") is not None:
+            answer.error = error_message(data["error"])
+            return False
+        choices = data.get("choices") or ()
+        is_token = len(choices) > 0 and self._choice(choices[0])
+        _read_counts(answer, data)
+        return is_token
+
+    def _choice(self, choice: dict[str, Any]) -> bool:
+        answer = self.answer
+        delta = choice.get("delta")
+        if delta is None:
+            text, role_only = choice.get("text"), False
+        else:
+            text = delta.get("content") or delta.get("reasoning_content") or delta.get("reasoning")
+            if not text and delta.get("tool_calls"):
+                text = _tool_text(delta["tool_calls"])
+            role_only = "role" in delta
+        finish = choice.get("finish_reason")
+        if finish:  # TGI's completions send "" in the middle of a stream
+            answer.finish_reason = finish
+        if text:
+            answer.text.append(text)
+        elif not self._empty_is_token or role_only:
+            return False
+        answer.token_events += 1
+        return True
+
+
+def _tool_text(calls: list[dict[str, Any]]) -> str:
+    functions = [call.get("function") or {} for call in calls]
+    return "".join((f.get("name") or "") + (f.get("arguments") or "") for f in functions)
+
+
+def _read_counts(answer: Answer, data: dict[str, Any]) -> None:
+    usage = data.get("usage")
+    if usage:
+        answer.prompt_tokens = usage.get("prompt_tokens", answer.prompt_tokens)
+        answer.output_tokens = usage.get("completion_tokens", answer.output_tokens)
+        details = usage.get("prompt_tokens_details")
+        if details and details.get("cached_tokens") is not None:
+            answer.cached_tokens = details["cached_tokens"]
+    timings = data.get("timings")  # llama-server, in its last chunk
+    if timings:
+        if answer.output_tokens is None:
+            answer.output_tokens = timings.get("predicted_n")
+        answer.cached_tokens = timings.get("cache_n", answer.cached_tokens)
+        if answer.prompt_tokens is None and timings.get("prompt_n") is not None:
+            answer.prompt_tokens = timings["prompt_n"] + (timings.get("cache_n") or 0)
+
+
+class OpenAiWire:
+    """Any OpenAI-compatible endpoint: only what the OpenAI API itself knows is sent."""
+
+    name = "openai"
+    apis: tuple[str, ...] = ("completions", "chat")
+    tokenize_paths: tuple[str, ...] = ("/tokenize",)
+    empty_is_token = False
+
+    def path(self, api: str, *, stream: bool) -> str:  # noqa: ARG002 - TGI's route depends on it
+        """The route that serves `api`."""
+        return PATHS[api]
+
+    def body(self, ask: Ask) -> dict[str, Any]:
+        """The request's JSON body; `extra_body` has the last word."""
+        body: dict[str, Any] = {}
+        if ask.model is not None:
+            body["model"] = ask.model
+        if ask.api == "chat":
+            body["messages"] = list(ask.messages or ({"role": "user", "content": ask.prompt},))
+        else:
+            body["prompt"] = ask.prompt
+        body |= {
+            "max_tokens": ask.max_tokens,
+            "temperature": ask.temperature,
+            "top_p": 1,
+            "stream": ask.stream,
+        }
+        if ask.stream:
+            body["stream_options"] = {"include_usage": True}
+        return body | self.engine_keys(ask) | dict(ask.extra_body)
+
+    def engine_keys(self, ask: Ask) -> dict[str, Any]:  # noqa: ARG002 - the engines' own use it
+        """Keys that only this engine knows."""
+        return {}
+
+    def reader(self, api: str) -> OpenAiStream:  # noqa: ARG002 - native routes read otherwise
+        """A reader for one streamed answer."""
+        return OpenAiStream(empty_is_token=self.empty_is_token)
+
+    def read_body(self, api: str, body: bytes) -> Answer:  # noqa: ARG002 - native routes read otherwise
+        """A whole, not streamed answer."""
+        answer = Answer()
+        try:
+            data = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            answer.error = "the answer is not JSON"
+            return answer
+        if not isinstance(data, dict) or data.get("error") is not None:
+            answer.error = error_message(data.get("error") if isinstance(data, dict) else data)
+            return answer
+        for choice in (data.get("choices") or [])[:1]:
+            message = choice.get("message") or {}
+            text = choice.get("text") or message.get("content") or message.get("reasoning_content") or ""
+            answer.finish_reason = choice.get("finish_reason") or None
+            answer.text.append(text)
+            answer.token_events += bool(text)
+        _read_counts(answer, data)
+        return answer
+
+    def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002
+        """vLLM's form, which others took over; llama-server's `content` beside it does no harm."""
+        body: dict[str, Any] = {
+            "prompt": text,
+            "content": text,
+            "add_special": True,
+            "add_special_tokens": True,
+        }
+        return body | ({"model": model} if model else {})
+
+    def token_count(self, path: str, body: bytes) -> int | None:  # noqa: ARG002
+        """vLLM answers {count, tokens}, llama-server {tokens}, TGI a list of tokens."""
+        try:
+            data = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return None
+        if isinstance(data, list):
+            return len(data)
+        if not isinstance(data, dict):
+            return None
+        if isinstance(data.get("count"), int):
+            return int(data["count"])
+        return len(data["tokens"]) if isinstance(data.get("tokens"), list) else None

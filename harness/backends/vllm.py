@@ -1,0 +1,23 @@
+"""vLLM's additions to the OpenAI dialect (read in vLLM 0.32)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.backends.openai_compat import OpenAiWire
+from harness.backends.wire import Ask
+
+
+class VllmWire(OpenAiWire):
+    """vLLM: exact lengths through `ignore_eos` and `min_tokens`; an event without text is a token."""
+
+    name = "vllm"
+    empty_is_token = True
+
+    def engine_keys(self, ask: Ask) -> dict[str, Any]:
+        """`ignore_eos` also keeps the model's extra end-of-sequence ids out of the stop list."""
+        return {"ignore_eos": True, "min_tokens": ask.max_tokens} if ask.force_length else {}
+
+    def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002
+        """The completion form of POST /tokenize."""
+        return {"prompt": text, "add_special_tokens": True} | ({"model": model} if model else {})

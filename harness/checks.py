@@ -1,0 +1,244 @@
+"""Is the measurement to be trusted? Checks return data; the report renders it, the exit code follows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from harness.records import RunManifest
+from harness.scenario import Scenario, SyntheticPrompts
+from harness.stats import SAMPLE_FLOORS
+
+Check = dict[str, str | None]  # code, level (warning | error), message, hint
+
+LAG_WARNING_S = 0.010
+LAG_ERROR_S = 0.050
+CPU_LIMIT = 0.80  # of one core; a Python process has no more
+IN_FLIGHT_FLOOR = 0.9
+OUTPUT_LENGTH_TOLERANCE = 0.01
+INPUT_LENGTH_TOLERANCE = 0.05
+CACHE_HIT_TOLERANCE = 0.01
+DRIFT_TOLERANCE = 0.2
+HIGH_CORRELATION = 0.5
+
+
+def check(code: str, level: str, message: str, hint: str | None = None) -> Check:
+    """One finding."""
+    return {"code": code, "level": level, "message": message, "hint": hint}
+
+
+def add_checks(
+    metrics: dict[str, Any], records: pd.DataFrame, client: pd.DataFrame, manifest: RunManifest
+) -> None:
+    """Put every step's findings into its `checks` and the run's own into the top-level `checks`."""
+    scenario = Scenario.model_validate(manifest.scenario)
+    for step in metrics["steps"]:
+        inside = _within(client, step["window"], "t_s")
+        rows = _within(records, step["window"], "scheduled_s")
+        step["checks"] = [
+            *_client_bound(step, inside, scenario),
+            *_errors(step, rows, scenario, metrics["goodput"]),
+            *_too_few(step, scenario),
+            *_lengths(step, scenario),
+            *_cache_hits(step, rows, scenario),
+            *_steady(step),
+        ]
+    metrics["checks"] = [
+        *_single_stream(metrics, manifest),
+        *_token_source(records),
+        *_clock(client),
+        *_run(metrics, records, manifest),
+    ]
+
+
+def worst_level(metrics: dict[str, Any], decision: dict[str, Any] | None) -> str | None:
+    """error, warning, or None when there is no finding."""
+    findings = [c for step in metrics["steps"] for c in step["checks"]] + metrics.get("checks", [])
+    findings += decision.get("checks", []) if decision else []
+    levels = {finding["level"] for finding in findings}
+    return next((level for level in ("error", "warning") if level in levels), None)
+
+
+def _within(frame: pd.DataFrame, window: dict[str, float], column: str) -> pd.DataFrame:
+    if column not in frame:
+        return frame.iloc[:0]
+    return frame[(frame[column] >= window["start_s"]) & (frame[column] < window["end_s"])]
+
+
+def _name(step: dict[str, Any]) -> str:
+    load = step["load"]
+    if load.get("users") is not None:
+        return f"at {load['users']} user{'s' if load['users'] != 1 else ''}"
+    return f"at {load.get('requests_per_s')} requests/s"
+
+
+def _client_bound(step: dict[str, Any], client: pd.DataFrame, scenario: Scenario) -> list[Check]:
+    out = []
+    lag_s = step["schedule_lag_s"]["p99"]
+    if lag_s is not None and lag_s > LAG_WARNING_S:
+        level = "error" if lag_s > LAG_ERROR_S else "warning"
+        text = f"{_name(step)} requests left {lag_s * 1000:.0f} ms late (p99 of sent - scheduled)"
+        out.append(check("client_bound", level, text, "give the client a core of its own or more workers"))
+    if len(client):
+        busiest = float(client.groupby("process")["cpu"].mean().max())
+        if busiest > CPU_LIMIT:
+            text = f"{_name(step)} the load generator used {busiest:.0%} of its core"
+            out.append(check("client_bound", "error", text, "the client, not the server, may be the limit"))
+        asked = step["load"].get("users")
+        reached = float(client.groupby("process")["in_flight"].mean().sum())
+        think_time_s = getattr(scenario.load, "think_time_s", 0)
+        if asked and not think_time_s and not step["failed"] and reached < IN_FLIGHT_FLOOR * asked:
+            text = f"{_name(step)} only {reached:.1f} requests were in flight on average"
+            out.append(
+                check("client_bound", "warning", text, "the client could not keep up the load asked for")
+            )
+    return out
+
+
+def _errors(
+    step: dict[str, Any], rows: pd.DataFrame, scenario: Scenario, goodput: dict[str, Any] | None
+) -> list[Check]:
+    if not step["requests"]:
+        text = f"{_name(step)} no request began and ended: nothing was measured"
+        return [
+            check("too_few_samples", "error" if goodput is None else "warning", text, "make step_s longer")
+        ]
+    rate = step["failed"] / step["requests"]
+    if rate <= scenario.slo.error_rate:
+        return []
+    kinds = rows["error"].dropna().value_counts()
+    shown = ", ".join(f"{count}x {kind}" for kind, count in kinds.head(3).items())
+    detail = rows["error_detail"].dropna()
+    text = f"{_name(step)} {step['failed']} of {step['requests']} requests failed ({shown})"
+    text += f": {detail.iloc[0][:120]}" if len(detail) else ""
+    # overload at a step above the goodput is what a ladder looks for; below it the run is broken
+    level = "error" if goodput is None or rate >= 1 else "warning"
+    return [
+        check(
+            "errors_over_limit", level, text, f"the limit is {scenario.slo.error_rate:.1%} (`slo.error_rate`)"
+        )
+    ]
+
+
+def _too_few(step: dict[str, Any], scenario: Scenario) -> list[Check]:
+    short = []
+    for key in scenario.slo.limits():
+        name, percentile, _ = key.split("_")
+        n, floor = step[f"{name}_s"]["n"], SAMPLE_FLOORS.get(percentile)
+        if floor is not None and n < floor:
+            short.append(f"{name.upper()} {percentile} from {n} (needs {floor})")
+    if not short:
+        return []
+    return [
+        check(
+            "too_few_samples",
+            "warning",
+            f"{_name(step)} too few requests: {', '.join(short)}",
+            "make step_s longer",
+        )
+    ]
+
+
+def _lengths(step: dict[str, Any], scenario: Scenario) -> list[Check]:
+    out = []
+    got, asked = step["mean_output_tokens"], step["mean_requested_output_tokens"]
+    if (
+        scenario.request.force_length
+        and got is not None
+        and asked
+        and _off(got, asked) > OUTPUT_LENGTH_TOLERANCE
+    ):
+        text = f"{_name(step)} answers had {got:.1f} tokens on average, {asked:.1f} were asked for"
+        out.append(
+            check("lengths_differ", "warning", text, "this engine cannot be told to ignore end-of-sequence")
+        )
+    wanted = _wanted_input(scenario)
+    got_in = step["mean_input_tokens"]
+    if wanted and got_in is not None and _off(got_in, wanted) > INPUT_LENGTH_TOLERANCE:
+        text = f"{_name(step)} prompts had {got_in:.0f} tokens on average, {wanted:.0f} were wanted"
+        out.append(check("lengths_differ", "warning", text, "the endpoint's tokenizer could not be asked"))
+    return out
+
+
+def _wanted_input(scenario: Scenario) -> float | None:
+    if not isinstance(scenario.prompts, SyntheticPrompts):
+        return None
+    length = scenario.prompts.input_tokens
+    return float(length if isinstance(length, int) else length.mean)
+
+
+def _off(got: float, wanted: float) -> float:
+    return abs(got - wanted) / wanted
+
+
+def _cache_hits(step: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> list[Check]:
+    cached = step["cached_input_tokens"]
+    prompt_tokens = rows["prompt_tokens"].sum()
+    prompts = scenario.prompts
+    wanted = isinstance(prompts, SyntheticPrompts) and prompts.shared_prefix_tokens > 0
+    if not cached or not prompt_tokens or wanted or cached / prompt_tokens <= CACHE_HIT_TOLERANCE:
+        return []
+    text = (
+        f"{_name(step)} {cached / prompt_tokens:.0%} of the prompt tokens came from the server's prefix cache"
+    )
+    return [
+        check("prefix_cache_hits", "warning", text, "throughput looks better than fresh prompts would give")
+    ]
+
+
+def _steady(step: dict[str, Any]) -> list[Check]:
+    correlation = step["goodput_lag1"]
+    if correlation is None or correlation <= HIGH_CORRELATION:
+        return []
+    text = f"{_name(step)} the rate drifts: neighbouring batches correlate at {correlation:.2f}"
+    return [
+        check("not_steady", "warning", text, "the interval is too narrow; make step_s or warmup_s longer")
+    ]
+
+
+def _single_stream(metrics: dict[str, Any], manifest: RunManifest) -> list[Check]:
+    if manifest.engine.get("name") != "llama_cpp_python":
+        return []
+    if not any((step["load"].get("users") or 0) > 1 for step in metrics["steps"]):
+        return []
+    text = "llama-cpp-python serves one request at a time: more users only wait longer"
+    return [check("single_stream_engine", "warning", text, "llama-server is llama.cpp's batching server")]
+
+
+def _token_source(records: pd.DataFrame) -> list[Check]:
+    served = records[records["error"].isna()]
+    others = served[served["token_source"] != "server"]
+    if not len(others):
+        return []
+    sources = sorted(set(others["token_source"]))
+    text = (
+        f"{len(others)} of {len(served)} token counts are not the server's own but from: {', '.join(sources)}"
+    )
+    hint = "counts of source unknown are left out of throughput" if "unknown" in sources else None
+    return [check("token_source", "error" if len(others) and "unknown" in sources else "warning", text, hint)]
+
+
+def _clock(client: pd.DataFrame) -> list[Check]:
+    if "clock_steps" not in client or not len(client) or not client["clock_steps"].max():
+        return []
+    text = f"the machine's clock was stepped {client['clock_steps'].max()} times during the run"
+    return [check("clock_stepped", "error", text, "arrival times around the steps are wrong; run again")]
+
+
+def _run(metrics: dict[str, Any], records: pd.DataFrame, manifest: RunManifest) -> list[Check]:
+    out = []
+    if manifest.partial:
+        out.append(check("partial", "warning", "the run was cut short; this is what it had measured", None))
+    if manifest.client.get("exact_lengths") is False:
+        text = "the endpoint has no tokenizer route: prompt lengths are estimated at 4 characters a token"
+        out.append(
+            check("estimated_lengths", "warning", text, "the server's own prompt count is what is reported")
+        )
+    if not len(records):
+        out.append(check("too_few_samples", "error", "no request was sent", None))
+    if metrics["goodput"] is None and any(step["slo_met"] is False for step in metrics["steps"]):
+        out.append(
+            check("slo_never_met", "warning", "no load step kept the SLO: infeasible on this box", None)
+        )
+    return out

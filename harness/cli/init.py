@@ -1,0 +1,68 @@
+"""`breakeven init`: a commented scenario to start from, and its JSON Schema beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from harness.errors import UsageError
+from harness.scenario import scenario_json_schema
+
+TEMPLATE = """\
+# yaml-language-server: $schema={schema}
+# A load scenario. `breakeven run {name} --url http://127.0.0.1:8000 --backend vllm` runs it.
+name: {stem}
+
+load:
+  kind: closed          # N users; each asks again when its answer is in
+  users: [1, 2, 4, 8]   # one step per entry
+  step_s: 60            # length of a step in seconds, warm-up included
+  warmup_s: 10          # seconds at the start of a step that no metric counts
+  think_time_s: 0       # seconds a user waits between two requests
+
+prompts:
+  kind: synthetic       # seeded random words; each prompt differs from its first token on, so no cache can help
+  input_tokens: 800     # a number, or {{mean: 800, stdev: 200, min: 100, max: 2000}}
+  output_tokens: 250
+  shared_prefix_tokens: 0   # a system prompt that all share
+
+request:
+  api: completions      # completions | chat
+  stream: true
+  temperature: 0
+  force_length: true    # ask the engine to ignore end-of-sequence tokens
+  timeout_s: 600
+
+slo:                    # what counts as served well: {{ttft,tpot,e2e}}_{{p50,p90,p95,p99}}_s, error_rate
+  ttft_p95_s: 2         # or {{preset: chat}}: MLPerf's limits (chat, interactive_70b, interactive_8b, batch)
+  tpot_p95_s: 0.2
+  error_rate: 0.01
+
+seed: 1
+"""
+
+
+@click.command(name="init")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False), default=Path("scenario.yaml"))
+@click.option("--force", is_flag=True, help="Replace files that are there.")
+def command(path: Path, force: bool) -> None:
+    """Write a commented scenario to PATH (default scenario.yaml) and its JSON Schema beside it.
+
+    \b
+    Example:
+      breakeven init chat.yaml && breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm
+    """
+    schema_path = path.with_suffix(".schema.json")
+    for existing in (path, schema_path):
+        if existing.exists() and not force:
+            raise UsageError(f"{existing} is there already", hint="--force replaces it")
+    stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in path.stem).lstrip(".") or "scenario"
+    try:
+        path.write_text(TEMPLATE.format(schema=schema_path.name, name=path, stem=stem), encoding="utf-8")
+        schema_path.write_text(json.dumps(scenario_json_schema(), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+    click.echo(f"wrote {path} and {schema_path}", err=True)
+    click.echo(f"next: breakeven run {path} --url http://127.0.0.1:8000 --backend vllm --dry-run", err=True)

@@ -1,0 +1,37 @@
+"""What the command line hands to the load process, as one JSON line on its standard input (never on disk)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """All that a load process needs to know. Secrets travel by environment variable name or in `headers`."""
+
+    run_dir: str
+    run_id: str  # prefix of every x-request-id
+    scenario: dict[str, Any]
+    base_dir: str  # relative prompt files start here
+    urls: list[str]
+    backend: str
+    model: str | None
+    started_monotonic_ns: int
+    headers: dict[str, str] = field(default_factory=dict)
+    api_key_env: str | None = None
+    ca_file: str | None = None
+    extra_body: dict[str, Any] = field(default_factory=dict)
+    keep_arrivals: bool = False
+    known_engine: bool = False  # an engine we started ourselves: it need not be asked who it is
+
+    def to_line(self) -> bytes:
+        """One line of JSON."""
+        return orjson.dumps(asdict(self), option=orjson.OPT_APPEND_NEWLINE)
+
+    @classmethod
+    def from_line(cls, line: bytes) -> LoadPlan:
+        """The plan out of its line."""
+        return cls(**orjson.loads(line))

@@ -1,0 +1,72 @@
+"""Appends rows to the run directory while the load runs: buffered, flushed often, never rewritten."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+FLUSH_S = 0.5  # a kill -9 loses at most this much, and what sits in requests under way
+
+
+class LineFile:
+    """One append-only JSON-lines file. Rows survive a full disk in memory until a later flush succeeds."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+        self._pending = bytearray()
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Take one row; it is on disk after the next flush."""
+        self._pending += orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+
+    def flush(self) -> None:
+        """Write what is pending.
+
+        Raises:
+            OSError: the disk is full or gone; what was not written stays pending, no row is written twice.
+        """
+        if not self._pending:
+            return
+        if self._descriptor is None:
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        while self._pending:
+            written = os.write(self._descriptor, self._pending)
+            del self._pending[:written]
+
+    def close(self) -> None:
+        """Flush and close."""
+        self.flush()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class Recorder:
+    """The files of one load process."""
+
+    def __init__(self, run_dir: Path, *, keep_arrivals: bool) -> None:
+        pid = os.getpid()
+        self.records = LineFile(run_dir / f"records-{pid}.jsonl")
+        self.client = LineFile(run_dir / f"client-{pid}.jsonl")
+        self.texts = LineFile(run_dir / f"texts-{pid}.jsonl")  # answers whose tokens the server did not count
+        self.tokens = LineFile(run_dir / f"tokens-{pid}.jsonl")  # their counts, asked after the run
+        self.steps = LineFile(run_dir / "steps.jsonl")
+        self.arrivals = LineFile(run_dir / f"arrivals-{pid}.jsonl") if keep_arrivals else None
+
+    def _files(self) -> list[LineFile]:
+        optional = [self.arrivals] if self.arrivals is not None else []
+        return [self.records, self.client, self.texts, self.tokens, self.steps, *optional]
+
+    def flush(self) -> None:
+        """Write everything that is pending; see LineFile.flush."""
+        for file in self._files():
+            file.flush()
+
+    def close(self) -> None:
+        """Flush and close everything."""
+        for file in self._files():
+            file.close()

@@ -1,0 +1,272 @@
+"""Sends one request and writes down what happened, whatever happens."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from dataclasses import dataclass, field
+
+import gevent
+import orjson
+from geventhttpclient.response import HTTPParseError
+
+from harness.backends.wire import MAX_DETAIL_CHARS, Answer, Ask, StreamReader, Wire, error_detail
+from harness.load.clock import RunClock
+from harness.load.plan import LoadPlan
+from harness.load.prompts import Prompt
+from harness.load.recorder import Recorder
+from harness.load.sse import SseParser
+from harness.load.transport import (
+    FIRST_READ_BYTES,
+    MAX_BODY_BYTES,
+    READ_BYTES,
+    ConnectFailed,
+    ConnectionLost,
+    Exchange,
+    Target,
+)
+from harness.records import NOT_FAILURES, RequestRecord
+from harness.scenario import Scenario
+from harness.units import NS_PER_S
+
+HTTP_OK = 200
+HTTP_BAD = 400
+RECENT = 200  # latest first-token times shown while running
+
+
+@dataclass(slots=True)
+class Live:
+    """Running totals for the progress display; no metric comes from here."""
+
+    in_flight: int = 0
+    peak_in_flight: int = 0
+    sent: int = 0
+    finished: int = 0
+    failed: int = 0
+    token_events: int = 0
+    ttft_s: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+    last_error: str | None = None
+
+
+class _Reading:
+    """Follows one answer: finds the token events in its bytes and keeps their stamps."""
+
+    __slots__ = (
+        "arrivals",
+        "body",
+        "body_bytes",
+        "first_ns",
+        "last_ns",
+        "max_gap_ns",
+        "reader",
+        "saw_event",
+        "sse",
+    )
+
+    def __init__(self, reader: StreamReader | None, *, keep_arrivals: bool) -> None:
+        self.reader = reader  # None: not streaming
+        self.sse = SseParser()
+        self.body: list[bytes] = []
+        self.body_bytes = 0
+        self.first_ns: int | None = None
+        self.last_ns: int | None = None
+        self.max_gap_ns: int | None = None
+        self.saw_event = False
+        self.arrivals: list[int] | None = [] if keep_arrivals else None
+
+    def on_bytes(self, exchange: Exchange, piece: bytes) -> int:
+        """Take the next bytes of the body; say how many to read next."""
+        if not self.saw_event or self.reader is None:
+            self._keep(piece)
+        if self.reader is None or exchange.status != HTTP_OK:
+            return READ_BYTES
+        self._events(self.sse.feed(piece), exchange.arrived_ns)
+        return FIRST_READ_BYTES if self.first_ns is None else READ_BYTES
+
+    def close(self, arrived_ns: int) -> None:
+        """The body has ended."""
+        if self.reader is not None:
+            self._events(self.sse.close(), arrived_ns)
+
+    def _keep(self, piece: bytes) -> None:
+        if self.body_bytes < MAX_BODY_BYTES:
+            self.body.append(piece)
+            self.body_bytes += len(piece)
+
+    def _events(self, events: list[bytes], arrived_ns: int) -> None:
+        reader = self.reader
+        assert reader is not None
+        for event in events:
+            self.saw_event = True
+            if not reader.feed(event):
+                continue
+            if self.last_ns is None:
+                self.first_ns = arrived_ns
+            else:
+                gap_ns = arrived_ns - self.last_ns
+                if self.max_gap_ns is None or gap_ns > self.max_gap_ns:
+                    self.max_gap_ns = gap_ns
+            self.last_ns = arrived_ns
+            if self.arrivals is not None:
+                self.arrivals.append(arrived_ns)
+
+
+class Sender:
+    """Sends requests to the target with the fewest in flight; each leaves exactly one row."""
+
+    def __init__(
+        self, plan: LoadPlan, scenario: Scenario, wire: Wire, clock: RunClock, recorder: Recorder
+    ) -> None:
+        self.request = scenario.request
+        self.model = plan.model
+        self.wire = wire
+        self.clock = clock
+        self.recorder = recorder
+        self.live = Live()
+        self.targets: list[Target] = []
+        self._plan = plan
+        self._path = wire.path(self.request.api, stream=self.request.stream)
+        self._pid = os.getpid()
+
+    def send(self, prompt: Prompt, row: RequestRecord) -> RequestRecord:
+        """Send one request; `row` comes with its plan (ids, step, scheduled_s) and leaves with its outcome.
+
+        A kill of the greenlet (the end of the run) is written down as `cut_at_end`, then goes on.
+        """
+        target = min(self.targets, key=lambda t: t.in_flight)
+        row.url, row.process, row.requested_output_tokens = target.url, self._pid, prompt.max_tokens
+        streaming = self.request.stream
+        reader = self.wire.reader(self.request.api) if streaming else None
+        reading = _Reading(reader, keep_arrivals=self.recorder.arrivals is not None)
+        exchange = Exchange()
+        body = orjson.dumps(self.wire.body(self._ask(prompt)))
+        self._begin(target)
+        try:
+            self._exchange(target, body, row, reading, exchange)
+        except gevent.GreenletExit:
+            row.error = "cut_at_end"
+            raise
+        finally:
+            self._end(target)
+            self._fill(row, prompt, reading, exchange)
+            self._write(row, reading)
+        return row
+
+    def _ask(self, prompt: Prompt) -> Ask:
+        request = self.request
+        return Ask(
+            prompt=prompt.text,
+            max_tokens=prompt.max_tokens,
+            api=request.api,
+            stream=request.stream,
+            temperature=request.temperature,
+            force_length=request.force_length,
+            model=self.model,
+            extra_body=self._plan.extra_body,
+        )
+
+    def _exchange(
+        self, target: Target, body: bytes, row: RequestRecord, reading: _Reading, exchange: Exchange
+    ) -> None:
+        timeout = gevent.Timeout(self.request.timeout_s)
+        try:
+            with timeout:
+                target.request(
+                    "POST",
+                    self._path,
+                    body=body,
+                    headers=f"x-request-id: {row.request_id}\r\n",
+                    on_bytes=reading.on_bytes,
+                    clock=self.clock,
+                    exchange=exchange,
+                )
+            reading.close(exchange.arrived_ns)
+        except gevent.Timeout as caught:
+            if caught is not timeout:
+                raise
+            row.error, row.error_detail = "timeout", f"no whole answer in {self.request.timeout_s:g} s"
+        except ConnectFailed as error:
+            row.error, row.error_detail = "connect", str(error)
+        except ConnectionLost as error:
+            row.error, row.error_detail = "reset", str(error)
+        except HTTPParseError as error:
+            cut = exchange.status is not None
+            row.error, row.error_detail = ("truncated" if cut else "reset"), f"HTTP: {error}"
+
+    def _begin(self, target: Target) -> None:
+        target.in_flight += 1
+        self.live.sent += 1
+        self.live.in_flight += 1
+        self.live.peak_in_flight = max(self.live.peak_in_flight, self.live.in_flight)
+
+    def _end(self, target: Target) -> None:
+        target.in_flight -= 1
+        self.live.in_flight -= 1
+
+    def _fill(self, row: RequestRecord, prompt: Prompt, reading: _Reading, exchange: Exchange) -> None:
+        seconds = self.clock.from_monotonic_s
+        row.sent_s = seconds(exchange.sent_ns) if exchange.sent_ns is not None else None
+        row.headers_s = seconds(exchange.headers_ns) if exchange.headers_ns is not None else None
+        row.first_token_s = seconds(reading.first_ns) if reading.first_ns is not None else None
+        row.finished_s = seconds(reading.last_ns) if reading.last_ns is not None else None
+        row.max_gap_s = reading.max_gap_ns / NS_PER_S if reading.max_gap_ns is not None else None
+        row.clock = "kernel" if exchange.kernel_clock else "user"
+        row.http_status = exchange.status
+        answer = self._answer(row, reading, exchange)
+        row.prompt_tokens = answer.prompt_tokens if answer.prompt_tokens is not None else prompt.tokens
+        row.cached_tokens = answer.cached_tokens
+        row.output_tokens = answer.output_tokens
+        row.token_source = "server" if answer.output_tokens is not None else "unknown"
+        row.events = answer.token_events
+        row.finish_reason = answer.finish_reason
+        if row.error is None:
+            row.error, row.error_detail = _judge(exchange, reading, answer)
+        if answer.output_tokens is None and answer.text and row.error in {None, "cut_at_end"}:
+            self.recorder.texts.add({"request_id": row.request_id, "text": "".join(answer.text)})
+
+    def _answer(self, row: RequestRecord, reading: _Reading, exchange: Exchange) -> Answer:
+        if reading.reader is not None:
+            return reading.reader.answer
+        if exchange.status != HTTP_OK or not exchange.complete:
+            return Answer()
+        row.finished_s = self.clock.from_monotonic_s(exchange.arrived_ns)
+        return self.wire.read_body(self.request.api, b"".join(reading.body))
+
+    def _write(self, row: RequestRecord, reading: _Reading) -> None:
+        live = self.live
+        if row.error is None:
+            live.finished += 1
+            live.token_events += row.output_tokens or row.events
+        elif row.error not in NOT_FAILURES:
+            live.failed += 1
+            live.last_error = f"{row.error}: {row.error_detail}" if row.error_detail else row.error
+        if row.first_token_s is not None and row.sent_s is not None:
+            live.ttft_s.append(row.first_token_s - row.sent_s)
+        self.recorder.records.add(row.to_dict())
+        if self.recorder.arrivals is not None and reading.arrivals:
+            zero_ns = self._plan.started_monotonic_ns
+            stamps = [(ns - zero_ns) // 1000 for ns in reading.arrivals]
+            self.recorder.arrivals.add({"request_id": row.request_id, "arrival_us": stamps})
+
+
+def _judge(exchange: Exchange, reading: _Reading, answer: Answer) -> tuple[str | None, str | None]:
+    """Why an answer that came to its end has failed, or (None, None).
+
+    HTTP 200 is no success and neither is `[DONE]`: success is a finish reason and at least one token.
+    """
+    status = exchange.status or 0
+    body = b"".join(reading.body)
+    if status >= HTTP_BAD or status != HTTP_OK:
+        return f"http_{status}", error_detail(body) or None
+    if answer.error is not None:
+        return "error_event", answer.error
+    if reading.reader is not None and not reading.saw_event:
+        if not body.strip():
+            return "no_tokens", "the answer is empty"
+        kind = exchange.content_type or "no content type"
+        return "not_sse", f"{kind}: {body[:MAX_DETAIL_CHARS].decode('utf-8', 'replace').strip()[:120]}"
+    if not answer.finish_reason:
+        return "truncated", "the answer ended without a finish reason"
+    if answer.output_tokens == 0 or (answer.output_tokens is None and not answer.token_events):
+        return "no_tokens", None
+    return None, None

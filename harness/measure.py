@@ -1,0 +1,250 @@
+"""One measurement: make the run directory, start the engine if need be, drive it, keep every row."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from harness import __version__, store
+from harness.engines.kind import Settings
+from harness.engines.running import Engine, running_engine
+from harness.errors import BreakevenError, EngineError
+from harness.load.plan import LoadPlan
+from harness.load.supervise import drive
+from harness.records import RunManifest
+from harness.scenario import LengthSpread, Scenario, SyntheticPrompts
+
+ENGINE_LOG = "engine.log"
+SPARE_CONTEXT_TOKENS = 64  # BOS, chat template, a rounding of lengths
+DEFAULT_CONTEXT_TOKENS = 4096  # where prompts come from a file
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What to measure, on what, and what to price it as."""
+
+    scenario: Scenario
+    base_dir: Path
+    backend: str
+    out_dir: Path
+    urls: Sequence[str] = ()
+    engine: str | None = None  # started by us when there is no URL
+    model: str | None = None
+    instance: Mapping[str, Any] = field(default_factory=dict)  # id, purchase, usd_per_hour, replicas
+    arms: Sequence[str] = ()
+    demand: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    api_key_env: str | None = None
+    ca_file: str | None = None
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    keep_arrivals: bool = False
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measurement that left a run directory."""
+
+    run_dir: Path
+    interrupted: bool
+    failure: BreakevenError | None = None  # what ended it early, after rows had been written
+
+
+def measure(options: RunOptions, on_event: OnEvent) -> Measured:
+    """Measure, and leave run.json, records.parquet and client.parquet behind.
+
+    Raises:
+        BreakevenError: it could not begin; nothing is left behind but an engine's log.
+        KeyboardInterrupt: interrupted before the first request.
+    """
+    started = datetime.now(UTC)
+    label = options.engine or options.backend
+    run_dir = store.create_run_dir(
+        options.out_dir, started, options.scenario.name, label, options.instance.get("id") or "unpriced"
+    )
+    manifest = _manifest(options, started)
+    store.write_manifest(run_dir, manifest)
+    try:
+        failure, interrupted = _drive(options, run_dir, manifest, on_event)
+    except (BreakevenError, KeyboardInterrupt):
+        if not store.has_rows(run_dir):
+            _tidy(run_dir)
+            raise
+        raise
+    manifest.partial = interrupted or failure is not None
+    store.write_manifest(run_dir, manifest)
+    store.collect(run_dir)
+    return Measured(run_dir, interrupted, failure)
+
+
+def _drive(
+    options: RunOptions, run_dir: Path, manifest: RunManifest, on_event: OnEvent
+) -> tuple[BreakevenError | None, bool]:
+    with ExitStack() as stack:
+        engine = _start_engine(options, run_dir, stack, on_event) if not options.urls else None
+        if engine is not None:
+            _note_engine(manifest, engine)
+            store.write_manifest(run_dir, manifest)
+        plan = _plan(options, run_dir, manifest, engine)
+        try:
+            outcome = drive(plan, lambda event: _on_event(event, run_dir, manifest, on_event))
+        except BreakevenError as error:
+            if not store.has_rows(run_dir):
+                raise
+            return error, False
+        if engine is not None and not engine.alive() and not outcome.interrupted:
+            return EngineError(f"{engine.name} died during the run", detail=engine.log_tail()), False
+        return None, outcome.interrupted
+
+
+def _on_event(event: dict[str, Any], run_dir: Path, manifest: RunManifest, on_event: OnEvent) -> None:
+    if event["event"] == "prepared":
+        manifest.model = manifest.model or event["model"]
+        manifest.client |= {"tokenizer": event["tokenizer"], "exact_lengths": event["exact_lengths"]}
+        if manifest.engine.get("name") is None:
+            manifest.engine = event["engine"]
+        store.write_manifest(run_dir, manifest)
+    on_event(event)
+
+
+def _start_engine(options: RunOptions, run_dir: Path, stack: ExitStack, on_event: OnEvent) -> Engine:
+    def say(text: str) -> None:
+        on_event({"event": "doing", "text": text})
+
+    name = options.engine or "llama_cpp_python"
+    say(f"starting {name}")
+    settings = Settings(
+        context_tokens=context_tokens(options.scenario),
+        slots=max(getattr(options.scenario.load, "users", [1])),
+    )
+    model = Path(options.model) if options.model else None
+    return stack.enter_context(
+        running_engine(name, log_path=run_dir / ENGINE_LOG, model=model, settings=settings, on_progress=say)
+    )
+
+
+def context_tokens(scenario: Scenario) -> int:
+    """Room for the longest single request of the scenario, in tokens."""
+    prompts = scenario.prompts
+    if not isinstance(prompts, SyntheticPrompts):
+        return DEFAULT_CONTEXT_TOKENS
+    return _longest(prompts.input_tokens) + _longest(prompts.output_tokens) + SPARE_CONTEXT_TOKENS
+
+
+def _longest(length: int | LengthSpread) -> int:
+    if isinstance(length, int):
+        return length
+    return length.max if length.max is not None else round(length.mean + 4 * length.stdev)
+
+
+def _note_engine(manifest: RunManifest, engine: Engine) -> None:
+    manifest.engine = {
+        "name": engine.name,
+        "version": engine.version,
+        "flags": engine.flags,
+        "slots": engine.slots,
+        "context_tokens": engine.context_tokens,
+    }
+    manifest.model, manifest.quantization = engine.model, engine.quantization
+    manifest.urls = [engine.base_url]
+
+
+def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Engine | None) -> LoadPlan:
+    return LoadPlan(
+        run_dir=str(run_dir),
+        run_id=uuid.uuid4().hex[:8],
+        scenario=manifest.scenario,
+        base_dir=str(options.base_dir),
+        urls=list(manifest.urls),
+        backend=options.backend,
+        model=engine.model if engine is not None else options.model,
+        started_monotonic_ns=manifest.started_monotonic_ns,
+        headers=dict(options.headers),
+        api_key_env=options.api_key_env,
+        ca_file=options.ca_file,
+        extra_body=dict(options.extra_body),
+        keep_arrivals=options.keep_arrivals,
+        known_engine=engine is not None,
+    )
+
+
+def _manifest(options: RunOptions, started: datetime) -> RunManifest:
+    return RunManifest(
+        scenario=options.scenario.model_dump(mode="json"),
+        scenario_digest=options.scenario.digest(),
+        backend=options.backend,
+        engine={"name": None, "version": None, "flags": None},
+        model=options.model if options.urls else None,
+        quantization=None,
+        instance=dict(options.instance),
+        client=_client(options),
+        seed=options.scenario.seed,
+        started_at=started.isoformat(timespec="seconds"),
+        started_monotonic_ns=time.monotonic_ns(),
+        harness_version=__version__,
+        git_revision=_git_revision(),
+        urls=list(options.urls),
+        arms=list(options.arms),
+        demand=dict(options.demand) if options.demand is not None else None,
+        notes=list(options.notes),
+    )
+
+
+def _client(options: RunOptions) -> dict[str, Any]:
+    """The machine that drives the load. Header values are left out: they may be secrets."""
+    return {
+        "hostname": socket.gethostname(),
+        "cpu": _cpu_name(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "workers": 1,
+        "header_names": sorted(options.headers),
+        "extra_body": dict(options.extra_body),
+    }
+
+
+def _cpu_name() -> str | None:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or None
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), None)
+
+
+def _git_revision() -> str | None:
+    """The checkout's commit; None for an installed package."""
+    git = shutil.which("git")
+    root = Path(__file__).parent.parent
+    if git is None or not (root / ".git").exists():
+        return None
+    done = subprocess.run(
+        [git, "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or None
+
+
+def _tidy(run_dir: Path) -> None:
+    """Nothing was measured: leave an engine's log if there is one, else nothing."""
+    log = run_dir / ENGINE_LOG
+    for path in run_dir.iterdir():
+        if path != log:
+            path.unlink()
+    if not log.exists():
+        run_dir.rmdir()

@@ -1,0 +1,314 @@
+"""From records to metrics.json: one window a step, tokens and seconds always from the same window.
+
+Definitions (each request; times in seconds):
+    TTFT          first_token - sent        (open loop: - scheduled)
+    E2E           finished - sent           (open loop: - scheduled)
+    TPOT          (finished - first_token) / (output_tokens - 1), none for one token
+    ITL           gaps between token arrivals, only where arrivals were kept
+    schedule lag  sent - scheduled
+Latencies: requests scheduled in the window that did not fail. Throughput: tokens that arrived in the window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.records import NOT_FAILURES
+from harness.scenario import Scenario
+from harness.stats import (
+    MIN_BATCHES,
+    MIN_SLO_SAMPLES,
+    Floats,
+    batch_counts,
+    lag1_correlation,
+    summary,
+    t_interval,
+)
+
+METRICS_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The steady part of a step: seconds since the run began, start included, end not."""
+
+    start_s: float
+    end_s: float
+
+    @property
+    def length_s(self) -> float:
+        """Its length in seconds."""
+        return self.end_s - self.start_s
+
+    def holds(self, times_s: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which of the times lie in it; unknown ones do not."""
+        return (times_s >= self.start_s) & (times_s < self.end_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The records as arrays, NaN where unknown, with what is derived per request."""
+
+    scheduled_s: Floats
+    sent_s: Floats
+    first_s: Floats
+    finished_s: Floats
+    prompt_tokens: Floats
+    cached_tokens: Floats
+    output_tokens: Floats
+    requested_tokens: Floats
+    ok: np.ndarray[Any, np.dtype[np.bool_]]
+    failed: np.ndarray[Any, np.dtype[np.bool_]]
+    cut: np.ndarray[Any, np.dtype[np.bool_]]
+    ttft_s: Floats
+    e2e_s: Floats
+    tpot_s: Floats
+    request_id: np.ndarray[Any, np.dtype[np.object_]]
+
+
+def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
+    """The arrays of a frame of records; `from_schedule`: latencies start at the planned instant (open loop)."""
+
+    def floats(name: str) -> Floats:
+        return records[name].to_numpy(dtype=float, na_value=np.nan)
+
+    error = records["error"]
+    ok = error.isna().to_numpy(dtype=bool)
+    cut = (error == "cut_at_end").to_numpy(dtype=bool, na_value=False)
+    planned = error.isin(list(NOT_FAILURES)).to_numpy(dtype=bool, na_value=False)
+    scheduled_s, sent_s, first_s, finished_s = map(
+        floats, ("scheduled_s", "sent_s", "first_token_s", "finished_s")
+    )
+    output_tokens = floats("output_tokens")
+    begin_s = scheduled_s if from_schedule else sent_s
+    with np.errstate(divide="ignore", invalid="ignore"):
+        tpot_s = np.where(output_tokens > 1, (finished_s - first_s) / (output_tokens - 1), np.nan)
+    return Columns(
+        scheduled_s=scheduled_s,
+        sent_s=sent_s,
+        first_s=first_s,
+        finished_s=finished_s,
+        prompt_tokens=floats("prompt_tokens"),
+        cached_tokens=floats("cached_tokens"),
+        output_tokens=output_tokens,
+        requested_tokens=floats("requested_output_tokens"),
+        ok=ok,
+        failed=~ok & ~planned,
+        cut=cut,
+        ttft_s=first_s - begin_s,
+        e2e_s=finished_s - begin_s,
+        tpot_s=tpot_s,
+        request_id=records["request_id"].to_numpy(dtype=object),
+    )
+
+
+def tokens_in_window(first_s: Floats, finished_s: Floats, tokens: Floats, window: Window) -> Floats:
+    """How many of each request's tokens arrived in the window, when only first and last arrival are known.
+
+    The tokens are taken as evenly spaced from first_token to finished, both ends included; a request whose
+    first arrival is unknown (not streamed) got all of them at its end. Unknown counts give 0.
+    """
+    start = np.where(np.isnan(first_s), finished_s, first_s)
+    n = np.nan_to_num(tokens)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spacing = np.where(n > 1, (finished_s - start) / (n - 1), 0.0)
+
+        def before(edge_s: float) -> Floats:  # tokens with arrival < edge
+            by_spacing = np.ceil((edge_s - start) / spacing)
+            flat = np.where(start < edge_s, n, 0.0)
+            return np.clip(np.where(spacing > 0, by_spacing, flat), 0, n)
+
+        inside = before(window.end_s) - before(window.start_s)
+    return np.where(np.isnan(start), 0.0, inside)
+
+
+def compute_metrics(
+    records: pd.DataFrame,
+    steps: list[dict[str, Any]],
+    scenario: Scenario,
+    arrivals: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """metrics.json without its checks; `steps` as store.read_steps gives them."""
+    load = scenario.model_dump(mode="json")["load"]
+    data = columns(records, from_schedule=load["kind"] == "open")
+    last_s = float(np.nanmax(np.append(data.finished_s, data.sent_s))) if len(records) else 0.0
+    out = []
+    for step in steps:
+        end_s = step.get("end_s")
+        window = Window(
+            step["window_start_s"], max(last_s if end_s is None else end_s, step["window_start_s"])
+        )
+        out.append(step_metrics(step, data, window, scenario, arrivals))
+    return {"schema": METRICS_SCHEMA, "steps": out, "goodput": goodput_of(out)}
+
+
+def step_metrics(
+    step: dict[str, Any], data: Columns, window: Window, scenario: Scenario, arrivals: dict[str, Any] | None
+) -> dict[str, Any]:
+    """One step of metrics.json."""
+    scheduled = window.holds(data.scheduled_s)
+    timed = scheduled & data.ok
+    latencies = {
+        "ttft_s": summary(_known(data.ttft_s[timed])),
+        "tpot_s": summary(_known(data.tpot_s[timed])),
+        "itl_s": _itl(data, timed, arrivals),
+        "e2e_s": summary(_known(data.e2e_s[timed])),
+        "schedule_lag_s": summary(_known((data.sent_s - data.scheduled_s)[scheduled])),
+    }
+    requests = int((scheduled & (data.ok | data.failed)).sum())
+    failed = int((scheduled & data.failed).sum())
+    metrics: dict[str, Any] = {
+        "step": step["step"],
+        "load": step["load"],
+        "window": {"start_s": window.start_s, "end_s": window.end_s},
+        "requests": requests,
+        "failed": failed,
+        **_rates(data, window, arrivals),
+        **latencies,
+    }
+    metrics["slo_met"] = slo_met(metrics, scenario.slo.limits(), scenario.slo.error_rate)
+    metrics |= _goodput(data, window, scenario.slo.limits())
+    metrics |= {
+        "mean_input_tokens": _mean(data.prompt_tokens[timed]),
+        "mean_output_tokens": _mean(data.output_tokens[timed]),
+        "mean_requested_output_tokens": _mean(data.requested_tokens[timed]),
+        "cached_input_tokens": _sum(data.cached_tokens[timed]),
+        "checks": [],
+    }
+    return metrics
+
+
+def _rates(data: Columns, window: Window, arrivals: dict[str, Any] | None) -> dict[str, float | None]:
+    if window.length_s <= 0:
+        return {"requests_per_s": None, "input_tokens_per_s": None, "output_tokens_per_s": None}
+    served = data.ok | data.cut
+    finished = window.holds(data.finished_s) & data.ok
+    prompt_seen_s = np.where(np.isnan(data.first_s), data.finished_s, data.first_s)
+    prompts = window.holds(prompt_seen_s) & served
+    tokens = tokens_in_window(
+        data.first_s[served], data.finished_s[served], data.output_tokens[served], window
+    )
+    if arrivals is not None:
+        tokens = _tokens_by_arrival(data, served, tokens, window, arrivals)
+    return {
+        "requests_per_s": int(finished.sum()) / window.length_s,
+        "input_tokens_per_s": _per_s(data.prompt_tokens[prompts], window),
+        "output_tokens_per_s": float(tokens.sum()) / window.length_s,
+    }
+
+
+def _tokens_by_arrival(
+    data: Columns, served: Any, spread: Floats, window: Window, arrivals: dict[str, Any]
+) -> Floats:
+    """Where arrivals were kept: the request's own token count times the share of its events in the window."""
+    out = spread.copy()
+    for index, (request_id, tokens) in enumerate(
+        zip(data.request_id[served], data.output_tokens[served], strict=True)
+    ):
+        stamps = arrivals.get(request_id)
+        if stamps is None or len(stamps) == 0 or np.isnan(tokens):
+            continue
+        inside = np.searchsorted(stamps, [window.start_s * 1e6, window.end_s * 1e6])
+        out[index] = tokens * (inside[1] - inside[0]) / len(stamps)
+    return out
+
+
+def _itl(data: Columns, timed: Any, arrivals: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Gaps between arrivals; events read at once share a stamp and count as one arrival."""
+    if arrivals is None:
+        return None
+    gaps = [np.diff(np.asarray(arrivals[r])) for r in data.request_id[timed] if r in arrivals]
+    all_gaps = np.concatenate(gaps) if gaps else np.empty(0)
+    return summary(all_gaps[all_gaps > 0] / 1e6)
+
+
+def slo_met(metrics: dict[str, Any], limits: dict[str, float], error_rate: float) -> bool | None:
+    """Whether a step keeps its limits; None where fewer than 10 requests can say."""
+    if metrics["requests"] and metrics["failed"] / metrics["requests"] > error_rate:
+        return False
+    verdict: bool | None = True if metrics["requests"] >= MIN_SLO_SAMPLES else None
+    for key, limit_s in limits.items():
+        name, percentile, _ = key.split("_")
+        figures = metrics[f"{name}_s"]
+        if figures["n"] < MIN_SLO_SAMPLES:
+            verdict = None
+        elif figures[percentile] > limit_s:
+            return False
+    return verdict
+
+
+def _goodput(data: Columns, window: Window, limits: dict[str, float]) -> dict[str, Any]:
+    """Requests per second that finished in the window, well and within every limit, with batch means."""
+    nothing = {
+        "goodput_requests_per_s": None,
+        "goodput_low": None,
+        "goodput_high": None,
+        "goodput_lag1": None,
+    }
+    if window.length_s <= 0:
+        return nothing
+    good = data.ok & window.holds(data.finished_s)
+    for key, limit_s in limits.items():
+        values = {"ttft": data.ttft_s, "tpot": data.tpot_s, "e2e": data.e2e_s}[key.split("_")[0]]
+        good &= ~(values > limit_s)  # an unknown latency (one token has no TPOT) breaks no limit
+    times_s = data.finished_s[good]
+    rate = len(times_s) / window.length_s
+    if len(times_s) < MIN_BATCHES:
+        return nothing | {"goodput_requests_per_s": rate}
+    per_s, _ = batch_counts(times_s, window.start_s, window.end_s)
+    interval = t_interval(per_s)
+    return {
+        "goodput_requests_per_s": rate,
+        "goodput_low": max(interval.low, 0.0) if interval.low is not None else None,
+        "goodput_high": interval.high,
+        "goodput_lag1": lag1_correlation(per_s),
+    }
+
+
+def goodput_of(steps: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """G: goodput of the highest-load step that passes below the first that fails; None when none passes."""
+    best: dict[str, Any] | None = None
+    for step in sorted(steps, key=_load_size):
+        if step["slo_met"] is False:
+            break
+        if step["slo_met"] and step["goodput_requests_per_s"]:
+            best = step
+    if best is None:
+        return None
+    return {
+        "requests_per_s": best["goodput_requests_per_s"],
+        "low": best["goodput_low"],
+        "high": best["goodput_high"],
+        "confidence": 0.95,
+        "step": best["step"],
+    }
+
+
+def _load_size(step: dict[str, Any]) -> float:
+    load = step["load"]
+    return float(load.get("users") or load.get("requests_per_s") or 0)
+
+
+def _known(values: Floats) -> Floats:
+    return values[~np.isnan(values)]
+
+
+def _mean(values: Floats) -> float | None:
+    known = _known(values)
+    return float(known.mean()) if len(known) else None
+
+
+def _sum(values: Floats) -> float | None:
+    known = _known(values)
+    return float(known.sum()) if len(known) else None
+
+
+def _per_s(tokens: Floats, window: Window) -> float | None:
+    """Tokens per second; None when a count is missing, because a partial sum is no throughput."""
+    if len(tokens) and np.isnan(tokens).any():
+        return None
+    return float(tokens.sum()) / window.length_s

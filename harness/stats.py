@@ -1,0 +1,90 @@
+"""Percentiles, intervals and sample floors. Pure functions over NumPy arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+PERCENTILES = (50, 90, 95, 99)
+SAMPLE_FLOORS = {"p90": 64, "p95": 130, "p99": 662}  # MLPerf's early-stopping minimum of good samples
+MIN_SLO_SAMPLES = 10  # below this a percentile decides nothing
+MIN_BATCHES = 5
+MAX_BATCHES = 10
+
+# Student's t, two-sided 95 %, by degrees of freedom 1, 2, 3 ...
+_T_975 = (
+    12.7062047364, 4.3026527297, 3.1824463053, 2.7764451052, 2.5705818366, 2.4469118511, 2.3646242516,
+    2.3060041352, 2.2621571628, 2.2281388520, 2.2009851601, 2.1788128297, 2.1603686565, 2.1447866879,
+    2.1314495456, 2.1199052992, 2.1098155778, 2.1009220402, 2.0930240544, 2.0859634473,
+)  # fmt: skip
+_Z_975 = 1.9599639845
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean with its two-sided interval; `low` and `high` None where there are too few values for one."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+    confidence: float = 0.95
+
+
+def t_975(degrees: int) -> float:
+    """Student's t for a two-sided 95 % interval; above 20 degrees by the usual series in 1/degrees."""
+    if degrees <= len(_T_975):
+        return _T_975[degrees - 1]
+    z = _Z_975
+    return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
+
+
+def t_interval(values: Sequence[float] | Floats) -> Interval:
+    """Mean and 95 % t-interval: mean ± t(n-1) · sd / √n.
+
+    Example: 148, 151, 150, 153, 148 -> 150, 147.366 .. 152.634.
+    """
+    array = np.asarray(values, dtype=float)
+    n = len(array)
+    mean = float(array.mean())
+    if n < 2:
+        return Interval(mean, None, None, n)
+    half = t_975(n - 1) * float(array.std(ddof=1)) / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half, n)
+
+
+def summary(values: Floats) -> dict[str, Any]:
+    """`{n, mean, p50, p90, p95, p99}`, percentiles by linear interpolation; None where there is no value."""
+    if len(values) == 0:
+        return {"n": 0, "mean": None} | {f"p{p}": None for p in PERCENTILES}
+    points = np.percentile(values, PERCENTILES)
+    return {"n": len(values), "mean": float(values.mean())} | {
+        f"p{p}": float(point) for p, point in zip(PERCENTILES, points, strict=True)
+    }
+
+
+def batch_counts(times_s: Floats, start_s: float, end_s: float) -> tuple[Floats, float]:
+    """Events per second in 5 to 10 equal, non-overlapping batches of the window, and a batch's length.
+
+    As many batches as leave about five events in each, within these bounds.
+    """
+    batches = int(min(max(len(times_s) // 5, MIN_BATCHES), MAX_BATCHES))
+    counts, _ = np.histogram(times_s, bins=batches, range=(start_s, end_s))
+    length_s = (end_s - start_s) / batches
+    return counts / length_s, length_s
+
+
+def lag1_correlation(values: Floats) -> float | None:
+    """Correlation of neighbours; above about 0.5 batch means are no independent samples."""
+    if len(values) < 3:
+        return None
+    centred = values - values.mean()
+    total = float((centred**2).sum())
+    return float((centred[1:] * centred[:-1]).sum()) / total if total > 0 else None

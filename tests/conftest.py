@@ -1,13 +1,46 @@
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from harness.engines import engine_kind
+from harness.engines.kind import Settings
 from harness.engines.running import Engine, running_engine
+
+SLOTS = 4
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _started(
+    name: str, factory: pytest.TempPathFactory, settings: Settings | None = None
+) -> Iterator[Engine]:
+    engine_kind(name).install(_say)  # minutes on a machine that never had it, nothing afterwards
+    log_path = factory.mktemp(name) / "engine.log"
+    with running_engine(name, log_path=log_path, settings=settings, on_progress=_say) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")
 def llama_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The embedded engine with its little model, started once for all tests that use it."""
-    log_path = tmp_path_factory.mktemp("llama_cpp_python") / "engine.log"
-    with running_engine("llama_cpp_python", log_path=log_path) as engine:
+    with _started("llama_cpp_python", tmp_path_factory) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def llama_server_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """llama-server with four slots and the same model, started once."""
+    with _started("llama_server", tmp_path_factory, Settings(slots=SLOTS)) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def vllm_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """vLLM on CPU with the same weights in bfloat16, started once."""
+    with _started("vllm", tmp_path_factory, Settings(slots=SLOTS)) as engine:
         yield engine

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from engine_helpers import ROOT, complete, is_gone, until
 
 from harness.engines import daemon
-from tests.test_engines_llama_cpp_python import complete
-from tests.test_engines_process import ROOT, is_gone, until
 
 NAME = "llama_cpp_python"
 

@@ -5,14 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from engine_helpers import ROOT
 
 from harness.engines import engine_kind
 from harness.engines.cache import cache_dir, install_lock
 from harness.engines.install import run_step
 from harness.engines.kind import Settings
+from harness.engines.ready import how_it_ended
 from harness.engines.running import running_engine
 from harness.errors import EngineError
-from tests.test_engines_process import ROOT
 
 
 def test_a_step_that_fails_shows_the_end_of_its_log(tmp_path: Path) -> None:
@@ -142,3 +143,16 @@ def test_tgi_is_bound_to_loopback_without_prefix_cache_and_holds_no_secret(
     assert launch.environment == {"HF_TOKEN": "hf_very_secret"}
     assert launch.flags[launch.flags.index("--max-total-tokens") + 1] == "4096"
     assert launch.cleanup == ["docker", "rm", "--force", "breakeven-tgi-8089"]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "words"),
+    [
+        (1, "ended with exit code 1"),
+        (-9, "was killed by SIGKILL (out of memory?)"),
+        (-4, "was killed by SIGILL"),
+        (None, "ended with exit code n/a"),
+    ],
+)
+def test_the_end_of_an_engine_is_said_in_words(exit_code: int | None, words: str) -> None:
+    assert how_it_ended(exit_code) == words

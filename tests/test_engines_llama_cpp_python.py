@@ -1,6 +1,5 @@
 """The embedded engine, really started."""
 
-import json
 import os
 import signal
 import socket
@@ -13,22 +12,14 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from engine_helpers import ROOT, complete, is_gone, listening_on, until
 
 from harness.engines.kind import Settings
 from harness.engines.models import bundled_model_path
 from harness.engines.running import Engine, running_engine
 from harness.errors import EngineError, UsageError
-from tests.test_engines_process import ROOT, is_gone, until
 
 pytestmark = pytest.mark.engine
-
-
-def complete(base_url: str, prompt: str, max_tokens: int) -> str:
-    body = json.dumps({"prompt": prompt, "max_tokens": max_tokens, "temperature": 0}).encode()
-    request = urllib.request.Request(f"{base_url}/v1/completions", body, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        text: str = json.load(answer)["choices"][0]["text"]
-    return text
 
 
 def test_the_engine_answers_paris(llama_engine: Engine) -> None:
@@ -54,14 +45,7 @@ def test_the_flags_kept_are_those_given_without_the_models_directory(llama_engin
 
 
 def test_it_listens_on_loopback_only(llama_engine: Engine) -> None:
-    import psutil
-
-    listening = {
-        connection.laddr.ip
-        for connection in psutil.Process(llama_engine.pid).net_connections()
-        if connection.status == psutil.CONN_LISTEN
-    }
-    assert listening == {"127.0.0.1"}
+    assert listening_on(llama_engine.pid) == {"127.0.0.1"}
 
 
 def test_environment_variables_do_not_move_the_engine(

@@ -6,37 +6,21 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+from engine_helpers import ROOT, is_gone, until
 
 from harness.engines import process as process_module
 from harness.engines.process import LeashedProcess, choose_port, engine_environment, log_tail
 from harness.errors import EngineError, UsageError
 
-ROOT = Path(__file__).parent.parent
 FOREVER = "import time; print('up', flush=True); time.sleep(3600)"
 
 
 def python(code: str) -> list[str]:
     return [sys.executable, "-c", textwrap.dedent(code)]
-
-
-def until(condition: Callable[[], bool], what: str, limit_s: float = 20) -> None:
-    give_up = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < give_up, f"waited {limit_s} s in vain until {what}"
-        time.sleep(0.01)
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_output_of_the_command_lands_in_the_log(tmp_path: Path) -> None:

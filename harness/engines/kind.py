@@ -11,6 +11,13 @@ Progress = Callable[[str], None]
 """Takes one short line that says what is being done."""
 
 
+def usable_cpus() -> list[int]:
+    """The CPUs that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How large an engine is started. Equal settings are equal work for every engine."""
@@ -18,7 +25,7 @@ class Settings:
     context_tokens: int = 2048  # prompt + output of the longest single request
     slots: int = 1  # requests that an engine with batching serves at once
     port: int | None = None  # None: any free one
-    threads: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads: int = field(default_factory=lambda: len(usable_cpus()))
     extra_flags: tuple[str, ...] = ()  # given last, so they win
 
 

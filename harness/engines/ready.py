@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 
@@ -38,7 +39,18 @@ def wait_until_ready(
             said = now
             progress(f"{kind.title} loads {loads}, {now - started:.0f} s")
         time.sleep(_POLL_S)
-    raise _did_not_come_up(kind, f"ended with exit code {process.exit_code}", loads, process.log_path)
+    raise _did_not_come_up(kind, how_it_ended(process.exit_code), loads, process.log_path)
+
+
+def how_it_ended(exit_code: int | None) -> str:
+    """An exit code in words: "ended with exit code 1", "was killed by SIGKILL (out of memory?)"."""
+    if exit_code is None or exit_code >= 0:
+        return f"ended with exit code {exit_code if exit_code is not None else 'n/a'}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    return f"was killed by {name}" + (" (out of memory?)" if exit_code == -signal.SIGKILL else "")
 
 
 def _did_not_come_up(kind: EngineKind, how: str, loads: str, log_path: Path) -> EngineError:

@@ -15,7 +15,15 @@ from harness.engines.ask import ask_json
 from harness.engines.cache import cache_dir, install_lock
 from harness.engines.gguf import GgufModel
 from harness.engines.install import make_venv, run_step
-from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings, published_flags
+from harness.engines.kind import (
+    EngineKind,
+    Identity,
+    Launch,
+    Progress,
+    Settings,
+    published_flags,
+    usable_cpus,
+)
 from harness.engines.models import find_gguf, in_words
 from harness.errors import EngineError, UsageError
 
@@ -68,16 +76,17 @@ def launch(model: str | Path | None, settings: Settings, port: int, progress: Pr
 
 
 def _environment_variables(settings: Settings, *, is_local: bool) -> dict[str, str]:
-    ours = {
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        "VLLM_CPU_KVCACHE_SPACE": _KV_CACHE_GIB,
-        "OMP_NUM_THREADS": str(settings.threads),
-    }
+    """No usage statistics, nothing but loopback, and on CPU as many cores as the other engines get.
+
+    By itself the CPU build leaves a core to its front end: one of two would compute.
+    """
+    ours = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_HOST_IP": "127.0.0.1"}
+    if not has_nvidia():
+        ours["VLLM_CPU_KVCACHE_SPACE"] = _KV_CACHE_GIB
+        ours["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, usable_cpus()[: settings.threads]))
     if is_local:
         return {**ours, "HF_HUB_OFFLINE": "1"}
-    passed_on = {name: os.environ[name] for name in ("HF_TOKEN", "HF_HOME") if name in os.environ}
-    return {**ours, **passed_on}
+    return {**ours, **{name: os.environ[name] for name in ("HF_TOKEN", "HF_HOME") if name in os.environ}}
 
 
 def _weights(model: str | Path | None, progress: Progress) -> tuple[str, Path | None, str | None]:

@@ -20,8 +20,9 @@ from harness.yamlfile import read_yaml, validate
 DEFAULT_DEMAND = "support-agent"
 
 RANGED = (
-    "tasks_per_month", "goodput_requests_per_s", "usd_per_hour", "peak_to_mean", "max_load", "retry_failure_rate",
-    "response_cache_hit_rate", "api_price", "input_per_output_tokens", "people_usd_per_month",
+    "tasks_per_month", "goodput_requests_per_s", "usd_per_hour", "peak_to_mean", "max_load",
+    "retry_failure_rate", "response_cache_hit_rate", "api_price", "input_per_output_tokens",
+    "people_usd_per_month",
 )  # fmt: skip
 """Inputs that `ranges` may name; `api_price` is a factor on the list price."""
 

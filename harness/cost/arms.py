@@ -32,7 +32,18 @@ class Arm:
 
     def rates(self, demand: Demand) -> Rates:
         """USD per Mtok that cost what the demand's requests cost one by one."""
-        return effective_rates(self.parts, demand.requests(), demand.tokens_ratio)
+        return effective_rates(self._billed(demand.batch_share), demand.requests(), demand.tokens_ratio)
+
+    def _billed(self, batch_share: float) -> Sequence[tuple[float, ApiPrice]]:
+        """The parts, split into what waits for the batch price and what does not."""
+        if batch_share == 0:
+            return self.parts
+        return [
+            (calls * share, priced)
+            for calls, price in self.parts
+            for share, priced in ((1 - batch_share, price), (batch_share, price.as_batch()))
+            if share > 0
+        ]
 
     def price_dict(self, demand: Demand) -> dict[str, Any]:
         """The price as the decision keeps it: listed record, and the rates it comes to for this demand."""

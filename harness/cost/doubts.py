@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from harness.cost.arms import Arm
 from harness.cost.box import Box
+from harness.cost.plausible import ceiling_tokens_per_s, parameters_of, weights_do_not_fit
 from harness.demand import Demand
+from harness.prices.crosscheck import differences
 from harness.prices.record import STALE_AFTER_DAYS, age_days
+from harness.records import RunManifest
 
 SHAPE_TOLERANCE = 0.10  # of the demand's mean tokens
 MANY_INSTANCES = 10_000
@@ -18,10 +21,17 @@ Check = dict[str, Any]
 
 
 def doubts(
-    box: Box, arms: Sequence[Arm], demand: Demand, metrics: Mapping[str, Any], today: date
+    manifest: RunManifest, metrics: Mapping[str, Any], box: Box, arms: Sequence[Arm], demand: Demand
 ) -> list[Check]:
     """Every doubt about the decision, errors first."""
-    found = [*_shape(box, demand, metrics), *_prices(box, arms, today), *_goodput(box)]
+    today = datetime.now(UTC).date()
+    found = [
+        *_shape(box, demand, metrics),
+        *_possible(box, manifest.model, manifest.quantization),
+        *_prices(box, arms, today),
+        *_second_opinions(arms),
+        *_sizes(box, arms, demand),
+    ]
     return sorted(found, key=lambda check: check["level"] != "error")
 
 
@@ -100,14 +110,56 @@ def _age(what: str, checked_on: date | None, today: date) -> list[Check]:
     return []
 
 
-def _goodput(box: Box) -> list[Check]:
+def _possible(box: Box, model: str | None, quantization: str | None) -> list[Check]:
+    """Weights that cannot be in the GPUs' memory, and tokens/s above what the GPUs can compute."""
+    if model is None or box.instance is None:
+        return []
+    reason = weights_do_not_fit(model, quantization, box.instance)
+    if reason is not None:
+        hint = "is --instance the box that really served the run?"
+        return [check("weights_do_not_fit", "error", f"{model} cannot have run there: {reason}", hint)]
+    size, peak = parameters_of(model), box.usd_per_mtok["at_peak"]
+    ceiling = ceiling_tokens_per_s(size.active, box.instance) if size else None
+    if ceiling is None or peak is None:
+        return []
+    reached = peak["output_tokens_per_s"] + (peak["input_tokens_per_s"] or 0)
+    if reached <= ceiling:
+        return []
+    message = f"{reached:,.0f} tokens/s of {model} are above the {ceiling:,.0f} that {box.id} can compute in 16 bits"
+    hint = "a prefix cache, 8-bit arithmetic, the wrong instance, or a wrong token count"
+    return [check("implausible_throughput", "warning", message, hint)]
+
+
+def _second_opinions(arms: Sequence[Arm]) -> list[Check]:
+    found = {d.name + d.which: d for arm in arms for _, price in arm.parts for d in differences(price)}
+    return [
+        check(
+            "prices_disagree",
+            "warning",
+            f"{d.name}: {d.which} is {d.first:g} USD per Mtok here and {d.second:g} in {d.second_source}",
+            "look it up at the provider, and settle it in a file for --prices",
+        )
+        for d in found.values()
+    ]
+
+
+def _sizes(box: Box, arms: Sequence[Arm], demand: Demand) -> list[Check]:
+    found = []
     if box.replicas > 1:
-        return [
-            check(
-                "replicas_assumed",
-                "warning",
-                f"one engine was driven and its goodput taken {box.replicas} times for {box.id}: assumed",
-                "drive all of them: --url once for each",
-            )
-        ]
-    return []
+        message = f"one engine was driven and its goodput taken {box.replicas} times for {box.id}: assumed"
+        found.append(check("replicas_assumed", "warning", message, "drive all of them: --url once for each"))
+    if demand.batch_share > 0:
+        without = [arm.name for arm in arms if not all(price.batch for _, price in arm.parts)]
+        if without:
+            message = f"no batch price is listed for {', '.join(without)}: the standard price is used"
+            found.append(check("no_batch_price", "warning", message))
+    return found
+
+
+def too_many_instances(decided: Mapping[str, Any]) -> list[Check]:
+    """A volume that takes more boxes than anybody rents."""
+    at = decided["at_volume"]
+    if at is None or at["instances"] is None or at["instances"] <= MANY_INSTANCES:
+        return []
+    message = f"{at['tasks_per_month']:,.0f} tasks a month would take {at['instances']:,} instances"
+    return [check("many_instances", "warning", message, "check `tasks_per_month` and the measured goodput")]

@@ -134,8 +134,12 @@ def _static(purchase: str, quotes: Mapping[str, Quote], fleet: Fleet) -> dict[st
     if purchase not in quotes:
         return _unpriced(f"{purchase}_static", purchase)
     hours = fleet.static_hours()
-    note = f"{max(fleet.by_hour)} instances all the time"
+    note = f"{_count(max(fleet.by_hour))} all the time"
     return _row(f"{purchase}_static", hours * quotes[purchase].usd_per_hour, hours, note, quotes[purchase])
+
+
+def _count(instances: int) -> str:
+    return f"{instances:,} instance" + ("" if instances == 1 else "s")
 
 
 def _autoscaled(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> dict[str, Any]:
@@ -143,7 +147,7 @@ def _autoscaled(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> dict
         return _unpriced("on_demand_autoscaled", "on_demand")
     hours = fleet.autoscaled_hours(terms.startup_minutes)
     note = (
-        f"{min(fleet.by_hour)} to {max(fleet.by_hour)} instances by the hour;"
+        f"{min(fleet.by_hour)} to {_count(max(fleet.by_hour))} by the hour;"
         f" {fleet.starts()} starts in {len(fleet.by_hour)} h, {terms.startup_minutes:g} min billed for each"
     )
     usd = hours * quotes["on_demand"].usd_per_hour
@@ -156,7 +160,7 @@ def _spot(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> dict[str, 
     hours, lost = fleet.static_hours(), terms.spot_loss()
     usd = hours * (quotes["spot"].usd_per_hour + lost * quotes["on_demand"].usd_per_hour)
     note = (
-        f"{max(fleet.by_hour)} instances; {100 * lost:.2g} % of the time on demand while spot is lost"
+        f"{_count(max(fleet.by_hour))}; {100 * lost:.2g} % of the time on demand while spot is lost"
         f" (assumed: {100 * terms.spot_interruptions_per_hour:g} % lost an hour,"
         f" {terms.spot_recovery_minutes:g} min each)"
     )

@@ -59,8 +59,8 @@ def splits(
 def measured_output_weight(runs: Sequence[tuple[float, float, float]]) -> dict[str, Any] | None:
     """r = beta/alpha of busy seconds = alpha t_in + beta t_out, fitted over runs of different shape.
 
-    Each run is (busy seconds, input tokens, output tokens) at saturation. Non-negative least squares, each run
-    scaled to its own seconds so that a long run does not outweigh the others. None with fewer than two
+    Each run is (busy seconds, input tokens, output tokens) at saturation. Non-negative least squares, each
+    run scaled to its own seconds so that a long run does not outweigh the others. None with fewer than two
     different shapes, or when the fit gives input tokens no time at all.
     """
     usable = [run for run in runs if run[0] > 0 and run[1] + run[2] > 0]

@@ -31,7 +31,7 @@ class Spread:
     confidence: float | None = None
 
     def draw(self, random: np.random.Generator, n: int) -> Array:
-        """n values: a normal whose interval are the ends, or a triangle between them (mode: the present one)."""
+        """n values: normal with the ends as its interval, or a triangle between them (mode: the present)."""
         if self.how == "normal":
             z = NormalDist().inv_cdf(0.5 + (self.confidence or DEFAULT_CONFIDENCE) / 2)
             drawn = random.normal(self.knob.value, (self.high - self.low) / (2 * z), n)
@@ -116,12 +116,14 @@ def _narrow_first(
 ) -> list[dict[str, Any]]:
     """How much of the doubt would go if one input were known exactly, on average; most first.
 
-    Var(E[Y|X]) / Var(Y) over BINS equal parts of X: of who wins where the draws disagree about it, else of the
-    saving. The shares need not sum to 1: inputs can matter together.
+    Var(E[Y|X]) / Var(Y) over BINS equal parts of X: of who wins where the draws disagree about it, else of
+    the saving. The shares need not sum to 1: inputs can matter together.
     """
     wins = out.self_host_wins.astype(np.float64)
     y = wins if 0 < wins.mean() < 1 else np.where(np.isfinite(out.saving_usd), out.saving_usd, 0.0)
     total = float(np.var(y))
+    if total <= 1e-18 * float(np.mean(y)) ** 2:  # every draw saves the same: nothing to narrow
+        total = 0.0
     rows = []
     for spread in uncertain:
         parts = np.array_split(y[np.argsort(drawn[spread.knob.name], kind="stable")], BINS)

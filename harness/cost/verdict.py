@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from harness.cost.arms import Arm, choose_arms
 from harness.cost.box import Box, price_box
 from harness.cost.decision import decide
-from harness.cost.doubts import doubts
+from harness.cost.doubts import doubts, too_many_instances
+from harness.cost.extras import Run, arm_extras, bills, options, token_splits
+from harness.cost.inputs import parse
+from harness.cost.provenance import inputs_digest, provenance
 from harness.cost.words import sentence
 from harness.demand import Demand
 from harness.prices.catalog import load_user_prices
@@ -27,26 +30,35 @@ def build_decision(
     arms: Sequence[str],
     *,
     prices_file: Path | None = None,
+    shape_runs: Sequence[Run] = (),
 ) -> dict[str, Any]:
     """The object of decision.json for a measured run.
 
     `metrics` is the object of metrics.json; each step may carry `mean_input_tokens` and `mean_output_tokens`.
     `arms` are `provider:model` references; the frontier and the same-weights arm are always added.
+    `shape_runs` are `busy_run` of runs of other shapes on the same box: they measure the input/output split.
     A run without goodput is infeasible: every verdict is never, and the sentence says why.
 
     Raises:
         UsageError: no price for the instance or for an arm, or a price file that cannot be read.
     """
-    today = datetime.now(UTC).date()
     prices = load_user_prices(prices_file) if prices_file is not None else UserPrices()
     box = price_box(manifest.instance, metrics, prices)
-    chosen = choose_arms(arms, manifest.model, demand, prices, on=today)
+    chosen = choose_arms(arms, manifest.model, demand, prices)
+    priced = [_arm(arm, box, demand) for arm in chosen]
     return {
         "schema": SCHEMA,
         "demand": demand.to_dict(),
-        "self_host": box.to_dict(),
-        "arms": [_arm(arm, box, demand) for arm in chosen],
-        "checks": doubts(box, chosen, demand, metrics, today),
+        "self_host": {**box.to_dict(), "splits": token_splits(box, shape_runs)},
+        "arms": priced,
+        "checks": [
+            *doubts(manifest, metrics, box, chosen, demand),
+            *too_many_instances(priced[0]["decision"]),
+        ],
+        "monthly": bills(priced, demand),
+        "purchase_options": options(box, demand, parse(priced[0]["input"]), prices),
+        "provenance": provenance(box, chosen, demand),
+        "inputs_digest": inputs_digest([arm["input"] for arm in priced]),
     }
 
 
@@ -106,4 +118,5 @@ def _arm(arm: Arm, box: Box, demand: Demand) -> dict[str, Any]:
         "decision": decided,
         "sentence": sentence(given, decided),
         "decision_without_people": struck,
+        **arm_extras(given, decided, box, demand),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -116,6 +116,10 @@ class ApiPrice:
             if input_tokens > tier.above_input_tokens:
                 chosen = tier.rates
         return chosen
+
+    def as_batch(self) -> ApiPrice:
+        """The same model at its batch price; itself where none is listed."""
+        return self if self.batch is None else replace(self, rates=self.batch, tiers=self.batch_tiers)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, rates at the top level; `from_dict` reads it back."""

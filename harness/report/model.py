@@ -95,7 +95,15 @@ class Checks:
     items: tuple[Check, ...]
 
 
-Block = Text | Code | Table | Chart | Checks
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Something to play with that only a browser can show; `text` says elsewhere what it would be."""
+
+    id: str
+    text: str
+
+
+Block = Text | Code | Table | Chart | Checks | Panel
 
 
 @dataclass(frozen=True, slots=True)

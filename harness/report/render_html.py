@@ -24,6 +24,9 @@ def render_html(report: Report, decision: Mapping[str, Any] | None) -> str:
         .render(
             report=report,
             css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+            scripts=[
+                Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("decide.js", "whatif.js")
+            ],
             decision_json=embedded_json(decision) if decision else None,
         )
     )

@@ -6,7 +6,20 @@ import re
 from collections.abc import Sequence
 from functools import singledispatch
 
-from harness.report.model import Cell, Chart, Check, Checks, Code, Column, Report, Row, Section, Table, Text
+from harness.report.model import (
+    Cell,
+    Chart,
+    Check,
+    Checks,
+    Code,
+    Column,
+    Panel,
+    Report,
+    Row,
+    Section,
+    Table,
+    Text,
+)
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~#&])")
 _EDGE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # inside a word it means nothing
@@ -82,6 +95,11 @@ def _(block: Code) -> list[str]:
 @_block.register
 def _(block: Chart) -> list[str]:
     return [f"**{escape(block.title)}** (drawn in report.html). {escape(block.alt)}"]
+
+
+@_block.register
+def _(block: Panel) -> list[str]:
+    return [escape(block.text)]
 
 
 @_block.register

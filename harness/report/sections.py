@@ -10,7 +10,7 @@ from harness.report.chart_cost import cost_chart
 from harness.report.chart_goodput import goodput_chart
 from harness.report.chart_load import load_charts
 from harness.report.measured import console_steps_table, measured_line, slo_limits, slo_words, steps_table
-from harness.report.model import Block, Checks, Report, Section, Text
+from harness.report.model import Block, Checks, Panel, Report, Section, Text
 from harness.report.money import arms_table, console_arms_table, needed_table, per_mtok_table, volume_table
 from harness.report.provenance import provenance_blocks
 from harness.report.text import clean, count, significant
@@ -30,6 +30,7 @@ def build_report(
         Section("arms", "The arms, a month and per task", _arms(decision)),
         Section("load", "Throughput and latency against load", _load(run, metrics)),
         Section("tokens", "What a million tokens costs", _tokens(decision)),
+        *([Section("what-if", "What if", (_WHAT_IF,))] if has_arms else []),
         Section("checks", "Checks", (_checks(checks),)),
         Section("method", "Method and provenance", provenance_blocks(run_dir, run, metrics, decision)),
     ]
@@ -48,6 +49,12 @@ def build_report(
 
 _NOT_PRICED = Text(
     "Nothing was priced: `breakeven report RUN --api PROVIDER:MODEL --demand FILE` adds it.", "muted"
+)
+
+_WHAT_IF = Panel(
+    "what-if",
+    "In report.html, with scripts on: every input of the decision as a field and a slider; "
+    "verdict and chart are computed again as it moves.",
 )
 
 

@@ -10,15 +10,20 @@ import click
 
 from harness.cost.decision import decide_parsed
 from harness.cost.inputs import parse
+from harness.cost.sensitivity import sensitivity, two_way_table
 from harness.yamlfile import parse_yaml, read_yaml
 
 
 @click.command(name="decide")
 @click.argument("source", metavar="INPUT")
 @click.option(
+    "--sensitivity", "wanted", is_flag=True, help="Add what would change the answer (needs a volume)."
+)
+@click.option("--two-way", nargs=2, metavar="X Y", help="Add a table of two inputs against each other.")
+@click.option(
     "--json", is_flag=True, expose_value=False, help="JSON is what it always prints; accepted for scripts."
 )
-def command(source: str) -> None:
+def command(source: str, wanted: bool, two_way: tuple[str, str] | None) -> None:
     """At which monthly volumes a rented box beats an API: decision inputs in, decision JSON out.
 
     INPUT is a JSON or YAML file, or - for stdin.
@@ -27,6 +32,7 @@ def command(source: str) -> None:
     Examples:
       breakeven decide input.yaml
       breakeven decide - < input.json | jq .verdict
+      breakeven decide input.yaml --two-way goodput_requests_per_s usd_per_hour
     \b
     The smallest input:
       workload: {classes: [{input_tokens: 800, output_tokens: 250}]}
@@ -37,4 +43,10 @@ def command(source: str) -> None:
         where, data = "stdin", parse_yaml(sys.stdin.read(), where="stdin")
     else:
         where, data = source, read_yaml(Path(source), what="decision input")
-    click.echo(json.dumps(decide_parsed(parse(data, where=where)), indent=2, allow_nan=False))
+    inputs = parse(data, where=where)
+    out = decide_parsed(inputs)
+    if wanted:
+        out["sensitivity"] = sensitivity(inputs)
+    if two_way is not None:
+        out["two_way"] = two_way_table(inputs, *two_way)
+    click.echo(json.dumps(out, indent=2, allow_nan=False))

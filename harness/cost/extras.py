@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.cost.api_rates import usd_per_call
 from harness.cost.arms import Arm
 from harness.cost.box import Box
 from harness.cost.decision import attempts_per_task
-from harness.cost.inputs import DecideInput, parse
+from harness.cost.inputs import parse
 from harness.cost.monthly import bill, one_off_usd, people_usd
 from harness.cost.projection import projection
 from harness.cost.purchase import Terms, fleet_for, purchase_options
@@ -23,8 +24,10 @@ from harness.prices.record import Quote, UserPrices
 Run = tuple[float, float, float]  # busy seconds, input tokens, output tokens
 
 
-def arm_extras(given: Mapping[str, Any], decided: dict[str, Any], box: Box, demand: Demand) -> dict[str, Any]:
-    """Sensitivity, simulation, projection and cost per solved task of one arm."""
+def arm_extras(
+    arm: Arm, given: Mapping[str, Any], decided: dict[str, Any], box: Box, demand: Demand
+) -> dict[str, Any]:
+    """Cost by class, sensitivity, simulation, projection and cost per solved task of one arm."""
     inputs, people = parse(given), people_usd(demand)
     uncertain = spreads(
         inputs,
@@ -34,6 +37,7 @@ def arm_extras(given: Mapping[str, Any], decided: dict[str, Any], box: Box, dema
         confidence=(box.goodput or {}).get("confidence"),
     )
     return {
+        "classes": _by_class(arm, demand),
         "sensitivity": sensitivity(inputs, people_usd=people, ranges=demand.ranges),
         "monte_carlo": simulate(inputs, uncertain),
         "projection": projection(
@@ -44,6 +48,27 @@ def arm_extras(given: Mapping[str, Any], decided: dict[str, Any], box: Box, dema
         ),
         "success": success_costs(decided, demand.human_usd_per_task, demand.response_cache_hit_rate),
     }
+
+
+def _by_class(arm: Arm, demand: Demand) -> list[dict[str, Any]]:
+    """What a call of each class costs at the arm's listed prices: share of the tasks, mean tokens, USD."""
+    total = sum(c.weight for c in demand.classes)
+    rows = []
+    for kind in demand.classes:
+        requests = kind.requests()
+        mean = sum(row["input_tokens"] for row in requests) / len(requests)
+        usd = sum(calls * usd_per_call(price, requests, demand.tokens_ratio) for calls, price in arm.parts)
+        rows.append(
+            {
+                "name": kind.name,
+                "share": kind.weight / total,
+                "input_tokens": mean,
+                "output_tokens": kind.output_tokens,
+                "turns": len(requests),
+                "usd_per_task": usd if kind.weight > 0 else None,
+            }
+        )
+    return rows
 
 
 def _spot_range(box: Box) -> tuple[float, float] | None:
@@ -60,11 +85,16 @@ def bills(arms: Sequence[Mapping[str, Any]], demand: Demand) -> list[dict[str, A
     return [{"name": name, **month} for name, month in months if month is not None]
 
 
-def options(box: Box, demand: Demand, inputs: DecideInput, prices: UserPrices) -> dict[str, Any] | None:
+def options(
+    box: Box, demand: Demand, arms: Sequence[Mapping[str, Any]], prices: UserPrices
+) -> dict[str, Any] | None:
     """Ways to buy what the demand's profile needs, and the same instance elsewhere; None without volume or goodput.
+
+    `saving_usd` of each option is what it saves a month against each arm, fixed costs of both sides included.
 
     A peak without a profile says nothing about the hours: then every hour is taken as the peak.
     """
+    inputs = parse(arms[0]["input"])
     tasks, goodput = demand.tasks_per_month, inputs.self_host.goodput_requests_per_s
     if tasks is None or not goodput:
         return None
@@ -82,9 +112,19 @@ def options(box: Box, demand: Demand, inputs: DecideInput, prices: UserPrices) -
     return {
         "instances_by_hour": list(fleet.by_hour),
         "profile": "demand" if work.hourly_profile is not None else "none given: every hour is the peak",
-        "options": purchase_options(quotes, fleet, terms),
+        "options": [
+            {**row, "saving_usd": _savings(row["usd_per_month"], arms, demand)}
+            for row in purchase_options(quotes, fleet, terms)
+        ],
         "regions": _regions(box, prices, fleet.static_hours()),
     }
+
+
+def _savings(usd: float | None, arms: Sequence[Mapping[str, Any]], demand: Demand) -> dict[str, float] | None:
+    if usd is None:
+        return None
+    own = usd + demand.fixed_usd("self_host")
+    return {arm["name"]: arm["decision"]["at_volume"]["api_usd"] - own for arm in arms}
 
 
 def _regions(box: Box, prices: UserPrices, instance_hours: float) -> list[dict[str, Any]]:
@@ -130,8 +170,3 @@ def busy_run(metrics: Mapping[str, Any]) -> Run | None:
         return None
     seconds = window["end_s"] - window["start_s"]
     return seconds, step["input_tokens_per_s"] * seconds, step["output_tokens_per_s"] * seconds
-
-
-def priced_arms(arms: Sequence[Arm]) -> list[str]:
-    """The arms' references, so that a report can be made again with the same ones."""
-    return [arm.name for arm in arms if len(arm.parts) == 1]

@@ -12,6 +12,7 @@ from harness.cost.inputs import DecideInput
 from harness.cost.knobs import Knob, knobs
 from harness.cost.staircase import ceil
 from harness.cost.vector import VERDICTS, Case, Outcome, case_of, evaluate
+from harness.errors import UsageError
 from harness.units import HOURS_PER_MONTH
 
 SWING = 0.20  # one at a time, unless the demand gives a range
@@ -125,6 +126,28 @@ def two_way(
         "y": {"input": y.name, "values": list(y_values)},
     }
     return {**axes, "saving_usd": saving, "winner": wins, "verdict": verdict}
+
+
+def two_way_table(
+    inputs: DecideInput, x: str, y: str, *, people_usd: float = 0, factors: Sequence[float] = ()
+) -> dict[str, Any]:
+    """Any two inputs by name against each other, each at these factors of its present value.
+
+    Raises:
+        UsageError: an input that does not exist, or whose present value is 0; or no volume.
+    """
+    if inputs.workload.tasks_per_month is None:
+        raise UsageError("a two-way table needs a volume", hint="give `workload.tasks_per_month`")
+    by_name = {knob.name: knob for knob in knobs(inputs, people_usd) if knob.value > 0}
+    for name in (x, y):
+        if name not in by_name:
+            raise UsageError(f"no input `{name}` above 0 to turn", hint=f"known: {', '.join(by_name)}")
+    case = case_of(inputs, inputs.workload.tasks_per_month)
+    turned = [
+        [min(max(knob.value * f, knob.lowest), knob.highest) for f in factors or _GOODPUTS]
+        for knob in (by_name[x], by_name[y])
+    ]
+    return two_way(case, by_name[x], by_name[y], *turned)
 
 
 def winner(outcome: Outcome, at: int = 0) -> str:

@@ -12,7 +12,6 @@ from harness.cost.box import Box, price_box
 from harness.cost.decision import decide
 from harness.cost.doubts import doubts, too_many_instances
 from harness.cost.extras import Run, arm_extras, bills, options, token_splits
-from harness.cost.inputs import parse
 from harness.cost.provenance import inputs_digest, provenance
 from harness.cost.words import sentence
 from harness.demand import Demand
@@ -56,7 +55,7 @@ def build_decision(
             *too_many_instances(priced[0]["decision"]),
         ],
         "monthly": bills(priced, demand),
-        "purchase_options": options(box, demand, parse(priced[0]["input"]), prices),
+        "purchase_options": options(box, demand, priced, prices),
         "provenance": provenance(box, chosen, demand),
         "inputs_digest": inputs_digest([arm["input"] for arm in priced]),
     }
@@ -118,5 +117,6 @@ def _arm(arm: Arm, box: Box, demand: Demand) -> dict[str, Any]:
         "decision": decided,
         "sentence": sentence(given, decided),
         "decision_without_people": struck,
-        **arm_extras(given, decided, box, demand),
+        "sentence_without_people": sentence(given, struck),
+        **arm_extras(arm, given, decided, box, demand),
     }

@@ -85,12 +85,15 @@ class _PriceFile(_Strict):
 
 
 def load_user_prices(path: Path) -> UserPrices:
-    """A price file of the user's: `api:` and `instances:` rows, in USD.
+    """A price file of the user's: `api:` and `instances:` rows, in USD; or a decision.json, for its prices.
 
     Raises:
         UsageError: not there, not YAML, unknown key, another currency, a negative price; names file and key.
     """
-    file = validate(_PriceFile, read_yaml(path, what="price"), where=str(path))
+    data = read_yaml(path, what="price")
+    if "arms" in data and "self_host" in data:
+        return _prices_of_decision(data, path)
+    file = validate(_PriceFile, data, where=str(path))
     for n, api_row in enumerate(file.api):
         _only_usd(api_row.currency, f"{path}: `api[{n}].currency`")
     for n, instance in enumerate(file.instances):
@@ -98,6 +101,22 @@ def load_user_prices(path: Path) -> UserPrices:
         _known_purchases(instance, f"{path}: `instances[{n}]")
     api = {f"{row.provider}:{row.model}".lower(): _user_price(row, path) for row in file.api}
     return UserPrices(api, [row.model_dump(exclude_unset=True) for row in file.instances])
+
+
+def _prices_of_decision(data: dict[str, Any], path: Path) -> UserPrices:
+    """The prices an old decision was made with, sources and dates kept: the same report, years later."""
+    try:
+        listed = [part for arm in data["arms"] for part in arm["price"].get("parts", [arm["price"]])]
+        prices = [ApiPrice.from_dict(price) for price in listed]
+        box = data["self_host"]["instance"]
+        row = {
+            **{key: box[key] for key in ("id", "region", "source", "checked_on")},
+            "usd_per_hour": {box["purchase"]: box["usd_per_hour"]},
+        }
+    except (KeyError, TypeError) as error:
+        raise UsageError(f"{path} is not a decision.json that holds its prices: {error}") from None
+    known = {key: value for key, value in row.items() if value is not None}
+    return UserPrices({f"{p.provider}:{p.model}".lower(): p for p in prices}, [known])
 
 
 def _only_usd(currency: str, where: str) -> None:

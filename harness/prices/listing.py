@@ -7,7 +7,8 @@ from datetime import date
 from typing import Any
 
 from harness.prices.catalog import load_instances, resolve_api
-from harness.prices.record import STALE_AFTER_DAYS, UserPrices, age_days
+from harness.prices.crosscheck import differences
+from harness.prices.record import STALE_AFTER_DAYS, ApiPrice, UserPrices, age_days
 
 
 def instance_rows(prices: UserPrices) -> list[dict[str, Any]]:
@@ -40,6 +41,16 @@ def api_rows(references: Sequence[str], prices: UserPrices) -> list[dict[str, An
     """
     wanted = dict.fromkeys([*prices.api, *references])
     return [resolve_api(reference, prices).to_dict() for reference in wanted]
+
+
+def with_second_opinion(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The API rows with `disagrees`: what a second source gives otherwise, in words; empty when nothing."""
+    return [{**row, "disagrees": _disagreement(row)} for row in rows]
+
+
+def _disagreement(row: dict[str, Any]) -> str:
+    found = differences(ApiPrice.from_dict(row))
+    return "; ".join(f"{d.which} {d.second:g} in {d.second_source}" for d in found)
 
 
 def with_age(rows: Sequence[dict[str, Any]], today: date) -> list[dict[str, Any]]:

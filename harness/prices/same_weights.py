@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from harness.prices import genai
 from harness.prices.record import ApiPrice
@@ -37,14 +37,18 @@ def weights_key(model: str) -> tuple[str, ...]:
     return tuple(sorted(p for p in parts if p and p not in _NOISE))
 
 
-def hosts_of(model: str) -> list[ApiPrice]:
-    """Listed prices of the same weights at every host, resellers left out where somebody hosts them himself.
+def hosts_of(model: str, own: Sequence[ApiPrice] = ()) -> list[ApiPrice]:
+    """Prices of the same weights at every host: the user's own where he gave some, else the listed ones.
 
-    Empty when nobody does, or when the name says too little (no size) to be sure.
+    Resellers are left out where somebody hosts them himself. Empty when nobody does, or when the name says too
+    little (no size) to be sure.
     """
     wanted = weights_key(model)
     if not any(re.fullmatch(r"[\d.]+[bm]", part) for part in wanted):
         return []
+    given = [price for price in own if weights_key(price.model) == wanted]
+    if given:
+        return given
     found = [
         price
         for provider, name in genai.hosted_models()
@@ -59,9 +63,11 @@ def _is_paid(price: ApiPrice) -> bool:
     return price.rates.input_usd_per_mtok > 0 and price.rates.output_usd_per_mtok > 0
 
 
-def cheapest_host(model: str, usd_per_request: Callable[[ApiPrice], float]) -> tuple[ApiPrice, int] | None:
+def cheapest_host(
+    model: str, usd_per_request: Callable[[ApiPrice], float], own: Sequence[ApiPrice] = ()
+) -> tuple[ApiPrice, int] | None:
     """(the price of the host whose request is cheapest, number of hosts); None when nobody hosts it."""
-    hosts = hosts_of(model)
+    hosts = hosts_of(model, own)
     if not hosts:
         return None
     return min(hosts, key=lambda price: (usd_per_request(price), price.provider)), len(hosts)

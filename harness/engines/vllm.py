@@ -76,14 +76,16 @@ def launch(model: str | Path | None, settings: Settings, port: int, progress: Pr
 
 
 def _environment_variables(settings: Settings, *, is_local: bool) -> dict[str, str]:
-    """No usage statistics, nothing but loopback, and on CPU as many cores as the other engines get.
+    """No usage statistics, nothing but loopback.
 
-    By itself the CPU build leaves a core to its front end: one of two would compute.
+    On CPU it chooses its cores itself, and leaves one to its own front end (of two cores, one computes: with a
+    little model that is no slower than computing on both), unless fewer threads than cores are asked for.
     """
     ours = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_HOST_IP": "127.0.0.1"}
     if not has_nvidia():
         ours["VLLM_CPU_KVCACHE_SPACE"] = _KV_CACHE_GIB
-        ours["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, usable_cpus()[: settings.threads]))
+        if settings.threads < len(usable_cpus()):
+            ours["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, usable_cpus()[: settings.threads]))
     if is_local:
         return {**ours, "HF_HUB_OFFLINE": "1"}
     return {**ours, **{name: os.environ[name] for name in ("HF_TOKEN", "HF_HOME") if name in os.environ}}

@@ -17,6 +17,7 @@ from harness.engines.kind import Progress, Settings
 from harness.errors import EngineError
 
 _NAME = click.argument("name", metavar="ENGINE")
+_NAMES = click.argument("names", metavar="ENGINE...", nargs=-1, required=True)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 
@@ -35,19 +36,19 @@ def command() -> None:
 
 
 @command.command()
-@_NAME
-def install(name: str) -> None:
-    """Install ENGINE, once, into a cache outside any project. `start` does it too.
+@_NAMES
+def install(names: tuple[str, ...]) -> None:
+    """Install each ENGINE, once, into a cache outside any project. `start` does it too.
 
     \b
     Examples:
       breakeven engine install llama_server     builds it from source: 5 to 10 minutes on 2 cores
       breakeven engine install vllm             an environment of its own: 3 GB
     """
-    kind = engine_kind(name)
-    with _progress() as progress:
-        kind.install(progress)
-    click.echo(f"{kind.title} {kind.installed_version() or ''}".rstrip())
+    for kind in [engine_kind(name) for name in names]:
+        with _progress() as progress:
+            kind.install(progress)
+        click.echo(f"{kind.title} {kind.installed_version() or ''}".rstrip())
 
 
 @command.command()
@@ -89,7 +90,7 @@ def start(
 
 
 @command.command()
-@click.argument("names", metavar="ENGINE...", nargs=-1, required=True)
+@_NAMES
 def stop(names: tuple[str, ...]) -> None:
     """Stop each ENGINE that `engine start` started; one that does not run is fine.
 

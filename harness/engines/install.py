@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import time
 from importlib import util
@@ -51,12 +52,18 @@ def _how_far(log_path: Path) -> str:
 
 
 def make_venv(path: Path, log_path: Path, progress: Progress) -> Path:
-    """A virtual environment with pip, of our own Python; its interpreter."""
-    python = path / "bin" / "python"
+    """A virtual environment with pip, of our own Python; its interpreter.
+
+    Debian's Python has no ensurepip without the package python3-venv; uv needs none.
+    """
     if not (path / "bin" / "pip").exists():
-        command = [sys.executable, "-m", "venv", "--clear", str(path)]
+        uv = shutil.which("uv")
+        if util.find_spec("ensurepip") is None and uv is not None:
+            command = [uv, "venv", "--clear", "--seed", "--python", sys.executable, str(path)]
+        else:
+            command = [sys.executable, "-m", "venv", "--clear", str(path)]
         run_step(f"making an environment in {path}", command, log_path, progress)
-    return python
+    return path / "bin" / "python"
 
 
 def tools_python(log_path: Path, progress: Progress) -> Path:

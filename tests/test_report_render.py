@@ -11,10 +11,14 @@ import pytest
 from report_cases import HOSTILE, NAMES, Case, case
 from rich.console import Console
 
+from harness.cost.verdict import build_decision
+from harness.demand import load_demand
 from harness.errors import BreakevenError
+from harness.records import RunManifest
 from harness.report import WIDTH, console_report, render_report
 from harness.report.render_markdown import render_markdown
 from harness.report.sections import build_report
+from harness.scenario import bundled_scenarios_dir
 
 
 def written(tmp_path: Path, given: Case) -> tuple[str, str]:
@@ -217,6 +221,59 @@ def test_every_row_of_a_table_has_its_columns_whatever_the_names(tmp_path: Path,
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) <= 1
     for table in re.findall(r"<table>.*?</table>", html, re.DOTALL):
         assert len({len(re.findall(r"<t[hd][ >]", row)) for row in table.split("</tr>")[:-1]}) == 1
+
+
+def real_decision(given: Case) -> dict[str, Any]:
+    """decision.json as the cost model makes it: the article's support agent on the run of two windows."""
+    manifest = RunManifest.from_dict({**given.run, "arms": ["openai:gpt-4.1-mini"]})
+    demand = load_demand(bundled_scenarios_dir() / "demand" / "support-agent.yaml")
+    return build_decision(manifest, given.metrics, demand, ["openai:gpt-4.1-mini"])
+
+
+def test_everything_the_cost_model_adds_is_shown(tmp_path: Path) -> None:
+    given = case("two_windows")
+    given = given._replace(decision=real_decision(given))
+
+    html, markdown = written(tmp_path, given)
+
+    titles = re.findall(r"^## \d+\. (.*)$", markdown, re.MULTILINE)
+    assert titles == [
+        "Measured beside needed",
+        "Cost against volume",
+        "The arms, a month and per task",
+        "Throughput and latency against load",
+        "What a million tokens costs",
+        "What would change the answer",
+        "What if",
+        "Cost per successful task",
+        "Checks",
+        "Method and provenance",
+    ]
+    # 5.672 * 730 = 4,140.56; 0.5 * 208,000 / 12 = 8,666.67; 0.00615 * 400,000 = 2,460
+    assert re.search(r"^\| inference \| computed \| 4,141 \| .*\b288\b", markdown, re.MULTILINE)
+    assert re.search(
+        r"^\| people: operating the box \(.*\) \| assumed \| 8,667 \| – \| – \|", markdown, re.MULTILINE
+    )
+    assert "1 × 5.672 USD/h × 730 h + 8,667 fixed, 25.4 % used" in markdown
+    # the winner at 400,000 tasks changes where self-hosting first wins
+    assert re.search(r"^\| tasks a month \| 400,000 \(tasks\) \| .*above 2.76M", markdown, re.MULTILINE)
+    assert re.search(r"^\| on demand static \| 4,141 \| 730 \|", markdown, re.MULTILINE)
+    assert html.count('<svg viewBox="0 0 470') >= 4 + 3  # four load charts, a tornado for each of three arms
+    assert "In 10,000 draws of what is uncertain, self-hosting wins at your volume in 0 %" in markdown
+
+
+def test_every_fact_of_the_decision_is_in_the_table_of_origins(tmp_path: Path) -> None:
+    given = case("two_windows")
+    decision = real_decision(given)
+    given = given._replace(decision=decision)
+
+    _, markdown = written(tmp_path, given)
+
+    table = markdown[markdown.index("Every number that the verdict rests on") :].split("\n\n")[1]
+    origins = [row.split(" | ")[-2] for row in table.splitlines()[2:]]
+    facts = [fact for fact in decision["provenance"] if fact["what"] != "goodput"]
+    assert set(origins) == {"measured", "listed", "assumed"}
+    assert len(origins) == 2 + len(facts)  # goodput and mean tokens are measured
 
 
 def test_an_empty_run_is_still_a_report(tmp_path: Path) -> None:

@@ -122,6 +122,7 @@ class Verdict:
     arm: str
     kind: str
     sentence: str
+    detail: str  # how sure that is
     outcome: Tone  # good: self-hosting pays at the reader's volume; bad: it never does; warn: elsewhere
 
 

@@ -21,7 +21,6 @@ from harness.report.text import (
     volume,
     whole,
 )
-from harness.units import HOURS_PER_MONTH
 
 _VOLUMES_SHOWN = 12
 
@@ -164,89 +163,12 @@ def _volumes(decision: Mapping[str, Any]) -> list[tuple[float, str]]:
     return [(tasks, "; ".join(dict.fromkeys(why))) for tasks, why in kept if tasks > 0 or tasks == own]
 
 
-def arms_table(decision: Mapping[str, Any]) -> Table:
-    """Every arm a month and per task, the box among them."""
-    rows = [_arm_row(arm) for arm in decision.get("arms") or []]
-    rows.append(_self_host_row(decision))
-    tasks = tasks_of(decision)
-    at = f"at {volume(tasks)} tasks a month" if tasks is not None else "no monthly volume was given"
-    return Table(
-        caption=f"The arms, a month and per task, {at}",
-        columns=(
-            Column("arm", right=False),
-            Column("price in / out", "USD per Mtok"),
-            Column("per task", "USD"),
-            Column("a month", "USD"),
-            Column("self-host saves", "USD a month"),
-            Column("self-host wins from", "tasks a month"),
-            Column("wins for good from", "tasks a month"),
-        ),
-        rows=tuple(rows),
-    )
-
-
-def _arm_row(arm: Mapping[str, Any]) -> Row:
-    decided, listed = arm.get("decision") or {}, arm.get("price") or {}
-    at = decided.get("at_volume") or {}
-    own, api = number(at.get("self_usd")), number(at.get("api_usd"))
-    saved = None if own is None or api is None else api - own
-    never = decided.get("verdict") == "never"
-    first, last = decided.get("first_win_tasks_per_month"), decided.get("permanent_win_tasks_per_month")
-    return Row(
-        (
-            arm_cell(arm),
-            Cell(
-                f"{price(listed.get('input_usd_per_mtok'))} / {price(listed.get('output_usd_per_mtok'))}",
-                note=source_of(listed),
-            ),
-            Cell(per_task(decided.get("api_usd_per_task"))),
-            Cell(amount(api), note="" if api is not None else "no volume given"),
-            Cell(amount(saved), tone="" if saved is None else "good" if saved >= 0 else "bad"),
-            Cell("never" if never else volume(first), tone="bad" if never else ""),
-            Cell("never" if last is None else volume(last), tone="bad" if never else ""),
-        )
-    )
-
-
-def _self_host_row(decision: Mapping[str, Any]) -> Row:
-    instance = (decision.get("self_host") or {}).get("instance") or {}
-    arms = decision.get("arms") or []
-    volumes = [(arm.get("decision") or {}).get("at_volume") for arm in arms]
-    at: Mapping[str, Any] = next((a for a in volumes if a), {})
-    hourly = price(instance.get("usd_per_hour"))
-    instances = number(at.get("instances"))
-    used = f", {percent(at.get('utilization'))} used" if number(at.get("utilization")) is not None else ""
-    return Row(
-        (
-            Cell(f"self-host on {clean(instance.get('id') or NA)}", note=instance_words(instance)),
-            Cell(NA if hourly == NA else f"{hourly} USD/h", note=source_of(instance)),
-            Cell(per_task(at.get("self_usd_per_task")), note=_why_no_task_price(at)),
-            Cell(
-                amount(at.get("self_usd")),
-                note=f"{whole(instances)} × {hourly} USD/h × {HOURS_PER_MONTH} h{used}"
-                if instances is not None
-                else "no goodput or no volume",
-            ),
-            Cell("–", tone="muted"),
-            Cell("–", tone="muted"),
-            Cell("–", tone="muted"),
-        ),
-        strong=True,
-    )
-
-
-def _why_no_task_price(at: Mapping[str, Any]) -> str:
-    if number(at.get("self_usd_per_task")) is not None:
-        return ""
-    if not at:
-        return "no volume given"
-    return "no tasks" if number(at.get("tasks_per_month")) == 0 else "no goodput"
-
-
 def instance_words(instance: Mapping[str, Any]) -> str:
-    """`aws us-east-1, 4 × A10G, on demand`."""
+    """`aws us-east-1, 4 × A10G (22.35 GiB each), on demand`."""
     gpu, gpus = instance.get("gpu"), number(instance.get("gpu_count"))
-    hardware = f"{whole(gpus)} × {clean(gpu)}" if gpu and gpus else "no GPU" if gpus == 0 else ""
+    memory = number(instance.get("gpu_memory_gib"))
+    each = f" ({price(memory)} GiB each)" if memory is not None else ""
+    hardware = f"{whole(gpus)} × {clean(gpu)}{each}" if gpu and gpus else "no GPU" if gpus == 0 else ""
     place = " ".join(clean(instance[key]) for key in ("provider", "region") if instance.get(key))
     purchase = clean(instance["purchase"]).replace("_", " ") if instance.get("purchase") else ""
     return ", ".join(part for part in (place, hardware, purchase) if part)
@@ -258,47 +180,6 @@ def source_of(listed: Mapping[str, Any]) -> str:
     version = f" {clean(listed['version'])}" if listed.get("version") else ""
     checked = f"checked {clean(listed['checked_on'])}" if listed.get("checked_on") else "date unknown"
     return f"{source}{version}\n{checked}"
-
-
-def per_mtok_table(decision: Mapping[str, Any]) -> Table | None:
-    """USD per million tokens at the SLO and at the peak, in the conventions people use."""
-    rates = (decision.get("self_host") or {}).get("usd_per_mtok") or {}
-    named = (("at the SLO", "at_slo"), ("at the peak, SLO ignored", "at_peak"))
-    if not any(rates.get(key) for _, key in named):
-        return None
-    return Table(
-        caption="USD per million tokens of one instance kept busy at that step",
-        columns=(
-            Column("load", right=False),
-            Column("step"),
-            Column("input", "tok/s"),
-            Column("output", "tok/s"),
-            Column("all on output", "USD per Mtok out"),
-            Column("spread over all", "USD per Mtok in + out"),
-        ),
-        rows=tuple(_mtok_row(name, rates.get(key)) for name, key in named),
-        notes=(
-            "How an hour is split over input and output tokens is a convention. Both columns carry the whole "
-            "hour: never add them up. The verdict uses neither; it compares the cost of the same task.",
-        ),
-    )
-
-
-def _mtok_row(name: str, at: Mapping[str, Any] | None) -> Row:
-    if not at:
-        return Row(
-            (Cell(name, note="no step met the SLO" if "SLO" in name else "not measured"), *[Cell(NA)] * 5)
-        )
-    return Row(
-        (
-            Cell(name),
-            Cell(whole(at.get("step"))),
-            Cell(significant(at.get("input_tokens_per_s"))),
-            Cell(significant(at.get("output_tokens_per_s"))),
-            Cell(significant(at.get("output_only"), 4)),
-            Cell(significant(at.get("total"), 4)),
-        )
-    )
 
 
 def console_arms_table(decision: Mapping[str, Any]) -> Table:

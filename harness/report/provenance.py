@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.report.measured import goodput_words, load_words, slo_words, window_s
+from harness.report.measured import slo_words
 from harness.report.model import Block, Cell, Code, Column, Row, Table, Text
-from harness.report.money import instance_words, source_of
-from harness.report.text import NA, amount, clean, number, percent, price, significant, volume, whole
+from harness.report.origins import origins_table
+from harness.report.text import NA, clean, number, whole
 
 _TAKE_SCENARIO = (
     'import json,sys; json.dump(json.load(open(sys.argv[1]))["scenario"], open(sys.argv[2], "w"))'
@@ -25,7 +25,7 @@ def provenance_blocks(
     """The last section: numbers with their origin, engine, client, how to reproduce."""
     blocks: list[Block] = [
         Text(_method(run)),
-        _origins(metrics, decision),
+        origins_table(metrics, decision),
         _facts("The engine, as it reports itself", _engine_facts(run)),
         _facts("The client and the run", _client_facts(run)),
         Text("The same work again; the scenario is kept in run.json:"),
@@ -48,126 +48,6 @@ def _method(run: Mapping[str, Any]) -> str:
         "Tokens and seconds of a rate come from the same window. Failed requests keep their row, use "
         f"capacity and give no tokens to goodput. SLO: {slo_words(scenario.get('slo'))}."
     )
-
-
-def _origins(metrics: Mapping[str, Any], decision: Mapping[str, Any] | None) -> Table:
-    rows = [
-        *_measured_rows(metrics),
-        *(_listed_rows(decision) if decision else []),
-        *(_assumed_rows(decision) if decision else []),
-    ]
-    return Table(
-        caption="Every number that the verdict rests on",
-        columns=(
-            Column("number", right=False),
-            Column("value", right=False),
-            Column("origin", right=False),
-            Column("source", right=False),
-        ),
-        rows=tuple(Row(tuple(Cell(text) for text in row)) for row in rows),
-    )
-
-
-def _measured_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    goodput = metrics.get("goodput") or {}
-    step = next((s for s in metrics.get("steps") or [] if s.get("step") == goodput.get("step")), None)
-    where = "no step met the SLO"
-    if step is not None:
-        where = (
-            f"step {whole(step.get('step'))}, {load_words(step)}, {significant(window_s(step))} s window, "
-            f"{whole(step.get('requests'))} requests"
-        )
-    rows = [("goodput", goodput_words(metrics).removeprefix("goodput").lstrip(": "), "measured", where)]
-    if step is not None:
-        sent, got = step.get("mean_input_tokens"), step.get("mean_output_tokens")
-        lengths = f"{significant(sent)} in / {significant(got)} out"
-        rows.append(("mean tokens of a request", lengths, "measured", where))
-    return rows
-
-
-def _listed_rows(decision: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    instance = (decision.get("self_host") or {}).get("instance") or {}
-    origin = "listed" if instance.get("source") else "assumed"
-    rows = [
-        (
-            f"{clean(instance.get('id') or 'instance')}, {instance_words(instance) or 'place unknown'}",
-            f"{price(instance.get('usd_per_hour'))} USD/h",
-            origin,
-            _source(instance),
-        )
-    ]
-    for arm in decision.get("arms") or []:
-        listed = arm.get("price") or {}
-        cached = number(listed.get("cached_input_usd_per_mtok"))
-        value = (
-            f"{price(listed.get('input_usd_per_mtok'))} in / {price(listed.get('output_usd_per_mtok'))} out"
-            f"{f' / {price(cached)} cached' if cached is not None else ''} USD per Mtok"
-        )
-        resolved = "/".join(clean(arm[key]) for key in ("provider", "model") if arm.get(key))
-        rows.append(
-            (
-                resolved or clean(arm.get("name")),
-                value,
-                "listed" if listed.get("source") else "assumed",
-                _source(listed),
-            )
-        )
-    return rows
-
-
-def _source(listed: Mapping[str, Any]) -> str:
-    return source_of(listed).replace("\n", ", ")
-
-
-def _assumed_rows(decision: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    arm = next(iter(decision.get("arms") or []), None)
-    given = (arm or {}).get("input") or {}
-    work, box = given.get("workload") or {}, given.get("self_host") or {}
-    name = (decision.get("demand") or {}).get("name")
-    demand = f"demand {clean(name)}" if name else "demand"
-    tasks = number(work.get("tasks_per_month"))
-    profile = work.get("hourly_profile")
-    rows = [
-        ("tasks a month", "not given" if tasks is None else volume(tasks), demand),
-        ("task", _classes(work.get("classes")), demand),
-        ("retries", f"{percent(work.get('retry_failure_rate'))} fail, {_most(work)}", demand),
-        (
-            "response cache",
-            f"{percent(work.get('response_cache_hit_rate'))} of tasks answered from it",
-            demand,
-        ),
-        (
-            "peak to mean",
-            f"from {len(profile)} hourly weights" if profile else significant(work.get("peak_to_mean")),
-            demand,
-        ),
-        ("load limit", f"{percent(box.get('max_load'))} of goodput at the peak", "decision input"),
-        ("instances at least", whole(box.get("min_instances")), "decision input"),
-        ("fixed cost, self-host", f"{amount(box.get('fixed_usd_per_month'))} USD a month", demand),
-        (
-            "tokens of the same text",
-            "1.0 × the measured model's, for every arm",
-            "tokenizers were not compared",
-        ),
-    ]
-    return [(what, value, "assumed", source) for what, value, source in rows] if arm else []
-
-
-def _classes(classes: Any) -> str:
-    shown = [
-        f"{clean(c.get('name') or 'task')} {whole(c.get('input_tokens'))} in / "
-        f"{whole(c.get('output_tokens'))} out"
-        + (f", weight {significant(c.get('weight'))}" if len(classes) > 1 else "")
-        for c in classes or []
-    ]
-    return "; ".join(shown) or NA
-
-
-def _most(work: Mapping[str, Any]) -> str:
-    most = work.get("max_retries")
-    if most is None:
-        return "retried until success"
-    return f"retried at most {whole(most)} times" if most else "none retried"
 
 
 def _engine_facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import orjson
 from markupsafe import Markup
 
 from harness.report.model import Report
@@ -48,5 +49,6 @@ def _environment() -> jinja2.Environment:
 
 def embedded_json(data: Mapping[str, Any]) -> Markup:
     """JSON for a script element: no text inside can close the element or open a comment."""
-    text = json.dumps(data, ensure_ascii=True, default=str)
+    known = orjson.loads(orjson.dumps(data, default=str))  # NaN becomes null
+    text = json.dumps(known, ensure_ascii=True, allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

@@ -52,7 +52,10 @@ def render_markdown(report: Report) -> str:
         lines.append("")
     lines += [f"**{escape(report.headline)}.**", ""]
     for verdict in report.verdicts:
-        lines.append(f"- **{escape(verdict.arm)}** ({escape(verdict.kind)}): {escape(verdict.sentence)}")
+        detail = f" {escape(verdict.detail)}" if verdict.detail else ""
+        lines.append(
+            f"- **{escape(verdict.arm)}** ({escape(verdict.kind)}): {escape(verdict.sentence)}{detail}"
+        )
     lines += ["", escape(report.measured), ""]
     lines += [f"- {escape(what)}: {escape(value)}" for what, value in report.facts]
     for i, section in enumerate(report.sections, 1):

@@ -6,14 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.report.arms import arms_table
+from harness.report.bill import (
+    bill_table,
+    options_table,
+    projection_table,
+    regions_table,
+    success_table,
+)
 from harness.report.chart_cost import cost_chart
 from harness.report.chart_goodput import goodput_chart
 from harness.report.chart_load import load_charts
+from harness.report.doubt import doubt_blocks
 from harness.report.measured import console_steps_table, measured_line, slo_limits, slo_words, steps_table
 from harness.report.model import Block, Checks, Panel, Report, Section, Text
-from harness.report.money import arms_table, console_arms_table, needed_table, per_mtok_table, volume_table
+from harness.report.money import console_arms_table, needed_table, volume_table
 from harness.report.provenance import provenance_blocks
 from harness.report.text import clean, count, significant
+from harness.report.tokens import per_mtok_table, splits_table
 from harness.report.verdict import gather_checks, headline, notices, verdicts
 
 
@@ -30,7 +40,7 @@ def build_report(
         Section("arms", "The arms, a month and per task", _arms(decision)),
         Section("load", "Throughput and latency against load", _load(run, metrics)),
         Section("tokens", "What a million tokens costs", _tokens(decision)),
-        *([Section("what-if", "What if", (_WHAT_IF,))] if has_arms else []),
+        *_extras(decision),
         Section("checks", "Checks", (_checks(checks),)),
         Section("method", "Method and provenance", provenance_blocks(run_dir, run, metrics, decision)),
     ]
@@ -75,7 +85,23 @@ def _volume(decision: Mapping[str, Any] | None) -> tuple[Block, ...]:
 def _arms(decision: Mapping[str, Any] | None) -> tuple[Block, ...]:
     if not decision or not decision.get("arms"):
         return (_NOT_PRICED,)
-    return (arms_table(decision),)
+    blocks = (arms_table(decision), bill_table(decision))
+    return tuple(block for block in blocks if block is not None)
+
+
+def _extras(decision: Mapping[str, Any] | None) -> list[Section]:
+    """Sections that only a priced run has, each left out when decision.json carries nothing for it."""
+    if not decision or not decision.get("arms"):
+        return []
+    bought = (options_table(decision), regions_table(decision), projection_table(decision))
+    solved = success_table(decision)
+    parts: list[tuple[str, str, tuple[Block | None, ...]]] = [
+        ("change", "What would change the answer", (*doubt_blocks(decision), *bought)),
+        ("what-if", "What if", (_WHAT_IF,)),
+        ("solved", "Cost per successful task", (solved,)),
+    ]
+    found = [(id_, title, tuple(b for b in blocks if b is not None)) for id_, title, blocks in parts]
+    return [Section(id_, title, blocks) for id_, title, blocks in found if blocks]
 
 
 def _load(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[Block, ...]:
@@ -93,10 +119,11 @@ def _load(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[Block, ..
 
 
 def _tokens(decision: Mapping[str, Any] | None) -> tuple[Block, ...]:
-    table = per_mtok_table(decision) if decision else None
-    if table is None:
+    tables = (per_mtok_table(decision), splits_table(decision)) if decision else ()
+    shown = tuple(table for table in tables if table is not None)
+    if not shown:
         return (Text("No price per million tokens: no instance price, or no step with tokens.", "muted"),)
-    return (table,)
+    return shown
 
 
 def _checks(checks: Checks) -> Block:

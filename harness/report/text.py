@@ -153,3 +153,22 @@ def steps(indices: list[int]) -> str:
         )
         start = i + 1
     return f"step{'' if len(ordered) == 1 else 's'} {', '.join(parts)}"
+
+
+INPUTS = {
+    "tasks_per_month": "tasks a month",
+    "goodput_requests_per_s": "goodput",
+    "usd_per_hour": "price of an hour",
+    "peak_to_mean": "peak to mean",
+    "max_load": "load limit",
+    "retry_failure_rate": "attempts that fail",
+    "response_cache_hit_rate": "response cache hits",
+    "api_price": "API price",
+    "input_per_output_tokens": "input per output token",
+    "people_usd_per_month": "people",
+}
+
+
+def input_words(name: Any) -> str:
+    """An input of the decision in words."""
+    return INPUTS.get(str(name), clean(name).replace("_", " ") if name else NA)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.report.doubt import resampling_words
 from harness.report.model import Check, Checks, Tone, Verdict
 from harness.report.money import arm_kind
 from harness.report.staircase import tasks_of
@@ -102,6 +103,7 @@ def verdicts(decision: Mapping[str, Any] | None) -> tuple[Verdict, ...]:
             arm=clean(arm.get("name") or "unnamed"),
             kind=arm_kind(arm),
             sentence=clean(arm["sentence"]) if arm.get("sentence") else sentence(arm),
+            detail=resampling_words(arm),
             outcome=_outcome(arm.get("decision") or {}),
         )
         for arm in (decision or {}).get("arms") or []

@@ -6,28 +6,13 @@ import json
 import math
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+from cost_cases import VECTORS, given
 
 from harness.cost import decide
 from harness.errors import UsageError
-
-VECTORS = {v["id"]: v for v in json.loads((Path(__file__).parent / "data" / "cost.json").read_text())}
-
-
-def given(**changes: Any) -> dict[str, Any]:
-    """Sonnet's 3/15 on 800/250 tokens (0.00615 USD) against 5.672 USD/h at 0.6 requests/s, unless changed."""
-    inputs: dict[str, Any] = {
-        "workload": {"classes": [{"input_tokens": 800, "output_tokens": 250}]},
-        "self_host": {"usd_per_hour": 5.672, "goodput_requests_per_s": 0.6},
-        "api": {"input_usd_per_mtok": 3, "output_usd_per_mtok": 15},
-    }
-    for path, value in changes.items():
-        part, key = path.split("__")
-        inputs[part][key] = value
-    return inputs
 
 
 def close(expected: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from cost_cases import comparisons
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -12,37 +13,6 @@ from harness.cost import decide
 from harness.cost.staircase import Staircase, break_even, ceil, floor
 
 SECONDS_PER_MONTH = 2_628_000
-
-prices = st.integers(1, 5000).map(lambda cents: cents / 100)
-fixed = st.one_of(st.just(0.0), st.integers(1, 2_000_000).map(lambda cents: cents / 100))
-
-
-@st.composite
-def comparisons(draw: st.DrawFn) -> dict[str, Any]:
-    """Decide inputs of any plausible size, exact in decimal."""
-    return {
-        "workload": {
-            "classes": [
-                {
-                    "input_tokens": draw(st.integers(1, 20_000)),
-                    "output_tokens": draw(st.integers(0, 4000)),
-                }
-            ],
-            "peak_to_mean": draw(st.sampled_from([1, 1.25, 2, 2.5])),
-        },
-        "self_host": {
-            "usd_per_hour": draw(prices),
-            "goodput_requests_per_s": draw(st.integers(1, 20_000)) / 1000,
-            "max_load": draw(st.sampled_from([1, 0.8, 0.5])),
-            "min_instances": draw(st.integers(1, 4)),
-            "fixed_usd_per_month": draw(fixed),
-        },
-        "api": {
-            "input_usd_per_mtok": draw(prices),
-            "output_usd_per_mtok": draw(prices),
-            "fixed_usd_per_month": draw(fixed),
-        },
-    }
 
 
 class Walk:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.calibration import quote
 from harness.report.measured import slo_words
 from harness.report.model import Block, Cell, Code, Column, Row, Table, Text
 from harness.report.origins import origins_table
@@ -27,7 +28,7 @@ def provenance_blocks(
         Text(_method(run)),
         origins_table(metrics, decision),
         _facts("The engine, as it reports itself", _engine_facts(run)),
-        _facts("The client and the run", _client_facts(run)),
+        _facts("The client and the run", _client_facts(run, metrics)),
         Text("The same work again; the scenario is kept in run.json:"),
         Code("\n".join(reproduce(run_dir, run))),
     ]
@@ -88,7 +89,7 @@ def _flag(value: Any) -> str:
     return clean(value if isinstance(value, str) else json.dumps(value, default=str))
 
 
-def _client_facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _client_facts(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [
         ("started", clean(run.get("started_at") or NA)),
         ("seed", clean(run["seed"]) if run.get("seed") is not None else NA),
@@ -97,11 +98,21 @@ def _client_facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("git revision", clean(run.get("git_revision") or "unknown: not run from a checkout")),
     ]
     client = run.get("client") or {}
-    calibration = client.get("calibration")
-    facts.append(("client error", _flags(calibration) if calibration else "not calibrated on this machine"))
-    return facts + [
-        (f"client {clean(key)}", _flag(value)) for key, value in client.items() if key != "calibration"
-    ]
+    facts.append(("client error", _client_error(client.get("calibration"), metrics)))
+    told = {
+        key: value for key, value in client.items() if key != "calibration" and value not in (None, [], {})
+    }
+    return facts + [(f"client {clean(key).replace('_', ' ')}", _flag(value)) for key, value in told.items()]
+
+
+def _client_error(calibration: Any, metrics: Mapping[str, Any]) -> str:
+    """What the client that measured adds at the run's heaviest load, from its own calibration."""
+    if not isinstance(calibration, Mapping) or "levels" not in calibration:
+        return "not calibrated: `breakeven calibrate` on the machine that drives the load tells it"
+    steps = metrics.get("steps") or []
+    streams = max((number(step.get("peak_in_flight")) or 0 for step in steps), default=0)
+    tokens_per_s = max((number(step.get("output_tokens_per_s")) or 0 for step in steps), default=0)
+    return quote(calibration, int(streams), tokens_per_s)
 
 
 def _facts(caption: str, facts: list[tuple[str, str]]) -> Table:
@@ -117,15 +128,31 @@ def reproduce(run_dir: Path, run: Mapping[str, Any]) -> list[str]:
     """
     scenario = run.get("scenario") or {}
     file = f"{clean(scenario.get('name') or 'scenario')}.json"
-    command = ["breakeven", "run", file]
-    urls = [clean(url) for url in run.get("urls") or []]
-    if run.get("backend"):
-        command += ["--backend", clean(run["backend"])]
-    instance = run.get("instance") or {}
-    for option, key in (("--instance", "id"), ("--purchase", "purchase")):
-        if instance.get(key):
-            command += [option, clean(instance[key])]
-    command += [part for url in urls for part in ("--url", url)]
-    command += [part for arm in run.get("arms") or [] for part in ("--api", clean(arm))]
     take = shlex.join(["python3", "-c", _TAKE_SCENARIO, f"{run_dir.name}/run.json", file])
+    command = ["breakeven", "run", file, *_endpoint(run), *_box(run.get("instance") or {})]
+    command += [part for arm in run.get("arms") or [] for part in ("--api", clean(arm))]
     return [take, shlex.join(command), shlex.join(["breakeven", "report", run_dir.name])]
+
+
+def _endpoint(run: Mapping[str, Any]) -> list[str]:
+    """An engine that was started for the run is started again; any other is found at its address."""
+    engine, client = run.get("engine") or {}, run.get("client") or {}
+    if "slots" in engine and engine.get("name"):
+        return ["--engine", clean(engine["name"])]
+    options = ["--backend", clean(run["backend"])] if run.get("backend") else []
+    options += [part for url in run.get("urls") or [] for part in ("--url", clean(url))]
+    options += ["--model", clean(run["model"])] if run.get("model") else []
+    options += [
+        part for name in client.get("header_names") or [] for part in ("--header", f"{clean(name)}=...")
+    ]
+    body = client.get("extra_body")
+    return options + (["--extra-body", clean(json.dumps(body))] if body else [])
+
+
+def _box(instance: Mapping[str, Any]) -> list[str]:
+    named = (("--instance", "id"), ("--purchase", "purchase"), ("--usd-per-hour", "usd_per_hour"))
+    options = [part for option, key in named if instance.get(key) for part in (option, clean(instance[key]))]
+    replicas, driven = number(instance.get("replicas")), number(instance.get("replicas_driven"))
+    if replicas and driven and replicas != driven:
+        options += ["--replicas-per-instance", whole(replicas)]
+    return options

@@ -40,8 +40,8 @@ class OpenAiStream:
         if data.get("error") is not None:
             answer.error = error_message(data["error"])
             return False
-        choices = data.get("choices") or ()
-        is_token = len(choices) > 0 and self._choice(choices[0])
+        choices: list[dict[str, Any]] = data.get("choices") or []
+        is_token = bool(choices) and self._choice(choices[0])
         _read_counts(answer, data)
         return is_token
 

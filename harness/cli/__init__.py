@@ -60,10 +60,10 @@ def breakeven() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(run(arguments))
+    sys.exit(invoke(arguments))
 
 
-def run(arguments: list[str] | None = None) -> int:
+def invoke(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit code."""
     try:
         result: Any = breakeven.main(arguments, prog_name="breakeven", standalone_mode=False)

@@ -54,13 +54,14 @@ def command(
     """
     done = [analyse_run(run, apis=apis, demand_file=demand_file, prices_file=prices_file) for run in runs]
     if as_json:
-        click.echo(json.dumps([_as_dict(analysis) for analysis in done], indent=2))
+        click.echo(json.dumps([as_dict(analysis) for analysis in done], indent=2))
     else:
         print_analyses(done)
     return max(analysis.exit_code for analysis in done)
 
 
-def _as_dict(analysis: Analysis) -> dict[str, object]:
+def as_dict(analysis: Analysis) -> dict[str, object]:
+    """What `--json` prints of a run."""
     return {
         "run_dir": str(analysis.run_dir),
         "run": analysis.run,

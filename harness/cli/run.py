@@ -12,20 +12,19 @@ from urllib.parse import urlsplit
 
 import click
 import orjson
-from rich.console import Console
 
-from harness.analyse import Analysis, analyse_run
+from harness.analyse import analyse_run
 from harness.backends import BACKENDS
 from harness.cli import complain
 from harness.cli.progress import RunDisplay
+from harness.cli.report import as_dict, print_analyses
 from harness.demand import load_demand
 from harness.engines import ENGINES
-from harness.errors import EXIT_INTERRUPTED, BreakevenError, UsageError
+from harness.errors import EXIT_INTERRUPTED, UsageError
 from harness.estimate import estimate
 from harness.measure import Measured, RunOptions, measure
 from harness.prices.catalog import find_instance, load_user_prices, quote_for, resolve_api
 from harness.prices.record import PURCHASES
-from harness.report import WIDTH, console_report
 from harness.scenario import Scenario, find_scenario, load_scenario
 
 QUICKSTART = "quickstart"
@@ -111,7 +110,12 @@ def command(scenario: str, dry_run: bool, as_json: bool, **given: Any) -> int:
         demand_file=given["demand_file"],
         prices_file=given["prices_file"],
     )
-    _print(analysis, as_json=as_json)
+    if as_json:
+        click.echo(json.dumps(as_dict(analysis)))
+    else:
+        print_analyses([analysis])
+    if analysis.decision is None:
+        click.echo("nothing was priced: say what the box is with --instance ID or --usd-per-hour", err=True)
     if measured.failure is not None:
         complain(measured.failure)
         return measured.failure.exit_code
@@ -253,18 +257,6 @@ def _measure(options: RunOptions, usd_per_hour: float | None) -> Measured:
     return measured
 
 
-def _print(analysis: Analysis, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(
-            json.dumps(
-                {"run_dir": str(analysis.run_dir), "metrics": analysis.metrics, "decision": analysis.decision}
-            )
-        )
-        return
-    console = Console(width=min(WIDTH, Console().width))
-    console.print(console_report(analysis.run_dir, analysis.run, analysis.metrics, analysis.decision))
-
-
 def _print_estimate(scenario: Scenario, usd_per_hour: float | None, *, as_json: bool) -> None:
     plan = estimate(scenario, usd_per_hour)
     if as_json:
@@ -282,6 +274,3 @@ def _print_estimate(scenario: Scenario, usd_per_hour: float | None, *, as_json: 
     click.echo(
         f"  instance       {'n/a (no --instance)' if usd is None else f'USD {usd:.4f} at USD {usd_per_hour}/h'}"
     )
-
-
-__all__ = ["BreakevenError", "command"]

@@ -7,6 +7,7 @@ It ends when its standard input closes (its parent is gone), on SIGTERM, or when
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import statistics
@@ -38,6 +39,7 @@ DRAIN_S = 30.0  # requests in flight after the last step get min(timeout_s, this
 LAG_PROBE_S = 0.02  # the loop-lag probe's own period
 SAMPLE_S = 1.0
 COUNT_AFTERWARDS_S = 120.0  # for answers whose tokens the server did not count
+BUSY_TIMEOUT_S = 60.0
 SPAWN_RATE = 1000.0
 
 
@@ -213,6 +215,7 @@ class LoadProcess:
         if self.tokenizer.path is None or not path.exists():
             return
         rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+        self.tokenizer.timeout_s = BUSY_TIMEOUT_S  # an engine may still be busy with what was cut
         emit("doing", text=f"counting the tokens of {len(rows)} answers with the endpoint's tokenizer")
         deadline = time.monotonic() + COUNT_AFTERWARDS_S
         empty = self.tokenizer.count("") or 0
@@ -244,6 +247,7 @@ def _headers(plan: LoadPlan) -> dict[str, str]:
 def main() -> int:
     """Read the plan, run the load, report errors as an event; exit code as everywhere."""
     plan = LoadPlan.from_line(sys.stdin.buffer.readline())
+    logging.getLogger("locust").setLevel(logging.ERROR)  # it warns of spawn rates that are meant
     try:
         process = LoadProcess(plan)
         gevent.signal_handler(signal.SIGTERM, process.end)

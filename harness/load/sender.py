@@ -31,6 +31,7 @@ from harness.units import NS_PER_S
 
 HTTP_OK = 200
 HTTP_BAD = 400
+MIN_SECRET_CHARS = 6  # shorter header values ("true", "1") are no secrets and would spoil every message
 RECENT = 200  # latest first-token times shown while running
 
 
@@ -111,6 +112,14 @@ class _Reading:
                 self.arrivals.append(arrived_ns)
 
 
+def secrets(plan: LoadPlan) -> list[str]:
+    """What must never be written down: the API key and the values of the user's own headers."""
+    values = list(plan.headers.values())
+    if plan.api_key_env:
+        values.append(os.environ[plan.api_key_env])
+    return values + [word for value in values for word in value.split() if " " in value]
+
+
 class Sender:
     """Sends requests to the target with the fewest in flight; each leaves exactly one row."""
 
@@ -127,6 +136,7 @@ class Sender:
         self._plan = plan
         self._path = wire.path(self.request.api, stream=self.request.stream)
         self._pid = os.getpid()
+        self._secrets = [value for value in secrets(plan) if len(value) >= MIN_SECRET_CHARS]
 
     def send(self, prompt: Prompt, row: RequestRecord) -> RequestRecord:
         """Send one request; `row` comes with its plan (ids, step, scheduled_s) and leaves with its outcome.
@@ -221,8 +231,15 @@ class Sender:
         row.finish_reason = answer.finish_reason
         if row.error is None:
             row.error, row.error_detail = _judge(exchange, reading, answer)
+        row.error_detail = self._redacted(row.error_detail)
         if answer.output_tokens is None and answer.text and row.error in {None, "cut_at_end"}:
             self.recorder.texts.add({"request_id": row.request_id, "text": "".join(answer.text)})
+
+    def _redacted(self, text: str | None) -> str | None:
+        """A server may quote the key it refuses."""
+        for secret in self._secrets if text else ():
+            text = text.replace(secret, "***") if text else text
+        return text
 
     def _answer(self, row: RequestRecord, reading: _Reading, exchange: Exchange) -> Answer:
         if reading.reader is not None:

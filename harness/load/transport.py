@@ -41,7 +41,7 @@ CONNECT_TIMEOUT_S = 10.0
 MAX_BODY_BYTES = 1 << 20  # of a body that is not a stream
 
 
-class StampedSocket(gevent.socket.socket):  # type: ignore[name-defined,misc]
+class StampedSocket(gevent.socket.socket):  # type: ignore[name-defined]
     """A gevent socket that remembers when it last sent and when the kernel got what it last read.
 
     `sent_ns` is CLOCK_MONOTONIC just before the first byte of the last `sendall`; `arrived_ns` is

@@ -1,0 +1,101 @@
+"""The table of which package may import which is the architecture."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "harness"
+
+BASE = {"errors", "units", "yamlfile", "records", "scenario", "stats"}
+MAY_IMPORT: dict[str, set[str]] = {
+    # the ground that everything stands on
+    "errors": set(),
+    "units": set(),
+    "stats": set(),
+    "yamlfile": {"errors"},
+    "records": set(),
+    "scenario": {"errors", "yamlfile"},
+    "store": BASE,
+    "estimate": BASE,
+    # measuring: scenario -> load -> records
+    "backends": set(),
+    "load": BASE | {"backends"},
+    "engines": {"errors", "units"},
+    "measure": BASE | {"store", "engines", "load", "backends"},
+    "oracle": BASE | {"store"},
+    "calibration": BASE | {"store", "oracle"},
+    "calibrate": BASE | {"store", "oracle", "measure", "calibration"},
+    # analysing: records -> metrics -> checks -> cost -> report; no network, nothing from above
+    "metrics": BASE | {"store"},
+    "checks": BASE,
+    "overheads": BASE,
+    "demand": BASE | {"overheads", "cost"},
+    "prices": BASE,
+    "cost": BASE | {"prices", "demand", "overheads"},
+    "report": BASE | {"cost", "calibration"},
+    "analyse": BASE | {"store", "metrics", "checks", "cost", "demand", "report", "prices"},
+    # the command line sees all
+    "cli": {"*"},
+    "__main__": {"cli"},
+}
+ONLY_LOAD = {"locust", "gevent", "geventhttpclient"}
+NETWORK = {"requests", "urllib3", "http", "httpx", "httpx2", "aiohttp", "socket", "urllib", "ssl"}
+NETWORK_ALLOWED = {"load", "engines", "oracle", "calibrate", "cli", "measure"}  # measure: socket.gethostname
+
+
+def package_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py" and "scenarios" not in p.parts)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_module_imports_only_what_its_package_may(path: Path) -> None:
+    package = package_of(path)
+    own = {name.split(".")[1] for name in imports_of(path) if name.startswith("harness.")}
+    allowed = MAY_IMPORT[package]
+
+    known = {p.name.removesuffix(".py") for p in ROOT.iterdir()}
+    forbidden = {
+        name for name in own & known if name != package and name not in allowed and "*" not in allowed
+    }
+
+    assert not forbidden - {"__version__"}, f"{package} may not import {sorted(forbidden)}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_load_speaks_http_and_knows_locust(path: Path) -> None:
+    package = package_of(path)
+    roots = {name.split(".")[0] for name in imports_of(path)}
+
+    if package != "load":
+        assert not roots & ONLY_LOAD
+    if package not in NETWORK_ALLOWED:
+        full = imports_of(path) - {"urllib.parse", "urllib.parse.urlsplit", "urllib.parse.quote"}
+        assert not {name.split(".")[0] for name in full} & NETWORK
+
+
+def test_analysing_never_loads_locust_nor_a_network_library() -> None:
+    code = (
+        "import sys, harness.analyse, harness.cli.report\n"
+        "bad = {'locust', 'gevent', 'geventhttpclient', 'requests', 'urllib3', 'httpx', 'httpx2'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {sorted(bad)}' if bad else 0)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr

@@ -2,7 +2,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
 import pytest
+from engine_helpers import is_gone
 
 from harness.engines import engine_kind
 from harness.engines.kind import Settings
@@ -23,6 +25,11 @@ def _started(
     log_path = factory.mktemp(name) / "engine.log"
     with running_engine(name, log_path=log_path, settings=settings, on_progress=_say) as engine:
         yield engine
+        processes = [
+            engine.pid,
+            *(child.pid for child in psutil.Process(engine.pid).children(recursive=True)),
+        ]
+    assert [pid for pid in processes if not is_gone(pid)] == [], f"{name} left processes behind"
 
 
 @pytest.fixture(scope="session")

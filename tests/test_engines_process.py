@@ -106,15 +106,25 @@ def test_the_command_does_not_outlive_the_program_that_holds_it(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
-def test_the_command_does_not_outlive_a_killed_leash(tmp_path: Path) -> None:
-    with LeashedProcess(python(FOREVER), tmp_path / "log", os.environ) as child:
+def test_a_killed_leash_leaves_neither_the_command_nor_its_children(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    code = f"""
+        import subprocess, sys
+        print(subprocess.Popen([sys.executable, "-c", {FOREVER!r}]).pid, flush=True)
+        {FOREVER}
+    """
+    with LeashedProcess(python(code), log, os.environ) as child:
+        until(lambda: log.read_text().count("up") == 2, "both are up")
+        grandchild = int(next(line for line in log.read_text().splitlines() if line.isdigit()))
         leash = psutil.Process(child.pid).ppid()
         assert leash != os.getpid()
 
         os.kill(leash, signal.SIGKILL)
 
         until(lambda: is_gone(child.pid), "the command ended with its leash")
-        assert not child.alive()
+        until(lambda: not child.alive(), "we noticed")
+
+    until(lambda: is_gone(grandchild), "its child ended too")
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_the_command(tmp_path: Path) -> None:

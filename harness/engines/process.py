@@ -114,7 +114,7 @@ class LeashedProcess:
         assert self._leash.stdout is not None
         first_line = self._leash.stdout.readline().strip()
         if not first_line:
-            self.stop()
+            self._leash.communicate()
             raise EngineError(f"{command[0]} could not be started", detail=log_tail(log_path))
         self.pid = int(first_line)
 
@@ -139,6 +139,7 @@ class LeashedProcess:
         except subprocess.TimeoutExpired:
             self._leash.kill()
             self._leash.wait()
+        if self._leash.returncode < 0:  # somebody killed the leash, which then ended nothing
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness import store
 from harness.checks import add_checks, worst_level
+from harness.cost.focus import write_focus_csv
 from harness.cost.verdict import build_decision
 from harness.demand import Demand, default_demand, demand_from_dict, load_demand
 from harness.errors import EXIT_DO_NOT_TRUST, EXIT_DONE
@@ -63,6 +64,7 @@ def analyse_run(
             manifest, metrics, demand, list(apis) or manifest.arms, prices_file=prices_file
         )
         store.write_json(run_dir, "decision.json", decision)
+        write_focus_csv(decision, run_dir / "focus.csv")
     store.write_json(run_dir, "metrics.json", metrics)
     run = manifest.to_dict()
     render_report(run_dir, run, metrics, decision)

@@ -97,6 +97,7 @@ def test_a_run_is_priced_for_the_support_agent_against_every_arm(run_dir: Path) 
     assert windows[0][0] == pytest.approx(2755737.67, rel=1e-6)
     assert windows[-1] == [pytest.approx(3428999.458, rel=1e-6), None]
     assert not [check for check in got["checks"] if check["level"] == "error"]
+    assert (run_dir / "focus.csv").read_text().startswith("ProviderName,PublisherName,ServiceCategory")
 
 
 def test_a_demand_of_another_shape_is_refused_in_words(run_dir: Path, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def _by_class(arm: Arm, demand: Demand) -> list[dict[str, Any]]:
     total = sum(c.weight for c in demand.classes)
     rows = []
     for kind in demand.classes:
-        requests = kind.requests()
+        requests = [{**row, "weight": 1.0} for row in kind.requests()]  # a class of weight 0 has a price too
         mean = sum(row["input_tokens"] for row in requests) / len(requests)
         usd = sum(calls * usd_per_call(price, requests, demand.tokens_ratio) for calls, price in arm.parts)
         rows.append(
@@ -65,7 +65,7 @@ def _by_class(arm: Arm, demand: Demand) -> list[dict[str, Any]]:
                 "input_tokens": mean,
                 "output_tokens": kind.output_tokens,
                 "turns": len(requests),
-                "usd_per_task": usd if kind.weight > 0 else None,
+                "usd_per_task": usd,
             }
         )
     return rows

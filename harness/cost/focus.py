@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.errors import BreakevenError
 from harness.units import HOURS_PER_MONTH, TOKENS_PER_MTOK
 
 COLUMNS = (
@@ -57,11 +58,18 @@ def focus_rows(decision: Mapping[str, Any]) -> list[Row]:
 
 
 def write_focus_csv(decision: Mapping[str, Any], path: Path) -> Path:
-    """Write `focus_rows` to a CSV file with a header."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="")
-        writer.writeheader()
-        writer.writerows(focus_rows(decision))
+    """Write `focus_rows` to a CSV file with a header.
+
+    Raises:
+        BreakevenError: the file cannot be written.
+    """
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, restval="")
+            writer.writeheader()
+            writer.writerows(focus_rows(decision))
+    except OSError as error:
+        raise BreakevenError(f"cannot write {path}: {error.strerror or error}") from None
     return path
 
 

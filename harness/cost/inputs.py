@@ -140,4 +140,11 @@ def parse(inputs: Mapping[str, Any], *, where: str = "decide input") -> DecideIn
     """
     if not isinstance(inputs, Mapping):
         raise UsageError(f"{where} must be a mapping, got {type(inputs).__name__}")
-    return validate(DecideInput, dict(inputs), where=where)
+    return validate(DecideInput, {key: _plain(value) for key, value in inputs.items()}, where=where)
+
+
+def _plain(value: Any) -> Any:
+    """Mappings of any kind as dicts, inside lists too."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -76,11 +76,8 @@ def _windows(decided: dict[str, Any]) -> str:
         return _bounded(windows, decided["windows_truncated"])
     permanent = decided["permanent_win_tasks_per_month"]
     if len(windows) == 1:
-        return (
-            "self-hosting wins at every volume"
-            if first == 0
-            else f"self-hosting wins from {volume(first)} tasks a month"
-        )
+        where = "at every volume" if first == 0 else f"from {volume(first)} tasks a month on"
+        return f"self-hosting wins {where}"
     start = f"self-hosting wins from {volume(first)} tasks a month, loses again"
     lost, won = volume(windows[0][1]), volume(permanent)
     if len(windows) == 2:

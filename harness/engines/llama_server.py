@@ -23,6 +23,7 @@ from harness.errors import EngineError
 NAME = "llama_server"
 SOURCE_VERSION = "0.3.36"  # of llama-cpp-python, whose sdist has the llama.cpp these flags were tried on
 _SOURCE = f"llama_cpp_python-{SOURCE_VERSION}"
+CMAKE_ARGS_VARIABLE = "BREAKEVEN_LLAMA_SERVER_CMAKE_ARGS"
 _CMAKE_OPTIONS = (
     "-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=OFF",
     "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_EXAMPLES=OFF", "-DLLAMA_BUILD_APP=OFF",
@@ -82,8 +83,8 @@ def server_path() -> Path:
 
 
 def _options() -> list[str]:
-    """Ours, then CMAKE_ARGS: the variable that llama-cpp-python's build takes too (-DGGML_CUDA=on)."""
-    return [*_CMAKE_OPTIONS, *shlex.split(os.environ.get("CMAKE_ARGS", ""))]
+    """Ours, then the user's (-DGGML_CUDA=on). Not CMAKE_ARGS: that is llama-cpp-python's, which builds no server."""
+    return [*_CMAKE_OPTIONS, *shlex.split(os.environ.get(CMAKE_ARGS_VARIABLE, ""))]
 
 
 def _cpu_kind() -> str:

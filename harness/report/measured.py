@@ -129,10 +129,16 @@ def _counts(step: Mapping[str, Any]) -> list[Cell]:
         Cell(whole(requests)),
         Cell(whole(failed), tone="bad" if failed else ""),
         Cell(significant(step.get("requests_per_s"))),
-        Cell(significant(step.get("goodput_requests_per_s"))),
+        Cell(significant(step.get("goodput_requests_per_s")), note=_ends(step)),
         Cell(significant(step.get("input_tokens_per_s"))),
         Cell(significant(step.get("output_tokens_per_s"))),
     ]
+
+
+def _ends(step: Mapping[str, Any]) -> str:
+    """A step's goodput interval, where there were enough windows for one."""
+    low, high = number(step.get("goodput_low")), number(step.get("goodput_high"))
+    return "" if low is None or high is None else f"{significant(low)} to {significant(high)}"
 
 
 def _slo_cell(step: Mapping[str, Any]) -> Cell:

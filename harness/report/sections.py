@@ -112,7 +112,7 @@ def _load(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[Block, ..
     words = Text(
         f"SLO: {slo_words(slo)}. Filled: within the SLO. Cross: the SLO broke there. "
         "Ring: too few samples for that percentile, or the SLO could not be judged. "
-        "Dashed upright: the step that gives the goodput."
+        "Dashed upright: the step that gives the goodput; the broad strokes are its 95 % intervals."
     )
     goodput_step = (metrics.get("goodput") or {}).get("step")
     return (words, *load_charts(steps, slo_limits(slo), goodput_step), steps_table(metrics))

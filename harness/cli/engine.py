@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from harness.engines import ENGINES, daemon, engine_kind
 from harness.engines.kind import Progress, Settings
@@ -162,8 +163,8 @@ def _progress() -> Iterator[Progress]:
     """A line that moves on a terminal; elsewhere a line for each new thing that is done. On stderr."""
     console = Console(stderr=True, highlight=False)
     if console.is_terminal:
-        with console.status("") as shown:
-            yield lambda line: shown.update(line)
+        with console.status("starting") as shown:
+            yield lambda line: shown.update(escape(line))
         return
     said: set[str] = set()
 

@@ -12,15 +12,31 @@ from typing import Any
 from rich.console import RenderableType
 
 from harness.errors import BreakevenError
+from harness.report.compare import Comparison, compare_runs
+from harness.report.compare_report import comparison_report
+from harness.report.parity import RunFiles
 from harness.report.render_console import WIDTH, render_console
 from harness.report.render_html import render_html
 from harness.report.render_markdown import render_markdown
 from harness.report.sections import build_report
 
-__all__ = ["HTML", "MARKDOWN", "WIDTH", "console_report", "render_report"]
+__all__ = [
+    "HTML",
+    "MARKDOWN",
+    "WIDTH",
+    "Comparison",
+    "RunFiles",
+    "compare_runs",
+    "console_comparison",
+    "console_report",
+    "render_comparison",
+    "render_report",
+]
 
 HTML = "report.html"
 MARKDOWN = "report.md"
+COMPARISON_HTML = "comparison.html"
+COMPARISON_MARKDOWN = "comparison.md"
 
 
 def render_report(
@@ -32,9 +48,34 @@ def render_report(
         BreakevenError: the directory cannot be written.
     """
     report = build_report(run_dir, run, metrics, decision)
-    for name, text in ((HTML, render_html(report, decision)), (MARKDOWN, render_markdown(report))):
-        path = run_dir / name
-        temporary = run_dir / f".{name}"
+    _write(run_dir, {HTML: render_html(report, decision), MARKDOWN: render_markdown(report)})
+
+
+def render_comparison(comparison: Comparison, directory: Path) -> Path:
+    """Write comparison.html and comparison.md into a directory; the path of the HTML.
+
+    Raises:
+        BreakevenError: the directory cannot be written.
+    """
+    report = comparison_report(comparison)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BreakevenError(f"cannot make {directory}: {error.strerror or error}") from None
+    _write(
+        directory, {COMPARISON_HTML: render_html(report, None), COMPARISON_MARKDOWN: render_markdown(report)}
+    )
+    return directory / COMPARISON_HTML
+
+
+def console_comparison(comparison: Comparison, html: Path | None = None) -> RenderableType:
+    """What differs, who wins if anybody, the runs as rows; `html`: where the whole comparison lies."""
+    return render_console(comparison_report(comparison), html)
+
+
+def _write(directory: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path, temporary = directory / name, directory / f".{name}"
         try:
             temporary.write_text(text, encoding="utf-8")
             temporary.replace(path)

@@ -138,4 +138,5 @@ class Report:
     sections: tuple[Section, ...]
     measured: str  # one line: goodput, tokens, first token
     console_table: Table | None
+    console_first: Table | None = None  # printed before the headline: what was unequal
     warnings: tuple[Check, ...] = field(default=())

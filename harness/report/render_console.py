@@ -22,12 +22,12 @@ _STYLES = {"good": "green", "bad": "red", "warn": "yellow", "muted": "dim", "": 
 _LEVELS = {"error": "bold red", "partial": "bold yellow", "warning": "yellow"}
 
 
-def render_console(report: Report, html: Path) -> RenderableType:
-    """What to hand to `rich.console.Console.print`."""
+def render_console(report: Report, html: Path | None) -> RenderableType:
+    """What to hand to `rich.console.Console.print`; `html`: where the whole report lies, if anywhere."""
     return Group(*_parts(report, html))
 
 
-def _parts(report: Report, html: Path) -> Iterator[RenderableType]:
+def _parts(report: Report, html: Path | None) -> Iterator[RenderableType]:
     for notice in report.notices:
         yield from _check(notice)
     if report.notices:
@@ -35,18 +35,22 @@ def _parts(report: Report, html: Path) -> Iterator[RenderableType]:
     yield Text(report.title, style="bold")
     yield Text(report.measured)
     yield Text("")
+    if report.console_first is not None:
+        yield from _table(report.console_first)
+        yield Text("")
     yield Text(f"{report.headline}.", style="bold")
     for verdict in report.verdicts:
         yield _verdict(verdict)
     if report.console_table is not None and report.console_table.rows:
         yield Text("")
-        yield _table(report.console_table)
+        yield from _table(report.console_table)
     if report.warnings:
         yield Text("")
     for check in report.warnings:
         yield from _check(check)
-    yield Text("")
-    yield Text(f"report: {html}", no_wrap=True, overflow="ignore")
+    if html is not None:
+        yield Text("")
+        yield Text(f"report: {html}", no_wrap=True, overflow="ignore")
 
 
 def _verdict(verdict: Verdict) -> RenderableType:
@@ -68,14 +72,14 @@ def _check(check: Check) -> Iterator[RenderableType]:
         yield Text(f"hint: {check.hint}", style="dim")
 
 
-def _table(table: Table) -> RichTable:
+def _table(table: Table) -> Iterator[RenderableType]:
     out = RichTable(
         box=box.SIMPLE_HEAD, padding=(0, 1, 0, 1), pad_edge=False, show_edge=False, title_justify="left"
     )
-    out.title = Text(table.caption)
     for column in table.columns:
         title = Text(column.title + (f", {column.unit}" if column.unit else ""))
         out.add_column(title, justify="right" if column.right else "left", overflow="fold")
     for row in table.rows:
         out.add_row(*(Text(cell.text, style=_STYLES[cell.tone]) for cell in row.cells))
-    return out
+    yield Text(table.caption)
+    yield out

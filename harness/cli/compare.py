@@ -1,0 +1,109 @@
+"""`breakeven compare`: runs beside each other, and whether a later one got worse."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from harness import store
+from harness.analyse import analyse_run
+from harness.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
+from harness.report import WIDTH, Comparison, RunFiles, compare_runs, console_comparison, render_comparison
+
+
+def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """`5%` or `0.05` as a share."""
+    if value is None:
+        return None
+    text = value.strip()
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no share; write 5% or 0.05", ctx, param) from None
+    if not 0 <= share < 1:
+        raise click.BadParameter(f"{value!r} must be from 0% to below 100%", ctx, param)
+    return share
+
+
+@click.command(name="compare")
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--fail-over", callback=_share, metavar="5%", help="End with 1 when a run lost more goodput than this."
+)
+@click.option(
+    "--out",
+    "out_dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write comparison.html and comparison.md there.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def command(runs: Sequence[Path], fail_over: float | None, out_dir: Path | None, as_json: bool) -> int:
+    """Put two or more runs beside each other; the first is what the others are compared with.
+
+    What was not the same comes first. A winner is named only when the work was equal, nothing failed a check,
+    and the intervals of the goodputs do not overlap. With --fail-over a run counts as worse when it lost more
+    than that share of the first one's goodput and the intervals do not overlap.
+
+    \b
+    Exit codes: 0 compared, 1 a run is worse (--fail-over), 3 a run or the comparison is not to be trusted.
+    \b
+    Examples:
+      breakeven compare results/*-chat-vllm-* results/*-chat-llama_server-*
+      breakeven compare baseline/ results/today/ --fail-over 5%
+      breakeven compare A B --out results/comparison --json | jq '.outcomes[].words'
+    """
+    if len(runs) < 2:
+        raise UsageError(
+            f"compare needs at least two runs, got {len(runs)}", hint="`breakeven report` shows a single one"
+        )
+    comparison = compare_runs([_read(run) for run in runs], fail_over)
+    html = render_comparison(comparison, out_dir) if out_dir is not None else None
+    if as_json:
+        click.echo(json.dumps(_as_dict(comparison), indent=2))
+    else:
+        console = Console(highlight=False)
+        console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
+        console.print(console_comparison(comparison, html))
+    return _exit_code(comparison)
+
+
+def _read(run_dir: Path) -> RunFiles:
+    """What lies in a run directory; a run that was never analysed is analysed first."""
+    run = store.read_json(run_dir, store.MANIFEST)
+    if not (run_dir / "metrics.json").exists():
+        done = analyse_run(run_dir)
+        return RunFiles(run_dir, done.run, done.metrics, done.decision)
+    priced = (run_dir / "decision.json").exists()
+    decision = store.read_json(run_dir, "decision.json") if priced else None
+    return RunFiles(run_dir, run, store.read_json(run_dir, "metrics.json"), decision)
+
+
+def _as_dict(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "runs": [
+            {
+                "run_dir": str(run.run_dir),
+                **dataclasses.asdict(standing),
+                "usd_per_1000_requests": standing.usd_at(standing.goodput),
+            }
+            for run, standing in zip(comparison.runs, comparison.standings, strict=True)
+        ],
+        "differences": [dataclasses.asdict(difference) for difference in comparison.differences],
+        "outcomes": [dataclasses.asdict(outcome) for outcome in comparison.outcomes],
+        "regressions": [dataclasses.asdict(regression) for regression in comparison.regressions],
+    }
+
+
+def _exit_code(comparison: Comparison) -> int:
+    changes = {regression.change for regression in comparison.regressions}
+    if "worse" in changes:
+        return EXIT_FAILED
+    untrusted = any(standing.errors for standing in comparison.standings)
+    return EXIT_DO_NOT_TRUST if untrusted or "cannot tell" in changes else EXIT_DONE

@@ -1,0 +1,88 @@
+"""`breakeven compare` on run directories."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from report_cases import DATA
+
+from harness.cli import invoke
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Hand-made runs: `first`, `worse` (16.7 % less goodput, intervals apart) and `other` (another model)."""
+    for name, source in (("first", "two_windows"), ("worse", "two_windows"), ("other", "twelve_steps")):
+        shutil.copytree(DATA / source, tmp_path / name)
+    for file, path in (("metrics.json", ["goodput"]), ("decision.json", ["self_host", "goodput"])):
+        data = json.loads((tmp_path / "worse" / file).read_text())
+        place = data
+        for key in path:
+            place = place[key]
+        place.update(requests_per_s=0.5, low=0.47, high=0.53)
+        (tmp_path / "worse" / file).write_text(json.dumps(data))
+    return tmp_path
+
+
+def test_a_loss_beyond_the_limit_ends_with_1(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = invoke(["compare", str(runs / "first"), str(runs / "worse"), "--fail-over", "5%"])
+
+    assert code == 1
+    assert capsys.readouterr().out.startswith("error: worse is worse: 16.7 % less goodput")
+
+
+def test_a_loss_within_the_limit_ends_with_0(runs: Path) -> None:
+    assert invoke(["compare", str(runs / "first"), str(runs / "worse"), "--fail-over", "0.2"]) == 0
+
+
+def test_without_a_limit_nothing_fails(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["compare", str(runs / "first"), str(runs / "worse")]) == 0
+    assert "first serves most, 0.550 to 0.650 req/s, against worse 0.470 to 0.530 req/s" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
+def test_what_cannot_be_judged_ends_with_3(runs: Path) -> None:
+    assert invoke(["compare", str(runs / "first"), str(runs / "other"), "--fail-over", "5%"]) == 3
+
+
+def test_json_carries_the_whole_comparison(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    invoke(["compare", str(runs / "first"), str(runs / "worse"), "--fail-over", "5%", "--json"])
+
+    said = json.loads(capsys.readouterr().out)
+    assert [r["goodput"] for r in said["runs"]] == [0.6, 0.5]
+    assert said["regressions"][0]["change"] == "worse"
+    assert said["regressions"][0]["drop"] == pytest.approx(1 / 6)
+    assert [o["winner"] for o in said["outcomes"]] == ["first", "first"]
+
+
+def test_out_writes_the_comparison(runs: Path) -> None:
+    invoke(["compare", str(runs / "first"), str(runs / "other"), "--out", str(runs / "out")])
+
+    assert sorted(p.name for p in (runs / "out").iterdir()) == ["comparison.html", "comparison.md"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["first"], "error: compare needs at least two runs, got 1"),
+        (["first", "nowhere"], "nowhere has no run.json"),
+        (["first", "worse", "--fail-over", "much"], "'much' is no share; write 5% or 0.05"),
+        (["first", "worse", "--fail-over", "500%"], "'500%' must be from 0% to below 100%"),
+    ],
+)
+def test_bad_input_is_one_line_and_ends_with_2(
+    runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(runs)
+
+    assert invoke(["compare", *arguments]) == 2
+
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert message in said.splitlines()[0]

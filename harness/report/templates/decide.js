@@ -200,7 +200,7 @@ const breakeven = (() => {
     const windows = decided.winning_windows, first = decided.first_win_tasks_per_month;
     if (decided.verdict === "window") return boundedWords(windows, decided.windows_truncated);
     if (windows.length === 1) {
-      return first === 0 ? "self-hosting wins at every volume" : `self-hosting wins from ${volume(first)} tasks a month`;
+      return first === 0 ? "self-hosting wins at every volume" : `self-hosting wins from ${volume(first)} tasks a month on`;
     }
     const start = `self-hosting wins from ${volume(first)} tasks a month`;
     const last = volume(decided.permanent_win_tasks_per_month), end = volume(windows[0][1]);

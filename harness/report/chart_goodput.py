@@ -60,7 +60,11 @@ def _draw(
     values = [value for _, _, value in needed]
     values += [value for value in (measured, *ends) if value is not None and value > 0]
     x = svg.Scale(
-        svg.round_down(min(values) / 1.5), svg.round_up(max(values) * 1.5), left or 12, width - 24, log=True
+        svg.round_down(min(values) / 1.5),
+        svg.round_up(max(values) * 1.5),
+        left or 12,
+        width - (110 if left else 24),
+        log=True,
     )
     bottom = float(height - _BELOW)
     parts = [*_axis(x, bottom, 8 if left else 5), *_measured(x, bottom, measured, ends)]

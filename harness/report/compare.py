@@ -89,8 +89,18 @@ def _labels(runs: Sequence[RunFiles]) -> tuple[str, ...]:
     if all(named) and len(set(named)) == len(named):
         return tuple(named)
     places = [clean(run.run_dir.name) for run in runs]
-    unique = len(set(places)) == len(places)
-    return tuple(place if unique else f"{i}: {place}" for i, place in enumerate(places, 1))
+    short = _what_differs(places)
+    unique = len(set(short)) == len(short)
+    return tuple(place if unique else f"{i}: {place}" for i, place in enumerate(short, 1))
+
+
+def _what_differs(names: Sequence[str]) -> list[str]:
+    """Directory names without the parts that all share: `20260801T120000Z-chat-vllm` is its time."""
+    parts = [name.split("-") for name in names]
+    if len({len(one) for one in parts}) != 1:
+        return list(names)
+    kept = [i for i in range(len(parts[0])) if len({one[i] for one in parts}) > 1]
+    return ["-".join(one[i] for i in kept) or name for one, name in zip(parts, names, strict=True)]
 
 
 def _standing(files: RunFiles, label: str) -> Standing:

@@ -75,6 +75,7 @@ def steps_table(metrics: Mapping[str, Any]) -> Table:
     columns = [
         Column("step"),
         Column("load", right=False),
+        Column("SLO", right=False),
         Column("window", "s"),
         Column("requests"),
         Column("failed"),
@@ -92,21 +93,21 @@ def steps_table(metrics: Mapping[str, Any]) -> Table:
     for key, title, percentiles in latencies:
         unit, shows[key] = _unit(steps, key)
         columns += [Column(f"{title} {name}", unit) for name in percentiles]
-    columns.append(Column("SLO", right=False))
     goodput_step = (metrics.get("goodput") or {}).get("step")
     rows = []
     for step in steps:
         cells = _counts(step)
         for key, _, percentiles in latencies:
             cells += [percentile_cell(step.get(key), name, shows[key]) for name in percentiles]
-        rows.append(Row((*cells, _slo_cell(step)), strong=step.get("step") == goodput_step))
+        rows.append(Row(tuple(cells), strong=step.get("step") == goodput_step))
     return Table(
         caption="Every load step, counted over its steady window",
         columns=tuple(columns),
         rows=tuple(rows),
         notes=(
             "Rates: requests finished and tokens arrived inside the window. Latencies: requests scheduled "
-            "inside it. A percentile needs samples: p95 130, p99 662; below that it reads “too few (n)”.",
+            "inside it. A percentile needs samples: p95 130, p99 662; below that it reads “too few (n)”. "
+            "With fewer than 10 requests the SLO is unknown. Beneath a goodput: its 95 % interval.",
             *(("The row in bold gives the goodput.",) if goodput_step is not None else ()),
         ),
     )
@@ -125,6 +126,7 @@ def _counts(step: Mapping[str, Any]) -> list[Cell]:
     return [
         Cell(whole(step.get("step"))),
         Cell(load_words(step)),
+        _slo_cell(step),
         Cell(NA if length is None else significant(length)),
         Cell(whole(requests)),
         Cell(whole(failed), tone="bad" if failed else ""),
@@ -144,7 +146,7 @@ def _ends(step: Mapping[str, Any]) -> str:
 def _slo_cell(step: Mapping[str, Any]) -> Cell:
     met = step.get("slo_met")
     if met is None:
-        return Cell("unknown", note="fewer than 10 samples, or none", tone="muted")
+        return Cell("unknown", tone="muted")
     return Cell("met", tone="good") if met else Cell("broken", tone="bad")
 
 

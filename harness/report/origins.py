@@ -65,11 +65,15 @@ def _stated_rows(decision: Mapping[str, Any]) -> list[Fact]:
         if fact.get("what") == "goodput":
             continue
         value, unit = number(fact.get("value")), clean(fact.get("unit") or "")
-        shown = _unset(fact.get("what")) if value is None else f"{price(value)} {unit}".strip()
+        shown = _unset(fact.get("what")) if value is None else _with_unit(value, unit)
         date = f", checked {clean(fact['date'])}" if fact.get("date") else ""
         origin, source = clean(fact.get("kind") or NA), clean(fact.get("source") or NA)
         rows.append((input_words(fact.get("what")), shown, origin, f"{source}{date}"))
     return rows
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return percent(value) if unit == "share" else f"{price(value)} {unit}".strip()
 
 
 def _unset(what: Any) -> str:

@@ -166,6 +166,14 @@ INPUTS = {
     "api_price": "API price",
     "input_per_output_tokens": "input per output token",
     "people_usd_per_month": "people",
+    "max_retries": "retries at most",
+    "min_instances": "instances at least",
+    "tokens_ratio": "tokens of the same text",
+    "batch_share": "share sent as a batch",
+    "human_usd_per_task": "a person who takes over a task",
+    "startup_minutes": "start-up of an instance",
+    "spot_interruptions_per_hour": "spot interruptions",
+    "spot_recovery_minutes": "recovery from one",
 }
 
 

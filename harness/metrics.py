@@ -227,10 +227,10 @@ def _itl(data: Columns, timed: Any, arrivals: dict[str, Any] | None) -> dict[str
 
 
 def slo_met(metrics: dict[str, Any], limits: dict[str, float], error_rate: float) -> bool | None:
-    """Whether a step keeps its limits; None where fewer than 10 requests can say."""
+    """Whether a step keeps its limits; None where a limit's percentile would come from fewer than 10 requests."""
     if metrics["requests"] and metrics["failed"] / metrics["requests"] > error_rate:
         return False
-    verdict: bool | None = True if metrics["requests"] >= MIN_SLO_SAMPLES else None
+    verdict: bool | None = True if metrics["requests"] else None
     for key, limit_s in limits.items():
         name, percentile, _ = key.split("_")
         figures = metrics[f"{name}_s"]

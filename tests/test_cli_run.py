@@ -24,7 +24,7 @@ slo: {ttft_p50_s: 2}
 """
 FILES = {
     "run.json", "records.parquet", "client.parquet", "metrics.json", "decision.json", "report.html", "report.md",
-    "steps.jsonl",
+    "steps.jsonl", "focus.csv",
 }  # fmt: skip
 
 

@@ -195,3 +195,11 @@ def test_no_records_give_unknowns() -> None:
     assert step["requests"] == 0
     assert step["ttft_s"]["p99"] is None
     assert step["slo_met"] is None
+
+
+def test_without_latency_limits_few_requests_are_enough_unless_they_fail() -> None:
+    batch = Scenario.model_validate({"name": "t", "slo": {"preset": "batch"}})
+
+    assert measured([row(1), row(2)], batch)["slo_met"] is True
+    assert measured([row(1), row(2, error="timeout")], batch)["slo_met"] is False
+    assert measured([], batch)["slo_met"] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from types import FrameType
@@ -11,7 +12,9 @@ from typing import Any
 import click
 
 from harness import __version__
-from harness.errors import EXIT_INTERRUPTED, EXIT_USAGE, BreakevenError
+from harness.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, BreakevenError
+
+TRACEBACK = "BREAKEVEN_TRACEBACK"
 
 # command -> module in this package whose `command` it is; read when asked for, so that `decide` stays quick
 COMMANDS = {
@@ -82,6 +85,12 @@ def invoke(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # `| head` has seen enough
         sys.stderr.close()
         return 0
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        click.echo(f"error: unexpected {type(error).__name__}: {error}", err=True)
+        click.echo(f"\nhint: this is a bug; {TRACEBACK}=1 shows where. What was measured is kept.", err=True)
+        return EXIT_FAILED
     return result if isinstance(result, int) else 0
 
 

@@ -182,7 +182,7 @@ def _instance(engine: str | None, given: dict[str, Any]) -> tuple[dict[str, Any]
         "id": name,
         "purchase": given["purchase"],
         "usd_per_hour": given["usd_per_hour"],
-        "replicas": replicas or max(len(given["urls"]), 1),
+        "replicas": replicas or 1,  # goodput is multiplied by it
         "replicas_driven": max(len(given["urls"]), 1),
     }
     return instance, notes

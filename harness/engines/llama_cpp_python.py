@@ -30,7 +30,7 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
         "--model", str(gguf.path), "--model_alias", gguf.path.stem,
         "--host", "127.0.0.1", "--port", str(port),
         "--n_ctx", str(whole_context(settings.context_tokens)),
-        "--n_threads", str(settings.threads), "--n_threads_batch", str(settings.threads),
+        "--n_threads", str(settings.decode_threads), "--n_threads_batch", str(settings.threads),
         "--n_gpu_layers", "-1", "--verbose", "false",
         "--interrupt_requests", "false", "--logits_all", "false",
         *settings.extra_flags,

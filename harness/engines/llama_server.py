@@ -47,7 +47,7 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
         "--host", "127.0.0.1", "--port", str(port),
         "--ctx-size", str(settings.slots * whole_context(settings.context_tokens)),
         "--parallel", str(settings.slots), "--no-kv-unified",
-        "--threads", str(settings.threads), "--threads-batch", str(settings.threads),
+        "--threads", str(settings.decode_threads), "--threads-batch", str(settings.threads),
         "--n-gpu-layers", "all", "--fit", "off", "--offline",
         "--metrics", "--no-cache-prompt", "--cache-ram", "0",
         *settings.extra_flags,

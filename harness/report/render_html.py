@@ -43,6 +43,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["drawn"] = Markup  # SVG of our own, whose texts were escaped when it was drawn
+    environment.filters["longest_line"] = lambda text: max(map(len, text.splitlines()), default=0)
     environment.tests["block"] = lambda block, name: type(block).__name__ == name
     return environment
 

@@ -87,7 +87,7 @@
     const number = make("input", { type: "number", id: `wi-${key}`, "data-path": path.join("."), min: lowest,
       max: highest, step: kind === "count" ? 1 : "any", inputmode: "decimal" });
     const range = make("input", { type: "range", min: 0, max: STEPS, step: 1, "aria-label": `${label}, slider` });
-    number.value = first === null ? "" : String(first);
+    number.value = first === null ? "" : String(Number(first.toPrecision(7))); // shown short, kept exact
     range.value = String(first === null ? 0 : scale.to(first));
     number.required = !MAY_BE_EMPTY.has(path[path.length - 1]);
     number.addEventListener("input", () => {

@@ -8,7 +8,7 @@ import pandas as pd
 
 from harness.records import RunManifest
 from harness.scenario import Scenario, SyntheticPrompts
-from harness.stats import SAMPLE_FLOORS
+from harness.stats import MIN_BATCHES, SAMPLE_FLOORS
 
 Check = dict[str, str | None]  # code, level (warning | error), message, hint
 
@@ -123,6 +123,9 @@ def _errors(
 
 def _too_few(step: dict[str, Any], scenario: Scenario) -> list[Check]:
     short = []
+    finished = round((step["requests_per_s"] or 0) * (step["window"]["end_s"] - step["window"]["start_s"]))
+    if finished < MIN_BATCHES:
+        short.append(f"the rate from {finished} (needs {MIN_BATCHES} for an interval)")
     for key in scenario.slo.limits():
         name, percentile, _ = key.split("_")
         n, floor = step[f"{name}_s"]["n"], SAMPLE_FLOORS.get(percentile)

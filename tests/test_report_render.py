@@ -73,11 +73,36 @@ def test_every_kind_of_run_is_written_small_and_whole(tmp_path: Path, name: str)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "report.md"]
 
 
+def test_a_dozen_arms_still_make_a_chart_with_a_label_and_a_lane_each(tmp_path: Path) -> None:
+    given = case("two_windows")
+    assert given.decision is not None
+    first = given.decision["arms"][0]
+    given.decision["arms"] = [{**first, "name": f"api:{i}"} for i in range(12)]
+
+    html, _ = written(tmp_path, given)
+
+    wide = re.search(
+        r'<div class="wide"><svg viewBox="0 0 980 (\d+)".*?</svg>',
+        html[html.index('id="chart-cost"') :],
+        re.DOTALL,
+    )
+    assert wide is not None
+    assert int(wide[1]) == 470 + 9 * 19  # nine lanes more than fit
+    assert len(re.findall(r'class="lane arm-', wide[0])) == 24  # two windows in each of twelve lanes
+    labels = [float(y) for y in re.findall(r'y="([\d.]+)"[^>]*class="end-label arm-\d">api:', wide[0])]
+    assert len(labels) == 24
+    assert len(set(labels)) == 24  # none lies on another
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_unknown_is_printed_as_a_number_or_left_empty(tmp_path: Path, name: str) -> None:
     html, markdown = written(tmp_path, case(name))
 
-    for text in (Page(html).text, markdown, printed(case(name), colour=False)):
+    says_no_nonsense(html, markdown, printed(case(name), colour=False))
+
+
+def says_no_nonsense(html: str, markdown: str, console: str) -> None:
+    for text in (Page(html).text, markdown, console):
         assert not re.search(r"\b(nan|NaN|inf|Infinity|None|null)\b|\$", text)
     assert "|  |" not in markdown
     assert not re.search(r"<td[^>]*></td>", html)
@@ -236,6 +261,7 @@ def test_everything_the_cost_model_adds_is_shown(tmp_path: Path) -> None:
 
     html, markdown = written(tmp_path, given)
 
+    says_no_nonsense(html, markdown, printed(given, colour=False))
     titles = re.findall(r"^## \d+\. (.*)$", markdown, re.MULTILINE)
     assert titles == [
         "Measured beside needed",

@@ -44,6 +44,7 @@ WIDE = Layout("wide", 980, 470, left=74, right=196, top=26, lane=19, labelled=Tr
 NARROW = Layout("narrow", 380, 400, left=50, right=12, top=26, lane=15, labelled=False)
 _BELOW_AXIS = 42  # tick labels and the axis' title
 _ABOVE_LANES = 18
+_LANES_INSIDE = 3  # more lanes make the drawing taller
 
 
 def cost_chart(decision: Mapping[str, Any]) -> Chart | None:
@@ -112,7 +113,8 @@ def _draw(layout: Layout, arms: Sequence[ArmCurve], box: SelfHost | None, tasks:
     positive = [end for end in ends if end > 0] or [1.0]
     # API lines may start decades under the box; below a thousandth of it nothing is decided
     floor = max(min(positive), (box.usd(low) / 1000 if box and box.usd(low) > 0 else min(positive)))
-    bottom = layout.height - _BELOW_AXIS - (len(lanes) * layout.lane + _ABOVE_LANES if lanes else 0)
+    height = layout.height + max(0, len(lanes) - _LANES_INSIDE) * layout.lane
+    bottom = height - _BELOW_AXIS - (len(lanes) * layout.lane + _ABOVE_LANES if lanes else 0)
     x = svg.Scale(low, high, layout.left, layout.width - layout.right, log=True)
     y_low, y_high = svg.round_down(floor), svg.round_up(max(positive))
     y = svg.Scale(y_low, max(y_high, y_low * 10), bottom, layout.top, log=True)
@@ -127,7 +129,7 @@ def _draw(layout: Layout, arms: Sequence[ArmCurve], box: SelfHost | None, tasks:
     ]
     title = "Monthly cost against monthly volume"
     return svg.document(
-        layout.width, layout.height, title, _described(arms, box, tasks), parts, id_=f"cost-{layout.name}"
+        layout.width, height, title, _described(arms, box, tasks), parts, id_=f"cost-{layout.name}"
     )
 
 

@@ -50,7 +50,7 @@ def _parts(report: Report, html: Path | None) -> Iterator[RenderableType]:
         yield from _check(check)
     if html is not None:
         yield Text("")
-        yield Text(f"report: {html}", no_wrap=True, overflow="ignore")
+        yield Text(f"report: {html}", overflow="fold")
 
 
 def _verdict(verdict: Verdict) -> RenderableType:

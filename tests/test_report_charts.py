@@ -127,7 +127,7 @@ def test_measured_and_needed_goodput_lie_on_one_axis() -> None:
     assert [round(float(v), 5) for v in re.findall(r'data-needed="([\d.]+)"', chart.wide)] == [
         0.25619,
         2.18827,
-        2.35334,
+        2.35333,
     ]
     places = [float(x) for x in re.findall(r'd="M([\d.]+) [\d.]+l6 6l-6 6l-6 -6z"', chart.wide)]
     measured = float(re.search(r'<line x1="([\d.]+)"[^>]*class="measured-line"', chart.wide)[1])  # type: ignore[index]

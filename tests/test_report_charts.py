@@ -174,3 +174,14 @@ def test_a_tornado_marks_what_flips_the_answer_and_break_even() -> None:
     assert 'class="bar flips"' in chart.wide
     assert 'class="zero"' in chart.wide
     assert "API price 0.800 to 1.20: −90.00 to 100, which flips the answer" in chart.alt
+
+
+def test_slices_of_one_load_are_dots_without_a_line() -> None:
+    steps = case("two_windows").metrics["steps"]
+    for step in steps:
+        step["load"] = {"kind": "trace", "requests_per_s": 0.5}
+
+    (drawn,) = [chart.wide for chart in load_charts(steps, SLO, None) if chart.name == "load-output"]
+
+    assert 'class="line' not in drawn
+    assert drawn.count("<circle") + drawn.count("failed-step") == 4

@@ -4,9 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from report_cases import HOSTILE, case
 
-from harness.report.model import Table
+from harness.report.model import Table, Text
 from harness.report.provenance import provenance_blocks, reproduce
 from harness.scenario import Scenario
 
@@ -94,3 +95,26 @@ def test_without_a_calibration_that_is_said() -> None:
     run, metrics, _ = case("two_windows")
 
     assert client_facts(run, metrics)["client error"].startswith("not calibrated")
+
+
+@pytest.mark.parametrize(
+    ("load", "loop", "begin"),
+    [
+        ({"kind": "closed", "users": [1]}, "Closed loop", "from the first byte sent"),
+        ({"kind": "open", "requests_per_s": [1]}, "Open loop", "from the instant the request was due"),
+        ({"kind": "trace"}, "Open loop", "from the instant the request was due"),
+        ({"kind": "ramp", "over": "users"}, "Closed loop", "from the first byte sent"),
+        ({"kind": "search", "over": "requests_per_s"}, "Open loop", "from the instant the request was due"),
+    ],
+)
+def test_the_method_says_from_which_instant_latencies_run(
+    load: dict[str, object], loop: str, begin: str
+) -> None:
+    run, metrics, _ = case("two_windows")
+    run["scenario"]["load"] = load
+
+    first = provenance_blocks(RUN_DIR, run, metrics, None)[0]
+
+    assert isinstance(first, Text)
+    assert first.text.startswith(loop)
+    assert begin in first.text

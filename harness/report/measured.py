@@ -48,7 +48,7 @@ def load_words(step: Mapping[str, Any]) -> str:
     load = step.get("load") or {}
     users = number(load.get("users"))
     if users is not None:
-        return f"{whole(users)} {'user' if users == 1 else 'users'}"
+        return f"{users:g} {'user' if users == 1 else 'users'}"  # a slice of a ramp has half users
     return rate(load.get("requests_per_s"))
 
 

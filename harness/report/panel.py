@@ -134,7 +134,7 @@ def _limits(panel: Panel, x: svg.Scale, y: svg.Scale) -> list[Markup]:
 
 def _curve(series: Series, x: svg.Scale, y: svg.Scale) -> list[Markup]:
     parts = []
-    if len(series.points) > 1:
+    if len({p.load for p in series.points}) > 1:  # slices of a trace have one load: dots, no line
         parts.append(svg.path([(x(p.load), y(p.value)) for p in series.points], f"line {series.css}"))
     for p in series.points:
         if p.ends is not None:

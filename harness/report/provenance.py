@@ -38,17 +38,25 @@ def provenance_blocks(
 
 def _method(run: Mapping[str, Any]) -> str:
     scenario = run.get("scenario") or {}
-    kind = (scenario.get("load") or {}).get("kind")
-    loop = {
-        "closed": "Closed loop: each user sends its next request when the last one ended. ",
-        "open": "Open loop: requests are sent when they are due, whatever is in flight. ",
-    }.get(str(kind), "")
+    loop, begin = _loop(scenario.get("load") or {})
     return (
-        f"{loop}TTFT runs from the first byte sent to the first event with a generated token; TPOT is the "
-        "time from first to last token over the tokens after the first; E2E runs to the last token's event. "
-        "Tokens and seconds of a rate come from the same window. Failed requests keep their row, use "
-        f"capacity and give no tokens to goodput. SLO: {slo_words(scenario.get('slo'))}."
+        f"{loop}TTFT runs from {begin} to the first event with a generated token; TPOT is the time from first to "
+        "last token over the tokens after the first; E2E runs to the last token's event. Tokens and seconds of a "
+        "rate come from the same window. Failed requests keep their row, use capacity and give no tokens to "
+        f"goodput. SLO: {slo_words(scenario.get('slo'))}."
     )
+
+
+def _loop(load: Mapping[str, Any]) -> tuple[str, str]:
+    """How the load is driven, and from which instant latencies run."""
+    kind = load.get("kind")
+    if kind == "closed" or load.get("over") == "users":
+        said = "Closed loop: each user sends its next request when the last one ended. "
+        return said, "the first byte sent"
+    if kind is None:
+        return "", "the first byte sent"
+    said = "Open loop: requests are sent when they are due, whatever is in flight. "
+    return said, "the instant the request was due (waiting for a free client is the user's wait)"
 
 
 def _engine_facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -407,12 +407,18 @@ static void serve_get(Connection *c, const char *path) {
     else if (!strcmp(path, "/health"))
         body[0] = 0;
     else if (!strcmp(path, "/metrics")) {
+        const char *m = S.model, *done = "engine=\"0\",finished_reason=\"length\"";
         snprintf(body, sizeof body,
-                 "# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{model_name=\"%s\"} %lld\n"
-                 "# TYPE vllm:prompt_tokens_total counter\nvllm:prompt_tokens_total{model_name=\"%s\"} %lld\n"
-                 "# TYPE vllm:generation_tokens_total counter\nvllm:generation_tokens_total{model_name=\"%s\"} %lld\n",
-                 S.model, (long long)S.running, S.model, (long long)S.prompt_tokens, S.model,
-                 (long long)S.generation_tokens);
+                 "# TYPE vllm:num_requests_running gauge\n"
+                 "vllm:num_requests_running{engine=\"0\",model_name=\"%s\"} %lld.0\n"
+                 "# TYPE vllm:prompt_tokens_total counter\n"
+                 "vllm:prompt_tokens_total{engine=\"0\",model_name=\"%s\"} %lld.0\n"
+                 "# TYPE vllm:generation_tokens_total counter\n"
+                 "vllm:generation_tokens_total{engine=\"0\",model_name=\"%s\"} %lld.0\n"
+                 "# TYPE vllm:request_success_total counter\n"
+                 "vllm:request_success_total{%s,model_name=\"%s\"} %lld.0\n",
+                 m, (long long)S.running, m, (long long)S.prompt_tokens, m, (long long)S.generation_tokens, done, m,
+                 (long long)S.finished);
         answer(c, 200, "text/plain; version=0.0.4", body);
         return;
     } else {

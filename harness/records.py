@@ -44,6 +44,10 @@ class RequestRecord:
     error: ErrorCode | None = None
     error_detail: str | None = None
     task_success: bool | None = None
+    server_queue_s: float | None = None  # as the server told it: arrived to started
+    server_prefill_s: float | None = None  # started to first token
+    server_decode_s: float | None = None  # first token to last
+    server_total_s: float | None = None  # arrived to answered
     url: str = ""
     process: int = 0  # pid of the load process that sent it
 

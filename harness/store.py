@@ -33,7 +33,10 @@ _COUNTS = (
     "step", "turn", "attempt", "prompt_tokens", "cached_tokens", "output_tokens",
     "requested_output_tokens", "events", "http_status", "process",
 )  # fmt: skip
-_SECONDS = ("scheduled_s", "sent_s", "headers_s", "first_token_s", "finished_s", "max_gap_s")
+_SECONDS = (
+    "scheduled_s", "sent_s", "headers_s", "first_token_s", "finished_s", "max_gap_s",
+    "server_queue_s", "server_prefill_s", "server_decode_s", "server_total_s",
+)  # fmt: skip
 
 
 def create_run_dir(parent: Path, started: datetime, *names: str) -> Path:

@@ -122,7 +122,7 @@ def test_a_whole_answer_gives_the_servers_counts() -> None:
         "usage": {"prompt_tokens": 3, "completion_tokens": 1},
     }
 
-    answer = BACKENDS["openai"].read_body("chat", json.dumps(body).encode())
+    answer = BACKENDS["openai"].read_body("chat", json.dumps(body).encode(), {})
 
     assert (answer.finish_reason, answer.output_tokens, answer.prompt_tokens) == ("stop", 1, 3)
 

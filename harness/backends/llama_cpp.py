@@ -1,29 +1,109 @@
-"""llama.cpp's two servers, llama-server and llama-cpp-python, over their OpenAI routes."""
+"""llama.cpp's two servers, llama-server and llama-cpp-python: their OpenAI routes, llama-server's own too."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from harness.backends.openai_compat import OpenAiWire
-from harness.backends.wire import Ask
+import orjson
+
+from harness.backends.openai_compat import OpenAiWire, read_timings
+from harness.backends.wire import Answer, Ask, Headers, StreamReader, error_message
+
+_FINISH = {"limit": "length", "eos": "stop", "word": "stop"}  # `stop_type` in OpenAI's words
+
+
+class LlamaServerStream:
+    """Reads `/completion`: one event a token, then one with `stop: true` that carries none. No `[DONE]`."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self) -> None:
+        self.answer = Answer()
+
+    def feed(self, event: bytes) -> bool:
+        """Take one event's payload; True when it carried a generated token."""
+        try:
+            data = orjson.loads(event)
+        except orjson.JSONDecodeError:
+            return False
+        if not isinstance(data, dict):
+            return False
+        answer = self.answer
+        if data.get("error") is not None:
+            answer.error = error_message(data["error"])
+            return False
+        text = data.get("content") or ""
+        if data.get("stop"):
+            _read_end(answer, data)
+            if not text:
+                return False
+        elif "content" not in data or "prompt_progress" in data:
+            return False
+        answer.text.append(text)
+        answer.token_events += 1
+        return True
+
+
+def _read_end(answer: Answer, data: dict[str, Any]) -> None:
+    stop_type = str(data.get("stop_type"))
+    answer.finish_reason = _FINISH.get(stop_type)  # "none": it has not ended by itself
+    answer.done = True
+    answer.prompt_tokens = data.get("tokens_evaluated")
+    answer.output_tokens = data.get("tokens_predicted")
+    if data.get("timings"):
+        read_timings(answer, data["timings"])
 
 
 class LlamaCppWire(OpenAiWire):
     """llama.cpp: lengths through `ignore_eos` (llama-server) or `min_tokens` (llama-cpp-python).
 
     Each server ignores the other's key. `repeat_penalty` 1 undoes llama-cpp-python's default of 1.1, and
-    `cache_prompt` false llama-server's reuse of the prefix.
+    `cache_prompt` false llama-server's reuse of the prefix. `native` is llama-server's `/completion`.
     """
 
     name = "llama_cpp"
+    apis = ("completions", "chat", "native")
     tokenize_paths = ("/tokenize", "/extras/tokenize/count")
 
+    def path(self, api: str, *, stream: bool) -> str:
+        """The route that serves `api`."""
+        return "/completion" if api == "native" else super().path(api, stream=stream)
+
+    def body(self, ask: Ask) -> dict[str, Any]:
+        """The request's JSON body; `extra_body` has the last word."""
+        if ask.api != "native":
+            return super().body(ask)
+        body: dict[str, Any] = {
+            "prompt": ask.prompt,
+            "n_predict": ask.max_tokens,
+            "temperature": ask.temperature,
+            "top_p": 1,
+            "stream": ask.stream,
+        }
+        return body | self.engine_keys(ask) | dict(ask.extra_body)
+
     def engine_keys(self, ask: Ask) -> dict[str, Any]:
-        """Sampling made explicit, prefix reuse off, length forced."""
-        keys: dict[str, Any] = {"repeat_penalty": 1.0, "cache_prompt": False}
+        """Sampling made explicit, prefix reuse off unless it is wanted, length forced."""
+        keys: dict[str, Any] = {"repeat_penalty": 1.0, "cache_prompt": ask.cache_salt is None}
+        if ask.temperature > 0:  # their defaults are 40 and 0.05; greedy draws take the best token anyway
+            keys |= {"top_k": 0, "min_p": 0}
         if ask.force_length:
             keys |= {"ignore_eos": True, "min_tokens": ask.max_tokens}
         return keys
+
+    def reader(self, api: str) -> StreamReader:
+        """A reader for one streamed answer."""
+        return LlamaServerStream() if api == "native" else super().reader(api)
+
+    def read_body(self, api: str, body: bytes, headers: Headers) -> Answer:
+        """A whole, not streamed answer."""
+        if api != "native":
+            return super().read_body(api, body, headers)
+        stream = LlamaServerStream()
+        stream.feed(body)  # it has the form of a stream's last event
+        if stream.answer.error is None and not stream.answer.done:
+            stream.answer.error = "the answer is no completion"
+        return stream.answer
 
     def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002
         """llama-server wants `content`, llama-cpp-python `input`."""

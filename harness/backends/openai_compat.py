@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from harness.backends.wire import Answer, Ask, error_message
+from harness.backends.wire import Answer, Ask, Headers, StreamReader, error_message
 
 PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
 
@@ -16,14 +16,16 @@ class OpenAiStream:
 
     A token event has text, reasoning text or a tool call's text. A chunk that only names the role never counts.
     With `empty_is_token` (vLLM, TGI) an event without text is a token too: the engine holds back incomplete
-    characters and hides special tokens, but sends an event for each step.
+    characters and hides special tokens, but sends an event for each step. With `role_is_mark` false (TGI) a
+    chunk that names the role is a token like any other: all of them do.
     """
 
-    __slots__ = ("_empty_is_token", "answer")
+    __slots__ = ("_empty_is_token", "_role_is_mark", "answer")
 
-    def __init__(self, *, empty_is_token: bool) -> None:
+    def __init__(self, *, empty_is_token: bool, role_is_mark: bool = True) -> None:
         self.answer = Answer()
         self._empty_is_token = empty_is_token
+        self._role_is_mark = role_is_mark
 
     def feed(self, event: bytes) -> bool:
         """Take one event's payload; True when it carried a generated token."""
@@ -54,7 +56,7 @@ class OpenAiStream:
             text = delta.get("content") or delta.get("reasoning_content") or delta.get("reasoning")
             if not text and delta.get("tool_calls"):
                 text = _tool_text(delta["tool_calls"])
-            role_only = "role" in delta
+            role_only = self._role_is_mark and "role" in delta
         finish = choice.get("finish_reason")
         if finish:  # TGI's completions send "" in the middle of a stream
             answer.finish_reason = finish
@@ -81,11 +83,29 @@ def _read_counts(answer: Answer, data: dict[str, Any]) -> None:
             answer.cached_tokens = details["cached_tokens"]
     timings = data.get("timings")  # llama-server, in its last chunk
     if timings:
-        if answer.output_tokens is None:
-            answer.output_tokens = timings.get("predicted_n")
-        answer.cached_tokens = timings.get("cache_n", answer.cached_tokens)
-        if answer.prompt_tokens is None and timings.get("prompt_n") is not None:
-            answer.prompt_tokens = timings["prompt_n"] + (timings.get("cache_n") or 0)
+        read_timings(answer, timings)
+    metrics = data.get("metrics")  # vLLM with --enable-per-request-metrics, in its last chunk
+    if metrics:
+        answer.server_queue_s = _seconds(metrics.get("queue_time_ms"))
+        answer.server_prefill_s = _seconds(
+            metrics.get("time_to_first_token_ms")
+        )  # from its start, not arrival
+        answer.server_decode_s = _seconds(metrics.get("generation_time_ms"))
+
+
+def read_timings(answer: Answer, timings: dict[str, Any]) -> None:
+    """llama-server's `timings`: counts where usage gave none, and its times."""
+    if answer.output_tokens is None:
+        answer.output_tokens = timings.get("predicted_n")
+    answer.cached_tokens = timings.get("cache_n", answer.cached_tokens)
+    if answer.prompt_tokens is None and timings.get("prompt_n") is not None:
+        answer.prompt_tokens = timings["prompt_n"] + (timings.get("cache_n") or 0)
+    answer.server_prefill_s = _seconds(timings.get("prompt_ms"))
+    answer.server_decode_s = _seconds(timings.get("predicted_ms"))
+
+
+def _seconds(milliseconds: Any) -> float | None:
+    return milliseconds / 1000 if isinstance(milliseconds, int | float) else None
 
 
 class OpenAiWire:
@@ -123,11 +143,15 @@ class OpenAiWire:
         """Keys that only this engine knows."""
         return {}
 
-    def reader(self, api: str) -> OpenAiStream:  # noqa: ARG002 - native routes read otherwise
+    def complaint(self, ask: Ask) -> str | None:  # noqa: ARG002 - TGI's package can tell
+        """Nothing is known beforehand."""
+        return None
+
+    def reader(self, api: str) -> StreamReader:  # noqa: ARG002 - native routes read otherwise
         """A reader for one streamed answer."""
         return OpenAiStream(empty_is_token=self.empty_is_token)
 
-    def read_body(self, api: str, body: bytes) -> Answer:  # noqa: ARG002 - native routes read otherwise
+    def read_body(self, api: str, body: bytes, headers: Headers) -> Answer:  # noqa: ARG002
         """A whole, not streamed answer."""
         answer = Answer()
         try:

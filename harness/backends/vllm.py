@@ -15,8 +15,14 @@ class VllmWire(OpenAiWire):
     empty_is_token = True
 
     def engine_keys(self, ask: Ask) -> dict[str, Any]:
-        """`ignore_eos` also keeps the model's extra end-of-sequence ids out of the stop list."""
-        return {"ignore_eos": True, "min_tokens": ask.max_tokens} if ask.force_length else {}
+        """`ignore_eos` also keeps the model's extra end-of-sequence ids out of the stop list.
+
+        `cache_salt` keeps a request from another's prefix cache, without starting the server again.
+        """
+        keys: dict[str, Any] = {}
+        if ask.force_length:
+            keys |= {"ignore_eos": True, "min_tokens": ask.max_tokens}
+        return keys | ({"cache_salt": ask.cache_salt} if ask.cache_salt else {})
 
     def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002
         """The completion form of POST /tokenize."""

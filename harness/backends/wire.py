@@ -24,11 +24,12 @@ class Ask:
     model: str | None
     messages: tuple[Mapping[str, str], ...] | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
+    cache_salt: str | None = None  # differs in every request; None: reuse of the prefix cache is wanted
 
 
 @dataclass(slots=True)
 class Answer:
-    """What an answer said of itself so far. Token counts are the server's own, or None."""
+    """What an answer said of itself so far. Token counts and times are the server's own, or None."""
 
     text: list[str] = field(default_factory=list)
     token_events: int = 0  # events that carried at least one generated token
@@ -38,6 +39,18 @@ class Answer:
     output_tokens: int | None = None
     error: str | None = None  # the message of an error the server put into the answer
     done: bool = False  # the server's own end mark was seen
+    server_queue_s: float | None = None  # arrived to started
+    server_prefill_s: float | None = None  # started to first token
+    server_decode_s: float | None = None  # first token to last
+    server_total_s: float | None = None  # arrived to answered
+
+
+class Headers(Protocol):
+    """The headers of an answer; names in any case."""
+
+    def get(self, name: str, /) -> object:
+        """The value, None where there is no such header."""
+        ...
 
 
 class StreamReader(Protocol):
@@ -76,11 +89,15 @@ class Wire(Protocol):
         """The request's JSON body."""
         ...
 
+    def complaint(self, ask: Ask) -> str | None:
+        """Why the server will refuse every request like this one, as far as that can be told without asking it."""
+        ...
+
     def reader(self, api: str) -> StreamReader:
         """A reader for one streamed answer."""
         ...
 
-    def read_body(self, api: str, body: bytes) -> Answer:
+    def read_body(self, api: str, body: bytes, headers: Headers) -> Answer:
         """A whole, not streamed answer (status 200)."""
         ...
 

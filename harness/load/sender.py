@@ -11,6 +11,7 @@ import orjson
 from geventhttpclient.response import HTTPParseError
 
 from harness.backends.wire import MAX_DETAIL_CHARS, Answer, Ask, StreamReader, Wire, error_detail
+from harness.errors import UsageError
 from harness.load.clock import RunClock
 from harness.load.plan import LoadPlan
 from harness.load.prompts import Prompt
@@ -134,8 +135,18 @@ class Sender:
         self.live = Live()
         self.targets: list[Target] = []
         self._plan = plan
+        prompts = scenario.prompts
+        self._reuses_prefix = (
+            str(prompts.kind) == "sessions" or getattr(prompts, "shared_prefix_tokens", 0) > 0
+        )
         self._path = wire.path(self.request.api, stream=self.request.stream)
         self._pid = os.getpid()
+        complaint = wire.complaint(self._ask(Prompt("x", None, 1), "0"))
+        if complaint is not None:
+            raise UsageError(
+                f"{wire.name} would refuse every request: {complaint}",
+                hint="see --extra-body and `request` in the scenario",
+            )
         self._secrets = [value for value in secrets(plan) if len(value) >= MIN_SECRET_CHARS]
 
     def send(self, prompt: Prompt, row: RequestRecord) -> RequestRecord:
@@ -149,7 +160,7 @@ class Sender:
         reader = self.wire.reader(self.request.api) if streaming else None
         reading = _Reading(reader, keep_arrivals=self.recorder.arrivals is not None)
         exchange = Exchange()
-        body = orjson.dumps(self.wire.body(self._ask(prompt)))
+        body = orjson.dumps(self.wire.body(self._ask(prompt, row.request_id)))
         self._begin(target)
         try:
             self._exchange(target, body, row, reading, exchange)
@@ -162,7 +173,7 @@ class Sender:
             self._write(row, reading)
         return row
 
-    def _ask(self, prompt: Prompt) -> Ask:
+    def _ask(self, prompt: Prompt, request_id: str) -> Ask:
         request = self.request
         return Ask(
             prompt=prompt.text,
@@ -173,6 +184,7 @@ class Sender:
             force_length=request.force_length,
             model=self.model,
             extra_body=self._plan.extra_body,
+            cache_salt=None if self._reuses_prefix else request_id,
         )
 
     def _exchange(
@@ -229,6 +241,8 @@ class Sender:
         row.token_source = "server" if answer.output_tokens is not None else "unknown"
         row.events = answer.token_events
         row.finish_reason = answer.finish_reason
+        row.server_queue_s, row.server_prefill_s = answer.server_queue_s, answer.server_prefill_s
+        row.server_decode_s, row.server_total_s = answer.server_decode_s, answer.server_total_s
         if row.error is None:
             row.error, row.error_detail = _judge(exchange, reading, answer)
         row.error_detail = self._redacted(row.error_detail)
@@ -244,10 +258,10 @@ class Sender:
     def _answer(self, row: RequestRecord, reading: _Reading, exchange: Exchange) -> Answer:
         if reading.reader is not None:
             return reading.reader.answer
-        if exchange.status != HTTP_OK or not exchange.complete:
+        if exchange.status != HTTP_OK or not exchange.complete or exchange.headers is None:
             return Answer()
         row.finished_s = self.clock.from_monotonic_s(exchange.arrived_ns)
-        return self.wire.read_body(self.request.api, b"".join(reading.body))
+        return self.wire.read_body(self.request.api, b"".join(reading.body), exchange.headers)
 
     def _write(self, row: RequestRecord, reading: _Reading) -> None:
         live = self.live

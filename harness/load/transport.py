@@ -122,6 +122,7 @@ class Exchange:
     status: int | None = None
     content_type: str = ""
     retry_after: str | None = None
+    headers: Any = None  # of the answer, by `.get(name)`
     complete: bool = False  # the answer ended as HTTP says it should
 
 
@@ -268,6 +269,7 @@ def _note_headers(exchange: Exchange, response: _Response) -> None:
     exchange.headers_ns = exchange.arrived_ns
     exchange.status = response.get_code()
     exchange.content_type = str(response.get("content-type") or "").lower()
+    exchange.headers = response
     retry_after = response.get("retry-after")
     exchange.retry_after = str(retry_after) if retry_after else None
 

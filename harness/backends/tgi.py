@@ -1,0 +1,163 @@
+"""TGI's dialects: its own `/generate` and `/generate_stream`, and its OpenAI routes (router of TGI 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+import orjson
+
+from harness.backends.openai_compat import OpenAiStream, OpenAiWire
+from harness.backends.wire import Answer, Ask, Headers, StreamReader, error_message
+
+MS = 1000.0
+
+
+class TgiStream:
+    """Reads `/generate_stream`: one event a token, with or without text; the last one has `generated_text`.
+
+    There is no `[DONE]`. An error, at any point, is an event of its own, under status 200.
+    """
+
+    __slots__ = ("answer",)
+
+    def __init__(self) -> None:
+        self.answer = Answer()
+
+    def feed(self, event: bytes) -> bool:
+        """Take one event's payload; True when it carried a generated token."""
+        try:
+            data = orjson.loads(event)
+        except orjson.JSONDecodeError:
+            return False
+        if not isinstance(data, dict):
+            return False
+        answer = self.answer
+        if data.get("error") is not None:
+            answer.error = _error_words(data)
+            return False
+        if data.get("generated_text") is not None:
+            answer.done = True
+        details = data.get("details")
+        if details:
+            _read_details(answer, details)
+        token = data.get("token")
+        if not isinstance(token, dict):
+            return False
+        answer.token_events += 1
+        if not token.get("special"):
+            answer.text.append(token.get("text") or "")
+        return True
+
+
+def _error_words(data: Mapping[str, Any]) -> str:
+    """`overloaded: Model is overloaded`: under status 200 the type is all that tells overload from misuse."""
+    kind, words = data.get("error_type"), error_message(data["error"])
+    return f"{kind}: {words}" if kind else words
+
+
+def _read_details(answer: Answer, details: Mapping[str, Any]) -> None:
+    answer.finish_reason = details.get("finish_reason") or None
+    answer.output_tokens = details.get("generated_tokens")
+    answer.prompt_tokens = details.get("input_length", answer.prompt_tokens)  # streams only
+
+
+class TgiWire(OpenAiWire):
+    """TGI. No request can keep it from stopping at an end of sequence: lengths are not forced, but counted."""
+
+    name = "tgi"
+    apis = ("native", "completions", "chat")
+    empty_is_token = True  # special tokens have no text, incomplete characters are held back
+
+    def path(self, api: str, *, stream: bool) -> str:
+        """The native route has one path for streams and one for whole answers."""
+        if api != "native":
+            return super().path(api, stream=stream)
+        return "/generate_stream" if stream else "/generate"
+
+    def body(self, ask: Ask) -> dict[str, Any]:
+        """`extra_body` has the last word, on the native route also inside `parameters`."""
+        if ask.api == "native":
+            return _native_body(ask)
+        body = super().body(ask)
+        if "top_p" not in ask.extra_body:
+            del body["top_p"]  # 1 is refused: it must be below
+        return body
+
+    def complaint(self, ask: Ask) -> str | None:
+        """What TGI's own package `text-generation` objects to, where it is installed (extra `tgi`)."""
+        if ask.api != "native" or find_spec("text_generation") is None:
+            return None
+        from text_generation import errors, types  # half a second, and only here
+
+        parameters = dict(self.body(ask)["parameters"])
+        parameters.pop("frequency_penalty", None)  # the package refuses 0 and below, the router does not
+        try:
+            types.Request(inputs=ask.prompt, stream=ask.stream, parameters=types.Parameters(**parameters))
+        except errors.ValidationError as error:
+            return str(error)
+        except ValueError as error:  # pydantic's own
+            return str(error).splitlines()[2].strip() if len(str(error).splitlines()) > 2 else str(error)
+        return None
+
+    def reader(self, api: str) -> StreamReader:
+        """Every chat chunk names the role, the first already with a token."""
+        return TgiStream() if api == "native" else OpenAiStream(empty_is_token=True, role_is_mark=False)
+
+    def read_body(self, api: str, body: bytes, headers: Headers) -> Answer:
+        """A whole answer; prompt tokens and times are in its headers."""
+        answer = _native_answer(body) if api == "native" else super().read_body(api, body, headers)
+        if answer.prompt_tokens is None:
+            answer.prompt_tokens = _number(headers, "x-prompt-tokens")
+        queue_ms, total_ms = (_number(headers, name) for name in ("x-queue-time", "x-total-time"))
+        answer.server_queue_s = None if queue_ms is None else queue_ms / MS
+        answer.server_total_s = None if total_ms is None else total_ms / MS
+        return answer
+
+    def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002
+        """TGI tokenizes what it would generate from, special tokens included."""
+        return {"inputs": text}
+
+
+def _native_body(ask: Ask) -> dict[str, Any]:
+    """Options that are not set are left out: most of TGI's are not nullable, and temperature 0 is refused."""
+    parameters: dict[str, Any] = {
+        "do_sample": ask.temperature > 0,
+        "max_new_tokens": ask.max_tokens,
+        "details": True,
+        "return_full_text": False,
+    }
+    if ask.temperature > 0:
+        parameters["temperature"] = ask.temperature
+    extra = dict(ask.extra_body)
+    parameters |= extra.pop("parameters", {})
+    return {"inputs": ask.prompt, "parameters": parameters} | extra
+
+
+def _native_answer(body: bytes) -> Answer:
+    answer = Answer()
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        answer.error = "the answer is not JSON"
+        return answer
+    if isinstance(data, list) and len(data) == 1:  # the form of `POST /`
+        data = data[0]
+    if not isinstance(data, dict):
+        answer.error = error_message(data)
+        return answer
+    if data.get("error") is not None:
+        answer.error = _error_words(data)
+        return answer
+    answer.text.append(data.get("generated_text") or "")
+    details = data.get("details")
+    if details:
+        _read_details(answer, details)
+        answer.token_events += bool(answer.output_tokens)
+    return answer
+
+
+def _number(headers: Headers, name: str) -> int | None:
+    text = str(headers.get(name))
+    return int(text) if text.isdigit() else None

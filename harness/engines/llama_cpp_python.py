@@ -7,7 +7,15 @@ from importlib import metadata, util
 from pathlib import Path
 
 from harness.engines.ask import ask_json, first_model
-from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings, published_flags
+from harness.engines.kind import (
+    EngineKind,
+    Identity,
+    Launch,
+    Progress,
+    Settings,
+    published_flags,
+    waiting_environment,
+)
 from harness.engines.models import find_gguf, in_words, whole_context
 from harness.errors import EngineError
 
@@ -35,12 +43,14 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
         "--interrupt_requests", "false", "--logits_all", "false",
         *settings.extra_flags,
     ]  # fmt: skip
+    waiting = waiting_environment(settings)
     return Launch(
         command=[sys.executable, "-m", "llama_cpp.server", *flags],
-        flags=published_flags(flags, gguf.path),
+        flags=published_flags(flags, gguf.path) + [f"{k}={v}" for k, v in waiting.items()],
         loads=in_words(gguf),
         model_path=gguf.path,
         quantization=gguf.quantization,
+        environment=waiting,
     )
 
 

@@ -16,7 +16,15 @@ from pathlib import Path
 from harness.engines.ask import ask_json, first_model
 from harness.engines.cache import cache_dir, install_lock
 from harness.engines.install import make_venv, run_step, tools_python
-from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings, published_flags
+from harness.engines.kind import (
+    EngineKind,
+    Identity,
+    Launch,
+    Progress,
+    Settings,
+    published_flags,
+    waiting_environment,
+)
 from harness.engines.models import find_gguf, in_words, whole_context
 from harness.errors import EngineError
 
@@ -52,12 +60,14 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
         "--metrics", "--no-cache-prompt", "--cache-ram", "0",
         *settings.extra_flags,
     ]  # fmt: skip
+    waiting = waiting_environment(settings)
     return Launch(
         command=[str(server_path()), *flags],
-        flags=published_flags(flags, gguf.path),
+        flags=published_flags(flags, gguf.path) + [f"{k}={v}" for k, v in waiting.items()],
         loads=in_words(gguf),
         model_path=gguf.path,
         quantization=gguf.quantization,
+        environment=waiting,
     )
 
 

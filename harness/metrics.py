@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from harness.records import NOT_FAILURES
+from harness.saturation import open_facts
 from harness.scenario import Scenario
 from harness.stats import (
     MIN_BATCHES,
@@ -133,8 +134,7 @@ def compute_metrics(
     arrivals: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """metrics.json without its checks; `steps` as store.read_steps gives them."""
-    load = scenario.model_dump(mode="json")["load"]
-    data = columns(records, from_schedule=load["kind"] == "open")
+    data = columns(records, from_schedule=scenario.load.is_open)
     last_s = float(np.nanmax(np.append(data.finished_s, data.sent_s))) if len(records) else 0.0
     out = []
     for step in steps:
@@ -171,6 +171,11 @@ def step_metrics(
         **latencies,
     }
     metrics["slo_met"] = slo_met(metrics, scenario.slo.limits(), scenario.slo.error_rate)
+    if scenario.load.is_open:
+        metrics |= _open_facts(step, data, window)
+        dropped = metrics["not_sent"] > scenario.slo.error_rate * max(requests + metrics["not_sent"], 1)
+        if metrics["over_saturated"] or dropped:  # it would not last, or was not the load that was asked for
+            metrics["slo_met"] = False
     metrics |= _goodput(data, window, scenario.slo.limits())
     metrics |= {
         "mean_input_tokens": _mean(data.prompt_tokens[timed]),
@@ -180,6 +185,14 @@ def step_metrics(
         "checks": [],
     }
     return metrics
+
+
+def _open_facts(step: dict[str, Any], data: Columns, window: Window) -> dict[str, Any]:
+    ended_s = np.where(data.failed & np.isnan(data.finished_s), data.sent_s, data.finished_s)
+    ended_s = np.where(data.cut, np.nan, ended_s)
+    span = (window.start_s, window.end_s)
+    facts = open_facts(data.scheduled_s, data.sent_s, ended_s, span, data.e2e_s[data.ok])
+    return facts | {"over_saturated": bool(step.get("over_saturated")) or facts["over_saturated"]}
 
 
 def _rates(data: Columns, window: Window, arrivals: dict[str, Any] | None) -> dict[str, float | None]:
@@ -242,7 +255,10 @@ def slo_met(metrics: dict[str, Any], limits: dict[str, float], error_rate: float
 
 
 def _goodput(data: Columns, window: Window, limits: dict[str, float]) -> dict[str, Any]:
-    """Requests per second that finished in the window, well and within every limit, with batch means."""
+    """Requests per second that finished in the window, well and within every limit, with batch means.
+
+    The interval is never narrower than one request more or less in the window: a count has no finer resolution.
+    """
     nothing = {
         "goodput_requests_per_s": None,
         "goodput_low": None,
@@ -261,10 +277,12 @@ def _goodput(data: Columns, window: Window, limits: dict[str, float]) -> dict[st
         return nothing | {"goodput_requests_per_s": rate}
     per_s, _ = batch_counts(times_s, window.start_s, window.end_s)
     interval = t_interval(per_s)
+    assert interval.low is not None
+    half = max(interval.mean - interval.low, 1 / window.length_s)
     return {
         "goodput_requests_per_s": rate,
-        "goodput_low": max(interval.low, 0.0) if interval.low is not None else None,
-        "goodput_high": interval.high,
+        "goodput_low": max(rate - half, 0.0),
+        "goodput_high": rate + half,
         "goodput_lag1": lag1_correlation(per_s),
     }
 

@@ -203,3 +203,21 @@ def test_without_latency_limits_few_requests_are_enough_unless_they_fail() -> No
     assert measured([row(1), row(2)], batch)["slo_met"] is True
     assert measured([row(1), row(2, error="timeout")], batch)["slo_met"] is False
     assert measured([], batch)["slo_met"] is None
+
+
+def test_an_interval_is_never_finer_than_one_request_in_the_window() -> None:
+    # one finish in each of five batches of 2 s: no spread, so the resolution of a count is left: 0.5 +- 1/10
+    step = measured([row(n) for n in (-1, 1, 3, 5, 7)])
+
+    assert step["goodput_requests_per_s"] == pytest.approx(0.5)
+    assert step["goodput_low"] == pytest.approx(0.4)
+    assert step["goodput_high"] == pytest.approx(0.6)
+
+
+def test_the_interval_of_goodput_is_that_of_its_batches() -> None:
+    # finishes per batch of 2 s: 2, 1, 1, 0, 1 -> rates 1, .5, .5, 0, .5: mean .5, sd .353553, t(4) 2.776445
+    # half = 2.776445 * .353553 / sqrt(5) = .438995
+    step = measured([row(n) for n in (-1, 0.2, 1, 3, 7.5)])
+
+    assert step["goodput_high"] == pytest.approx(0.5 + 0.438995, abs=1e-5)
+    assert step["goodput_low"] == pytest.approx(0.5 - 0.438995, abs=1e-5)

@@ -26,9 +26,7 @@ slo: {preset: batch}
 
 
 def engines_of(pid: int) -> list[psutil.Process]:
-    return [
-        p for p in psutil.Process(pid).children(recursive=True) if "llama_cpp.server" in " ".join(p.cmdline())
-    ]
+    return [p for p in psutil.Process(pid).children(recursive=True) if _is_engine(p)]
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +163,7 @@ def test_a_missing_model_file_is_one_line_and_leaves_no_process(tmp_path: Path) 
 
 def _is_engine(process: psutil.Process) -> bool:
     try:
-        return "llama_cpp.server" in " ".join(process.cmdline())
+        words = process.cmdline()
+        return "llama_cpp.server" in words and not any("leash" in word for word in words)
     except psutil.Error:
         return False

@@ -23,7 +23,7 @@ endif
 
 help:
 	@echo "make run    set up, start a real engine, drive it, print a verdict (first time: minutes, it compiles llama.cpp)"
-	@echo "make test   set up, run the whole test suite with the real engines"
+	@echo "make test   set up, install three real engines (first time: 15 to 30 minutes), run the whole suite"
 	@echo "make lint   ruff and mypy"
 	@echo "make setup  only the environment in $(VENV)"
 
@@ -45,6 +45,7 @@ run: $(STAMPS)/engine
 	@$(BIN)/breakeven run
 
 test: $(STAMPS)/engine
+	@$(BIN)/breakeven engine install llama_server vllm
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(STAMPS)/setup

@@ -13,7 +13,9 @@ load that the client got out of it. Peers: `bash benchmarks/client/install_peers
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,7 +28,7 @@ import pandas as pd
 ROOT = Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from peers import Client, Load, Sample, clients  # noqa: E402
+from peers import OFFLINE, Client, Load, Sample, clients  # noqa: E402
 
 from harness.oracle.ledger import read_ledger  # noqa: E402
 from harness.oracle.process import running_oracle  # noqa: E402
@@ -121,17 +123,22 @@ def _drive(command: list[str], cores: set[int], load: Load) -> str | None:
     """Run a client on its cores; the end of what it said when it failed."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    try:
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True,
-            timeout=START_S + PATIENCE * load.seconds,
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | OFFLINE, stdin=subprocess.DEVNULL, stdout=said,
+            stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return "it did not come to an end"
-    finally:
-        os.sched_setaffinity(0, before)
-    return f"exit {done.returncode}: {(done.stderr or done.stdout)[-600:]}" if done.returncode else None
+        try:
+            code = process.wait(START_S + PATIENCE * load.seconds)
+        except subprocess.TimeoutExpired:
+            return "it did not come to an end"
+        finally:
+            os.sched_setaffinity(0, before)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # some leave workers behind
+            process.wait()
+        said.seek(0)
+        return f"exit {code}: {said.read()[-600:]}" if code else None
 
 
 def _judge(samples: list[Sample], ledger: pd.DataFrame) -> Result:

@@ -29,7 +29,7 @@ for peer in "$@"; do
         "$(python_for)" -m venv "$peers/$peer"
     fi
     "$peers/$peer/bin/python" -m pip install --quiet "$peer"
-    if [[ ! -d "$peers/tokenizer" ]]; then
-        "$peers/$peer/bin/python" "$here/make_tokenizer.py" "$peers/tokenizer"
+    if [[ ! -d "$peers/huggingface" ]]; then
+        "$peers/$peer/bin/python" "$here/make_tokenizer.py" "$peers/huggingface"
     fi
 done

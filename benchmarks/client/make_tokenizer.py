@@ -1,16 +1,21 @@
-"""Writes a little tokenizer into a folder, in a peer's environment: peers want one and would download it.
+"""Writes a little tokenizer into a folder laid out as Hugging Face's cache, in a peer's environment.
 
-One token a word, 1000 words: enough to make random prompts from. Without a decoder, words are joined by spaces.
+    python make_tokenizer.py HF_HOME       then HF_HOME=... HF_HUB_OFFLINE=1 finds `breakeven/words`
+
+Peers want a tokenizer and would download one. One token a word, 1000 words: enough to make random prompts from.
+Without a decoder, words are joined by spaces.
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 WORDS = 1000
+REVISION = "0" * 40
 
 
 def main() -> None:
@@ -24,7 +29,10 @@ def main() -> None:
         eos_token="</s>",
         model_max_length=131072,
     )
-    fast.save_pretrained(sys.argv[1])
+    model = Path(sys.argv[1]) / "hub" / "models--breakeven--words"
+    fast.save_pretrained(model / "snapshots" / REVISION)
+    (model / "refs").mkdir(exist_ok=True)
+    (model / "refs" / "main").write_text(REVISION)
 
 
 if __name__ == "__main__":

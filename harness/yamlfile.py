@@ -136,8 +136,15 @@ def _hint(model: type[BaseModel], problem: Any, path: str) -> str | None:
         return hint if isinstance(hint, str) else None
     unknown = path.rsplit(".", 1)[-1]
     names = _all_keys(model)
-    near = difflib.get_close_matches(unknown, names, n=3)
+    near = _near(unknown, names)
     return f"did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else None
+
+
+def _near(word: str, names: list[str]) -> list[str]:
+    """At most three names that may have been meant; only those about as close as the closest."""
+    close = difflib.get_close_matches(word, names, n=3)
+    ratios = {name: difflib.SequenceMatcher(None, name, word).ratio() for name in close}
+    return [name for name in close if ratios[name] > max(ratios.values()) - 0.15]
 
 
 def _all_keys(model: type[BaseModel], seen: set[type[BaseModel]] | None = None) -> list[str]:

@@ -19,17 +19,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": set(),
     "scenario": {"errors", "yamlfile"},
     "store": BASE,
-    "estimate": BASE,
+    "trace": {"errors"},  # request logs
+    "saturation": {"stats"},
+    "estimate": BASE | {"trace"},
     # measuring: scenario -> load -> records
     "backends": set(),
-    "load": BASE | {"backends"},
+    "load": BASE | {"backends", "store", "trace"},
     "engines": {"errors", "units"},
-    "measure": BASE | {"store", "engines", "load", "backends"},
+    # it judges the probes of a search by the figures of the report
+    "measure": BASE | {"store", "engines", "load", "backends", "metrics", "trace"},
     "oracle": BASE | {"store"},
     "calibration": BASE | {"store", "oracle"},
     "calibrate": BASE | {"store", "oracle", "measure", "calibration"},
     # analysing: records -> metrics -> checks -> cost -> report; no network, nothing from above
-    "metrics": BASE | {"store"},
+    "metrics": BASE | {"store", "saturation"},
     "checks": BASE,
     "overheads": BASE,
     "demand": BASE | {"overheads", "cost"},

@@ -81,6 +81,13 @@ _PATH = click.Path(path_type=Path)
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the bearer token.")
 @click.option("--ca-file", type=_PATH, help="CA certificates (PEM) for https.")
 @click.option("--extra-body", metavar="JSON", help="Keys added to every request's JSON body.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Load processes; each takes its exact share of users or arrivals.",
+)
 @click.option("--arrivals", is_flag=True, help="Keep every token's arrival (arrivals.parquet), for ITL.")
 @click.option("--dry-run", is_flag=True, help="Say what it would take: requests, tokens, seconds, USD.")
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics and the decision as JSON.")
@@ -101,7 +108,7 @@ def command(scenario: str, dry_run: bool, as_json: bool, **given: Any) -> int:
     options = _options(load_scenario(path), path.parent, given)
     usd_per_hour = _usd_per_hour(options, given["prices_file"])
     if dry_run:
-        _print_estimate(options.scenario, usd_per_hour, as_json=as_json)
+        _print_estimate(options, usd_per_hour, as_json=as_json)
         return 0
     measured = _measure(options, usd_per_hour)
     analysis = analyse_run(
@@ -163,6 +170,7 @@ def _options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> RunOp
         ca_file=str(given["ca_file"]) if given["ca_file"] else None,
         extra_body=_extra_body(given["extra_body"]),
         keep_arrivals=given["arrivals"],
+        workers=given["workers"],
         notes=notes,
     )
 
@@ -249,7 +257,7 @@ def _extra_body(text: str | None) -> dict[str, Any]:
 
 
 def _measure(options: RunOptions, usd_per_hour: float | None) -> Measured:
-    planned_s = sum([options.scenario.load.step_s] * len(options.scenario.load.users))
+    planned_s = estimate(options.scenario, None, options.base_dir)["seconds"]
     began = time.monotonic()
     with RunDisplay(planned_s, usd_per_hour) as display:
         measured = measure(options, display.on_event)
@@ -257,14 +265,14 @@ def _measure(options: RunOptions, usd_per_hour: float | None) -> Measured:
     return measured
 
 
-def _print_estimate(scenario: Scenario, usd_per_hour: float | None, *, as_json: bool) -> None:
-    plan = estimate(scenario, usd_per_hour)
+def _print_estimate(options: RunOptions, usd_per_hour: float | None, *, as_json: bool) -> None:
+    plan = estimate(options.scenario, usd_per_hour, options.base_dir)
     if as_json:
         click.echo(json.dumps(plan))
         return
     low, high = plan["requests"]
     click.echo(
-        f"{scenario.name}: {plan['seconds']:.0f} s of load in {plan['steps']} steps, nothing is sent now"
+        f"{options.scenario.name}: {plan['seconds']:.0f} s of load in {plan['steps']} steps, nothing is sent now"
     )
     click.echo(f"  requests       {low:,} to {high:,}   ({plan['basis']})")
     for name in ("input_tokens", "output_tokens"):

@@ -1,4 +1,4 @@
-"""The load process: `python -m harness.load.child`, plan on stdin, events as JSON lines on stdout.
+"""A load process: `python -m harness.load.child`, plan and commands on stdin, events as JSON lines on stdout.
 
 It runs Locust, and is a process of its own because importing Locust patches the whole interpreter.
 It ends when its standard input closes (its parent is gone), on SIGTERM, or when the load is done.
@@ -10,37 +10,38 @@ import gc
 import logging
 import os
 import signal
-import statistics
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import gevent
-import gevent.socket
+import gevent.event
+import gevent.queue
 import orjson
-import psutil
 from locust.env import Environment
 
 from harness.backends import BACKENDS
 from harness.errors import BreakevenError
 from harness.load.clock import RunClock
 from harness.load.identify import Identity, identify
-from harness.load.plan import LoadPlan
-from harness.load.prompts import PromptSource
+from harness.load.inbox import Inbox
+from harness.load.plan import Learned, LoadPlan
+from harness.load.prompts import PromptSource, Vocabulary
 from harness.load.recorder import FLUSH_S, Recorder
+from harness.load.sampling import watch_self
 from harness.load.sender import Sender
+from harness.load.shapes import shape_of
 from harness.load.tokenizer import EndpointTokenizer, build_vocabulary
 from harness.load.transport import Target
-from harness.load.users import ClosedGate, closed_user
 from harness.scenario import Scenario
+from harness.scenario.steps import Step
 
 DRAIN_S = 30.0  # requests in flight after the last step get min(timeout_s, this)
-LAG_PROBE_S = 0.02  # the loop-lag probe's own period
-SAMPLE_S = 1.0
+CUT_S = 5.0  # and so long to write down that they were cut
 COUNT_AFTERWARDS_S = 120.0  # for answers whose tokens the server did not count
 BUSY_TIMEOUT_S = 60.0
-SPAWN_RATE = 1000.0
 
 
 def emit(event: str, **facts: Any) -> None:
@@ -51,15 +52,17 @@ def emit(event: str, **facts: Any) -> None:
 class LoadProcess:
     """One load process from plan to last row."""
 
-    def __init__(self, plan: LoadPlan) -> None:
+    def __init__(self, plan: LoadPlan, inbox: Inbox) -> None:
         self.plan = plan
+        self.inbox = inbox
         self.scenario = Scenario.model_validate(plan.scenario)
         self.clock = RunClock(plan.started_monotonic_ns)
         self.recorder = Recorder(Path(plan.run_dir), keep_arrivals=plan.keep_arrivals)
         self.wire = BACKENDS[plan.backend]
         self.sender = Sender(plan, self.scenario, self.wire, self.clock, self.recorder)
         self.sender.targets = [Target(url, _headers(plan), ca_file=plan.ca_file) for url in plan.urls]
-        self.stop = gevent.event.Event()
+        self.commands = gevent.queue.Queue()
+        self.cut = gevent.event.Event()  # set: the step that is on is over
         self.interrupted = False
         self.write_error: OSError | None = None
         self.tokenizer = EndpointTokenizer(
@@ -72,25 +75,40 @@ class LoadProcess:
 
     def run(self) -> None:
         """Prepare, load, drain, count; every row that was seen is on disk at the end."""
-        self._prepare()
-        gate = self._gate()
-        watchers = [gevent.spawn(job) for job in (self._flush_often, self._sample, self._watch_parent)]
-        environment = Environment(user_classes=[closed_user(gate)])
-        runner = environment.create_local_runner()
+        vocabulary = self._prepare()
+        prompts = PromptSource(
+            self.scenario.prompts, self.scenario.seed, vocabulary, Path(self.plan.base_dir)
+        )
+        environment = Environment()
+        self.shape = shape_of(self.scenario, self.plan, self.sender, prompts, environment)
+        helpers = [
+            gevent.spawn(self._flush_often),
+            gevent.spawn(self.inbox.listen, self._on_command, self.end),
+            gevent.spawn(watch_self, self.sender, self.clock, self.recorder, lambda x: emit("live", **x)),
+        ]
         gc.collect()
         gc.freeze()  # what is there now stays: no collection pauses over it
+        emit("ready")
         try:
-            self._steps(gate, runner)
-            gate.close()
+            self._steps()
+            self.shape.stop()
             self._drain()
         finally:
-            gate.close()
-            runner.quit()
-            gevent.killall(watchers)
+            self.shape.stop()
+            self.sender.cut_under_way()
+            self._wait_idle(CUT_S)
+            self.shape.quit()
+            gevent.killall(helpers)
             self._count_afterwards()
             self._close()
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> Vocabulary:
+        learned = self.plan.learned
+        if learned is not None:
+            known = Learned(**learned)
+            self.sender.model = self.tokenizer.model = known.model
+            self.tokenizer.path = known.tokenizer_path
+            return Vocabulary(tuple(known.words), known.overhead_tokens, known.exact)
         plan = self.plan
         identity = Identity(model=plan.model)
         if not plan.known_engine:
@@ -101,110 +119,100 @@ class LoadProcess:
         self.sender.model = self.tokenizer.model = plan.model or identity.model
         emit("doing", text="asking its tokenizer for words of one token")
         self.tokenizer.find()
-        self.vocabulary = build_vocabulary(self.tokenizer)
+        found = build_vocabulary(self.tokenizer)
         emit(
             "prepared",
             model=self.sender.model,
             engine=identity.engine,
             has_metrics=identity.has_metrics,
             tokenizer=self.tokenizer.path,
-            exact_lengths=self.vocabulary.exact,
+            exact_lengths=found.exact,
+            learned=asdict(
+                Learned(
+                    self.sender.model,
+                    self.tokenizer.path,
+                    list(found.words),
+                    found.overhead_tokens,
+                    found.exact,
+                )
+            ),
         )
+        return found
 
-    def _gate(self) -> ClosedGate:
-        prompts = PromptSource(
-            self.scenario.prompts, self.scenario.seed, self.vocabulary, Path(self.plan.base_dir)
-        )
-        return ClosedGate(self.sender, prompts, self.plan.run_id, self.scenario.load.think_time_s)
+    def _on_command(self, command: dict[str, Any]) -> None:
+        if command["do"] in {"cut", "drop"}:
+            if command["do"] == "cut":
+                self.cut.set()
+            self.sender.cut_under_way()
+        else:
+            self.commands.put(command)
 
-    def _steps(self, gate: ClosedGate, runner: Any) -> None:
-        load = self.scenario.load
-        for step, users in enumerate(load.users):
-            start_s = self.clock.now_s()
-            gate.open(step, users)
-            if users > gate.joined:
-                runner.start(users, spawn_rate=max(SPAWN_RATE, users))
-            facts = {
-                "step": step,
-                "load": {"kind": "closed", "users": users},
-                "start_s": start_s,
-                "window_start_s": start_s + load.warmup_s,
-                "end_s": None,
-            }
-            self.recorder.steps.add(facts)
-            emit("step", **facts | {"planned_end_s": start_s + load.step_s})
-            self.stop.wait(load.step_s)
-            self.recorder.steps.add({"step": step, "end_s": self.clock.now_s()})
-            if self.stop.is_set():
+    def _steps(self) -> None:
+        for command in self.commands:
+            if command["do"] == "finish" or self.interrupted:
                 return
+            start_s = command["start_s"]
+            for facts in command["steps"]:
+                step = Step(**facts)
+                self._step(step, start_s)
+                start_s += step.length_s
+            if self.commands.empty():
+                self._rest(step)
+
+    def _step(self, step: Step, start_s: float) -> None:
+        if not self.interrupted:
+            self.cut.clear()
+        if self.wait_until(start_s):
+            self.shape.run(step, start_s, self.wait_until)
+            self.wait_until(start_s + step.length_s)
+
+    def wait_until(self, t_s: float) -> bool:
+        """Sleep until `t_s` of the run; False when the step was ended before."""
+        left_s = t_s - self.clock.now_s()
+        if left_s <= 0:
+            gevent.sleep(0)  # others are due too
+            return not self.cut.is_set()
+        return not self.cut.wait(left_s)
+
+    def _rest(self, step: Step) -> None:
+        """Between two probes: nothing begins, and the parent hears when nothing is under way."""
+        self.shape.hold()
+        gevent.sleep(0)
+        while self.sender.live.in_flight and not self.interrupted:
+            gevent.sleep(0.01)
+        self._flush()
+        emit("idle", step=step.step)
 
     def _drain(self) -> None:
-        deadline_s = self.clock.now_s() + min(self.scenario.request.timeout_s, DRAIN_S)
-        if self.sender.live.in_flight:
+        if self.sender.live.in_flight and self.plan.worker == 0:
             emit("doing", text=f"waiting for {self.sender.live.in_flight} requests under way")
-        while self.sender.live.in_flight and not self.interrupted and self.clock.now_s() < deadline_s:
+        self._wait_idle(min(self.scenario.request.timeout_s, DRAIN_S), even_if_interrupted=False)
+
+    def _wait_idle(self, seconds: float, *, even_if_interrupted: bool = True) -> None:
+        deadline_s = self.clock.now_s() + seconds
+        gevent.sleep(0)
+        while self.sender.live.in_flight and self.clock.now_s() < deadline_s:
+            if self.interrupted and not even_if_interrupted:
+                return
             gevent.sleep(0.02)
 
     def end(self) -> None:
         """SIGTERM or a vanished parent: cut what is under way, keep every row."""
         self.interrupted = True
-        self.stop.set()
+        self.cut.set()
+        self.commands.put({"do": "finish"})
+
+    def _flush(self) -> None:
+        try:
+            self.recorder.flush()
+        except OSError as error:
+            self.write_error = error
+            self.end()
 
     def _flush_often(self) -> None:
-        while True:
+        while self.write_error is None:
             gevent.sleep(FLUSH_S)
-            try:
-                self.recorder.flush()
-            except OSError as error:
-                self.write_error = error
-                self.end()
-                return
-
-    def _watch_parent(self) -> None:
-        gevent.socket.wait_read(0)  # type: ignore[attr-defined]  # the parent writes nothing after the plan: readable means closed
-        self.end()
-
-    def _sample(self) -> None:
-        process = psutil.Process()
-        process.cpu_percent()
-        previous_events = 0
-        while True:
-            lags = self._loop_lags()
-            self.clock.resample()
-            live = self.sender.live
-            sample = {
-                "t_s": self.clock.now_s(),
-                "process": os.getpid(),
-                "cpu": process.cpu_percent() / 100,  # of one core
-                "loop_lag_p50_s": statistics.median(lags),
-                "loop_lag_max_s": max(lags),
-                "in_flight": live.in_flight,
-                "connections": sum(t.connections for t in self.sender.targets),
-                "clock_steps": self.clock.steps,
-            }
-            self.recorder.client.add(sample)
-            ttft = sorted(live.ttft_s)
-            emit(
-                "live",
-                **sample,
-                sent=live.sent,
-                finished=live.finished,
-                failed=live.failed,
-                last_error=live.last_error,
-                output_tokens=live.token_events - previous_events,
-                ttft_p50_s=ttft[len(ttft) // 2] if ttft else None,
-                ttft_max_s=ttft[-1] if ttft else None,
-            )
-            previous_events = live.token_events
-
-    def _loop_lags(self) -> list[float]:
-        lags: list[float] = []
-        end = time.monotonic() + SAMPLE_S
-        while not lags or time.monotonic() < end:
-            before = time.monotonic()
-            gevent.sleep(LAG_PROBE_S)
-            lags.append(time.monotonic() - before - LAG_PROBE_S)
-        return lags
+            self._flush()
 
     def _count_afterwards(self) -> None:
         try:
@@ -246,10 +254,13 @@ def _headers(plan: LoadPlan) -> dict[str, str]:
 
 def main() -> int:
     """Read the plan, run the load, report errors as an event; exit code as everywhere."""
-    plan = LoadPlan.from_line(sys.stdin.buffer.readline())
+    inbox = Inbox()
+    line = inbox.first_line()
+    if not line:
+        return 0  # the parent went away before it had a plan for us
     logging.getLogger("locust").setLevel(logging.ERROR)  # it warns of spawn rates that are meant
     try:
-        process = LoadProcess(plan)
+        process = LoadProcess(LoadPlan.from_line(line), inbox)
         gevent.signal_handler(signal.SIGTERM, process.end)
         gevent.signal_handler(signal.SIGINT, process.end)
         process.run()

@@ -26,6 +26,12 @@ class LoadPlan:
     extra_body: dict[str, Any] = field(default_factory=dict)
     keep_arrivals: bool = False
     known_engine: bool = False  # an engine we started ourselves: it need not be asked who it is
+    worker: int = 0  # which of the `workers` load processes this is; every one has its exact share
+    workers: int = 1
+    learned: dict[str, Any] | None = None  # what process 0 has learned of the endpoint: see `Learned`
+    usd_per_hour: float | None = None  # of the box, to say what a search has saved
+    needed_goodput: dict[str, float | None] = field(default_factory=dict)
+    """Requests per second at which the box pays, by arm; None: at none. A search may stop when all are decided."""
 
     def to_line(self) -> bytes:
         """One line of JSON."""
@@ -35,3 +41,14 @@ class LoadPlan:
     def from_line(cls, line: bytes) -> LoadPlan:
         """The plan out of its line."""
         return cls(**orjson.loads(line))
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the first load process has learned by asking the endpoint; the others take its word."""
+
+    model: str | None
+    tokenizer_path: str | None
+    words: list[str]
+    overhead_tokens: int
+    exact: bool

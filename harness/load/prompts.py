@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.scenario import FilePrompts, LengthSpread, SyntheticPrompts
+from harness.scenario import FilePrompts, LengthSpread, Prompts, SessionPrompts
+from harness.trace import MOONCAKE_BLOCK_TOKENS, TraceRow
 
 CHARS_PER_TOKEN = 4  # the usual estimate for English, where an endpoint cannot count
 DEFAULT_OUTPUT_TOKENS = 250
@@ -63,6 +64,7 @@ class Prompt:
     text: str
     tokens: int | None
     max_tokens: int
+    messages: tuple[dict[str, str], ...] | None = None  # the conversation, where a chat route is asked
 
 
 def draw_length(length: int | LengthSpread, rng: random.Random) -> int:
@@ -76,35 +78,56 @@ def draw_length(length: int | LengthSpread, rng: random.Random) -> int:
 class PromptSource:
     """Gives the n-th prompt of a user; the same seed, user and n give the same bytes in any process."""
 
-    def __init__(
-        self, prompts: SyntheticPrompts | FilePrompts, seed: int, vocabulary: Vocabulary, base_dir: Path
-    ) -> None:
+    def __init__(self, prompts: Prompts, seed: int, vocabulary: Vocabulary, base_dir: Path) -> None:
         self._spec = prompts
         self._seed = seed
         self._vocabulary = vocabulary
         self._lines = read_prompt_file(prompts, base_dir) if isinstance(prompts, FilePrompts) else []
-        self._prefix = ""
-        if isinstance(prompts, SyntheticPrompts) and prompts.shared_prefix_tokens:
+        self.prefix_tokens = getattr(prompts, "shared_prefix_tokens", 0)
+        self.prefix = ""
+        if self.prefix_tokens:
             rng = random.Random(f"{seed}/prefix")
-            self._prefix = vocabulary.text(rng, prompts.shared_prefix_tokens + vocabulary.overhead_tokens)
+            self.prefix = vocabulary.text(rng, self.prefix_tokens + vocabulary.overhead_tokens)
 
-    def get(self, user: int, n: int) -> Prompt:
-        """The n-th prompt of `user`, both from 0."""
+    def get(self, user: int | str, n: int) -> Prompt:
+        """The n-th prompt of `user`, from 0; an open load, which has no users, gives itself a name."""
+        spec = self._spec
+        assert not isinstance(spec, SessionPrompts)  # those are had from a Conversation
         rng = random.Random(f"{self._seed}/{user}/{n}")
-        if isinstance(self._spec, FilePrompts):
-            return self._from_file(rng)
-        tokens = draw_length(self._spec.input_tokens, rng)
-        own_tokens = max(tokens - self._spec.shared_prefix_tokens, 1)
-        text = self._prefix + self._vocabulary.text(rng, own_tokens)
-        max_tokens = draw_length(self._spec.output_tokens, rng)
+        if isinstance(spec, FilePrompts):
+            return self._from_file(spec, rng)
+        tokens = draw_length(spec.input_tokens, rng)
+        own_tokens = max(tokens - self.prefix_tokens, 1)
+        text = self.prefix + self._vocabulary.text(rng, own_tokens)
+        max_tokens = draw_length(spec.output_tokens, rng)
         return Prompt(text, tokens if self._vocabulary.exact else None, max_tokens)
 
-    def _from_file(self, rng: random.Random) -> Prompt:
-        assert isinstance(self._spec, FilePrompts)
+    def of_trace(self, n: int, row: TraceRow) -> Prompt:
+        """The prompt of a trace's n-th request: of its length, sharing text where the log says that text was shared."""
+        own_tokens = row.input_tokens
+        text = ""
+        for block in row.blocks:
+            if own_tokens <= MOONCAKE_BLOCK_TOKENS:
+                break
+            rng = random.Random(f"{self._seed}/block/{block}")
+            text += self._vocabulary.text(rng, MOONCAKE_BLOCK_TOKENS + self._vocabulary.overhead_tokens)
+            own_tokens -= MOONCAKE_BLOCK_TOKENS
+        if not row.blocks and row.input_tokens > self.prefix_tokens:
+            text, own_tokens = self.prefix, row.input_tokens - self.prefix_tokens
+        text += self._vocabulary.text(random.Random(f"{self._seed}/trace/{n}"), own_tokens)
+        return Prompt(text, row.input_tokens if self._vocabulary.exact else None, row.output_tokens)
+
+    def words(self, key: str, tokens: int) -> str:
+        """Words worth exactly `tokens` tokens inside a text, drawn for `key`."""
+        rng = random.Random(f"{self._seed}/{key}")
+        return self._vocabulary.text(rng, tokens + self._vocabulary.overhead_tokens)
+
+    def _from_file(self, spec: FilePrompts, rng: random.Random) -> Prompt:
         line = rng.choice(self._lines)
-        if self._spec.output_tokens is not None:
-            return Prompt(line.text, None, draw_length(self._spec.output_tokens, rng))
-        return line
+        text = f"{rng.getrandbits(32):08x} {line.text}" if spec.nonce else line.text
+        if spec.output_tokens is not None:
+            return Prompt(text, None, draw_length(spec.output_tokens, rng))
+        return Prompt(text, None, line.max_tokens)
 
 
 def read_prompt_file(spec: FilePrompts, base_dir: Path) -> list[Prompt]:

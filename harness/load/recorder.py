@@ -54,12 +54,11 @@ class Recorder:
         self.client = LineFile(run_dir / f"client-{pid}.jsonl")
         self.texts = LineFile(run_dir / f"texts-{pid}.jsonl")  # answers whose tokens the server did not count
         self.tokens = LineFile(run_dir / f"tokens-{pid}.jsonl")  # their counts, asked after the run
-        self.steps = LineFile(run_dir / "steps.jsonl")
         self.arrivals = LineFile(run_dir / f"arrivals-{pid}.jsonl") if keep_arrivals else None
 
     def _files(self) -> list[LineFile]:
         optional = [self.arrivals] if self.arrivals is not None else []
-        return [self.records, self.client, self.texts, self.tokens, self.steps, *optional]
+        return [self.records, self.client, self.texts, self.tokens, *optional]
 
     def flush(self) -> None:
         """Write everything that is pending; see LineFile.flush."""

@@ -10,28 +10,18 @@ import gevent
 import orjson
 from geventhttpclient.response import HTTPParseError
 
-from harness.backends.wire import MAX_DETAIL_CHARS, Answer, Ask, StreamReader, Wire, error_detail
+from harness.backends.wire import Answer, Ask, Wire
 from harness.errors import UsageError
 from harness.load.clock import RunClock
 from harness.load.plan import LoadPlan
 from harness.load.prompts import Prompt
+from harness.load.reading import HTTP_OK, Reading, judge
 from harness.load.recorder import Recorder
-from harness.load.sse import SseParser
-from harness.load.transport import (
-    FIRST_READ_BYTES,
-    MAX_BODY_BYTES,
-    READ_BYTES,
-    ConnectFailed,
-    ConnectionLost,
-    Exchange,
-    Target,
-)
+from harness.load.transport import ConnectFailed, ConnectionLost, Exchange, Target
 from harness.records import NOT_FAILURES, RequestRecord
 from harness.scenario import Scenario
 from harness.units import NS_PER_S
 
-HTTP_OK = 200
-HTTP_BAD = 400
 MIN_SECRET_CHARS = 6  # shorter header values ("true", "1") are no secrets and would spoil every message
 RECENT = 200  # latest first-token times shown while running
 
@@ -45,72 +35,23 @@ class Live:
     sent: int = 0
     finished: int = 0
     failed: int = 0
+    not_sent: int = 0
     token_events: int = 0
     ttft_s: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     last_error: str | None = None
 
 
-class _Reading:
-    """Follows one answer: finds the token events in its bytes and keeps their stamps."""
+class Cut(Exception):
+    """Thrown into a request under way whose step was ended early; its row says `cut_at_end`."""
 
-    __slots__ = (
-        "arrivals",
-        "body",
-        "body_bytes",
-        "first_ns",
-        "last_ns",
-        "max_gap_ns",
-        "reader",
-        "saw_event",
-        "sse",
-    )
 
-    def __init__(self, reader: StreamReader | None, *, keep_arrivals: bool) -> None:
-        self.reader = reader  # None: not streaming
-        self.sse = SseParser()
-        self.body: list[bytes] = []
-        self.body_bytes = 0
-        self.first_ns: int | None = None
-        self.last_ns: int | None = None
-        self.max_gap_ns: int | None = None
-        self.saw_event = False
-        self.arrivals: list[int] | None = [] if keep_arrivals else None
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of a request, for whoever asked: the row is written already."""
 
-    def on_bytes(self, exchange: Exchange, piece: bytes) -> int:
-        """Take the next bytes of the body; say how many to read next."""
-        if not self.saw_event or self.reader is None:
-            self._keep(piece)
-        if self.reader is None or exchange.status != HTTP_OK:
-            return READ_BYTES
-        self._events(self.sse.feed(piece), exchange.arrived_ns)
-        return FIRST_READ_BYTES if self.first_ns is None else READ_BYTES
-
-    def close(self, arrived_ns: int) -> None:
-        """The body has ended."""
-        if self.reader is not None:
-            self._events(self.sse.close(), arrived_ns)
-
-    def _keep(self, piece: bytes) -> None:
-        if self.body_bytes < MAX_BODY_BYTES:
-            self.body.append(piece)
-            self.body_bytes += len(piece)
-
-    def _events(self, events: list[bytes], arrived_ns: int) -> None:
-        reader = self.reader
-        assert reader is not None
-        for event in events:
-            self.saw_event = True
-            if not reader.feed(event):
-                continue
-            if self.last_ns is None:
-                self.first_ns = arrived_ns
-            else:
-                gap_ns = arrived_ns - self.last_ns
-                if self.max_gap_ns is None or gap_ns > self.max_gap_ns:
-                    self.max_gap_ns = gap_ns
-            self.last_ns = arrived_ns
-            if self.arrivals is not None:
-                self.arrivals.append(arrived_ns)
+    row: RequestRecord
+    reply: str  # generated text, "" where there was none
+    retry_after: str | None  # the answer's header
 
 
 def secrets(plan: LoadPlan) -> list[str]:
@@ -134,6 +75,7 @@ class Sender:
         self.recorder = recorder
         self.live = Live()
         self.targets: list[Target] = []
+        self._under_way: set[gevent.Greenlet] = set()
         self._plan = plan
         prompts = scenario.prompts
         self._reuses_prefix = (
@@ -149,29 +91,43 @@ class Sender:
             )
         self._secrets = [value for value in secrets(plan) if len(value) >= MIN_SECRET_CHARS]
 
-    def send(self, prompt: Prompt, row: RequestRecord) -> RequestRecord:
+    def send(self, prompt: Prompt, row: RequestRecord) -> Sent:
         """Send one request; `row` comes with its plan (ids, step, scheduled_s) and leaves with its outcome.
 
         A kill of the greenlet (the end of the run) is written down as `cut_at_end`, then goes on.
+
+        Raises:
+            Cut: the step was ended early.
         """
         target = min(self.targets, key=lambda t: t.in_flight)
         row.url, row.process, row.requested_output_tokens = target.url, self._pid, prompt.max_tokens
         streaming = self.request.stream
         reader = self.wire.reader(self.request.api) if streaming else None
-        reading = _Reading(reader, keep_arrivals=self.recorder.arrivals is not None)
+        reading = Reading(reader, keep_arrivals=self.recorder.arrivals is not None)
         exchange = Exchange()
         body = orjson.dumps(self.wire.body(self._ask(prompt, row.request_id)))
         self._begin(target)
         try:
             self._exchange(target, body, row, reading, exchange)
-        except gevent.GreenletExit:
+        except (gevent.GreenletExit, Cut):
             row.error = "cut_at_end"
             raise
         finally:
             self._end(target)
             self._fill(row, prompt, reading, exchange)
             self._write(row, reading)
-        return row
+        return Sent(row, "".join(reading.answer.text), exchange.retry_after)
+
+    def drop(self, row: RequestRecord) -> None:
+        """Write down an arrival that the cap on requests in flight did not let out."""
+        row.error, row.process = "not_sent", self._pid
+        self.live.not_sent += 1
+        self.recorder.records.add(row.to_dict())
+
+    def cut_under_way(self) -> None:
+        """End every request under way with `cut_at_end`, soon."""
+        for greenlet in list(self._under_way):
+            greenlet.kill(Cut, block=False)
 
     def _ask(self, prompt: Prompt, request_id: str) -> Ask:
         request = self.request
@@ -183,12 +139,13 @@ class Sender:
             temperature=request.temperature,
             force_length=request.force_length,
             model=self.model,
+            messages=prompt.messages,
             extra_body=self._plan.extra_body,
             cache_salt=None if self._reuses_prefix else request_id,
         )
 
     def _exchange(
-        self, target: Target, body: bytes, row: RequestRecord, reading: _Reading, exchange: Exchange
+        self, target: Target, body: bytes, row: RequestRecord, reading: Reading, exchange: Exchange
     ) -> None:
         timeout = gevent.Timeout(self.request.timeout_s)
         try:
@@ -216,16 +173,18 @@ class Sender:
             row.error, row.error_detail = ("truncated" if cut else "reset"), f"HTTP: {error}"
 
     def _begin(self, target: Target) -> None:
+        self._under_way.add(gevent.getcurrent())
         target.in_flight += 1
         self.live.sent += 1
         self.live.in_flight += 1
         self.live.peak_in_flight = max(self.live.peak_in_flight, self.live.in_flight)
 
     def _end(self, target: Target) -> None:
+        self._under_way.discard(gevent.getcurrent())
         target.in_flight -= 1
         self.live.in_flight -= 1
 
-    def _fill(self, row: RequestRecord, prompt: Prompt, reading: _Reading, exchange: Exchange) -> None:
+    def _fill(self, row: RequestRecord, prompt: Prompt, reading: Reading, exchange: Exchange) -> None:
         seconds = self.clock.from_monotonic_s
         row.sent_s = seconds(exchange.sent_ns) if exchange.sent_ns is not None else None
         row.headers_s = seconds(exchange.headers_ns) if exchange.headers_ns is not None else None
@@ -234,7 +193,7 @@ class Sender:
         row.max_gap_s = reading.max_gap_ns / NS_PER_S if reading.max_gap_ns is not None else None
         row.clock = "kernel" if exchange.kernel_clock else "user"
         row.http_status = exchange.status
-        answer = self._answer(row, reading, exchange)
+        answer = reading.answer = self._answer(row, reading, exchange)
         row.prompt_tokens = answer.prompt_tokens if answer.prompt_tokens is not None else prompt.tokens
         row.cached_tokens = answer.cached_tokens
         row.output_tokens = answer.output_tokens
@@ -244,7 +203,7 @@ class Sender:
         row.server_queue_s, row.server_prefill_s = answer.server_queue_s, answer.server_prefill_s
         row.server_decode_s, row.server_total_s = answer.server_decode_s, answer.server_total_s
         if row.error is None:
-            row.error, row.error_detail = _judge(exchange, reading, answer)
+            row.error, row.error_detail = judge(exchange, reading, answer)
         row.error_detail = self._redacted(row.error_detail)
         if answer.output_tokens is None and answer.text and row.error in {None, "cut_at_end"}:
             self.recorder.texts.add({"request_id": row.request_id, "text": "".join(answer.text)})
@@ -255,7 +214,7 @@ class Sender:
             text = text.replace(secret, "***") if text else text
         return text
 
-    def _answer(self, row: RequestRecord, reading: _Reading, exchange: Exchange) -> Answer:
+    def _answer(self, row: RequestRecord, reading: Reading, exchange: Exchange) -> Answer:
         if reading.reader is not None:
             return reading.reader.answer
         if exchange.status != HTTP_OK or not exchange.complete or exchange.headers is None:
@@ -263,7 +222,7 @@ class Sender:
         row.finished_s = self.clock.from_monotonic_s(exchange.arrived_ns)
         return self.wire.read_body(self.request.api, b"".join(reading.body), exchange.headers)
 
-    def _write(self, row: RequestRecord, reading: _Reading) -> None:
+    def _write(self, row: RequestRecord, reading: Reading) -> None:
         live = self.live
         if row.error is None:
             live.finished += 1
@@ -278,26 +237,3 @@ class Sender:
             zero_ns = self._plan.started_monotonic_ns
             stamps = [(ns - zero_ns) // 1000 for ns in reading.arrivals]
             self.recorder.arrivals.add({"request_id": row.request_id, "arrival_us": stamps})
-
-
-def _judge(exchange: Exchange, reading: _Reading, answer: Answer) -> tuple[str | None, str | None]:
-    """Why an answer that came to its end has failed, or (None, None).
-
-    HTTP 200 is no success and neither is `[DONE]`: success is a finish reason and at least one token.
-    """
-    status = exchange.status or 0
-    body = b"".join(reading.body)
-    if status >= HTTP_BAD or status != HTTP_OK:
-        return f"http_{status}", error_detail(body) or None
-    if answer.error is not None:
-        return "error_event", answer.error
-    if reading.reader is not None and not reading.saw_event:
-        if not body.strip():
-            return "no_tokens", "the answer is empty"
-        kind = exchange.content_type or "no content type"
-        return "not_sse", f"{kind}: {body[:MAX_DETAIL_CHARS].decode('utf-8', 'replace').strip()[:120]}"
-    if not answer.finish_reason:
-        return "truncated", "the answer ended without a finish reason"
-    if answer.output_tokens == 0 or (answer.output_tokens is None and not answer.token_events):
-        return "no_tokens", None
-    return None, None

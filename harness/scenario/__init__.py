@@ -7,10 +7,26 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.errors import UsageError
+from harness.scenario.load import ClosedLoad, Load, OpenLoad, RampLoad, SearchLoad, TraceLoad
+from harness.scenario.prompts import (
+    FilePrompts,
+    Length,
+    LengthSpread,
+    Prompts,
+    SessionPrompts,
+    SyntheticPrompts,
+)
+from harness.scenario.strict import Strict
 from harness.yamlfile import read_yaml, validate
+
+__all__ = [
+    "ClosedLoad", "FilePrompts", "Length", "LengthSpread", "Load", "OpenLoad", "Prompts", "RampLoad", "Request",
+    "Scenario", "SearchLoad", "SessionPrompts", "Slo", "SyntheticPrompts", "TraceLoad", "bundled_scenarios_dir",
+    "find_scenario", "load_scenario", "scenario_json_schema",
+]  # fmt: skip
 
 SLO_PRESETS: dict[str, dict[str, float]] = {
     # MLPerf inference's limits (mlperf.conf), read at p99
@@ -22,79 +38,7 @@ SLO_PRESETS: dict[str, dict[str, float]] = {
 DEFAULT_ERROR_RATE = 0.01
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ClosedLoad(_Strict):
-    """N users; each sends its next request when the last one ended and it has thought. One step per entry."""
-
-    kind: Literal["closed"] = "closed"
-    users: Annotated[list[Annotated[int, Field(ge=1, strict=True)]], Field(min_length=1)] = Field(
-        default=[1], description="Concurrent users, one step per entry.", examples=[[1, 2, 4, 8]]
-    )
-    step_s: float = Field(default=30, gt=0, description="Length of a step in seconds, warm-up included.")
-    warmup_s: float = Field(default=5, ge=0, description="Seconds at a step's start that no metric counts.")
-    think_time_s: float = Field(default=0, ge=0, description="Seconds a user waits between two requests.")
-
-    @field_validator("users", mode="before")
-    @classmethod
-    def _one_number_is_one_step(cls, value: Any) -> Any:
-        return [value] if isinstance(value, int) and not isinstance(value, bool) else value
-
-    @model_validator(mode="after")
-    def _warmup_fits(self) -> ClosedLoad:
-        if self.warmup_s >= self.step_s:
-            raise ValueError(f"warmup_s ({self.warmup_s:g}) must be below step_s ({self.step_s:g})")
-        return self
-
-
-class LengthSpread(_Strict):
-    """A token length drawn per request from a normal distribution, cut at min and max."""
-
-    mean: float = Field(gt=0, description="Mean length in tokens.")
-    stdev: float = Field(default=0, ge=0, description="Standard deviation in tokens.")
-    min: int = Field(default=1, ge=1, description="No request is shorter, in tokens.")
-    max: int | None = Field(default=None, ge=1, description="No request is longer, in tokens.")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> LengthSpread:
-        if self.max is not None and self.max < self.min:
-            raise ValueError(f"max ({self.max}) must not be below min ({self.min})")
-        return self
-
-
-Length = Annotated[int, Field(ge=1, strict=True)] | LengthSpread
-
-
-class SyntheticPrompts(_Strict):
-    """Seeded random text of a wanted token length; each prompt starts with a nonce, so no cache can hit."""
-
-    kind: Literal["synthetic"] = "synthetic"
-    input_tokens: Length = Field(default=800, description="Prompt length in tokens.")
-    output_tokens: Length = Field(default=250, description="Generated tokens asked for.")
-    shared_prefix_tokens: int = Field(
-        default=0,
-        ge=0,
-        strict=True,
-        description="Tokens at the start that every prompt shares (system prompt).",
-    )
-
-
-class FilePrompts(_Strict):
-    """Prompts from a file: ShareGPT JSON, JSONL or CSV."""
-
-    kind: Literal["file"]
-    path: str = Field(description="The file; relative to the scenario.")
-    format: Literal["sharegpt", "jsonl", "csv"] = Field(
-        default="jsonl", description="How the file is laid out."
-    )
-    output_tokens: Length | None = Field(
-        default=None, description="Generated tokens asked for; none: what each line says, else 250."
-    )
-
-
-class Request(_Strict):
+class Request(Strict):
     """How each request is asked."""
 
     api: Literal["completions", "chat", "native"] = Field(
@@ -106,7 +50,7 @@ class Request(_Strict):
     timeout_s: float = Field(default=600, gt=0, description="A request that takes longer has failed.")
 
 
-class Slo(_Strict):
+class Slo(Strict):
     """Latency limits in seconds at a percentile, and the share of requests that may fail."""
 
     preset: Literal["chat", "interactive_70b", "interactive_8b", "batch"] | None = Field(
@@ -142,12 +86,14 @@ class Slo(_Strict):
         return {**(SLO_PRESETS[preset] if preset else {}), **own}
 
 
-class Scenario(_Strict):
+class Scenario(Strict):
     """One load scenario: how much load, which prompts, how asked, which limits, from which seed."""
 
     name: str = Field(description="Short name; part of the run directory's name.", examples=["chat"])
-    load: ClosedLoad = Field(default=ClosedLoad(), description="The shape of the load.")
-    prompts: Annotated[SyntheticPrompts | FilePrompts, Field(discriminator="kind")] = Field(
+    load: Annotated[Load, Field(discriminator="kind")] = Field(
+        default=ClosedLoad(), description="The shape of the load."
+    )
+    prompts: Annotated[Prompts, Field(discriminator="kind")] = Field(
         default=SyntheticPrompts(), description="What is asked."
     )
     request: Request = Field(default=Request(), description="How it is asked.")
@@ -160,6 +106,22 @@ class Scenario(_Strict):
         if not value or not all(c.isalnum() or c in "-_." for c in value) or value.startswith("."):
             raise ValueError("only letters, digits, '-', '_' and '.' (it is part of a directory's name)")
         return value
+
+    @field_validator("load", mode="before")
+    @classmethod
+    def _closed_unless_said(cls, value: Any) -> Any:
+        return {"kind": "closed", **value} if isinstance(value, dict) and "kind" not in value else value
+
+    @model_validator(mode="after")
+    def _shapes_fit(self) -> Scenario:
+        if isinstance(self.prompts, SessionPrompts) and self.load.is_open:
+            raise ValueError(
+                f"prompts of kind sessions need users (a user is a conversation), not `load.kind: {self.load.kind}` "
+                "by rate"
+            )
+        if isinstance(self.load, TraceLoad) and not isinstance(self.prompts, SyntheticPrompts):
+            raise ValueError("a trace gives the lengths itself: `prompts.kind` must be synthetic")
+        return self
 
     def digest(self) -> str:
         """sha256 of the work: everything but the name, defaults filled in. Equal digest, equal work."""
@@ -187,7 +149,7 @@ def scenario_json_schema() -> dict[str, Any]:
 
 def bundled_scenarios_dir() -> Path:
     """Where the scenarios that ship with Breakeven lie: in the wheel, or beside the package in a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     for candidate in (package / "scenarios", package.parent / "scenarios"):
         if candidate.is_dir():
             return candidate

@@ -1,0 +1,270 @@
+"""The load processes of a run, seen from their parent: started, told what to do, listened to. Imports no Locust."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harness.errors import BreakevenError, EndpointError, UsageError
+from harness.load.plan import LoadPlan
+from harness.units import NS_PER_S
+
+LOG = "load.log"
+LOG_LINES_SHOWN = 15
+READ_BYTES = 65536
+END_S = 60.0  # for the others to write their rows down when one of them had to give up
+_ERRORS = {1: EndpointError, 2: UsageError}
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+@dataclass(slots=True)
+class Worker:
+    """One load process."""
+
+    number: int
+    process: subprocess.Popen[bytes]
+    pending: bytes = b""
+    live: dict[str, Any] | None = None  # its latest sample
+    is_ready: bool = False
+    is_idle: bool = False
+    is_done: bool = False
+    is_over: bool = False  # its output has ended
+
+
+@dataclass(slots=True)
+class Crew:
+    """All load processes of a run; one takes its commands from `tell`, its events come out of `wait`."""
+
+    plan: LoadPlan
+    on_event: OnEvent
+    workers: list[Worker] = field(default_factory=list)
+    lost: list[dict[str, Any]] = field(default_factory=list)  # {"worker", "how", "t_s"} of those that died
+    prepared: dict[str, Any] | None = None
+    was_interrupted: bool = False
+    failure: BreakevenError | None = None
+    _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+    _shown: int = 0  # lives since the last merged one
+
+    def now_s(self) -> float:
+        """Seconds since the run began."""
+        return (time.monotonic_ns() - self.plan.started_monotonic_ns) / NS_PER_S
+
+    @property
+    def log_path(self) -> Path:
+        """Where the processes' standard error goes."""
+        return Path(self.plan.run_dir) / LOG
+
+    def start(self) -> None:
+        """Start all processes and let the first prepare; return when everyone is ready.
+
+        Raises:
+            EndpointError, UsageError: what the first one found. BreakevenError: one died.
+        """
+        with self.log_path.open("wb") as log:
+            for number in range(self.plan.workers):
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "harness.load.child"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C in a terminal reaches us first, and alone
+                    env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                )
+                worker = Worker(number, process)
+                self.workers.append(worker)
+                assert process.stdout is not None
+                os.set_blocking(process.stdout.fileno(), False)
+                self._selector.register(process.stdout, selectors.EVENT_READ, worker)
+        first, *others = self.workers
+        self._write(first, self.plan.to_line())
+        self.wait(until=lambda: first.is_ready)
+        if self.prepared is None:
+            return  # it ended before it had begun: `failure` says why, or it was told to
+        learned = self.prepared["learned"]
+        for worker in others:
+            plan = replace(self.plan, worker=worker.number, learned=learned)
+            self._write(worker, plan.to_line())
+        self.wait(until=lambda: all(w.is_ready or w.is_over for w in self.workers))
+
+    def tell(self, do: str, **facts: Any) -> None:
+        """A command to every process that lives."""
+        line = orjson.dumps({"do": do, **facts}, option=orjson.OPT_APPEND_NEWLINE)
+        for worker in self.workers:
+            worker.is_idle = False
+            if not worker.is_over:
+                self._write(worker, line)
+
+    def _write(self, worker: Worker, line: bytes) -> None:
+        assert worker.process.stdin is not None
+        try:
+            worker.process.stdin.write(line)
+            worker.process.stdin.flush()
+        except BrokenPipeError:  # it died: its output ends, and `wait` says so
+            return
+
+    def wait(self, until_s: float | None = None, *, until: Callable[[], bool] = lambda: False) -> None:
+        """Hand on events until the time has come, or `until` is true, or nobody is left.
+
+        Raises:
+            BreakevenError: the last process died, or one had to give up.
+        """
+        while not until() and not self.is_over:
+            left_s = None if until_s is None else until_s - self.now_s()
+            if left_s is not None and left_s <= 0:
+                return
+            for key, _ in self._selector.select(left_s):
+                self._read(key.data)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every process has ended."""
+        return all(worker.is_over for worker in self.workers)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every process that lives has nothing under way."""
+        return all(worker.is_idle or worker.is_over for worker in self.workers)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests in flight when the processes last said so."""
+        return sum(w.live["in_flight"] for w in self.workers if w.live is not None and not w.is_over)
+
+    @property
+    def not_sent(self) -> int:
+        """Arrivals dropped so far."""
+        return sum(w.live["not_sent"] for w in self.workers if w.live is not None)
+
+    def _read(self, worker: Worker) -> None:
+        assert worker.process.stdout is not None
+        data = os.read(worker.process.stdout.fileno(), READ_BYTES)
+        if not data:
+            self._selector.unregister(worker.process.stdout)
+            worker.is_over = True
+            if not worker.is_done:
+                self._died(worker)
+            return
+        *lines, worker.pending = (worker.pending + data).split(b"\n")
+        for line in lines:
+            self._take(worker, orjson.loads(line))
+
+    def _take(self, worker: Worker, event: dict[str, Any]) -> None:
+        match event["event"]:
+            case "error":
+                worker.is_done = True
+                self._give_up(_error(event))
+            case "ready":
+                worker.is_ready = True
+            case "idle":
+                worker.is_idle = True
+            case "done":
+                worker.is_done = True
+                self.was_interrupted = self.was_interrupted or event["interrupted"]
+            case "live":
+                worker.live = event
+                self._show(worker)
+            case "prepared":
+                self.prepared = event
+                self.on_event({key: value for key, value in event.items() if key != "learned"})
+            case _:
+                self.on_event(event)
+
+    def _show(self, worker: Worker) -> None:
+        """One merged sample a second, when the first process that lives has a new one."""
+        living = [w for w in self.workers if not w.is_over]
+        if worker is living[0]:
+            self.on_event(merged([w.live for w in living if w.live is not None]))
+
+    def _give_up(self, error: BreakevenError) -> None:
+        """One process cannot go on: the others write down what they have, then the error is raised."""
+        if self.failure is None:
+            self.failure = error
+            self.interrupt()
+
+    def _died(self, worker: Worker) -> None:
+        code = worker.process.wait()
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        self.lost.append({"worker": worker.number, "how": how, "t_s": round(self.now_s(), 3)})
+        if self.is_over:
+            self.failure = self.failure or died(how, self.log_path)
+        elif not any(w.is_ready for w in self.workers) or not worker.is_ready:
+            self._give_up(died(how, self.log_path))
+        else:
+            share = f"1 of {len(self.workers)}"
+            self.on_event(
+                {
+                    "event": "doing",
+                    "text": f"load process {share} died ({how}): its share of the load is lost",
+                }
+            )
+
+    def interrupt(self) -> None:
+        """Ask every process to end now and keep its rows."""
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.process.send_signal(signal.SIGTERM)
+
+    def close(self) -> None:
+        """Kill whoever is left, and tidy up."""
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.process.kill()
+            worker.process.wait()
+            for pipe in (worker.process.stdin, worker.process.stdout):
+                if pipe is not None:
+                    _close_quietly(pipe)
+        self._selector.close()
+        if self.log_path.exists() and self.log_path.stat().st_size == 0:
+            self.log_path.unlink()
+
+
+def merged(lives: list[dict[str, Any]]) -> dict[str, Any]:
+    """The samples of several processes as one: sums, and of lags and times the worst; p50 is their mean."""
+    first = lives[0]
+    if len(lives) == 1:
+        return first
+    sums = ("in_flight", "connections", "sent", "finished", "failed", "not_sent", "output_tokens")
+    worst = ("cpu", "loop_lag_p50_s", "loop_lag_max_s", "ttft_max_s", "clock_steps")
+    medians = [live["ttft_p50_s"] for live in lives if live["ttft_p50_s"] is not None]
+    return (
+        first
+        | {key: sum(live[key] for live in lives) for key in sums}
+        | {key: max((live[key] for live in lives if live[key] is not None), default=None) for key in worst}
+        | {
+            "ttft_p50_s": sum(medians) / len(medians) if medians else None,
+            "last_error": next((live["last_error"] for live in lives if live["last_error"]), None),
+        }
+    )
+
+
+def died(how: str, log_path: Path) -> BreakevenError:
+    """The error of a load process that ended without a word."""
+    tail = log_path.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:] if log_path.exists() else []
+    return BreakevenError(
+        f"the load process died ({how})",
+        detail="\n".join(tail) or None,
+        hint="the rows written so far are kept; `breakeven report RUN` reads them",
+    )
+
+
+def _error(event: Mapping[str, Any]) -> BreakevenError:
+    kind = _ERRORS.get(event["exit_code"], BreakevenError)
+    return kind(event["message"], hint=event.get("hint"), detail=event.get("detail"))
+
+
+def _close_quietly(pipe: Any) -> None:
+    try:
+        pipe.close()
+    except BrokenPipeError:  # what was buffered for a process that died
+        return

@@ -1,0 +1,68 @@
+"""The load process watches itself: CPU, loop lag, requests in flight; once a second to disk and to the parent."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import psutil
+
+from harness.load.clock import RunClock
+from harness.load.recorder import Recorder
+from harness.load.sender import Sender
+
+LAG_PROBE_S = 0.02  # the loop-lag probe's own period
+SAMPLE_S = 1.0
+
+
+def watch_self(
+    sender: Sender, clock: RunClock, recorder: Recorder, emit: Callable[[dict[str, Any]], None]
+) -> None:
+    """Sample for ever: a row of client.parquet, and a `live` event for the display."""
+    process = psutil.Process()
+    process.cpu_percent()
+    previous_events = 0
+    while True:
+        lags = _loop_lags()
+        clock.resample()
+        live = sender.live
+        sample = {
+            "t_s": clock.now_s(),
+            "process": os.getpid(),
+            "cpu": process.cpu_percent() / 100,  # of one core
+            "loop_lag_p50_s": statistics.median(lags),
+            "loop_lag_max_s": max(lags),
+            "in_flight": live.in_flight,
+            "connections": sum(t.connections for t in sender.targets),
+            "clock_steps": clock.steps,
+        }
+        recorder.client.add(sample)
+        ttft = sorted(live.ttft_s)
+        emit(
+            sample
+            | {
+                "sent": live.sent,
+                "finished": live.finished,
+                "failed": live.failed,
+                "not_sent": live.not_sent,
+                "last_error": live.last_error,
+                "output_tokens": live.token_events - previous_events,
+                "ttft_p50_s": ttft[len(ttft) // 2] if ttft else None,
+                "ttft_max_s": ttft[-1] if ttft else None,
+            }
+        )
+        previous_events = live.token_events
+
+
+def _loop_lags() -> list[float]:
+    lags: list[float] = []
+    end = time.monotonic() + SAMPLE_S
+    while not lags or time.monotonic() < end:
+        before = time.monotonic()
+        gevent.sleep(LAG_PROBE_S)
+        lags.append(time.monotonic() - before - LAG_PROBE_S)
+    return lags

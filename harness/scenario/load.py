@@ -1,0 +1,188 @@
+"""The shapes a load can have; measurement.md's words for them are the `kind`s.
+
+`closed` and a search or ramp over users wait for answers; all others send by a plan that waits for nobody.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.scenario.strict import Strict, one_number_is_a_list
+
+Arrivals = Literal["poisson", "constant", "gamma"]
+Over = Literal["users", "requests_per_s"]
+Users = Annotated[int, Field(ge=1, strict=True)]
+Rate = Annotated[float, Field(gt=0)]
+
+STEP_S = "Length of a step in seconds, warm-up included."
+WARMUP_S = "Seconds at a step's start that no metric counts."
+THINK_TIME_S = "Seconds a user waits between two requests."
+ARRIVALS = "How requests arrive: constant gaps, poisson (independent users) or gamma (see burstiness)."
+BURSTINESS = "Shape of gamma gaps: 1 is poisson, below 1 comes in bursts, above 1 is more even."
+MAX_IN_FLIGHT = "Arrivals beyond this many requests at once are dropped, counted and recorded as not_sent."
+
+
+def _check_warmup(warmup_s: float, step_s: float) -> None:
+    if warmup_s >= step_s:
+        raise ValueError(f"warmup_s ({warmup_s:g}) must be below step_s ({step_s:g})")
+
+
+def _check_burstiness(arrivals: str, burstiness: float) -> None:
+    if burstiness != 1 and arrivals != "gamma":
+        raise ValueError(f"burstiness ({burstiness:g}) needs `arrivals: gamma`, got `{arrivals}`")
+
+
+class ClosedLoad(Strict):
+    """N users; each sends its next request when the last one ended and it has thought. One step per entry."""
+
+    kind: Literal["closed"] = "closed"
+    users: Annotated[list[Users], Field(min_length=1)] = Field(
+        default=[1], description="Concurrent users, one step per entry.", examples=[[1, 2, 4, 8]]
+    )
+    step_s: float = Field(default=30, gt=0, description=STEP_S)
+    warmup_s: float = Field(default=5, ge=0, description=WARMUP_S)
+    think_time_s: float = Field(default=0, ge=0, description=THINK_TIME_S)
+
+    _one_number = field_validator("users", mode="before")(one_number_is_a_list)
+
+    @model_validator(mode="after")
+    def _warmup_fits(self) -> ClosedLoad:
+        _check_warmup(self.warmup_s, self.step_s)
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests leave by a plan and latencies count from it."""
+        return False
+
+
+class OpenLoad(Strict):
+    """Requests arrive at a rate whatever the server does; latencies count from the planned instant."""
+
+    kind: Literal["open"]
+    requests_per_s: Annotated[list[Rate], Field(min_length=1)] = Field(
+        description="Mean arrival rate, one step per entry.", examples=[[0.5, 1, 2]]
+    )
+    arrivals: Arrivals = Field(default="poisson", description=ARRIVALS)
+    burstiness: float = Field(default=1.0, gt=0, le=1000, description=BURSTINESS)
+    max_in_flight: int = Field(default=1000, ge=1, strict=True, description=MAX_IN_FLIGHT)
+    step_s: float = Field(default=30, gt=0, description=STEP_S)
+    warmup_s: float = Field(default=5, ge=0, description=WARMUP_S)
+
+    _one_number = field_validator("requests_per_s", mode="before")(one_number_is_a_list)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> OpenLoad:
+        _check_warmup(self.warmup_s, self.step_s)
+        _check_burstiness(self.arrivals, self.burstiness)
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests leave by a plan and latencies count from it."""
+        return True
+
+
+class RampLoad(Strict):
+    """A load that changes linearly from `start` to `end`; its slices are the steps of the result."""
+
+    kind: Literal["ramp"]
+    over: Over = Field(default="requests_per_s", description="What changes.")
+    start: float = Field(gt=0, description="Load at the beginning, in users or requests per second.")
+    end: float = Field(gt=0, description="Load at the end.")
+    ramp_s: float = Field(default=120, gt=0, description="Length of the ramp in seconds.")
+    slices: int = Field(
+        default=6, ge=1, le=1000, strict=True, description="Equal parts that are reported as steps."
+    )
+    arrivals: Arrivals = Field(default="poisson", description=ARRIVALS)
+    burstiness: float = Field(default=1.0, gt=0, le=1000, description=BURSTINESS)
+    max_in_flight: int = Field(default=1000, ge=1, strict=True, description=MAX_IN_FLIGHT)
+    think_time_s: float = Field(default=0, ge=0, description=THINK_TIME_S)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RampLoad:
+        _check_burstiness(self.arrivals, self.burstiness)
+        if self.over == "users" and (self.start % 1 or self.end % 1):
+            raise ValueError(f"users are whole numbers, got {self.start:g} to {self.end:g}")
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests leave by a plan and latencies count from it."""
+        return self.over == "requests_per_s"
+
+
+class TraceLoad(Strict):
+    """Requests arrive, and are as long, as a log says. The layout is known by its header or keys."""
+
+    kind: Literal["trace"]
+    file: str = Field(
+        description="CSV or JSONL with arrival_s, input_tokens, output_tokens; or an Azure LLM, BurstGPT or "
+        "Mooncake trace as published. Relative to the scenario."
+    )
+    speed: float = Field(default=1.0, gt=0, description="2 replays twice as fast.")
+    max_requests: int | None = Field(
+        default=None, ge=1, strict=True, description="Only the first so many of the trace; none: all."
+    )
+    step_s: float | None = Field(
+        default=None, gt=0, description="Report parts of this many seconds as steps; none: one step."
+    )
+    warmup_s: float = Field(
+        default=0, ge=0, description="Seconds at the trace's start that no metric counts."
+    )
+    max_in_flight: int = Field(default=1000, ge=1, strict=True, description=MAX_IN_FLIGHT)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TraceLoad:
+        if self.step_s is not None:
+            _check_warmup(self.warmup_s, self.step_s)
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests leave by a plan and latencies count from it."""
+        return True
+
+
+class SearchLoad(Strict):
+    """Look for the highest load that meets the SLO: grow, bracket, bisect."""
+
+    kind: Literal["search"]
+    over: Over = Field(default="users", description="What is searched.")
+    low: float = Field(default=1, gt=0, description="First load tried, in users or requests per second.")
+    high: float = Field(default=256, gt=0, description="No load above this is tried.")
+    resolution: float = Field(
+        default=0.1, gt=0, lt=1, description="Stop when pass and fail are this close, as a share of the load."
+    )
+    step_s: float = Field(default=30, gt=0, description="Shortest probe in seconds, warm-up included.")
+    max_step_s: float = Field(
+        default=300, gt=0, description="Longest probe; probes are made long enough for the SLO's percentile."
+    )
+    warmup_s: float = Field(default=5, ge=0, description=WARMUP_S)
+    max_probes: int = Field(default=16, ge=1, le=1000, strict=True, description="No more probes than this.")
+    arrivals: Arrivals = Field(default="poisson", description=ARRIVALS)
+    burstiness: float = Field(default=1.0, gt=0, le=1000, description=BURSTINESS)
+    max_in_flight: int = Field(default=1000, ge=1, strict=True, description=MAX_IN_FLIGHT)
+    think_time_s: float = Field(default=0, ge=0, description=THINK_TIME_S)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SearchLoad:
+        _check_warmup(self.warmup_s, self.step_s)
+        _check_burstiness(self.arrivals, self.burstiness)
+        if self.low > self.high:
+            raise ValueError(f"low ({self.low:g}) must not be above high ({self.high:g})")
+        if self.max_step_s < self.step_s:
+            raise ValueError(f"max_step_s ({self.max_step_s:g}) must not be below step_s ({self.step_s:g})")
+        if self.over == "users" and (self.low % 1 or self.high % 1):
+            raise ValueError(f"users are whole numbers, got {self.low:g} to {self.high:g}")
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests leave by a plan and latencies count from it."""
+        return self.over == "requests_per_s"
+
+
+Load = ClosedLoad | OpenLoad | RampLoad | TraceLoad | SearchLoad

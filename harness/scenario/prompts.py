@@ -1,0 +1,107 @@
+"""What is asked: synthetic text, prompts of a file, or conversations."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from harness.scenario.strict import Strict
+
+
+class LengthSpread(Strict):
+    """A token length drawn per request from a normal distribution, cut at min and max."""
+
+    mean: float = Field(gt=0, description="Mean length in tokens.")
+    stdev: float = Field(default=0, ge=0, description="Standard deviation in tokens.")
+    min: int = Field(default=1, ge=1, description="No request is shorter, in tokens.")
+    max: int | None = Field(default=None, ge=1, description="No request is longer, in tokens.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> LengthSpread:
+        if self.max is not None and self.max < self.min:
+            raise ValueError(f"max ({self.max}) must not be below min ({self.min})")
+        return self
+
+
+Length = Annotated[int, Field(ge=1, strict=True)] | LengthSpread
+
+
+class SyntheticPrompts(Strict):
+    """Seeded random text of a wanted token length; each prompt starts with a nonce, so no cache can hit."""
+
+    kind: Literal["synthetic"] = "synthetic"
+    input_tokens: Length = Field(default=800, description="Prompt length in tokens.")
+    output_tokens: Length = Field(default=250, description="Generated tokens asked for.")
+    shared_prefix_tokens: int = Field(
+        default=0,
+        ge=0,
+        strict=True,
+        description="Tokens at the start that every prompt shares (system prompt).",
+    )
+
+
+class FilePrompts(Strict):
+    """Prompts from a file: ShareGPT JSON, JSONL or CSV."""
+
+    kind: Literal["file"]
+    path: str = Field(description="The file; relative to the scenario.")
+    format: Literal["sharegpt", "jsonl", "csv"] = Field(
+        default="jsonl", description="How the file is laid out."
+    )
+    output_tokens: Length | None = Field(
+        default=None, description="Generated tokens asked for; none: what each line says, else 250."
+    )
+    nonce: bool = Field(
+        default=True, description="Start each prompt with a few letters of its own, so that no cache can hit."
+    )
+
+
+class SessionPrompts(Strict):
+    """Conversations: turn i, from 0, has base + growth * i input tokens, the real replies among them."""
+
+    kind: Literal["sessions"]
+    turns: int = Field(default=4, ge=1, le=10_000, strict=True, description="Turns of one conversation.")
+    base_tokens: int = Field(default=300, ge=1, strict=True, description="Input tokens of the first turn.")
+    growth_tokens: int = Field(
+        default=350,
+        ge=1,
+        strict=True,
+        description="Input tokens each turn adds: last reply and new question.",
+    )
+    output_tokens: Length = Field(default=250, description="Generated tokens asked for at each turn.")
+    shared_prefix_tokens: int = Field(
+        default=0,
+        ge=0,
+        strict=True,
+        description="Tokens of base_tokens that all conversations share (system prompt).",
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> SessionPrompts:
+        reply = self.output_tokens if isinstance(self.output_tokens, int) else self.output_tokens.mean
+        if self.turns > 1 and self.growth_tokens <= reply:
+            raise ValueError(
+                f"growth_tokens ({self.growth_tokens}) must be above output_tokens ({reply:g}): "
+                "a turn adds the last reply and a new question"
+            )
+        if self.shared_prefix_tokens >= self.base_tokens:
+            raise ValueError(
+                f"shared_prefix_tokens ({self.shared_prefix_tokens}) must be below base_tokens ({self.base_tokens})"
+            )
+        return self
+
+
+Prompts = SyntheticPrompts | FilePrompts | SessionPrompts
+
+
+def mean_tokens(length: Length) -> float:
+    """The mean of a length."""
+    return float(length) if isinstance(length, int) else length.mean
+
+
+def most_tokens(length: Length) -> int:
+    """The longest that is to be expected: max, or four standard deviations above the mean."""
+    if isinstance(length, int):
+        return length
+    return length.max if length.max is not None else round(length.mean + 4 * length.stdev)

@@ -1,0 +1,94 @@
+"""The steps of a load as they are planned: what runs from when to when. Pure; a search has none beforehand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from harness.scenario.load import ClosedLoad, Load, OpenLoad, RampLoad, SearchLoad, TraceLoad
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. Exactly one of `users` and `rate` is given, but for a trace, which gives neither.
+
+    Both are (at the start, at the end) and change linearly in between.
+    """
+
+    step: int
+    length_s: float
+    warmup_s: float
+    load: dict[str, Any]  # as metrics.json says it: {"kind", "users" | "requests_per_s"}
+    users: tuple[int, int] | None = None
+    rate: tuple[float, float] | None = None
+
+
+def planned_steps(load: Load, *, trace_span_s: float | None = None, trace_requests: int = 0) -> list[Step]:
+    """The steps of a load in order; none for a search. A trace's need its span and number of requests."""
+    match load:
+        case ClosedLoad():
+            return [
+                user_step(i, n, load.step_s, load.warmup_s, kind="closed") for i, n in enumerate(load.users)
+            ]
+        case OpenLoad():
+            return [
+                rate_step(i, r, load.step_s, load.warmup_s, kind="open")
+                for i, r in enumerate(load.requests_per_s)
+            ]
+        case RampLoad():
+            return [_slice(load, i) for i in range(load.slices)]
+        case TraceLoad():
+            return _trace_steps(load, trace_span_s or 0.0, trace_requests)
+        case SearchLoad():
+            return []
+
+
+def user_step(step: int, users: int, length_s: float, warmup_s: float, *, kind: str) -> Step:
+    """A step of a number of users."""
+    return Step(step, length_s, warmup_s, {"kind": kind, "users": users}, users=(users, users))
+
+
+def rate_step(step: int, rate: float, length_s: float, warmup_s: float, *, kind: str) -> Step:
+    """A step of a rate in requests per second."""
+    return Step(step, length_s, warmup_s, {"kind": kind, "requests_per_s": rate}, rate=(rate, rate))
+
+
+def _slice(load: RampLoad, i: int) -> Step:
+    per_slice = (load.end - load.start) / load.slices
+    start, end = load.start + per_slice * i, load.start + per_slice * (i + 1)
+    facts = {"kind": "ramp", load.over: (start + end) / 2}
+    length_s = load.ramp_s / load.slices
+    if load.over == "users":
+        return Step(i, length_s, 0.0, facts, users=(round(start), round(end)))
+    return Step(i, length_s, 0.0, facts, rate=(start, end))
+
+
+def _trace_steps(load: TraceLoad, span_s: float, requests: int) -> list[Step]:
+    total_s = max(span_s / load.speed, load.warmup_s) + 1.0  # the last request is inside, and has a second
+    length_s = load.step_s or total_s
+    count = max(1, math.ceil(total_s / length_s))
+    facts = {"kind": "trace", "requests_per_s": requests / total_s}
+    return [Step(i, length_s, load.warmup_s if i == 0 else 0.0, facts) for i in range(count)]
+
+
+def user_changes(step: Step) -> list[tuple[float, int]]:
+    """(seconds from the step's start, users from then on): one entry, or one for each user of a ramp."""
+    assert step.users is not None
+    start, end = step.users
+    if start == end:
+        return [(0.0, start)]
+    direction = 1 if end > start else -1
+    count = abs(end - start)
+    return [(step.length_s * i / count, start + direction * i) for i in range(count)]
+
+
+def most_at_once(load: Load) -> int:
+    """The most requests the load may have in flight."""
+    match load:
+        case ClosedLoad():
+            return max(load.users)
+        case RampLoad() | SearchLoad() if load.over == "users":
+            return int(max(load.start, load.end)) if isinstance(load, RampLoad) else int(load.high)
+        case _:
+            return load.max_in_flight

@@ -1,0 +1,106 @@
+"""Every shape driven for real against a server that writes down what it was asked."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from load_helpers import records_of, run_load, scenario
+
+from harness import store
+from harness.load.arrivals import ArrivalPlan
+from harness.metrics import compute_metrics
+from harness.oracle.process import RunningOracle, running_oracle
+
+PROMPTS = {"kind": "synthetic", "input_tokens": 20, "output_tokens": 4}
+
+
+@pytest.fixture(scope="module")
+def oracle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningOracle]:
+    with running_oracle(tmp_path_factory.mktemp("o") / "ledger.jsonl", ttft_s=0.02, itl_s=0.005) as running:
+        yield running
+
+
+def test_an_open_load_sends_exactly_its_plan_at_its_instants(oracle: RunningOracle, tmp_path: Path) -> None:
+    work = scenario(
+        load={"kind": "open", "requests_per_s": [20, 60], "step_s": 2, "warmup_s": 0.5},
+        prompts=PROMPTS,
+        seed=3,
+    )
+    plan = ArrivalPlan(3, "poisson")
+    planned = [plan.step(2, 20), plan.step(2, 60)]
+
+    measured = run_load(tmp_path, oracle.url, work=work)
+
+    rows, steps = records_of(measured), store.read_steps(measured.run_dir)
+    assert [s["load"] for s in steps] == [{"kind": "open", "requests_per_s": r} for r in (20, 60)]
+    for step, instants in zip(steps, planned, strict=True):
+        mine = rows[rows["step"] == step["step"]]
+        assert list(mine["scheduled_s"] - step["start_s"]) == pytest.approx(instants, abs=1e-6)
+    assert rows["error"].isna().all()
+    lag = rows["sent_s"] - rows["scheduled_s"]
+    assert lag.min() > -0.001  # never early
+    assert lag.median() < 0.02
+
+
+def test_an_open_load_does_not_wait_for_answers(tmp_path: Path) -> None:
+    work = scenario(
+        load={"kind": "open", "requests_per_s": 20, "arrivals": "constant", "step_s": 1, "warmup_s": 0},
+        prompts=PROMPTS, request={"timeout_s": 5},
+    )  # fmt: skip
+
+    with running_oracle(tmp_path / "l.jsonl", ttft_s=2.0) as slow:
+        measured = run_load(tmp_path / "runs", slow.url, work=work)
+
+    rows = records_of(measured)
+    assert len(rows) == 20
+    assert rows["error"].isna().all()
+    assert rows["first_token_s"].min() > rows["sent_s"].max()  # all were out before the first answer came
+    metrics = compute_metrics(rows, store.read_steps(measured.run_dir), work)["steps"][0]
+    assert metrics["offered_requests_per_s"] == pytest.approx(20)
+    assert metrics["sent_requests_per_s"] == pytest.approx(20)
+
+
+def test_arrivals_beyond_the_cap_are_dropped_counted_and_fail_the_step(tmp_path: Path) -> None:
+    work = scenario(
+        load={"kind": "open", "requests_per_s": 20, "arrivals": "constant", "step_s": 1, "warmup_s": 0,
+              "max_in_flight": 5},
+        prompts=PROMPTS, request={"timeout_s": 5},
+    )  # fmt: skip
+
+    with running_oracle(tmp_path / "l.jsonl", ttft_s=2.0) as slow:
+        measured = run_load(tmp_path / "runs", slow.url, work=work)
+
+    rows = records_of(measured)
+    assert len(rows) == 20
+    assert list(rows["error"].fillna("")).count("not_sent") == 15
+    assert rows.loc[rows["error"] == "not_sent", "sent_s"].isna().all()
+    metrics = compute_metrics(rows, store.read_steps(measured.run_dir), work)["steps"][0]
+    assert metrics["not_sent"] == 15
+    assert metrics["slo_met"] is False
+
+
+def test_a_ramp_gets_denser(oracle: RunningOracle, tmp_path: Path) -> None:
+    work = scenario(
+        load={"kind": "ramp", "start": 5, "end": 45, "ramp_s": 2, "slices": 2, "arrivals": "constant"},
+        prompts=PROMPTS,
+    )
+
+    rows = records_of(run_load(tmp_path, oracle.url, work=work))
+
+    # the mean rates of the halves are 15 and 35 a second
+    assert list(rows.groupby("step").size()) == [15, 35]
+
+
+def test_a_ramp_of_users_brings_them_in_one_by_one(oracle: RunningOracle, tmp_path: Path) -> None:
+    work = scenario(
+        load={"kind": "ramp", "over": "users", "start": 1, "end": 4, "ramp_s": 1.5, "slices": 1},
+        prompts=PROMPTS,
+    )
+
+    measured = run_load(tmp_path, oracle.url, work=work)
+
+    rows, (step,) = records_of(measured), store.read_steps(measured.run_dir)
+    for user_count, at_s in ((1, 0.4), (2, 0.9), (3, 1.4)):
+        now_s = step["start_s"] + at_s
+        under_way = rows[(rows["scheduled_s"] <= now_s) & (rows["finished_s"].fillna(1e9) > now_s)]
+        assert len(under_way) in {user_count - 1, user_count}

@@ -37,9 +37,13 @@ def test_the_engine_is_identified_by_what_it_says(llama_engine: Engine) -> None:
 
 def test_the_flags_kept_are_those_given_without_the_models_directory(llama_engine: Engine) -> None:
     given = Path(f"/proc/{llama_engine.pid}/cmdline").read_text().split("\0")[:-1]
+    environment = Path(f"/proc/{llama_engine.pid}/environ").read_text().split("\0")
+    variables = [flag for flag in llama_engine.flags if flag.startswith("OMP_")]
+    flags = llama_engine.flags[: len(llama_engine.flags) - len(variables)]
 
     assert given[1:3] == ["-m", "llama_cpp.server"]
-    assert [Path(flag).name if flag.endswith(".gguf") else flag for flag in given[3:]] == llama_engine.flags
+    assert [Path(flag).name if flag.endswith(".gguf") else flag for flag in given[3:]] == flags
+    assert set(variables) <= set(environment)
     for flag in ("--interrupt_requests", "--logits_all"):
         assert llama_engine.flags[llama_engine.flags.index(flag) + 1] == "false"
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from harness.checks_load import load_checks, open_checks
 from harness.records import RunManifest
-from harness.scenario import Scenario, SyntheticPrompts
+from harness.scenario import Scenario, SyntheticPrompts, TraceLoad
 from harness.stats import MIN_BATCHES, SAMPLE_FLOORS
 
 Check = dict[str, str | None]  # code, level (warning | error), message, hint
@@ -39,6 +40,7 @@ def add_checks(
         step["checks"] = [
             *_client_bound(step, inside, scenario),
             *_errors(step, rows, scenario, metrics["goodput"]),
+            *open_checks(step, metrics["goodput"]),
             *_too_few(step, scenario),
             *_lengths(step, scenario),
             *_cache_hits(step, rows, scenario),
@@ -48,6 +50,7 @@ def add_checks(
         *_single_stream(metrics, manifest),
         *_token_source(records),
         *_clock(client),
+        *load_checks(scenario.load.kind, manifest.client),
         *_run(metrics, records, manifest),
     ]
 
@@ -165,7 +168,7 @@ def _lengths(step: dict[str, Any], scenario: Scenario) -> list[Check]:
 
 
 def _wanted_input(scenario: Scenario) -> float | None:
-    if not isinstance(scenario.prompts, SyntheticPrompts):
+    if not isinstance(scenario.prompts, SyntheticPrompts) or isinstance(scenario.load, TraceLoad):
         return None
     length = scenario.prompts.input_tokens
     return float(length if isinstance(length, int) else length.mean)
@@ -178,9 +181,12 @@ def _off(got: float, wanted: float) -> float:
 def _cache_hits(step: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> list[Check]:
     cached = step["cached_input_tokens"]
     prompt_tokens = rows["prompt_tokens"].sum()
-    prompts = scenario.prompts
-    wanted = isinstance(prompts, SyntheticPrompts) and prompts.shared_prefix_tokens > 0
-    if not cached or not prompt_tokens or wanted or cached / prompt_tokens <= CACHE_HIT_TOLERANCE:
+    if (
+        not cached
+        or not prompt_tokens
+        or scenario.wants_prefix_reuse
+        or cached / prompt_tokens <= CACHE_HIT_TOLERANCE
+    ):
         return []
     text = (
         f"{_name(step)} {cached / prompt_tokens:.0%} of the prompt tokens came from the server's prefix cache"

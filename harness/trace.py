@@ -91,7 +91,9 @@ def read_trace(path: Path, *, max_requests: int | None = None) -> Trace:
             )
             blocks = tuple(int(block) for block in raw.get("hash_ids") or ())
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise UsageError(f"{path}:{number}: not a row of a {layout.name} trace: {_what(error)}") from None
+            raise UsageError(
+                f"{path}:{number}: not a row of trace layout `{layout.name}`: {_what(error)}"
+            ) from None
         is_dated = is_dated or dated
         if input_tokens < 1 or output_tokens < 1:
             skipped += 1

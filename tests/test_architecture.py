@@ -33,7 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calibrate": BASE | {"store", "oracle", "measure", "calibration"},
     # analysing: records -> metrics -> checks -> cost -> report; no network, nothing from above
     "metrics": BASE | {"store", "saturation"},
-    "checks": BASE,
+    "checks": BASE | {"checks_load"},
+    "checks_load": set(),
     "overheads": BASE,
     "demand": BASE | {"overheads", "cost"},
     "prices": BASE,

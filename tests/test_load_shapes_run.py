@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from faulty_server import FaultyServer
 from load_helpers import records_of, run_load, scenario
 
 from harness import store
@@ -104,3 +105,58 @@ def test_a_ramp_of_users_brings_them_in_one_by_one(oracle: RunningOracle, tmp_pa
         now_s = step["start_s"] + at_s
         under_way = rows[(rows["scheduled_s"] <= now_s) & (rows["finished_s"].fillna(1e9) > now_s)]
         assert len(under_way) in {user_count - 1, user_count}
+
+
+def test_a_trace_is_replayed_with_its_instants_and_lengths(oracle: RunningOracle, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(
+        "arrival_s,input_tokens,output_tokens\n100,30,3\n101,50,5\n102.5,40,4\n109,90,9\n"
+    )
+    work = scenario(load={"kind": "trace", "file": "log.csv", "speed": 2, "max_requests": 3})
+
+    measured = run_load(tmp_path, oracle.url, work=work)
+
+    rows, (step,) = records_of(measured), store.read_steps(measured.run_dir)
+    assert list(rows["scheduled_s"] - step["start_s"]) == pytest.approx([0, 0.5, 1.25], abs=1e-6)
+    assert list(rows["prompt_tokens"]) == [30, 50, 40]
+    assert list(rows["output_tokens"]) == [3, 5, 4]
+    assert step["load"]["kind"] == "trace"
+
+
+@pytest.mark.parametrize("api", ["completions", "chat"])
+def test_conversations_grow_by_the_servers_own_replies(tmp_path: Path, api: str) -> None:
+    work = scenario(
+        load={"users": [2], "step_s": 1, "warmup_s": 0},
+        prompts={"kind": "sessions", "turns": 3, "base_tokens": 30, "growth_tokens": 20, "output_tokens": 5},
+        request={"timeout_s": 2, "api": api},
+    )
+
+    with FaultyServer() as server:
+        rows = records_of(
+            run_load(tmp_path, server.url("slow-first-token=0.05"), work=work, backend="openai")
+        )
+        asked = [x for x in server.generations() if x.path.endswith("completions")]
+
+    whole = rows[rows["error"].isna()]
+    assert set(whole["turn"]) == {0, 1, 2}
+    assert set(whole["session"]) >= {"0-0", "1-0"}
+    by_id = {x.headers["x-request-id"]: x.body for x in asked}
+    first = rows[(rows["session"] == "0-0")].sort_values("turn")
+    bodies = [by_id[request_id] for request_id in first["request_id"]]
+    if api == "chat":
+        assert [len(body["messages"]) for body in bodies] == [1, 3, 5]
+        assert bodies[1]["messages"][:1] == bodies[0]["messages"]
+        assert bodies[1]["messages"][1]["role"] == "assistant"
+        assert bodies[1]["messages"][1]["content"].split() == ["tok"] * 5
+    else:
+        assert bodies[1]["prompt"].startswith(bodies[0]["prompt"] + " tok" * 5)
+
+
+def test_closed_users_wait_as_long_as_the_server_asks(tmp_path: Path) -> None:
+    work = scenario(load={"users": [1], "step_s": 1.5, "warmup_s": 0})
+
+    with FaultyServer() as server:
+        rows = records_of(run_load(tmp_path, server.url("status=429"), work=work))
+
+    # `Retry-After: 1`: at 0 and 1 s; our own back-off of 0.1, 0.2, 0.5 s would make it four
+    assert len(rows) == 2
+    assert rows["scheduled_s"].diff().iloc[1] >= 1.0

@@ -77,10 +77,7 @@ class Sender:
         self.targets: list[Target] = []
         self._under_way: set[gevent.Greenlet] = set()
         self._plan = plan
-        prompts = scenario.prompts
-        self._reuses_prefix = (
-            str(prompts.kind) == "sessions" or getattr(prompts, "shared_prefix_tokens", 0) > 0
-        )
+        self._reuses_prefix = scenario.wants_prefix_reuse
         self._path = wire.path(self.request.api, stream=self.request.stream)
         self._pid = os.getpid()
         complaint = wire.complaint(self._ask(Prompt("x", None, 1), "0"))

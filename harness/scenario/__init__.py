@@ -123,6 +123,14 @@ class Scenario(Strict):
             raise ValueError("a trace gives the lengths itself: `prompts.kind` must be synthetic")
         return self
 
+    @property
+    def wants_prefix_reuse(self) -> bool:
+        """Whether prompts share text on purpose, so that hits in a prefix cache are part of the work."""
+        prompts = self.prompts
+        if isinstance(self.load, TraceLoad) or isinstance(prompts, SessionPrompts):
+            return True
+        return not prompts.nonce if isinstance(prompts, FilePrompts) else prompts.shared_prefix_tokens > 0
+
     def digest(self) -> str:
         """sha256 of the work: everything but the name, defaults filled in. Equal digest, equal work."""
         work = self.model_dump(mode="json", exclude={"name"})

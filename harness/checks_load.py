@@ -1,0 +1,93 @@
+"""Checks of the load itself: was what was planned really sent, did the server keep up, was every process there?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Check = dict[str, str | None]  # code, level (warning | error), message, hint
+
+RATE_WARNING = 0.01
+RATE_ERROR = 0.05
+EDGE_REQUESTS = 2  # that may be planned inside a window and leave after its end
+
+
+def open_checks(step: Mapping[str, Any], goodput: Mapping[str, Any] | None) -> list[Check]:
+    """Findings of a step whose requests leave by a plan; none for closed loads.
+
+    A step that overloads the server is what a ladder looks for: an error only where no step passes.
+    """
+    if step.get("offered_requests_per_s") is None:
+        return []
+    level = "error" if goodput is None else "warning"
+    name = f"at {step['load']['requests_per_s']:g} requests/s"
+    return [*_not_sent(step, name, level), *_rate(step, name), *_saturated(step, name, level)]
+
+
+def _not_sent(step: Mapping[str, Any], name: str, level: str) -> list[Check]:
+    dropped = step["not_sent"]
+    if not dropped:
+        return []
+    return [
+        {
+            "code": "not_sent",
+            "level": level,
+            "message": f"{name} {dropped} arrivals were dropped: `load.max_in_flight` requests were in flight",
+            "hint": "the server could not keep up; a higher cap only makes the queue longer",
+        }
+    ]
+
+
+def _rate(step: Mapping[str, Any], name: str) -> list[Check]:
+    window_s = step["window"]["end_s"] - step["window"]["start_s"]
+    offered, sent = step["offered_requests_per_s"], step["sent_requests_per_s"]
+    missing = (offered - sent) * window_s - step["not_sent"]
+    if not offered or missing <= max(EDGE_REQUESTS, RATE_WARNING * offered * window_s):
+        return []
+    level = "error" if missing > RATE_ERROR * offered * window_s else "warning"
+    return [
+        {
+            "code": "rate_missed",
+            "level": level,
+            "message": f"{name} {missing:.0f} of {offered * window_s:.0f} planned requests left after their step's end",
+            "hint": "the client is too slow: more --workers, or a machine of its own",
+        }
+    ]
+
+
+def _saturated(step: Mapping[str, Any], name: str, level: str) -> list[Check]:
+    if not step["over_saturated"]:
+        return []
+    return [
+        {
+            "code": "over_saturated",
+            "level": level,
+            "message": f"{name} the queue was still growing: the server answers fewer than arrive, so no latency "
+            "of this step would last",
+            "hint": "the step does not count as passed; a server that only fills up needs a longer warmup_s",
+        }
+    ]
+
+
+def load_checks(kind: str, client: Mapping[str, Any]) -> list[Check]:
+    """Findings of the whole load: processes that died, and a ramp, whose load never settles."""
+    ramp: Check = {
+        "code": "not_steady",
+        "level": "warning",
+        "message": "the load of a ramp never settles: each slice's figures lag behind its load",
+        "hint": "confirm what it shows with a closed or open step at that load",
+    }
+    return [*([ramp] if kind == "ramp" else []), *_lost(client)]
+
+
+def _lost(client: Mapping[str, Any]) -> list[Check]:
+    return [
+        {
+            "code": "worker_lost",
+            "level": "error",
+            "message": f"load process {lost['worker'] + 1} of {client['workers']} died after {lost['t_s']:.0f} s "
+            f"({lost['how']}): its share of the load was not driven from then on",
+            "hint": "figures of steps after that are of a smaller load than asked; run again",
+        }
+        for lost in client.get("lost_workers") or []
+    ]

@@ -1,0 +1,74 @@
+"""Keeps what the servers say at `/metrics` each second, over connections of its own; nothing is parsed here.
+
+One row a scrape in `server_metrics-<pid>.jsonl`: `{t_s, url, up, lines}`. `t_s`: seconds since the run began, when
+the page had arrived; `up`: whether it did; `lines`: the page's lines that are not as they were a scrape before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import gevent
+from geventhttpclient.response import HTTPParseError
+
+from harness.load.clock import RunClock
+from harness.load.recorder import LineFile
+from harness.load.transport import ConnectFailed, ConnectionLost, Target, fetch
+
+SCRAPE_S = 1.0
+SCRAPE_TIMEOUT_S = 5.0  # a busy vLLM answers late; a scrape that is late is still dated right
+PATH = "/metrics"
+MARK = b"# TYPE"  # of the Prometheus format: a page without it is somebody's 200 for everything
+
+
+class Scraper:
+    """Scrapes every target that has the page, until it is killed."""
+
+    def __init__(self, targets: list[Target], clock: RunClock, run_dir: Path) -> None:
+        self._targets = targets  # its own: the users' connections are theirs
+        self._clock = clock
+        self._file = LineFile(run_dir / f"server_metrics-{os.getpid()}.jsonl")
+        self._before: dict[str, set[str]] = {}
+
+    def run(self) -> None:
+        """Once each SCRAPE_S, from a grid that lateness does not shift; a target without the page is left alone."""
+        targets = [target for target in self._targets if self.scrape(target)]
+        due_s = self._clock.now_s()
+        while targets:
+            due_s = max(due_s + SCRAPE_S, self._clock.now_s())
+            gevent.sleep(due_s - self._clock.now_s())
+            gevent.joinall([gevent.spawn(self.scrape, target) for target in targets])
+            self.flush()
+
+    def last(self) -> None:
+        """A last look after the load, and everything to disk."""
+        known = [target for target in self._targets if target.url in self._before]
+        gevent.joinall([gevent.spawn(self.scrape, target) for target in known])
+        self.flush()
+        for target in self._targets:
+            target.close()
+
+    def flush(self) -> None:
+        """To disk; a disk that is full has been told of by the recorder."""
+        with contextlib.suppress(OSError):
+            self._file.flush()
+
+    def scrape(self, target: Target) -> bool:
+        """Keep what is new on the page; False where the target has no such page."""
+        try:
+            status, page = fetch(target, self._clock, PATH, timeout_s=SCRAPE_TIMEOUT_S)
+        except (ConnectFailed, ConnectionLost, HTTPParseError, TimeoutError):
+            status, page = 0, b""
+        up = status == 200 and MARK in page
+        before = self._before.get(target.url)
+        if before is None and not up:
+            return False
+        row = {"t_s": self._clock.now_s(), "url": target.url, "up": up, "lines": []}
+        if up:
+            lines = page.decode("utf-8", "replace").split("\n")
+            row["lines"] = [line for line in lines if line and (before is None or line not in before)]
+            self._before[target.url] = set(lines)
+        self._file.add(row)
+        return True

@@ -1,0 +1,63 @@
+from harness.checks_load import load_checks, open_checks
+
+GOODPUT = {"requests_per_s": 1.0, "step": 0}
+
+
+def step(**more: object) -> dict:
+    return {
+        "load": {"kind": "open", "requests_per_s": 10.0},
+        "window": {"start_s": 0.0, "end_s": 30.0},
+        "offered_requests_per_s": 10.0,
+        "sent_requests_per_s": 10.0,
+        "not_sent": 0,
+        "over_saturated": False,
+    } | more
+
+
+def codes(found: list) -> list[tuple[str, str]]:
+    return [(c["code"], c["level"]) for c in found]
+
+
+def test_a_step_that_went_as_planned_has_no_finding() -> None:
+    assert open_checks(step(), GOODPUT) == []
+
+
+def test_a_closed_step_has_no_plan_to_miss() -> None:
+    assert open_checks({"load": {"users": 3}}, GOODPUT) == []
+
+
+def test_two_requests_at_the_edge_are_no_missed_rate() -> None:
+    # 300 planned; 2 left after the window's end
+    assert open_checks(step(sent_requests_per_s=298 / 30), GOODPUT) == []
+
+
+def test_a_rate_that_was_not_reached_is_the_clients_fault() -> None:
+    # 300 planned: 6 late are 2 %, 30 late are 10 %
+    assert codes(open_checks(step(sent_requests_per_s=294 / 30), GOODPUT)) == [("rate_missed", "warning")]
+    assert codes(open_checks(step(sent_requests_per_s=270 / 30), GOODPUT)) == [("rate_missed", "error")]
+
+
+def test_dropped_arrivals_are_no_missed_rate() -> None:
+    found = open_checks(step(sent_requests_per_s=250 / 30, not_sent=50), GOODPUT)
+
+    assert codes(found) == [("not_sent", "warning")]
+    assert "at 10 requests/s 50 arrivals were dropped" in str(found[0]["message"])
+
+
+def test_overload_is_an_error_only_where_no_step_passes() -> None:
+    assert codes(open_checks(step(over_saturated=True), GOODPUT)) == [("over_saturated", "warning")]
+    assert codes(open_checks(step(over_saturated=True), None)) == [("over_saturated", "error")]
+
+
+def test_a_process_that_died_is_an_error_with_its_share() -> None:
+    client = {"workers": 4, "lost_workers": [{"worker": 2, "how": "signal 9", "t_s": 12.3}]}
+
+    (found,) = load_checks("closed", client)
+
+    assert found["level"] == "error"
+    assert "load process 3 of 4 died after 12 s (signal 9)" in str(found["message"])
+
+
+def test_a_ramp_is_said_to_be_unsteady() -> None:
+    assert codes(load_checks("ramp", {"workers": 1})) == [("not_steady", "warning")]
+    assert load_checks("open", {"workers": 1}) == []

@@ -17,6 +17,7 @@ from harness.metrics import compute_metrics
 from harness.records import RunManifest
 from harness.report import render_report
 from harness.scenario import Scenario
+from harness.server_metrics_steps import add_server
 
 SHAPE_TOLERANCE = (
     0.1  # the default demand is priced only by a run whose mean lengths are this close to its own
@@ -57,6 +58,7 @@ def analyse_run(
     scenario = Scenario.model_validate(manifest.scenario)
     metrics = compute_metrics(records, store.read_steps(run_dir), scenario, store.read_arrivals(run_dir))
     add_checks(metrics, records, client, manifest)
+    add_server(metrics, store.read_server_metrics(run_dir), records, manifest)
     decision = None
     if manifest.instance.get("id") or manifest.instance.get("usd_per_hour"):
         demand = choose_demand(manifest, metrics, demand_file)

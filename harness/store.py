@@ -19,11 +19,13 @@ import pandas as pd
 
 from harness.errors import BreakevenError, UsageError
 from harness.records import COLUMNS, RunManifest
+from harness.server_metrics import frame_of_scrapes
 
 MANIFEST = "run.json"
 RECORDS = "records"
 ARRIVALS = "arrivals"
 CLIENT = "client"
+SERVER = "server_metrics"
 TEXTS = "texts"  # generated text of answers whose tokens the server did not count
 TOKENS = "tokens"  # their counts, asked of the endpoint's tokenizer after the run
 STEPS = "steps.jsonl"
@@ -170,6 +172,15 @@ def read_client(run_dir: Path) -> pd.DataFrame:
     return pd.read_parquet(path) if path.exists() else pd.DataFrame(read_parts(run_dir, CLIENT))
 
 
+def read_server_metrics(run_dir: Path) -> pd.DataFrame | None:
+    """What the servers' /metrics said (`harness.server_metrics`); None where they have no such page."""
+    path = run_dir / f"{SERVER}.parquet"
+    if path.exists():
+        return pd.read_parquet(path)
+    rows = read_parts(run_dir, SERVER)
+    return frame_of_scrapes(rows) if rows else None
+
+
 def read_arrivals(run_dir: Path) -> dict[str, list[int]] | None:
     """Arrival stamps in microseconds since the run began by request_id; None when the run kept none."""
     path = run_dir / f"{ARRIVALS}.parquet"
@@ -195,6 +206,9 @@ def collect(run_dir: Path) -> None:
     """
     _collect(run_dir, RECORDS, read_records(run_dir))
     _collect(run_dir, CLIENT, read_client(run_dir))
+    said = read_server_metrics(run_dir)
+    if said is not None:
+        _collect(run_dir, SERVER, said)
     arrivals = read_parts(run_dir, ARRIVALS)
     if arrivals:
         _collect(run_dir, ARRIVALS, pd.DataFrame(arrivals))

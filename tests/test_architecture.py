@@ -18,13 +18,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "yamlfile": {"errors"},
     "records": set(),
     "scenario": {"errors", "yamlfile"},
-    "store": BASE,
+    "server_metrics": BASE,
+    "store": BASE | {"server_metrics"},
     "trace": {"errors"},  # request logs
     "saturation": {"stats"},
     "estimate": BASE | {"trace"},
     # measuring: scenario -> load -> records
     "backends": set(),
-    "load": BASE | {"backends", "store", "trace"},
+    "load": BASE | {"backends", "store", "trace", "saturation"},
     "engines": {"errors", "units"},
     # it judges the probes of a search by the figures of the report
     "measure": BASE | {"store", "engines", "load", "backends", "metrics", "trace"},
@@ -40,7 +41,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "prices": BASE,
     "cost": BASE | {"prices", "demand", "overheads"},
     "report": BASE | {"cost", "calibration"},
-    "analyse": BASE | {"store", "metrics", "checks", "cost", "demand", "report", "prices"},
+    "server_metrics_steps": BASE | {"metrics", "checks", "server_metrics"},
+    "analyse": BASE
+    | {"store", "metrics", "checks", "server_metrics_steps", "cost", "demand", "report", "prices"},
     # the command line sees all
     "cli": {"*"},
     "__main__": {"cli"},

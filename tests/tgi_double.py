@@ -58,6 +58,12 @@ class TgiDouble(ThreadingHTTPServer):
     def give_permit(self) -> None:
         self._permits.release()
 
+    def count_success(self, job: Job) -> None:
+        self.counts["tgi_request_success"] += 1
+        for name, value in (("generated_tokens", len(job.tokens)), ("input_length", job.input_tokens)):
+            self.counts[f"tgi_request_{name}_sum"] += value
+            self.counts[f"tgi_request_{name}_count"] += 1
+
     def job(self, inputs: str, parameters: dict[str, Any]) -> Job:
         """Validate; the seed of a sampled answer is random, a greedy one has none."""
         tokens = len(words(inputs))

@@ -119,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(500, "Incomplete generation", "incomplete_generation") from None
         finally:
             self.server.give_permit()
-        self.server.counts["tgi_request_success"] += 1
+        self.server.count_success(job)
         total_ms = int((time.monotonic() - began) * 1000)
         return job, {
             "x_compute_type": "gpu+optimized", "x_compute_time": f"{total_ms / 1000:.9f}",
@@ -199,7 +199,7 @@ class Handler(BaseHTTPRequestHandler):
                     yield sse(event(index, token, job))
                     if keep_alive and not token.finish:
                         yield b":\n\n"
-                self.server.counts["tgi_request_success"] += 1
+                self.server.count_success(job)
             finally:
                 self.server.give_permit()
         except Refusal as refusal:

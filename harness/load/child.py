@@ -31,6 +31,7 @@ from harness.load.plan import Learned, LoadPlan
 from harness.load.prompts import PromptSource, Vocabulary
 from harness.load.recorder import FLUSH_S, Recorder
 from harness.load.sampling import watch_self
+from harness.load.scrape import Scraper
 from harness.load.sender import Sender
 from harness.load.shapes import shape_of
 from harness.load.tokenizer import EndpointTokenizer, build_vocabulary
@@ -86,6 +87,8 @@ class LoadProcess:
             gevent.spawn(self.inbox.listen, self._on_command, self.end),
             gevent.spawn(watch_self, self.sender, self.clock, self.recorder, lambda x: emit("live", **x)),
         ]
+        scraper = self._scraper()
+        helpers += [gevent.spawn(scraper.run)] if scraper is not None else []
         gc.collect()
         gc.freeze()  # what is there now stays: no collection pauses over it
         emit("ready")
@@ -99,8 +102,18 @@ class LoadProcess:
             self._wait_idle(CUT_S)
             self.shape.quit()
             gevent.killall(helpers)
+            if scraper is not None:
+                scraper.last()
             self._count_afterwards()
             self._close()
+
+    def _scraper(self) -> Scraper | None:
+        """The first process keeps what the servers say of themselves, over connections that no user shares."""
+        plan = self.plan
+        if plan.worker != 0:
+            return None
+        own = [Target(url, _headers(plan), ca_file=plan.ca_file) for url in plan.urls]
+        return Scraper(own, self.clock, Path(plan.run_dir), timeout_s=self.scenario.request.timeout_s)
 
     def _prepare(self) -> Vocabulary:
         learned = self.plan.learned

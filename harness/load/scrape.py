@@ -26,9 +26,10 @@ MARK = b"# TYPE"  # of the Prometheus format: a page without it is somebody's 20
 class Scraper:
     """Scrapes every target that has the page, until it is killed."""
 
-    def __init__(self, targets: list[Target], clock: RunClock, run_dir: Path) -> None:
+    def __init__(self, targets: list[Target], clock: RunClock, run_dir: Path, *, timeout_s: float) -> None:
         self._targets = targets  # its own: the users' connections are theirs
         self._clock = clock
+        self._timeout_s = min(SCRAPE_TIMEOUT_S, timeout_s)
         self._file = LineFile(run_dir / f"server_metrics-{os.getpid()}.jsonl")
         self._before: dict[str, set[str]] = {}
 
@@ -58,10 +59,12 @@ class Scraper:
     def scrape(self, target: Target) -> bool:
         """Keep what is new on the page; False where the target has no such page."""
         try:
-            status, page = fetch(target, self._clock, PATH, timeout_s=SCRAPE_TIMEOUT_S)
+            status, page = fetch(target, self._clock, PATH, timeout_s=self._timeout_s)
         except (ConnectFailed, ConnectionLost, HTTPParseError, TimeoutError):
             status, page = 0, b""
-        up = status == 200 and MARK in page
+        up = status == 200 and (
+            MARK in page or not page.strip()
+        )  # TGI's is empty until something has happened
         before = self._before.get(target.url)
         if before is None and not up:
             return False

@@ -1,0 +1,221 @@
+"""The servers' own account of each load step, and whether it agrees with ours. Analysis only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.checks import Check, check
+from harness.metrics import Columns, Window, columns, tokens_in_window
+from harness.records import RunManifest
+from harness.server_metrics import (
+    COUNTERS,
+    GAUGES,
+    HISTOGRAMS,
+    UP,
+    Catalogue,
+    Floats,
+    Readings,
+    catalogue_of,
+    scrape_times,
+)
+
+COUNT_TOLERANCE = 0.02
+MIN_SCRAPES = 3  # fewer in a window leave too much of it unseen
+EDGE_TOKENS = 3  # of each running stream: made, but not yet arrived, at an edge of the window
+CALM_S = 0.05  # a scrape and an answer that are further apart than this cannot have overtaken each other
+FAILED_SCRAPES_TOLERATED = 0.2
+HITS_TOLERANCE = 0.01
+WHY_NONE = {"llama_cpp_python": "llama-cpp-python has no /metrics: nothing on the server's side was counted"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What all steps share."""
+
+    engine: str
+    catalogue: Catalogue
+    readings: Readings
+    times_s: list[float]
+    data: Columns
+    events: Floats
+
+
+def add_server(
+    metrics: dict[str, Any], frame: pd.DataFrame | None, records: pd.DataFrame, manifest: RunManifest
+) -> None:
+    """Put the servers' account into each step (`server`, None without one) and its findings into the checks."""
+    found = catalogue_of(frame) if frame is not None else None
+    if frame is None or found is None:
+        name = manifest.engine.get("name")
+        note = WHY_NONE.get(name or "", "the server has no /metrics that is known here")
+        metrics["server"] = {"engine": name, "note": note}
+        for step in metrics["steps"]:
+            step["server"] = None
+        return
+    engine, catalogue = found
+    from_schedule = manifest.scenario.get("load", {}).get("kind") == "open"
+    events = records["events"].to_numpy(dtype=float, na_value=np.nan)
+    run = _Run(
+        engine,
+        catalogue,
+        Readings(frame, catalogue),
+        scrape_times(frame),
+        columns(records, from_schedule=from_schedule),
+        events,
+    )
+    metrics["server"] = {"engine": engine, "note": None, "missing": run.readings.missing()}
+    for step in metrics["steps"]:
+        step["server"] = server_step(step, run)
+        step["checks"] += step_checks(step, run.catalogue)
+    metrics["checks"] += [*_resets(run), *_missing(run, manifest), *_failed_scrapes(frame)]
+
+
+def server_step(step: Mapping[str, Any], run: _Run) -> dict[str, Any] | None:
+    """Counter increases and gauges between the first and the last scrape inside the step's window."""
+    inside = [t for t in run.times_s if step["window"]["start_s"] <= t <= step["window"]["end_s"]]
+    edges = _calm(inside, run)
+    if len(inside) < MIN_SCRAPES or len(edges) < 2:
+        return None
+    start_s, end_s = edges[0], edges[-1]
+    readings = run.readings
+    out: dict[str, Any] = {"between": {"start_s": start_s, "end_s": end_s}, "scrapes": len(inside)}
+    for quantity in COUNTERS:
+        name = readings.name_of(quantity)
+        out[quantity] = None if name is None else readings.increase(name, start_s, end_s)
+    for quantity in GAUGES:
+        out[quantity] = _gauge(readings, quantity, inside)
+    for quantity in HISTOGRAMS:
+        name = readings.name_of(quantity)
+        out[quantity] = None if name is None else readings.histogram(name, start_s, end_s)
+    out["client_generation_tokens"] = own_tokens(run, Window(start_s, end_s))
+    hits, queries = out["prefix_cache_hits"], out["prefix_cache_queries"]
+    if queries is None and hits is not None and out["prompt_tokens"] is not None:
+        queries = out["prompt_tokens"] + hits  # llama-server counts the two apart
+    out["prefix_cache_hit_rate"] = hits / queries if hits is not None and queries else None
+    return out
+
+
+def _calm(times_s: list[float], run: _Run) -> list[float]:
+    """Scrapes between which requests can be told apart: none ended so near that it may lie on either side.
+
+    Only where a request's tokens are counted at its end; requests of one batch like to end together.
+    """
+    if run.catalogue.counts_at == "token":
+        return times_s
+    ends_s = np.sort(run.data.finished_s[~np.isnan(run.data.finished_s)])
+    near = np.searchsorted(ends_s, np.asarray(times_s) + CALM_S) - np.searchsorted(
+        ends_s, np.asarray(times_s) - CALM_S
+    )
+    return [t for t, count in zip(times_s, near, strict=True) if count == 0]
+
+
+def _gauge(readings: Readings, quantity: str, times_s: list[float]) -> dict[str, float] | None:
+    """Mean and maximum over the scrapes; over replicas requests are summed, a share is the highest."""
+    name = readings.name_of(quantity)
+    if name is None:
+        return None
+    combine = max if quantity == "kv_cache_usage" else sum
+    values = [combine(v for _, v in found) for t in times_s if (found := readings.values_at(name, t))]
+    return {"mean": float(np.mean(values)), "max": float(max(values))} if values else None
+
+
+def own_tokens(run: _Run, window: Window) -> float | None:
+    """The generated tokens that we saw in the window, in the server's way of counting; None when we cannot say.
+
+    A request whose tokens the server never told (it was cut, or failed) is taken at its events, times the tokens
+    an event carried in the requests where both are known.
+    """
+    data = run.data
+    known = ~np.isnan(data.output_tokens)
+    told = known & data.ok & (run.events > 0)
+    if (data.ok & ~known).any() or not told.any():
+        return None
+    per_event = data.output_tokens[told].sum() / run.events[told].sum()
+    tokens = np.where(known, data.output_tokens, run.events * per_event)
+    if run.catalogue.counts_at == "request_end":
+        ended = window.holds(data.finished_s) & (data.ok | data.failed)
+        return float(tokens[ended].sum())
+    return float(tokens_in_window(data.first_s, data.finished_s, tokens, window).sum())
+
+
+def step_checks(step: Mapping[str, Any], catalogue: Catalogue) -> list[Check]:
+    """Findings of one step."""
+    server = step["server"]
+    if server is None:
+        return []
+    return [*_counts(step, server, catalogue), *_preempted(step, server), *_hits(step, server)]
+
+
+def _where(step: Mapping[str, Any]) -> str:
+    load = step["load"]
+    users = load.get("users")
+    return f"at {load.get('requests_per_s')} requests/s" if users is None else f"at {users} users"
+
+
+def _counts(step: Mapping[str, Any], server: Mapping[str, Any], catalogue: Catalogue) -> list[Check]:
+    counted, own = server["generation_tokens"], server["client_generation_tokens"]
+    if counted is None or own is None or max(counted, own) == 0:
+        return []
+    running = server["requests_running"] or {"max": 1.0}
+    edge = EDGE_TOKENS * max(running["max"], 1.0) if catalogue.counts_at == "token" else 0.0
+    slack = max(COUNT_TOLERANCE * max(counted, own), edge)
+    if abs(counted - own) <= slack:
+        return []
+    text = f"{_where(step)} the server counted {counted:.0f} generated tokens, this client {own:.0f}"
+    hint = (
+        "does somebody else use this server?"
+        if counted > own
+        else "are all replicas scraped, and is this the engine's own page?"
+    )
+    return [check("counts_differ", "error", text, hint)]
+
+
+def _preempted(step: Mapping[str, Any], server: Mapping[str, Any]) -> list[Check]:
+    if not server["preemptions"]:
+        return []
+    text = f"{_where(step)} the engine preempted {server['preemptions']:.0f} requests: its KV cache was full"
+    return [check("preempted", "warning", text, "fewer concurrent requests, or more memory for the KV cache")]
+
+
+def _hits(step: Mapping[str, Any], server: Mapping[str, Any]) -> list[Check]:
+    """Where the answers themselves say nothing of cached tokens: see checks.py for those that do."""
+    rate = server["prefix_cache_hit_rate"]
+    if rate is None or rate <= HITS_TOLERANCE or step["cached_input_tokens"] is not None:
+        return []
+    text = f"{_where(step)} {rate:.0%} of the prompt tokens came from the server's prefix cache, by its own counters"
+    return [
+        check("prefix_cache_hits", "warning", text, "throughput looks better than fresh prompts would give")
+    ]
+
+
+def _resets(run: _Run) -> list[Check]:
+    resets = run.readings.resets()
+    if not resets:
+        return []
+    name, t_s = resets[0]
+    text = f"the engine was started anew during the run: {name} fell {t_s:.0f} s after its beginning"
+    return [check("engine_restarted", "error", text, "look into the engine's log")]
+
+
+def _missing(run: _Run, manifest: RunManifest) -> list[Check]:
+    missing = run.readings.missing()
+    if not missing:
+        return []
+    looked = [name for quantity in missing for name, _ in run.catalogue.names[quantity]]
+    version = manifest.engine.get("version") or "of unknown version"
+    text = f"{run.engine} {version} does not tell {', '.join(missing)} (looked for {', '.join(looked)})"
+    return [check("server_metrics_missing", "warning", text, "they are n/a in this run, not 0")]
+
+
+def _failed_scrapes(frame: pd.DataFrame) -> list[Check]:
+    up = frame.loc[frame["name"] == UP, "value"]
+    failed = int((up == 0).sum())
+    if not failed or failed <= FAILED_SCRAPES_TOLERATED * len(up):
+        return []
+    text = f"{failed} of {len(up)} looks at the server's /metrics failed"
+    return [check("server_metrics_missing", "warning", text, "its own counts cover only a part of the run")]

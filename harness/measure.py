@@ -24,6 +24,7 @@ from harness.engines.running import Engine, running_engine
 from harness.errors import BreakevenError, EngineError
 from harness.load.plan import LoadPlan
 from harness.load.supervise import drive
+from harness.metrics import compute_metrics
 from harness.records import RunManifest
 from harness.scenario import Scenario, SessionPrompts, SyntheticPrompts, TraceLoad
 from harness.scenario.prompts import most_tokens
@@ -58,6 +59,9 @@ class RunOptions:
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     keep_arrivals: bool = False
     workers: int = 1
+    usd_per_hour: float | None = None  # of the box, to say what a search has saved
+    needed_goodput: Mapping[str, float | None] = field(default_factory=dict)
+    """Requests per second at which the box pays, by arm (None: at none): a search stops when all are decided."""
     notes: Sequence[str] = ()
 
 
@@ -107,7 +111,11 @@ def _drive(
             store.write_manifest(run_dir, manifest)
         plan = _plan(options, run_dir, manifest, engine)
         try:
-            outcome = drive(plan, lambda event: _on_event(event, run_dir, manifest, on_event))
+            outcome = drive(
+                plan,
+                lambda event: _on_event(event, run_dir, manifest, on_event),
+                lambda step: _figures(step, run_dir, options.scenario),
+            )
         except BreakevenError as error:
             if not store.has_rows(run_dir):
                 raise
@@ -118,6 +126,12 @@ def _drive(
         if engine is not None and not engine.alive() and not outcome.interrupted:
             return EngineError(f"{engine.name} died during the run", detail=engine.log_tail()), False
         return None, outcome.interrupted
+
+
+def _figures(step: Mapping[str, Any], run_dir: Path, scenario: Scenario) -> dict[str, Any]:
+    """A probe's figures from the rows so far: the very ones that its report will show."""
+    figures: dict[str, Any] = compute_metrics(store.read_records(run_dir), [dict(step)], scenario)["steps"][0]
+    return figures
 
 
 def _on_event(event: dict[str, Any], run_dir: Path, manifest: RunManifest, on_event: OnEvent) -> None:
@@ -190,6 +204,8 @@ def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Eng
         keep_arrivals=options.keep_arrivals,
         known_engine=engine is not None,
         workers=options.workers,
+        usd_per_hour=options.usd_per_hour,
+        needed_goodput=dict(options.needed_goodput),
     )
 
 

@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 TOKENS = 5  # where the request does not say
@@ -34,6 +34,7 @@ class Exchange:
     body: dict[str, Any]  # {} where it is no JSON object
     count: int = 0  # generations asked for so far, this one included
     keeps_alive: bool = True
+    free_from: list[float] = field(default_factory=lambda: [0.0])  # the server's, shared by all its requests
 
     @property
     def tokens(self) -> int:

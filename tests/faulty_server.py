@@ -100,6 +100,18 @@ def slow_first_token(x: Exchange) -> None:
     x.end()
 
 
+_TURN = threading.Lock()
+
+
+def one_at_a_time(x: Exchange) -> None:
+    """A server with one slot: an answer takes `value` seconds, and first come is first served."""
+    with _TURN:
+        done_s = x.free_from[0] = max(time.monotonic(), x.free_from[0]) + x.number(0.1)
+    time.sleep(max(done_s - time.monotonic(), 0))
+    x.stream([b"".join(x.good_events())])
+    x.end()
+
+
 def byte_by_byte(x: Exchange) -> None:
     x.stream([])
     for byte in b"".join(x.good_events()):
@@ -185,6 +197,7 @@ WAYS: dict[str, Callable[[Exchange], None]] = {
     "no-done": streams(lambda x: [*x.token_events(), x.usage()]),
     "content-length": content_length,
     "connection-close": connection_close,
+    "one-at-a-time": one_at_a_time,
     "slow-first-token": slow_first_token,
     "no-probes": good,
     "nonsense-probes": good,
@@ -250,6 +263,7 @@ class FaultyServer(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[Exchange] = []
+        self.free_from = [0.0]  # when the one slot of `one-at-a-time` is free
         self.arrived = threading.Event()  # set when a request has come
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -272,6 +286,7 @@ class FaultyServer(socketserver.ThreadingTCPServer):
     def answer(self, exchange: Exchange) -> None:
         with self._lock:
             self.requests.append(exchange)
+            exchange.free_from = self.free_from
             exchange.count = len(self.generations())
         self.arrived.set()
         if exchange.method == "GET":

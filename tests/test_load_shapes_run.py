@@ -160,3 +160,64 @@ def test_closed_users_wait_as_long_as_the_server_asks(tmp_path: Path) -> None:
     # `Retry-After: 1`: at 0 and 1 s; our own back-off of 0.1, 0.2, 0.5 s would make it four
     assert len(rows) == 2
     assert rows["scheduled_s"].diff().iloc[1] >= 1.0
+
+
+def test_a_search_finds_the_last_number_of_users_that_meets_the_limits(tmp_path: Path) -> None:
+    # llama-cpp-python's way: one answer at a time. 0.1 s each, so u users wait u * 0.1 s
+    work = scenario(
+        load={"kind": "search", "low": 1, "high": 8, "step_s": 1.5, "max_step_s": 3, "warmup_s": 0.3},
+        prompts=PROMPTS, request={"timeout_s": 5}, slo={"e2e_p50_s": 0.35},
+    )  # fmt: skip
+
+    with FaultyServer() as server:
+        measured = run_load(tmp_path, server.url("one-at-a-time=0.1"), work=work, backend="openai")
+
+    found = store.read_json(measured.run_dir, "search.json")
+    assert found["stop"]["reason"] == "found"
+    assert found["bracket"] == {"passes": 3, "fails": 4}
+    steps = store.read_steps(measured.run_dir)
+    assert [s["load"]["users"] for s in steps] == [p["load"] for p in found["probes"]] == [1, 2, 4, 3]
+    metrics = compute_metrics(records_of(measured), steps, work)
+    assert metrics["goodput"]["step"] == 3
+    assert metrics["goodput"]["requests_per_s"] == pytest.approx(10, rel=0.25)
+
+
+def test_a_search_by_rate_cuts_the_step_whose_queue_grows(tmp_path: Path) -> None:
+    # 12.5 answers a second where 20 arrive: 7.5 more in flight each second, until the cap drops some
+    work = scenario(
+        load={"kind": "search", "over": "requests_per_s", "low": 5, "high": 40, "step_s": 4, "max_step_s": 40,
+              "warmup_s": 0.2, "max_probes": 3, "arrivals": "constant", "max_in_flight": 10},
+        prompts=PROMPTS, request={"timeout_s": 30}, slo={"e2e_p50_s": 5},
+    )  # fmt: skip
+
+    with FaultyServer() as server:
+        measured = run_load(tmp_path, server.url("one-at-a-time=0.08"), work=work, backend="openai")
+
+    found = store.read_json(measured.run_dir, "search.json")
+    assert [p["load"] for p in found["probes"]] == [5, 10, 20]
+    assert [p["passed"] for p in found["probes"]] == [True, True, False]
+    cut = found["probes"][-1]
+    assert cut["over_saturated"] is True
+    assert cut["seconds"] < cut["length_s"]
+    assert found["goodput_bounds"]["high"] == 20
+    rows = records_of(measured)
+    assert rows.loc[rows["step"] < 2, "error"].isna().all()  # the cut hit its own step alone
+    assert set(rows.loc[rows["step"] == 2, "error"].dropna()) == {"not_sent", "cut_at_end"}
+
+
+def test_a_search_stops_when_the_decision_is_certain(oracle: RunningOracle, tmp_path: Path) -> None:
+    work = scenario(
+        load={"kind": "search", "low": 2, "high": 64, "step_s": 1.5, "max_step_s": 1.5, "warmup_s": 0.2},
+        prompts=PROMPTS, slo={"e2e_p50_s": 1},
+    )  # fmt: skip
+
+    measured = run_load(
+        tmp_path, oracle.url, work=work, usd_per_hour=3.6, needed_goodput={"some-api": 0.5, "other": None}
+    )
+
+    found = store.read_json(measured.run_dir, "search.json")
+    assert found["stop"]["reason"] == "decided"
+    assert len(found["probes"]) == 1
+    # the ladder would go on with 4, 8, 16, 32 and 64 users
+    assert found["saved"]["seconds"] == pytest.approx(5 * 1.5, abs=0.3)
+    assert found["saved"]["usd"] == pytest.approx(found["saved"]["seconds"] / 1000)  # 3.6 USD/h

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,14 +19,15 @@ from harness.backends import BACKENDS
 from harness.cli import complain
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
-from harness.demand import load_demand
+from harness.cost.needed import needed_goodput
+from harness.demand import demand_from_dict, load_demand
 from harness.engines import ENGINES
 from harness.errors import EXIT_INTERRUPTED, UsageError
 from harness.estimate import estimate
 from harness.measure import Measured, RunOptions, measure
 from harness.prices.catalog import find_instance, load_user_prices, quote_for, resolve_api
 from harness.prices.record import PURCHASES
-from harness.scenario import Scenario, find_scenario, load_scenario
+from harness.scenario import Scenario, SearchLoad, find_scenario, load_scenario
 
 QUICKSTART = "quickstart"
 EMBEDDED_ENGINE = "llama_cpp_python"
@@ -110,7 +112,8 @@ def command(scenario: str, dry_run: bool, as_json: bool, **given: Any) -> int:
     if dry_run:
         _print_estimate(options, usd_per_hour, as_json=as_json)
         return 0
-    measured = _measure(options, usd_per_hour)
+    needed = _needed_goodput(options, given["prices_file"])
+    measured = _measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), usd_per_hour)
     analysis = analyse_run(
         measured.run_dir,
         apis=given["apis"],
@@ -202,6 +205,16 @@ def _usd_per_hour(options: RunOptions, prices_file: Path | None) -> float | None
         return float(own) if own is not None else None
     prices = load_user_prices(prices_file) if prices_file else None
     return quote_for(find_instance(options.instance["id"], prices), options.instance["purchase"]).usd_per_hour
+
+
+def _needed_goodput(options: RunOptions, prices_file: Path | None) -> Mapping[str, float | None]:
+    """What a search may stop at: known when it is told both what to serve and what to compare with."""
+    is_search = isinstance(options.scenario.load, SearchLoad)
+    has_price = options.instance["id"] or options.instance["usd_per_hour"]
+    if not is_search or not options.arms or options.demand is None or not has_price:
+        return {}
+    demand = demand_from_dict(dict(options.demand))
+    return needed_goodput(options.instance, options.arms, demand, prices_file=prices_file)
 
 
 def _url(text: str) -> str:

@@ -53,8 +53,8 @@ class Crew:
     prepared: dict[str, Any] | None = None
     was_interrupted: bool = False
     failure: BreakevenError | None = None
+    in_flight_log: list[tuple[float, float]] = field(default_factory=list)  # (t_s, requests), once a second
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
-    _shown: int = 0  # lives since the last merged one
 
     def now_s(self) -> float:
         """Seconds since the run began."""
@@ -101,7 +101,7 @@ class Crew:
         """A command to every process that lives."""
         line = orjson.dumps({"do": do, **facts}, option=orjson.OPT_APPEND_NEWLINE)
         for worker in self.workers:
-            worker.is_idle = False
+            worker.is_idle = worker.is_idle and do != "steps"
             if not worker.is_over:
                 self._write(worker, line)
 
@@ -184,7 +184,9 @@ class Crew:
         """One merged sample a second, when the first process that lives has a new one."""
         living = [w for w in self.workers if not w.is_over]
         if worker is living[0]:
-            self.on_event(merged([w.live for w in living if w.live is not None]))
+            live = merged([w.live for w in living if w.live is not None])
+            self.in_flight_log.append((live["t_s"], live["in_flight"]))
+            self.on_event(live)
 
     def _give_up(self, error: BreakevenError) -> None:
         """One process cannot go on: the others write down what they have, then the error is raised."""

@@ -1,0 +1,63 @@
+"""How much goodput a decision needs, before anything is measured: a search may stop once it knows its side of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.cost.decision import decide
+from harness.cost.verdict import check_prices, decide_input
+from harness.demand import Demand
+
+LOWEST, HIGHEST = 1e-6, 1e6  # requests per second of one instance that are looked at
+HALVINGS = 60  # of a factor of 1e12 on a logarithmic scale: far below any measurement's interval
+
+
+def needed_goodput(
+    instance: Mapping[str, Any], arms: Sequence[str], demand: Demand, *, prices_file: Path | None = None
+) -> dict[str, float | None]:
+    """The goodput, in requests per second of what is driven, that the box must reach; None: none is enough.
+
+    Two questions an arm: does a full instance ever pay ("arm"), and does the box win at the demand's own volume
+    ("arm at 400,000 a month"). `instance` is run.json's; of N replicas in it, one is driven.
+
+    Raises:
+        UsageError: no price for the instance or for an arm.
+    """
+    box, chosen = check_prices(instance, arms, demand, prices_file=prices_file)
+    replicas = int(instance.get("replicas") or 1)
+    needed: dict[str, float | None] = {}
+    for arm in chosen:
+        given = decide_input(arm, box, demand)
+        needed[arm.name] = _each(decide(given)["min_goodput_requests_per_s"], replicas)
+        if demand.tasks_per_month:
+            name = f"{arm.name} at {demand.tasks_per_month:,.0f} a month"
+            needed[name] = _each(_at_volume(given), replicas)
+    return needed
+
+
+def _each(goodput: float | None, replicas: int) -> float | None:
+    return None if goodput is None else goodput / replicas
+
+
+def _at_volume(given: dict[str, Any]) -> float | None:
+    """Smallest goodput at which the box is not dearer at the demand's volume; more goodput never makes it dearer."""
+
+    def wins(goodput: float) -> bool:
+        box = {
+            **given["self_host"],
+            "goodput_requests_per_s": goodput,
+            "goodput_low": None,
+            "goodput_high": None,
+        }
+        at_volume = decide({**given, "self_host": box})["at_volume"]
+        return at_volume is not None and at_volume["winner"] == "self_host"
+
+    low, high = LOWEST, HIGHEST
+    if not wins(high):
+        return None
+    for _ in range(HALVINGS):
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if wins(middle) else (middle, high)
+    return high

@@ -182,6 +182,7 @@ def test_an_endpoint_that_never_answers_ends_in_time_and_exits_3(tmp_path: Path)
         (["--nosuch-option"], "--nosuch-option"),
         (["--url", "http://127.0.0.1:1", "--engine", "llama_cpp_python"], "exclude each other"),
         (["--backend", "vllm", "--engine", "llama_cpp_python"], "does not fit"),
+        (["--backend", "all", "--url", "http://127.0.0.1:1"], "starts every engine itself"),
     ],
 )
 def test_bad_input_gets_one_line_and_exit_2_and_starts_nothing(

@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 import click
 import orjson
 
-from harness.analyse import analyse_run
+from harness.analyse import Analysis, analyse_run
 from harness.backends import BACKENDS
 from harness.cli import complain
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
+from harness.cli.run_all import run_all
 from harness.cost.needed import needed_goodput
 from harness.demand import demand_from_dict, load_demand
 from harness.engines import ENGINES
@@ -30,6 +31,7 @@ from harness.prices.record import PURCHASES
 from harness.scenario import Scenario, SearchLoad, find_scenario, load_scenario
 
 QUICKSTART = "quickstart"
+ALL = "all"  # every engine that this machine can have, one after the other
 EMBEDDED_ENGINE = "llama_cpp_python"
 EMBEDDED_INSTANCE = "c7i.large"  # what a small CPU box rents for; the report says that it is assumed
 
@@ -46,7 +48,9 @@ _PATH = click.Path(path_type=Path)
     help="Endpoint to drive; several are replicas of one model.",
 )
 @click.option(
-    "--backend", type=click.Choice(sorted(BACKENDS)), help="Its dialect.  [default with --url: openai]"
+    "--backend",
+    type=click.Choice([*sorted(BACKENDS), ALL]),
+    help="Its dialect.  [default with --url: openai]",
 )
 @click.option("--engine", type=click.Choice(sorted(ENGINES)), help="Engine to start when there is no --url.")
 @click.option("--model", help="Model name to ask for; for an engine we start, a model file.")
@@ -104,6 +108,7 @@ def command(scenario: str, dry_run: bool, as_json: bool, **given: Any) -> int:
       breakeven run
       breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --instance g5.12xlarge
       breakeven run chat.yaml --url https://api.example.com --api-key-env API_KEY --model some-model
+      breakeven run chat.yaml --backend all --instance c7i.large
       breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --dry-run
     """
     path = find_scenario(scenario)
@@ -112,6 +117,20 @@ def command(scenario: str, dry_run: bool, as_json: bool, **given: Any) -> int:
     if dry_run:
         _print_estimate(options, usd_per_hour, as_json=as_json)
         return 0
+    if given["backend"] == ALL:
+        return run_all(options, lambda own: _run_one(own, given, as_json=as_json)[1], complain)
+    measured, analysis = _run_one(options, given, as_json=as_json)
+    if analysis.decision is None:
+        click.echo("nothing was priced: say what the box is with --instance ID or --usd-per-hour", err=True)
+    if measured.failure is not None:
+        complain(measured.failure)
+        return measured.failure.exit_code
+    return EXIT_INTERRUPTED if measured.interrupted else analysis.exit_code
+
+
+def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tuple[Measured, Analysis]:
+    """Measure, analyse and print one run."""
+    usd_per_hour = _usd_per_hour(options, given["prices_file"])
     needed = _needed_goodput(options, given["prices_file"])
     measured = _measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), usd_per_hour)
     analysis = analyse_run(
@@ -124,12 +143,7 @@ def command(scenario: str, dry_run: bool, as_json: bool, **given: Any) -> int:
         click.echo(json.dumps(as_dict(analysis)))
     else:
         print_analyses([analysis])
-    if analysis.decision is None:
-        click.echo("nothing was priced: say what the box is with --instance ID or --usd-per-hour", err=True)
-    if measured.failure is not None:
-        complain(measured.failure)
-        return measured.failure.exit_code
-    return EXIT_INTERRUPTED if measured.interrupted else analysis.exit_code
+    return measured, analysis
 
 
 def _options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> RunOptions:
@@ -140,7 +154,10 @@ def _options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> RunOp
             "--url and --engine exclude each other", hint="--engine starts one, --url drives one"
         )
     engine = None if urls else (given["engine"] or EMBEDDED_ENGINE)
-    backend = given["backend"] or ("openai" if engine is None else ENGINES[engine].backend)
+    if given["backend"] == ALL and (urls or given["engine"]):
+        raise UsageError("--backend all starts every engine itself", hint="leave --url and --engine out")
+    asked = given["backend"] if given["backend"] != ALL else None
+    backend = asked or ("openai" if engine is None else ENGINES[engine].backend)
     if engine is not None and backend != ENGINES[engine].backend:
         raise UsageError(
             f"--backend {backend} does not fit --engine {engine}", hint=f"it speaks {ENGINES[engine].backend}"

@@ -98,7 +98,7 @@ def _scenario(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         ({"model": "meta-llama/Llama-3.1-8B-Instruct"}, "model"),
         ({"engine": engine("0.10.1", slots=4)}, "slots"),
         ({"engine": engine("0.10.1", context_tokens=4096)}, "context length"),
-        ({"scenario": _scenario(lambda s: s["request"].update(stream=False))}, "request.stream"),
+        ({"scenario": _scenario(lambda s: s["request"].update(api="chat"))}, "request.api"),
         ({"scenario": _scenario(lambda s: s["request"].update(temperature=0.7))}, "request.temperature"),
         (
             {"scenario": _scenario(lambda s: s["prompts"].update(shared_prefix_tokens=400))},
@@ -128,6 +128,37 @@ def test_other_lengths_and_cache_hits_are_other_work() -> None:
     assert unequal_work(differences([first, shorter])) == ["mean output tokens"]
     found = differences([first, cached])
     assert [(d.what, d.values) for d in found] == [("input from the prefix cache", ("0 %", "100 %"))]
+
+
+def test_streaming_against_not_streaming_is_a_comparison_of_its_own() -> None:
+    whole = run_of(scenario=_scenario(lambda s: s["request"].update(stream=False)), goodput=(0.6, 0.65, 0.7))
+
+    comparison = compare_runs([run_of(goodput=(0.4, 0.45, 0.5)), whole])
+
+    assert [(d.what, d.values, d.about) for d in comparison.differences] == [
+        ("streamed", ("yes", "no"), "subject")
+    ]
+    assert comparison.outcomes[0].winner is not None
+
+
+def test_a_native_route_is_the_same_work_as_completions() -> None:
+    native = run_of(scenario=_scenario(lambda s: s["request"].update(api="native")))
+
+    found = differences([run_of(), native])
+
+    assert [(d.what, d.values) for d in found] == [("route", ("completions", "native"))]
+    assert unequal_work(found) == []
+
+
+def test_where_prefixes_are_shared_an_engine_that_tells_no_hits_is_in_doubt() -> None:
+    shared = _scenario(lambda s: s["prompts"].update(shared_prefix_tokens=400))
+    told, silent = run_of(scenario=shared), run_of(scenario=shared)
+    told.metrics["steps"][2]["cached_input_tokens"] = 66 * 400
+    silent.metrics["steps"][2]["cached_input_tokens"] = None
+
+    found = differences([told, silent])
+
+    assert [(d.what, d.values) for d in found] == [("input from the prefix cache", ("50 %", "unknown"))]
 
 
 def test_what_is_compared_differs_without_forbidding_anything() -> None:

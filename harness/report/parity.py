@@ -64,10 +64,28 @@ def _scenario(runs: Sequence[RunFiles]) -> list[Difference]:
 
 
 def _work_of(scenario: Mapping[str, Any]) -> dict[str, Any]:
-    """The scenario without what names it, and with the SLO as the limits that it comes to."""
+    """The scenario without what names it, and with the SLO as the limits that it comes to.
+
+    Whether answers are streamed is no work but a way to fetch it: what that costs is a comparison of its own. An
+    engine's native route gives the same bare prompt to the model as `completions`; `chat` wraps it in a template.
+    """
     slo = scenario.get("slo") or {}
     limits = {**slo_limits(slo), "error_rate": slo.get("error_rate")}
-    return {**{key: value for key, value in scenario.items() if key not in _NOT_WORK}, "slo": limits}
+    request = {key: value for key, value in (scenario.get("request") or {}).items() if key != "stream"}
+    if request.get("api") == "native":
+        request["api"] = "completions"
+    kept = {key: value for key, value in scenario.items() if key not in _NOT_WORK}
+    return {**kept, "request": request, "slo": limits}
+
+
+def _streamed(files: RunFiles) -> str | None:
+    stream = ((files.run.get("scenario") or {}).get("request") or {}).get("stream")
+    return None if stream is None else "yes" if stream else "no"
+
+
+def _reuse_is_wanted(files: RunFiles) -> bool:
+    prompts = (files.run.get("scenario") or {}).get("prompts") or {}
+    return prompts.get("kind") == "sessions" or bool(prompts.get("shared_prefix_tokens"))
 
 
 def _flags(runs: Sequence[RunFiles]) -> list[Difference]:
@@ -120,6 +138,8 @@ _SUBJECT: tuple[tuple[str, Reader], ...] = (
     ("backend", _of("backend")),
     ("engine", _of("engine", "name")),
     ("engine version", _of("engine", "version")),
+    ("streamed", _streamed),
+    ("route", _of("scenario", "request", "api")),
     ("instance", _of("instance", "id")),
     ("purchase", _of("instance", "purchase")),
     ("replicas driven", _of("instance", "replicas_driven")),
@@ -162,7 +182,8 @@ def _lengths(runs: Sequence[RunFiles]) -> list[Difference]:
 def _cache(runs: Sequence[RunFiles]) -> list[Difference]:
     shares = [_cached_share(run.metrics) for run in runs]
     known = [share for share in shares if share is not None]
-    if not known or max(known) - min(known) <= CACHE_SHARE_TOLERANCE:
+    in_doubt = len(known) < len(shares) and any(map(_reuse_is_wanted, runs))  # TGI tells nobody of its hits
+    if not known or (max(known) - min(known) <= CACHE_SHARE_TOLERANCE and not in_doubt):
         return []
     printed = tuple(UNKNOWN if share is None else percent(share) for share in shares)
     return [Difference("input from the prefix cache", printed, "work")]

@@ -27,6 +27,7 @@ from harness.errors import BreakevenError
 from harness.load.clock import RunClock
 from harness.load.identify import Identity, identify
 from harness.load.inbox import Inbox
+from harness.load.limits import allow_open_files, files_needed
 from harness.load.plan import Learned, LoadPlan
 from harness.load.prompts import PromptSource, Vocabulary
 from harness.load.recorder import FLUSH_S, Recorder
@@ -37,7 +38,7 @@ from harness.load.shapes import shape_of
 from harness.load.tokenizer import EndpointTokenizer, build_vocabulary
 from harness.load.transport import Target
 from harness.scenario import Scenario
-from harness.scenario.steps import Step
+from harness.scenario.steps import Step, most_at_once
 
 DRAIN_S = 30.0  # requests in flight after the last step get min(timeout_s, this)
 CUT_S = 5.0  # and so long to write down that they were cut
@@ -57,6 +58,7 @@ class LoadProcess:
         self.plan = plan
         self.inbox = inbox
         self.scenario = Scenario.model_validate(plan.scenario)
+        allow_open_files(files_needed(most_at_once(self.scenario.load), plan.workers))
         self.clock = RunClock(plan.started_monotonic_ns)
         self.recorder = Recorder(Path(plan.run_dir), keep_arrivals=plan.keep_arrivals)
         self.wire = BACKENDS[plan.backend]

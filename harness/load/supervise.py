@@ -10,6 +10,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.load.conductor import Conductor
 from harness.load.crew import Crew, OnEvent
+from harness.load.limits import check_limits
 from harness.load.plan import LoadPlan
 from harness.load.probing import Judge, Searcher
 from harness.scenario import Scenario, SearchLoad, TraceLoad
@@ -40,6 +41,7 @@ def drive(plan: LoadPlan, on_event: OnEvent, judge: Judge | None = None) -> Load
         raise UsageError(
             f"--workers {plan.workers} share max_in_flight {most_at_once(scenario.load)}: too few"
         )
+    check_limits(most_at_once(scenario.load), plan.workers, plan.urls)
     crew = Crew(plan, on_event)
     conductor = Conductor(crew)
     interrupted = False

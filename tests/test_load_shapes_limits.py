@@ -1,0 +1,47 @@
+import pytest
+
+from harness.errors import UsageError
+from harness.load import limits
+
+URLS = ["http://127.0.0.1:8000", "http://127.0.0.1:8001/prefix"]
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of 1,024 files a process and 28,232 ports, as many are."""
+    monkeypatch.setattr(limits, "hard_file_limit", lambda: 1024)
+    monkeypatch.setattr(limits, "local_ports", lambda: 28_232)
+
+
+def test_each_process_needs_its_share_and_some_spare() -> None:
+    assert limits.files_needed(5000, 1) == 5064
+    assert limits.files_needed(5000, 3) == 1731  # 1666.7 and 64
+
+
+@pytest.mark.usefixtures("small")
+def test_a_load_that_fits_is_let_through() -> None:
+    limits.check_limits(960, 1, URLS)
+    limits.check_limits(5000, 6, URLS)  # 834 + 64
+
+
+@pytest.mark.usefixtures("small")
+def test_too_many_streams_for_the_file_limit_are_refused_with_a_way_out() -> None:
+    with pytest.raises(UsageError) as caught:
+        limits.check_limits(5000, 1, URLS)
+
+    assert "5000 requests at once need 5064 open files" in str(caught.value)
+    assert "the limit is 1024" in str(caught.value)
+    assert "--workers 6" in (caught.value.hint or "")  # 5000 / (1024 - 64) = 5.2
+
+
+@pytest.mark.usefixtures("small")
+def test_too_many_streams_to_one_address_are_refused() -> None:
+    limits.check_limits(50_000, 100, URLS)  # 25,000 each
+    with pytest.raises(UsageError, match="50000 requests at once to one address need as many local ports"):
+        limits.check_limits(50_000, 100, URLS[:1])
+
+
+def test_this_machines_limits_are_known() -> None:
+    assert limits.hard_file_limit() >= 256
+    ports = limits.local_ports()
+    assert ports is None or 0 < ports <= 65_536

@@ -27,6 +27,8 @@ from harness.server_metrics import (
 COUNT_TOLERANCE = 0.02
 MIN_SCRAPES = 3  # fewer in a window leave too much of it unseen
 EDGE_TOKENS = 3  # of each running stream: made, but not yet arrived, at an edge of the window
+TIMES_S = 0.010
+TIMES_TOLERANCE = 0.05
 CALM_S = 0.05  # a scrape and an answer that are further apart than this cannot have overtaken each other
 FAILED_SCRAPES_TOLERATED = 0.2
 HITS_TOLERANCE = 0.01
@@ -49,6 +51,9 @@ def add_server(
     metrics: dict[str, Any], frame: pd.DataFrame | None, records: pd.DataFrame, manifest: RunManifest
 ) -> None:
     """Put the servers' account into each step (`server`, None without one) and its findings into the checks."""
+    for step in metrics["steps"]:
+        step["server_times"] = server_times(step, records)
+        step["checks"] += _times(step)
     found = catalogue_of(frame) if frame is not None else None
     if frame is None or found is None:
         name = manifest.engine.get("name")
@@ -141,6 +146,47 @@ def own_tokens(run: _Run, window: Window) -> float | None:
         ended = window.holds(data.finished_s) & (data.ok | data.failed)
         return float(tokens[ended].sum())
     return float(tokens_in_window(data.first_s, data.finished_s, tokens, window).sum())
+
+
+def server_times(step: Mapping[str, Any], records: pd.DataFrame) -> dict[str, Any] | None:
+    """Our times of single requests against the server's own (vLLM's `metrics`, llama-server's `timings`); medians.
+
+        outside_s   TTFT - (queue + prefill): what the network, HTTP and this client add
+        decode_s    (finished - first_token) - the server's own time between its first and its last token
+
+    None where the server tells neither. llama-server does not tell its queue: `outside_s` then has it too.
+    """
+    window = Window(step["window"]["start_s"], step["window"]["end_s"])
+    rows = records[window.holds(records["scheduled_s"].to_numpy(dtype=float, na_value=np.nan))]
+    rows = rows[rows["error"].isna() & rows["server_decode_s"].notna() & rows["first_token_s"].notna()]
+    if not len(rows):
+        return None
+    ours = {name: rows[name].to_numpy(dtype=float) for name in ("sent_s", "first_token_s", "finished_s")}
+    prefill_s = rows["server_prefill_s"].to_numpy(dtype=float, na_value=np.nan)
+    queue_s = rows["server_queue_s"].fillna(0.0).to_numpy(dtype=float)
+    decode_s = rows["server_decode_s"].to_numpy(dtype=float)
+    outside_s = ours["first_token_s"] - ours["sent_s"] - queue_s - prefill_s
+    difference_s = ours["finished_s"] - ours["first_token_s"] - decode_s
+    return {
+        "n": len(rows),
+        "outside_s": float(np.median(outside_s)),
+        "decode_s": float(np.median(difference_s)),
+        "server_decode_s": float(np.median(decode_s)),
+    }
+
+
+def _times(step: Mapping[str, Any]) -> list[Check]:
+    """A client whose times between first and last token are not the server's measures something else."""
+    times = step["server_times"]
+    if times is None or abs(times["decode_s"]) <= max(TIMES_S, TIMES_TOLERANCE * times["server_decode_s"]):
+        return []
+    text = (
+        f"{_where(step)} requests took {times['decode_s'] * 1000:+.0f} ms from first token to last here, compared"
+        f" with the server's own time (median of {times['n']})"
+    )
+    return [
+        check("times_differ", "warning", text, "the network, a proxy that buffers, or a client that is late")
+    ]
 
 
 def step_checks(step: Mapping[str, Any], catalogue: Catalogue) -> list[Check]:

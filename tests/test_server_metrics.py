@@ -182,12 +182,13 @@ SCENARIO = Scenario.model_validate(
 )
 
 
-def run(tokens: int | None = 50) -> tuple[pd.DataFrame, dict[str, Any], RunManifest]:
+def run(tokens: int | None = 50, **server_times: float) -> tuple[pd.DataFrame, dict[str, Any], RunManifest]:
     rows = [
         RequestRecord(
             request_id=f"{user}-{n}", step=0, scheduled_s=float(n), sent_s=float(n), first_token_s=n + 0.01,
             finished_s=n + 0.99, prompt_tokens=10, output_tokens=tokens, requested_output_tokens=50,
             token_source="server" if tokens else "unknown", events=50,
+            **server_times,
         ).to_dict()
         for user in range(2)
         for n in range(10)
@@ -316,3 +317,29 @@ def test_a_scrape_beside_an_answers_end_is_no_edge_for_tokens_counted_at_the_end
     ]
 
     assert judged(pages)[0]["steps"][0]["server"] is None  # all lie 10 ms from an answer's end
+
+
+def test_our_times_are_held_against_the_servers_own_times_of_the_same_requests() -> None:
+    # ours: 0.01 s to the first token, 0.98 s from there to the last
+    times = {"server_queue_s": 0.001, "server_prefill_s": 0.006, "server_decode_s": 0.979}
+
+    metrics, found = judged(None, **times)
+
+    assert metrics["steps"][0]["server_times"] == {
+        "n": 16,
+        "outside_s": pytest.approx(0.003),
+        "decode_s": pytest.approx(0.001),
+        "server_decode_s": pytest.approx(0.979),
+    }
+    assert found["warning"] == []
+
+
+def test_times_that_differ_by_more_than_a_network_are_a_warning() -> None:
+    metrics, found = judged(None, server_prefill_s=0.006, server_decode_s=0.9)
+
+    assert found["warning"] == ["times_differ"]
+    assert "+80 ms" in metrics["steps"][0]["checks"][0]["message"]
+
+
+def test_a_server_that_tells_no_times_gives_none() -> None:
+    assert judged(steady(10, 100))[0]["steps"][0]["server_times"] is None

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.cost.arms import Arm
 from harness.cost.box import Box
+from harness.cost.memory import kv_room_tokens
 from harness.cost.plausible import ceiling_tokens_per_s, parameters_of, weights_do_not_fit
 from harness.demand import Demand
 from harness.prices.crosscheck import differences
@@ -28,6 +29,7 @@ def doubts(
     found = [
         *_shape(box, demand, metrics),
         *_possible(box, manifest.model, manifest.quantization),
+        *_cache_room(box, manifest, metrics),
         *_prices(box, arms, today),
         *_second_opinions(arms),
         *_sizes(box, arms, demand),
@@ -128,6 +130,30 @@ def _possible(box: Box, model: str | None, quantization: str | None) -> list[Che
     message = f"{reached:,.0f} tokens/s of {model} are above the {ceiling:,.0f} that {box.id} can compute in 16 bits"
     hint = "a prefix cache, 8-bit arithmetic, the wrong instance, or a wrong token count"
     return [check("implausible_throughput", "warning", message, hint)]
+
+
+def _cache_room(box: Box, manifest: RunManifest, metrics: Mapping[str, Any]) -> list[Check]:
+    """Users whose requests the KV cache cannot hold at once: some of them wait, or are preempted."""
+    if manifest.model is None or box.instance is None:
+        return []
+    replicas = max(box.replicas, 1)  # equal ones, of which one was driven
+    room = kv_room_tokens(manifest.model, manifest.quantization, box.instance, replicas)
+    if room is None:
+        return []
+    for step in metrics.get("steps", ()):
+        users = step["load"].get("users")
+        lengths = step.get("mean_input_tokens"), step.get("mean_output_tokens")
+        if users is None or None in lengths:
+            continue
+        tokens = sum(length for length in lengths if length is not None)
+        if users * replicas * tokens > max(room, 0.0):
+            message = (
+                f"{users} requests of {tokens:,.0f} tokens at once need {users * tokens:,.0f} tokens of KV cache,"
+                f" {box.id} has room for at most {max(room, 0.0) / replicas:,.0f} beside the weights"
+            )
+            hint = "from that load on requests wait or are preempted: that is the box, not the engine"
+            return [check("kv_cache_full", "warning", message, hint)]
+    return []
 
 
 def _second_opinions(arms: Sequence[Arm]) -> list[Check]:

@@ -284,3 +284,20 @@ def test_three_runs_are_compared_and_named_apart() -> None:
 
     assert comparison.labels == ("1: a-run", "2: a-run", "3: a-run")
     assert json.dumps([d.values for d in comparison.differences])
+
+
+def test_flags_are_compared_by_name_within_one_engine_and_not_at_all_between_two() -> None:
+    from harness.report.parity import RunFiles, _flags
+
+    def files(name: str, *flags: str) -> RunFiles:
+        return RunFiles(Path("r"), {"engine": {"name": name, "flags": list(flags)}}, {}, None)
+
+    one = files("llama_server", "--port", "1", "--ctx-size", "512", "--metrics", "OMP_WAIT_POLICY=passive")
+    two = files("llama_server", "--port", "2", "--ctx-size", "1024", "--metrics")
+    other = files("vllm", "--max-model-len", "512")
+
+    assert [(d.what, d.values) for d in _flags([one, two])] == [
+        ("flag ctx-size", ("512", "1024")),
+        ("flag OMP_WAIT_POLICY", ("passive", "not set")),
+    ]
+    assert _flags([one, other]) == []

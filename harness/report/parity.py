@@ -89,8 +89,33 @@ def _reuse_is_wanted(files: RunFiles) -> bool:
 
 
 def _flags(runs: Sequence[RunFiles]) -> list[Difference]:
-    flags = [(run.run.get("engine") or {}).get("flags") for run in runs]
-    return _of_flat([flat(f if isinstance(f, Mapping) else {"": f}) for f in flags], "flag ", "subject")
+    """Flag by flag between runs of one engine; two engines' flags have no names in common."""
+    engines = [run.run.get("engine") or {} for run in runs]
+    if len({engine.get("name") for engine in engines}) > 1:
+        return []
+    return _of_flat([flat(_named_flags(engine.get("flags"))) for engine in engines], "flag ", "subject")
+
+
+def _named_flags(flags: Any) -> dict[str, Any]:
+    """Flags by name, from `["--ctx-size", "512", "--metrics", "NAME=value"]` or as the engine reports them.
+
+    Where it listens differs each time and says nothing.
+    """
+    if isinstance(flags, Mapping):
+        return dict(flags)
+    named: dict[str, Any] = {}
+    name = None
+    for word in map(str, flags or ()):
+        if word.startswith("--"):
+            name, _, value = word[2:].partition("=")
+            named[name] = value or "on"
+        elif name is not None and "=" not in word:
+            named[name] = word
+            name = None
+        else:
+            key, _, named_value = word.partition("=")
+            named[key] = named_value
+    return {key: value for key, value in named.items() if key not in {"host", "port"}}
 
 
 def _of_flat(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "breakeven"
 PEERS = CACHE / "peers"
-TOKENIZER = "breakeven/words"  # made by install_peers.sh, found in HF_HOME
+TOKENIZER = "breakeven/characters"  # made by install_peers.sh, found in HF_HOME
 OFFLINE = {"HF_HOME": str(PEERS / "huggingface"), "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 INPUT_TOKENS = 100
 _HERE = Path(__file__).parent
@@ -141,7 +141,7 @@ def _inference_perf(python: Path, url: str, load: Load, place: Path) -> list[str
 
 
 def _snapshot() -> Path:
-    (folder,) = PEERS.glob("huggingface/hub/models--breakeven--words/snapshots/*")
+    (folder,) = PEERS.glob("huggingface/hub/models--breakeven--characters/snapshots/*")
     return folder
 
 
@@ -198,13 +198,19 @@ def _read_aiperf(place: Path) -> Iterator[Sample]:
 
 
 def _guidellm(python: Path, url: str, load: Load, place: Path) -> list[str]:
-    data = {"prompt_tokens": INPUT_TOKENS, "output_tokens": load.output_tokens}
-    return [
-        str(python.parent / "guidellm"), "benchmark", "run", "--target", url, "--model", "oracle",
-        "--request-type", "text_completions", "--processor", TOKENIZER,
-        "--profile", "concurrent", "--rate", str(load.streams), "--max-requests", str(load.requests),
-        "--data", json.dumps(data), "--output-path", str(place / "result.json"), "--disable-console",
-    ]  # fmt: skip
+    backend = {"kind": "openai_http", "target": url, "model": "oracle", "request_format": "/v1/completions"}
+    lengths = {"prompt_tokens": INPUT_TOKENS, "output_tokens": load.output_tokens}
+    spec = {
+        "backend": backend,
+        "profile": {"kind": "concurrent", "streams": [load.streams]},
+        "constraints": [{"kind": "max_requests", "count": load.requests}],
+        "tokenizer": {"kind": "huggingface_auto", "model": str(_snapshot())},
+        "data": [{"kind": "synthetic_text", **lengths}],
+        "outputs": [{"kind": "json", "path": str(place / "result.json")}],
+    }
+    (place / "config.yaml").write_text(json.dumps({"spec": spec}))
+    guidellm = str(python.parent / "guidellm")
+    return [guidellm, "run", "--config", str(place / "config.yaml"), "--disable-console"]
 
 
 def _read_guidellm(place: Path) -> Iterator[Sample]:

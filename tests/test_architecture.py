@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server_metrics": BASE,
     "store": BASE | {"server_metrics"},
     "trace": {"errors"},  # request logs
+    "demand_from_trace": {"trace", "units"},
     "saturation": {"stats"},
     "estimate": BASE | {"trace"},
     # measuring: scenario -> load -> records
@@ -41,7 +42,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "prices": BASE,
     "cost": BASE | {"prices", "demand", "overheads"},
     "report": BASE | {"cost", "calibration"},
-    "server_metrics_steps": BASE | {"metrics", "checks", "server_metrics"},
+    "server_metrics_gpu": BASE | {"checks", "server_metrics"},
+    "server_metrics_steps": BASE | {"metrics", "checks", "server_metrics", "server_metrics_gpu"},
     "analyse": BASE
     | {"store", "metrics", "checks", "server_metrics_steps", "cost", "demand", "report", "prices"},
     # the command line sees all

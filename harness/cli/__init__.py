@@ -27,6 +27,7 @@ COMMANDS = {
     "calibrate": "calibrate",
     "engine": "engine",
     "init": "init",
+    "demand": "demand",
 }
 
 

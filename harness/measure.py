@@ -58,6 +58,7 @@ class RunOptions:
     ca_file: str | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     keep_arrivals: bool = False
+    gpu_urls: Sequence[str] = ()  # DCGM-exporter's
     workers: int = 1
     usd_per_hour: float | None = None  # of the box, to say what a search has saved
     needed_goodput: Mapping[str, float | None] = field(default_factory=dict)
@@ -202,6 +203,7 @@ def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Eng
         ca_file=options.ca_file,
         extra_body=dict(options.extra_body),
         keep_arrivals=options.keep_arrivals,
+        gpu_urls=list(options.gpu_urls),
         known_engine=engine is not None,
         workers=options.workers,
         usd_per_hour=options.usd_per_hour,

@@ -23,6 +23,7 @@ from harness.server_metrics import (
     catalogue_of,
     scrape_times,
 )
+from harness.server_metrics_gpu import add_gpus, without_gpus
 
 COUNT_TOLERANCE = 0.02
 MIN_SCRAPES = 3  # fewer in a window leave too much of it unseen
@@ -54,6 +55,9 @@ def add_server(
     for step in metrics["steps"]:
         step["server_times"] = server_times(step, records)
         step["checks"] += _times(step)
+    if frame is not None:
+        add_gpus(metrics, frame)
+        frame = without_gpus(frame)
     found = catalogue_of(frame) if frame is not None else None
     if frame is None or found is None:
         name = manifest.engine.get("name")

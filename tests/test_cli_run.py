@@ -24,7 +24,7 @@ slo: {ttft_p50_s: 2}
 """
 FILES = {
     "run.json", "records.parquet", "client.parquet", "metrics.json", "decision.json", "report.html", "report.md",
-    "steps.jsonl", "focus.csv",
+    "steps.jsonl", "focus.csv", "server_metrics.parquet",
 }  # fmt: skip
 
 
@@ -141,7 +141,9 @@ def test_when_every_request_fails_all_files_are_there_and_the_exit_code_is_3(
         )
 
     assert code == 3
-    assert {p.name for p in only_run(out).iterdir()} == FILES
+    assert {p.name for p in only_run(out).iterdir()} == FILES - {
+        "server_metrics.parquet"
+    }  # it has no /metrics
     assert "errors_over_limit" in (only_run(out) / "metrics.json").read_text()
 
 

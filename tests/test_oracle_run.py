@@ -6,7 +6,7 @@ import pytest
 
 from harness import calibrate
 from harness.calibrate import measure_level
-from harness.cli import run
+from harness.cli import invoke
 from harness.measure import RunOptions, measure
 from harness.oracle.judge import judge
 from harness.oracle.ledger import read_ledger
@@ -78,7 +78,7 @@ def test_calibrate_prints_its_levels_and_keeps_them(tmp_path, monkeypatch, capsy
     monkeypatch.setattr("harness.cli.calibrate.QUICK_LADDER", ((2, 100),))
     monkeypatch.setattr(calibrate, "ATTEMPTS", 1)
 
-    assert run(["calibrate", "--quick", "--json"]) == 0
+    assert invoke(["calibrate", "--quick", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert [level["streams"] for level in printed["levels"]] == [2]
     (kept,) = (tmp_path / "breakeven" / "calibration").iterdir()

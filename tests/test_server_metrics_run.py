@@ -3,6 +3,9 @@
 import json
 import threading
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +97,40 @@ def test_a_server_without_the_page_is_asked_once_and_leaves_no_file(tmp_path: Pa
     assert len(asked) == 2  # by who asks who it is, and by the scraper
     assert store.read_server_metrics(measured.run_dir) is None
     assert "no /metrics" in analyse_run(measured.run_dir).metrics["server"]["note"]
+
+
+@contextmanager
+def exporter(page: str) -> Iterator[str]:
+    """A page at /metrics, as DCGM-exporter has one; gives its base URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/metrics" else 404)
+            self.send_header("content-length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_the_gpus_of_another_box_are_read_from_their_exporter(tmp_path: Path) -> None:
+    page = '# TYPE DCGM_FI_DEV_POWER_USAGE gauge\nDCGM_FI_DEV_POWER_USAGE{gpu="0"} 150\n'
+    with exporter(page) as url, running_oracle(tmp_path / "ledger.jsonl", itl_s=0.01) as oracle:
+        measured = run_load(tmp_path / "runs", oracle.url, work=work(), gpu_urls=[url])
+
+    step = analyse_run(measured.run_dir).metrics["steps"][0]
+
+    assert step["gpu"]["power_w"] == 150
+    assert step["gpu"]["joules_per_output_token"] > 0
+    assert step["server"]["generation_tokens"] > 100

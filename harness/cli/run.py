@@ -94,6 +94,13 @@ _PATH = click.Path(path_type=Path)
     show_default=True,
     help="Load processes; each takes its exact share of users or arrivals.",
 )
+@click.option(
+    "--gpu-metrics",
+    "gpu_urls",
+    multiple=True,
+    metavar="URL",
+    help="DCGM-exporter of the box that serves, e.g. http://box:9400.  [this machine's GPUs need none]",
+)
 @click.option("--arrivals", is_flag=True, help="Keep every token's arrival (arrivals.parquet), for ITL.")
 @click.option("--dry-run", is_flag=True, help="Say what it would take: requests, tokens, seconds, USD.")
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics and the decision as JSON.")
@@ -190,6 +197,7 @@ def _options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> RunOp
         ca_file=str(given["ca_file"]) if given["ca_file"] else None,
         extra_body=_extra_body(given["extra_body"]),
         keep_arrivals=given["arrivals"],
+        gpu_urls=[_url(url).removesuffix("/metrics") for url in given["gpu_urls"]],
         workers=given["workers"],
         notes=notes,
     )

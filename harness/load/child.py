@@ -25,6 +25,7 @@ from locust.env import Environment
 from harness.backends import BACKENDS
 from harness.errors import BreakevenError
 from harness.load.clock import RunClock
+from harness.load.gpu import is_this_machine, local_gpus
 from harness.load.identify import Identity, identify
 from harness.load.inbox import Inbox
 from harness.load.limits import allow_open_files, files_needed
@@ -115,7 +116,10 @@ class LoadProcess:
         if plan.worker != 0:
             return None
         own = [Target(url, _headers(plan), ca_file=plan.ca_file) for url in plan.urls]
-        return Scraper(own, self.clock, Path(plan.run_dir), timeout_s=self.scenario.request.timeout_s)
+        own += [Target(url, {}) for url in plan.gpu_urls]
+        gpus = local_gpus() if all(is_this_machine(url) for url in plan.urls) else None
+        timeout_s = self.scenario.request.timeout_s
+        return Scraper(own, self.clock, Path(plan.run_dir), timeout_s=timeout_s, gpus=gpus)
 
     def _prepare(self) -> Vocabulary:
         learned = self.plan.learned

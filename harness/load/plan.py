@@ -28,6 +28,7 @@ class LoadPlan:
     known_engine: bool = False  # an engine we started ourselves: it need not be asked who it is
     worker: int = 0  # which of the `workers` load processes this is; every one has its exact share
     workers: int = 1
+    gpu_urls: list[str] = field(default_factory=list)  # DCGM-exporter's, of the boxes that serve
     learned: dict[str, Any] | None = None  # what process 0 has learned of the endpoint: see `Learned`
     usd_per_hour: float | None = None  # of the box, to say what a search has saved
     needed_goodput: dict[str, float | None] = field(default_factory=dict)

@@ -11,9 +11,11 @@ import os
 from pathlib import Path
 
 import gevent
+from gevent.hub import get_hub
 from geventhttpclient.response import HTTPParseError
 
 from harness.load.clock import RunClock
+from harness.load.gpu import LOCAL, LocalGpus
 from harness.load.recorder import LineFile
 from harness.load.transport import ConnectFailed, ConnectionLost, Target, fetch
 
@@ -26,21 +28,32 @@ MARK = b"# TYPE"  # of the Prometheus format: a page without it is somebody's 20
 class Scraper:
     """Scrapes every target that has the page, until it is killed."""
 
-    def __init__(self, targets: list[Target], clock: RunClock, run_dir: Path, *, timeout_s: float) -> None:
+    def __init__(
+        self,
+        targets: list[Target],
+        clock: RunClock,
+        run_dir: Path,
+        *,
+        timeout_s: float,
+        gpus: LocalGpus | None = None,
+    ) -> None:
         self._targets = targets  # its own: the users' connections are theirs
         self._clock = clock
         self._timeout_s = min(SCRAPE_TIMEOUT_S, timeout_s)
         self._file = LineFile(run_dir / f"server_metrics-{os.getpid()}.jsonl")
         self._before: dict[str, set[str]] = {}
+        self._gpus = gpus
 
     def run(self) -> None:
         """Once each SCRAPE_S, from a grid that lateness does not shift; a target without the page is left alone."""
         targets = [target for target in self._targets if self.scrape(target)]
+        self.look_at_gpus()
         due_s = self._clock.now_s()
-        while targets:
+        while targets or self._gpus is not None:
             due_s = max(due_s + SCRAPE_S, self._clock.now_s())
             gevent.sleep(due_s - self._clock.now_s())
-            gevent.joinall([gevent.spawn(self.scrape, target) for target in targets])
+            looks = [gevent.spawn(self.scrape, target) for target in targets]
+            gevent.joinall([*looks, gevent.spawn(self.look_at_gpus)])
             self.flush()
 
     def last(self) -> None:
@@ -65,13 +78,21 @@ class Scraper:
         up = status == 200 and (
             MARK in page or not page.strip()
         )  # TGI's is empty until something has happened
-        before = self._before.get(target.url)
-        if before is None and not up:
+        if not up and target.url not in self._before:
             return False
-        row = {"t_s": self._clock.now_s(), "url": target.url, "up": up, "lines": []}
-        if up:
-            lines = page.decode("utf-8", "replace").split("\n")
-            row["lines"] = [line for line in lines if line and (before is None or line not in before)]
-            self._before[target.url] = set(lines)
-        self._file.add(row)
+        self._keep(target.url, page if up else None)
         return True
+
+    def look_at_gpus(self) -> None:
+        """The same of this machine's GPUs; the driver is asked in a thread, since it may take its time."""
+        if self._gpus is not None:
+            self._keep(LOCAL, get_hub().threadpool.apply(self._gpus.page))
+
+    def _keep(self, source: str, page: bytes | None) -> None:
+        row = {"t_s": self._clock.now_s(), "url": source, "up": page is not None, "lines": []}
+        if page is not None:
+            before = self._before.get(source, set())
+            lines = page.decode("utf-8", "replace").split("\n")
+            row["lines"] = [line for line in lines if line and line not in before]
+            self._before[source] = set(lines)
+        self._file.add(row)

@@ -21,12 +21,23 @@ load:
   step_s: 60            # length of a step in seconds, warm-up included
   warmup_s: 10          # seconds at the start of a step that no metric counts
   think_time_s: 0       # seconds a user waits between two requests
+# Other shapes, instead of the above:
+#  {{kind: open, requests_per_s: [0.5, 1, 2], arrivals: poisson, max_in_flight: 1000}}   # arrivals wait for nobody;
+#                       # poisson | constant | gamma with burstiness (below 1: in bursts); step_s, warmup_s as above
+#  {{kind: search, over: users, low: 1, high: 256, max_step_s: 300}}   # the highest load that meets the slo;
+#                       # over: users | requests_per_s; stops early with --demand, --api and --instance
+#  {{kind: ramp, over: requests_per_s, start: 0.5, end: 8, ramp_s: 600, slices: 10}}
+#  {{kind: trace, file: log.csv, speed: 1.0, max_requests: null}}   # arrival_s, input_tokens, output_tokens; or an
+#                       # Azure LLM, BurstGPT or Mooncake trace as published
 
 prompts:
   kind: synthetic       # seeded random words; each prompt differs from its first token on, so no cache can help
   input_tokens: 800     # a number, or {{mean: 800, stdev: 200, min: 100, max: 2000}}
   output_tokens: 250
   shared_prefix_tokens: 0   # a system prompt that all share
+# Other prompts, instead of the above:
+#  {{kind: sessions, turns: 4, base_tokens: 300, growth_tokens: 350, output_tokens: 250}}   # conversations that grow
+#  {{kind: file, path: prompts.jsonl, format: jsonl, output_tokens: null, nonce: true}}   # sharegpt | jsonl | csv
 
 request:
   api: completions      # completions | chat

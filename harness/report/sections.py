@@ -22,6 +22,7 @@ from harness.report.measured import console_steps_table, measured_line, slo_limi
 from harness.report.model import Block, Checks, Panel, Report, Section, Text
 from harness.report.money import console_arms_table, needed_table, volume_table
 from harness.report.provenance import provenance_blocks
+from harness.report.server import server_blocks
 from harness.report.text import clean, count, significant
 from harness.report.tokens import per_mtok_table, splits_table
 from harness.report.verdict import gather_checks, headline, notices, verdicts
@@ -39,6 +40,7 @@ def build_report(
         Section("volume", "Cost against volume", _volume(decision)),
         Section("arms", "The arms, a month and per task", _arms(decision)),
         Section("load", "Throughput and latency against load", _load(run, metrics)),
+        *_server(metrics),
         Section("tokens", "What a million tokens costs", _tokens(decision)),
         *_extras(decision),
         Section("checks", "Checks", (_checks(checks),)),
@@ -116,6 +118,12 @@ def _load(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[Block, ..
     )
     goodput_step = (metrics.get("goodput") or {}).get("step")
     return (words, *load_charts(steps, slo_limits(slo), goodput_step), steps_table(metrics))
+
+
+def _server(metrics: Mapping[str, Any]) -> list[Section]:
+    """Left out for a run that was analysed before the server's account was kept."""
+    blocks = server_blocks(metrics)
+    return [Section("server", "What the server says of itself", blocks)] if blocks else []
 
 
 def _tokens(decision: Mapping[str, Any] | None) -> tuple[Block, ...]:

@@ -77,7 +77,29 @@ def load_checks(kind: str, client: Mapping[str, Any]) -> list[Check]:
         "message": "the load of a ramp never settles: each slice's figures lag behind its load",
         "hint": "confirm what it shows with a closed or open step at that load",
     }
-    return [*([ramp] if kind == "ramp" else []), *_lost(client)]
+    return [*([ramp] if kind == "ramp" else []), *_search(client.get("search")), *_lost(client)]
+
+
+_UNFINISHED = {  # how a search ends whose goodput is not the most that the box serves
+    "decided": "the decision is certain, but the box may serve more or less than the goodput shown",
+    "high_passes": "the box may serve more than was tried",
+    "max_probes": "the highest load that meets the limits lies between what passed and what failed",
+    "too_short": "no load could be judged further",
+}
+
+
+def _search(ending: Mapping[str, str] | None) -> list[Check]:
+    """A search that ended before pass and fail were close: its goodput is no maximum."""
+    if ending is None or ending["reason"] not in _UNFINISHED:
+        return []
+    return [
+        {
+            "code": "search_stopped",
+            "level": "warning",
+            "message": f"the search stopped early: {_UNFINISHED[ending['reason']]} ({ending['text']})",
+            "hint": "search.json has every probe and the bounds of the goodput",
+        }
+    ]
 
 
 def _lost(client: Mapping[str, Any]) -> list[Check]:

@@ -121,6 +121,9 @@ def _drive(
             if not store.has_rows(run_dir):
                 raise
             return error, False
+        if outcome.search is not None:
+            manifest.client["search"] = outcome.search
+            manifest.notes.append(f"The search ended: {outcome.search['text']}.")
         if outcome.lost_workers:
             manifest.client["lost_workers"] = outcome.lost_workers
             manifest.partial = True

@@ -61,3 +61,13 @@ def test_a_process_that_died_is_an_error_with_its_share() -> None:
 def test_a_ramp_is_said_to_be_unsteady() -> None:
     assert codes(load_checks("ramp", {"workers": 1})) == [("not_steady", "warning")]
     assert load_checks("open", {"workers": 1}) == []
+
+
+def test_a_search_that_stopped_early_says_that_its_goodput_is_no_maximum() -> None:
+    client = {"workers": 1, "search": {"reason": "decided", "text": "0.9 requests/s or more are enough"}}
+
+    (found,) = load_checks("search", client)
+
+    assert (found["code"], found["level"]) == ("search_stopped", "warning")
+    assert "0.9 requests/s or more are enough" in str(found["message"])
+    assert load_checks("search", {"workers": 1, "search": {"reason": "found", "text": "..."}}) == []

@@ -218,6 +218,10 @@ def test_a_search_stops_when_the_decision_is_certain(oracle: RunningOracle, tmp_
     found = store.read_json(measured.run_dir, "search.json")
     assert found["stop"]["reason"] == "decided"
     assert len(found["probes"]) == 1
+    manifest = store.read_manifest(measured.run_dir)
+    assert manifest.client["search"]["reason"] == "decided"
+    assert manifest.notes[-1].startswith("The search ended: ")
+    assert "against the fixed ladder" in manifest.notes[-1]
     # the ladder would go on with 4, 8, 16, 32 and 64 users
     assert found["saved"]["seconds"] == pytest.approx(5 * 1.5, abs=0.3)
     assert found["saved"]["usd"] == pytest.approx(found["saved"]["seconds"] / 1000)  # 3.6 USD/h

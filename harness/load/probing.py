@@ -41,15 +41,17 @@ class Searcher:
             None  # a request's time at the smallest load: when a queue can be told
         )
         self.history: list[Probe] = []
+        self.ending: dict[str, str] | None = None  # {"reason", "text"}; None while it goes on
 
     def run(self) -> None:
-        """Probe until the next move is to stop; search.json is there after every probe."""
+        """Probe until the next move is to stop; search.json is there after every probe, `ending` at the end."""
         plan = self._crew.plan
         while not self._crew.is_over:
             move = next_probe(self._search, self._limits, self.history, plan.needed_goodput)
             if isinstance(move, Stop):
                 self._write(move)
-                self._crew.on_event({"event": "doing", "text": f"search ended: {move.text}{self._savings()}"})
+                self.ending = {"reason": move.reason, "text": move.text + self._savings()}
+                self._crew.on_event({"event": "doing", "text": f"search ended: {self.ending['text']}"})
                 break
             self.history.append(self._probe(len(self.history), move))
             self._write(None)

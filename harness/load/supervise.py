@@ -25,6 +25,9 @@ class LoadOutcome:
     interrupted: bool  # Ctrl-C or SIGTERM: the rows so far are there
     prepared: Mapping[str, Any] | None  # what the endpoint said of itself
     lost_workers: list[dict[str, Any]]  # load processes that died on the way: their share was not driven
+    search: dict[str, str] | None = (
+        None  # how a search ended: {"reason", "text"}; None where it was cut short
+    )
 
 
 def drive(plan: LoadPlan, on_event: OnEvent, judge: Judge | None = None) -> LoadOutcome:
@@ -44,13 +47,15 @@ def drive(plan: LoadPlan, on_event: OnEvent, judge: Judge | None = None) -> Load
     check_limits(most_at_once(scenario.load), plan.workers, plan.urls)
     crew = Crew(plan, on_event)
     conductor = Conductor(crew)
+    searcher: Searcher | None = None
     interrupted = False
     try:
         try:
             crew.start()
             if isinstance(scenario.load, SearchLoad):
                 assert judge is not None
-                Searcher(crew, conductor, scenario, judge).run()
+                searcher = Searcher(crew, conductor, scenario, judge)
+                searcher.run()
             elif not crew.is_over:
                 conductor.run(steps)
             crew.wait()
@@ -66,7 +71,8 @@ def drive(plan: LoadPlan, on_event: OnEvent, judge: Judge | None = None) -> Load
         crew.close()
     if crew.failure is not None and not interrupted:
         raise crew.failure
-    return LoadOutcome(interrupted or crew.was_interrupted, crew.prepared, crew.lost)
+    ending = searcher.ending if searcher is not None else None
+    return LoadOutcome(interrupted or crew.was_interrupted, crew.prepared, crew.lost, ending)
 
 
 def steps_of(scenario: Scenario, base_dir: Path) -> list[Step]:

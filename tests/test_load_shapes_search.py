@@ -145,6 +145,18 @@ def test_it_stops_as_soon_as_every_arm_is_decided(needed: dict[str, float | None
         assert move.reason == "decided"
 
 
+def test_a_decision_is_said_in_words_by_side() -> None:
+    history = [probe(2, True, goodput_low=1.5), probe(4, False)]
+
+    move = next_probe(rates(), LIMITS, history, {"a": 1.4, "b": 4.5, "c": None, "d": 0.25})
+
+    assert move == Stop(
+        "decided",
+        "1.5 requests/s or more are enough against a (needs 1.4), d (needs 0.25); "
+        "4 requests/s or less are not enough against b (needs 4.5); no goodput pays against c",
+    )
+
+
 def test_what_a_decision_saved_against_the_ladder_is_counted() -> None:
     # rates 1, 2, 4 ... 64 with a p95: lengths 5 + 143/r, at least 30 s: 148, 76.5, 40.75, 30, 30, 30, 30 = 385.25 s
     # requests r * length: 148 + 153 + 163 + 240 + 480 + 960 + 1920 = 4064

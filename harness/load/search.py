@@ -146,19 +146,22 @@ def bounds(search: SearchLoad, history: Sequence[Probe]) -> tuple[float, float]:
 def decided(search: SearchLoad, history: Sequence[Probe], needed: Mapping[str, float | None]) -> str | None:
     """In words, that for every arm the goodput is certainly enough or certainly not; None while one is open."""
     low, high = bounds(search, history)
-    words = []
+    enough, not_enough, never = [], [], []
     for arm, need in needed.items():
         if need is None:
-            words.append(f"no goodput pays against {arm}")
+            never.append(arm)
         elif low >= need:
-            words.append(f"{low:.3g} requests/s or more are enough against {arm}, which needs {need:.3g}")
+            enough.append(f"{arm} (needs {need:.3g})")
         elif high < need:
-            words.append(
-                f"{high:.3g} requests/s or less are not enough against {arm}, which needs {need:.3g}"
-            )
+            not_enough.append(f"{arm} (needs {need:.3g})")
         else:
             return None
-    return "; ".join(words)
+    groups = (
+        (f"{low:.3g} requests/s or more are enough against", enough),
+        (f"{high:.3g} requests/s or less are not enough against", not_enough),
+        ("no goodput pays against", never),
+    )
+    return "; ".join(f"{text} {', '.join(arms)}" for text, arms in groups if arms)
 
 
 def saved(

@@ -22,6 +22,7 @@ INPUT_LENGTH_TOLERANCE = 0.05
 CACHE_HIT_TOLERANCE = 0.01
 DRIFT_TOLERANCE = 0.2
 HIGH_CORRELATION = 0.5
+TGI_PIECE_TOKENS = 1024  # router/src/validation.rs of TGI 3.3
 
 
 def check(code: str, level: str, message: str, hint: str | None = None) -> Check:
@@ -48,6 +49,7 @@ def add_checks(
         ]
     metrics["checks"] = [
         *_single_stream(metrics, manifest),
+        *_cut_into_pieces(metrics, manifest),
         *_token_source(records),
         *_clock(client),
         *load_checks(scenario.load.kind, manifest.client),
@@ -213,6 +215,17 @@ def _single_stream(metrics: dict[str, Any], manifest: RunManifest) -> list[Check
         return []
     text = "llama-cpp-python serves one request at a time: more users only wait longer"
     return [check("single_stream_engine", "warning", text, "llama-server is llama.cpp's batching server")]
+
+
+def _cut_into_pieces(metrics: dict[str, Any], manifest: RunManifest) -> list[Check]:
+    """TGI's router generates longer answers in pieces, each queued and prefilled anew."""
+    longest = max((s["mean_requested_output_tokens"] or 0 for s in metrics["steps"]), default=0)
+    if manifest.backend != "tgi" or longest <= TGI_PIECE_TOKENS:
+        return []
+    text = f"TGI generates answers of {longest:.0f} tokens in pieces of {TGI_PIECE_TOKENS}, each queued anew"
+    return [
+        check("cut_into_pieces", "warning", text, "ask for fewer tokens: the gaps between pieces are TGI's")
+    ]
 
 
 def _token_source(records: pd.DataFrame) -> list[Check]:

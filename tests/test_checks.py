@@ -46,7 +46,7 @@ def findings(
     """code -> (level, message)"""
     work = Scenario.model_validate({"name": "t", "slo": {"ttft_p50_s": 1}} | (scenario or {}))
     run = RunManifest(
-        scenario=work.model_dump(mode="json"), scenario_digest="", backend="vllm",
+        scenario=work.model_dump(mode="json"), scenario_digest="", backend=manifest.pop("backend", "vllm"),
         engine=manifest.pop("engine", {"name": "vllm"}), model="m", quantization=None, instance={},
         client=manifest.pop("client", {"exact_lengths": True}), seed=1, started_at="", started_monotonic_ns=0,
         harness_version="", git_revision=None, **manifest,
@@ -153,6 +153,15 @@ def test_one_stream_at_a_time_is_said_only_where_more_users_ask() -> None:
 
     assert "single_stream_engine" not in findings(GOOD, engine=engine)
     assert findings(GOOD, engine=engine, step=two, samples=samples)["single_stream_engine"][0] == "warning"
+
+
+def test_answers_that_tgi_cuts_into_pieces_are_said() -> None:
+    at_most = [row(n, output_tokens=1024, requested_output_tokens=1024) for n in range(99)]
+    longer = [row(n, output_tokens=1025, requested_output_tokens=1025) for n in range(99)]
+
+    assert "cut_into_pieces" not in findings(at_most, backend="tgi")
+    assert findings(longer, backend="tgi")["cut_into_pieces"][0] == "warning"
+    assert "cut_into_pieces" not in findings(longer, backend="vllm")
 
 
 def test_a_stepped_clock_is_an_error() -> None:

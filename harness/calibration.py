@@ -119,6 +119,24 @@ def quote(found: Mapping[str, Any], streams: int, tokens_per_s: float) -> str:
     )
 
 
+def facts_for_a_run() -> dict[str, Any] | None:
+    """This machine's calibration as run.json keeps it: what `quote` needs and no more; None without one."""
+    found = cached_calibration()
+    if found is None:
+        return None
+    levels = [
+        {
+            "streams": level["streams"],
+            "tokens_per_s": level["tokens_per_s"],
+            "void": level["void"],
+            "ttft": {"p99_s": level["ttft"]["p99_s"]},
+            "itl": {"p99_s": level["itl"]["p99_s"]},
+        }
+        for level in found["levels"]
+    ]
+    return {"taken_at": found["taken_at"], "highest": found["highest"], "levels": levels}
+
+
 def machine() -> dict[str, Any]:
     """What the error depends on: the box and the code. Another machine has another calibration."""
     return {

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness import calibration as module
-from harness.calibration import Level, cached_calibration, calibration, quote, save
+from harness.calibration import Level, cached_calibration, calibration, facts_for_a_run, quote, save
 from harness.oracle.judge import Judgement
 from harness.oracle.ledger import ErrorSummary
 
@@ -87,6 +87,17 @@ def test_the_cache_gives_back_what_was_saved(tmp_path, monkeypatch):
     assert path is not None
     assert path.is_relative_to(tmp_path)
     assert cached_calibration() == json.loads(json.dumps(found))
+
+
+def test_a_run_keeps_just_what_its_report_quotes(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert facts_for_a_run() is None
+
+    found = calibration([level(16, 50), level(64, 50, late_p99_s=1)], DAY)
+    save(found)
+    kept = facts_for_a_run()
+    assert quote(kept, 8, 100.0) == quote(found, 8, 100.0)
+    assert set(kept) == {"taken_at", "highest", "levels"}
 
 
 def test_other_code_has_another_calibration(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The load engine against the double of TGI: every answer and every refusal leaves the right row."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from load_helpers import records_of, run_load, scenario
 from tgi_double import TgiDouble
 from tgi_job import Behaviour
 
+from harness.cli import invoke
 from harness.errors import UsageError
 
 every_route = pytest.mark.parametrize(
@@ -125,3 +127,26 @@ def test_what_tgi_would_refuse_in_every_request_ends_the_run_before_it_begins(
         drive(tmp_path, tgi, extra_body={"parameters": {"top_p": 1.0}})
 
     assert tgi.bodies == []
+
+
+def test_the_run_command_drives_tgi_from_its_url_alone(
+    tgi: TgiDouble, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = tmp_path / "s.yaml"
+    work.write_text(
+        "name: s\nload: {users: [2], step_s: 1.5, warmup_s: 0}\nslo: {e2e_p50_s: 5}\n"
+        "prompts: {kind: synthetic, input_tokens: 20, output_tokens: 5}\nrequest: {api: native, timeout_s: 5}\n"
+    )
+
+    code = invoke(
+        ["run", str(work), "--backend", "tgi", "--url", tgi.url, "--out", str(tmp_path / "out"), "--json"]
+    )
+
+    said = json.loads(capsys.readouterr().out)
+    assert code == 0
+    (run_dir,) = (tmp_path / "out").iterdir()
+    manifest = json.loads((run_dir / "run.json").read_text())
+    assert (manifest["backend"], manifest["model"]) == ("tgi", "double/model")
+    assert manifest["engine"]["name"] == "tgi"
+    assert manifest["engine"]["flags"]["max_total_tokens"] == 2048
+    assert said["metrics"]["steps"][0]["mean_output_tokens"] == 5

@@ -72,7 +72,7 @@ def test_a_run_leaves_every_file_and_a_verdict(
 
     run_dir = only_run(out)
     assert code == 0
-    assert {p.name for p in run_dir.iterdir()} == FILES
+    assert {p.name for p in run_dir.iterdir()} == FILES | {"server_metrics.parquet"}
     assert run_dir.name.endswith("-short-vllm-g5.12xlarge")
     decision = json.loads((run_dir / "decision.json").read_text())
     assert len(decision["arms"]) == 3

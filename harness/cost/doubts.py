@@ -141,7 +141,7 @@ def _cache_room(box: Box, manifest: RunManifest, metrics: Mapping[str, Any]) -> 
     if room is None:
         return []
     for step in metrics.get("steps", ()):
-        users = step["load"].get("users")
+        users = (step.get("load") or {}).get("users")
         lengths = step.get("mean_input_tokens"), step.get("mean_output_tokens")
         if users is None or None in lengths:
             continue

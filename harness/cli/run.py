@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
-import orjson
 
 from harness.analyse import Analysis, analyse_run
 from harness.backends import BACKENDS
@@ -20,20 +16,15 @@ from harness.cli import complain
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
 from harness.cli.run_all import run_all
-from harness.cost.needed import needed_goodput
-from harness.demand import demand_from_dict, load_demand
+from harness.cli.run_options import ALL, goodput_to_reach, hourly_usd, run_options
 from harness.engines import ENGINES
-from harness.errors import EXIT_INTERRUPTED, UsageError
+from harness.errors import EXIT_INTERRUPTED
 from harness.estimate import estimate
 from harness.measure import Measured, RunOptions, measure
-from harness.prices.catalog import find_instance, load_user_prices, quote_for, resolve_api
 from harness.prices.record import PURCHASES
-from harness.scenario import Scenario, SearchLoad, find_scenario, load_scenario
+from harness.scenario import find_scenario, load_scenario
 
 QUICKSTART = "quickstart"
-ALL = "all"  # every engine that this machine can have, one after the other
-EMBEDDED_ENGINE = "llama_cpp_python"
-EMBEDDED_INSTANCE = "c7i.large"  # what a small CPU box rents for; the report says that it is assumed
 
 _PATH = click.Path(path_type=Path)
 
@@ -119,8 +110,8 @@ def command(scenario: str, dry_run: bool, as_json: bool, **given: Any) -> int:
       breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --dry-run
     """
     path = find_scenario(scenario)
-    options = _options(load_scenario(path), path.parent, given)
-    usd_per_hour = _usd_per_hour(options, given["prices_file"])
+    options = run_options(load_scenario(path), path.parent, given)
+    usd_per_hour = hourly_usd(options, given["prices_file"])
     if dry_run:
         _print_estimate(options, usd_per_hour, as_json=as_json)
         return 0
@@ -137,8 +128,8 @@ def command(scenario: str, dry_run: bool, as_json: bool, **given: Any) -> int:
 
 def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tuple[Measured, Analysis]:
     """Measure, analyse and print one run."""
-    usd_per_hour = _usd_per_hour(options, given["prices_file"])
-    needed = _needed_goodput(options, given["prices_file"])
+    usd_per_hour = hourly_usd(options, given["prices_file"])
+    needed = goodput_to_reach(options, given["prices_file"])
     measured = _measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), usd_per_hour)
     analysis = analyse_run(
         measured.run_dir,
@@ -151,147 +142,6 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     else:
         print_analyses([analysis])
     return measured, analysis
-
-
-def _options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> RunOptions:
-    """Everything checked before anything is started."""
-    urls = [_url(url) for url in given["urls"]]
-    if urls and given["engine"]:
-        raise UsageError(
-            "--url and --engine exclude each other", hint="--engine starts one, --url drives one"
-        )
-    engine = None if urls else (given["engine"] or EMBEDDED_ENGINE)
-    if given["backend"] == ALL and (urls or given["engine"]):
-        raise UsageError("--backend all starts every engine itself", hint="leave --url and --engine out")
-    asked = given["backend"] if given["backend"] != ALL else None
-    backend = asked or ("openai" if engine is None else ENGINES[engine].backend)
-    if engine is not None and backend != ENGINES[engine].backend:
-        raise UsageError(
-            f"--backend {backend} does not fit --engine {engine}", hint=f"it speaks {ENGINES[engine].backend}"
-        )
-    if scenario.request.api not in BACKENDS[backend].apis:
-        known = ", ".join(BACKENDS[backend].apis)
-        raise UsageError(
-            f"`request.api`: {backend} has no `{scenario.request.api}` route", hint=f"it has {known}"
-        )
-    demand = load_demand(given["demand_file"]).to_dict() if given["demand_file"] else None
-    prices = load_user_prices(given["prices_file"]) if given["prices_file"] else None
-    for reference in given["apis"]:
-        resolve_api(reference, prices)
-    if given["ca_file"] is not None and not given["ca_file"].is_file():
-        raise UsageError(f"--ca-file: no such file: {given['ca_file']}")
-    instance, notes = _instance(engine, given)
-    return RunOptions(
-        scenario=scenario,
-        base_dir=base_dir,
-        backend=backend,
-        out_dir=given["out_dir"],
-        urls=urls,
-        engine=engine,
-        model=given["model"],
-        instance=instance,
-        arms=given["apis"],
-        demand=demand,
-        headers=_headers(given["headers"]),
-        api_key_env=_api_key_env(given["api_key_env"]),
-        ca_file=str(given["ca_file"]) if given["ca_file"] else None,
-        extra_body=_extra_body(given["extra_body"]),
-        keep_arrivals=given["arrivals"],
-        gpu_urls=[_url(url).removesuffix("/metrics") for url in given["gpu_urls"]],
-        workers=given["workers"],
-        notes=notes,
-    )
-
-
-def _instance(engine: str | None, given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """What the box is, and what about it is assumed."""
-    name, notes = given["instance"], []
-    if name is None and engine is not None and given["usd_per_hour"] is None:
-        name = EMBEDDED_INSTANCE
-        notes.append(f"No --instance was given: this machine is priced as a {name}, which is assumed.")
-    replicas = given["replicas_per_instance"]
-    if replicas:
-        notes.append(
-            f"One of {replicas} equal replicas was driven: the instance's goodput is its {replicas}-fold, assumed."
-        )
-    instance = {
-        "id": name,
-        "purchase": given["purchase"],
-        "usd_per_hour": given["usd_per_hour"],
-        "replicas": replicas or 1,  # goodput is multiplied by it
-        "replicas_driven": max(len(given["urls"]), 1),
-    }
-    return instance, notes
-
-
-def _usd_per_hour(options: RunOptions, prices_file: Path | None) -> float | None:
-    own = options.instance["usd_per_hour"]
-    if own is not None or options.instance["id"] is None:
-        return float(own) if own is not None else None
-    prices = load_user_prices(prices_file) if prices_file else None
-    return quote_for(find_instance(options.instance["id"], prices), options.instance["purchase"]).usd_per_hour
-
-
-def _needed_goodput(options: RunOptions, prices_file: Path | None) -> Mapping[str, float | None]:
-    """What a search may stop at: known when it is told both what to serve and what to compare with."""
-    is_search = isinstance(options.scenario.load, SearchLoad)
-    has_price = options.instance["id"] or options.instance["usd_per_hour"]
-    if not is_search or not options.arms or options.demand is None or not has_price:
-        return {}
-    demand = demand_from_dict(dict(options.demand))
-    return needed_goodput(options.instance, options.arms, demand, prices_file=prices_file)
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UsageError(
-            f"--url `{text}` is not an http:// or https:// URL", hint="--url http://127.0.0.1:8000"
-        )
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise UsageError(
-            f"--url {parts.scheme}://{parts.hostname}...: user, password, ? and # do not belong there",
-            hint="a token goes in with --api-key-env NAME or --header K=V",
-        )
-    try:
-        _ = parts.port
-    except ValueError as error:
-        raise UsageError(f"--url `{text}`: {error}") from None
-    return text.rstrip("/")
-
-
-def _headers(pairs: Sequence[str]) -> dict[str, str]:
-    headers = {}
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        name = name.strip()
-        if not separator or not name or any(c in name + value for c in "\r\n") or not name.isascii():
-            raise UsageError(f"--header `{name}...` is not K=V", hint="--header 'X-Team=search'")
-        headers[name] = value
-    return headers
-
-
-def _api_key_env(name: str | None) -> str | None:
-    if name is not None and not os.environ.get(name):
-        raise UsageError(
-            f"--api-key-env {name}: no such environment variable, or it is empty", hint=f"export {name}=..."
-        )
-    return name
-
-
-def _extra_body(text: str | None) -> dict[str, Any]:
-    if text is None:
-        return {}
-    try:
-        data = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise UsageError(f"--extra-body is not JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise UsageError(
-            f"--extra-body is a JSON {type(data).__name__}, expected an object",
-            hint="""--extra-body '{"top_k": 1}'""",
-        )
-    return data
 
 
 def _measure(options: RunOptions, usd_per_hour: float | None) -> Measured:

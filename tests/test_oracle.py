@@ -13,7 +13,7 @@ import pytest
 from harness.oracle import http as wire_http
 from harness.oracle.ledger import read_ledger
 from harness.oracle.process import running_oracle
-from harness.oracle.wire import token_text, tokenize
+from harness.oracle.wire import count_tokens, token_text, tokenize
 
 LATENESS_ALLOWED_S = 0.25  # a busy machine; what is tested is that lateness never adds up
 
@@ -198,6 +198,13 @@ def test_tokenize_counts_as_the_usage_does(oracle):
     _, text = ask(oracle, {"prompt": "a wonderful day"}, path="/tokenize")
 
     assert json.loads(text)["count"] == 4
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "a wonderful day", "  a\n\twonderfully  ", "12345678", "123456789", "é€😀" * 5]
+)
+def test_counting_tokens_is_tokenizing_and_counting(text):
+    assert count_tokens(text) == len(tokenize(text))
 
 
 def test_generated_text_has_one_token_for_each_token_generated():

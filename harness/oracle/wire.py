@@ -21,7 +21,8 @@ from harness.oracle.http import BadRequestError, Request, chunk
 
 VOCABULARY = 32_000
 DONE = b"data: [DONE]\n\n"
-_PIECE = re.compile(r"\s*\S{1,8}")
+PIECE_CHARACTERS = 8
+_PIECE = re.compile(rf"\s*\S{{1,{PIECE_CHARACTERS}}}")
 _TOKEN_TEXTS = tuple(b" %03d" % k for k in range(1000))
 
 
@@ -59,6 +60,11 @@ class Work:
 def tokenize(text: str) -> list[str]:
     """The oracle's tokens of a text; whitespace at its end belongs to none."""
     return _PIECE.findall(text)
+
+
+def count_tokens(text: str) -> int:
+    """How many `tokenize` gives, ten times as fast: it is done between two tokens of other streams."""
+    return sum((len(word) + PIECE_CHARACTERS - 1) // PIECE_CHARACTERS for word in text.split())
 
 
 def token_id(piece: str) -> int:
@@ -127,23 +133,29 @@ def _seconds(headers: Mapping[str, str], name: str, default: float) -> float:
 
 
 def count_prompt(data: Mapping[str, Any]) -> int:
-    """Tokens of `prompt` (text, or token ids) or of `messages` (their texts; no template is added)."""
-    return len(prompt_ids(data))
-
-
-def prompt_ids(data: Mapping[str, Any]) -> list[int]:
-    """Token ids of `prompt` or `messages`.
+    """Tokens of `prompt` (text, or token ids) or of `messages` (their texts; no template is added).
 
     Raises:
         BadRequestError: neither is there, or of another type.
     """
+    prompt = _prompt(data)
+    return len(prompt) if isinstance(prompt, list) else count_tokens(prompt)
+
+
+def prompt_ids(data: Mapping[str, Any]) -> list[int]:
+    """Token ids of `prompt` or `messages`; raises as `count_prompt`."""
+    prompt = _prompt(data)
+    return prompt if isinstance(prompt, list) else [token_id(piece) for piece in tokenize(prompt)]
+
+
+def _prompt(data: Mapping[str, Any]) -> str | list[int]:
     if isinstance(data.get("messages"), list):
-        return [token_id(p) for m in data["messages"] for p in tokenize(_message_text(m))]
+        return " ".join(_message_text(message) for message in data["messages"])
     prompt = data.get("prompt")
     if isinstance(prompt, list) and len(prompt) == 1:
         prompt = prompt[0]
     if isinstance(prompt, str):
-        return [token_id(piece) for piece in tokenize(prompt)]
+        return prompt
     if isinstance(prompt, list) and prompt and all(isinstance(t, int) for t in prompt):
         return prompt
     raise BadRequestError(400, "`prompt` must be one text or a list of token ids, or `messages` a list")

@@ -24,7 +24,7 @@ from harness.stats import (
     MIN_BATCHES,
     MIN_SLO_SAMPLES,
     Floats,
-    batch_counts,
+    batch_rates,
     lag1_correlation,
     summary,
     t_interval,
@@ -267,15 +267,15 @@ def _goodput(data: Columns, window: Window, limits: dict[str, float]) -> dict[st
     }
     if window.length_s <= 0:
         return nothing
-    good = data.ok & window.holds(data.finished_s)
+    good = data.ok.copy()
     for key, limit_s in limits.items():
         values = {"ttft": data.ttft_s, "tpot": data.tpot_s, "e2e": data.e2e_s}[key.split("_")[0]]
         good &= ~(values > limit_s)  # an unknown latency (one token has no TPOT) breaks no limit
-    times_s = data.finished_s[good]
-    rate = len(times_s) / window.length_s
-    if len(times_s) < MIN_BATCHES:
+    ended = int((good & window.holds(data.finished_s)).sum())
+    rate = ended / window.length_s
+    if ended < MIN_BATCHES:
         return nothing | {"goodput_requests_per_s": rate}
-    per_s, _ = batch_counts(times_s, window.start_s, window.end_s)
+    per_s = batch_rates(data.sent_s[good], data.finished_s[good], (window.start_s, window.end_s))
     interval = t_interval(per_s)
     assert interval.low is not None
     half = max(interval.mean - interval.low, 1 / window.length_s)

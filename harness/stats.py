@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,15 +74,23 @@ def summary(values: Floats) -> dict[str, Any]:
     }
 
 
-def batch_counts(times_s: Floats, start_s: float, end_s: float) -> tuple[Floats, float]:
-    """Events per second in 5 to 10 equal, non-overlapping batches of the window, and a batch's length.
+def batch_rates(start_s: Floats, end_s: Floats, window: tuple[float, float]) -> Floats:
+    """Requests per second in 5 to 10 equal, non-overlapping batches of the window.
 
-    As many batches as leave about five events in each, within these bounds.
+    A request counts evenly over the time it was served, [start, end], not at its end alone: users in step end
+    together, and counting ends would take their beat for noise. As many batches as leave about five requests in
+    each, within these bounds.
     """
-    batches = int(min(max(len(times_s) // 5, MIN_BATCHES), MAX_BATCHES))
-    counts, _ = np.histogram(times_s, bins=batches, range=(start_s, end_s))
-    length_s = (end_s - start_s) / batches
-    return counts / length_s, length_s
+    low_s, high_s = window
+    ended = int(((end_s >= low_s) & (end_s < high_s)).sum())
+    batches = int(min(max(ended // 5, MIN_BATCHES), MAX_BATCHES))
+    edges = np.linspace(low_s, high_s, batches + 1)
+    served_s = np.maximum(end_s - start_s, 1e-9)
+    share = [
+        (np.clip(np.minimum(end_s, right) - np.maximum(start_s, left), 0, None) / served_s).sum()
+        for left, right in itertools.pairwise(edges)
+    ]
+    return np.array(share) / ((high_s - low_s) / batches)
 
 
 def lag1_correlation(values: Floats) -> float | None:

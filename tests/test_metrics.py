@@ -206,18 +206,23 @@ def test_without_latency_limits_few_requests_are_enough_unless_they_fail() -> No
 
 
 def test_an_interval_is_never_finer_than_one_request_in_the_window() -> None:
-    # one finish in each of five batches of 2 s: no spread, so the resolution of a count is left: 0.5 +- 1/10
-    step = measured([row(n) for n in (-1, 1, 3, 5, 7)])
+    # back to back, 2 s each: every batch of 2 s holds just one request, no spread; a count's resolution is left
+    rows = [row(n, sent_s=10.0 + n, first_token_s=10.5 + n, finished_s=12.0 + n) for n in range(-2, 10, 2)]
+    step = measured(rows)
 
-    assert step["goodput_requests_per_s"] == pytest.approx(0.5)
+    assert step["goodput_requests_per_s"] == pytest.approx(0.5)  # ends at 10, 12, 14, 16, 18; 20 is outside
     assert step["goodput_low"] == pytest.approx(0.4)
     assert step["goodput_high"] == pytest.approx(0.6)
 
 
 def test_the_interval_of_goodput_is_that_of_its_batches() -> None:
-    # finishes per batch of 2 s: 2, 1, 1, 0, 1 -> rates 1, .5, .5, 0, .5: mean .5, sd .353553, t(4) 2.776445
-    # half = 2.776445 * .353553 / sqrt(5) = .438995
-    step = measured([row(n) for n in (-1, 0.2, 1, 3, 7.5)])
+    # answers of 1 s, each inside a batch of 2 s: 2, 1, 1, 0, 1 -> rates 1, .5, .5, 0, .5: mean .5, sd .353553
+    # t(4) 2.776445 -> half = 2.776445 * .353553 / sqrt(5) = .438995
+    def one(at_s: float) -> dict[str, Any]:
+        return row(int(at_s * 10), sent_s=at_s, first_token_s=at_s + 0.5, finished_s=at_s + 1)
 
+    step = measured([one(10), one(10.5), one(12.2), one(14.2), one(18.5)])
+
+    assert step["goodput_requests_per_s"] == pytest.approx(0.5)
     assert step["goodput_high"] == pytest.approx(0.5 + 0.438995, abs=1e-5)
     assert step["goodput_low"] == pytest.approx(0.5 - 0.438995, abs=1e-5)

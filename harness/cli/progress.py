@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from harness.units import SECONDS_PER_HOUR
 
@@ -24,13 +25,18 @@ class RunDisplay:
         self._step: dict[str, Any] | None = None
         self._last_said = ""
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            TimeElapsedColumn(),
+            TextColumn(
+                "{task.description}",
+                markup=False,
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
+            BarColumn(bar_width=10),
+            TimeElapsedColumn(table_column=Column(min_width=7, no_wrap=True)),
             TextColumn("left", style="dim"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(table_column=Column(min_width=7, no_wrap=True)),
             console=self._console,
             transient=True,
+            expand=True,
         )
         self._task: TaskID = self._progress.add_task("starting", total=planned_s)
         self._done_s = 0.0

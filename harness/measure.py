@@ -19,7 +19,9 @@ from typing import Any
 import psutil
 
 from harness import __version__, store
+from harness.calibration import facts_for_a_run
 from harness.engines.kind import Settings
+from harness.engines.ready import how_it_ended
 from harness.engines.running import Engine, running_engine
 from harness.errors import BreakevenError, EngineError
 from harness.load.plan import LoadPlan
@@ -116,20 +118,39 @@ def _drive(
                 plan,
                 lambda event: _on_event(event, run_dir, manifest, on_event),
                 lambda step: _figures(step, run_dir, options.scenario),
+                lambda: _death(engine),
             )
         except BreakevenError as error:
             if not store.has_rows(run_dir):
                 raise
-            return error, False
+            return _note_end(manifest, error), False
         if outcome.search is not None:
             manifest.client["search"] = outcome.search
             manifest.notes.append(f"The search ended: {outcome.search['text']}.")
         if outcome.lost_workers:
             manifest.client["lost_workers"] = outcome.lost_workers
             manifest.partial = True
-        if engine is not None and not engine.alive() and not outcome.interrupted:
-            return EngineError(f"{engine.name} died during the run", detail=engine.log_tail()), False
+        death = _death(engine)
+        if death is not None and not outcome.interrupted:
+            return _note_end(manifest, death), False
         return None, outcome.interrupted
+
+
+def _death(engine: Engine | None) -> EngineError | None:
+    """How the engine that we started has ended; None while it runs, or where it is not ours."""
+    if engine is None or engine.alive():
+        return None
+    return EngineError(
+        f"{engine.name} died during the run: it {how_it_ended(engine.process.exit_code)}",
+        detail=engine.log_tail() or None,
+        hint="what was measured before is kept; its whole log is engine.log in the run's directory",
+    )
+
+
+def _note_end(manifest: RunManifest, error: BreakevenError) -> BreakevenError:
+    """Keep for the report what ended the run early."""
+    manifest.client["ended_early"] = {"text": str(error), "hint": error.hint}
+    return error
 
 
 def _figures(step: Mapping[str, Any], run_dir: Path, scenario: Scenario) -> dict[str, Any]:
@@ -141,7 +162,7 @@ def _figures(step: Mapping[str, Any], run_dir: Path, scenario: Scenario) -> dict
 def _on_event(event: dict[str, Any], run_dir: Path, manifest: RunManifest, on_event: OnEvent) -> None:
     if event["event"] == "prepared":
         manifest.model = manifest.model or event["model"]
-        manifest.client |= {"tokenizer": event["tokenizer"], "exact_lengths": event["exact_lengths"]}
+        manifest.client |= {key: event[key] for key in ("tokenizer", "exact_lengths", "served_models")}
         if manifest.engine.get("name") is None:
             manifest.engine = event["engine"]
         store.write_manifest(run_dir, manifest)
@@ -246,6 +267,7 @@ def _client(options: RunOptions) -> dict[str, Any]:
         "platform": platform.platform(),
         "python": platform.python_version(),
         "workers": options.workers,
+        "calibration": facts_for_a_run(),
         "header_names": sorted(options.headers),
         "extra_body": dict(options.extra_body),
     }

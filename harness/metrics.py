@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.arrival_stamps import Arrivals, Ints
 from harness.records import NOT_FAILURES
 from harness.saturation import open_facts
 from harness.scenario import Scenario
@@ -107,6 +108,14 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """Arrivals where a run kept them, and at which of their places each record is."""
+
+    arrivals: Arrivals
+    rows: Ints
+
+
 def tokens_in_window(first_s: Floats, finished_s: Floats, tokens: Floats, window: Window) -> Floats:
     """How many of each request's tokens arrived in the window, when only first and last arrival are known.
 
@@ -131,10 +140,11 @@ def compute_metrics(
     records: pd.DataFrame,
     steps: list[dict[str, Any]],
     scenario: Scenario,
-    arrivals: dict[str, Any] | None = None,
+    arrivals: Arrivals | None = None,
 ) -> dict[str, Any]:
     """metrics.json without its checks; `steps` as store.read_steps gives them."""
     data = columns(records, from_schedule=scenario.load.is_open)
+    stamps = None if arrivals is None else Stamps(arrivals, arrivals.rows_of(data.request_id))
     last_s = float(np.nanmax(np.append(data.finished_s, data.sent_s))) if len(records) else 0.0
     out = []
     for step in steps:
@@ -142,12 +152,12 @@ def compute_metrics(
         window = Window(
             step["window_start_s"], max(last_s if end_s is None else end_s, step["window_start_s"])
         )
-        out.append(step_metrics(step, data, window, scenario, arrivals))
+        out.append(step_metrics(step, data, window, scenario, stamps))
     return {"schema": METRICS_SCHEMA, "steps": out, "goodput": goodput_of(out)}
 
 
 def step_metrics(
-    step: dict[str, Any], data: Columns, window: Window, scenario: Scenario, arrivals: dict[str, Any] | None
+    step: dict[str, Any], data: Columns, window: Window, scenario: Scenario, stamps: Stamps | None
 ) -> dict[str, Any]:
     """One step of metrics.json."""
     scheduled = window.holds(data.scheduled_s)
@@ -155,7 +165,7 @@ def step_metrics(
     latencies = {
         "ttft_s": summary(_known(data.ttft_s[timed])),
         "tpot_s": summary(_known(data.tpot_s[timed])),
-        "itl_s": _itl(data, timed, arrivals),
+        "itl_s": None if stamps is None else summary(stamps.arrivals.gaps_s(stamps.rows[timed])),
         "e2e_s": summary(_known(data.e2e_s[timed])),
         "schedule_lag_s": summary(_known((data.sent_s - data.scheduled_s)[scheduled])),
     }
@@ -167,7 +177,7 @@ def step_metrics(
         "window": {"start_s": window.start_s, "end_s": window.end_s},
         "requests": requests,
         "failed": failed,
-        **_rates(data, window, arrivals),
+        **_rates(data, window, stamps),
         **latencies,
     }
     metrics["slo_met"] = slo_met(metrics, scenario.slo.limits(), scenario.slo.error_rate)
@@ -195,7 +205,7 @@ def _open_facts(step: dict[str, Any], data: Columns, window: Window) -> dict[str
     return facts | {"over_saturated": bool(step.get("over_saturated")) or facts["over_saturated"]}
 
 
-def _rates(data: Columns, window: Window, arrivals: dict[str, Any] | None) -> dict[str, float | None]:
+def _rates(data: Columns, window: Window, stamps: Stamps | None) -> dict[str, float | None]:
     if window.length_s <= 0:
         return {"requests_per_s": None, "input_tokens_per_s": None, "output_tokens_per_s": None}
     served = data.ok | data.cut
@@ -205,38 +215,15 @@ def _rates(data: Columns, window: Window, arrivals: dict[str, Any] | None) -> di
     tokens = tokens_in_window(
         data.first_s[served], data.finished_s[served], data.output_tokens[served], window
     )
-    if arrivals is not None:
-        tokens = _tokens_by_arrival(data, served, tokens, window, arrivals)
+    if stamps is not None:
+        output, rows = data.output_tokens[served], stamps.rows[served]
+        counted = stamps.arrivals.tokens_between(rows, output, window.start_s, window.end_s)
+        tokens = np.where(np.isnan(counted), tokens, counted)
     return {
         "requests_per_s": int(finished.sum()) / window.length_s,
         "input_tokens_per_s": _per_s(data.prompt_tokens[prompts], window),
         "output_tokens_per_s": float(tokens.sum()) / window.length_s,
     }
-
-
-def _tokens_by_arrival(
-    data: Columns, served: Any, spread: Floats, window: Window, arrivals: dict[str, Any]
-) -> Floats:
-    """Where arrivals were kept: the request's own token count times the share of its events in the window."""
-    out = spread.copy()
-    for index, (request_id, tokens) in enumerate(
-        zip(data.request_id[served], data.output_tokens[served], strict=True)
-    ):
-        stamps = arrivals.get(request_id)
-        if stamps is None or len(stamps) == 0 or np.isnan(tokens):
-            continue
-        inside = np.searchsorted(stamps, [window.start_s * 1e6, window.end_s * 1e6])
-        out[index] = tokens * (inside[1] - inside[0]) / len(stamps)
-    return out
-
-
-def _itl(data: Columns, timed: Any, arrivals: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Gaps between arrivals; events read at once share a stamp and count as one arrival."""
-    if arrivals is None:
-        return None
-    gaps = [np.diff(np.asarray(arrivals[r])) for r in data.request_id[timed] if r in arrivals]
-    all_gaps = np.concatenate(gaps) if gaps else np.empty(0)
-    return summary(all_gaps[all_gaps > 0] / 1e6)
 
 
 def slo_met(metrics: dict[str, Any], limits: dict[str, float], error_rate: float) -> bool | None:

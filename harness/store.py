@@ -14,9 +14,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pandas as pd
+import pyarrow.parquet as pq
 
+from harness.arrival_stamps import Arrivals, offsets_of
 from harness.errors import BreakevenError, UsageError
 from harness.records import COLUMNS, RunManifest
 from harness.server_metrics import frame_of_scrapes
@@ -181,14 +184,22 @@ def read_server_metrics(run_dir: Path) -> pd.DataFrame | None:
     return frame_of_scrapes(rows) if rows else None
 
 
-def read_arrivals(run_dir: Path) -> dict[str, list[int]] | None:
-    """Arrival stamps in microseconds since the run began by request_id; None when the run kept none."""
+def read_arrivals(run_dir: Path) -> Arrivals | None:
+    """When each event of each request arrived; None when the run kept no arrivals."""
     path = run_dir / f"{ARRIVALS}.parquet"
-    if path.exists():
-        frame = pd.read_parquet(path)
-        return dict(zip(frame["request_id"], frame["arrival_us"], strict=True))
-    rows = read_parts(run_dir, ARRIVALS)
-    return {row["request_id"]: row["arrival_us"] for row in rows} if rows else None
+    if not path.exists():
+        rows = read_parts(run_dir, ARRIVALS)
+        return Arrivals.of({row["request_id"]: row["arrival_us"] for row in rows}) if rows else None
+    table = pq.read_table(path, columns=["request_id", "arrival_us"])  # type: ignore[no-untyped-call]
+    chunks = table["arrival_us"].chunks
+    none = [np.empty(0, np.int64)]
+    return Arrivals(
+        ids=table["request_id"].to_numpy(),
+        offsets=offsets_of(
+            np.concatenate(none + [c.value_lengths().fill_null(0).to_numpy() for c in chunks])
+        ),
+        stamps_us=np.concatenate(none + [c.flatten().to_numpy() for c in chunks]),
+    )
 
 
 def read_steps(run_dir: Path) -> list[dict[str, Any]]:

@@ -60,10 +60,11 @@ def test_recorded_times_are_the_ledgers_times(measured_and_ledger) -> None:
 
 def test_arrivals_hold_one_stamp_a_token_in_order(measured_and_ledger) -> None:
     measured, _ = measured_and_ledger
-    arrivals = store.read_arrivals(measured.run_dir)
+    kept = store.read_arrivals(measured.run_dir)
     rows = records_of(measured).query("error.isna()").set_index("request_id")
 
-    assert arrivals is not None
+    assert kept is not None
+    arrivals = kept.by_request()
     for request_id, row in rows.iterrows():
         stamps = arrivals[request_id]
         assert len(stamps) == TOKENS

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.arrival_stamps import Arrivals
 from harness.metrics import Window, compute_metrics, goodput_of, slo_met, tokens_in_window
 from harness.records import COLUMNS
 from harness.scenario import Scenario
@@ -127,13 +128,15 @@ def test_a_missing_prompt_count_makes_the_input_rate_unknown() -> None:
 
 def test_arrivals_give_itl_and_exact_window_counts() -> None:
     # arrivals at 9.9, 10.1, 10.4: two of three events are in; 3 tokens -> 2 in the window; gaps 0.2 and 0.3
-    step = measured([row(0, output_tokens=3)], arrivals={"r0": [9_900_000, 10_100_000, 10_400_000]})
+    step = measured(
+        [row(0, output_tokens=3)], arrivals=Arrivals.of({"r0": [9_900_000, 10_100_000, 10_400_000]})
+    )
 
     assert step["output_tokens_per_s"] == pytest.approx(0.2)
 
 
 def test_events_read_at_once_are_one_arrival_and_no_zero_gaps() -> None:
-    step = measured([row(1)], arrivals={"r1": [11_500_000, 11_500_000, 11_700_000]})
+    step = measured([row(1)], arrivals=Arrivals.of({"r1": [11_500_000, 11_500_000, 11_700_000]}))
 
     assert step["itl_s"]["n"] == 1
     assert step["itl_s"]["mean"] == pytest.approx(0.2)

@@ -48,9 +48,9 @@ def judge(run_dir: Path, ledger_path: Path, *, started_monotonic_ns: int) -> Jud
     windows = [(s["window_start_s"], s["end_s"]) for s in read_steps(run_dir) if s["end_s"] is not None]
     warm = records[_in_any(records["scheduled_s"].to_numpy(float), windows)]
     everything = join(records, ledger, started_monotonic_ns=started_monotonic_ns)
-    timed = join(
-        warm, ledger, started_monotonic_ns=started_monotonic_ns, arrivals=read_arrivals(run_dir) or {}
-    )
+    kept = read_arrivals(run_dir)
+    arrivals = kept.by_request() if kept is not None else {}
+    timed = join(warm, ledger, started_monotonic_ns=started_monotonic_ns, arrivals=arrivals)
     whole = timed.requests[timed.requests["is_whole"].astype(bool)]
     return Judgement(
         requests=len(whole),

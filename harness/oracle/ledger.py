@@ -57,7 +57,7 @@ def join(
     ledger: pd.DataFrame,
     *,
     started_monotonic_ns: int,
-    arrivals: Mapping[str, Sequence[int]] | None = None,
+    arrivals: Mapping[str, Sequence[int] | np.ndarray] | None = None,
 ) -> Joined:
     """Join a run's records (`store.read_records`) with the ledger by request id.
 
@@ -130,7 +130,7 @@ def _number(value: Any) -> float:
     return float("nan") if pd.isna(value) else float(value)
 
 
-def _gap_errors(both: pd.DataFrame, arrivals: Mapping[str, Sequence[int]]) -> np.ndarray:
+def _gap_errors(both: pd.DataFrame, arrivals: Mapping[str, Sequence[int] | np.ndarray]) -> np.ndarray:
     """Client gap minus true gap for every pair of tokens, in requests whose tokens all arrived one by one."""
     errors = [np.empty(0)]
     for request_id, stamps in zip(both["request_id"], both["sent_monotonic_ns"], strict=True):

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from harness.checks_load import load_checks, open_checks
-from harness.records import RunManifest
+from harness.faults import hint_for
+from harness.records import NOT_FAILURES, RunManifest
 from harness.scenario import Scenario, SyntheticPrompts, TraceLoad
 from harness.stats import MIN_BATCHES, SAMPLE_FLOORS
 
@@ -52,6 +53,7 @@ def add_checks(
         *_cut_into_pieces(metrics, manifest),
         *_token_source(records),
         *_clock(client),
+        *_other_model(records, manifest),
         *load_checks(scenario.load.kind, manifest.client),
         *_run(metrics, records, manifest),
     ]
@@ -112,18 +114,17 @@ def _errors(
     rate = step["failed"] / step["requests"]
     if rate <= scenario.slo.error_rate:
         return []
-    kinds = rows["error"].dropna().value_counts()
+    failures = rows[rows["error"].notna() & ~rows["error"].isin(NOT_FAILURES)]
+    kinds = failures["error"].value_counts()
     shown = ", ".join(f"{count}x {kind}" for kind, count in kinds.head(3).items())
-    detail = rows["error_detail"].dropna()
+    detail = failures[failures["error"] == kinds.index[0]]["error_detail"].dropna()
     text = f"{_name(step)} {step['failed']} of {step['requests']} requests failed ({shown})"
     text += f": {detail.iloc[0][:120]}" if len(detail) else ""
     # overload at a step above the goodput is what a ladder looks for; below it the run is broken
     level = "error" if goodput is None or rate >= 1 else "warning"
-    return [
-        check(
-            "errors_over_limit", level, text, f"the limit is {scenario.slo.error_rate:.1%} (`slo.error_rate`)"
-        )
-    ]
+    hint = hint_for(kinds.index[0], detail.iloc[0] if len(detail) else None)
+    limit = f"the limit is {scenario.slo.error_rate:.1%} (`slo.error_rate`)"
+    return [check("errors_over_limit", level, text, hint or limit)]
 
 
 def _too_few(step: dict[str, Any], scenario: Scenario) -> list[Check]:
@@ -228,6 +229,16 @@ def _cut_into_pieces(metrics: dict[str, Any], manifest: RunManifest) -> list[Che
     ]
 
 
+def _other_model(records: pd.DataFrame, manifest: RunManifest) -> list[Check]:
+    """An endpoint that lists one model answers for that one, whatever it was asked for."""
+    served = manifest.client.get("served_models") or []
+    if not served or manifest.model in (*served, "tgi") or not records["error"].isna().any():
+        return []
+    text = f"the endpoint answered for `{manifest.model}`, which it does not list: it serves {', '.join(served[:3])}"
+    hint = f"unless that is an alias, the figures are another model's: --model {served[0]}"
+    return [check("other_model", "warning", text, hint)]
+
+
 def _token_source(records: pd.DataFrame) -> list[Check]:
     served = records[records["error"].isna()]
     others = served[served["token_source"] != "server"]
@@ -250,7 +261,10 @@ def _clock(client: pd.DataFrame) -> list[Check]:
 
 def _run(metrics: dict[str, Any], records: pd.DataFrame, manifest: RunManifest) -> list[Check]:
     out = []
-    if manifest.partial:
+    ended = manifest.client.get("ended_early")
+    if ended:
+        out.append(check("ended_early", "error", ended["text"], ended["hint"]))
+    elif manifest.partial:
         out.append(check("partial", "warning", "the run was cut short; this is what it had measured", None))
     if manifest.client.get("exact_lengths") is False:
         text = "the endpoint has no tokenizer route: prompt lengths are estimated at 4 characters a token"

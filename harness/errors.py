@@ -3,6 +3,7 @@
 BreakevenError            1   could not be done
 ├── UsageError            2   bad input: what, value, where, hint
 ├── EndpointError         1   nobody usable at the URL
+│   └── RefusedError      3   it answers, and refuses every request
 └── EngineError           1   an engine did not come up, or went away
 """
 
@@ -32,6 +33,12 @@ class UsageError(BreakevenError):
 
 class EndpointError(BreakevenError):
     """Nobody listens at the URL, or what answers cannot be driven."""
+
+
+class RefusedError(EndpointError):
+    """The endpoint answers, but refuses every request; the run is written down nevertheless."""
+
+    exit_code = EXIT_DO_NOT_TRUST
 
 
 class EngineError(BreakevenError):

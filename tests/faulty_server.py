@@ -55,6 +55,14 @@ def status_text(x: Exchange) -> None:
     x.whole(x.k(500), f"no luck: {x.k(500)}\nsecond line".encode(), "text/plain; charset=utf-8")
 
 
+def refuses_key(x: Exchange) -> None:
+    """400 to every body with the key `value`, as servers do that know their keys by heart."""
+    if x.value in x.body:
+        x.whole(400, json.dumps({"error": {"message": f"Unrecognized request argument: {x.value}"}}).encode())
+    else:
+        good(x)
+
+
 def fails_every(x: Exchange) -> None:
     """Every `value`-th generation is a 500."""
     if x.count % x.k(2) == 0:
@@ -165,6 +173,7 @@ WAYS: dict[str, Callable[[Exchange], None]] = {
     "status-text": status_text,
     "retry-after": lambda x: x.whole(429, b'{"error": {"message": "later"}}', retry_after=x.value),
     "fails-every": fails_every,
+    "refuses-key": refuses_key,
     "html": lambda x: x.whole(200, HTML, "text/html"),
     "json-not-sse": lambda x: x.whole(200, b'{"choices": [{"text": "whole", "finish_reason": "stop"}]}'),
     "cut-mid-stream": cut_mid_stream,

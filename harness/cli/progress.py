@@ -64,6 +64,8 @@ class RunDisplay:
         kind = event["event"]
         if kind == "doing":
             self.say(event["text"])
+        elif kind == "warning":
+            self._progress.console.print(f"warning: {event['text']}", markup=False, soft_wrap=True)
         elif kind == "step":
             self._step = event
             self.say(_step_name(event))

@@ -116,7 +116,7 @@ def command(scenario: str, dry_run: bool, as_json: bool, **given: Any) -> int:
         _print_estimate(options, usd_per_hour, as_json=as_json)
         return 0
     if given["backend"] == ALL:
-        return run_all(options, lambda own: _run_one(own, given, as_json=as_json)[1], complain)
+        return run_all(options, lambda own: _run_one(own, given, as_json=as_json), complain)
     measured, analysis = _run_one(options, given, as_json=as_json)
     if analysis.decision is None:
         click.echo("nothing was priced: say what the box is with --instance ID or --usd-per-hour", err=True)

@@ -14,24 +14,24 @@ from rich.console import Console
 
 from harness.analyse import Analysis
 from harness.engines import ENGINES, engine_kind
-from harness.errors import EXIT_FAILED, BreakevenError
-from harness.measure import RunOptions
+from harness.errors import EXIT_FAILED, EXIT_INTERRUPTED, BreakevenError
+from harness.measure import Measured, RunOptions
 from harness.report import WIDTH, RunFiles, compare_runs, console_comparison, render_comparison
 
 COOL_DOWN_S = 10.0  # between engines: caches written back, clocks and heat settled
 NEEDS_CONTAINER = "tgi"
 
-Measure = Callable[[RunOptions], Analysis]
+Measure = Callable[[RunOptions], tuple[Measured, Analysis]]
 
 
 def run_all(options: RunOptions, measure: Measure, complain: Callable[[BreakevenError], None]) -> int:
     """Measure every engine that this machine can have with the same scenario, and compare them.
 
-    An engine that does not come up is said and left out; the others go on. Exit code: 1 when one failed,
-    else the worst of the runs' own.
+    An engine that does not come up is said and left out, one that dies is said; the others go on. Ctrl-C ends
+    it all. Exit code: 1 when one failed, else the worst of the runs' own.
     """
     done: list[Analysis] = []
-    failed = False
+    failed = interrupted = False
     names = engines_here()
     for position, name in enumerate(names):
         if position:
@@ -41,12 +41,21 @@ def run_all(options: RunOptions, measure: Measure, complain: Callable[[Breakeven
         click.echo(f"{kind.title} ({position + 1} of {len(names)})", err=True)
         try:
             kind.install(lambda line: click.echo(line, err=True))
-            done.append(measure(replace(options, engine=name, backend=kind.backend, urls=())))
+            measured, analysis = measure(replace(options, engine=name, backend=kind.backend, urls=()))
+            done.append(analysis)
+            if measured.failure is not None:
+                raise measured.failure
         except BreakevenError as error:
             failed = True
             complain(error)
+        else:
+            interrupted = measured.interrupted
+        if interrupted:
+            break
     if len(done) > 1:
         _compare(done, options.out_dir)
+    if interrupted:
+        return EXIT_INTERRUPTED
     return EXIT_FAILED if failed else max(analysis.exit_code for analysis in done)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import metadata, util
 from pathlib import Path
@@ -23,6 +24,7 @@ NAME = "llama_cpp_python"
 INSTALL_HINT = (
     "pip install 'breakeven[llama-cpp]' (compiles llama.cpp: needs a C++ compiler and some minutes)"
 )
+OLDEST_VERSION = (0, 3, 36)  # of the extra in pyproject.toml: older ones lack flags and keys used here
 _NEEDED = ("llama_cpp", "uvicorn", "fastapi", "sse_starlette", "starlette_context", "pydantic_settings")
 
 
@@ -72,13 +74,18 @@ def install(_progress: Progress) -> None:
     """Nothing to do: it is an extra of this package and lives in its environment.
 
     Raises:
-        EngineError: the extra is not installed.
+        EngineError: the extra is not installed, or too old.
     """
     missing = [name for name in _NEEDED if util.find_spec(name) is None]
     if missing:
         raise EngineError(
             f"llama-cpp-python's server is not installed: no module {missing[0]}", hint=INSTALL_HINT
         )
+    version = installed_version() or ""
+    known = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    if known and tuple(map(int, known.groups())) < OLDEST_VERSION:
+        oldest = ".".join(map(str, OLDEST_VERSION))
+        raise EngineError(f"llama-cpp-python {version} is too old, {oldest} is needed", hint=INSTALL_HINT)
 
 
 ENGINE = EngineKind(

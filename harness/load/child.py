@@ -26,7 +26,7 @@ from harness.backends import BACKENDS
 from harness.errors import BreakevenError
 from harness.load.clock import RunClock
 from harness.load.gpu import is_this_machine, local_gpus
-from harness.load.identify import Identity, identify
+from harness.load.identify import Identity, identify, other_model
 from harness.load.inbox import Inbox
 from harness.load.limits import allow_open_files, files_needed
 from harness.load.plan import Learned, LoadPlan
@@ -45,6 +45,7 @@ DRAIN_S = 30.0  # requests in flight after the last step get min(timeout_s, this
 CUT_S = 5.0  # and so long to write down that they were cut
 COUNT_AFTERWARDS_S = 120.0  # for answers whose tokens the server did not count
 BUSY_TIMEOUT_S = 60.0
+MODELS_KEPT = 1000  # names of a gateway's list
 
 
 def emit(event: str, **facts: Any) -> None:
@@ -136,6 +137,9 @@ class LoadProcess:
                 identify(target, self.clock, self.scenario.request.timeout_s)
             identity = identify(self.sender.targets[0], self.clock, self.scenario.request.timeout_s)
         self.sender.model = self.tokenizer.model = plan.model or identity.model
+        other = other_model(plan.model, identity)
+        if other is not None:
+            emit("warning", text=f"{plan.urls[0]} {other}")
         emit("doing", text="asking its tokenizer for words of one token")
         self.tokenizer.find()
         found = build_vocabulary(self.tokenizer)
@@ -143,6 +147,7 @@ class LoadProcess:
             "prepared",
             model=self.sender.model,
             engine=identity.engine,
+            served_models=identity.models[:MODELS_KEPT],
             has_metrics=identity.has_metrics,
             tokenizer=self.tokenizer.path,
             exact_lengths=found.exact,

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from harness.errors import BreakevenError, EndpointError, UsageError
+from harness.load.hopeless import hopeless
 from harness.load.plan import LoadPlan
 from harness.units import NS_PER_S
 
@@ -26,6 +27,13 @@ END_S = 60.0  # for the others to write their rows down when one of them had to 
 _ERRORS = {1: EndpointError, 2: UsageError}
 
 OnEvent = Callable[[dict[str, Any]], None]
+Watch = Callable[[], BreakevenError | None]
+"""Asked each second why the load must end now; None: it may go on."""
+
+
+def watch_nothing() -> BreakevenError | None:
+    """Nobody but the endpoint itself ends the load."""
+    return None
 
 
 @dataclass(slots=True)
@@ -48,6 +56,7 @@ class Crew:
 
     plan: LoadPlan
     on_event: OnEvent
+    watch: Watch = watch_nothing
     workers: list[Worker] = field(default_factory=list)
     lost: list[dict[str, Any]] = field(default_factory=list)  # {"worker", "how", "t_s"} of those that died
     prepared: dict[str, Any] | None = None
@@ -187,6 +196,9 @@ class Crew:
             live = merged([w.live for w in living if w.live is not None])
             self.in_flight_log.append((live["t_s"], live["in_flight"]))
             self.on_event(live)
+            error = self.watch() or hopeless(live, self.plan.urls)
+            if error is not None:
+                self._give_up(error)
 
     def _give_up(self, error: BreakevenError) -> None:
         """One process cannot go on: the others write down what they have, then the error is raised."""
@@ -236,7 +248,10 @@ def merged(lives: list[dict[str, Any]]) -> dict[str, Any]:
     first = lives[0]
     if len(lives) == 1:
         return first
-    sums = ("in_flight", "connections", "sent", "finished", "failed", "not_sent", "output_tokens")
+    sums = (
+        "in_flight", "connections", "sent", "finished", "failed", "not_sent", "refused", "unreachable",
+        "output_tokens",
+    )  # fmt: skip
     worst = ("cpu", "loop_lag_p50_s", "loop_lag_max_s", "ttft_max_s", "clock_steps")
     medians = [live["ttft_p50_s"] for live in lives if live["ttft_p50_s"] is not None]
     return (
@@ -245,6 +260,7 @@ def merged(lives: list[dict[str, Any]]) -> dict[str, Any]:
         | {key: max((live[key] for live in lives if live[key] is not None), default=None) for key in worst}
         | {
             "ttft_p50_s": sum(medians) / len(medians) if medians else None,
+            "unreachable_s": min(live["unreachable_s"] for live in lives),
             "last_error": next((live["last_error"] for live in lives if live["last_error"]), None),
         }
     )

@@ -16,12 +16,15 @@ from harness.load.transport import ConnectFailed, ConnectionLost, Target, fetch
 MAX_PROBE_S = 5.0
 ROUTES = ("/v1/models", "/health", "/version", "/metrics", "/props", "/info")
 
+TGI_ANY = "tgi"  # TGI takes this name for whatever it serves
+
 
 @dataclass(slots=True)
 class Identity:
     """What the endpoint said of itself."""
 
     model: str | None = None
+    models: list[str] = field(default_factory=list)  # all that it lists
     engine: dict[str, Any] = field(default_factory=lambda: {"name": None, "version": None, "flags": None})
     has_metrics: bool = False
     max_context_tokens: int | None = None
@@ -43,6 +46,14 @@ def identify(target: Target, clock: RunClock, timeout_s: float) -> Identity:
             hint="is the server up, and is --url its base URL (without /v1/...)?",
         )
     return _read(answers)
+
+
+def other_model(asked: str | None, identity: Identity) -> str | None:
+    """That the endpoint does not list the model asked for: a server of one model answers for it all the same."""
+    if asked is None or not identity.models or asked in (*identity.models, TGI_ANY):
+        return None
+    shown = ", ".join(identity.models[:3]) + (", ..." if len(identity.models) > 3 else "")
+    return f"does not list the model `{asked}`, it serves: {shown}"
 
 
 def _ask(target: Target, clock: RunClock, path: str, timeout_s: float) -> bytes | ConnectFailed | None:
@@ -70,6 +81,8 @@ def _read(answers: dict[str, Any]) -> Identity:
     models = _json(answers["/v1/models"]).get("data")
     if isinstance(models, list) and models and isinstance(models[0], dict):
         first = models[0]
+        listed = [entry.get("id") for entry in models if isinstance(entry, dict)]
+        identity.models = [name for name in listed if isinstance(name, str)]
         identity.model = first.get("id") if isinstance(first.get("id"), str) else None
         meta = first.get("meta") or {}
         limit = first.get("max_model_len") or meta.get("n_ctx_train")

@@ -13,6 +13,7 @@ from geventhttpclient.response import HTTPParseError
 from harness.backends.wire import Answer, Ask, Wire
 from harness.errors import UsageError
 from harness.load.clock import RunClock
+from harness.load.hopeless import REFUSALS
 from harness.load.plan import LoadPlan
 from harness.load.prompts import Prompt
 from harness.load.reading import HTTP_OK, Reading, judge
@@ -37,6 +38,9 @@ class Live:
     failed: int = 0
     not_sent: int = 0
     token_events: int = 0
+    refused: int = 0  # answers that any further request would get too
+    unreachable: int = 0  # requests in a row, up to now, that found nobody
+    unreachable_since_s: float = 0.0  # when the first of them ended
     ttft_s: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     last_error: str | None = None
 
@@ -226,7 +230,13 @@ class Sender:
             live.token_events += row.output_tokens or row.events
         elif row.error not in NOT_FAILURES:
             live.failed += 1
+            live.refused += row.http_status in REFUSALS
             live.last_error = f"{row.error}: {row.error_detail}" if row.error_detail else row.error
+        if row.error == "connect":
+            live.unreachable_since_s = live.unreachable_since_s if live.unreachable else self.clock.now_s()
+            live.unreachable += 1
+        elif row.error not in NOT_FAILURES:
+            live.unreachable = 0
         if row.first_token_s is not None and row.sent_s is not None:
             live.ttft_s.append(row.first_token_s - row.sent_s)
         self.recorder.records.add(row.to_dict())

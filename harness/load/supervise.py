@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.load.conductor import Conductor
-from harness.load.crew import Crew, OnEvent
+from harness.load.crew import Crew, OnEvent, Watch, watch_nothing
 from harness.load.limits import check_limits
 from harness.load.plan import LoadPlan
 from harness.load.probing import Judge, Searcher
@@ -30,13 +30,18 @@ class LoadOutcome:
     )
 
 
-def drive(plan: LoadPlan, on_event: OnEvent, judge: Judge | None = None) -> LoadOutcome:
+def drive(
+    plan: LoadPlan, on_event: OnEvent, judge: Judge | None = None, watch: Watch = watch_nothing
+) -> LoadOutcome:
     """Run the load to its end and hand every event to `on_event`; a search needs `judge`.
+
+    Each second `watch` may end it with an error; rows are kept.
 
     The first Ctrl-C ends the load and keeps its rows, the second kills it.
 
     Raises:
-        EndpointError, UsageError: what a load process said. BreakevenError: the last one died without a word.
+        EndpointError, UsageError: what a load process said, or an endpoint that refuses all or is gone.
+        BreakevenError: the last process died without a word, or what `watch` said.
     """
     scenario = Scenario.model_validate(plan.scenario)
     steps = steps_of(scenario, Path(plan.base_dir))
@@ -45,7 +50,7 @@ def drive(plan: LoadPlan, on_event: OnEvent, judge: Judge | None = None) -> Load
             f"--workers {plan.workers} share max_in_flight {most_at_once(scenario.load)}: too few"
         )
     check_limits(most_at_once(scenario.load), plan.workers, plan.urls)
-    crew = Crew(plan, on_event)
+    crew = Crew(plan, on_event, watch)
     conductor = Conductor(crew)
     searcher: Searcher | None = None
     interrupted = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -13,6 +14,8 @@ from pydantic import BaseModel, ValidationError
 from harness.errors import UsageError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_LONGEST_SHOWN = 80  # characters of a value that a message repeats
 
 
 def read_yaml(path: Path, *, what: str, hint: str | None = None) -> dict[str, Any]:
@@ -25,26 +28,86 @@ def read_yaml(path: Path, *, what: str, hint: str | None = None) -> dict[str, An
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UsageError(f"no such {what} file: {path}", hint=hint) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {what} file {path}: {error}") from None
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise UsageError(
+            f"cannot read {what} file {path}: not UTF-8 text (byte 0x{byte:02x} at {error.start})"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"cannot read {what} file {path}: {error.strerror or error}") from None
+    except ValueError:
+        raise UsageError(f"no such {what} file: {str(path)!r}", hint=hint) from None  # a NUL in its name
     return parse_yaml(text, where=str(path))
 
 
 def parse_yaml(text: str, *, where: str) -> dict[str, Any]:
     """The mapping in a YAML (or JSON) text; `where` names it in errors."""
     try:
-        data = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
-    except json.JSONDecodeError as error:
-        try:  # a YAML flow mapping also starts with a brace
-            data = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise UsageError(f"{where}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+        data = _parsed(text, where)
+        _check_nesting(data, where)
     except yaml.YAMLError as error:
         raise UsageError(f"{where}{_yaml_place(error)}: not YAML: {_yaml_problem(error)}") from None
+    except RecursionError:
+        raise UsageError(f"{where}: nested too deeply") from None
+    except ValueError as error:  # 2024-13-45, an integer of thousands of digits
+        raise UsageError(f"{where}: a value that cannot be read: {str(error).split(';')[0]}") from None
     if not isinstance(data, dict):
-        kind = "is empty" if data is None else f"holds a {type(data).__name__}"
+        kind = "is empty" if data is None else f"holds {_KINDS.get(type(data), type(data).__name__)}"
         raise UsageError(f"{where} {kind}, expected a mapping of keys to values")
     return data
+
+
+_KINDS: dict[type, str] = {list: "a list", str: "text", int: "a number", float: "a number", bool: "yes or no"}
+_DEEPEST = 50  # levels; no file of ours has ten
+
+
+def _parsed(text: str, where: str) -> Any:
+    if not text.lstrip().startswith("{"):
+        return yaml.load(text, _Loader)
+    try:
+        return json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, where))
+    except json.JSONDecodeError as error:
+        try:  # a YAML flow mapping also starts with a brace
+            return yaml.load(text, _Loader)
+        except yaml.YAMLError:
+            raise UsageError(f"{where}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """A key given twice is an error: YAML would silently take the last one, and a price would be another."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                problem = f"the key `{key.value}` is given twice"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            seen.add(key.value)
+        return node
+
+
+def _unique(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise UsageError(f"{where}: the key `{key}` is given twice")
+        seen.add(key)
+    return dict(pairs)
+
+
+def _check_nesting(data: Any, where: str) -> None:
+    """Refuse what is nested deeper than any file of ours, or inside itself (a YAML alias can do that)."""
+    level = [data]
+    for _ in range(_DEEPEST):
+        children: dict[int, Any] = {}  # by id: an alias is looked at once a level, however often it is used
+        for value in level:
+            inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+            children.update({id(child): child for child in inner if isinstance(child, dict | list)})
+        if not children:
+            return
+        level = list(children.values())
+    raise UsageError(f"{where}: nested deeper than {_DEEPEST} levels, or inside itself")
 
 
 def _yaml_place(error: yaml.YAMLError) -> str:
@@ -125,19 +188,42 @@ def _complaint(path: str, problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     message = message.replace("input should be", "must be")
+    message = re.sub(r"a valid dictionary or .*", "a mapping of keys to values", message)
     value = problem.get("input")
-    shown = "" if isinstance(value, dict | BaseModel) else f", got {value!r}"
+    shown = "" if isinstance(value, dict | BaseModel) else f", got {_shown(value)}"
     return f"`{path}`: {message}{shown}" if path else message
 
 
-def _hint(model: type[BaseModel], problem: Any, path: str) -> str | None:
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+def _hint(model: type[Model], problem: Any, path: str) -> str | None:
     if problem["type"] != "extra_forbidden":
         hint = problem.get("ctx", {}).get("hint")  # a validator of ours knows the way out
-        return hint if isinstance(hint, str) else None
+        return hint if isinstance(hint, str) else _hint_for_text(problem)
     unknown = path.rsplit(".", 1)[-1]
+    if unknown == "currency":
+        return "every price is in USD: convert it, and leave the key out"
     names = _all_keys(model)
     near = _near(unknown, names)
     return f"did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else None
+
+
+def _hint_for_text(problem: Any) -> str | None:
+    """Where a number was wanted and text was given that looks like one."""
+    value = problem.get("input")
+    if not isinstance(value, str) or not problem["type"].startswith(("float_", "int_")):
+        return None
+    text = value.strip()
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        return None
+    if text.endswith("%"):
+        return f"{text} is written {number / 100:g}"
+    return "it is text: leave the quotes out; and YAML takes 1e3 for text, write 1.0e+3"
 
 
 def _near(word: str, names: list[str]) -> list[str]:

@@ -26,7 +26,9 @@ def _positive_share(value: Any) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, int) or math.isfinite(value)  # an int may be too large to be a float
 
 
 def _checked_share(value: float, allowed: str, is_allowed: bool) -> float:

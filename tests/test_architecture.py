@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "prices": BASE,
     "cost": BASE | {"prices", "demand", "overheads"},
     "report": BASE | {"cost", "calibration"},
+    "pool": BASE | {"report"},
     "server_metrics_gpu": BASE | {"checks", "server_metrics"},
     "server_metrics_steps": BASE | {"metrics", "checks", "server_metrics", "server_metrics_gpu"},
     "analyse": BASE

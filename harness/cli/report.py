@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from harness.analyse import Analysis, analyse_run
+from harness.cli.pooled import pooled_of, print_pooled
 from harness.report import WIDTH, console_report
 
 
@@ -32,12 +33,14 @@ from harness.report import WIDTH, console_report
     type=click.Path(path_type=Path),
     help="Your own prices; they win.",
 )
+@click.option("--pool", "is_pooled", is_flag=True, help="RUNs repeat one measurement: mean and interval too.")
 @click.option("--json", "as_json", is_flag=True, help="Print run, metrics and decision as JSON.")
 def command(
     runs: Sequence[Path],
     apis: Sequence[str],
     demand_file: Path | None,
     prices_file: Path | None,
+    is_pooled: bool,
     as_json: bool,
 ) -> int:
     """Compute figures, decision and reports of one or more run directories again.
@@ -50,13 +53,19 @@ def command(
       breakeven report results/20260801T120000Z-chat-vllm-g5.12xlarge
       breakeven report RUN --api openai:gpt-4.1 --api groq:llama-3.3-70b-versatile
       breakeven report RUN --demand scenarios/demand/support-agent.yaml --prices my-prices.yaml
+      breakeven report RUN1 RUN2 RUN3 --pool
       breakeven report RUN --json | jq '.[0].decision.arms[].sentence'
     """
     done = [analyse_run(run, apis=apis, demand_file=demand_file, prices_file=prices_file) for run in runs]
+    pooled = pooled_of(done) if is_pooled else None
     if as_json:
-        click.echo(json.dumps([as_dict(analysis) for analysis in done], indent=2))
-    else:
-        print_analyses(done)
+        said = [as_dict(analysis) for analysis in done]
+        click.echo(json.dumps({"runs": said, "pooled": pooled} if is_pooled else said, indent=2))
+        return max(analysis.exit_code for analysis in done)
+    print_analyses(done)
+    if pooled is not None:
+        click.echo()
+        print_pooled(pooled)
     return max(analysis.exit_code for analysis in done)
 
 

@@ -17,8 +17,9 @@ from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
 from harness.cli.run_all import run_all
 from harness.cli.run_options import ALL, goodput_to_reach, hourly_usd, run_options
+from harness.cli.run_repeat import run_repeat
 from harness.engines import ENGINES
-from harness.errors import EXIT_INTERRUPTED
+from harness.errors import EXIT_INTERRUPTED, UsageError
 from harness.estimate import estimate
 from harness.measure import Measured, RunOptions, measure
 from harness.prices.record import PURCHASES
@@ -93,9 +94,17 @@ _PATH = click.Path(path_type=Path)
     help="DCGM-exporter of the box that serves, e.g. http://box:9400.  [this machine's GPUs need none]",
 )
 @click.option("--arrivals", is_flag=True, help="Keep every token's arrival (arrivals.parquet), for ITL.")
+@click.option(
+    "--repeat",
+    "times",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Measure N times, each in a directory of its own; then mean, interval and spread.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what it would take: requests, tokens, seconds, USD.")
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics and the decision as JSON.")
-def command(scenario: str, dry_run: bool, as_json: bool, **given: Any) -> int:
+def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: Any) -> int:
     """Measure what an endpoint serves under SCENARIO, and say what that costs and when it pays.
 
     SCENARIO is a YAML file or the name of a bundled one. With no argument and no --url: the quickstart on an
@@ -107,6 +116,7 @@ def command(scenario: str, dry_run: bool, as_json: bool, **given: Any) -> int:
       breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --instance g5.12xlarge
       breakeven run chat.yaml --url https://api.example.com --api-key-env API_KEY --model some-model
       breakeven run chat.yaml --backend all --instance c7i.large
+      breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --repeat 3
       breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --dry-run
     """
     path = find_scenario(scenario)
@@ -115,8 +125,12 @@ def command(scenario: str, dry_run: bool, as_json: bool, **given: Any) -> int:
     if dry_run:
         _print_estimate(options, usd_per_hour, as_json=as_json)
         return 0
+    if times > 1 and given["backend"] == ALL:
+        raise UsageError("--repeat and --backend all exclude each other", hint="name one --engine to repeat")
     if given["backend"] == ALL:
         return run_all(options, lambda own: _run_one(own, given, as_json=as_json), complain)
+    if times > 1:
+        return run_repeat(times, lambda: _run_one(options, given, as_json=as_json), complain, as_json=as_json)
     measured, analysis = _run_one(options, given, as_json=as_json)
     if analysis.decision is None:
         click.echo("nothing was priced: say what the box is with --instance ID or --usd-per-hour", err=True)

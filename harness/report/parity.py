@@ -93,10 +93,10 @@ def _flags(runs: Sequence[RunFiles]) -> list[Difference]:
     engines = [run.run.get("engine") or {} for run in runs]
     if len({engine.get("name") for engine in engines}) > 1:
         return []
-    return _of_flat([flat(_named_flags(engine.get("flags"))) for engine in engines], "flag ", "subject")
+    return _of_flat([flat(named_flags(engine.get("flags"))) for engine in engines], "flag ", "subject")
 
 
-def _named_flags(flags: Any) -> dict[str, Any]:
+def named_flags(flags: Any) -> dict[str, Any]:
     """Flags by name, from `["--ctx-size", "512", "--metrics", "NAME=value"]` or as the engine reports them.
 
     Where it listens differs each time and says nothing.

@@ -1,0 +1,42 @@
+"""Prints the pooled figures of repeated runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.analyse import Analysis
+from harness.pool import pool
+from harness.report import RunFiles
+from harness.report.text import NA, percent, significant
+
+
+def pooled_of(analyses: Sequence[Analysis]) -> dict[str, Any]:
+    """The runs' pooled figures (`harness.pool.pool`)."""
+    return pool([RunFiles(a.run_dir, a.run, a.metrics, a.decision) for a in analyses])
+
+
+def print_pooled(pooled: Mapping[str, Any]) -> None:
+    """One line a run, then the mean, its interval and the spread."""
+    names = [Path(row["run_dir"]).name for row in pooled["runs"]]
+    width = max(len("run"), *map(len, names))
+    click.echo(f"{'run':{width}}  goodput, req/s")
+    for name, row in zip(names, pooled["runs"], strict=True):
+        click.echo(f"{name:{width}}  {_rate(row['goodput_requests_per_s']):>14}")
+    goodput, spread = pooled["goodput"], pooled["spread"]
+    if goodput is None:
+        click.echo(f"mean n/a: {pooled['note']}")
+        return
+    click.echo(
+        f"mean {_rate(goodput['requests_per_s'])} req/s, {percent(goodput['confidence'])} interval over "
+        f"{goodput['n']} runs {_rate(goodput['low'])} to {_rate(goodput['high'])}"
+    )
+    share = NA if spread["share_of_mean"] is None else percent(spread["share_of_mean"])
+    click.echo(f"spread {_rate(spread['lowest'])} to {_rate(spread['highest'])} req/s, {share} of the mean")
+
+
+def _rate(value: float | None) -> str:
+    return NA if value is None else significant(value)

@@ -12,12 +12,13 @@ from harness.checks import add_checks, worst_level
 from harness.cost.focus import write_focus_csv
 from harness.cost.verdict import build_decision
 from harness.demand import Demand, default_demand, demand_from_dict, load_demand
-from harness.errors import EXIT_DO_NOT_TRUST, EXIT_DONE
+from harness.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, UsageError
 from harness.metrics import compute_metrics
 from harness.records import RunManifest
 from harness.report import render_report
 from harness.scenario import Scenario
 from harness.server_metrics_steps import add_server
+from harness.yamlfile import validate
 
 SHAPE_TOLERANCE = (
     0.1  # the default demand is priced only by a run whose mean lengths are this close to its own
@@ -55,8 +56,13 @@ def analyse_run(
     """
     manifest = store.read_manifest(run_dir)
     records, client = store.read_records(run_dir), store.read_client(run_dir)
-    scenario = Scenario.model_validate(manifest.scenario)
-    metrics = compute_metrics(records, store.read_steps(run_dir), scenario, store.read_arrivals(run_dir))
+    scenario = validate(Scenario, manifest.scenario, where=f"{run_dir / store.MANIFEST}: scenario")
+    steps = store.read_steps(run_dir)
+    if not steps and len(records):
+        raise UsageError(
+            f"{run_dir / store.STEPS} holds no step: nobody can tell which load the {len(records)} records belong to"
+        )
+    metrics = compute_metrics(records, steps, scenario, store.read_arrivals(run_dir))
     add_checks(metrics, records, client, manifest)
     add_server(metrics, store.read_server_metrics(run_dir), records, manifest)
     decision = None

@@ -5,7 +5,8 @@ Times are float seconds on the monotonic clock since the run began. Unknown is N
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from types import NoneType
 from typing import Any, Literal
 
 SCHEMA = 1
@@ -89,6 +90,35 @@ class RunManifest:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RunManifest:
-        """From run.json; keys of a newer version are left out."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{key: value for key, value in data.items() if key in known})
+        """From run.json; keys that are not known are left out.
+
+        Raises:
+            ValueError: a newer schema, a missing key, or a value of the wrong kind; names the key.
+        """
+        schema = data.get("schema", SCHEMA)
+        if not isinstance(schema, int) or schema > SCHEMA:
+            raise ValueError(f"`schema` is {schema!r}, this version of breakeven reads up to {SCHEMA}")
+        for known in fields(cls):
+            if known.name not in data:
+                if known.default is MISSING and known.default_factory is MISSING:
+                    raise ValueError(f"`{known.name}` is missing")
+                continue
+            kinds, words = _KINDS[known.type]
+            if not isinstance(data[known.name], kinds):
+                raise ValueError(f"`{known.name}` must be {words}, got {data[known.name]!r:.80}")
+        usd = data["instance"].get("usd_per_hour")
+        if usd is not None and not isinstance(usd, int | float):
+            raise ValueError(f"`instance.usd_per_hour` must be a number or null, got {usd!r:.80}")
+        return cls(**{f.name: data[f.name] for f in fields(cls) if f.name in data})
+
+
+# a field's annotation, which is text here -> what JSON may hold for it, and how that is called
+_KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
+    "dict[str, Any]": ((dict,), "an object"),
+    "dict[str, Any] | None": ((dict, NoneType), "an object or null"),
+    "list[str]": ((list,), "a list"),
+    "str": ((str,), "text"),
+    "str | None": ((str, NoneType), "text or null"),
+    "int": ((int,), "a whole number"),
+    "bool": ((bool,), "true or false"),
+}

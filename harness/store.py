@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ SERVER = "server_metrics"
 TEXTS = "texts"  # generated text of answers whose tokens the server did not count
 TOKENS = "tokens"  # their counts, asked of the endpoint's tokenizer after the run
 STEPS = "steps.jsonl"
+
+_DAMAGED = "the file is damaged or was changed by hand; fetch the run directory again if there is a copy"
 
 _TEXT = ("request_id", "session", "token_source", "clock", "finish_reason", "error", "error_detail", "url")
 _COUNTS = (
@@ -92,15 +95,19 @@ def read_json(run_dir: Path, name: str) -> dict[str, Any]:
     """A JSON file of the run.
 
     Raises:
-        UsageError: missing, or not JSON.
+        UsageError: missing, or not a JSON object.
     """
     path = run_dir / name
     try:
         data = orjson.loads(path.read_bytes())
     except FileNotFoundError:
         raise UsageError(f"{run_dir} has no {name}", hint="is it a run directory?") from None
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+    except orjson.JSONDecodeError as error:
+        raise UsageError(
+            f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}", hint=_DAMAGED
+        ) from None
     if not isinstance(data, dict):
         raise UsageError(f"{path} holds a {type(data).__name__}, expected an object")
     return data
@@ -115,7 +122,7 @@ def read_manifest(run_dir: Path) -> RunManifest:
     """Read run.json.
 
     Raises:
-        UsageError: no run directory, or one whose run.json lacks keys.
+        UsageError: no run directory, or one whose run.json lacks keys, has wrong ones, or is of a newer version.
     """
     if not run_dir.is_dir():
         raise UsageError(
@@ -124,27 +131,44 @@ def read_manifest(run_dir: Path) -> RunManifest:
     data = read_json(run_dir, MANIFEST)
     try:
         return RunManifest.from_dict(data)
-    except TypeError as error:
-        raise UsageError(f"{run_dir / MANIFEST} is not a run manifest: {error}") from None
+    except ValueError as error:
+        raise UsageError(f"{run_dir / MANIFEST}: {error}") from None
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a JSON-lines file; a last line cut by a kill is left out."""
     try:
         with path.open("rb") as file:
-            for line in file:
+            for number, line in enumerate(file, start=1):
                 try:
-                    yield orjson.loads(line)
+                    row = orjson.loads(line)
                 except orjson.JSONDecodeError:
                     if line.endswith(b"\n"):
-                        raise UsageError(f"{path} has a line that is not JSON") from None
+                        raise UsageError(f"{path}:{number}: not JSON", hint=_DAMAGED) from None
+                    return
+                if not isinstance(row, dict):
+                    raise UsageError(f"{path}:{number}: no JSON object", hint=_DAMAGED)
+                yield row
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def read_parts(run_dir: Path, stem: str) -> list[dict[str, Any]]:
     """All objects that the load processes wrote into `<stem>-<pid>.jsonl`."""
     return [row for path in sorted(run_dir.glob(f"{stem}-*.jsonl")) for row in read_lines(path)]
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[None]:
+    """Reading this file: what is wrong with it in one line."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        # pyarrow's errors are these and tell several things at once; the last part is what is wrong
+        reason = " ".join(str(error).split(": ")[-1].split())
+        raise UsageError(f"cannot read {path}: {reason}", hint=_DAMAGED) from None
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -159,27 +183,33 @@ def read_records(run_dir: Path) -> pd.DataFrame:
     """The run's records, one row an attempt; from Parquet, or from the JSON lines of a run that was killed."""
     path = run_dir / f"{RECORDS}.parquet"
     if path.exists():
-        return _typed(pd.read_parquet(path))
+        with _parquet(path):
+            return _typed(pd.read_parquet(path))
     rows = read_parts(run_dir, RECORDS)
-    counted = {row["request_id"]: row["output_tokens"] for row in read_parts(run_dir, TOKENS)}
+    counted = {row.get("request_id"): row.get("output_tokens") for row in read_parts(run_dir, TOKENS)}
     for row in rows:
-        if row["output_tokens"] is None and row["request_id"] in counted:
-            row["output_tokens"] = counted[row["request_id"]]
+        if row.get("output_tokens") is None and row.get("request_id") in counted:
+            row["output_tokens"] = counted[row.get("request_id")]
             row["token_source"] = "endpoint_tokenizer"
-    return _typed(pd.DataFrame(rows, columns=list(COLUMNS)))
+    with _parquet(run_dir / f"{RECORDS}-*.jsonl"):
+        return _typed(pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
 def read_client(run_dir: Path) -> pd.DataFrame:
     """Samples of the load generator: `t_s, process, cpu, loop_lag_s, in_flight, asked, connections`."""
     path = run_dir / f"{CLIENT}.parquet"
-    return pd.read_parquet(path) if path.exists() else pd.DataFrame(read_parts(run_dir, CLIENT))
+    if not path.exists():
+        return pd.DataFrame(read_parts(run_dir, CLIENT))
+    with _parquet(path):
+        return pd.read_parquet(path)
 
 
 def read_server_metrics(run_dir: Path) -> pd.DataFrame | None:
     """What the servers' /metrics said (`harness.server_metrics`); None where they have no such page."""
     path = run_dir / f"{SERVER}.parquet"
     if path.exists():
-        return pd.read_parquet(path)
+        with _parquet(path):
+            return pd.read_parquet(path)
     rows = read_parts(run_dir, SERVER)
     return frame_of_scrapes(rows) if rows else None
 
@@ -190,7 +220,8 @@ def read_arrivals(run_dir: Path) -> Arrivals | None:
     if not path.exists():
         rows = read_parts(run_dir, ARRIVALS)
         return Arrivals.of({row["request_id"]: row["arrival_us"] for row in rows}) if rows else None
-    table = pq.read_table(path, columns=["request_id", "arrival_us"])  # type: ignore[no-untyped-call]
+    with _parquet(path):
+        table = pq.read_table(path, columns=["request_id", "arrival_us"])  # type: ignore[no-untyped-call]
     chunks = table["arrival_us"].chunks
     none = [np.empty(0, np.int64)]
     return Arrivals(
@@ -205,8 +236,15 @@ def read_arrivals(run_dir: Path) -> Arrivals | None:
 def read_steps(run_dir: Path) -> list[dict[str, Any]]:
     """The load steps as they really ran: `step, load, start_s, window_start_s, end_s` (end_s None if cut)."""
     steps: dict[int, dict[str, Any]] = {}
-    for row in read_lines(run_dir / STEPS):
+    path = run_dir / STEPS
+    for row in read_lines(path):
+        if not isinstance(row.get("step"), int):
+            raise UsageError(f"{path}: a line has no step number", hint=_DAMAGED)
         steps.setdefault(row["step"], {}).update(row)
+    for step in steps.values():
+        lacking = [key for key in ("load", "start_s", "window_start_s") if step.get(key) is None]
+        if lacking:
+            raise UsageError(f"{path}: step {step['step']} has no `{lacking[0]}`", hint=_DAMAGED)
     return [steps[key] for key in sorted(steps)]
 
 

@@ -67,7 +67,7 @@ def test_out_writes_the_comparison(runs: Path) -> None:
     ("arguments", "message"),
     [
         (["first"], "error: compare needs at least two runs, got 1"),
-        (["first", "nowhere"], "nowhere has no run.json"),
+        (["first", "nowhere"], "no such run directory: nowhere"),
         (["first", "worse", "--fail-over", "much"], "'much' is no share; write 5% or 0.05"),
         (["first", "worse", "--fail-over", "500%"], "'500%' must be from 0% to below 100%"),
     ],

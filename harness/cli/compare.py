@@ -76,7 +76,7 @@ def command(runs: Sequence[Path], fail_over: float | None, out_dir: Path | None,
 
 def _read(run_dir: Path) -> RunFiles:
     """What lies in a run directory; a run that was never analysed is analysed first."""
-    run = store.read_json(run_dir, store.MANIFEST)
+    run = store.read_manifest(run_dir).to_dict()
     if not (run_dir / "metrics.json").exists():
         done = analyse_run(run_dir)
         return RunFiles(run_dir, done.run, done.metrics, done.decision)

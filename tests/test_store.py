@@ -1,0 +1,128 @@
+"""A run directory that something happened to: one line says which file, and no traceback."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness import store
+from harness.cli import invoke
+from harness.records import RequestRecord, RunManifest
+
+MANIFEST = {
+    "schema": 1,
+    "scenario": {"name": "chat", "load": {"kind": "closed", "users": [2]}},
+    "scenario_digest": "0" * 64,
+    "backend": "vllm",
+    "engine": {"name": "vllm", "version": None, "flags": None},
+    "model": "llama",
+    "quantization": None,
+    "instance": {},
+    "client": {},
+    "seed": 1,
+    "started_at": "2026-11-20T09:14:03+00:00",
+    "started_monotonic_ns": 0,
+    "harness_version": "0.1.0",
+    "git_revision": None,
+}
+STEP = {
+    "step": 0,
+    "load": {"kind": "closed", "users": 2},
+    "start_s": 0.0,
+    "window_start_s": 1.0,
+    "end_s": 30.0,
+}
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    """A run of one request, as Parquet."""
+    (tmp_path / "run.json").write_text(json.dumps(MANIFEST))
+    (tmp_path / "steps.jsonl").write_text(json.dumps(STEP) + "\n")
+    row = RequestRecord("r0", 0, scheduled_s=2.0, sent_s=2.0, finished_s=3.0).to_dict()
+    (tmp_path / "records-1.jsonl").write_text(json.dumps(row) + "\n")
+    store.collect(tmp_path)
+    return tmp_path
+
+
+def overwrite(name: str, content: bytes) -> Callable[[Path], object]:
+    return lambda run_dir: (run_dir / name).write_bytes(content)
+
+
+def manifest(**changed: object) -> Callable[[Path], object]:
+    return overwrite("run.json", json.dumps({**MANIFEST, **changed}).encode())
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (overwrite("run.json", b""), "run.json:1:1: not JSON"),
+        (overwrite("run.json", b"[]"), "run.json holds a list, expected an object"),
+        (overwrite("run.json", b"{}"), "run.json: `scenario` is missing"),
+        (manifest(schema=2), "run.json: `schema` is 2, this version of breakeven reads up to 1"),
+        (manifest(engine=None), "run.json: `engine` must be an object, got None"),
+        (manifest(model=5), "run.json: `model` must be text or null, got 5"),
+        (
+            manifest(instance={"usd_per_hour": "x"}),
+            "run.json: `instance.usd_per_hour` must be a number or null, got 'x'",
+        ),
+        (manifest(scenario={}), "run.json: scenario: `name` is missing"),
+        (overwrite("records.parquet", b""), "cannot read {}/records.parquet: Parquet file size is 0 bytes"),
+        (overwrite("client.parquet", b"PAR1"), "cannot read {}/client.parquet: "),
+        (overwrite("server_metrics.parquet", b"xx"), "cannot read {}/server_metrics.parquet: "),
+        (overwrite("arrivals.parquet", b"xx"), "cannot read {}/arrivals.parquet: "),
+        (overwrite("steps.jsonl", b"xx\n"), "steps.jsonl:1: not JSON"),
+        (overwrite("steps.jsonl", b"[1]\n"), "steps.jsonl:1: no JSON object"),
+        (overwrite("steps.jsonl", b"{}\n"), "steps.jsonl: a line has no step number"),
+        (overwrite("steps.jsonl", b'{"step": 0}\n'), "steps.jsonl: step 0 has no `load`"),
+        (overwrite("steps.jsonl", b""), "steps.jsonl holds no step"),
+    ],
+)
+def test_a_damaged_file_is_named_in_one_line(
+    run_dir: Path, damage: Callable[[Path], object], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(run_dir)
+
+    code = invoke(["report", str(run_dir)])
+
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert said.format(run_dir) in first
+    assert first.startswith("error: ")
+    assert all(line == "" or line.startswith("hint: ") for line in rest)
+
+
+def test_a_directory_where_a_file_should_be_is_named(run_dir: Path) -> None:
+    (run_dir / "steps.jsonl").unlink()
+    (run_dir / "steps.jsonl").mkdir()
+
+    with pytest.raises(store.UsageError, match=r"cannot read .*steps\.jsonl: Is a directory"):
+        store.read_steps(run_dir)
+
+
+def test_a_last_line_cut_by_a_kill_is_left_out(run_dir: Path) -> None:
+    path = run_dir / "rows-1.jsonl"
+    path.write_bytes(b'{"a": 1}\n{"a": 2')
+
+    assert list(store.read_lines(path)) == [{"a": 1}]
+
+
+def test_compare_refuses_a_newer_run_as_report_does(
+    run_dir: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newer = tmp_path_factory.mktemp("runs") / "newer"
+    shutil.copytree(run_dir, newer)
+    manifest(schema=2)(newer)
+
+    code = invoke(["compare", str(newer), str(run_dir)])
+
+    assert code == 2
+    assert "`schema` is 2" in capsys.readouterr().err
+
+
+def test_a_manifest_survives_its_way_through_json(run_dir: Path) -> None:
+    read = store.read_manifest(run_dir)
+
+    assert RunManifest.from_dict(json.loads(json.dumps(read.to_dict()))) == read

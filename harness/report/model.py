@@ -139,4 +139,5 @@ class Report:
     measured: str  # one line: goodput, tokens, first token
     console_table: Table | None
     console_first: Table | None = None  # printed before the headline: what was unequal
+    search: str = ""  # how a search ended; the console's one line of it
     warnings: tuple[Check, ...] = field(default=())

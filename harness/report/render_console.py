@@ -34,6 +34,8 @@ def _parts(report: Report, html: Path | None) -> Iterator[RenderableType]:
         yield Text("")
     yield Text(report.title, style="bold")
     yield Text(report.measured)
+    if report.search:
+        yield Text(f"{report.search}.")
     yield Text("")
     if report.console_first is not None:
         yield from _table(report.console_first)

@@ -22,6 +22,7 @@ from harness.report.measured import console_steps_table, measured_line, slo_limi
 from harness.report.model import Block, Checks, Panel, Report, Section, Text
 from harness.report.money import console_arms_table, needed_table, volume_table
 from harness.report.provenance import provenance_blocks
+from harness.report.search import search_blocks, search_end
 from harness.report.server import server_blocks
 from harness.report.text import clean, count, significant
 from harness.report.tokens import per_mtok_table, splits_table
@@ -40,6 +41,7 @@ def build_report(
         Section("volume", "Cost against volume", _volume(decision)),
         Section("arms", "The arms, a month and per task", _arms(decision)),
         Section("load", "Throughput and latency against load", _load(run, metrics)),
+        *_search(run, metrics),
         *_server(metrics),
         Section("tokens", "What a million tokens costs", _tokens(decision)),
         *_extras(decision),
@@ -54,6 +56,7 @@ def build_report(
         verdicts=verdicts(decision),
         sections=tuple(sections),
         measured=measured_line(metrics),
+        search=search_end(run),
         console_table=console_arms_table(decision) if decision and has_arms else console_steps_table(metrics),
         warnings=tuple(check for check in checks.items if check.level != "error"),
     )
@@ -118,6 +121,11 @@ def _load(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[Block, ..
     )
     goodput_step = (metrics.get("goodput") or {}).get("step")
     return (words, *load_charts(steps, slo_limits(slo), goodput_step), steps_table(metrics))
+
+
+def _search(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[Section]:
+    blocks = search_blocks(run, metrics)
+    return [Section("search", "How the search went", blocks)] if blocks else []
 
 
 def _server(metrics: Mapping[str, Any]) -> list[Section]:

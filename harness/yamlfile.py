@@ -128,12 +128,24 @@ def validate(model: type[Model], data: dict[str, Any], *, where: str) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        problems = _meant(error.errors(include_url=False))
+        first = problems[0]
         path = _key_path(first["loc"], model)
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        others = {_key_path(problem["loc"], model) for problem in problems} - {path}
+        more = f" (and {len(others)} more)" if others else ""
         raise UsageError(
             f"{where}: {_complaint(path, first)}{more}", hint=_hint(model, first, path)
         ) from None
+
+
+def _meant(problems: list[Any]) -> list[Any]:
+    """Without those of a union's other branch: who writes a mapping where a number would do means the mapping."""
+    meant = [
+        problem
+        for problem in problems
+        if not (isinstance(problem["input"], dict) and problem["type"] in {"int_type", "float_type"})
+    ]
+    return meant or problems
 
 
 def _key_path(location: tuple[int | str, ...], model: type[BaseModel]) -> str:

@@ -171,6 +171,8 @@ def test_an_endpoint_that_never_answers_ends_in_time_and_exits_3(tmp_path: Path)
         (["--url", "127.0.0.1:8000"], "is not an http:// or https:// URL"),
         (["--url", "http://user:pw@127.0.0.1:1"], "user, password"),
         (["--url", "http://127.0.0.1:99999"], "Port out of range"),
+        (["--url", "http://user:pw@127.0.0.1:99999"], "Port out of range"),
+        (["--url", "http://[::1"], "--url `http://[::1`: Invalid IPv6 URL"),
         (["--header", "novalue"], "is not K=V"),
         (["--api-key-env", "NO_SUCH_KEY_HERE"], "no such environment variable"),
         (["--extra-body", "{not json"], "--extra-body is not JSON"),
@@ -181,6 +183,7 @@ def test_an_endpoint_that_never_answers_ends_in_time_and_exits_3(tmp_path: Path)
         (["--backend", "vlm"], "vlm"),
         (["--engine", "nosuch"], "nosuch"),
         (["--usd-per-hour", "-1"], "-1"),
+        (["--usd-per-hour", "nan"], "--usd-per-hour must be a finite number, got nan"),
         (["--nosuch-option"], "--nosuch-option"),
         (["--url", "http://127.0.0.1:1", "--engine", "llama_cpp_python"], "exclude each other"),
         (["--backend", "vllm", "--engine", "llama_cpp_python"], "does not fit"),
@@ -200,6 +203,18 @@ def test_bad_input_gets_one_line_and_exit_2_and_starts_nothing(
     assert said.out == ""
     assert not (tmp_path / "out").exists()
     assert "pw@" not in said.err
+
+
+@pytest.mark.parametrize("group", [[], ["engine"], ["demand"], ["explain"]])
+def test_a_command_without_its_part_shows_the_help_and_exits_2(
+    group: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = cli.invoke(group)
+
+    said = capsys.readouterr()
+    assert code == 2
+    assert said.err.startswith(f"Usage: {' '.join(['breakeven', *group])} [OPTIONS]")
+    assert said.out == ""
 
 
 def test_an_unwritable_out_directory_is_refused_before_anything_starts(

@@ -37,6 +37,37 @@ def write(tmp_path: Path, text: str) -> Path:
         ("name: a\nprompts: {kind: synth}", "`prompts.kind` must be one of", None),
         ("name: a\nslo: {preset: chatty}", "`slo.preset`", None),
         ("name: a/b", "`name`", None),
+        ("name: " + "a" * 101, "`name`: string should have at most 100 characters", None),
+        (
+            "name: a\nload: {users: [1000000000000]}",
+            "`load.users[0]`: must be less than or equal to 100000",
+            None,
+        ),
+        (
+            "name: a\nload: {step_s: 1.0e+308}",
+            "`load.step_s`: must be less than or equal to 31536000",
+            None,
+        ),
+        (
+            f"name: a\nprompts: {{input_tokens: 1{'0' * 400}}}",
+            "`prompts.input_tokens`: must be less than or equal to 100000000",
+            None,
+        ),
+        (
+            "name: a\nprompts: {input_tokens: {mean: 5, min: 10, max: 1}}",
+            "`prompts.input_tokens`: max (1) must not be below min (10)",
+            None,
+        ),
+        (
+            "name: a\nprompts: {input_tokens: {mean: -5}}",
+            "`prompts.input_tokens.mean`: must be greater",
+            None,
+        ),
+        (
+            "name: a\nprompts: {input_tokens: 80, shared_prefix_tokens: 100}",
+            "`prompts`: shared_prefix_tokens (100) must not be above input_tokens (80)",
+            None,
+        ),
         ("load: {users: [1]}", "`name` is missing", None),
         ("name: a\nseed: -1", "`seed`: must be greater than or equal to 0, got -1", None),
         ("name: a\nrequest: {timeout_s: .nan}", "`request.timeout_s`", None),

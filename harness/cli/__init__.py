@@ -74,6 +74,9 @@ def invoke(arguments: list[str] | None = None) -> int:
     except BreakevenError as error:
         complain(error)
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return EXIT_USAGE
     except click.UsageError as error:
         context = f"\n\nhint: `{error.ctx.command_path} --help`" if error.ctx is not None else ""
         click.echo(f"error: {error.format_message().rstrip('.')}{context}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -51,6 +52,8 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         resolve_api(reference, prices)
     if given["ca_file"] is not None and not given["ca_file"].is_file():
         raise UsageError(f"--ca-file: no such file: {given['ca_file']}")
+    if given["usd_per_hour"] is not None and not math.isfinite(given["usd_per_hour"]):
+        raise UsageError(f"--usd-per-hour must be a finite number, got {given['usd_per_hour']}")
     instance, notes = _instance(engine, given)
     return RunOptions(
         scenario=scenario,
@@ -115,7 +118,12 @@ def goodput_to_reach(options: RunOptions, prices_file: Path | None) -> Mapping[s
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:  # a port of 99999, a bracket that is not closed
+        shown = text if "@" not in text else "..."  # there may be a password in it
+        raise UsageError(f"--url `{shown}`: {error}", hint="--url http://127.0.0.1:8000") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise UsageError(
             f"--url `{text}` is not an http:// or https:// URL", hint="--url http://127.0.0.1:8000"
@@ -125,10 +133,6 @@ def _url(text: str) -> str:
             f"--url {parts.scheme}://{parts.hostname}...: user, password, ? and # do not belong there",
             hint="a token goes in with --api-key-env NAME or --header K=V",
         )
-    try:
-        _ = parts.port
-    except ValueError as error:
-        raise UsageError(f"--url `{text}`: {error}") from None
     return text.rstrip("/")
 
 

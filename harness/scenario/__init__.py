@@ -19,7 +19,7 @@ from harness.scenario.prompts import (
     SessionPrompts,
     SyntheticPrompts,
 )
-from harness.scenario.strict import Strict
+from harness.scenario.strict import YEAR_S, Strict
 from harness.yamlfile import read_yaml, validate
 
 __all__ = [
@@ -47,7 +47,9 @@ class Request(Strict):
     stream: bool = Field(default=True, description="Stream the answer; without it there is no TTFT.")
     temperature: float = Field(default=0, ge=0, le=2, description="0 is greedy.")
     force_length: bool = Field(default=True, description="Ask the engine to ignore end-of-sequence tokens.")
-    timeout_s: float = Field(default=600, gt=0, description="A request that takes longer has failed.")
+    timeout_s: float = Field(
+        default=600, gt=0, le=YEAR_S, description="A request that takes longer has failed."
+    )
 
 
 class Slo(Strict):
@@ -89,7 +91,9 @@ class Slo(Strict):
 class Scenario(Strict):
     """One load scenario: how much load, which prompts, how asked, which limits, from which seed."""
 
-    name: str = Field(description="Short name; part of the run directory's name.", examples=["chat"])
+    name: str = Field(
+        max_length=100, description="Short name; part of the run directory's name.", examples=["chat"]
+    )
     load: Annotated[Load, Field(discriminator="kind")] = Field(
         default=ClosedLoad(), description="The shape of the load."
     )
@@ -98,7 +102,9 @@ class Scenario(Strict):
     )
     request: Request = Field(default=Request(), description="How it is asked.")
     slo: Slo = Field(default=Slo(), description="What counts as served well.")
-    seed: int = Field(default=1, ge=0, strict=True, description="Every random choice comes from it.")
+    seed: int = Field(
+        default=1, ge=0, le=2**63 - 1, strict=True, description="Every random choice comes from it."
+    )
 
     @field_validator("name")
     @classmethod
@@ -111,6 +117,11 @@ class Scenario(Strict):
     @classmethod
     def _closed_unless_said(cls, value: Any) -> Any:
         return {"kind": "closed", **value} if isinstance(value, dict) and "kind" not in value else value
+
+    @field_validator("prompts", mode="before")
+    @classmethod
+    def _synthetic_unless_said(cls, value: Any) -> Any:
+        return {"kind": "synthetic", **value} if isinstance(value, dict) and "kind" not in value else value
 
     @model_validator(mode="after")
     def _shapes_fit(self) -> Scenario:

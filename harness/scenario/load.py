@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.scenario.strict import Strict, one_number_is_a_list
+from harness.scenario.strict import MOST_PER_S, MOST_USERS, YEAR_S, Strict, one_number_is_a_list
 
 Arrivals = Literal["poisson", "constant", "gamma"]
 Over = Literal["users", "requests_per_s"]
-Users = Annotated[int, Field(ge=1, strict=True)]
-Rate = Annotated[float, Field(gt=0)]
+Users = Annotated[int, Field(ge=1, le=MOST_USERS, strict=True)]
+Rate = Annotated[float, Field(gt=0, le=MOST_PER_S)]
 
 STEP_S = "Length of a step in seconds, warm-up included."
 WARMUP_S = "Seconds at a step's start that no metric counts."
@@ -41,9 +41,9 @@ class ClosedLoad(Strict):
     users: Annotated[list[Users], Field(min_length=1)] = Field(
         default=[1], description="Concurrent users, one step per entry.", examples=[[1, 2, 4, 8]]
     )
-    step_s: float = Field(default=30, gt=0, description=STEP_S)
-    warmup_s: float = Field(default=5, ge=0, description=WARMUP_S)
-    think_time_s: float = Field(default=0, ge=0, description=THINK_TIME_S)
+    step_s: float = Field(default=30, gt=0, le=YEAR_S, description=STEP_S)
+    warmup_s: float = Field(default=5, ge=0, le=YEAR_S, description=WARMUP_S)
+    think_time_s: float = Field(default=0, ge=0, le=YEAR_S, description=THINK_TIME_S)
 
     _one_number = field_validator("users", mode="before")(one_number_is_a_list)
 
@@ -67,9 +67,9 @@ class OpenLoad(Strict):
     )
     arrivals: Arrivals = Field(default="poisson", description=ARRIVALS)
     burstiness: float = Field(default=1.0, gt=0, le=1000, description=BURSTINESS)
-    max_in_flight: int = Field(default=1000, ge=1, strict=True, description=MAX_IN_FLIGHT)
-    step_s: float = Field(default=30, gt=0, description=STEP_S)
-    warmup_s: float = Field(default=5, ge=0, description=WARMUP_S)
+    max_in_flight: int = Field(default=1000, ge=1, le=MOST_USERS, strict=True, description=MAX_IN_FLIGHT)
+    step_s: float = Field(default=30, gt=0, le=YEAR_S, description=STEP_S)
+    warmup_s: float = Field(default=5, ge=0, le=YEAR_S, description=WARMUP_S)
 
     _one_number = field_validator("requests_per_s", mode="before")(one_number_is_a_list)
 
@@ -90,16 +90,18 @@ class RampLoad(Strict):
 
     kind: Literal["ramp"]
     over: Over = Field(default="requests_per_s", description="What changes.")
-    start: float = Field(gt=0, description="Load at the beginning, in users or requests per second.")
-    end: float = Field(gt=0, description="Load at the end.")
-    ramp_s: float = Field(default=120, gt=0, description="Length of the ramp in seconds.")
+    start: float = Field(
+        gt=0, le=MOST_PER_S, description="Load at the beginning, in users or requests per second."
+    )
+    end: float = Field(gt=0, le=MOST_PER_S, description="Load at the end.")
+    ramp_s: float = Field(default=120, gt=0, le=YEAR_S, description="Length of the ramp in seconds.")
     slices: int = Field(
         default=6, ge=1, le=1000, strict=True, description="Equal parts that are reported as steps."
     )
     arrivals: Arrivals = Field(default="poisson", description=ARRIVALS)
     burstiness: float = Field(default=1.0, gt=0, le=1000, description=BURSTINESS)
-    max_in_flight: int = Field(default=1000, ge=1, strict=True, description=MAX_IN_FLIGHT)
-    think_time_s: float = Field(default=0, ge=0, description=THINK_TIME_S)
+    max_in_flight: int = Field(default=1000, ge=1, le=MOST_USERS, strict=True, description=MAX_IN_FLIGHT)
+    think_time_s: float = Field(default=0, ge=0, le=YEAR_S, description=THINK_TIME_S)
 
     @model_validator(mode="after")
     def _consistent(self) -> RampLoad:
@@ -127,12 +129,15 @@ class TraceLoad(Strict):
         default=None, ge=1, strict=True, description="Only the first so many of the trace; none: all."
     )
     step_s: float | None = Field(
-        default=None, gt=0, description="Report parts of this many seconds as steps; none: one step."
+        default=None,
+        gt=0,
+        le=YEAR_S,
+        description="Report parts of this many seconds as steps; none: one step.",
     )
     warmup_s: float = Field(
-        default=0, ge=0, description="Seconds at the trace's start that no metric counts."
+        default=0, ge=0, le=YEAR_S, description="Seconds at the trace's start that no metric counts."
     )
-    max_in_flight: int = Field(default=1000, ge=1, strict=True, description=MAX_IN_FLIGHT)
+    max_in_flight: int = Field(default=1000, ge=1, le=MOST_USERS, strict=True, description=MAX_IN_FLIGHT)
 
     @model_validator(mode="after")
     def _consistent(self) -> TraceLoad:
@@ -151,21 +156,28 @@ class SearchLoad(Strict):
 
     kind: Literal["search"]
     over: Over = Field(default="users", description="What is searched.")
-    low: float = Field(default=1, gt=0, description="First load tried, in users or requests per second.")
-    high: float = Field(default=256, gt=0, description="No load above this is tried.")
+    low: float = Field(
+        default=1, gt=0, le=MOST_PER_S, description="First load tried, in users or requests per second."
+    )
+    high: float = Field(default=256, gt=0, le=MOST_PER_S, description="No load above this is tried.")
     resolution: float = Field(
         default=0.1, gt=0, lt=1, description="Stop when pass and fail are this close, as a share of the load."
     )
-    step_s: float = Field(default=30, gt=0, description="Shortest probe in seconds, warm-up included.")
-    max_step_s: float = Field(
-        default=300, gt=0, description="Longest probe; probes are made long enough for the SLO's percentile."
+    step_s: float = Field(
+        default=30, gt=0, le=YEAR_S, description="Shortest probe in seconds, warm-up included."
     )
-    warmup_s: float = Field(default=5, ge=0, description=WARMUP_S)
+    max_step_s: float = Field(
+        default=300,
+        gt=0,
+        le=YEAR_S,
+        description="Longest probe; probes are made long enough for the SLO's percentile.",
+    )
+    warmup_s: float = Field(default=5, ge=0, le=YEAR_S, description=WARMUP_S)
     max_probes: int = Field(default=16, ge=1, le=1000, strict=True, description="No more probes than this.")
     arrivals: Arrivals = Field(default="poisson", description=ARRIVALS)
     burstiness: float = Field(default=1.0, gt=0, le=1000, description=BURSTINESS)
-    max_in_flight: int = Field(default=1000, ge=1, strict=True, description=MAX_IN_FLIGHT)
-    think_time_s: float = Field(default=0, ge=0, description=THINK_TIME_S)
+    max_in_flight: int = Field(default=1000, ge=1, le=MOST_USERS, strict=True, description=MAX_IN_FLIGHT)
+    think_time_s: float = Field(default=0, ge=0, le=YEAR_S, description=THINK_TIME_S)
 
     @model_validator(mode="after")
     def _consistent(self) -> SearchLoad:

@@ -6,16 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from harness.scenario.strict import Strict
+from harness.scenario.strict import MOST_TOKENS, Strict
 
 
 class LengthSpread(Strict):
     """A token length drawn per request from a normal distribution, cut at min and max."""
 
-    mean: float = Field(gt=0, description="Mean length in tokens.")
-    stdev: float = Field(default=0, ge=0, description="Standard deviation in tokens.")
-    min: int = Field(default=1, ge=1, description="No request is shorter, in tokens.")
-    max: int | None = Field(default=None, ge=1, description="No request is longer, in tokens.")
+    mean: float = Field(gt=0, le=MOST_TOKENS, description="Mean length in tokens.")
+    stdev: float = Field(default=0, ge=0, le=MOST_TOKENS, description="Standard deviation in tokens.")
+    min: int = Field(default=1, ge=1, le=MOST_TOKENS, description="No request is shorter, in tokens.")
+    max: int | None = Field(
+        default=None, ge=1, le=MOST_TOKENS, description="No request is longer, in tokens."
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> LengthSpread:
@@ -24,7 +26,7 @@ class LengthSpread(Strict):
         return self
 
 
-Length = Annotated[int, Field(ge=1, strict=True)] | LengthSpread
+Length = Annotated[int, Field(ge=1, le=MOST_TOKENS, strict=True)] | LengthSpread
 
 
 class SyntheticPrompts(Strict):
@@ -36,9 +38,19 @@ class SyntheticPrompts(Strict):
     shared_prefix_tokens: int = Field(
         default=0,
         ge=0,
+        le=MOST_TOKENS,
         strict=True,
         description="Tokens at the start that every prompt shares (system prompt).",
     )
+
+    @model_validator(mode="after")
+    def _prefix_fits(self) -> SyntheticPrompts:
+        longest = most_tokens(self.input_tokens)
+        if self.shared_prefix_tokens > longest:
+            raise ValueError(
+                f"shared_prefix_tokens ({self.shared_prefix_tokens}) must not be above input_tokens ({longest})"
+            )
+        return self
 
 
 class FilePrompts(Strict):
@@ -62,10 +74,13 @@ class SessionPrompts(Strict):
 
     kind: Literal["sessions"]
     turns: int = Field(default=4, ge=1, le=10_000, strict=True, description="Turns of one conversation.")
-    base_tokens: int = Field(default=300, ge=1, strict=True, description="Input tokens of the first turn.")
+    base_tokens: int = Field(
+        default=300, ge=1, le=MOST_TOKENS, strict=True, description="Input tokens of the first turn."
+    )
     growth_tokens: int = Field(
         default=350,
         ge=1,
+        le=MOST_TOKENS,
         strict=True,
         description="Input tokens each turn adds: last reply and new question.",
     )
@@ -73,6 +88,7 @@ class SessionPrompts(Strict):
     shared_prefix_tokens: int = Field(
         default=0,
         ge=0,
+        le=MOST_TOKENS,
         strict=True,
         description="Tokens of base_tokens that all conversations share (system prompt).",
     )

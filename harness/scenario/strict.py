@@ -6,6 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+# Nobody means more than these: above is a slip of the keyboard, said before anything is sent.
+YEAR_S = 31_536_000
+MOST_USERS = 100_000
+MOST_PER_S = 1_000_000
+MOST_TOKENS = 100_000_000
+
 
 class Strict(BaseModel):
     """A part of a scenario file."""

@@ -240,7 +240,7 @@ def _hint_for_text(problem: Any) -> str | None:
 
 def _near(word: str, names: list[str]) -> list[str]:
     """At most three names that may have been meant; only those about as close as the closest."""
-    close = difflib.get_close_matches(word, names, n=3)
+    close = difflib.get_close_matches(word, [name for name in dict.fromkeys(names) if name != word], n=3)
     ratios = {name: difflib.SequenceMatcher(None, name, word).ratio() for name in close}
     return [name for name in close if ratios[name] > max(ratios.values()) - 0.15]
 

@@ -97,3 +97,7 @@ def test_a_currency_is_answered_with_the_one_there_is() -> None:
 
     assert str(error) == "decide input: unknown key `api.currency`"
     assert error.hint == "every price is in USD: convert it, and leave the key out"
+
+
+def test_a_key_that_is_known_elsewhere_is_not_offered_for_itself() -> None:
+    assert "`usd_per_hour`" not in (refused("api", "usd_per_hour", 5).hint or "")

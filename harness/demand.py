@@ -202,12 +202,16 @@ class Demand(Strict):
 
 
 def load_demand(path: Path) -> Demand:
-    """Read a demand file.
+    """Read a demand file, or the bundled demand of that name (`support-agent`).
 
     Raises:
         UsageError: no such file, not YAML, an unknown key, a value out of range; names file and key.
     """
-    data = read_yaml(path, what="demand", hint="scenarios/demand/support-agent.yaml is one to start from")
+    bundled = bundled_scenarios_dir() / "demand"
+    if not path.exists() and path.suffix == "" and (bundled / f"{path.name}.yaml").exists():
+        path = bundled / f"{path.name}.yaml"
+    names = ", ".join(sorted(file.stem for file in bundled.glob("*.yaml")))
+    data = read_yaml(path, what="demand", hint=f"a file, or one that comes with Breakeven: {names}")
     return demand_from_dict(data, where=str(path))
 
 

@@ -21,6 +21,7 @@ from harness.report.text import (
     volume,
     whole,
 )
+from harness.units import HOURS_PER_MONTH
 
 _VOLUMES_SHOWN = 12
 
@@ -182,6 +183,18 @@ def source_of(listed: Mapping[str, Any]) -> str:
     return f"{source}{version}\n{checked}"
 
 
+def _self_month(decision: Mapping[str, Any]) -> str:
+    """What the self-host month is made of: `, self = 2 x 65.15 + 8,667 fixed by the demand`."""
+    arm = (decision.get("arms") or [{}])[0]
+    box = (arm.get("input") or {}).get("self_host") or {}
+    instances = ((arm.get("decision") or {}).get("at_volume") or {}).get("instances")
+    usd_per_hour, fixed = number(box.get("usd_per_hour")), number(box.get("fixed_usd_per_month"))
+    if instances is None or usd_per_hour is None:
+        return ""
+    people = f" + {amount(fixed)} fixed by the demand" if fixed else ""
+    return f", self = {instances} x {amount(usd_per_hour * HOURS_PER_MONTH)}{people}"
+
+
 def console_arms_table(decision: Mapping[str, Any]) -> Table:
     """The one table of the console: narrow enough for 100 columns."""
     goodput = (decision.get("self_host") or {}).get("goodput") or {}
@@ -206,7 +219,7 @@ def console_arms_table(decision: Mapping[str, Any]) -> Table:
     tasks = tasks_of(decision)
     at_volume = f"at {volume(tasks)} tasks a month" if tasks is not None else "(no monthly volume given)"
     return Table(
-        caption=f"USD {at_volume}; goodput of one instance in req/s; volumes in tasks a month",
+        caption=f"USD {at_volume}{_self_month(decision)}; goodput in req/s of one instance; wins: self-hosting",
         columns=(
             Column("API arm", right=False),
             Column("USD/task"),
@@ -214,7 +227,7 @@ def console_arms_table(decision: Mapping[str, Any]) -> Table:
             Column("self/month"),
             Column("needed"),
             Column("measured"),
-            Column("self wins from"),
+            Column("wins from"),
         ),
         rows=tuple(rows),
     )

@@ -186,6 +186,8 @@ def step_metrics(
         dropped = metrics["not_sent"] > scenario.slo.error_rate * max(requests + metrics["not_sent"], 1)
         if metrics["over_saturated"] or dropped:  # it would not last, or was not the load that was asked for
             metrics["slo_met"] = False
+    if step.get("given_up"):  # cut when it could not pass any more: what was under way would have failed it
+        metrics |= {"slo_met": False, "given_up": True}
     metrics |= _goodput(data, window, scenario.slo.limits())
     metrics |= {
         "mean_input_tokens": _mean(data.prompt_tokens[timed]),

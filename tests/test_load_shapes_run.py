@@ -205,6 +205,25 @@ def test_a_search_by_rate_cuts_the_step_whose_queue_grows(tmp_path: Path) -> Non
     assert set(rows.loc[rows["step"] == 2, "error"].dropna()) == {"not_sent", "cut_at_end"}
 
 
+def test_a_probe_by_users_is_cut_when_it_cannot_pass_any_more(tmp_path: Path) -> None:
+    # one answer at a time, 0.05 s each: 8 users wait 0.4 s for every one, so no p95 can get below 0.2 s
+    work = scenario(
+        load={"kind": "search", "low": 8, "high": 8, "step_s": 10, "max_step_s": 10, "warmup_s": 0.5},
+        prompts=PROMPTS, request={"timeout_s": 5}, slo={"e2e_p95_s": 0.2},
+    )  # fmt: skip
+
+    with FaultyServer() as server:
+        measured = run_load(tmp_path, server.url("one-at-a-time=0.05"), work=work, backend="openai")
+
+    found = store.read_json(measured.run_dir, "search.json")
+    (probe,) = found["probes"]
+    assert (probe["passed"], probe["given_up"], found["stop"]["reason"]) == (False, True, "low_fails")
+    assert probe["seconds"] < 6
+    assert found["goodput_bounds"]["high"] is None  # so short a look is no bound
+    (step,) = compute_metrics(records_of(measured), store.read_steps(measured.run_dir), work)["steps"]
+    assert (step["slo_met"], step["given_up"]) == (False, True)
+
+
 def test_a_search_stops_when_the_decision_is_certain(oracle: RunningOracle, tmp_path: Path) -> None:
     work = scenario(
         load={"kind": "search", "low": 2, "high": 64, "step_s": 1.5, "max_step_s": 1.5, "warmup_s": 0.2},

@@ -175,3 +175,12 @@ def test_what_a_decision_saved_against_the_ladder_is_counted() -> None:
 
 def test_an_unknown_price_saves_an_unknown_sum() -> None:
     assert saved(rates(), LIMITS, [probe(1, True)], None)["usd"] is None
+
+
+def test_a_probe_that_was_given_up_bounds_no_goodput() -> None:
+    # in full: 4 requests/s of 100 requests, at most 4 (1 + 2 / 10) = 4.8; cut short it says nothing
+    whole = probe(4, False, requests_per_s=4.0, requests=100)
+    cut = probe(4, False, requests_per_s=4.0, requests=100, given_up=True)
+
+    assert bounds(users(), [whole])[1] == pytest.approx(4.8)
+    assert bounds(users(), [cut])[1] == float("inf")

@@ -1,4 +1,4 @@
-"""Runs a search: one probe after another on the load processes, cut early where the queue grows."""
+"""Runs a search: one probe after another on the load processes, each cut early where it is lost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.load.conductor import Conductor
 from harness.load.crew import Crew
+from harness.load.giving_up import LATE_S, NewRows, Tally, cannot_pass, most_to_come
 from harness.load.search import Next, Probe, Stop, bounds, bracket, next_probe, samples_needed, saved
 from harness.saturation import SETTLED, is_growing
 from harness.scenario import Scenario, SearchLoad
@@ -40,6 +41,7 @@ class Searcher:
         self._unloaded_s: float | None = (
             None  # a request's time at the smallest load: when a queue can be told
         )
+        self._rows = NewRows(Path(crew.plan.run_dir))
         self.history: list[Probe] = []
         self.ending: dict[str, str] | None = None  # {"reason", "text"}; None while it goes on
 
@@ -67,10 +69,15 @@ class Searcher:
         crew.tell("steps", steps=[asdict(step)], start_s=start_s)
         row = self._conductor.begin_step(step, start_s)
         dropped = crew.not_sent
-        crew.wait(start_s + step.length_s, until=lambda: self._is_saturated(step, row, dropped))
+        tally = Tally()
+        crew.wait(
+            start_s + step.length_s,
+            until=lambda: self._is_saturated(step, row, dropped) or self._is_lost(step, row, tally),
+        )
         end_s = min(start_s + step.length_s, crew.now_s())
         was_cut = end_s < start_s + step.length_s and not crew.is_over
-        row |= self._conductor.end_step(end_s, **({"over_saturated": True} if was_cut else {}))
+        why = "given_up" if step.users is not None else "over_saturated"
+        row |= self._conductor.end_step(end_s, **({why: True} if was_cut else {}))
         self._settle(step, was_cut=was_cut)
         return self._judged(row, move, end_s - start_s)
 
@@ -87,11 +94,28 @@ class Searcher:
         samples = [in_flight for t_s, in_flight in crew.in_flight_log if t_s >= begin_s]
         return is_growing(samples, step.rate[0] * elapsed_s)
 
+    def _is_lost(self, step: Step, row: Mapping[str, Any], tally: Tally) -> bool:
+        """Whether a probe by users can be given up: it cannot pass any more.
+
+        Not where a decision is sought: there the throughput of a load that fails bounds the goodput from above.
+        """
+        if step.users is None or self._crew.plan.needed_goodput:
+            return False
+        for record in self._rows.take():
+            if record["step"] == step.step and (record["scheduled_s"] or 0.0) >= row["window_start_s"]:
+                tally.add(record)
+        end_s = row["start_s"] + step.length_s
+        to_come = most_to_come(tally, step.users[0], end_s - self._crew.now_s() + LATE_S)
+        return to_come is not None and cannot_pass(
+            tally, to_come, self._limits, self._scenario.slo.error_rate
+        )
+
     def _settle(self, step: Step, *, was_cut: bool) -> None:
         """Nothing of this probe may be under way in the next."""
         crew = self._crew
         if was_cut:
-            crew.on_event({"event": "doing", "text": f"the queue grows at {step.load}: cut"})
+            why = "it cannot pass any more" if step.users is not None else "the queue grows"
+            crew.on_event({"event": "doing", "text": f"{why} at {step.load}: cut"})
             crew.tell("cut")
         else:
             drain_s = min(self._scenario.request.timeout_s, DRAIN_S)
@@ -114,6 +138,7 @@ class Searcher:
             requests_per_s=figures["requests_per_s"],
             goodput_low=figures["goodput_low"],
             over_saturated=bool(figures.get("over_saturated")),
+            given_up=bool(figures.get("given_up")),
         )
 
     def _savings(self) -> str:

@@ -30,6 +30,7 @@ class Probe:
     requests_per_s: float | None = None
     goodput_low: float | None = None
     over_saturated: bool = False
+    given_up: bool = False  # cut, since it could not pass any more: its throughput bounds nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def bounds(search: SearchLoad, history: Sequence[Probe]) -> tuple[float, float]:
             continue
         if search.over == "requests_per_s":
             highs.append(probe.load)
-        elif probe.requests_per_s and probe.requests:
+        elif probe.requests_per_s and probe.requests and not probe.given_up:
             highs.append(probe.requests_per_s * (1 + COUNT_SPREAD / math.sqrt(probe.requests)))
     return max(lows, default=0.0), min(highs, default=math.inf) if fail is not None else math.inf
 

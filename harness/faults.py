@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+BROKE_EARLY = "the answer broke off before its first event"
+EMPTY = "the answer is empty"
+UNFINISHED = "the answer ended without a finish reason"
+
 _KEYS = r"ignore_eos|min_tokens|cache_salt|cache_prompt|repeat_penalty|top_k|min_p|stream_options"
 _CONTEXT = (
     r"exceed_context_size|context (size|window|length)|maximum context|max_model_len|could not broadcast"
@@ -40,8 +44,13 @@ _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint
     ),
     (
         r"truncated",
-        "without a finish reason",
+        UNFINISHED,
         "llama-cpp-python ends a stream when another request comes in: start it with --interrupt_requests false",
+    ),
+    (
+        r"truncated|no_tokens",
+        f"{BROKE_EARLY}|{EMPTY}",
+        "llama-cpp-python's streams end so where prompt and answer do not fit its context: give it a longer --n_ctx",
     ),
     (r"connect", "", "nobody listens there any more: see the server's own log"),
 )

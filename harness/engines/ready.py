@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -13,6 +14,12 @@ from harness.errors import EngineError
 
 _POLL_S = 0.1
 _SAY_EVERY_S = 1.0
+# llama.cpp, C++, Python, CUDA and vLLM, in their own words
+_NO_MEMORY = re.compile(
+    r"failed to (create llama_context|allocate)|unable to allocate|bad_alloc|MemoryError|out of memory"
+    r"|cannot allocate memory|No available memory for the cache",
+    re.IGNORECASE,
+)
 
 
 def no_progress(_line: str) -> None:
@@ -54,8 +61,13 @@ def how_it_ended(exit_code: int | None) -> str:
 
 
 def _did_not_come_up(kind: EngineKind, how: str, loads: str, log_path: Path) -> EngineError:
+    tail = log_tail(log_path)
+    log = f"its whole log: {log_path}"
+    starved = _NO_MEMORY.search(tail) or how == how_it_ended(-signal.SIGKILL)
     return EngineError(
         f"{kind.title} did not come up: it {how} while loading {loads}",
-        detail=log_tail(log_path),
-        hint=f"its whole log: {log_path}",
+        detail=tail,
+        hint=f"not enough memory: take a smaller model, context or number of users; {log}"
+        if starved
+        else log,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.backends.wire import MAX_DETAIL_CHARS, Answer, StreamReader, error_detail
+from harness.faults import BROKE_EARLY, EMPTY, UNFINISHED
 from harness.load.sse import SseParser
 from harness.load.transport import FIRST_READ_BYTES, MAX_BODY_BYTES, READ_BYTES, Exchange
 
@@ -75,6 +76,14 @@ class Reading:
                 self.arrivals.append(arrived_ns)
 
 
+def broke_off(reading: Reading) -> str:
+    """Where in its stream an answer broke off that HTTP calls incomplete."""
+    if not reading.saw_event:
+        return BROKE_EARLY
+    answer = reading.reader.answer if reading.reader is not None else reading.answer
+    return UNFINISHED if answer.done and not answer.finish_reason else "the answer broke off"
+
+
 def judge(exchange: Exchange, reading: Reading, answer: Answer) -> tuple[str | None, str | None]:
     """Why an answer that came to its end has failed, or (None, None).
 
@@ -88,11 +97,11 @@ def judge(exchange: Exchange, reading: Reading, answer: Answer) -> tuple[str | N
         return "error_event", answer.error
     if reading.reader is not None and not reading.saw_event:
         if not body.strip():
-            return "no_tokens", "the answer is empty"
+            return "no_tokens", EMPTY
         kind = exchange.content_type or "no content type"
         return "not_sse", f"{kind}: {body[:MAX_DETAIL_CHARS].decode('utf-8', 'replace').strip()[:120]}"
     if not answer.finish_reason:
-        return "truncated", "the answer ended without a finish reason"
+        return "truncated", UNFINISHED
     if answer.output_tokens == 0 or (answer.output_tokens is None and not answer.token_events):
         return "no_tokens", None
     return None, None

@@ -16,7 +16,7 @@ from harness.load.clock import RunClock
 from harness.load.hopeless import REFUSALS
 from harness.load.plan import LoadPlan
 from harness.load.prompts import Prompt
-from harness.load.reading import HTTP_OK, Reading, judge
+from harness.load.reading import HTTP_OK, Reading, broke_off, judge
 from harness.load.recorder import Recorder
 from harness.load.transport import ConnectFailed, ConnectionLost, Exchange, Target
 from harness.records import NOT_FAILURES, RequestRecord
@@ -171,7 +171,8 @@ class Sender:
             row.error, row.error_detail = "reset", str(error)
         except HTTPParseError as error:
             cut = exchange.status is not None
-            row.error, row.error_detail = ("truncated" if cut else "reset"), f"HTTP: {error}"
+            where = f"{broke_off(reading)}, " if cut else ""
+            row.error, row.error_detail = ("truncated" if cut else "reset"), f"{where}HTTP: {error}"
 
     def _begin(self, target: Target) -> None:
         self._under_way.add(gevent.getcurrent())

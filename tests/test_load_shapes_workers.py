@@ -104,12 +104,24 @@ def test_samples_of_several_processes_are_shown_as_one() -> None:
     one = {
         "event": "live", "t_s": 1.0, "process": 1, "cpu": 0.2, "loop_lag_p50_s": 0.1, "loop_lag_max_s": 0.3,
         "in_flight": 3, "connections": 3, "clock_steps": 0, "sent": 10, "finished": 7, "failed": 0, "not_sent": 0,
-        "last_error": None, "output_tokens": 100, "ttft_p50_s": 0.4, "ttft_max_s": 0.5,
+        "refused": 0, "unreachable": 0, "unreachable_s": 4.0, "last_error": None, "output_tokens": 100, "ttft_p50_s": 0.4, "ttft_max_s": 0.5,
     }  # fmt: skip
-    other = one | {"cpu": 0.5, "in_flight": 2, "failed": 1, "last_error": "timeout", "ttft_p50_s": None}
+    other = one | {
+        "cpu": 0.5,
+        "in_flight": 2,
+        "failed": 1,
+        "refused": 2,
+        "unreachable_s": 1.0,
+        "last_error": "timeout",
+        "ttft_p50_s": None,
+    }
 
     both = merged([one, other])
 
     assert (both["in_flight"], both["sent"], both["failed"], both["output_tokens"]) == (5, 20, 1, 200)
+    assert (both["refused"], both["unreachable_s"]) == (
+        2,
+        1.0,
+    )  # unreachable for as long as all of them say so
     assert (both["cpu"], both["ttft_p50_s"], both["last_error"]) == (0.5, 0.4, "timeout")
     assert merged([one]) is one

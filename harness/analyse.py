@@ -9,6 +9,7 @@ from typing import Any
 
 from harness import store
 from harness.checks import add_checks, worst_level
+from harness.cost.extras import busy_run
 from harness.cost.focus import write_focus_csv
 from harness.cost.verdict import build_decision
 from harness.demand import Demand, default_demand, demand_from_dict, load_demand
@@ -46,10 +47,12 @@ def analyse_run(
     apis: Sequence[str] = (),
     demand_file: Path | None = None,
     prices_file: Path | None = None,
+    beside: Sequence[Path] = (),
 ) -> Analysis:
     """Compute metrics.json, decision.json and the reports of a run, and write them into its directory.
 
-    What is not given is what the run itself was asked for.
+    What is not given is what the run itself was asked for. Runs `beside` it on the same box and engine, with
+    requests of another shape, measure what an output token weighs against an input token.
 
     Raises:
         UsageError: no run directory, or a demand, API or price that cannot be used.
@@ -69,7 +72,12 @@ def analyse_run(
     if manifest.instance.get("id") or manifest.instance.get("usd_per_hour"):
         demand = choose_demand(manifest, metrics, demand_file)
         decision = build_decision(
-            manifest, metrics, demand, list(apis) or manifest.arms, prices_file=prices_file
+            manifest,
+            metrics,
+            demand,
+            list(apis) or manifest.arms,
+            prices_file=prices_file,
+            shape_runs=_shape_runs(manifest, metrics, [other for other in beside if other != run_dir]),
         )
         store.write_json(run_dir, "decision.json", decision)
         write_focus_csv(decision, run_dir / "focus.csv")
@@ -77,6 +85,25 @@ def analyse_run(
     run = manifest.to_dict()
     render_report(run_dir, run, metrics, decision)
     return Analysis(run_dir, run, metrics, decision)
+
+
+def _shape_runs(
+    manifest: RunManifest, metrics: Mapping[str, Any], others: Sequence[Path]
+) -> list[tuple[float, float, float]]:
+    """Busy seconds and tokens of this run and of those that were served by the same thing."""
+    served = [metrics]
+    for run_dir in others:
+        if (run_dir / "metrics.json").exists() and _served_by(store.read_manifest(run_dir)) == _served_by(
+            manifest
+        ):
+            served.append(store.read_json(run_dir, "metrics.json"))
+    return [run for run in map(busy_run, served) if run is not None]
+
+
+def _served_by(manifest: RunManifest) -> tuple[Any, ...]:
+    engine = manifest.engine
+    box = (manifest.instance.get("id"), manifest.instance.get("replicas"))
+    return (engine.get("name"), engine.get("version"), manifest.model, manifest.quantization, *box)
 
 
 def choose_demand(manifest: RunManifest, metrics: Mapping[str, Any], demand_file: Path | None) -> Demand:

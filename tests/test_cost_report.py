@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -109,3 +110,27 @@ def test_a_demand_of_another_shape_is_refused_in_words(run_dir: Path, tmp_path: 
     got = reported(run_dir, "--demand", str(path))
 
     assert [check["code"] for check in got["checks"] if check["level"] == "error"] == ["demand_shape_differs"]
+
+
+def test_runs_of_two_shapes_on_one_box_measure_what_an_output_token_weighs(
+    run_dir: Path, tmp_path: Path
+) -> None:
+    # busiest steps: 0.9/s of 800/250 is 720 in, 225 out a second; with 1/1440 s an input and 1/450 s an output token
+    # that is 0.5 + 0.5 of each second; 200/250 then fits 1/(200/1440 + 250/450) = 1.44/s; weight 1440/450 = 3.2
+    one, two = tmp_path / "one", tmp_path / "two"
+    shutil.copytree(run_dir, one)
+    shutil.copytree(run_dir, two)
+    for made in [*one.glob("*.parquet"), *two.glob("*.parquet"), *two.glob("metrics.json")]:
+        made.unlink()
+    for place, tokens, rate in ((one, 800, 900), (two, 200, 1440)):
+        rows = [row.to_dict() | {"prompt_tokens": tokens} for row in step_records(1, rate, 0.4)]
+        (place / "records-1.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    reported(two)
+
+    command = [sys.executable, "-m", "harness", "report", str(one), str(two), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    for analysis in json.loads(done.stdout):
+        weight = analysis["decision"]["self_host"]["splits"]["measured_weight"]
+        assert weight["runs"] == 2
+        assert weight["output_weight"] == pytest.approx(3.2, rel=0.02)

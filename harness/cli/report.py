@@ -46,6 +46,7 @@ def command(
     """Compute figures, decision and reports of one or more run directories again.
 
     Writes metrics.json, decision.json, report.html and report.md into each RUN and prints the verdict.
+    Runs of other shapes on the same box measure how input and output share the cost.
     What is not given is taken from the run. Ends with 3 when a check says not to trust a run.
 
     \b
@@ -56,7 +57,10 @@ def command(
       breakeven report RUN1 RUN2 RUN3 --pool
       breakeven report RUN --json | jq '.[0].decision.arms[].sentence'
     """
-    done = [analyse_run(run, apis=apis, demand_file=demand_file, prices_file=prices_file) for run in runs]
+    done = [
+        analyse_run(run, apis=apis, demand_file=demand_file, prices_file=prices_file, beside=runs)
+        for run in runs
+    ]
     pooled = pooled_of(done) if is_pooled else None
     if as_json:
         said = [as_dict(analysis) for analysis in done]

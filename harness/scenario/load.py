@@ -1,4 +1,4 @@
-"""The shapes a load can have; measurement.md's words for them are the `kind`s.
+"""The shapes a load can have, one model a `kind`.
 
 `closed` and a search or ramp over users wait for answers; all others send by a plan that waits for nobody.
 """

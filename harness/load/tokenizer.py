@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import orjson
 from geventhttpclient.response import HTTPParseError
 
-from harness.backends import BACKENDS
 from harness.backends.wire import Wire
 from harness.load.clock import RunClock
 from harness.load.prompts import WORDS, Vocabulary
@@ -78,10 +77,3 @@ def build_vocabulary(tokenizer: EndpointTokenizer) -> Vocabulary:
     if len(words) < MIN_WORDS:
         return inexact
     return Vocabulary(tuple(sorted(words)), overhead_tokens)
-
-
-def tokenizer_for(
-    backend: str, target: Target, clock: RunClock, model: str | None, timeout_s: float
-) -> EndpointTokenizer:
-    """The tokenizer of an endpoint; ask `find` before anything else."""
-    return EndpointTokenizer(target, clock, BACKENDS[backend], model, timeout_s)

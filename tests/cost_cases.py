@@ -76,8 +76,11 @@ def metrics(
         | {"mean_input_tokens": tokens[0], "mean_output_tokens": tokens[1]}
         for step, given, output in ((0, 480.0, 150.0), (1, 800.0, 250.0))
     ]
-    best = {"requests_per_s": goodput, "low": 0.58, "high": 0.62, "confidence": 0.95, "step": 0}
-    return {"schema": 1, "steps": steps, "goodput": best if goodput is not None else None}
+    if goodput is None:
+        return {"schema": 1, "steps": steps, "goodput": None}
+    low, high = min(goodput, 0.58), max(goodput, 0.62)
+    best = {"requests_per_s": goodput, "low": low, "high": high, "confidence": 0.95, "step": 0}
+    return {"schema": 1, "steps": steps, "goodput": best}
 
 
 def smallest(**changes: Any) -> Demand:

@@ -200,8 +200,9 @@ def test_a_free_api_is_never_beaten_and_needs_no_goodput() -> None:
 
 
 def test_the_interval_has_the_verdict_at_both_ends() -> None:
-    both = decide(given(self_host__goodput_low=0.25, self_host__goodput_high=0.3))
-    one = decide(given(self_host__goodput_low=0.25))
+    measured = {"self_host__goodput_requests_per_s": 0.28, "self_host__goodput_low": 0.25}
+    both = decide(given(**measured, self_host__goodput_high=0.3))
+    one = decide(given(**measured))
 
     assert both["interval"] == {"verdict_at_low": "never", "verdict_at_high": "yes"}
     assert one["interval"] is None
@@ -310,6 +311,26 @@ def test_a_million_windows_take_no_longer_than_one() -> None:
             None,
         ),
         ({"workload__tasks_per_month": 1e15, "self_host__goodput_requests_per_s": 1e-6}, "instances", None),
+        (
+            {"self_host__goodput_low": 0.7},
+            "goodput_low (0.7) must not be above goodput_requests_per_s (0.6)",
+            "the interval is around the goodput, in the same requests/s",
+        ),
+        (
+            {"self_host__goodput_low": 0.4, "self_host__goodput_high": 0.5},
+            "goodput_high (0.5) must not be below goodput_requests_per_s (0.6)",
+            None,
+        ),
+        (
+            {"self_host__goodput_requests_per_s": None, "self_host__goodput_low": 0.5},
+            "goodput_low (0.5) belongs to a goodput, but goodput_requests_per_s is null",
+            "leave goodput_low and goodput_high out where no load met the limits",
+        ),
+        (
+            {"self_host__goodput_requests_per_s": 0, "self_host__goodput_high": 0.5},
+            "goodput_high (0.5) belongs to a goodput, but goodput_requests_per_s is 0",
+            None,
+        ),
     ],
     ids=str,
 )

@@ -111,10 +111,30 @@ class SelfHost(_Strict):
 
     @model_validator(mode="after")
     def _ends_in_order(self) -> SelfHost:
-        low, high = self.goodput_low, self.goodput_high
+        goodput, low, high = self.goodput_requests_per_s, self.goodput_low, self.goodput_high
         if low is not None and high is not None and low > high:
             raise ValueError(f"goodput_low ({low:g}) must not be above goodput_high ({high:g})")
+        if goodput:
+            if low is not None and low > goodput:
+                raise _off_the_goodput(f"goodput_low ({low:g}) must not be above", goodput)
+            if high is not None and high < goodput:
+                raise _off_the_goodput(f"goodput_high ({high:g}) must not be below", goodput)
+            return self
+        for key, end in (("goodput_low", low), ("goodput_high", high)):
+            if end is not None:
+                raise _off_the_goodput(f"{key} ({end:g}) belongs to a goodput, but", goodput)
         return self
+
+
+def _off_the_goodput(text: str, goodput: float | None) -> PydanticCustomError:
+    """An end of an interval that does not hold the goodput it is said to be of."""
+    if goodput:
+        said = f"{text} goodput_requests_per_s ({goodput:g})"
+        hint = "the interval is around the goodput, in the same requests/s"
+    else:
+        said = f"{text} goodput_requests_per_s is {'null' if goodput is None else 0}"
+        hint = "leave goodput_low and goodput_high out where no load met the limits"
+    return PydanticCustomError("interval", "{said}", {"said": said, "hint": hint})
 
 
 class Api(_Strict):

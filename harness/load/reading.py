@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.backends.wire import MAX_DETAIL_CHARS, Answer, StreamReader, error_detail
 from harness.faults import BROKE_EARLY, EMPTY, UNFINISHED
 from harness.load.sse import SseParser
-from harness.load.transport import FIRST_READ_BYTES, MAX_BODY_BYTES, READ_BYTES, Exchange
+from harness.load.transport import MAX_BODY_BYTES, Exchange
 
 HTTP_OK = 200
 HTTP_BAD = 400
@@ -39,14 +39,15 @@ class Reading:
         self.answer = Answer()  # what it came to, once it has ended
         self.arrivals: list[int] | None = [] if keep_arrivals else None
 
-    def on_bytes(self, exchange: Exchange, piece: bytes) -> int:
-        """Take the next bytes of the body; say how many to read next."""
+    def on_bytes(self, exchange: Exchange, piece: bytes) -> None:
+        """Take the next bytes of the body."""
         if not self.saw_event or self.reader is None:
             self._keep(piece)
-        if self.reader is None or exchange.status != HTTP_OK:
-            return READ_BYTES
-        self._events(self.sse.feed(piece), exchange.arrived_ns)
-        return FIRST_READ_BYTES if self.first_ns is None else READ_BYTES
+        if self.reader is not None and exchange.status == HTTP_OK:
+            self._events(self.sse.feed(piece), exchange.arrived_ns)
+            exchange.awaits_first = self.first_ns is None
+        else:
+            exchange.awaits_first = False
 
     def close(self, arrived_ns: int) -> None:
         """The body has ended."""

@@ -18,6 +18,7 @@ from harness.load.plan import LoadPlan
 from harness.load.prompts import Prompt
 from harness.load.reading import HTTP_OK, Reading, broke_off, judge
 from harness.load.recorder import Recorder
+from harness.load.sockets import LOOKOUT
 from harness.load.transport import ConnectFailed, ConnectionLost, Exchange, Target
 from harness.records import NOT_FAILURES, RequestRecord
 from harness.scenario import Scenario
@@ -107,6 +108,7 @@ class Sender:
         reading = Reading(reader, keep_arrivals=self.recorder.arrivals is not None)
         exchange = Exchange()
         body = orjson.dumps(self.wire.body(self._ask(prompt, row.request_id)))
+        LOOKOUT.glance()  # others wait for their first token; a hundred requests may begin and end here together
         self._begin(target)
         try:
             self._exchange(target, body, row, reading, exchange)
@@ -116,7 +118,9 @@ class Sender:
         finally:
             self._end(target)
             self._fill(row, prompt, reading, exchange)
+            LOOKOUT.glance()
             self._write(row, reading)
+            LOOKOUT.glance()
         return Sent(row, "".join(reading.answer.text), exchange.retry_after)
 
     def drop(self, row: RequestRecord) -> None:

@@ -1,17 +1,10 @@
-"""HTTP over sockets that know when their bytes arrived.
-
-geventhttpclient keeps the connections and parses HTTP; a socket of ours asks the kernel to stamp every segment
-(SO_TIMESTAMPNS, Linux), so that an arrival's time does not depend on when Python came round to read it.
-"""
+"""HTTP over sockets that know when their bytes arrived: geventhttpclient keeps the connections and parses."""
 
 from __future__ import annotations
 
 import errno
 import select
-import socket as plain_socket
 import ssl
-import struct
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,61 +13,23 @@ from urllib.parse import urlsplit
 
 import gevent
 import gevent.monkey
-import gevent.socket
 from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from geventhttpclient.response import HTTPParseError, HTTPResponse
 
 from harness.errors import UsageError
 from harness.load.clock import RunClock
-
-SO_TIMESTAMPNS = getattr(plain_socket, "SO_TIMESTAMPNS", 35)  # 35: Linux; Python 3.11 does not name it
-HAS_KERNEL_STAMPS = sys.platform == "linux"
-_TIMESPEC = struct.Struct("@ll")  # seconds, nanoseconds
-_ANCILLARY_BYTES = plain_socket.CMSG_SPACE(_TIMESPEC.size) if HAS_KERNEL_STAMPS else 0
+from harness.load.sockets import (
+    FIRST_READ_BYTES,
+    HAS_KERNEL_STAMPS,
+    LOOKOUT,
+    READ_BYTES,
+    StampedSocket,
+)
 
 Socket = Any  # a gevent socket, plain, stamped or TLS
 _POLL = gevent.monkey.get_original("select", "poll")
-
-FIRST_READ_BYTES = 256  # until the first token: about one event a read, so that its stamp is its own
-READ_BYTES = 65536  # afterwards
 CONNECT_TIMEOUT_S = 10.0
 MAX_BODY_BYTES = 1 << 20  # of a body that is not a stream
-
-
-class StampedSocket(gevent.socket.socket):  # type: ignore[name-defined]
-    """A gevent socket that remembers when it last sent and when the kernel got what it last read.
-
-    `sent_ns` is CLOCK_MONOTONIC just before the first byte of the last `sendall`; `arrived_ns` is
-    CLOCK_REALTIME of the last segment read, or None where the kernel gives none.
-    """
-
-    sent_ns = 0
-    arrived_ns: int | None = None
-
-    def sendall(self, data: bytes, flags: int = 0) -> None:
-        """Stamp, then send."""
-        self.sent_ns = time.monotonic_ns()
-        super().sendall(data, flags)
-
-    def recv(self, size: int, flags: int = 0) -> bytes:
-        """Read up to `size` bytes and keep the kernel's stamp."""
-        if not HAS_KERNEL_STAMPS:
-            return bytes(super().recv(size, flags))
-        data, ancillary, _, _ = self.recvmsg(size, _ANCILLARY_BYTES, flags)
-        self.arrived_ns = None
-        for level, kind, payload in ancillary:
-            if level == plain_socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(payload) >= _TIMESPEC.size:
-                seconds, nanoseconds = _TIMESPEC.unpack_from(payload)
-                self.arrived_ns = seconds * 1_000_000_000 + nanoseconds
-        return bytes(data)
-
-
-def _stamping_socket(family: int, kind: int, protocol: int) -> StampedSocket:
-    sock = StampedSocket(family, kind, protocol)
-    sock.setsockopt(plain_socket.IPPROTO_TCP, plain_socket.TCP_NODELAY, 1)
-    if HAS_KERNEL_STAMPS:
-        sock.setsockopt(plain_socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    return sock
 
 
 def _is_idle(sock: Socket | None) -> bool:
@@ -91,7 +46,7 @@ def _is_idle(sock: Socket | None) -> bool:
 
 class _PlainPool(ConnectionPool):
     def _create_tcp_socket(self, family: int, socktype: int, protocol: int) -> StampedSocket:
-        return _stamping_socket(family, socktype, protocol)
+        return StampedSocket(family, socktype, protocol)
 
     def _is_socket_alive(self, sock: Socket | None) -> bool:
         return _is_idle(sock)
@@ -123,6 +78,7 @@ class Exchange:
     content_type: str = ""
     retry_after: str | None = None
     headers: Any = None  # of the answer, by `.get(name)`
+    awaits_first: bool = True  # the first token is still to come: whoever takes the bytes says when it came
     complete: bool = False  # the answer ended as HTTP says it should
 
 
@@ -173,11 +129,11 @@ class Target:
         *,
         body: bytes = b"",
         headers: str = "",
-        on_bytes: Callable[[Exchange, bytes], int],
+        on_bytes: Callable[[Exchange, bytes], None],
         clock: RunClock,
         exchange: Exchange,
     ) -> None:
-        """Send one request; hand each piece of the answer's body to `on_bytes`, which says how much to read next.
+        """Send one request; hand each piece of the answer's body to `on_bytes`.
 
         `exchange` is filled in as things happen, so that a caller that is interrupted keeps what was seen.
 
@@ -209,22 +165,23 @@ class Target:
         self,
         sock: Socket,
         request: tuple[str, bytes],
-        on_bytes: Callable[[Exchange, bytes], int],
+        on_bytes: Callable[[Exchange, bytes], None],
         clock: RunClock,
         exchange: Exchange,
     ) -> None:
         method, data = request
         response = _Response(method)
         reusable = False
-        size = FIRST_READ_BYTES
         stamped = isinstance(sock, StampedSocket)
-        exchange.kernel_clock = stamped and HAS_KERNEL_STAMPS
+        watched = exchange.kernel_clock = stamped and HAS_KERNEL_STAMPS
         try:
+            if watched:
+                LOOKOUT.watch(sock)
             exchange.sent_ns = time.monotonic_ns()
             sock.sendall(data)
             exchange.sent_ns = getattr(sock, "sent_ns", exchange.sent_ns)
             while not response.message_complete or response.get_code() < 200:
-                piece = sock.recv(size)
+                piece = sock.recv(FIRST_READ_BYTES if exchange.awaits_first else READ_BYTES)
                 arrived_ns = sock.arrived_ns if stamped else None
                 if arrived_ns is None:
                     exchange.arrived_ns = time.monotonic_ns()
@@ -240,7 +197,10 @@ class Target:
                     _note_headers(exchange, response)
                 body = response.take_body()
                 if body:
-                    size = on_bytes(exchange, body)
+                    on_bytes(exchange, body)
+                    if watched and not exchange.awaits_first:
+                        LOOKOUT.forget(sock)
+                        watched = False
                 if not piece:
                     break
             exchange.complete = response.message_complete
@@ -249,6 +209,8 @@ class Target:
             name = errno.errorcode.get(error.errno or 0, "")
             raise ConnectionLost(f"{name} {error.strerror or error}".strip()) from None
         finally:
+            if watched:
+                LOOKOUT.forget(sock)
             if reusable:
                 sock.kept = True
                 self._pool.return_socket(sock)
@@ -285,15 +247,14 @@ def fetch(
     pieces: list[bytes] = []
     total = 0
 
-    def keep(_: Exchange, piece: bytes) -> int:
+    def keep(_: Exchange, piece: bytes) -> None:
         nonlocal total
         total += len(piece)
         if total > MAX_BODY_BYTES:
             raise ConnectionLost(f"{path} answers with more than {MAX_BODY_BYTES} bytes")
         pieces.append(piece)
-        return READ_BYTES
 
-    exchange = Exchange()
+    exchange = Exchange(awaits_first=False)
     method = "GET" if body is None else "POST"
     with gevent.Timeout(timeout_s, TimeoutError(f"{path}: no answer in {timeout_s:g} s")):
         try:

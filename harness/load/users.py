@@ -20,6 +20,7 @@ from locust.exception import StopUser
 from harness.load.prompts import PromptSource
 from harness.load.sender import Cut, Sender, Sent
 from harness.load.sessions import Conversation
+from harness.load.sockets import LOOKOUT
 from harness.records import NOT_FAILURES, RequestRecord
 from harness.scenario import Scenario, SessionPrompts
 
@@ -98,6 +99,7 @@ def closed_user(gate: ClosedGate) -> type[User]:
         """One user; with sessions, one conversation after another."""
 
         def on_start(self) -> None:
+            LOOKOUT.glance()  # many users may start together while the first are waiting
             self.number = gate.join()
             self.asked = 0
             self.failures = 0

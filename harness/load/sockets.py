@@ -1,0 +1,135 @@
+"""Sockets that know when their bytes arrived, and a lookout that reads first tokens while Python is busy.
+
+The kernel stamps every segment (SO_TIMESTAMPNS, Linux), so an arrival's time does not depend on when Python came
+round to read it. But segments that lie unread are merged, and the merged one keeps the stamp of the last: a first
+token that waits is stamped by the tokens behind it. So sockets that wait for a first token are read ahead, at
+least each half millisecond, between whatever else this process does.
+"""
+
+from __future__ import annotations
+
+import select
+import socket as plain_socket
+import struct
+import sys
+import time
+from collections import deque
+
+import gevent.monkey
+import gevent.socket
+
+SO_TIMESTAMPNS = getattr(plain_socket, "SO_TIMESTAMPNS", 35)  # 35: Linux; Python 3.11 does not name it
+HAS_KERNEL_STAMPS = sys.platform == "linux"
+_TIMESPEC = struct.Struct("@ll")  # seconds, nanoseconds
+_ANCILLARY_BYTES = plain_socket.CMSG_SPACE(_TIMESPEC.size) if HAS_KERNEL_STAMPS else 0
+
+FIRST_READ_BYTES = 256  # until the first token: about one event a read, so that its stamp is its own
+READ_BYTES = 65536  # afterwards
+GLANCE_NS = 500_000
+READABLE = 1  # libev's EV_READ
+_EPOLL = gevent.monkey.get_original("select", "epoll") if HAS_KERNEL_STAMPS else None  # gevent takes it away
+
+
+class StampedSocket(gevent.socket.socket):  # type: ignore[name-defined]
+    """A gevent socket that remembers when it last sent and when the kernel got what it last read.
+
+    `sent_ns` is CLOCK_MONOTONIC just before the first byte of the last `sendall`; `arrived_ns` is
+    CLOCK_REALTIME of the last segment read, or None where the kernel gives none.
+    """
+
+    sent_ns = 0
+    arrived_ns: int | None = None
+
+    def __init__(self, family: int, kind: int, protocol: int) -> None:
+        super().__init__(family, kind, protocol)
+        self._ahead: deque[tuple[bytes, int | None] | OSError] = deque()  # read before anybody asked
+        self._was_emptied = False  # the last read took all there was
+        self.setsockopt(plain_socket.IPPROTO_TCP, plain_socket.TCP_NODELAY, 1)
+        if HAS_KERNEL_STAMPS:
+            self.setsockopt(plain_socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:
+        """Stamp, then send."""
+        self.sent_ns = time.monotonic_ns()
+        super().sendall(data, flags)
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Read up to `size` bytes (more where the lookout was here first) and keep the kernel's stamp.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+        if not HAS_KERNEL_STAMPS:
+            return bytes(super().recv(size, flags))
+        LOOKOUT.glance()
+        while True:
+            if self._ahead:
+                piece = self._ahead.popleft()
+                if isinstance(piece, OSError):
+                    raise piece
+                data, self.arrived_ns = piece
+                return data
+            if self._was_emptied:
+                self._was_emptied = False
+            else:
+                try:
+                    data, self.arrived_ns = self._read(size)
+                except BlockingIOError:
+                    pass
+                else:
+                    self._was_emptied = 0 < len(data) < size
+                    return data
+            self._wait(self._read_event)
+
+    def read_ahead(self) -> None:
+        """Take what lies unread, for the next `recv`, and wake whoever waits for it."""
+        try:
+            self._ahead.append(self._read(READ_BYTES))
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._ahead.append(error)
+        event = self._read_event
+        if event is not None and event.callback is not None:
+            event.feed(READABLE, event.callback, *event.args)
+
+    def _read(self, size: int) -> tuple[bytes, int | None]:
+        data, ancillary, _, _ = self._sock.recvmsg(size, _ANCILLARY_BYTES)
+        for level, kind, payload in ancillary:
+            if level == plain_socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(payload) >= _TIMESPEC.size:
+                seconds, nanoseconds = _TIMESPEC.unpack_from(payload)
+                return data, seconds * 1_000_000_000 + nanoseconds
+        return data, None
+
+
+class Lookout:
+    """The sockets of this process that wait for a first token. Where the kernel stamps nothing it does nothing."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[int, StampedSocket] = {}
+        self._epoll = _EPOLL() if _EPOLL is not None else None
+        self._due_ns = 0
+
+    def watch(self, sock: StampedSocket) -> None:
+        """A request goes out on `sock`."""
+        if self._epoll is not None:
+            descriptor = sock.fileno()
+            self._sockets[descriptor] = sock
+            self._epoll.register(descriptor, select.EPOLLIN)
+
+    def forget(self, sock: StampedSocket) -> None:
+        """Its first token is there, or never will be. A socket that is not watched is fine, a closed one is not."""
+        if self._epoll is not None and self._sockets.pop(sock.fileno(), None) is not None:
+            self._epoll.unregister(sock.fileno())
+
+    def glance(self) -> None:
+        """Read ahead where something arrived; costs nothing until the next glance is due. Call it often."""
+        if not self._sockets or time.monotonic_ns() < self._due_ns:
+            return
+        assert self._epoll is not None
+        for descriptor, _ in self._epoll.poll(0):
+            self._sockets[descriptor].read_ahead()
+        self._due_ns = time.monotonic_ns() + GLANCE_NS
+
+
+LOOKOUT = Lookout()  # one a process, as there is one loop

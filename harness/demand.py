@@ -6,25 +6,36 @@ Costs beside inference are listed items, one line each, so that a reader can str
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from harness.cost.inputs import parse
+from harness.cost.inputs import LARGEST, parse
 from harness.errors import UsageError
-from harness.overheads import Amount, Item, Strict, usd_per_month
+from harness.overheads import Amount, Item, usd_per_month
 from harness.scenario import bundled_scenarios_dir
-from harness.yamlfile import read_yaml, validate
+from harness.yamlfile import Strict, read_yaml, validate
 
 DEFAULT_DEMAND = "support-agent"
 
-RANGED = (
-    "tasks_per_month", "goodput_requests_per_s", "usd_per_hour", "peak_to_mean", "max_load",
-    "retry_failure_rate", "response_cache_hit_rate", "api_price", "input_per_output_tokens",
-    "people_usd_per_month",
-)  # fmt: skip
-"""Inputs that `ranges` may name; `api_price` is a factor on the list price."""
+_SHARE = (0, math.nextafter(1, 0), "at least 0 and below 1")
+_ANY = (0, LARGEST, "from 0 on")
+RANGED: dict[str, tuple[float, float, str]] = {
+    "tasks_per_month": (0, 1e15, "from 0 on"),
+    "goodput_requests_per_s": _ANY,
+    "usd_per_hour": _ANY,
+    "peak_to_mean": (1, LARGEST, "from 1 on"),
+    "max_load": (math.nextafter(0, 1), 1, "above 0 and at most 1"),
+    "retry_failure_rate": _SHARE,
+    "response_cache_hit_rate": _SHARE,
+    "api_price": _ANY,
+    "input_per_output_tokens": _ANY,
+    "people_usd_per_month": _ANY,
+}
+"""Inputs that `ranges` may name, and between what; `api_price` is a factor on the list price."""
 
 
 class History(Strict):
@@ -141,11 +152,8 @@ class Demand(Strict):
     @field_validator("ranges")
     @classmethod
     def _known_and_ordered(cls, ranges: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
-        for name, (low, high) in ranges.items():
-            if name not in RANGED:
-                raise ValueError(f"unknown input `{name}`; known: {', '.join(RANGED)}")
-            if not 0 <= low <= high:
-                raise ValueError(f"the range of `{name}` must be [low, high] from 0 on")
+        for name, span in ranges.items():
+            _check_range(name, span)
         return ranges
 
     @model_validator(mode="after")
@@ -199,6 +207,23 @@ class Demand(Strict):
     def to_dict(self) -> dict[str, Any]:
         """For run.json and decision.json; `demand_from_dict` reads it back."""
         return self.model_dump(mode="json")
+
+
+def _check_range(name: str, span: tuple[float, float]) -> None:
+    low, high = span
+    if name not in RANGED:
+        raise ValueError(f"unknown input `{name}`; known: {', '.join(RANGED)}")
+    lowest, highest, allowed = RANGED[name]
+    said = f"the range of `{name}` must be [low, high]"
+    got = f"got [{low:g}, {high:g}]"
+    if low > high:
+        problem, hint = f"{said}, {got}", f"the lower end first: [{high:g}, {low:g}]"
+    elif low < lowest or high > highest:
+        meant = f"is {high:g} meant as {high / 100:g}?"
+        problem, hint = f"{said}, {allowed}, {got}", meant if highest <= 1 and 1 <= high < 100 else None
+    else:
+        return
+    raise PydanticCustomError("range", "{problem}", {"problem": problem, "hint": hint})
 
 
 def load_demand(path: Path) -> Demand:

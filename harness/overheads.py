@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harness.units import TOKENS_PER_MTOK
+from harness.yamlfile import Strict
 
 MONTHS_PER_YEAR = 12
 WEEKS_PER_MONTH = 52 / 12
@@ -23,12 +24,6 @@ Line = Literal[
     "one_off",
 ]
 Amount = Annotated[float, Field(ge=0, le=1e12)]
-
-
-class Strict(BaseModel):
-    """A part of a demand file: unknown keys, NaN and infinity are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class _Item(Strict):

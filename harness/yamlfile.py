@@ -9,13 +9,45 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from harness.errors import UsageError
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _LONGEST_SHOWN = 80  # characters of a value that a message repeats
+
+
+class Strict(BaseModel):
+    """A part of a user's file: frozen; unknown keys, NaN, infinity, and true or false for a number are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _true_is_no_number(cls, data: Any) -> Any:
+        """Pydantic would take true for 1, and YAML's `yes` and `on` are true."""
+        for name, field in cls.model_fields.items() if isinstance(data, dict) else ():
+            value = data.get(name)
+            if _holds_bool(value) and field.annotation is not Any and not _may_be_bool(field.annotation):
+                raise PydanticCustomError(_BOOL, "must not be true or false", {"key": name, "given": value})
+        return data
+
+
+_BOOL = "true_is_no_number"
+
+
+def _holds_bool(value: Any) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return isinstance(value, bool) or any(isinstance(one, bool) or _holds_bool(one) for one in inner)
+
+
+def _may_be_bool(annotation: Any) -> bool:
+    """Whether it is bool, or a model, which checks its own fields."""
+    if annotation is bool or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return True
+    return any(_may_be_bool(argument) for argument in get_args(annotation))
 
 
 def read_yaml(path: Path, *, what: str, hint: str | None = None) -> dict[str, Any]:
@@ -140,6 +172,10 @@ def validate(model: type[Model], data: dict[str, Any], *, where: str) -> Model:
 
 def _meant(problems: list[Any]) -> list[Any]:
     """Without those of a union's other branch: who writes a mapping where a number would do means the mapping."""
+    for problem in problems:
+        if problem["type"] == _BOOL:  # told of the whole mapping, meant of one key
+            problem["loc"] = (*problem["loc"], problem["ctx"]["key"])
+            problem["input"] = problem["ctx"]["given"]
     meant = [
         problem
         for problem in problems
@@ -214,13 +250,22 @@ def _shown(value: Any) -> str:
 def _hint(model: type[Model], problem: Any, path: str) -> str | None:
     if problem["type"] != "extra_forbidden":
         hint = problem.get("ctx", {}).get("hint")  # a validator of ours knows the way out
-        return hint if isinstance(hint, str) else _hint_for_text(problem)
+        return hint if isinstance(hint, str) else _hint_for_share(problem) or _hint_for_text(problem)
     unknown = path.rsplit(".", 1)[-1]
     if unknown == "currency":
         return "every price is in USD: convert it, and leave the key out"
     names = _all_keys(model)
     near = _near(unknown, names)
     return f"did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else None
+
+
+def _hint_for_share(problem: Any) -> str | None:
+    """Where a share was wanted and a percentage was given."""
+    value, limits = problem.get("input"), problem.get("ctx", {})
+    is_share = 1 in (limits.get("lt"), limits.get("le"))
+    if not is_share or not isinstance(value, int | float) or not 1 < value < 100:
+        return None
+    return f"is {value:g} meant as {value / 100:g}?"
 
 
 def _hint_for_text(problem: Any) -> str | None:

@@ -121,6 +121,19 @@ def test_only_what_one_side_pays_alone_counts_in_its_fixed_costs() -> None:
         ({"peak_to_mean": 2, "hourly_profile": [1] * 24}, "not both"),
         ({"items": [{"name": "x", "kind": "salary", "usd": 1}]}, "items[0].kind"),
         ({"tasks_per_month": -1}, "`tasks_per_month`"),
+        ({"tasks_per_month": True}, "`tasks_per_month`: must not be true or false, got True"),
+        ({"max_retries": True}, "`max_retries`: must not be true or false, got True"),
+        ({"hourly_profile": [True] * 24}, "`hourly_profile`: must not be true or false"),
+        ({"ranges": {"usd_per_hour": [0, True]}}, "`ranges`: must not be true or false"),
+        ({"ranges": {"rent": [1, 2]}}, "`ranges`: unknown input `rent`; known: tasks_per_month"),
+        (
+            {"ranges": {"usd_per_hour": [5, 2]}},
+            "`ranges`: the range of `usd_per_hour` must be [low, high], got [5, 2]",
+        ),
+        (
+            {"ranges": {"peak_to_mean": [0.5, 2]}},
+            "`ranges`: the range of `peak_to_mean` must be [low, high], from 1 on, got [0.5, 2]",
+        ),
     ],
     ids=str,
 )
@@ -136,3 +149,26 @@ def test_a_bad_demand_names_file_and_key(tmp_path: Path, changes: dict[str, Any]
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["retry_failure_rate", "response_cache_hit_rate", "max_load"])
+def test_a_range_in_percent_is_answered_with_the_share(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        demand_from_dict({**SMALLEST, "ranges": {name: [0.01, 8]}})
+
+    assert f"the range of `{name}` must be [low, high], " in str(caught.value)
+    assert caught.value.hint == "is 8 meant as 0.08?"
+
+
+@pytest.mark.parametrize(("share", "hint"), [(80, "is 80 meant as 0.8?"), (800, None)])
+def test_a_share_of_one_that_is_a_percentage_is_answered_with_the_share(share: float, hint: str) -> None:
+    with pytest.raises(UsageError, match="`batch_share`: must be less than or equal to 1") as caught:
+        demand_from_dict({**SMALLEST, "batch_share": share})
+
+    assert caught.value.hint == hint
+
+
+def test_a_range_may_end_just_below_one() -> None:
+    demand = demand_from_dict({**SMALLEST, "ranges": {"retry_failure_rate": [0, 0.995]}})
+
+    assert demand.ranges == {"retry_failure_rate": (0, 0.995)}

@@ -6,7 +6,8 @@ import pytest
 
 from harness.cost import decide
 from harness.errors import UsageError
-from harness.yamlfile import parse_yaml, read_yaml
+from harness.scenario import Scenario
+from harness.yamlfile import parse_yaml, read_yaml, validate
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,9 @@ def test_a_directory_is_no_file(tmp_path: Path) -> None:
         read_yaml(tmp_path, what="scenario")
 
 
+WHOLE = {"name": "t", "load": {"kind": "closed", "users": [1]}, "prompts": {"kind": "synthetic"}}
+
+
 def refused(part: str, key: str, value: object) -> UsageError:
     """What `decide` says of its smallest input with one key more."""
     inputs: dict[str, dict[str, object]] = {
@@ -101,3 +105,27 @@ def test_a_currency_is_answered_with_the_one_there_is() -> None:
 
 def test_a_key_that_is_known_elsewhere_is_not_offered_for_itself() -> None:
     assert "`usd_per_hour`" not in (refused("api", "usd_per_hour", 5).hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("load: {kind: closed, users: [1], step_s: true}", "load.step_s"),
+        ("load: {kind: open, requests_per_s: [1, yes]}", "load.requests_per_s"),
+        ("load: {kind: closed, users: [on]}", "load.users"),
+        ("prompts: {kind: synthetic, input_tokens: {mean: true}}", "prompts.input_tokens.mean"),
+        ("slo: {ttft_p95_s: true}", "slo.ttft_p95_s"),
+        ("seed: true", "seed"),
+    ],
+)
+def test_true_is_no_number_in_a_scenario(text: str, key: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        validate(Scenario, {**WHOLE, **parse_yaml(text, where="f")}, where="f")
+
+    assert str(caught.value).startswith(f"f: `{key}`: must not be true or false, got ")
+
+
+def test_true_is_an_answer_where_a_question_is_asked() -> None:
+    asked = parse_yaml("request: {stream: yes}", where="f")
+
+    assert validate(Scenario, {**WHOLE, **asked}, where="f").request.stream

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.errors import UsageError
-from harness.yamlfile import validate
+from harness.yamlfile import Strict, validate
 
 PROFILE_HOURS = (24, 168)  # a day, a week
 LARGEST = 1e12  # USD, tokens, requests: anything above is a slip of the keyboard
@@ -38,16 +38,12 @@ def _checked_share(value: float, allowed: str, is_allowed: bool) -> float:
     raise PydanticCustomError("share", "must be a share, {allowed}", {"allowed": allowed, "hint": hint})
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
 Share = Annotated[float, Field(strict=True), BeforeValidator(_share)]
 Amount = Annotated[float, Field(strict=True, ge=0, le=LARGEST)]
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 
 
-class RequestClass(_Strict):
+class RequestClass(Strict):
     """One kind of request. Tokens per request (means may be fractions); cached ones are part of the input."""
 
     name: Any = ""  # free: a label, never read
@@ -66,7 +62,7 @@ class RequestClass(_Strict):
         return self
 
 
-class Workload(_Strict):
+class Workload(Strict):
     """The month's tasks. A task is one draw from the classes by weight."""
 
     tasks_per_month: Annotated[float, Field(strict=True, ge=0, le=1e15)] | None = None
@@ -98,7 +94,7 @@ class Workload(_Strict):
         return max(self.hourly_profile) / (sum(self.hourly_profile) / len(self.hourly_profile))
 
 
-class SelfHost(_Strict):
+class SelfHost(Strict):
     """One rented instance and what it was measured to serve within the latency limits."""
 
     usd_per_hour: Amount
@@ -137,7 +133,7 @@ def _off_the_goodput(text: str, goodput: float | None) -> PydanticCustomError:
     return PydanticCustomError("interval", "{said}", {"said": said, "hint": hint})
 
 
-class Api(_Strict):
+class Api(Strict):
     """What the API charges. No cached price means cached tokens cost the input price."""
 
     input_usd_per_mtok: Amount
@@ -146,7 +142,7 @@ class Api(_Strict):
     fixed_usd_per_month: Amount = 0
 
 
-class DecideInput(_Strict):
+class DecideInput(Strict):
     """The whole input of a decision."""
 
     workload: Workload

@@ -12,26 +12,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harness.errors import UsageError
 from harness.prices import genai
 from harness.prices.record import PURCHASES, ApiPrice, Instance, Quote, Rates, Tier, UserPrices, as_date
-from harness.yamlfile import read_yaml, validate
+from harness.yamlfile import Strict, read_yaml, validate
 
 CATALOG = Path(__file__).with_name("instances.yaml")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class _Source(_Strict):
+class _Source(Strict):
     source: str
     checked_on: date | None = None
 
 
-class _InstanceRow(_Strict):
+class _InstanceRow(Strict):
     id: str
     provider: str | None = None
     region: str | None = None
@@ -48,7 +44,7 @@ class _InstanceRow(_Strict):
     currency: str = "USD"
 
 
-class _RatesRow(_Strict):
+class _RatesRow(Strict):
     input_usd_per_mtok: float = Field(ge=0)
     output_usd_per_mtok: float = Field(ge=0)
     cached_input_usd_per_mtok: float | None = Field(default=None, ge=0)
@@ -78,7 +74,7 @@ class _ApiRow(_RatesRow):
     label: str = ""
 
 
-class _PriceFile(_Strict):
+class _PriceFile(Strict):
     sources: dict[str, str] = Field(default_factory=dict)
     api: list[_ApiRow] = Field(default_factory=list)
     instances: list[_InstanceRow] = Field(default_factory=list)

@@ -1,22 +1,18 @@
-"""The base of every model of a scenario file: frozen, no unknown keys, no infinities."""
+"""Limits that every part of a scenario file shares, and the base of its models."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from harness.yamlfile import Strict
+
+__all__ = ["MOST_PER_S", "MOST_TOKENS", "MOST_USERS", "YEAR_S", "Strict", "one_number_is_a_list"]
 
 # Nobody means more than these: above is a slip of the keyboard, said before anything is sent.
 YEAR_S = 31_536_000
 MOST_USERS = 100_000
 MOST_PER_S = 1_000_000
 MOST_TOKENS = 100_000_000
-
-
-class Strict(BaseModel):
-    """A part of a scenario file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def one_number_is_a_list(value: Any) -> Any:

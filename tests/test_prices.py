@@ -182,17 +182,54 @@ def test_own_prices_win_over_every_listed_one(tmp_path: Path) -> None:
     assert quote_for(find_instance("our-box", own), "on_demand").usd_per_hour == 3.1
 
 
+ROW = "{provider: acme, model: m, input_usd_per_mtok: 1, output_usd_per_mtok: 2}"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("api: [{provider: a, model: b, input_usd_per_mtok: 1}]", "`api[0].output_usd_per_mtok` is missing"),
-        ("instances: [{id: a, usd_per_hour: {on_demand: -1}}]", "must be 0 or more, got -1"),
+        (
+            "instances: [{id: a, usd_per_hour: {on_demand: -1}}]",
+            "must be 0, or from 1e-09 to 1e+09 USD, got -1",
+        ),
         ("instances: [{id: a, usd_per_hour: {ondemand: 1}}]", "unknown purchase option `ondemand`"),
         (
             "instances: [{id: a, currency: EUR, usd_per_hour: {on_demand: 1}}]",
             "only USD is understood, got 'EUR'",
         ),
         ("apis: []", "unknown key `apis`"),
+        (
+            f"api: [{ROW}, {ROW.replace('acme', 'Acme')}]",
+            "`api[1]`: acme:m is given twice, first in `api[0]`",
+        ),
+        (
+            "instances: [{id: a, usd_per_hour: {on_demand: 1}}, {id: a, usd_per_hour: {spot: 1}}]",
+            "`instances[1]`: a is given twice, first in `instances[0]`",
+        ),
+        (f"api: [{ROW[:-1]}, checked_on: 2999-01-01}}]", "`api[0].checked_on`: 2999-01-01 is in the future"),
+        (
+            "instances: [{id: a, other_sources: {spot: {source: s, checked_on: 2999-01-01}}}]",
+            "`instances[0].checked_on`: 2999-01-01 is in the future",
+        ),
+        (
+            "instances: [{id: a, usd_per_hour: {on_demand: 1.0e-320}}]",
+            "`instances[0].usd_per_hour.on_demand`: must be 0, or from 1e-09 to 1e+09 USD, got 1e-320",
+        ),
+        (
+            f"api: [{ROW.replace('usd_per_mtok: 1', 'usd_per_mtok: 1.0e+300')}]",
+            "`api[0].input_usd_per_mtok`: must be 0, or from 1e-09 to 1e+09 USD, got 1e+300",
+        ),
+        ("instances: [{id: a, usd_per_hour: {on_demand: yes}}]", "must not be true or false"),
+        ("instances: [{id: a, spot_range_usd_per_hour: [3, 1]}]", "`instances[0].spot_range_usd_per_hour`"),
+        ("instances: [{id: ''}]", "`instances[0].id`"),
+        ("{arms: [], self_host: {instance: 5}}", "is not a decision.json that holds its prices"),
+        (
+            "{arms: [{price: {provider: a, model: b, input_usd_per_mtok: x, output_usd_per_mtok: 1}}], "
+            "self_host: {instance: {id: a, region: r, source: s, checked_on: 2026-01-01, "
+            "purchase: spot, usd_per_hour: 1}}}",
+            "a:b: `input_usd_per_mtok`: must be a valid number",
+        ),
     ],
 )
 def test_a_bad_price_file_names_file_and_key(tmp_path: Path, text: str, said: str) -> None:
@@ -204,6 +241,15 @@ def test_a_bad_price_file_names_file_and_key(tmp_path: Path, text: str, said: st
 
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
+
+
+def test_one_instance_in_two_regions_is_given_once_each(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        "instances: [{id: a, region: x, usd_per_hour: {spot: 1}}, {id: a, region: y, usd_per_hour: {spot: 2}}]"
+    )
+
+    assert quote_for(find_instance("a@y", load_user_prices(path)), "spot").usd_per_hour == 2
 
 
 def test_a_price_is_stale_after_90_days_and_undated_without_a_date() -> None:

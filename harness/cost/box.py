@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.prices.catalog import find_instance, quote_for
+from harness.prices.price_file import PLAUSIBLE, is_plausible
 from harness.prices.record import Instance, UserPrices
 from harness.units import usd_per_mtok
 
@@ -68,6 +69,8 @@ def price_box(instance: Mapping[str, Any], metrics: Mapping[str, Any], prices: U
         )
     known = _lookup(reference, prices, must=given is None)
     if given is not None:
+        if not is_plausible(given):
+            raise UsageError(f"the price of an hour {PLAUSIBLE}, got {given:g}", hint="see --usd-per-hour")
         usd, source, checked, kind = float(given), "given with the run", None, "assumed"
     else:
         assert known is not None

@@ -12,143 +12,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from harness.errors import UsageError
 from harness.prices import genai
-from harness.prices.record import PURCHASES, ApiPrice, Instance, Quote, Rates, Tier, UserPrices, as_date
-from harness.yamlfile import Strict, read_yaml, validate
+from harness.prices.price_file import PriceFile, load_user_prices
+from harness.prices.record import ApiPrice, Instance, Quote, UserPrices, as_date
+from harness.yamlfile import read_yaml, validate
+
+__all__ = [
+    "find_instance",
+    "load_instances",
+    "load_user_prices",
+    "quote_for",
+    "resolve_api",
+]
 
 CATALOG = Path(__file__).with_name("instances.yaml")
-
-
-class _Source(Strict):
-    source: str
-    checked_on: date | None = None
-
-
-class _InstanceRow(Strict):
-    id: str
-    provider: str | None = None
-    region: str | None = None
-    gpu: str | None = None
-    gpu_count: int = Field(default=0, ge=0)
-    gpu_memory_gib: float | None = Field(default=None, gt=0)
-    vcpu: int | None = Field(default=None, ge=1)
-    ram_gib: float | None = Field(default=None, gt=0)
-    usd_per_hour: dict[str, float] = Field(default_factory=dict)
-    source: str | None = None
-    checked_on: date | None = None
-    other_sources: dict[str, _Source] = Field(default_factory=dict)
-    spot_range_usd_per_hour: tuple[float, float] | None = None
-    currency: str = "USD"
-
-
-class _RatesRow(Strict):
-    input_usd_per_mtok: float = Field(ge=0)
-    output_usd_per_mtok: float = Field(ge=0)
-    cached_input_usd_per_mtok: float | None = Field(default=None, ge=0)
-    cache_write_usd_per_mtok: float | None = Field(default=None, ge=0)
-
-    def rates(self) -> Rates:
-        return Rates(
-            self.input_usd_per_mtok,
-            self.output_usd_per_mtok,
-            self.cached_input_usd_per_mtok,
-            self.cache_write_usd_per_mtok,
-        )
-
-
-class _TierRow(_RatesRow):
-    above_input_tokens: int = Field(gt=0)
-
-
-class _ApiRow(_RatesRow):
-    provider: str
-    model: str
-    tiers: list[_TierRow] = Field(default_factory=list)
-    batch: _RatesRow | None = None
-    currency: str = "USD"
-    source: str | None = None
-    checked_on: date | None = None
-    label: str = ""
-
-
-class _PriceFile(Strict):
-    sources: dict[str, str] = Field(default_factory=dict)
-    api: list[_ApiRow] = Field(default_factory=list)
-    instances: list[_InstanceRow] = Field(default_factory=list)
-
-
-def load_user_prices(path: Path) -> UserPrices:
-    """A price file of the user's: `api:` and `instances:` rows, in USD; or a decision.json, for its prices.
-
-    Raises:
-        UsageError: not there, not YAML, unknown key, another currency, a negative price; names file and key.
-    """
-    data = read_yaml(path, what="price")
-    if "arms" in data and "self_host" in data:
-        return _prices_of_decision(data, path)
-    file = validate(_PriceFile, data, where=str(path))
-    for n, api_row in enumerate(file.api):
-        _only_usd(api_row.currency, f"{path}: `api[{n}].currency`")
-    for n, instance in enumerate(file.instances):
-        _only_usd(instance.currency, f"{path}: `instances[{n}].currency`")
-        _known_purchases(instance, f"{path}: `instances[{n}]")
-    api = {f"{row.provider}:{row.model}".lower(): _user_price(row, path) for row in file.api}
-    return UserPrices(api, [row.model_dump(exclude_unset=True) for row in file.instances])
-
-
-def _prices_of_decision(data: dict[str, Any], path: Path) -> UserPrices:
-    """The prices an old decision was made with, sources and dates kept: the same report, years later."""
-    try:
-        listed = [part for arm in data["arms"] for part in arm["price"].get("parts", [arm["price"]])]
-        prices = [ApiPrice.from_dict(price) for price in listed]
-        box = data["self_host"]["instance"]
-        row = {
-            **{key: box[key] for key in ("id", "region", "source", "checked_on")},
-            "usd_per_hour": {box["purchase"]: box["usd_per_hour"]},
-        }
-    except (KeyError, TypeError) as error:
-        raise UsageError(f"{path} is not a decision.json that holds its prices: {error}") from None
-    known = {key: value for key, value in row.items() if value is not None}
-    return UserPrices({f"{p.provider}:{p.model}".lower(): p for p in prices}, [known])
-
-
-def _only_usd(currency: str, where: str) -> None:
-    if currency != "USD":
-        raise UsageError(
-            f"{where}: only USD is understood, got {currency!r}",
-            hint="convert the price and note the rate in `source`",
-        )
-
-
-def _known_purchases(row: _InstanceRow, where: str) -> None:
-    for purchase, usd in row.usd_per_hour.items():
-        if purchase not in PURCHASES:
-            raise UsageError(
-                f"{where}.usd_per_hour`: unknown purchase option `{purchase}`",
-                hint=f"known: {', '.join(PURCHASES)}",
-            )
-        if not usd >= 0:
-            raise UsageError(f"{where}.usd_per_hour.{purchase}`: must be 0 or more, got {usd:g}")
-
-
-def _user_price(row: _ApiRow, path: Path) -> ApiPrice:
-    return ApiPrice(
-        provider=row.provider,
-        model=row.model,
-        rates=row.rates(),
-        tiers=tuple(
-            Tier(t.above_input_tokens, t.rates())
-            for t in sorted(row.tiers, key=lambda t: t.above_input_tokens)
-        ),
-        batch=row.batch.rates() if row.batch else None,
-        source=row.source or f"the user's file {path.name}",
-        checked_on=row.checked_on,
-        label=row.label,
-        kind="listed" if row.source else "assumed",
-    )
 
 
 def resolve_api(reference: str, user_prices: UserPrices | None = None, *, on: date | None = None) -> ApiPrice:
@@ -168,7 +46,7 @@ def resolve_api(reference: str, user_prices: UserPrices | None = None, *, on: da
 
 @cache
 def _catalog_rows() -> tuple[dict[str, Any], ...]:
-    file = validate(_PriceFile, read_yaml(CATALOG, what="instance price"), where=str(CATALOG))
+    file = validate(PriceFile, read_yaml(CATALOG, what="instance price"), where=str(CATALOG))
     return tuple(row.model_dump(exclude_unset=True) for row in file.instances)
 
 

@@ -1,0 +1,215 @@
+"""A price file: `api:` and `instances:` rows in USD, checked so that whatever is wrong is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from harness.errors import UsageError
+from harness.prices.record import PURCHASES, ApiPrice, Rates, Tier, UserPrices
+from harness.yamlfile import Strict, read_yaml, validate
+
+LOWEST_USD, HIGHEST_USD = 1e-9, 1e9  # of an hour or a million tokens; beyond is a slip of the keyboard
+
+
+def is_plausible(usd: float) -> bool:
+    """Whether an hour or a million tokens can cost that: 1e-320 or 1e300 ends no computation well."""
+    return usd == 0 or LOWEST_USD <= usd <= HIGHEST_USD
+
+
+PLAUSIBLE = f"must be 0, or from {LOWEST_USD:g} to {HIGHEST_USD:g} USD"
+
+
+def _plausible(usd: float) -> float:
+    if not is_plausible(usd):
+        raise PydanticCustomError("price", PLAUSIBLE)
+    return usd
+
+
+Usd = Annotated[float, AfterValidator(_plausible)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+class Source(Strict):
+    """Who gave the price of one purchase option, and when."""
+
+    source: str
+    checked_on: date | None = None
+
+
+class InstanceRow(Strict):
+    """A machine that rents by the hour; `usd_per_hour` by purchase option."""
+
+    id: Name
+    provider: str | None = None
+    region: str | None = None
+    gpu: str | None = None
+    gpu_count: int = Field(default=0, ge=0)
+    gpu_memory_gib: float | None = Field(default=None, gt=0)
+    vcpu: int | None = Field(default=None, ge=1)
+    ram_gib: float | None = Field(default=None, gt=0)
+    usd_per_hour: dict[str, Usd] = Field(default_factory=dict)
+    source: str | None = None
+    checked_on: date | None = None
+    other_sources: dict[str, Source] = Field(default_factory=dict)
+    spot_range_usd_per_hour: tuple[Usd, Usd] | None = None
+    currency: str = "USD"
+
+    @field_validator("spot_range_usd_per_hour")
+    @classmethod
+    def _ordered(cls, span: tuple[float, float] | None) -> tuple[float, float] | None:
+        if span is not None and span[0] > span[1]:
+            raise ValueError("must be [low, high]")
+        return span
+
+
+class RatesRow(Strict):
+    """USD per million tokens."""
+
+    input_usd_per_mtok: Usd
+    output_usd_per_mtok: Usd
+    cached_input_usd_per_mtok: Usd | None = None
+    cache_write_usd_per_mtok: Usd | None = None
+
+    def rates(self) -> Rates:
+        """The rates alone."""
+        return Rates(
+            self.input_usd_per_mtok,
+            self.output_usd_per_mtok,
+            self.cached_input_usd_per_mtok,
+            self.cache_write_usd_per_mtok,
+        )
+
+
+class TierRow(RatesRow):
+    """Rates of requests with more input than this."""
+
+    above_input_tokens: int = Field(gt=0)
+
+
+class ApiRow(RatesRow):
+    """What a provider asks for a model."""
+
+    provider: Name
+    model: Name
+    tiers: list[TierRow] = Field(default_factory=list)
+    batch: RatesRow | None = None
+    currency: str = "USD"
+    source: str | None = None
+    checked_on: date | None = None
+    label: str = ""
+
+
+class PriceFile(Strict):
+    """The whole file."""
+
+    sources: dict[str, str] = Field(default_factory=dict)
+    api: list[ApiRow] = Field(default_factory=list)
+    instances: list[InstanceRow] = Field(default_factory=list)
+
+
+def load_user_prices(path: Path) -> UserPrices:
+    """A price file of the user's: `api:` and `instances:` rows, in USD; or a decision.json, for its prices.
+
+    Raises:
+        UsageError: not there, not YAML, unknown key, another currency, a row given twice, a price or a date that
+            cannot be; names file and key.
+    """
+    data = read_yaml(path, what="price")
+    if "arms" in data and "self_host" in data:
+        return _prices_of_decision(data, path)
+    file = validate(PriceFile, data, where=str(path))
+    for n, instance in enumerate(file.instances):
+        _known_purchases(instance, f"{path}: `instances[{n}]")
+    api = {api_key(row.provider, row.model): _user_price(row, path) for row in file.api}
+    _check_rows("api", file.api, [api_key(row.provider, row.model) for row in file.api], path)
+    ids = [row.id + (f"@{row.region}" if row.region else "") for row in file.instances]
+    _check_rows("instances", file.instances, ids, path)
+    return UserPrices(api, [row.model_dump(exclude_unset=True) for row in file.instances])
+
+
+def api_key(provider: str, model: str) -> str:
+    """What a user's API price is found by."""
+    return f"{provider}:{model}".lower()
+
+
+def _check_rows(part: str, rows: Sequence[ApiRow | InstanceRow], names: Sequence[str], path: Path) -> None:
+    """Rows in USD, checked until today, and each given once: of two nobody could say which was used."""
+    first: dict[str, int] = {}
+    for n, (row, name) in enumerate(zip(rows, names, strict=True)):
+        where = f"{path}: `{part}[{n}]"
+        if row.currency != "USD":
+            raise UsageError(
+                f"{where}.currency`: only USD is understood, got {row.currency!r}",
+                hint="convert the price and note the rate in `source`",
+            )
+        others = row.other_sources.values() if isinstance(row, InstanceRow) else ()
+        for day in (row.checked_on, *(other.checked_on for other in others)):
+            _not_in_the_future(day, where)
+        if name in first:
+            raise UsageError(
+                f"{where}`: {name} is given twice, first in `{part}[{first[name]}]`",
+                hint="leave one out; an instance has all its purchase options in one row",
+            )
+        first[name] = n
+
+
+def _not_in_the_future(day: date | None, where: str) -> None:
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)  # where the user is it may be tomorrow already
+    if day is not None and day > tomorrow:
+        raise UsageError(
+            f"{where}.checked_on`: {day} is in the future", hint="the day on which you looked the price up"
+        )
+
+
+def _prices_of_decision(data: dict[str, Any], path: Path) -> UserPrices:
+    """The prices an old decision was made with, sources and dates kept: the same report, years later."""
+    try:
+        listed = [part for arm in data["arms"] for part in arm["price"].get("parts", [arm["price"]])]
+        box = data["self_host"]["instance"]
+        row = {
+            **{key: box[key] for key in ("id", "region", "source", "checked_on")},
+            "usd_per_hour": {box["purchase"]: box["usd_per_hour"]},
+        }
+        for price in listed:
+            rates = [price, *(tier.get("rates", tier) for tier in price.get("tiers") or ())]
+            for one in rates:
+                known_rates = {key: one[key] for key in RatesRow.model_fields if key in one}
+                validate(RatesRow, known_rates, where=f"{path}: {price['provider']}:{price['model']}")
+        prices = [ApiPrice.from_dict(price) for price in listed]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"{path} is not a decision.json that holds its prices: {error}") from None
+    known = {key: value for key, value in row.items() if value is not None}
+    _known_purchases(validate(InstanceRow, known, where=f"{path}: self_host.instance"), f"{path}: `self_host")
+    return UserPrices({api_key(p.provider, p.model): p for p in prices}, [known])
+
+
+def _known_purchases(row: InstanceRow, where: str) -> None:
+    for purchase in (*row.usd_per_hour, *row.other_sources):
+        if purchase not in PURCHASES:
+            raise UsageError(
+                f"{where}.usd_per_hour`: unknown purchase option `{purchase}`",
+                hint=f"known: {', '.join(PURCHASES)}",
+            )
+
+
+def _user_price(row: ApiRow, path: Path) -> ApiPrice:
+    return ApiPrice(
+        provider=row.provider,
+        model=row.model,
+        rates=row.rates(),
+        tiers=tuple(
+            Tier(t.above_input_tokens, t.rates())
+            for t in sorted(row.tiers, key=lambda t: t.above_input_tokens)
+        ),
+        batch=row.batch.rates() if row.batch else None,
+        source=row.source or f"the user's file {path.name}",
+        checked_on=row.checked_on,
+        label=row.label,
+        kind="listed" if row.source else "assumed",
+    )

@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # measuring: scenario -> load -> records
     "backends": set(),
     "load": BASE | {"faults", "backends", "store", "trace", "saturation"},
-    "engines": {"errors", "units"},
+    "engines": {"errors", "units", "backends"},  # one question to an engine is in its dialect
     # it judges the probes of a search by the figures of the report
     "measure": BASE | {"store", "engines", "load", "backends", "metrics", "trace", "calibration"},
     "oracle": BASE | {"store"},
@@ -99,6 +99,17 @@ def test_only_load_speaks_http_and_knows_locust(path: Path) -> None:
     if package not in NETWORK_ALLOWED:
         full = imports_of(path) - {"urllib.parse", "urllib.parse.urlsplit", "urllib.parse.quote"}
         assert not {name.split(".")[0] for name in full} & NETWORK
+
+
+def test_tgis_package_is_imported_only_where_it_is_asked_for() -> None:
+    at_the_top = [
+        path
+        for path in FILES
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Import | ast.ImportFrom) and "text_generation" in ast.unparse(node)
+    ]
+
+    assert at_the_top == []
 
 
 def test_analysing_never_loads_locust_nor_a_network_library() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from engine_helpers import ROOT, complete, is_gone, listening_on, until
 
+from harness.cli import invoke
 from harness.engines.kind import Settings
 from harness.engines.models import bundled_model_path
 from harness.engines.running import Engine, running_engine
@@ -148,3 +149,15 @@ def test_context_tokens_bound_what_one_request_may_hold(tmp_path: Path) -> None:
 
     with caught.value:
         assert caught.value.code == 400
+
+
+def test_engine_check_asks_the_engine_for_the_capital(
+    llama_engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(["engine", "check", "llama_cpp_python", "--url", llama_engine.base_url]) == 0
+
+    checked = capsys.readouterr().out
+    assert 'answer  " Paris' in checked
+    assert f"model   {llama_engine.model}\n" in checked
+    assert "tokens  5 in, " in checked  # as vLLM counts them
+    assert "(normal)" in checked

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from engine_helpers import complete, listening_on, post
 
+from harness.cli import invoke
 from harness.engines.models import bundled_model_path
 from harness.engines.running import Engine, running_engine
 from harness.errors import EngineError
@@ -78,3 +79,15 @@ def test_a_broken_model_is_shown_with_the_end_of_llama_servers_log(
         pass
 
     assert "corrupted or incomplete" in (caught.value.detail or "")
+
+
+def test_engine_check_asks_llama_server_for_the_capital(
+    llama_server_engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(["engine", "check", "llama_server", "--url", llama_server_engine.base_url]) == 0
+
+    checked = capsys.readouterr().out
+    assert 'answer  " Paris' in checked
+    assert f"model   {llama_server_engine.model}\n" in checked
+    assert "tokens  5 in, " in checked  # as vLLM counts them
+    assert "(normal)" in checked

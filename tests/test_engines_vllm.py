@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from engine_helpers import listening_on, post
 
+from harness.cli import invoke
 from harness.engines import engine_kind
 from harness.engines.kind import Settings
 from harness.engines.running import Engine
@@ -62,3 +63,15 @@ def test_a_directory_without_weights_is_bad_input(vllm_engine: Engine, tmp_path:
 
     with pytest.raises(UsageError, match=r"has no config\.json"):
         engine_kind("vllm").launch(str(tmp_path), Settings(), 8000, lambda _: None)
+
+
+def test_engine_check_asks_vllm_for_the_capital(
+    vllm_engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(["engine", "check", "vllm", "--url", vllm_engine.base_url]) == 0
+
+    checked = capsys.readouterr().out
+    assert 'answer  " Paris' in checked
+    assert f"model   {vllm_engine.model}\n" in checked
+    assert "tokens  5 in, " in checked
+    assert "(normal)" in checked

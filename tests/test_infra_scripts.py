@@ -1,6 +1,7 @@
 """The scripts below infra/: one folder an engine, four scripts each, all alike."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,14 @@ from engine_helpers import ROOT
 
 from harness.engines import ENGINES
 
-VERBS = {"start": "start", "check": "status", "stop": "stop", "version": "version"}
+VERBS = ("start", "check", "stop", "version")
+CALL = '"$(dirname "$0")/../breakeven" engine'
+
+
+def lines(name: str, script: str) -> list[str]:
+    """What a script runs."""
+    path: Path = ROOT / "infra" / name / script
+    return [line for line in path.read_text().splitlines() if not line.startswith("#")]
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -16,10 +24,27 @@ def test_every_engine_has_the_four_scripts(name: str) -> None:
     folder = ROOT / "infra" / name
 
     assert {path.name for path in folder.iterdir()} == set(VERBS)
-    for script, verb in VERBS.items():
-        path: Path = folder / script
-        assert os.access(path, os.X_OK)
-        assert (
-            path.read_text().splitlines()[-1]
-            == f'exec "$(dirname "$0")/../breakeven" engine {verb} {name} "$@"'
-        )
+    assert all(os.access(folder / verb, os.X_OK) for verb in VERBS)
+    for verb in ("start", "stop", "version"):
+        assert lines(name, verb) == [f'exec {CALL} {verb} {name} "$@"']
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_check_asks_whether_it_serves_and_then_one_real_question_on_stderr(name: str) -> None:
+    assert lines(name, "check") == [
+        f'{CALL} status {name} "$@" || exit',
+        f"exec {CALL} check {name} >&2",
+    ]
+
+
+def test_check_of_an_engine_that_does_not_run_ends_with_1_and_asks_nothing(tmp_path: Path) -> None:
+    environment = os.environ | {"XDG_STATE_HOME": str(tmp_path)}
+
+    done = subprocess.run(
+        [str(ROOT / "infra" / "llama_server" / "check")],
+        env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stdout.split()[:2] == ["llama_server", "stopped"]
+    assert done.stderr == ""

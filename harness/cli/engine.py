@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.engines import ENGINES, daemon, engine_kind
+from harness.engines.asking import TIMEOUT_S, ask_engine
+from harness.engines.asking_answer import EngineAnswer, one_line
 from harness.engines.kind import Progress, Settings
-from harness.errors import EngineError
+from harness.errors import EndpointError, EngineError, UsageError
 
 _NAME = click.argument("name", metavar="ENGINE")
 _NAMES = click.argument("names", metavar="ENGINE...", nargs=-1, required=True)
@@ -31,6 +34,7 @@ def command() -> None:
     \b
     Example:
       URL=$(breakeven engine start llama_server --slots 4)
+      breakeven engine check llama_server
       breakeven run chat --url $URL --backend llama_cpp
       breakeven engine stop llama_server
     """
@@ -126,6 +130,32 @@ def status(name: str | None, as_json: bool) -> int:
 
 @command.command()
 @_NAME
+@click.option("--url", metavar="URL", help="Where it serves.  [the one that `engine start` started]")
+@click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the bearer token.")
+@click.option("--timeout-s", type=click.IntRange(1, 3600), default=TIMEOUT_S, show_default=True,
+              help="Seconds until the answer must be whole.")  # fmt: skip
+@_JSON
+def check(name: str, url: str | None, api_key_env: str | None, timeout_s: int, as_json: bool) -> None:
+    """Ask ENGINE one real question, greedily, a few tokens, and show the answer.
+
+    The exit code is 0 only when it answers as an engine should: with text, its tokens and a normal end; 1 when nobody
+    listens, it answers with an error or nothing, or not in time. TGI is asked through its own package's client (extra
+    `tgi`), whole and streamed, and both must be the same tokens. Do not ask an engine that is being measured.
+
+    \b
+    Examples:
+      breakeven engine check llama_server
+      breakeven engine check vllm --url http://127.0.0.1:8000 --api-key-env VLLM_API_KEY
+      breakeven engine check tgi --url http://127.0.0.1:8080 --json | jq -r .answer
+    """
+    answer = ask_engine(name, url=url, timeout_s=timeout_s, api_key=_api_key(api_key_env))
+    click.echo(json.dumps(asdict(answer), indent=2) if as_json else _answer_lines(answer))
+    if answer.problem is not None:
+        raise EndpointError(f"{answer.engine} at {answer.base_url}: {one_line(answer.problem)}")
+
+
+@command.command()
+@_NAME
 @_JSON
 def version(name: str, as_json: bool) -> None:
     """The version of ENGINE: as the running one reports it, else as installed.
@@ -141,6 +171,42 @@ def version(name: str, as_json: bool) -> None:
             f"{engine_kind(name).title} is not installed", hint=f"breakeven engine install {name}"
         )
     click.echo(json.dumps({"name": name, "version": found}) if as_json else found)
+
+
+def _api_key(variable: str | None) -> str | None:
+    if variable is None:
+        return None
+    if not os.environ.get(variable):
+        raise UsageError(
+            f"--api-key-env {variable}: no such environment variable, or it is empty",
+            hint=f"export {variable}=...",
+        )
+    return os.environ[variable]
+
+
+def _answer_lines(answer: EngineAnswer) -> str:
+    prompt, output = (
+        "n/a" if tokens is None else tokens for tokens in (answer.prompt_tokens, answer.output_tokens)
+    )
+    end = "normal" if answer.finished_normally else "not normal"
+    lines = [
+        f"engine  {answer.engine} at {answer.base_url}",
+        f"model   {one_line(answer.model) if answer.model else 'n/a'}",
+        f"asked   {json.dumps(answer.question)}",
+        f"answer  {_quoted(answer.answer)}",
+        f"tokens  {prompt} in, {output} out, in {answer.seconds:.2f} s",
+        f"finish  {one_line(answer.finish_reason)} ({end})" if answer.finish_reason else "finish  n/a",
+    ]
+    if answer.streamed_alike is not None:
+        lines.append(f"stream  {'the same tokens' if answer.streamed_alike else 'differs'}")
+    return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    """As JSON has it; what a terminal would obey is escaped too."""
+    return "".join(
+        c if c.isprintable() else json.dumps(c)[1:-1] for c in json.dumps(text, ensure_ascii=False)
+    )
 
 
 def _row(name: str) -> dict[str, Any]:

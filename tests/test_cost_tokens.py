@@ -13,6 +13,7 @@ from harness.cost.api_rates import effective_rates, usd_per_call, usd_per_mtok_b
 from harness.cost.arms import choose_arms
 from harness.cost.splits import measured_output_weight, nnls, splits
 from harness.demand import Demand, default_demand, load_demand
+from harness.errors import UsageError
 from harness.prices.record import ApiPrice, Rates, Tier
 from harness.scenario import bundled_scenarios_dir
 from harness.units import usd_per_mtok
@@ -104,6 +105,12 @@ def test_an_api_asked_for_twice_is_one_arm() -> None:
     names = [arm.name for arm in choose_arms(["openai:gpt-4.1,openai:gpt-4.1"], None, default_demand())]
 
     assert names.count("openai:gpt-4.1") == 1
+
+
+@pytest.mark.parametrize("entry", ["", " ", ","])
+def test_an_api_without_a_name_is_refused(entry: str) -> None:
+    with pytest.raises(UsageError, match=f"--api '{entry}' names no API"):
+        choose_arms([entry], None, default_demand())
 
 
 @pytest.mark.parametrize(("ratio", "usd"), [(3.2, 5.8571428571), (3, 6), (1, 9)])

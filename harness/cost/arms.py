@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from harness.cost.api_rates import effective_rates, usd_per_call
 from harness.demand import Demand, Mix
+from harness.errors import UsageError
 from harness.prices.catalog import resolve_api
 from harness.prices.record import ApiPrice, Rates, UserPrices
 from harness.prices.same_weights import cheapest_host
@@ -94,7 +95,7 @@ def choose_arms(
     Raises:
         UsageError: an API nobody has a price for.
     """
-    references = [name for entry in asked for name in re.split(r"[,\s]+", entry) if name]
+    references = [name for entry in asked for name in _names(entry)]
     wanted = [*references, FRONTIER, *([] if references else [CHEAP])]
     roles: dict[str, Role] = {FRONTIER: "frontier", CHEAP: "cheap"}
     arms = [_single(roles.get(api, "user"), resolve_api(api, user_prices, on=on)) for api in wanted]
@@ -106,6 +107,14 @@ def choose_arms(
         if kept is not arm and arm.role == "same_weights":
             unique[arm.name] = arm  # asked for by name, and it is the run's own weights: say so
     return list(unique.values())
+
+
+def _names(entry: str) -> list[str]:
+    """The APIs of one `--api`: one, or several with commas between."""
+    names = [name for name in re.split(r"[,\s]+", entry) if name]
+    if not names:
+        raise UsageError(f"--api {entry!r} names no API", hint="for example --api openai:gpt-4.1-mini")
+    return names
 
 
 def _single(role: Role, price: ApiPrice) -> Arm:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from harness.backends import BACKENDS
+from harness.cli.ca_file import check_ca_file
 from harness.cost.needed import needed_goodput
 from harness.demand import demand_from_dict, load_demand
 from harness.engines import ENGINES
@@ -52,6 +53,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         resolve_api(reference, prices)
     if given["ca_file"] is not None and not given["ca_file"].is_file():
         raise UsageError(f"--ca-file: no such file: {given['ca_file']}")
+    check_ca_file(given["ca_file"])
     if given["usd_per_hour"] is not None and not math.isfinite(given["usd_per_hour"]):
         raise UsageError(f"--usd-per-hour must be a finite number, got {given['usd_per_hour']}")
     instance, notes = _instance(engine, given)

@@ -61,7 +61,9 @@ class RunOptions:
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     keep_arrivals: bool = False
     gpu_urls: Sequence[str] = ()  # DCGM-exporter's
-    workers: int = 1
+    workers: int = 1  # load processes in all
+    remote_workers: int = 0  # so many of them on other machines
+    listen: str = ""  # HOST:PORT where those connect to
     usd_per_hour: float | None = None  # of the box, to say what a search has saved
     needed_goodput: Mapping[str, float | None] = field(default_factory=dict)
     """Requests per second at which the box pays, by arm (None: at none): a search stops when all are decided."""
@@ -127,6 +129,8 @@ def _drive(
         if outcome.search is not None:
             manifest.client["search"] = outcome.search
             manifest.notes.append(f"The search ended: {outcome.search['text']}.")
+        if outcome.elsewhere:
+            manifest.client["remote_workers"] = outcome.elsewhere
         if outcome.lost_workers:
             manifest.client["lost_workers"] = outcome.lost_workers
             manifest.partial = True
@@ -230,6 +234,8 @@ def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Eng
         gpu_urls=list(options.gpu_urls),
         known_engine=engine is not None,
         workers=options.workers,
+        remote_workers=options.remote_workers,
+        listen=options.listen,
         usd_per_hour=options.usd_per_hour,
         needed_goodput=dict(options.needed_goodput),
     )

@@ -14,7 +14,7 @@ from load_helpers import records_of, run_load, scenario
 from harness import store
 from harness.checks_load import load_checks
 from harness.load.arrivals import ArrivalPlan
-from harness.load.crew import merged
+from harness.load.live import merged
 from harness.measure import RunOptions, measure
 
 PROMPTS = {"kind": "synthetic", "input_tokens": 30, "output_tokens": 3}

@@ -19,6 +19,7 @@ TRACEBACK = "BREAKEVEN_TRACEBACK"
 # command -> module in this package whose `command` it is; read when asked for, so that `decide` stays quick
 COMMANDS = {
     "run": "run",
+    "worker": "worker",
     "report": "report",
     "compare": "compare",
     "decide": "decide",

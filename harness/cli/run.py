@@ -81,10 +81,22 @@ _PATH = click.Path(path_type=Path)
 @click.option("--extra-body", metavar="JSON", help="Keys added to every request's JSON body.")
 @click.option(
     "--workers",
-    type=click.IntRange(1, 256),
-    default=1,
+    type=click.IntRange(0, 256),
+    help="Load processes here; each takes its exact share of users or arrivals.  [default: 1; with"
+    " --remote-workers 0]",
+)
+@click.option(
+    "--remote-workers",
+    type=click.IntRange(0, 256),
+    default=0,
+    help="Load processes of other machines to wait for: `breakeven worker --master ...` there.",
+)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:5557",
     show_default=True,
-    help="Load processes; each takes its exact share of users or arrivals.",
+    help="Where they connect to: an address of this machine in a private network.",
 )
 @click.option(
     "--gpu-metrics",

@@ -17,6 +17,7 @@ from harness.cost.needed import needed_goodput
 from harness.demand import demand_from_dict, load_demand
 from harness.engines import ENGINES
 from harness.errors import UsageError
+from harness.load.remote.muster import address
 from harness.measure import RunOptions
 from harness.prices.catalog import find_instance, load_user_prices, quote_for, resolve_api
 from harness.scenario import Scenario, SearchLoad
@@ -74,9 +75,23 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         extra_body=_extra_body(given["extra_body"]),
         keep_arrivals=given["arrivals"],
         gpu_urls=[_url(url).removesuffix("/metrics") for url in given["gpu_urls"]],
-        workers=given["workers"],
+        **_workers(given),
         notes=notes,
     )
+
+
+def _workers(given: Mapping[str, Any]) -> dict[str, Any]:
+    """How many load processes in all, how many of them elsewhere, and where those connect to."""
+    remote = given["remote_workers"]
+    here = given["workers"] if given["workers"] is not None else (0 if remote else 1)
+    if not here + remote:
+        raise UsageError(
+            "--workers 0 leaves nobody to drive the load", hint="--workers 1, or --remote-workers N"
+        )
+    if remote and not given["urls"]:
+        raise UsageError("--remote-workers drive an endpoint that they can reach", hint="name it with --url")
+    address(given["listen"])
+    return {"workers": here + remote, "remote_workers": remote, "listen": given["listen"]}
 
 
 def _instance(engine: str | None, given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

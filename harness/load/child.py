@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import os
 import signal
 import sys
@@ -28,7 +29,7 @@ from harness.load.clock import RunClock
 from harness.load.gpu import is_this_machine, local_gpus
 from harness.load.identify import Identity, identify, other_model
 from harness.load.inbox import Inbox
-from harness.load.limits import allow_open_files, files_needed
+from harness.load.limits import allow_open_files, check_limits, files_needed
 from harness.load.plan import Learned, LoadPlan
 from harness.load.prompts import PromptSource, Vocabulary
 from harness.load.recorder import FLUSH_S, Recorder
@@ -60,7 +61,10 @@ class LoadProcess:
         self.plan = plan
         self.inbox = inbox
         self.scenario = Scenario.model_validate(plan.scenario)
-        allow_open_files(files_needed(most_at_once(self.scenario.load), plan.workers))
+        most = most_at_once(self.scenario.load)
+        if plan.process_base:  # on another machine than the one that was asked beforehand
+            check_limits(math.ceil(most / plan.workers), 1, plan.urls)
+        allow_open_files(files_needed(most, plan.workers))
         self.clock = RunClock(plan.started_monotonic_ns)
         self.recorder = Recorder(Path(plan.run_dir), keep_arrivals=plan.keep_arrivals)
         self.wire = BACKENDS[plan.backend]
@@ -164,7 +168,9 @@ class LoadProcess:
         return found
 
     def _on_command(self, command: dict[str, Any]) -> None:
-        if command["do"] in {"cut", "drop"}:
+        if command["do"] == "end":
+            self.end()
+        elif command["do"] in {"cut", "drop"}:
             if command["do"] == "cut":
                 self.cut.set()
             self.sender.cut_under_way()

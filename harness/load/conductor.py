@@ -29,7 +29,7 @@ class Conductor:
     def run(self, steps: list[Step]) -> None:
         """Run planned steps, each beginning where the last one ends."""
         crew = self._crew
-        start_s = crew.now_s() + START_S
+        start_s = crew.now_s() + START_S + crew.lead_s
         crew.tell("steps", steps=[asdict(step) for step in steps], start_s=start_s)
         crew.tell("finish")
         for step in steps:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import selectors
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,13 +13,18 @@ from typing import Any
 import orjson
 
 from harness.errors import BreakevenError, EndpointError, UsageError
+from harness.load.ends import End, LocalEnd, RemoteEnd, log_tail
 from harness.load.hopeless import hopeless
+from harness.load.live import merged
 from harness.load.plan import LoadPlan
+from harness.load.remote.muster import PATIENCE_S, Muster, plan_line, told
 from harness.units import NS_PER_S
 
 LOG = "load.log"
 LOG_LINES_SHOWN = 15
 READ_BYTES = 65536
+REMOTE_PROCESSES = 10_000_000  # process numbers of worker k elsewhere begin at k times this, above any here
+REMOTE_LEAD_S = 0.5  # more between an order and its instant where it travels
 END_S = 60.0  # for the others to write their rows down when one of them had to give up
 _ERRORS = {1: EndpointError, 2: UsageError}
 
@@ -41,13 +43,19 @@ class Worker:
     """One load process."""
 
     number: int
-    process: subprocess.Popen[bytes]
+    end: End
     pending: bytes = b""
     live: dict[str, Any] | None = None  # its latest sample
     is_ready: bool = False
     is_idle: bool = False
     is_done: bool = False
     is_over: bool = False  # its output has ended
+    facts: dict[str, Any] = field(default_factory=dict)  # of another machine, and of its clock
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it runs on another machine."""
+        return isinstance(self.end, RemoteEnd)
 
 
 @dataclass(slots=True)
@@ -63,6 +71,7 @@ class Crew:
     was_interrupted: bool = False
     failure: BreakevenError | None = None
     in_flight_log: list[tuple[float, float]] = field(default_factory=list)  # (t_s, requests), once a second
+    _muster: Muster | None = None
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
     def now_s(self) -> float:
@@ -81,30 +90,41 @@ class Crew:
             EndpointError, UsageError: what the first one found. BreakevenError: one died.
         """
         with self.log_path.open("wb") as log:
-            for number in range(self.plan.workers):
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "harness.load.child"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    start_new_session=True,  # Ctrl-C in a terminal reaches us first, and alone
-                    env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                )
-                worker = Worker(number, process)
-                self.workers.append(worker)
-                assert process.stdout is not None
-                os.set_blocking(process.stdout.fileno(), False)
-                self._selector.register(process.stdout, selectors.EVENT_READ, worker)
+            self._muster = Muster(self.plan, log) if self.plan.remote_workers else None
+            ends: list[End] = [LocalEnd(log) for _ in range(self.plan.workers - self.plan.remote_workers)]
+        for number, end in enumerate(ends + (self._muster.ends if self._muster is not None else [])):
+            self.workers.append(Worker(number, end))
+            self._selector.register(end, selectors.EVENT_READ, self.workers[-1])
+        if self._muster is not None:
+            self._gather()
         first, *others = self.workers
-        self._write(first, self.plan.to_line())
+        self._write(first, self._plan_line(first))
         self.wait(until=lambda: first.is_ready)
         if self.prepared is None:
             return  # it ended before it had begun: `failure` says why, or it was told to
-        learned = self.prepared["learned"]
         for worker in others:
-            plan = replace(self.plan, worker=worker.number, learned=learned)
-            self._write(worker, plan.to_line())
+            self._write(worker, self._plan_line(worker, learned=self.prepared["learned"]))
         self.wait(until=lambda: all(w.is_ready or w.is_over for w in self.workers))
+
+    def _gather(self) -> None:
+        """Wait until every worker of another machine is there."""
+        elsewhere = [worker for worker in self.workers if worker.is_elsewhere]
+        self.on_event({"event": "doing", "text": f"waiting for {len(elsewhere)} workers: on each machine "
+                       f"`breakeven worker --master {self.plan.listen}`"})  # fmt: skip
+        until_s = self.now_s() + PATIENCE_S
+        self.wait(until_s, until=lambda: all("host" in w.facts or w.is_over for w in elsewhere))
+        missing = sum("host" not in worker.facts for worker in elsewhere)
+        if missing and self.failure is None:
+            raise BreakevenError(
+                f"{missing} of {len(elsewhere)} workers did not come within {PATIENCE_S:.0f} s",
+                hint=f"can they reach {self.plan.listen}? On this machine alone: --workers N, no --remote-workers",
+            )
+
+    def _plan_line(self, worker: Worker, learned: dict[str, Any] | None = None) -> bytes:
+        plan = replace(self.plan, worker=worker.number, learned=learned)
+        if not worker.is_elsewhere:
+            return plan.to_line()
+        return plan_line(replace(plan, process_base=worker.number * REMOTE_PROCESSES))
 
     def tell(self, do: str, **facts: Any) -> None:
         """A command to every process that lives."""
@@ -115,10 +135,8 @@ class Crew:
                 self._write(worker, line)
 
     def _write(self, worker: Worker, line: bytes) -> None:
-        assert worker.process.stdin is not None
         try:
-            worker.process.stdin.write(line)
-            worker.process.stdin.flush()
+            worker.end.send(line)
         except BrokenPipeError:  # it died: its output ends, and `wait` says so
             return
 
@@ -134,6 +152,21 @@ class Crew:
                 return
             for key, _ in self._selector.select(left_s):
                 self._read(key.data)
+
+    @property
+    def lead_s(self) -> float:
+        """Seconds that an order needs on its way to the farthest process."""
+        return REMOTE_LEAD_S if self.plan.remote_workers else 0.0
+
+    @property
+    def elsewhere(self) -> list[dict[str, Any]]:
+        """What is known of the workers on other machines: host, cores, clock, calibration."""
+        hidden = {"version", "how"}
+        return [
+            {"worker": w.number} | {k: v for k, v in w.facts.items() if k not in hidden}
+            for w in self.workers
+            if w.is_elsewhere
+        ]
 
     @property
     def is_over(self) -> bool:
@@ -156,10 +189,9 @@ class Crew:
         return sum(w.live["not_sent"] for w in self.workers if w.live is not None)
 
     def _read(self, worker: Worker) -> None:
-        assert worker.process.stdout is not None
-        data = os.read(worker.process.stdout.fileno(), READ_BYTES)
+        data = os.read(worker.end.fileno(), READ_BYTES)
         if not data:
-            self._selector.unregister(worker.process.stdout)
+            self._selector.unregister(worker.end)
             worker.is_over = True
             if not worker.is_done:
                 self._died(worker)
@@ -173,6 +205,8 @@ class Crew:
             case "error":
                 worker.is_done = True
                 self._give_up(_error(event))
+            case "joined" | "exit":
+                self._note(worker, event)
             case "ready":
                 worker.is_ready = True
             case "idle":
@@ -188,6 +222,12 @@ class Crew:
                 self.on_event({key: value for key, value in event.items() if key != "learned"})
             case _:
                 self.on_event(event)
+
+    def _note(self, worker: Worker, event: dict[str, Any]) -> None:
+        """What is known of a worker's machine: when it comes, and when it goes."""
+        worker.facts |= {key: value for key, value in event.items() if key != "event"}
+        if event["event"] == "joined":
+            self.on_event({"event": "doing", "text": f"worker {worker.number + 1} is here: {told(event)}"})
 
     def _show(self, worker: Worker) -> None:
         """One merged sample a second, when the first process that lives has a new one."""
@@ -207,10 +247,9 @@ class Crew:
             self.interrupt()
 
     def _died(self, worker: Worker) -> None:
-        code = worker.process.wait()
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        how = worker.facts.get("how") or worker.end.how_it_ended()
         self.lost.append({"worker": worker.number, "how": how, "t_s": round(self.now_s(), 3)})
-        if self.is_over:
+        if self.is_over and not any(w.is_done for w in self.workers):
             self.failure = self.failure or died(how, self.log_path)
         elif not any(w.is_ready for w in self.workers) or not worker.is_ready:
             self._give_up(died(how, self.log_path))
@@ -226,52 +265,24 @@ class Crew:
     def interrupt(self) -> None:
         """Ask every process to end now and keep its rows."""
         for worker in self.workers:
-            if worker.process.poll() is None:
-                worker.process.send_signal(signal.SIGTERM)
+            worker.end.interrupt()
 
     def close(self) -> None:
         """Kill whoever is left, and tidy up."""
         for worker in self.workers:
-            if worker.process.poll() is None:
-                worker.process.kill()
-            worker.process.wait()
-            for pipe in (worker.process.stdin, worker.process.stdout):
-                if pipe is not None:
-                    _close_quietly(pipe)
+            worker.end.close()
+        if self._muster is not None:
+            self._muster.close()
         self._selector.close()
         if self.log_path.exists() and self.log_path.stat().st_size == 0:
             self.log_path.unlink()
 
 
-def merged(lives: list[dict[str, Any]]) -> dict[str, Any]:
-    """The samples of several processes as one: sums, and of lags and times the worst; p50 is their mean."""
-    first = lives[0]
-    if len(lives) == 1:
-        return first
-    sums = (
-        "in_flight", "connections", "sent", "finished", "failed", "not_sent", "refused", "unreachable",
-        "output_tokens",
-    )  # fmt: skip
-    worst = ("cpu", "loop_lag_p50_s", "loop_lag_max_s", "ttft_max_s", "clock_steps")
-    medians = [live["ttft_p50_s"] for live in lives if live["ttft_p50_s"] is not None]
-    return (
-        first
-        | {key: sum(live[key] for live in lives) for key in sums}
-        | {key: max((live[key] for live in lives if live[key] is not None), default=None) for key in worst}
-        | {
-            "ttft_p50_s": sum(medians) / len(medians) if medians else None,
-            "unreachable_s": min(live["unreachable_s"] for live in lives),
-            "last_error": next((live["last_error"] for live in lives if live["last_error"]), None),
-        }
-    )
-
-
 def died(how: str, log_path: Path) -> BreakevenError:
     """The error of a load process that ended without a word."""
-    tail = log_path.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:] if log_path.exists() else []
     return BreakevenError(
         f"the load process died ({how})",
-        detail="\n".join(tail) or None,
+        detail=log_tail(log_path, LOG_LINES_SHOWN),
         hint="the rows written so far are kept; `breakeven report RUN` reads them",
     )
 
@@ -279,10 +290,3 @@ def died(how: str, log_path: Path) -> BreakevenError:
 def _error(event: Mapping[str, Any]) -> BreakevenError:
     kind = _ERRORS.get(event["exit_code"], BreakevenError)
     return kind(event["message"], hint=event.get("hint"), detail=event.get("detail"))
-
-
-def _close_quietly(pipe: Any) -> None:
-    try:
-        pipe.close()
-    except BrokenPipeError:  # what was buffered for a process that died
-        return

@@ -4,6 +4,7 @@
     {"do": "cut"}      end the step that is on, and what it has under way
     {"do": "drop"}     end what is under way
     {"do": "finish"}   no more steps come
+    {"do": "end"}      end now, keep every row
 The end of the input means that the parent is gone.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -28,11 +29,19 @@ class LoadPlan:
     known_engine: bool = False  # an engine we started ourselves: it need not be asked who it is
     worker: int = 0  # which of the `workers` load processes this is; every one has its exact share
     workers: int = 1
+    remote_workers: int = 0  # the last so many of them run on other machines
+    listen: str = ""  # HOST:PORT where those connect to
+    process_base: int = 0  # added to a process's number, so that those of several machines differ
     gpu_urls: list[str] = field(default_factory=list)  # DCGM-exporter's, of the boxes that serve
     learned: dict[str, Any] | None = None  # what process 0 has learned of the endpoint: see `Learned`
     usd_per_hour: float | None = None  # of the box, to say what a search has saved
     needed_goodput: dict[str, float | None] = field(default_factory=dict)
     """Requests per second at which the box pays, by arm; None: at none. A search may stop when all are decided."""
+
+    @property
+    def process(self) -> int:
+        """The number of the process that asks, as it stands in every row."""
+        return self.process_base + os.getpid()
 
     def to_line(self) -> bytes:
         """One line of JSON."""

@@ -65,7 +65,7 @@ class Searcher:
             step = user_step(number, int(move.load), move.length_s, search.warmup_s, kind="search")
         else:
             step = rate_step(number, move.load, move.length_s, search.warmup_s, kind="search")
-        start_s = crew.now_s() + START_S
+        start_s = crew.now_s() + START_S + self._crew.lead_s
         crew.tell("steps", steps=[asdict(step)], start_s=start_s)
         row = self._conductor.begin_step(step, start_s)
         dropped = crew.not_sent

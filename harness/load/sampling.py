@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ def watch_self(
     sender: Sender, clock: RunClock, recorder: Recorder, emit: Callable[[dict[str, Any]], None]
 ) -> None:
     """Sample for ever: a row of client.parquet, and a `live` event for the display."""
+    process_number = sender.process
     process = psutil.Process()
     process.cpu_percent()
     previous_events = 0
@@ -32,7 +32,7 @@ def watch_self(
         live = sender.live
         sample = {
             "t_s": clock.now_s(),
-            "process": os.getpid(),
+            "process": process_number,
             "cpu": process.cpu_percent() / 100,  # of one core
             "loop_lag_p50_s": statistics.median(lags),
             "loop_lag_max_s": max(lags),

@@ -84,7 +84,7 @@ class Sender:
         self._plan = plan
         self._reuses_prefix = scenario.wants_prefix_reuse
         self._path = wire.path(self.request.api, stream=self.request.stream)
-        self._pid = os.getpid()
+        self.process = plan.process
         complaint = wire.complaint(self._ask(Prompt("x", None, 1), "0"))
         if complaint is not None:
             raise UsageError(
@@ -102,7 +102,7 @@ class Sender:
             Cut: the step was ended early.
         """
         target = min(self.targets, key=lambda t: t.in_flight)
-        row.url, row.process, row.requested_output_tokens = target.url, self._pid, prompt.max_tokens
+        row.url, row.process, row.requested_output_tokens = target.url, self.process, prompt.max_tokens
         streaming = self.request.stream
         reader = self.wire.reader(self.request.api) if streaming else None
         reading = Reading(reader, keep_arrivals=self.recorder.arrivals is not None)
@@ -125,7 +125,7 @@ class Sender:
 
     def drop(self, row: RequestRecord) -> None:
         """Write down an arrival that the cap on requests in flight did not let out."""
-        row.error, row.process = "not_sent", self._pid
+        row.error, row.process = "not_sent", self.process
         self.live.not_sent += 1
         self.recorder.records.add(row.to_dict())
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class LoadOutcome:
     interrupted: bool  # Ctrl-C or SIGTERM: the rows so far are there
     prepared: Mapping[str, Any] | None  # what the endpoint said of itself
     lost_workers: list[dict[str, Any]]  # load processes that died on the way: their share was not driven
+    elsewhere: list[dict[str, Any]] = field(default_factory=list)  # workers of other machines, their clocks
     search: dict[str, str] | None = (
         None  # how a search ended: {"reason", "text"}; None where it was cut short
     )
@@ -49,7 +51,9 @@ def drive(
         raise UsageError(
             f"--workers {plan.workers} share max_in_flight {most_at_once(scenario.load)}: too few"
         )
-    check_limits(most_at_once(scenario.load), plan.workers, plan.urls)
+    here = plan.workers - plan.remote_workers
+    if here:
+        check_limits(math.ceil(most_at_once(scenario.load) * here / plan.workers), here, plan.urls)
     crew = Crew(plan, on_event, watch)
     conductor = Conductor(crew)
     searcher: Searcher | None = None
@@ -77,7 +81,7 @@ def drive(
     if crew.failure is not None and not interrupted:
         raise crew.failure
     ending = searcher.ending if searcher is not None else None
-    return LoadOutcome(interrupted or crew.was_interrupted, crew.prepared, crew.lost, ending)
+    return LoadOutcome(interrupted or crew.was_interrupted, crew.prepared, crew.lost, crew.elsewhere, ending)
 
 
 def steps_of(scenario: Scenario, base_dir: Path) -> list[Step]:

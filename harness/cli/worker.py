@@ -1,0 +1,72 @@
+"""`breakeven worker`: lend this machine to a run on another one."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from pathlib import Path
+
+import click
+
+from harness import __version__
+from harness.calibration import facts_for_a_run
+from harness.errors import UsageError
+from harness.load.remote.muster import address
+from harness.load.remote.serve import Lender
+
+PORT = 5557
+
+
+@click.command(name="worker")
+@click.option("--master", required=True, metavar="HOST[:PORT]", help="Where `breakeven run` listens.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Load processes to lend; one keeps one core busy.",
+)
+@click.option(
+    "--out",
+    "out_dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Rows stay here until the master has them.",
+)
+@click.option("--once", is_flag=True, help="Leave after one run.  [serve run after run until Ctrl-C]")
+def command(master: str, processes: int, out_dir: Path, *, once: bool) -> int:
+    """Lend this machine's cores to a run that another machine conducts.
+
+    The run waits for its workers: start it with --remote-workers. The two speak unencrypted, so let them meet in a
+    private network or through `ssh -L 5557:127.0.0.1:5557 MASTER`. Both need the same version of breakeven. An API
+    key is read here, from the variable that the run's --api-key-env names.
+
+    \b
+    Examples:
+      breakeven run chat.yaml --url http://10.0.0.9:8000 --remote-workers 4 --listen 10.0.0.5:5557
+      breakeven worker --master 10.0.0.5                    on each of two machines, with
+      breakeven worker --master 10.0.0.5:5557 --processes 2 --once
+    """
+    host, port = _master(master)
+    who = {
+        "version": __version__,
+        "host": platform.node(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "python": platform.python_version(),
+        "calibration": facts_for_a_run(),
+    }
+    click.echo(f"waiting for a run at {host}:{port}; Ctrl-C ends", err=True)
+    return Lender((host, port), processes, out_dir, who, lambda text: click.echo(text, err=True)).serve(
+        once=once
+    )
+
+
+def _master(text: str) -> tuple[str, int]:
+    host, port = address(text if text.rpartition(":")[2].isdigit() else f"{text}:{PORT}")
+    try:
+        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise UsageError(f"--master {host}: {error.strerror or error}", hint="HOST or HOST:PORT") from None
+    return host, port

@@ -1,0 +1,68 @@
+"""Files sent in pieces over messages: the next piece leaves when the last one is known to be there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gevent.event
+import gevent.lock
+
+PIECE_BYTES = 256 * 1024
+PATIENCE_S = 30.0  # for one piece
+
+Send = Callable[[str, dict[str, Any]], None]
+"""(message type, data)"""
+
+
+class NotTaken(Exception):
+    """The other side did not say that it has the piece."""
+
+
+class Courier:
+    """Sends files that may still grow; whole lines or not does not matter, they are bytes."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._sent: dict[str, int] = {}  # bytes that are there, by name
+        self._got = gevent.event.AsyncResult()
+        self._lock = gevent.lock.RLock()
+
+    def ship(self, name: str, path: Path) -> None:
+        """Send what `path` holds beyond what is there already.
+
+        Raises:
+            NotTaken: no answer; what is there stays known, the rest can be tried again. OSError: not readable.
+        """
+        with self._lock, path.open("rb") as file:
+            file.seek(self._sent.get(name, 0))
+            while data := file.read(PIECE_BYTES):
+                at = self._sent.get(name, 0)
+                self._got = gevent.event.AsyncResult()
+                self._send("part", {"name": name, "at": at, "data": data})
+                try:
+                    there = self._got.get(timeout=PATIENCE_S)
+                except gevent.Timeout:
+                    raise NotTaken(name) from None
+                if there != at + len(data):
+                    raise NotTaken(name)
+                self._sent[name] = there
+
+    def got(self, data: dict[str, Any]) -> None:
+        """The other side has said how much of a file it has."""
+        self._got.set(data["bytes"])
+
+
+def take_part(path: Path, part: dict[str, Any]) -> dict[str, Any]:
+    """Write a piece where it belongs; the answer to it. A piece that came twice changes nothing.
+
+    Raises:
+        OSError: the disk is full or gone.
+    """
+    has = path.stat().st_size if path.exists() else 0
+    if part["at"] == has:
+        with path.open("ab") as file:
+            file.write(part["data"])
+        has += len(part["data"])
+    return {"name": part["name"], "bytes": has}

@@ -1,0 +1,113 @@
+"""Waits for the workers of other machines, and tells each its plan. Imports no Locust."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harness.errors import UsageError
+from harness.load.ends import End, RemoteEnd
+from harness.load.plan import LoadPlan
+
+PATIENCE_S = 300.0  # for the last worker to come
+
+
+class Muster:
+    """The process that the workers connect to, and our ends of their lines."""
+
+    def __init__(self, plan: LoadPlan, log: Any) -> None:
+        host, port = address(plan.listen)
+        _check_free(host, port)
+        first = plan.workers - plan.remote_workers
+        pairs = [socket.socketpair() for _ in range(plan.remote_workers)]
+        theirs = [other.fileno() for _, other in pairs]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "harness.load.remote.master"],
+            stdin=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=theirs,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        for _, other in pairs:
+            other.close()
+        self.ends: list[End] = [RemoteEnd(ours) for ours, _ in pairs]
+        orders = {
+            "host": host,
+            "port": port,
+            "run_dir": plan.run_dir,
+            "links": [(first + k, descriptor) for k, descriptor in enumerate(theirs)],
+        }
+        assert self.process.stdin is not None
+        self.process.stdin.write(orjson.dumps(orders, option=orjson.OPT_APPEND_NEWLINE))
+        self.process.stdin.flush()
+
+    def close(self) -> None:
+        """End the process; the ends are closed already, so it is ending by itself."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(5)
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+
+def plan_line(plan: LoadPlan) -> bytes:
+    """The plan of a worker elsewhere: the files that it names go with it, under names of their own."""
+    facts = asdict(plan)
+    attached: dict[str, str] = {}
+    base = Path(plan.base_dir)
+
+    def attach(path: str) -> str:
+        name = f"{len(attached)}-{Path(path).name}"
+        attached[name] = str((base / path).resolve())
+        return name
+
+    for part, key in (("prompts", "path"), ("load", "file")):
+        if facts["scenario"][part].get(key):
+            facts["scenario"][part] = facts["scenario"][part] | {key: attach(facts["scenario"][part][key])}
+    if plan.ca_file:
+        facts["ca_file"] = attach(str(Path(plan.ca_file).resolve()))
+    order = {"do": "plan", "plan": facts, "attached": attached}
+    return orjson.dumps(order, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def address(text: str) -> tuple[str, int]:
+    """HOST:PORT in its two parts.
+
+    Raises:
+        UsageError: it is none.
+    """
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UsageError(f"`{text}` is not HOST:PORT", hint="e.g. 10.0.0.5:5557")
+    return host, int(port)
+
+
+def _check_free(host: str, port: int) -> None:
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(where)
+    except OSError as error:
+        raise UsageError(
+            f"--listen {host}:{port}: {error.strerror or error}",
+            hint="give an address of this machine and a free port, e.g. --listen 10.0.0.5:5558",
+        ) from None
+
+
+def told(facts: Mapping[str, Any]) -> str:
+    """A worker that has come, in a few words."""
+    error_s = facts["clock"]["error_s"]
+    return f"{facts['host']} ({facts['cores']} cores, its clock is known to {error_s * 1000:.2f} ms)"

@@ -9,6 +9,7 @@ Check = dict[str, str | None]  # code, level (warning | error), message, hint
 
 RATE_WARNING = 0.01
 RATE_ERROR = 0.05
+CLOCK_APART_S = 0.01  # what a worker's clock may be off by before it is said
 EDGE_REQUESTS = 2  # that may be planned inside a window and leave after its end
 
 
@@ -77,7 +78,12 @@ def load_checks(kind: str, client: Mapping[str, Any]) -> list[Check]:
         "message": "the load of a ramp never settles: each slice's figures lag behind its load",
         "hint": "confirm what it shows with a closed or open step at that load",
     }
-    return [*([ramp] if kind == "ramp" else []), *_search(client.get("search")), *_lost(client)]
+    return [
+        *([ramp] if kind == "ramp" else []),
+        *_search(client.get("search")),
+        *_lost(client),
+        *_clocks(client),
+    ]
 
 
 _UNFINISHED = {  # how a search ends whose goodput is not the most that the box serves
@@ -102,14 +108,38 @@ def _search(ending: Mapping[str, str] | None) -> list[Check]:
     ]
 
 
+def _where(lost: Mapping[str, Any], client: Mapping[str, Any]) -> str:
+    hosts = {worker["worker"]: worker.get("host") for worker in client.get("remote_workers") or []}
+    return f" on {hosts[lost['worker']]}" if hosts.get(lost["worker"]) else ""
+
+
 def _lost(client: Mapping[str, Any]) -> list[Check]:
     return [
         {
             "code": "worker_lost",
             "level": "error",
-            "message": f"load process {lost['worker'] + 1} of {client['workers']} died after {lost['t_s']:.0f} s "
+            "message": f"load process {lost['worker'] + 1} of {client['workers']}{_where(lost, client)} died after "
+            f"{lost['t_s']:.0f} s "
             f"({lost['how']}): its share of the load was not driven from then on",
             "hint": "figures of steps after that are of a smaller load than asked; run again",
         }
         for lost in client.get("lost_workers") or []
     ]
+
+
+def _clocks(client: Mapping[str, Any]) -> list[Check]:
+    """Workers of other machines whose clocks are not known well enough, or have moved away during the run."""
+    found: list[Check] = []
+    for worker in client.get("remote_workers") or []:
+        clock = worker["clock"]
+        if clock["error_s"] is None:
+            continue
+        off_s = clock["error_s"] + max(abs(clock["moved_s"]) - clock["moved_error_s"], 0.0)
+        if off_s > CLOCK_APART_S:
+            text = (
+                f"the clock of worker {worker['worker'] + 1} ({worker['host']}) is off by up to {off_s * 1000:.0f} ms: "
+                "its requests lie that much off in the steps' windows; latencies are not concerned"
+            )
+            hint = "put both machines into one network, and let NTP discipline their clocks"
+            found.append({"code": "clock_apart", "level": "warning", "message": text, "hint": hint})
+    return found

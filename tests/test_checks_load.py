@@ -71,3 +71,30 @@ def test_a_search_that_stopped_early_says_that_its_goodput_is_no_maximum() -> No
     assert (found["code"], found["level"]) == ("search_stopped", "warning")
     assert "0.9 requests/s or more are enough" in str(found["message"])
     assert load_checks("search", {"workers": 1, "search": {"reason": "found", "text": "..."}}) == []
+
+
+def elsewhere(**clock: float) -> dict[str, object]:
+    known = {"error_s": 0.0002, "moved_s": 0.0001, "moved_error_s": 0.0004, "echoes": 60} | clock
+    return {"workers": 2, "remote_workers": [{"worker": 1, "host": "load-2", "cores": 4, "clock": known}]}
+
+
+def test_a_workers_clock_that_is_known_well_says_nothing() -> None:
+    assert load_checks("closed", elsewhere()) == []
+
+
+def test_a_workers_clock_that_is_not_known_well_or_moved_away_is_said_with_its_host() -> None:
+    (vague,) = load_checks("closed", elsewhere(error_s=0.012))
+    # it moved 25 ms, of which 1 may be how badly both ends are known: 24 for sure, and 0.2 from the start
+    (moved,) = load_checks("closed", elsewhere(moved_s=-0.025, moved_error_s=0.001))
+
+    assert (vague["code"], vague["level"]) == ("clock_apart", "warning")
+    assert "worker 2 (load-2) is off by up to 12 ms" in str(vague["message"])
+    assert "off by up to 24 ms" in str(moved["message"])
+
+
+def test_a_worker_that_was_lost_on_another_machine_is_named_with_it() -> None:
+    client = elsewhere() | {"lost_workers": [{"worker": 1, "how": "signal 9", "t_s": 12.0}]}
+
+    (found,) = load_checks("closed", client)
+
+    assert "load process 2 of 2 on load-2 died after 12 s (signal 9)" in str(found["message"])

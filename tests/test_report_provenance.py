@@ -97,6 +97,38 @@ def test_without_a_calibration_that_is_said() -> None:
     assert client_facts(run, metrics)["client error"].startswith("not calibrated")
 
 
+def test_workers_of_other_machines_are_named_with_their_clock_and_their_own_error() -> None:
+    level = {
+        "streams": 4,
+        "tokens_per_s": 200.0,
+        "void": None,
+        "ttft": {"p99_s": 0.002},
+        "itl": {"p99_s": 0.001},
+    }
+    run, metrics, _ = case("two_windows")
+    run["client"] |= {
+        "workers": 2,
+        "calibration": {"taken_at": "2026-11-20T08:00:00Z", "levels": []},
+        "remote_workers": [
+            {"worker": 0, "host": "load-1", "cores": 4, "calibration": {"taken_at": "2026-11-21", "levels": [level]},
+             "clock": {"error_s": 0.0002, "moved_s": -0.0001, "moved_error_s": 0.0004, "echoes": 60}},
+            {"worker": 1, "host": "load-2", "cores": 8, "calibration": None,
+             "clock": {"error_s": 0.0003, "moved_s": None, "moved_error_s": None, "echoes": 1}},
+        ],
+    }  # fmt: skip
+
+    facts = client_facts(run, metrics)
+
+    # at most 8 in flight and 225 tok/s, by two processes: 4 and 113 each
+    assert "client error" not in facts  # this machine drove nothing
+    assert facts["client worker 1"].startswith(
+        "load-1, 4 cores; its clock is known to 0.20 ms and moved -0.10 ms"
+    )
+    assert "adds at most 2.00 ms to 99 % of first tokens" in facts["client worker 1"]
+    assert "moved n/a" in facts["client worker 2"]
+    assert "not calibrated" in facts["client worker 2"]
+
+
 @pytest.mark.parametrize(
     ("load", "loop", "begin"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,21 +107,45 @@ def _client_facts(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tu
         ("git revision", clean(run.get("git_revision") or "unknown: not run from a checkout")),
     ]
     client = run.get("client") or {}
-    facts.append(("client error", _client_error(client.get("calibration"), metrics)))
+    elsewhere = client.get("remote_workers") or []
+    if len(elsewhere) < (number(client.get("workers")) or 1):
+        facts.append(("client error", _client_error(client.get("calibration"), metrics)))
+    facts += [_worker_elsewhere(worker, client, metrics) for worker in elsewhere]
+    shown_apart = {"calibration", "remote_workers"}
     told = {
-        key: value for key, value in client.items() if key != "calibration" and value not in (None, [], {})
+        key: value for key, value in client.items() if key not in shown_apart and value not in (None, [], {})
     }
     return facts + [(f"client {clean(key).replace('_', ' ')}", _flag(value)) for key, value in told.items()]
 
 
-def _client_error(calibration: Any, metrics: Mapping[str, Any]) -> str:
-    """What the client that measured adds at the run's heaviest load, from its own calibration."""
+def _worker_elsewhere(
+    worker: Mapping[str, Any], client: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> tuple[str, str]:
+    """A load process on another machine: where, how its clock stands to ours, what it adds."""
+    clock = worker.get("clock") or {}
+    known, moved, moved_error = (
+        f"{x * 1000:.2f} ms" if x is not None else NA
+        for x in (number(clock.get(key)) for key in ("error_s", "moved_s", "moved_error_s"))
+    )
+    adds = _client_error(worker.get("calibration"), metrics, int(number(client.get("workers")) or 1))
+    return (
+        f"client worker {(number(worker.get('worker')) or 0) + 1:.0f}",
+        f"{clean(worker.get('host') or NA)}, {clean(worker.get('cores') or NA)} cores; its clock is known to {known} "
+        f"and moved {moved} (give or take {moved_error}) during the run; {adds}",
+    )
+
+
+def _client_error(calibration: Any, metrics: Mapping[str, Any], processes: int = 1) -> str:
+    """What the client that measured adds at the run's heaviest load, from its own calibration.
+
+    One of several `processes` on as many machines has its share of that load.
+    """
     if not isinstance(calibration, Mapping) or "levels" not in calibration:
         return "not calibrated: `breakeven calibrate` on the machine that drives the load tells it"
     steps = metrics.get("steps") or []
     streams = max((number(step.get("peak_in_flight")) or 0 for step in steps), default=0)
     tokens_per_s = max((number(step.get("output_tokens_per_s")) or 0 for step in steps), default=0)
-    return quote(calibration, int(streams), tokens_per_s)
+    return quote(calibration, math.ceil(streams / processes), tokens_per_s / processes)
 
 
 def _facts(caption: str, facts: list[tuple[str, str]]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -200,6 +201,19 @@ def _cache_hits(step: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) ->
 
 
 def _steady(step: dict[str, Any]) -> list[Check]:
+    warmup = step.get("warmup") or {}
+    if warmup.get("settled") is False and not step.get("over_saturated"):
+        text = f"{_name(step)} the time for a token settles nowhere in the first half of the window"
+        return [
+            check("not_steady", "warning", text, "the figures mix two states; make step_s or warmup_s longer")
+        ]
+    if (warmup.get("found_s") or 0.0) > warmup.get("given_s", 0.0):
+        text = (
+            f"{_name(step)} the server settled {warmup['found_s']:.1f} s after the step's start, "
+            f"{warmup['given_s']:.1f} s of warm-up were given: what came before is left out"
+        )
+        hint = f"set load.warmup_s to {math.ceil(warmup['found_s'])}, and step_s longer by as much"
+        return [check("warmup_too_short", "warning", text, hint)]
     correlation = step["goodput_lag1"]
     if correlation is None or correlation <= HIGH_CORRELATION:
         return []

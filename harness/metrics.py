@@ -11,7 +11,7 @@ Latencies: requests scheduled in the window that did not fail. Throughput: token
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ import pandas as pd
 from harness.arrival_stamps import Arrivals, Ints
 from harness.records import NOT_FAILURES
 from harness.saturation import open_facts
-from harness.scenario import Scenario
+from harness.scenario import RampLoad, Scenario, TraceLoad
 from harness.stats import (
     MIN_BATCHES,
     MIN_SLO_SAMPLES,
@@ -30,6 +30,7 @@ from harness.stats import (
     summary,
     t_interval,
 )
+from harness.steady import settle
 
 METRICS_SCHEMA = 1
 
@@ -145,15 +146,35 @@ def compute_metrics(
     """metrics.json without its checks; `steps` as store.read_steps gives them."""
     data = columns(records, from_schedule=scenario.load.is_open)
     stamps = None if arrivals is None else Stamps(arrivals, arrivals.rows_of(data.request_id))
-    last_s = float(np.nanmax(np.append(data.finished_s, data.sent_s))) if len(records) else 0.0
+    last_s = float(_known(np.append(data.finished_s, data.sent_s)).max(initial=0.0))
     out = []
     for step in steps:
         end_s = step.get("end_s")
         window = Window(
             step["window_start_s"], max(last_s if end_s is None else end_s, step["window_start_s"])
         )
-        out.append(step_metrics(step, data, window, scenario, stamps))
+        window, warmup = _after_warmup(step, data, window, scenario)
+        out.append(step_metrics(step, data, window, scenario, stamps) | {"warmup": warmup})
     return {"schema": METRICS_SCHEMA, "steps": out, "goodput": goodput_of(out)}
+
+
+def _after_warmup(
+    step: dict[str, Any], data: Columns, window: Window, scenario: Scenario
+) -> tuple[Window, dict[str, Any]]:
+    """The window without the warm-up that its own requests show beyond the one given; a ramp and a log have none.
+
+    `warmup`: `given_s`, `found_s` (from the step's start on, never less than given; None: not told) and `settled`.
+    """
+    began_s = step["start_s"]
+    given_s = window.start_s - began_s
+    timed = window.holds(data.scheduled_s) & data.ok & ~np.isnan(data.e2e_s)
+    if isinstance(scenario.load, RampLoad | TraceLoad) or not timed.any():
+        return window, {"given_s": given_s, "found_s": None, "settled": None}
+    start_s, settled = settle(
+        data.scheduled_s[timed], data.e2e_s[timed], data.output_tokens[timed], window.start_s
+    )
+    found_s = start_s - began_s if settled else None
+    return replace(window, start_s=start_s), {"given_s": given_s, "found_s": found_s, "settled": settled}
 
 
 def step_metrics(

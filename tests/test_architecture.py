@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "trace": {"errors"},  # request logs
     "demand_from_trace": {"trace", "units"},
     "saturation": {"stats"},
+    "steady": {"stats"},
     "estimate": BASE | {"trace"},
     # measuring: scenario -> load -> records
     "backends": set(),
@@ -36,9 +37,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calibration": BASE | {"store", "oracle"},
     "calibrate": BASE | {"store", "oracle", "measure", "calibration"},
     # analysing: records -> metrics -> checks -> cost -> report; no network, nothing from above
-    "metrics": BASE | {"store", "saturation", "arrival_stamps"},
+    "metrics": BASE | {"store", "saturation", "steady", "arrival_stamps"},
     "checks": BASE | {"faults", "checks_load"},
     "checks_load": set(),
+    "impossible": BASE | {"checks"},
     "overheads": BASE,
     "demand": BASE | {"overheads", "cost"},
     "prices": BASE,
@@ -48,7 +50,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server_metrics_gpu": BASE | {"checks", "server_metrics"},
     "server_metrics_steps": BASE | {"metrics", "checks", "server_metrics", "server_metrics_gpu"},
     "analyse": BASE
-    | {"store", "metrics", "checks", "server_metrics_steps", "cost", "demand", "report", "prices"},
+    | {
+        "store",
+        "metrics",
+        "checks",
+        "impossible",
+        "server_metrics_steps",
+        "cost",
+        "demand",
+        "report",
+        "prices",
+    },
     # the command line sees all
     "cli": {"*"},
     "__main__": {"cli"},

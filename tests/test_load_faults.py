@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faulty_server import FaultyServer
 from load_helpers import records_of, run_load, scenario
 
 from harness.errors import EndpointError
+from harness.measure import RunOptions, measure
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +161,29 @@ def test_replicas_share_the_load(server: FaultyServer, tmp_path: Path) -> None:
         rows = records_of(run_load(tmp_path, server.url("slow-first-token=0.05"), other.url("ok"), work=work))
 
     assert rows["url"].nunique() == 2
+
+
+def test_a_replica_that_is_gone_does_not_draw_the_requests_of_the_others(
+    server: FaultyServer, tmp_path: Path
+) -> None:
+    other = FaultyServer().__enter__()
+
+    def on_event(event: dict[str, Any]) -> None:
+        if event["event"] == "step":
+            other.__exit__()  # 0.1 s before the first arrival
+
+    options = RunOptions(
+        scenario=scenario(load={"kind": "open", "requests_per_s": [20], "step_s": 2.5, "warmup_s": 0}),
+        base_dir=tmp_path, backend="vllm", out_dir=tmp_path,
+        urls=[server.url("slow-first-token=0.2"), other.url("ok")],
+    )  # fmt: skip
+    rows = records_of(measure(options, on_event))
+
+    refused = rows[rows["error"].notna()]
+    # it is asked again after each second of rest: three times in 2.5 s, and perhaps while a request is being refused
+    assert 1 <= len(refused) <= 6
+    assert set(refused["url"]) == {other.url("ok")}
+    assert len(rows) > 30
 
 
 def test_secrets_never_reach_the_run_directory(

@@ -25,6 +25,7 @@ from harness.scenario import Scenario
 from harness.units import NS_PER_S
 
 MIN_SECRET_CHARS = 6  # shorter header values ("true", "1") are no secrets and would spoil every message
+REST_S = 1.0  # a replica that nobody answers at has nothing in flight, and would draw every request
 RECENT = 200  # latest first-token times shown while running
 
 
@@ -101,7 +102,8 @@ class Sender:
         Raises:
             Cut: the step was ended early.
         """
-        target = min(self.targets, key=lambda t: t.in_flight)
+        now_s = self.clock.now_s()
+        target = min(self.targets, key=lambda t: (t.resting_until_s > now_s, t.in_flight))
         row.url, row.process, row.requested_output_tokens = target.url, self.process, prompt.max_tokens
         streaming = self.request.stream
         reader = self.wire.reader(self.request.api) if streaming else None
@@ -170,6 +172,7 @@ class Sender:
                 raise
             row.error, row.error_detail = "timeout", f"no whole answer in {self.request.timeout_s:g} s"
         except ConnectFailed as error:
+            target.resting_until_s = self.clock.now_s() + REST_S
             row.error, row.error_detail = "connect", str(error)
         except ConnectionLost as error:
             row.error, row.error_detail = "reset", str(error)

@@ -100,6 +100,7 @@ class Target:
         self.url = url
         self.prefix = parts.path.rstrip("/").removesuffix("/v1")
         self.in_flight = 0
+        self.resting_until_s = 0.0  # of the run: others are asked first until then
         port = parts.port or (443 if parts.scheme == "https" else 80)
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         lines = {

@@ -106,9 +106,10 @@ def steps_table(metrics: Mapping[str, Any]) -> Table:
         rows=tuple(rows),
         notes=(
             "A window begins after the warm-up given, or later where the step's own requests show that the server "
-            "had not settled by then (told from 100 requests on). Rates: requests finished and tokens arrived inside the window. Latencies: requests scheduled "
-            "inside it. A percentile needs samples: p95 130, p99 662; below that it reads “too few (n)”. "
-            "With fewer than 10 requests the SLO is unknown. Beneath a goodput: its 95 % interval.",
+            "had not settled by then (told from 100 requests on). Rates: requests finished and tokens arrived "
+            "inside the window. Latencies: requests scheduled inside it. A percentile needs samples: p95 130, p99 "
+            "662; below that it reads “too few (n)”. With fewer than 10 requests the SLO is unknown. Beneath a "
+            "goodput: its 95 % interval.",
             *(("The row in bold gives the goodput.",) if goodput_step is not None else ()),
         ),
     )

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from harness import store
+from harness.analysed import read_decision, read_metrics
 from harness.checks import add_checks, worst_level
+from harness.cost.box import scaled_goodput
 from harness.cost.extras import busy_run
 from harness.cost.focus import write_focus_csv
 from harness.cost.verdict import build_decision
 from harness.demand import Demand, default_demand, demand_from_dict, load_demand
 from harness.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, UsageError
+from harness.impossible import without_impossible
 from harness.metrics import compute_metrics
 from harness.records import RunManifest
 from harness.report import render_report
@@ -58,16 +61,7 @@ def analyse_run(
         UsageError: no run directory, or a demand, API or price that cannot be used.
     """
     manifest = store.read_manifest(run_dir)
-    records, client = store.read_records(run_dir), store.read_client(run_dir)
-    scenario = validate(Scenario, manifest.scenario, where=f"{run_dir / store.MANIFEST}: scenario")
-    steps = store.read_steps(run_dir)
-    if not steps and len(records):
-        raise UsageError(
-            f"{run_dir / store.STEPS} holds no step: nobody can tell which load the {len(records)} records belong to"
-        )
-    metrics = compute_metrics(records, steps, scenario, store.read_arrivals(run_dir))
-    add_checks(metrics, records, client, manifest)
-    add_server(metrics, store.read_server_metrics(run_dir), records, manifest)
+    metrics = metrics_of(run_dir, manifest)
     decision = None
     if manifest.instance.get("id") or manifest.instance.get("usd_per_hour"):
         demand = choose_demand(manifest, metrics, demand_file)
@@ -87,6 +81,50 @@ def analyse_run(
     return Analysis(run_dir, run, metrics, decision)
 
 
+def read_analysis(run_dir: Path) -> Analysis:
+    """A run as it was analysed and priced, its figures computed again from its records where it has them.
+
+    So an edited or outdated metrics.json says nothing; prices stay those of its decision.json. A run that was
+    never analysed is analysed first. Writes nothing else.
+
+    Raises:
+        UsageError: no run directory, or one with a file that cannot be used; names file and key.
+    """
+    manifest = store.read_manifest(run_dir)
+    is_priced, has_metrics = ((run_dir / name).exists() for name in ("decision.json", "metrics.json"))
+    if not has_metrics:
+        return analyse_run(run_dir)
+    recorded = store.has_rows(run_dir)
+    metrics = metrics_of(run_dir, manifest) if recorded else read_metrics(run_dir)
+    decision = read_decision(run_dir) if is_priced else None
+    if decision is not None and recorded:
+        decision["self_host"]["goodput"] = scaled_goodput(metrics, manifest.instance.get("replicas") or 1)
+    return Analysis(run_dir, manifest.to_dict(), metrics, decision)
+
+
+def metrics_of(run_dir: Path, manifest: RunManifest) -> dict[str, Any]:
+    """The object of metrics.json, computed from what was recorded.
+
+    Raises:
+        UsageError: a file of the run that cannot be read; names it.
+    """
+    (records, impossible), client = (
+        without_impossible(store.read_records(run_dir)),
+        store.read_client(run_dir),
+    )
+    scenario = validate(Scenario, manifest.scenario, where=f"{run_dir / store.MANIFEST}: scenario")
+    steps = store.read_steps(run_dir)
+    if not steps and len(records):
+        raise UsageError(
+            f"{run_dir / store.STEPS} holds no step: nobody can tell which load the {len(records)} records belong to"
+        )
+    metrics = compute_metrics(records, steps, scenario, store.read_arrivals(run_dir))
+    add_checks(metrics, records, client, manifest)
+    metrics["checks"] += impossible
+    add_server(metrics, store.read_server_metrics(run_dir), records, manifest)
+    return metrics
+
+
 def _shape_runs(
     manifest: RunManifest, metrics: Mapping[str, Any], others: Sequence[Path]
 ) -> list[tuple[float, float, float]]:
@@ -96,7 +134,7 @@ def _shape_runs(
         if (run_dir / "metrics.json").exists() and _served_by(store.read_manifest(run_dir)) == _served_by(
             manifest
         ):
-            served.append(store.read_json(run_dir, "metrics.json"))
+            served.append(read_metrics(run_dir))
     return [run for run in map(busy_run, served) if run is not None]
 
 

@@ -277,7 +277,7 @@ def _goodput(data: Columns, window: Window, limits: dict[str, float]) -> dict[st
     }
     if window.length_s <= 0:
         return nothing
-    good = data.ok.copy()
+    good = data.ok & ~np.isnan(data.sent_s) & ~np.isnan(data.finished_s)
     for key, limit_s in limits.items():
         values = {"ttft": data.ttft_s, "tpot": data.tpot_s, "e2e": data.e2e_s}[key.split("_")[0]]
         good &= ~(values > limit_s)  # an unknown latency (one token has no TPOT) breaks no limit

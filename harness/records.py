@@ -10,6 +10,7 @@ from types import NoneType
 from typing import Any, Literal
 
 SCHEMA = 1
+LATEST_S = 1e9  # 31 years; no run's clock shows more
 
 ErrorCode = str
 """null or one of: timeout connect reset http_NNN error_event truncated not_sse no_tokens cut_at_end not_sent."""
@@ -106,11 +107,42 @@ class RunManifest:
             kinds, words = _KINDS[known.type]
             if not isinstance(data[known.name], kinds):
                 raise ValueError(f"`{known.name}` must be {words}, got {data[known.name]!r:.80}")
-        usd = data["instance"].get("usd_per_hour")
-        if usd is not None and not isinstance(usd, int | float):
-            raise ValueError(f"`instance.usd_per_hour` must be a number or null, got {usd!r:.80}")
+        _check_inside(data)
         return cls(**{f.name: data[f.name] for f in fields(cls) if f.name in data})
 
+
+def _check_inside(data: dict[str, Any]) -> None:
+    """The parts that the analysis reads without asking."""
+    for (part, key), (kinds, words) in _KINDS_INSIDE.items():
+        value = (data.get(part) or {}).get(key)
+        if value is not None and not isinstance(value, kinds):
+            raise ValueError(f"`{part}.{key}` must be {words} or null, got {value!r:.80}")
+    replicas = data["instance"].get("replicas")
+    if replicas is not None and not 1 <= replicas <= MOST_REPLICAS:
+        raise ValueError(f"`instance.replicas` must be from 1 to {MOST_REPLICAS}, got {replicas}")
+    for part, texts in (
+        ("arms", data.get("arms")),
+        ("client.served_models", data["client"].get("served_models")),
+    ):
+        for text in texts or ():
+            if not isinstance(text, str):
+                raise ValueError(f"`{part}` must be a list of text, got {text!r:.80} in it")
+    ended = data["client"].get("ended_early")
+    if ended is not None and not {"text", "hint"} <= ended.keys():
+        raise ValueError("`client.ended_early` must have `text` and `hint`")
+
+
+MOST_REPLICAS = 1000
+_KINDS_INSIDE: dict[tuple[str, str], tuple[tuple[type, ...], str]] = {
+    ("instance", "id"): ((str,), "text"),
+    ("instance", "purchase"): ((str,), "text"),
+    ("instance", "usd_per_hour"): ((int, float), "a number"),
+    ("instance", "replicas"): ((int,), "a whole number"),
+    ("engine", "name"): ((str,), "text"),
+    ("engine", "version"): ((str,), "text"),
+    ("client", "served_models"): ((list,), "a list"),
+    ("client", "ended_early"): ((dict,), "an object"),
+}
 
 # a field's annotation, which is text here -> what JSON may hold for it, and how that is called
 _KINDS: dict[Any, tuple[tuple[type, ...], str]] = {

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from harness.arrival_stamps import Arrivals, offsets_of
 from harness.errors import BreakevenError, UsageError
-from harness.records import COLUMNS, RunManifest
+from harness.records import COLUMNS, LATEST_S, RunManifest
 from harness.server_metrics import frame_of_scrapes
 
 MANIFEST = "run.json"
@@ -45,6 +45,9 @@ _SECONDS = (
     "scheduled_s", "sent_s", "headers_s", "first_token_s", "finished_s", "max_gap_s",
     "server_queue_s", "server_prefill_s", "server_decode_s", "server_total_s",
 )  # fmt: skip
+
+
+_CLIENT_NUMBERS = ("t_s", "process", "cpu", "in_flight")  # what the checks read
 
 
 def create_run_dir(parent: Path, started: datetime, *names: str) -> Path:
@@ -171,6 +174,10 @@ def _parquet(path: Path) -> Iterator[None]:
         raise UsageError(f"cannot read {path}: {reason}", hint=_DAMAGED) from None
 
 
+def _read_parquet(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path, partitioning=None)  # a parent folder named a=b is no column of it
+
+
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Every column of the contract, typed, unknown as NA; in order of `scheduled_s`."""
     frame = frame.reindex(columns=list(COLUMNS))
@@ -184,7 +191,7 @@ def read_records(run_dir: Path) -> pd.DataFrame:
     path = run_dir / f"{RECORDS}.parquet"
     if path.exists():
         with _parquet(path):
-            return _typed(pd.read_parquet(path))
+            return _typed(_read_parquet(path))
     rows = read_parts(run_dir, RECORDS)
     counted = {row.get("request_id"): row.get("output_tokens") for row in read_parts(run_dir, TOKENS)}
     for row in rows:
@@ -201,7 +208,12 @@ def read_client(run_dir: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(read_parts(run_dir, CLIENT))
     with _parquet(path):
-        return pd.read_parquet(path)
+        frame = _read_parquet(path)
+        for name in _CLIENT_NUMBERS if len(frame) else ():
+            if name not in frame:
+                raise ValueError(f"it has no column `{name}`")
+            frame[name] = frame[name].astype("float64")
+        return frame
 
 
 def read_server_metrics(run_dir: Path) -> pd.DataFrame | None:
@@ -209,7 +221,7 @@ def read_server_metrics(run_dir: Path) -> pd.DataFrame | None:
     path = run_dir / f"{SERVER}.parquet"
     if path.exists():
         with _parquet(path):
-            return pd.read_parquet(path)
+            return _read_parquet(path)
     rows = read_parts(run_dir, SERVER)
     return frame_of_scrapes(rows) if rows else None
 
@@ -221,7 +233,7 @@ def read_arrivals(run_dir: Path) -> Arrivals | None:
         rows = read_parts(run_dir, ARRIVALS)
         return Arrivals.of({row["request_id"]: row["arrival_us"] for row in rows}) if rows else None
     with _parquet(path):
-        table = pq.read_table(path, columns=["request_id", "arrival_us"])  # type: ignore[no-untyped-call]
+        table = pq.read_table(path, columns=["request_id", "arrival_us"], partitioning=None)  # type: ignore[no-untyped-call]
     chunks = table["arrival_us"].chunks
     none = [np.empty(0, np.int64)]
     return Arrivals(
@@ -242,10 +254,22 @@ def read_steps(run_dir: Path) -> list[dict[str, Any]]:
             raise UsageError(f"{path}: a line has no step number", hint=_DAMAGED)
         steps.setdefault(row["step"], {}).update(row)
     for step in steps.values():
-        lacking = [key for key in ("load", "start_s", "window_start_s") if step.get(key) is None]
-        if lacking:
-            raise UsageError(f"{path}: step {step['step']} has no `{lacking[0]}`", hint=_DAMAGED)
+        _check_step(step, f"{path}: step {step['step']}")
     return [steps[key] for key in sorted(steps)]
+
+
+def _check_step(step: Mapping[str, Any], where: str) -> None:
+    lacking = [key for key in ("load", "start_s", "window_start_s") if step.get(key) is None]
+    if lacking:
+        raise UsageError(f"{where} has no `{lacking[0]}`", hint=_DAMAGED)
+    if not isinstance(step["load"], dict):
+        raise UsageError(f"{where}: `load` must be an object, got {step['load']!r:.80}", hint=_DAMAGED)
+    for key in ("start_s", "window_start_s", "end_s"):
+        value = step.get(key)
+        if value is not None and (not isinstance(value, int | float) or not 0 <= value <= LATEST_S):
+            raise UsageError(
+                f"{where}: `{key}` must be seconds since the start, got {value!r:.80}", hint=_DAMAGED
+            )
 
 
 def collect(run_dir: Path) -> None:

@@ -86,3 +86,30 @@ def test_bad_input_is_one_line_and_ends_with_2(
     said = capsys.readouterr().err
     assert said.startswith("error: ")
     assert message in said.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        ("metrics.json", {"schema": None}, "`schema` is None, this version of breakeven reads up to 1"),
+        ("metrics.json", {"schema": 99}, "`schema` is 99, this version of breakeven reads up to 1"),
+        ("metrics.json", {"steps": "abc"}, "`steps`: must be a valid list, got 'abc'"),
+        ("metrics.json", {"goodput": {"requests_per_s": "many"}}, "`goodput.requests_per_s`: must be a valid number"),
+        ("decision.json", {"schema": 99}, "`schema` is 99"),
+        ("decision.json", {"self_host": {}}, "`self_host.instance` is missing"),
+        ("decision.json", {"arms": None}, "`arms`: must be a valid list"),
+    ],
+)  # fmt: skip
+def test_a_file_of_an_analysis_that_cannot_be_used_is_named(
+    runs: Path, file: str, change: dict[str, object], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = runs / "worse" / file
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+
+    code = invoke(["compare", str(runs / "first"), str(runs / "worse")])
+
+    first, _, hint = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert first.startswith(f"error: {path}: ")
+    assert said in first
+    assert hint == "hint: `breakeven report RUN` makes it again from the records"

@@ -1,6 +1,7 @@
 """`breakeven report` on a run directory as a killed run leaves it: JSON lines, nothing analysed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,25 @@ def test_bad_input_is_one_line_and_ends_with_2(
     assert code == 2
     assert said[0].startswith("error: ")
     assert message in said[0]
+
+
+def test_compare_counts_again_where_figures_were_edited(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    invoke(["report", str(run_dir)])
+    honest = json.loads((run_dir / "metrics.json").read_text())["goodput"]["requests_per_s"]
+    edited = tmp_path / "edited"
+    shutil.copytree(run_dir, edited)
+    for name, keys in (("metrics.json", ["goodput"]), ("decision.json", ["self_host", "goodput"])):
+        data = json.loads((edited / name).read_text())
+        place = data
+        for key in keys:
+            place = place[key]
+        place.update(requests_per_s=99.0, low=98.0, high=100.0)
+        (edited / name).write_text(json.dumps(data))
+    (run_dir / "metrics.json").write_text("{}")
+    capsys.readouterr()
+
+    invoke(["compare", str(run_dir), str(edited), "--json"])
+
+    assert [run["goodput"] for run in json.loads(capsys.readouterr().out)["runs"]] == [honest, honest]

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from harness import store
@@ -55,6 +56,27 @@ def manifest(**changed: object) -> Callable[[Path], object]:
     return overwrite("run.json", json.dumps({**MANIFEST, **changed}).encode())
 
 
+def step(**changed: object) -> Callable[[Path], object]:
+    return overwrite("steps.jsonl", json.dumps({**STEP, **changed}).encode() + b"\n")
+
+
+def client(**changed: object) -> Callable[[Path], object]:
+    """A sample of the load generator; a column set to None is left out."""
+    row = {"t_s": 2.0, "process": 1, "cpu": 0.1, "in_flight": 1, **changed}
+    kept = pd.DataFrame([{name: value for name, value in row.items() if value is not None}])
+    return lambda run_dir: kept.to_parquet(run_dir / "client.parquet", index=False)
+
+
+def records(**changed: object) -> Callable[[Path], object]:
+    """The run's request with other values."""
+
+    def damage(run_dir: Path) -> None:
+        path = run_dir / "records.parquet"
+        pd.read_parquet(path, partitioning=None).assign(**changed).to_parquet(path, index=False)
+
+    return damage
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -78,6 +100,20 @@ def manifest(**changed: object) -> Callable[[Path], object]:
         (overwrite("steps.jsonl", b"{}\n"), "steps.jsonl: a line has no step number"),
         (overwrite("steps.jsonl", b'{"step": 0}\n'), "steps.jsonl: step 0 has no `load`"),
         (overwrite("steps.jsonl", b""), "steps.jsonl holds no step"),
+        (step(load="x"), "steps.jsonl: step 0: `load` must be an object, got 'x'"),
+        (step(start_s="a"), "steps.jsonl: step 0: `start_s` must be seconds since the start, got 'a'"),
+        (step(end_s=1e308), "steps.jsonl: step 0: `end_s` must be seconds since the start, got 1e+308"),
+        (client(process=None), "cannot read {}/client.parquet: it has no column `process`"),
+        (client(cpu="x"), "cannot read {}/client.parquet: 'x'"),
+        (manifest(instance={"replicas": -2}), "run.json: `instance.replicas` must be from 1 to 1000, got -2"),
+        (manifest(instance={"id": 7}), "run.json: `instance.id` must be text or null, got 7"),
+        (manifest(arms=[5]), "run.json: `arms` must be a list of text, got 5 in it"),
+        (
+            manifest(client={"served_models": 5}),
+            "run.json: `client.served_models` must be a list or null, got 5",
+        ),
+        (manifest(client={"ended_early": {}}), "run.json: `client.ended_early` must have `text` and `hint`"),
+        (manifest(instance={"usd_per_hour": 1e-320}), "`instance.usd_per_hour` must be 0, or from 1e-09"),
     ],
 )
 def test_a_damaged_file_is_named_in_one_line(
@@ -92,6 +128,48 @@ def test_a_damaged_file_is_named_in_one_line(
     assert said.format(run_dir) in first
     assert first.startswith("error: ")
     assert all(line == "" or line.startswith("hint: ") for line in rest)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        records(finished_s=-1.0),
+        records(finished_s=1.0),
+        records(finished_s=1e300),
+        records(first_token_s=5.0),
+        records(scheduled_s=None, sent_s=None, finished_s=None),
+        records(output_tokens=-5),
+        records(prompt_tokens=2**62),
+    ],
+    ids=[
+        "no end",
+        "ends before it was sent",
+        "ends in ages",
+        "first after last",
+        "no times",
+        "no tokens",
+        "tokens",
+    ],
+)
+@pytest.mark.parametrize("command", ["report", "compare"])
+def test_values_that_cannot_be_are_unknown_and_end_with_3(
+    run_dir: Path, damage: Callable[[Path], object], command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest(instance={"id": "c7i.large"})(run_dir)
+    damage(run_dir)
+
+    code = invoke([command, *[str(run_dir)] * (2 if command == "compare" else 1)])
+
+    said = capsys.readouterr()
+    assert (code, said.err) == (3, "")
+    assert "impossible_values" in said.out
+
+
+def test_a_folder_named_like_a_partition_is_no_column(run_dir: Path, tmp_path: Path) -> None:
+    parent = tmp_path / "process=x"
+    shutil.copytree(run_dir, parent / "run", ignore=shutil.ignore_patterns("process=*"))
+
+    assert store.read_records(parent / "run")["request_id"].to_list() == ["r0"]
 
 
 def test_a_directory_where_a_file_should_be_is_named(run_dir: Path) -> None:

@@ -11,8 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from harness import store
-from harness.analyse import analyse_run
+from harness.analyse import read_analysis
 from harness.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
 from harness.report import WIDTH, Comparison, RunFiles, compare_runs, console_comparison, render_comparison
 
@@ -75,14 +74,8 @@ def command(runs: Sequence[Path], fail_over: float | None, out_dir: Path | None,
 
 
 def _read(run_dir: Path) -> RunFiles:
-    """What lies in a run directory; a run that was never analysed is analysed first."""
-    run = store.read_manifest(run_dir).to_dict()
-    if not (run_dir / "metrics.json").exists():
-        done = analyse_run(run_dir)
-        return RunFiles(run_dir, done.run, done.metrics, done.decision)
-    priced = (run_dir / "decision.json").exists()
-    decision = store.read_json(run_dir, "decision.json") if priced else None
-    return RunFiles(run_dir, run, store.read_json(run_dir, "metrics.json"), decision)
+    done = read_analysis(run_dir)
+    return RunFiles(run_dir, done.run, done.metrics, done.decision)
 
 
 def _as_dict(comparison: Comparison) -> dict[str, Any]:

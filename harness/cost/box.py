@@ -70,7 +70,9 @@ def price_box(instance: Mapping[str, Any], metrics: Mapping[str, Any], prices: U
     known = _lookup(reference, prices, must=given is None)
     if given is not None:
         if not is_plausible(given):
-            raise UsageError(f"the price of an hour {PLAUSIBLE}, got {given:g}", hint="see --usd-per-hour")
+            raise UsageError(
+                f"`instance.usd_per_hour` {PLAUSIBLE}, got {given:g}", hint="--usd-per-hour gives it"
+            )
         usd, source, checked, kind = float(given), "given with the run", None, "assumed"
     else:
         assert known is not None
@@ -86,7 +88,7 @@ def price_box(instance: Mapping[str, Any], metrics: Mapping[str, Any], prices: U
         kind=kind,
         replicas=replicas,
         instance=known,
-        goodput=_goodput(metrics, replicas),
+        goodput=scaled_goodput(metrics, replicas),
         usd_per_mtok=_per_mtok(metrics, usd, replicas),
     )
 
@@ -102,7 +104,8 @@ def _lookup(reference: str | None, prices: UserPrices, *, must: bool) -> Instanc
         return None
 
 
-def _goodput(metrics: Mapping[str, Any], replicas: int) -> dict[str, Any] | None:
+def scaled_goodput(metrics: Mapping[str, Any], replicas: int) -> dict[str, Any] | None:
+    """The measured goodput times the engines like the measured one; None where no step met the limits."""
     measured = metrics.get("goodput")
     if not measured or not measured.get("requests_per_s"):
         return None

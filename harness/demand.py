@@ -216,6 +216,7 @@ def _check_range(name: str, span: tuple[float, float]) -> None:
     lowest, highest, allowed = RANGED[name]
     said = f"the range of `{name}` must be [low, high]"
     got = f"got [{low:g}, {high:g}]"
+    hint: str | None
     if low > high:
         problem, hint = f"{said}, {got}", f"the lower end first: [{high:g}, {low:g}]"
     elif low < lowest or high > highest:

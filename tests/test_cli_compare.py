@@ -113,3 +113,27 @@ def test_a_file_of_an_analysis_that_cannot_be_used_is_named(
     assert first.startswith(f"error: {path}: ")
     assert said in first
     assert hint == "hint: `breakeven report RUN` makes it again from the records"
+
+
+def test_a_comparison_among_the_runs_is_left_out(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, worse, out = (str(runs / name) for name in ("first", "worse", "out"))
+    invoke(["compare", first, worse, "--out", out])
+    capsys.readouterr()
+
+    code = invoke(["compare", out, first, worse, "--json"])
+
+    said = capsys.readouterr()
+    assert code == 0
+    assert said.err == f"{out} is a comparison, no run: left out\n"
+    assert [run["run_dir"] for run in json.loads(said.out)["runs"]] == [first, worse]
+
+
+@pytest.mark.parametrize("command", ["report", "compare"])
+def test_a_comparison_alone_is_no_run(runs: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (runs / "out").mkdir()
+    (runs / "out" / "comparison.html").touch()
+
+    code = invoke([command, str(runs / "out")])
+
+    assert code == 2
+    assert f"error: {runs / 'out'} is a comparison, no run\n" in capsys.readouterr().err

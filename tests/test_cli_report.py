@@ -153,3 +153,18 @@ def test_compare_counts_again_where_figures_were_edited(
     invoke(["compare", str(run_dir), str(edited), "--json"])
 
     assert [run["goodput"] for run in json.loads(capsys.readouterr().out)["runs"]] == [honest, honest]
+
+
+def test_a_comparison_beside_the_run_is_left_out(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    comparison = tmp_path / "a-comparison"
+    comparison.mkdir()
+    (comparison / "comparison.md").touch()
+
+    code = invoke(["report", str(comparison), str(run_dir), "--json"])
+
+    said = capsys.readouterr()
+    assert code == 0
+    assert said.err == f"{comparison} is a comparison, no run: left out\n"
+    assert len(json.loads(said.out)) == 1

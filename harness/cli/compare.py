@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from harness.analyse import read_analysis
+from harness.cli.run_dirs import without_comparisons
 from harness.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
 from harness.report import WIDTH, Comparison, RunFiles, compare_runs, console_comparison, render_comparison
 
@@ -58,6 +59,7 @@ def command(runs: Sequence[Path], fail_over: float | None, out_dir: Path | None,
       breakeven compare baseline/ results/today/ --fail-over 5%
       breakeven compare A B --out results/comparison --json | jq '.outcomes[].words'
     """
+    runs = without_comparisons(runs)
     if len(runs) < 2:
         raise UsageError(
             f"compare needs at least two runs, got {len(runs)}", hint="`breakeven report` shows a single one"

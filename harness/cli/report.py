@@ -11,6 +11,7 @@ from rich.console import Console
 
 from harness.analyse import Analysis, analyse_run
 from harness.cli.pooled import pooled_of, print_pooled
+from harness.cli.run_dirs import without_comparisons
 from harness.report import WIDTH, console_report
 
 
@@ -57,6 +58,7 @@ def command(
       breakeven report RUN1 RUN2 RUN3 --pool
       breakeven report RUN --json | jq '.[0].decision.arms[].sentence'
     """
+    runs = without_comparisons(runs)
     done = [
         analyse_run(run, apis=apis, demand_file=demand_file, prices_file=prices_file, beside=runs)
         for run in runs

@@ -21,6 +21,8 @@ from harness.report.render_markdown import render_markdown
 from harness.report.sections import build_report
 
 __all__ = [
+    "COMPARISON_HTML",
+    "COMPARISON_MARKDOWN",
     "HTML",
     "MARKDOWN",
     "WIDTH",

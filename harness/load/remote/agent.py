@@ -202,6 +202,8 @@ class Agent:
             return
         if self._child is None or (self._all_there and self._bye.is_set()):
             shutil.rmtree(self._place, ignore_errors=True)
+            with contextlib.suppress(OSError):  # others may have rows there
+                self._out_dir.rmdir()
             emit("finished")
         else:
             emit("failed", text=f"the master has not taken all rows; they are kept in {self._place}")

@@ -7,6 +7,7 @@ when the worker has. The process ends when its links have, or when its parent is
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import socket
@@ -60,10 +61,12 @@ class Link:
 
     def close(self, how: str) -> None:
         """The worker is no more."""
-        if self.is_open:
+        if not self.is_open:
+            return
+        with contextlib.suppress(OSError):  # the parent may be gone, too
             self.tell("exit", how=how, clock=self.relation.facts())
-            self.is_open = False
             self._sock.shutdown(socket.SHUT_WR)
+        self.is_open = False
 
 
 class Master:
@@ -143,15 +146,17 @@ class Master:
 
     def _listen(self, link: Link) -> None:
         """Lines from the parent: the plan, then commands; the end of them ends the worker."""
+        has_plan = False
         try:
             for line in link.lines():
-                if link.agent is None:
-                    continue
                 said = orjson.loads(line)
-                if said.get("do") == "plan":
+                if said["do"] == "plan":
                     self._send_plan(link, said)
-                else:
+                    has_plan = True
+                elif has_plan and link.agent is not None:
                     self._send(link.agent, "say", line=line)
+                elif said["do"] == "end":  # before there was anything to do
+                    break
         except (OSError, NotTaken) as error:
             link.close(f"{type(error).__name__}: {error}")
         if link.agent is not None:

@@ -10,7 +10,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,6 +88,7 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     """
     started = datetime.now(UTC)
     label = options.engine or options.backend
+    had_parent = options.out_dir.exists()
     run_dir = store.create_run_dir(
         options.out_dir, started, options.scenario.name, label, options.instance.get("id") or "unpriced"
     )
@@ -98,7 +99,9 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     except (BreakevenError, KeyboardInterrupt):
         if not store.has_rows(run_dir):
             _tidy(run_dir)
-            raise
+            if not had_parent:
+                with suppress(OSError):  # an engine's log may be in it
+                    options.out_dir.rmdir()
         raise
     manifest.partial = manifest.partial or interrupted or failure is not None
     store.write_manifest(run_dir, manifest)

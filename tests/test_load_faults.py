@@ -149,7 +149,7 @@ def test_nobody_listening_is_an_error_and_leaves_nothing(tmp_path: Path) -> None
     with pytest.raises(
         EndpointError, match=r"nobody can be reached at http://127\.0\.0\.1:9: Connection refused"
     ):
-        run_load(tmp_path, "http://127.0.0.1:9")
+        run_load(tmp_path / "results", "http://127.0.0.1:9")
 
     assert list(tmp_path.iterdir()) == []
 

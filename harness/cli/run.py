@@ -82,8 +82,8 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--workers",
     type=click.IntRange(0, 256),
-    help="Load processes here; each takes its exact share of users or arrivals.  [default: 1; with"
-    " --remote-workers 0]",
+    help="Load processes here; each takes its exact share of users or arrivals.  [default: 1, or 0 where"
+    " --remote-workers drive]",
 )
 @click.option(
     "--remote-workers",

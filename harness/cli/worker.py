@@ -45,9 +45,8 @@ def command(master: str, processes: int, out_dir: Path, *, once: bool) -> int:
 
     \b
     Examples:
+      breakeven worker --master 10.0.0.5 --processes 2      on each of two machines, for this run on 10.0.0.5:
       breakeven run chat.yaml --url http://10.0.0.9:8000 --remote-workers 4 --listen 10.0.0.5:5557
-      breakeven worker --master 10.0.0.5                    on each of two machines, with
-      breakeven worker --master 10.0.0.5:5557 --processes 2 --once
     """
     host, port = _master(master)
     who = {

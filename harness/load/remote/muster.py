@@ -90,7 +90,7 @@ def address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise UsageError(f"`{text}` is not HOST:PORT", hint="e.g. 10.0.0.5:5557")
+        raise UsageError(f"`{text}` is not HOST:PORT with a port from 1 to 65535", hint="e.g. 10.0.0.5:5557")
     return host, int(port)
 
 

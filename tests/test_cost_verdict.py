@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cost_cases import G5, manifest, metrics, smallest
+from cost_cases import G5, given, manifest, metrics, smallest
 
+from harness.cost.decision import decide
 from harness.cost.verdict import build_decision, check_prices
 from harness.cost.words import sentence, usd, volume
 from harness.demand import default_demand
@@ -165,8 +166,7 @@ def test_the_support_agents_sentence_is_the_whole_answer() -> None:
     # 4,140.56 + 8,666.67 - 2,460 = 10,347.23; the windows are AN-09's
     assert frontier["sentence"] == (
         "At your 400,000 tasks a month the API wins by USD 10,347 a month; self-hosting wins from 2.76M tasks"
-        " a month, loses again from 3.15M to 3.43M, and wins for good above that; the verdict is the same at"
-        " both ends of the measured goodput."
+        " a month, loses again from 3.15M to 3.43M, and wins for good above that."
     )
     # 0.00072 x 1,576,800 = 1,135.30
     assert "never wins, because one full box saves USD 1,135 and costs USD 4,141 a month" in cheap["sentence"]
@@ -183,11 +183,10 @@ def test_headroom_and_peaks_reach_the_sentence() -> None:
 
 
 def test_both_ends_of_the_goodput_are_told_apart() -> None:
-    given = {"self_host": {"usd_per_hour": 5.672}}
     decided = build_decision(manifest(), metrics(), smallest(), [])["arms"][0]["decision"]
     decided["interval"] = {"verdict_at_low": "never", "verdict_at_high": "yes"}
 
-    said = sentence(given, decided)
+    said = sentence(given(), decided)
 
     assert said.endswith(
         "at the low end of the measured goodput it never wins, at the high end it wins from some volume on."
@@ -200,6 +199,33 @@ def test_both_ends_of_the_goodput_are_told_apart() -> None:
 )
 def test_volumes_have_three_digits(tasks: float, shown: str) -> None:
     assert volume(tasks) == shown
+
+
+@pytest.mark.parametrize(
+    ("windows", "said"),
+    [
+        (
+            [[16.21e6, 16.31e6], [16.34e6, None]],
+            "wins from 16.21M tasks a month, loses again from 16.31M to 16.34M, and wins for good above that",
+        ),
+        (
+            [[2.76e6, 3.15e6], [3.43e6, None]],
+            "wins from 2.76M tasks a month, loses again from 3.15M to 3.43M, and wins for good above that",
+        ),
+        ([[20_000, 20_004]], "wins only from 20k to 20.004k tasks a month"),
+        ([[5e6, 5e6]], "wins only at 5M tasks a month"),
+    ],
+)
+def test_volumes_side_by_side_have_the_digits_that_tell_them_apart(windows: list[Any], said: str) -> None:
+    decided = decide(given())
+    decided |= {
+        "winning_windows": windows,
+        "verdict": "yes" if windows[-1][1] is None else "window",
+        "first_win_tasks_per_month": windows[0][0],
+        "permanent_win_tasks_per_month": windows[-1][0] if windows[-1][1] is None else None,
+    }
+
+    assert sentence(given(), decided) == f"Self-hosting {said}."
 
 
 @pytest.mark.parametrize(

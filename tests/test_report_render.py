@@ -16,7 +16,7 @@ from harness.demand import load_demand
 from harness.errors import BreakevenError
 from harness.records import RunManifest
 from harness.report import WIDTH, console_report, render_report
-from harness.report.render_markdown import render_markdown
+from harness.report.render_markdown import escape, render_markdown
 from harness.report.sections import build_report
 from harness.scenario import bundled_scenarios_dir
 
@@ -164,7 +164,7 @@ def test_the_console_ends_with_where_the_report_is() -> None:
 def test_percentiles_without_enough_samples_are_not_printed(tmp_path: Path) -> None:
     _, markdown = written(tmp_path, case("two_windows"))
 
-    row = next(line for line in markdown.splitlines() if line.startswith("| **2** |"))
+    row = next(line for line in markdown.splitlines() if line.startswith("| **3** |"))
 
     # 66 requests: p95 needs 130 and p99 662, p50 is printed: 0.71 s
     assert "**710** | **too few (66)** | **too few (66)**" in row
@@ -173,10 +173,51 @@ def test_percentiles_without_enough_samples_are_not_printed(tmp_path: Path) -> N
 def test_a_percentile_with_enough_samples_is_printed(tmp_path: Path) -> None:
     _, markdown = written(tmp_path, case("twelve_steps"))
 
-    rows = [line for line in markdown.splitlines() if re.match(r"\| \**3\** \| 4 users", line)]
+    rows = [line for line in markdown.splitlines() if re.match(r"\| \**4\** \| 4 users", line)]
 
     assert len(rows) == 1  # 729 requests: p99 of the first token is 421 ms
     assert "| 421 |" in rows[0]
+
+
+def test_a_drawings_words_quote_no_percentile_without_enough_samples(tmp_path: Path) -> None:
+    _, markdown = written(tmp_path, case("two_windows"))
+
+    drawing = next(line for line in markdown.splitlines() if line.startswith("**Time to first token**"))
+
+    assert "p99: too few requests at every load." in drawing  # as in the table below it
+    assert "p50 " in drawing
+
+
+def test_that_the_interval_changes_no_verdict_is_said_once(tmp_path: Path) -> None:
+    run, metrics, decision = case("two_windows")
+    assert decision is not None
+    for arm in decision["arms"]:
+        arm["decision"]["interval"] = dict.fromkeys(
+            ("verdict_at_low", "verdict_at_high"), arm["decision"]["verdict"]
+        )
+    page, markdown = written(tmp_path, Case(run, metrics, decision))
+    console = printed(Case(run, metrics, decision), colour=False)
+
+    said = "All verdicts are the same at both ends of the measured goodput."
+    assert [text.count(said) for text in (page, markdown, console)] == [1, 1, 1]
+
+
+def test_what_a_message_quotes_is_a_code_span(tmp_path: Path) -> None:
+    assert escape("the limit is 1 % (`slo.error_rate`)") == "the limit is 1 % (`slo.error_rate`)"
+    assert escape("`a_b` and <b>") == "`a_b` and \\<b\\>"
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("a ` b", "a \\` b"),
+        ("``` x", "\\`\\`\\` x"),
+        ("` a ``b` c", "\\` a \\`\\`b\\` c"),
+        ("`a|b`", "\\`a\\|b\\`"),
+    ],
+)
+def test_backticks_that_quote_nothing_are_no_markup(text: str, safe: str) -> None:
+    assert escape(text) == safe
 
 
 def test_numbers_of_the_arms_are_those_of_the_decision(tmp_path: Path) -> None:
@@ -198,7 +239,7 @@ def test_every_number_says_whether_it_was_measured_listed_or_assumed(tmp_path: P
 
     table = markdown[markdown.index("Every number that the verdict rests on") :]
 
-    assert "| goodput | 0.600 req/s (0.550 to 0.650, 95 %) at 4 users | measured | step 2, 4 users," in table
+    assert "| goodput | 0.600 req/s (0.550 to 0.650, 95 %) at 4 users | measured | step 3, 4 users," in table
     assert "| 5.672 USD/h | listed | karpenter, checked 2026-07-20 |" in table
     assert "| tasks a month | 400,000 | assumed | demand support-agent |" in table
 

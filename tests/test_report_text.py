@@ -68,13 +68,13 @@ def test_a_duration_is_in_ms_below_a_second(seconds: float | None, expected: str
 @pytest.mark.parametrize(
     ("numbers", "expected"),
     [
-        ([2], "step 2"),
-        ([0, 1], "steps 0, 1"),
-        ([3, 0, 1, 2], "steps 0 to 3"),
-        ([0, 1, 2, 5], "steps 0 to 2, 5"),
+        ([2], "step 3"),
+        ([0, 1], "steps 1, 2"),
+        ([3, 0, 1, 2], "steps 1 to 4"),
+        ([0, 1, 2, 5], "steps 1 to 3, 6"),
     ],
 )
-def test_steps_in_a_row_are_written_as_a_range(numbers: list[int], expected: str) -> None:
+def test_steps_in_a_row_count_from_one_and_are_written_as_a_range(numbers: list[int], expected: str) -> None:
     assert text.steps(numbers) == expected
 
 
@@ -88,3 +88,16 @@ def test_text_from_outside_loses_what_could_steer_a_terminal_or_a_page() -> None
 
 def test_a_listed_price_is_printed_as_listed() -> None:
     assert [text.price(p) for p in (5.672, 0.05, 3, 0.08925)] == ["5.672", "0.05", "3", "0.08925"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (3_150_000, 3_430_000, "3.15M to 3.43M"),
+        (16_310_000, 16_340_000, "16.31M to 16.34M"),
+        (16_311_200, 16_311_700, "16.311M to 16.312M"),
+        (20_000, 20_000, "20,000 to 20,000"),
+    ],
+)
+def test_two_volumes_have_the_digits_that_tell_them_apart(low: float, high: float, shown: str) -> None:
+    assert text.span(low, high) == shown

@@ -90,11 +90,11 @@ def test_the_same_finding_in_several_steps_is_one_entry() -> None:
 
     found = {check.code: check for check in gather_checks(metrics, decision).items}
 
-    assert found["too_few_samples"].where == "steps 0 to 2"
+    assert found["too_few_samples"].where == "steps 1 to 3"
     assert found["too_few_samples"].message == "216 requests: p99 needs 662"
     assert found["too_few_samples"].more == (
-        "step 1: 405 requests: p99 needs 662",
-        "step 2: 576 requests: p99 needs 662",
+        "step 2: 405 requests: p99 needs 662",
+        "step 3: 576 requests: p99 needs 662",
     )
 
 

@@ -33,7 +33,7 @@ def _box(box: Box) -> list[Fact]:
             *facts,
             _fact("goodput", None, "requests/s", "measured", "no load step met the latency limits"),
         ]
-    where = f"step {goodput.get('step')} of this run"
+    where = "this run" if goodput.get("step") is None else f"step {goodput['step'] + 1} of this run"
     if box.replicas > 1:
         facts.append(_fact("engines on the instance", box.replicas, "", "assumed", "given with the run"))
         where += f", taken {box.replicas} times"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from harness.units import HOURS_PER_MONTH
+
+MOST_DIGITS = 9
 
 
 def usd(amount: float) -> str:
@@ -15,12 +18,25 @@ def usd(amount: float) -> str:
     return f"USD {amount:,.2f}" if size >= 1 else f"USD {amount:.3g}"
 
 
-def volume(tasks: float) -> str:
-    """`2.76M`, `673k`, `950`: three significant digits."""
+def volume(tasks: float, digits: int = 3) -> str:
+    """`2.76M`, `673k`, `950`: three significant digits unless more are asked for."""
     for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if tasks >= 0.9995 * size:
-            return f"{tasks / size:.3g}{suffix}" if tasks < 999.5 * size else f"{tasks / size:,.0f}{suffix}"
-    return f"{tasks:.3g}"
+            short = f"{tasks / size:.{digits}g}" if tasks < 999.5 * size else f"{tasks / size:,.0f}"
+            return f"{short}{suffix}"
+    return f"{tasks:.{digits}g}"
+
+
+def volumes(*tasks: float) -> list[str]:
+    """Volumes one after the other, with as many digits as it takes to tell neighbours apart, nine at most.
+
+    Example: 16.31M and 16.34M are "16.31M" and "16.34M", not "16.3M" twice.
+    """
+    for digits in range(3, MOST_DIGITS + 1):
+        shown = [volume(one, digits) for one in tasks]
+        if all(a != b for a, b in pairwise(shown)):
+            return shown
+    return [volume(one) for one in tasks]
 
 
 def exact_volume(tasks: float) -> str:
@@ -78,8 +94,8 @@ def _windows(decided: dict[str, Any]) -> str:
     if len(windows) == 1:
         where = "at every volume" if first == 0 else f"from {volume(first)} tasks a month on"
         return f"self-hosting wins {where}"
-    start = f"self-hosting wins from {volume(first)} tasks a month, loses again"
-    lost, won = volume(windows[0][1]), volume(permanent)
+    won_first, lost, won = volumes(first, windows[0][1], permanent)
+    start = f"self-hosting wins from {won_first} tasks a month, loses again"
     if len(windows) == 2:
         return f"{start} from {lost} to {won}, and wins for good above that"
     gaps = "many" if decided["windows_truncated"] else str(len(windows) - 1)
@@ -87,8 +103,9 @@ def _windows(decided: dict[str, Any]) -> str:
 
 
 def _bounded(windows: list[list[float]], truncated: bool) -> str:
-    low, high = windows[0]
-    said = f"self-hosting wins only from {volume(low)} to {volume(high)} tasks a month"
+    low, high = volumes(*windows[0])
+    where = f"from {low} to {high}" if low != high else f"at {low}"
+    said = f"self-hosting wins only {where} tasks a month"
     if len(windows) > 1:
         more = "many" if truncated else str(len(windows) - 1)
         said += f" and in {more} more stretches above, never for good"
@@ -96,11 +113,12 @@ def _bounded(windows: list[list[float]], truncated: bool) -> str:
 
 
 def _interval(decided: dict[str, Any]) -> list[str]:
+    """What the ends of the interval change; nothing where they change nothing."""
     ends = decided["interval"]
     if ends is None:
         return []
     low, high, point = ends["verdict_at_low"], ends["verdict_at_high"], decided["verdict"]
     if low == high == point:
-        return ["the verdict is the same at both ends of the measured goodput"]
+        return []
     names = {"yes": "wins from some volume on", "window": "wins only in some range", "never": "never wins"}
     return [f"at the low end of the measured goodput it {names[low]}, at the high end it {names[high]}"]

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from harness.report import svg
 from harness.report.model import Chart
 from harness.report.staircase import Api, SelfHost, api_of, self_host_of, tasks_of, windows_of
-from harness.report.text import amount, clean, count, usd, volume
+from harness.report.text import amount, clean, count, span, usd, volume
 
 ARM_COLOURS = 6  # classes arm-0 .. arm-5 of the style sheet; a seventh arm starts over
 
@@ -95,8 +95,7 @@ def _described(arms: Sequence[ArmCurve], box: SelfHost | None, tasks: float | No
         parts.append(f"Your volume is {volume(tasks)} tasks a month.")
     for arm in arms:
         shown = [
-            f"{volume(low)} {'and above' if high is None else 'to ' + volume(high)}"
-            for low, high in arm.windows[:4]
+            f"{volume(low)} and above" if high is None else span(low, high) for low, high in arm.windows[:4]
         ]
         more = len(arm.windows) - len(shown)
         where = "; ".join(shown) + (f"; and {count(more, 'further window')}" if more > 0 else "")
@@ -158,7 +157,7 @@ def _window(
 
 
 def _span(low: float, high: float | None) -> str:
-    return f"from {volume(low)} on" if high is None else f"{volume(low)} to {volume(high)}"
+    return f"from {volume(low)} on" if high is None else span(low, high)
 
 
 def _axes(layout: Layout, x: svg.Scale, y: svg.Scale) -> list[Markup]:

@@ -15,6 +15,7 @@ from harness.report.text import (
     percent,
     rate,
     significant,
+    step_number,
     whole,
 )
 from harness.scenario import DEFAULT_ERROR_RATE, SLO_PRESETS
@@ -126,7 +127,7 @@ def _counts(step: Mapping[str, Any]) -> list[Cell]:
     requests, failed = number(step.get("requests")), number(step.get("failed"))
     length = window_s(step)
     return [
-        Cell(whole(step.get("step"))),
+        Cell(step_number(step.get("step"))),
         Cell(load_words(step)),
         _slo_cell(step),
         Cell(NA if length is None else significant(length)),

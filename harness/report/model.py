@@ -139,5 +139,6 @@ class Report:
     measured: str  # one line: goodput, tokens, first token
     console_table: Table | None
     console_first: Table | None = None  # printed before the headline: what was unequal
+    verdict_note: str = ""  # what holds for every verdict alike
     search: str = ""  # how a search ended; the console's one line of it
     warnings: tuple[Check, ...] = field(default=())

@@ -17,6 +17,7 @@ from harness.report.text import (
     percent,
     price,
     significant,
+    step_number,
     volume,
     whole,
 )
@@ -47,7 +48,7 @@ def _measured_rows(metrics: Mapping[str, Any]) -> list[Fact]:
     where = "no step met the SLO"
     if step is not None:
         where = (
-            f"step {whole(step.get('step'))}, {load_words(step)}, {significant(window_s(step))} s window, "
+            f"step {step_number(step.get('step'))}, {load_words(step)}, {significant(window_s(step))} s window, "
             f"{whole(step.get('requests'))} requests"
         )
     rows = [("goodput", goodput_words(metrics).removeprefix("goodput").lstrip(": "), "measured", where)]

@@ -68,8 +68,11 @@ def draw(panel: Panel, *, legend: tuple[tuple[str, str], ...] = ()) -> Chart | N
 def _described(panel: Panel) -> str:
     parts = []
     for series in panel.series:
-        if series.points:
-            first, last = series.points[0], series.points[-1]
+        points = [point for point in series.points if point.sure]
+        if not points and series.points:
+            parts.append(f"{series.label}: too few requests at every load.")
+        elif points:
+            first, last = points[0], points[-1]
             parts.append(
                 f"{series.label} {significant(first.value)} {panel.unit} at load {significant(first.load)}, "
                 f"{significant(last.value)} {panel.unit} at load {significant(last.load)}."

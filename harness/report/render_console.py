@@ -43,6 +43,8 @@ def _parts(report: Report, html: Path | None) -> Iterator[RenderableType]:
     yield Text(f"{report.headline}.", style="bold")
     for verdict in report.verdicts:
         yield _verdict(verdict)
+    if report.verdict_note:
+        yield Text(f"{report.verdict_note}.")
     if report.console_table is not None and report.console_table.rows:
         yield Text("")
         yield from _table(report.console_table)

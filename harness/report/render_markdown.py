@@ -25,8 +25,18 @@ _SPECIAL = re.compile(r"([\\`*\[\]<>|~#&])")
 _EDGE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # inside a word it means nothing
 
 
+_QUOTED = re.compile(r"(?<!`)`([^`|\n]+)`(?!`)")  # a key or a command, as messages quote them
+
+
 def escape(text: str) -> str:
-    """Text that Markdown prints as it is."""
+    """Text that Markdown prints as it is; what it quotes in backticks stays a code span."""
+    parts = _QUOTED.split(text)
+    if len(parts) == 1:
+        return _escape(text)
+    return "".join(code_span(part) if i % 2 else _escape(part) for i, part in enumerate(parts))
+
+
+def _escape(text: str) -> str:
     safe = _EDGE_UNDERSCORE.sub(r"\\_", _SPECIAL.sub(r"\\\1", text))
     safe = re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", safe)  # "1." would open a list
     safe = re.sub(r"^([+=-])", r"\\\1", safe)
@@ -56,6 +66,8 @@ def render_markdown(report: Report) -> str:
         lines.append(
             f"- **{escape(verdict.arm)}** ({escape(verdict.kind)}): {escape(verdict.sentence)}{detail}"
         )
+    if report.verdict_note:
+        lines += ["", escape(f"{report.verdict_note}.")]
     lines += ["", escape(report.measured), ""]
     lines += [f"- {escape(what)}: {escape(value)}" for what, value in report.facts]
     for i, section in enumerate(report.sections, 1):

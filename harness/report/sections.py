@@ -26,7 +26,7 @@ from harness.report.search import search_blocks, search_end
 from harness.report.server import server_blocks
 from harness.report.text import clean, count, significant
 from harness.report.tokens import per_mtok_table, splits_table
-from harness.report.verdict import gather_checks, headline, notices, verdicts
+from harness.report.verdict import gather_checks, headline, notices, verdict_note, verdicts
 
 
 def build_report(
@@ -54,6 +54,7 @@ def build_report(
         facts=_facts(run, metrics),
         notices=stops,
         verdicts=verdicts(decision),
+        verdict_note=verdict_note(decision),
         sections=tuple(sections),
         measured=measured_line(metrics),
         search=search_end(run),

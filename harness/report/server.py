@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.report.measured import load_words
 from harness.report.model import Block, Cell, Column, Row, Table, Text
-from harness.report.text import NA, clean, duration, number, percent, significant, whole
+from harness.report.text import NA, clean, duration, number, percent, significant, step_number, whole
 
 
 def server_blocks(metrics: Mapping[str, Any]) -> tuple[Block, ...]:
@@ -75,7 +75,7 @@ def _cells(step: Mapping[str, Any]) -> list[Cell]:
         _share(server.get("prefix_cache_hit_rate")),
         _seconds(times.get("outside_s")),
     ]
-    first = [Cell(whole(step.get("step"))), Cell(load_words(step))]
+    first = [Cell(step_number(step.get("step"))), Cell(load_words(step))]
     return first + [Cell(text, tone="muted" if text == NA else "") for text in texts]
 
 
@@ -96,7 +96,7 @@ def _gpu_table(metrics: Mapping[str, Any]) -> Table:
             significant(gpu.get("joules_per_output_token")),
             NA if slow is None else slow or "no",
         ]
-        cells = [Cell(whole(step.get("step"))), Cell(load_words(step)), *map(Cell, texts)]
+        cells = [Cell(step_number(step.get("step"))), Cell(load_words(step)), *map(Cell, texts)]
         rows.append(Row(tuple(cells)))
     return Table(
         caption="The GPUs, over each step's window",

@@ -57,20 +57,27 @@ def whole(value: Any) -> str:
     return NA if x is None else f"{x:,.0f}".replace("-", MINUS)
 
 
-def volume(value: Any) -> str:
+def volume(value: Any, digits: int = 3) -> str:
     """Tasks a month: whole below a million, else 2.76M or 1.24B."""
     x = number(value)
     if x is None:
         return NA
     for size, letter in ((1e9, "B"), (1e6, "M")):
         if abs(x) >= size:
-            return f"{_plain(x / size)}{letter}"
-    return whole(x) if abs(x) >= 1000 else _plain(x)
+            return f"{_plain(x / size, digits)}{letter}"
+    return whole(x) if abs(x) >= 1000 else _plain(x, digits)
 
 
-def _plain(x: float) -> str:
-    """Three significant digits, without zeros that say nothing."""
-    text = significant(x)
+def span(low: Any, high: Any) -> str:
+    """`16.31M to 16.34M`: two volumes, with as many digits as it takes to tell them apart."""
+    ends = [(volume(low, digits), volume(high, digits)) for digits in range(3, 10)]
+    first, last = next((pair for pair in ends if pair[0] != pair[1]), ends[0])
+    return f"{first} to {last}"
+
+
+def _plain(x: float, digits: int = 3) -> str:
+    """Three significant digits unless more are asked for, without zeros that say nothing."""
+    text = significant(x, digits)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -139,10 +146,16 @@ def count(n: int, noun: str, plural: str | None = None) -> str:
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
+def step_number(index: Any) -> str:
+    """A step as people count them, from 1; data files count from 0."""
+    x = number(index)
+    return NA if x is None else whole(x + 1)
+
+
 def steps(indices: list[int]) -> str:
-    """Step numbers as ranges: `steps 0 to 3, 5`."""
+    """Step numbers of people as ranges, from the data's: `steps 1 to 4, 6`."""
     parts: list[str] = []
-    ordered = sorted(set(indices))
+    ordered = sorted({index + 1 for index in indices})
     start = 0
     for i, step in enumerate(ordered):
         if i + 1 < len(ordered) and ordered[i + 1] == step + 1:

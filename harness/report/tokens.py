@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.report.model import Cell, Column, Row, Table
-from harness.report.text import NA, clean, number, significant, whole
+from harness.report.text import NA, clean, number, significant, step_number, whole
 
 
 def per_mtok_table(decision: Mapping[str, Any]) -> Table | None:
@@ -66,7 +66,7 @@ def splits_table(decision: Mapping[str, Any]) -> Table | None:
     if not rows:
         return None
     return Table(
-        caption=f"The same hour split over input and output, at step {whole(splits.get('step'))}",
+        caption=f"The same hour split over input and output, at step {step_number(splits.get('step'))}",
         columns=(
             Column("convention", right=False),
             Column("input", "USD per Mtok"),

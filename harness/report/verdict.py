@@ -9,7 +9,7 @@ from harness.report.doubt import resampling_words
 from harness.report.model import Check, Checks, Tone, Verdict
 from harness.report.money import arm_kind
 from harness.report.staircase import tasks_of
-from harness.report.text import clean, count, number, steps, usd, volume, whole
+from harness.report.text import clean, count, number, span, steps, usd, volume, whole
 from harness.units import HOURS_PER_MONTH
 
 _ORDER = {"error": 0, "warning": 1}
@@ -110,6 +110,21 @@ def verdicts(decision: Mapping[str, Any] | None) -> tuple[Verdict, ...]:
     )
 
 
+def verdict_note(decision: Mapping[str, Any] | None) -> str:
+    """Said once, not in every sentence: that the interval of the goodput changes no verdict; else empty."""
+    decided = [arm.get("decision") or {} for arm in (decision or {}).get("arms") or []]
+    for one in decided:
+        ends = one.get("interval") or {}
+        if {ends.get("verdict_at_low"), ends.get("verdict_at_high")} != {one.get("verdict")}:
+            return ""
+    if not decided:
+        return ""
+    whose = (
+        "The verdict is" if len(decided) == 1 else f"{'Both' if len(decided) == 2 else 'All'} verdicts are"
+    )
+    return f"{whose} the same at both ends of the measured goodput"
+
+
 def _outcome(decided: Mapping[str, Any]) -> Tone:
     if (decided.get("at_volume") or {}).get("winner") == "self_host":
         return "good"
@@ -159,4 +174,4 @@ def _windows(decided: Mapping[str, Any]) -> str:
 
 
 def _window(low: float, high: float | None) -> str:
-    return f"from {volume(low)} for good" if high is None else f"from {volume(low)} to {volume(high)}"
+    return f"from {volume(low)} for good" if high is None else f"from {span(low, high)}"

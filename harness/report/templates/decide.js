@@ -140,26 +140,33 @@ const breakeven = (() => {
   // ---- the sentence, word for word as harness/cost/words.py
   const grouped = (value, digits) =>
     value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  function short(value) { // Python's %.3g
-    const [digits, exponent] = value.toExponential(2).split("e");
+  function short(value, digits = 3) { // Python's %.3g
+    const [figures, exponent] = value.toExponential(digits - 1).split("e");
     const power = Number(exponent);
-    if (value !== 0 && (power < -4 || power >= 3)) {
-      return `${Number(digits)}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
+    if (value !== 0 && (power < -4 || power >= digits)) {
+      return `${Number(figures)}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
     }
-    return String(Number(value.toPrecision(3)));
+    return String(Number(value.toPrecision(digits)));
   }
   function usd(amount) {
     const size = Math.abs(amount);
     if (size >= 100 || size === 0) return `USD ${grouped(amount, 0)}`;
     return size >= 1 ? `USD ${grouped(amount, 2)}` : `USD ${short(amount)}`;
   }
-  function volume(tasks) {
+  function volume(tasks, digits = 3) {
     for (const [size, suffix] of [[1e9, "B"], [1e6, "M"], [1e3, "k"]]) {
       if (tasks >= 0.9995 * size) {
-        return (tasks < 999.5 * size ? short(tasks / size) : grouped(tasks / size, 0)) + suffix;
+        return (tasks < 999.5 * size ? short(tasks / size, digits) : grouped(tasks / size, 0)) + suffix;
       }
     }
-    return short(tasks);
+    return short(tasks, digits);
+  }
+  function volumes(...tasks) { // with as many digits as it takes to tell neighbours apart
+    for (let digits = 3; digits <= 9; digits += 1) {
+      const shown = tasks.map((one) => volume(one, digits));
+      if (shown.every((one, i) => i === 0 || one !== shown[i - 1])) return shown;
+    }
+    return tasks.map((one) => volume(one));
   }
   const exactVolume = (tasks) => Number.isInteger(tasks) ? grouped(tasks, 0)
     : Number(tasks.toPrecision(6)).toLocaleString("en-US", { maximumFractionDigits: 20 });
@@ -202,24 +209,22 @@ const breakeven = (() => {
     if (windows.length === 1) {
       return first === 0 ? "self-hosting wins at every volume" : `self-hosting wins from ${volume(first)} tasks a month on`;
     }
-    const start = `self-hosting wins from ${volume(first)} tasks a month`;
-    const last = volume(decided.permanent_win_tasks_per_month), end = volume(windows[0][1]);
+    const [from, end, last] = volumes(first, windows[0][1], decided.permanent_win_tasks_per_month);
+    const start = `self-hosting wins from ${from} tasks a month`;
     if (windows.length === 2) return `${start}, loses again from ${end} to ${last}, and wins for good above that`;
     const gaps = decided.windows_truncated ? "many" : String(windows.length - 1);
     return `${start}, loses again in ${gaps} stretches from ${end} on, and wins for good from ${last}`;
   }
   function boundedWords(windows, truncated) {
-    const [from, to] = windows[0];
-    const said = `self-hosting wins only from ${volume(from)} to ${volume(to)} tasks a month`;
+    const [from, to] = volumes(...windows[0]);
+    const said = `self-hosting wins only ${from === to ? `at ${from}` : `from ${from} to ${to}`} tasks a month`;
     if (windows.length === 1) return said;
     return `${said} and in ${truncated ? "many" : windows.length - 1} more stretches above, never for good`;
   }
   function intervalWords(decided) {
     if (decided.interval === null) return [];
     const { verdict_at_low: atLow, verdict_at_high: atHigh } = decided.interval;
-    if (atLow === atHigh && atHigh === decided.verdict) {
-      return ["the verdict is the same at both ends of the measured goodput"];
-    }
+    if (atLow === atHigh && atHigh === decided.verdict) return [];
     const names = { yes: "wins from some volume on", window: "wins only in some range", never: "never wins" };
     return [`at the low end of the measured goodput it ${names[atLow]}, at the high end it ${names[atHigh]}`];
   }

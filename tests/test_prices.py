@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import invoke
 from harness.errors import UsageError
 from harness.prices.catalog import find_instance, load_instances, load_user_prices, quote_for, resolve_api
 from harness.prices.genai import data_digest
-from harness.prices.listing import with_age
+from harness.prices.listing import source_letters, with_age
 from harness.prices.record import PURCHASES, ApiPrice, Rates, Tier
 from harness.prices.same_weights import hosts_of, weights_key
 
@@ -307,6 +308,36 @@ def test_the_list_is_data_on_stdout_and_the_age_a_warning_on_stderr() -> None:
     assert any(row["id"] == "g5.12xlarge" and row["status"] == "stale" for row in data["instances"])
     assert any(row["model"] == "gpt-4.1" for row in data["api"])
     assert done.stderr.startswith("warning: ")
+
+
+def test_the_list_fits_100_columns_and_gives_every_price_its_source_and_date(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert invoke(["prices", "list", "--api", "openai:gpt-4.1"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    box = next(line.split() for line in lines if line.startswith("g5.12xlarge ") and "reserved_1y" in line)
+    assert box == [
+        "g5.12xlarge",
+        "us-east-1",
+        "4",
+        "A10G",
+        "48/192",
+        "reserved_1y",
+        "3.57336",
+        "2025-11-30",
+        box[-1],
+    ]
+    assert any(line.startswith(f"{box[-1]}  Vantage data, 1-year standard reserved") for line in lines)
+    api = next(line.split() for line in lines if line.startswith("openai:gpt-4.1 "))
+    assert api[:5] == ["openai:gpt-4.1", "2", "0.5", "8", "genai-prices"]
+    assert max(len(line) for line in lines) <= 100
+
+
+def test_sources_beyond_the_alphabet_have_two_letters() -> None:
+    letters = source_letters([{"source": str(n)} for n in range(28)])
+
+    assert [letters[str(n)] for n in (0, 25, 26, 27)] == ["a", "z", "aa", "ab"]
 
 
 def test_looking_instances_up_does_not_load_the_price_package() -> None:

@@ -6,14 +6,17 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import click
 
 from harness.cost.arms import CHEAP, FRONTIER, STAND_IN
 from harness.prices.catalog import load_user_prices
-from harness.prices.listing import api_rows, instance_rows, with_age, with_second_opinion
+from harness.prices.listing import api_rows, instance_rows, source_letters, with_age, with_second_opinion
 from harness.prices.record import UserPrices
+
+WIDTH = 100  # columns of a terminal that everything printed fits
 
 _own = click.option("--prices", "file", type=click.Path(path_type=Path), help="Your own prices; they win.")
 _api = click.option(
@@ -47,21 +50,41 @@ def list_(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = Fa
     if as_json:
         click.echo(json.dumps({"instances": instances, "api": models}, indent=2))
         return
-    columns = (
-        "id",
-        "region",
-        "gpu_count",
-        "gpu",
-        "vcpu",
-        "ram_gib",
-        "purchase",
-        "usd_per_hour",
-        "checked_on",
+    letters = source_letters(instances)
+    click.echo("Instances, USD an hour")
+    _table(
+        [_instance_cells(row, letters) for row in instances],
+        ("id", "region", "gpus", "vcpu/GiB", "purchase", "usd/h", "checked, by"),
     )
-    _table(instances, columns)
     click.echo("")
-    rates = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok")
-    _table(models, ("provider", "model", *rates, "source", "version", "checked_on"))
+    for source, letter in letters.items():
+        for line in wrap(f"{letter}  {source}", WIDTH, subsequent_indent="   "):
+            click.echo(line)
+    click.echo("\nAPIs, USD a million tokens")
+    _table([_api_cells(row) for row in models], ("api", "input", "cached", "output", "source", "checked"))
+
+
+def _instance_cells(row: dict[str, Any], letters: dict[str, str]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "region": row["region"],
+        "gpus": f"{row['gpu_count']} {row['gpu']}" if row["gpu"] else "none",
+        "vcpu/GiB": f"{_cell(row['vcpu'])}/{_cell(row['ram_gib'])}",
+        "purchase": row["purchase"],
+        "usd/h": row["usd_per_hour"],
+        "checked, by": f"{_cell(row['checked_on'])} {letters[row['source']]}",
+    }
+
+
+def _api_cells(row: dict[str, Any]) -> dict[str, Any]:
+    rates = {name: row[f"{name}_usd_per_mtok"] for name in ("input", "output")}
+    return {
+        "api": f"{row['provider']}:{row['model']}",
+        **rates,
+        "cached": row["cached_input_usd_per_mtok"],
+        "source": " ".join(part for part in (row["source"], row["version"]) if part),
+        "checked": row["checked_on"],
+    }
 
 
 @command.command(name="check")

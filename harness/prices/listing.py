@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from string import ascii_lowercase
 from typing import Any
 
 from harness.prices.catalog import load_instances, resolve_api
@@ -31,6 +32,17 @@ def instance_rows(prices: UserPrices) -> list[dict[str, Any]]:
         for instance in load_instances(prices)
         for purchase, quote in instance.quotes.items()
     ]
+
+
+def source_letters(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """A letter for each source of the rows, in their order: a, b, ... z, aa, ..."""
+    sources = dict.fromkeys(row["source"] for row in rows)
+    return {source: _letters(n) for n, source in enumerate(sources)}
+
+
+def _letters(n: int) -> str:
+    more, last = divmod(n, len(ascii_lowercase))
+    return (_letters(more - 1) if more else "") + ascii_lowercase[last]
 
 
 def api_rows(references: Sequence[str], prices: UserPrices) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from cost_cases import G5, VECTORS, given, manifest, metrics, smallest
 from harness.cost import decide
 from harness.cost.extras import busy_run
 from harness.cost.focus import COLUMNS, focus_rows, write_focus_csv
-from harness.cost.monthly import by_line
 from harness.cost.plausible import (
     bits_per_weight,
     ceiling_tokens_per_s,
@@ -21,7 +21,7 @@ from harness.cost.plausible import (
     weights_do_not_fit,
     weights_gib,
 )
-from harness.cost.success import indifferent_human_usd, success_costs, usd_per_task_with_people
+from harness.cost.success import indifferent_human_usd, success_costs
 from harness.cost.verdict import build_decision
 from harness.demand import default_demand, load_demand
 from harness.prices.catalog import find_instance
@@ -41,7 +41,10 @@ def test_a_bill_has_a_line_for_everything_and_sums_to_what_was_decided_on(decisi
     months = {month["name"]: month for month in decision["monthly"]}
     box, sonnet = months["self_host"], months["anthropic:claude-sonnet-4-6"]
 
-    assert by_line(box["lines"]) == pytest.approx(
+    by_line: dict[str, float] = defaultdict(float)
+    for line in box["lines"]:
+        by_line[line["line"]] += line["usd"]
+    assert by_line == pytest.approx(
         {
             "inference": 4140.56,
             "people": 8666.666666666666 + 1300,
@@ -169,8 +172,11 @@ def test_a_class_says_what_a_call_of_it_costs() -> None:
 
 
 def test_an_escalated_task_costs_the_person_too() -> None:
-    assert usd_per_task_with_people(0.1, 1, 1, 5) == pytest.approx(0.1)  # AN-17
-    assert usd_per_task_with_people(0.005, 4, 0, 5) == pytest.approx(5.02)
+    never = {"api_usd_per_task": 0.02, "attempts_per_task": 4, "success_rate": 0, "at_volume": None}
+    always = {**never, "api_usd_per_task": 0.1, "attempts_per_task": 1, "success_rate": 1}
+
+    assert success_costs(always, 5, 0)["api"]["usd_per_task"] == pytest.approx(0.1)  # AN-17
+    assert success_costs(never, 5, 0)["api"]["usd_per_task"] == pytest.approx(5.02)
     assert indifferent_human_usd((0.1, 1), (0.02, 0)) == pytest.approx(0.08)
     assert indifferent_human_usd((0.1, 0.9), (0.2, 0.9)) is None
     # AN-18: 72 % deflected at 0.12, else 0.05 and 6.50

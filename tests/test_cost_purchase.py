@@ -76,7 +76,7 @@ def test_the_best_base_is_the_least_of_all_bases() -> None:
 
 
 def test_spot_costs_more_an_hour_that_serves() -> None:
-    assert spot_usd_per_hour(2.0796, 0.05, 10) == pytest.approx(2.0970756303)  # AN-22
+    assert spot_usd_per_hour(2.0796, Terms(10, 0.05, 10)) == pytest.approx(2.0970756303)  # AN-22
 
 
 def test_spot_falls_back_to_on_demand_while_it_is_lost() -> None:
@@ -86,6 +86,8 @@ def test_spot_falls_back_to_on_demand_while_it_is_lost() -> None:
     assert row_of(rows, "spot_with_fallback")["usd_per_month"] == pytest.approx(
         730 * (2.0796 + 0.05 / 6 * 5.672)
     )
+    note = row_of(rows, "spot_with_fallback")["note"]
+    assert note.endswith("on spot alone an hour that serves is USD 2.097")
 
 
 def test_what_nobody_priced_is_last_and_says_so() -> None:

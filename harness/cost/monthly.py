@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from harness.demand import Demand
@@ -57,11 +57,3 @@ def people_usd(demand: Demand) -> float:
     tasks = demand.tasks_per_month or 0
     items = [item for item in demand.items if item.line == "people" and item.arm == "self_host"]
     return sum(usd_per_month(item, tasks) for item in items)
-
-
-def by_line(lines: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """USD a month summed over each line."""
-    out: dict[str, float] = {}
-    for line in lines:
-        out[line["line"]] = out.get(line["line"], 0.0) + line["usd"]
-    return out

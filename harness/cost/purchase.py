@@ -63,14 +63,6 @@ def fleet_for(
     return Fleet(tuple(int(max(min_instances, ceil(load))) for load in loads))
 
 
-def spot_usd_per_hour(spot: float, interruptions_per_hour: float, recovery_minutes: float) -> float:
-    """Price of an hour that serves: c / (1 - lambda tau).
-
-    Example: 2.0796 USD/h, 5 % an hour, 10 minutes lost each time: 2.0970756.
-    """
-    return spot / (1 - interruptions_per_hour * recovery_minutes / MINUTES_PER_HOUR)
-
-
 def best_base(fleet: Fleet, reserved: float, on_demand: float, startup_minutes: float) -> tuple[int, float]:
     """(reserved instances, USD a month) of the cheapest mix: the base is always paid, the rest by the hour.
 
@@ -95,6 +87,14 @@ class Terms:
     def spot_loss(self) -> float:
         """Share of the time an interrupted spot instance does not serve."""
         return self.spot_interruptions_per_hour * self.spot_recovery_minutes / MINUTES_PER_HOUR
+
+
+def spot_usd_per_hour(spot: float, terms: Terms) -> float:
+    """Price of an hour that serves: c / (1 - lambda tau).
+
+    Example: 2.0796 USD/h, 5 % an hour, 10 minutes lost each time: 2.0970756.
+    """
+    return spot / (1 - terms.spot_loss())
 
 
 def purchase_options(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> list[dict[str, Any]]:
@@ -159,10 +159,11 @@ def _spot(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> dict[str, 
         return _unpriced("spot_with_fallback", "spot")
     hours, lost = fleet.static_hours(), terms.spot_loss()
     usd = hours * (quotes["spot"].usd_per_hour + lost * quotes["on_demand"].usd_per_hour)
+    serving = spot_usd_per_hour(quotes["spot"].usd_per_hour, terms)
     note = (
         f"{_count(max(fleet.by_hour))}; {100 * lost:.2g} % of the time on demand while spot is lost"
         f" (assumed: {100 * terms.spot_interruptions_per_hour:g} % lost an hour,"
-        f" {terms.spot_recovery_minutes:g} min each)"
+        f" {terms.spot_recovery_minutes:g} min each); on spot alone an hour that serves is USD {serving:.4g}"
     )
     return _row("spot_with_fallback", usd, hours, note, quotes["spot"], quotes["on_demand"])
 

@@ -5,16 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 
-def usd_per_task_with_people(
-    usd_per_attempt: float, attempts: float, success_rate: float, human_usd: float
-) -> float:
-    """C = a m + (1 - q) C_human, over all tasks.
-
-    Example: 0.005 a call, 4 calls, never solved, 5.00 a person: 5.02.
-    """
-    return usd_per_attempt * attempts + (1 - success_rate) * human_usd
-
-
 def indifferent_human_usd(one: tuple[float, float], other: tuple[float, float]) -> float | None:
     """What a person may cost until two models are equal; each is (USD per task, success rate).
 
@@ -27,8 +17,9 @@ def indifferent_human_usd(one: tuple[float, float], other: tuple[float, float]) 
 
 
 def success_costs(decided: dict[str, Any], human_usd: float | None, cache_hit_rate: float) -> dict[str, Any]:
-    """Cost per task and per solved task of both sides at the reader's volume.
+    """Cost per task and per solved task of both sides at the reader's volume: C = a m + (1 - q) C_human.
 
+    Example: 4 calls of 0.005, never solved, a person at 5.00: 5.02 a task.
     Tasks answered by the response cache count as solved, at no model cost. `self_host` None without a volume
     or a goodput; the person's price unknown: what nobody solves costs nothing here, and `human_usd_per_task`
     is None to say so.

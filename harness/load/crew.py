@@ -23,7 +23,7 @@ from harness.units import NS_PER_S
 LOG = "load.log"
 LOG_LINES_SHOWN = 15
 READ_BYTES = 65536
-REMOTE_PROCESSES = 10_000_000  # process numbers of worker k elsewhere begin at k times this, above any here
+REMOTE_PROCESSES = 10_000_000  # numbers of the k-th worker's process begin at k times this if it is elsewhere
 REMOTE_LEAD_S = 0.5  # more between an order and its instant where it travels
 END_S = 60.0  # for the others to write their rows down when one of them had to give up
 _ERRORS = {1: EndpointError, 2: UsageError}
@@ -124,7 +124,7 @@ class Crew:
         plan = replace(self.plan, worker=worker.number, learned=learned)
         if not worker.is_elsewhere:
             return plan.to_line()
-        return plan_line(replace(plan, process_base=worker.number * REMOTE_PROCESSES))
+        return plan_line(replace(plan, process_base=(worker.number + 1) * REMOTE_PROCESSES))
 
     def tell(self, do: str, **facts: Any) -> None:
         """A command to every process that lives."""
@@ -137,7 +137,7 @@ class Crew:
     def _write(self, worker: Worker, line: bytes) -> None:
         try:
             worker.end.send(line)
-        except BrokenPipeError:  # it died: its output ends, and `wait` says so
+        except (BrokenPipeError, ConnectionResetError):  # it died: its output ends, and `wait` says so
             return
 
     def wait(self, until_s: float | None = None, *, until: Callable[[], bool] = lambda: False) -> None:
@@ -189,7 +189,10 @@ class Crew:
         return sum(w.live["not_sent"] for w in self.workers if w.live is not None)
 
     def _read(self, worker: Worker) -> None:
-        data = os.read(worker.end.fileno(), READ_BYTES)
+        try:
+            data = os.read(worker.end.fileno(), READ_BYTES)
+        except ConnectionResetError:  # the process that knows the workers elsewhere was killed
+            data = b""
         if not data:
             self._selector.unregister(worker.end)
             worker.is_over = True

@@ -88,7 +88,7 @@ class RemoteEnd:
         """Ask it to end now and keep its rows."""
         try:
             self.send(orjson.dumps({"do": "end"}, option=orjson.OPT_APPEND_NEWLINE))
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError):
             return
 
     def close(self) -> None:

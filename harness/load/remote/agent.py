@@ -27,6 +27,7 @@ from harness.load.remote.courier import Courier, NotTaken, take_part
 
 SHIP_S = 0.5
 SILENT_S = 15.0  # of the master
+HEARD_S = 3.0  # since its last ping, where it is alive
 CHILD_ENDS_S = 40.0  # after it was told to
 BYE_S = 10.0
 LOG = "load.log"
@@ -187,10 +188,10 @@ class Agent:
     def _stop(self) -> None:
         """Ctrl-C or SIGTERM here, or no master: the load process writes its rows down and ends."""
         self._stopped_here = True
-        if self._child is None or self._child.poll() is not None:
-            self._over.set()
-        else:
+        if self._child is not None and self._child.poll() is None:
             self._child.terminate()
+        elif self._child is None or time.monotonic() - self._heard > HEARD_S:
+            self._over.set()  # else its last rows are on their way
 
     def _kill(self) -> None:
         if self._child is not None and self._child.poll() is None:

@@ -1,18 +1,18 @@
-"""YAML and JSON from a user: read and validated so that whatever is wrong is said in one line."""
+"""YAML and JSON from a user: validated so that whatever is wrong is said in one line."""
 
 from __future__ import annotations
 
 import difflib
-import json
 import re
-from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.errors import UsageError
+from harness.yamltext import parse_yaml, printable, read_yaml, read_yaml_stdin
+
+__all__ = ["Strict", "parse_yaml", "read_yaml", "read_yaml_stdin", "validate"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -50,107 +50,6 @@ def _may_be_bool(annotation: Any) -> bool:
     return any(_may_be_bool(argument) for argument in get_args(annotation))
 
 
-def read_yaml(path: Path, *, what: str, hint: str | None = None) -> dict[str, Any]:
-    """The mapping in a YAML (or JSON) file.
-
-    Raises:
-        UsageError: no such file, unreadable, not YAML (with line and column), or not a mapping.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UsageError(f"no such {what} file: {path}", hint=hint) from None
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise UsageError(
-            f"cannot read {what} file {path}: not UTF-8 text (byte 0x{byte:02x} at {error.start})"
-        ) from None
-    except OSError as error:
-        raise UsageError(f"cannot read {what} file {path}: {error.strerror or error}") from None
-    except ValueError:
-        raise UsageError(f"no such {what} file: {str(path)!r}", hint=hint) from None  # a NUL in its name
-    return parse_yaml(text, where=str(path))
-
-
-def parse_yaml(text: str, *, where: str) -> dict[str, Any]:
-    """The mapping in a YAML (or JSON) text; `where` names it in errors."""
-    try:
-        data = _parsed(text, where)
-        _check_nesting(data, where)
-    except yaml.YAMLError as error:
-        raise UsageError(f"{where}{_yaml_place(error)}: not YAML: {_yaml_problem(error)}") from None
-    except RecursionError:
-        raise UsageError(f"{where}: nested too deeply") from None
-    except ValueError as error:  # 2024-13-45, an integer of thousands of digits
-        raise UsageError(f"{where}: a value that cannot be read: {str(error).split(';')[0]}") from None
-    if not isinstance(data, dict):
-        kind = "is empty" if data is None else f"holds {_KINDS.get(type(data), type(data).__name__)}"
-        raise UsageError(f"{where} {kind}, expected a mapping of keys to values")
-    return data
-
-
-_KINDS: dict[type, str] = {list: "a list", str: "text", int: "a number", float: "a number", bool: "yes or no"}
-_DEEPEST = 50  # levels; no file of ours has ten
-
-
-def _parsed(text: str, where: str) -> Any:
-    if not text.lstrip().startswith("{"):
-        return yaml.load(text, _Loader)
-    try:
-        return json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, where))
-    except json.JSONDecodeError as error:
-        try:  # a YAML flow mapping also starts with a brace
-            return yaml.load(text, _Loader)
-        except yaml.YAMLError:
-            raise UsageError(f"{where}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """A key given twice is an error: YAML would silently take the last one, and a price would be another."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                problem = f"the key `{key.value}` is given twice"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
-            seen.add(key.value)
-        return node
-
-
-def _unique(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
-    seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
-            raise UsageError(f"{where}: the key `{key}` is given twice")
-        seen.add(key)
-    return dict(pairs)
-
-
-def _check_nesting(data: Any, where: str) -> None:
-    """Refuse what is nested deeper than any file of ours, or inside itself (a YAML alias can do that)."""
-    level = [data]
-    for _ in range(_DEEPEST):
-        children: dict[int, Any] = {}  # by id: an alias is looked at once a level, however often it is used
-        for value in level:
-            inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-            children.update({id(child): child for child in inner if isinstance(child, dict | list)})
-        if not children:
-            return
-        level = list(children.values())
-    raise UsageError(f"{where}: nested deeper than {_DEEPEST} levels, or inside itself")
-
-
-def _yaml_place(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
-
-
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    return str(getattr(error, "problem", None) or str(error).splitlines()[0])
-
-
 def validate(model: type[Model], data: dict[str, Any], *, where: str) -> Model:
     """`data` as a `model`.
 
@@ -162,8 +61,8 @@ def validate(model: type[Model], data: dict[str, Any], *, where: str) -> Model:
     except ValidationError as error:
         problems = _meant(error.errors(include_url=False))
         first = problems[0]
-        path = _key_path(first["loc"], model)
-        others = {_key_path(problem["loc"], model) for problem in problems} - {path}
+        path = _path_of(first, model)
+        others = {_path_of(problem, model) for problem in problems} - {path}
         more = f" (and {len(others)} more)" if others else ""
         raise UsageError(
             f"{where}: {_complaint(path, first)}{more}", hint=_hint(model, first, path)
@@ -182,6 +81,14 @@ def _meant(problems: list[Any]) -> list[Any]:
         if not (isinstance(problem["input"], dict) and problem["type"] in {"int_type", "float_type"})
     ]
     return meant or problems
+
+
+def _path_of(problem: Any, model: type[BaseModel]) -> str:
+    *inside, last = problem["loc"] or ("",)
+    if problem["type"] != "extra_forbidden":
+        return printable(_key_path(problem["loc"], model))
+    parent = _key_path(tuple(inside), model)  # an unknown key is named as it was written
+    return printable(f"{parent}.{last}" if parent else str(last))
 
 
 def _key_path(location: tuple[int | str, ...], model: type[BaseModel]) -> str:

@@ -16,7 +16,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "units": set(),
     "stats": set(),
     "faults": set(),  # the words of failed requests, for load and checks
-    "yamlfile": {"errors"},
+    "yamltext": {"errors"},
+    "yamlfile": {"errors", "yamltext"},
     "records": set(),
     "scenario": {"errors", "yamlfile"},
     "server_metrics": BASE,
@@ -37,7 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calibration": BASE | {"store", "oracle"},
     "calibrate": BASE | {"store", "oracle", "measure", "calibration"},
     # analysing: records -> metrics -> checks -> cost -> report; no network, nothing from above
-    "metrics": BASE | {"store", "saturation", "steady", "arrival_stamps"},
+    "windows": {"arrival_stamps", "records", "stats"},
+    "metrics": BASE | {"windows", "saturation", "steady", "arrival_stamps"},
     "checks": BASE | {"faults", "checks_load"},
     "checks_load": set(),
     "impossible": BASE | {"checks"},
@@ -49,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": BASE | {"cost", "calibration"},
     "pool": BASE | {"report"},
     "server_metrics_gpu": BASE | {"checks", "server_metrics"},
-    "server_metrics_steps": BASE | {"metrics", "checks", "server_metrics", "server_metrics_gpu"},
+    "server_metrics_steps": BASE | {"windows", "checks", "server_metrics", "server_metrics_gpu"},
     "analyse": BASE
     | {
         "store",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cost_cases import VECTORS, given
 
+from harness.cli import invoke
 from harness.cost import decide
 from harness.errors import UsageError
 
@@ -411,3 +412,10 @@ def test_an_input_file_that_is_not_there_is_named() -> None:
 
     assert done.returncode == 2
     assert done.stderr.startswith("error: no such decision input file: no-such.yaml")
+
+
+def test_a_closed_stdin_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+
+    assert invoke(["decide", "-"]) == 2
+    assert capsys.readouterr().err == "error: cannot read stdin: it is closed\n"

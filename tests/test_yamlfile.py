@@ -38,10 +38,57 @@ def test_a_merged_key_may_be_given_again() -> None:
     assert parse_yaml("base: &b {x: 1}\nown: {<<: *b, x: 2}", where="f")["own"] == {"x": 2}
 
 
-def test_aliases_used_many_times_are_no_nesting() -> None:
-    lines = ["l0: &l0 [1]", *(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 30))]
+def aliases_of_aliases(levels: int) -> str:
+    """Each level nine times the one before."""
+    return "\n".join(
+        ["l0: &l0 [1]", *(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, levels))]
+    )
 
-    assert len(parse_yaml("\n".join(lines), where="f")) == 30
+
+def test_aliases_used_many_times_are_no_nesting() -> None:
+    assert len(parse_yaml(aliases_of_aliases(6), where="f")) == 6
+
+
+def test_a_few_lines_that_write_out_to_billions_of_values_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"^f: more than 1,000,000 values once its aliases are written out$"):
+        parse_yaml(aliases_of_aliases(30), where="f")
+
+
+def test_a_file_without_end_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"^cannot read price file /dev/zero: larger than 16 MiB$"):
+        read_yaml(Path("/dev/zero"), what="price")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "bom.json"
+    path.write_bytes(b'\xef\xbb\xbf{"a": 1}')
+
+    assert read_yaml(path, what="price") == {"a": 1}
+
+
+def test_utf_16_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "wide.json"
+    path.write_bytes('{"a": 1}'.encode("utf-16"))
+
+    with pytest.raises(UsageError, match=r"not UTF-8 text \(byte 0xff at 0\)$") as caught:
+        read_yaml(path, what="price")
+
+    assert caught.value.hint == "it is UTF-16: save it as UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("a\nb", "`api.a\\nb`"),
+        ("\x1b[31mred", "`api.\\x1b[31mred`"),
+        ("x" * 5000, "`api." + "x" * 116 + "...`"),
+    ],
+    ids=["line break", "colour", "endless"],
+)
+def test_a_key_from_a_file_is_printed_on_one_line(key: str, shown: str) -> None:
+    message = str(refused("api", key, 5))
+
+    assert message == f"decide input: unknown key {shown}"
 
 
 def test_a_file_that_is_no_text_says_which_byte(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
@@ -11,7 +10,7 @@ import click
 from harness.cost.decision import decide_parsed
 from harness.cost.inputs import parse
 from harness.cost.sensitivity import sensitivity, two_way_table
-from harness.yamlfile import parse_yaml, read_yaml
+from harness.yamlfile import read_yaml, read_yaml_stdin
 
 
 @click.command(name="decide")
@@ -40,7 +39,7 @@ def command(source: str, wanted: bool, two_way: tuple[str, str] | None) -> None:
       api: {input_usd_per_mtok: 3, output_usd_per_mtok: 15}
     """
     if source == "-":
-        where, data = "stdin", parse_yaml(sys.stdin.read(), where="stdin")
+        where, data = "stdin", read_yaml_stdin()
     else:
         where, data = source, read_yaml(Path(source), what="decision input")
     inputs = parse(data, where=where)

@@ -90,6 +90,14 @@ def test_spot_falls_back_to_on_demand_while_it_is_lost() -> None:
     assert note.endswith("on spot alone an hour that serves is USD 2.097")
 
 
+def test_a_box_that_costs_nothing_can_be_bought_in_every_way() -> None:
+    free = {**QUOTES, "on_demand": Quote(0, "own", None)}
+
+    mixed = row_of(purchase_options(free, fleet(), Terms(10, 0.05, 10)), "reserved_1y_base_with_burst")
+
+    assert (mixed["usd_per_month"], mixed["note"]) == (0, "0 reserved, the rest on demand by the hour")
+
+
 def test_what_nobody_priced_is_last_and_says_so() -> None:
     rows = purchase_options(QUOTES, fleet(), Terms(10, 0.05, 10))
 

@@ -175,8 +175,8 @@ def _mixed(purchase: str, quotes: Mapping[str, Quote], fleet: Fleet, terms: Term
     reserved, on_demand = quotes[purchase].usd_per_hour, quotes["on_demand"].usd_per_hour
     base, usd = best_base(fleet, reserved, on_demand, terms.startup_minutes)
     hours = base * HOURS_PER_MONTH + fleet.above(base).autoscaled_hours(terms.startup_minutes)
-    note = (
-        f"{base} reserved, the rest on demand by the hour; reserving pays for an instance that is needed"
-        f" more than {100 * reserved / on_demand:.0f} % of the hours"
-    )
+    note = f"{base} reserved, the rest on demand by the hour"
+    if on_demand > 0:
+        share = reserved / on_demand
+        note += f"; reserving pays for an instance that is needed more than {100 * share:.0f} % of the hours"
     return _row(option, usd, hours, note, quotes[purchase], quotes["on_demand"])

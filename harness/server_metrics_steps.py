@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from harness.checks import Check, check
-from harness.metrics import Columns, Window, columns, tokens_in_window
 from harness.records import RunManifest
 from harness.server_metrics import (
     COUNTERS,
@@ -24,6 +23,7 @@ from harness.server_metrics import (
     scrape_times,
 )
 from harness.server_metrics_gpu import add_gpus, without_gpus
+from harness.windows import Columns, Window, columns, tokens_in_window
 
 COUNT_TOLERANCE = 0.02
 MIN_SCRAPES = 3  # fewer in a window leave too much of it unseen

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 from harness.arrival_stamps import Arrivals
-from harness.metrics import Window, compute_metrics, goodput_of, slo_met, tokens_in_window
+from harness.metrics import compute_metrics, goodput_of, slo_met
 from harness.records import COLUMNS
 from harness.scenario import Scenario
 from harness.store import _typed
+from harness.windows import Window, columns, tokens_in_window
 
 STEP = {
     "step": 0,
@@ -62,8 +63,6 @@ def test_the_schedule_lag_is_sent_minus_scheduled() -> None:
 
 
 def test_an_open_loop_counts_from_the_schedule() -> None:
-    from harness.metrics import columns
-
     frame = _typed(pd.DataFrame([row(1)], columns=list(COLUMNS)))
 
     assert columns(frame, from_schedule=True).ttft_s[0] == pytest.approx(0.75)

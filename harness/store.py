@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,11 @@ import numpy as np
 import orjson
 import pandas as pd
 import pyarrow.parquet as pq
+import pyarrow.types as pa_types
 
 from harness.arrival_stamps import Arrivals, offsets_of
 from harness.errors import BreakevenError, UsageError
+from harness.parquet_file import DAMAGED, read_frame, reading, with_numbers
 from harness.records import COLUMNS, LATEST_S, RunManifest
 from harness.server_metrics import frame_of_scrapes
 
@@ -33,8 +34,6 @@ SERVER = "server_metrics"
 TEXTS = "texts"  # generated text of answers whose tokens the server did not count
 TOKENS = "tokens"  # their counts, asked of the endpoint's tokenizer after the run
 STEPS = "steps.jsonl"
-
-_DAMAGED = "the file is damaged or was changed by hand; fetch the run directory again if there is a copy"
 
 _TEXT = ("request_id", "session", "token_source", "clock", "finish_reason", "error", "error_detail", "url")
 _COUNTS = (
@@ -109,7 +108,7 @@ def read_json(run_dir: Path, name: str) -> dict[str, Any]:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
     except orjson.JSONDecodeError as error:
         raise UsageError(
-            f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}", hint=_DAMAGED
+            f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}", hint=DAMAGED
         ) from None
     if not isinstance(data, dict):
         raise UsageError(f"{path} holds a {type(data).__name__}, expected an object")
@@ -147,10 +146,10 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
                     row = orjson.loads(line)
                 except orjson.JSONDecodeError:
                     if line.endswith(b"\n"):
-                        raise UsageError(f"{path}:{number}: not JSON", hint=_DAMAGED) from None
+                        raise UsageError(f"{path}:{number}: not JSON", hint=DAMAGED) from None
                     return
                 if not isinstance(row, dict):
-                    raise UsageError(f"{path}:{number}: no JSON object", hint=_DAMAGED)
+                    raise UsageError(f"{path}:{number}: no JSON object", hint=DAMAGED)
                 yield row
     except FileNotFoundError:
         return
@@ -161,21 +160,6 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 def read_parts(run_dir: Path, stem: str) -> list[dict[str, Any]]:
     """All objects that the load processes wrote into `<stem>-<pid>.jsonl`."""
     return [row for path in sorted(run_dir.glob(f"{stem}-*.jsonl")) for row in read_lines(path)]
-
-
-@contextmanager
-def _parquet(path: Path) -> Iterator[None]:
-    """Reading this file: what is wrong with it in one line."""
-    try:
-        yield
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        # pyarrow's errors are these and tell several things at once; the last part is what is wrong
-        reason = " ".join(str(error).split(": ")[-1].split())
-        raise UsageError(f"cannot read {path}: {reason}", hint=_DAMAGED) from None
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path, partitioning=None)  # a parent folder named a=b is no column of it
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -190,15 +174,15 @@ def read_records(run_dir: Path) -> pd.DataFrame:
     """The run's records, one row an attempt; from Parquet, or from the JSON lines of a run that was killed."""
     path = run_dir / f"{RECORDS}.parquet"
     if path.exists():
-        with _parquet(path):
-            return _typed(_read_parquet(path))
+        with reading(path):
+            return _typed(read_frame(path))
     rows = read_parts(run_dir, RECORDS)
     counted = {row.get("request_id"): row.get("output_tokens") for row in read_parts(run_dir, TOKENS)}
     for row in rows:
         if row.get("output_tokens") is None and row.get("request_id") in counted:
             row["output_tokens"] = counted[row.get("request_id")]
             row["token_source"] = "endpoint_tokenizer"
-    with _parquet(run_dir / f"{RECORDS}-*.jsonl"):
+    with reading(run_dir / f"{RECORDS}-*.jsonl"):
         return _typed(pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
@@ -207,21 +191,20 @@ def read_client(run_dir: Path) -> pd.DataFrame:
     path = run_dir / f"{CLIENT}.parquet"
     if not path.exists():
         return pd.DataFrame(read_parts(run_dir, CLIENT))
-    with _parquet(path):
-        frame = _read_parquet(path)
-        for name in _CLIENT_NUMBERS if len(frame) else ():
-            if name not in frame:
-                raise ValueError(f"it has no column `{name}`")
-            frame[name] = frame[name].astype("float64")
-        return frame
+    with reading(path):
+        return with_numbers(read_frame(path), _CLIENT_NUMBERS)
 
 
 def read_server_metrics(run_dir: Path) -> pd.DataFrame | None:
     """What the servers' /metrics said (`harness.server_metrics`); None where they have no such page."""
     path = run_dir / f"{SERVER}.parquet"
     if path.exists():
-        with _parquet(path):
-            return _read_parquet(path)
+        with reading(path):
+            frame = with_numbers(read_frame(path), ("t_s", "value"), "name", "labels")
+            for labels in frame["labels"].unique() if len(frame) else ():
+                if not isinstance(orjson.loads(labels), dict):
+                    raise ValueError(f"`labels` is no JSON object: {labels:.80}")
+            return frame
     rows = read_parts(run_dir, SERVER)
     return frame_of_scrapes(rows) if rows else None
 
@@ -232,8 +215,11 @@ def read_arrivals(run_dir: Path) -> Arrivals | None:
     if not path.exists():
         rows = read_parts(run_dir, ARRIVALS)
         return Arrivals.of({row["request_id"]: row["arrival_us"] for row in rows}) if rows else None
-    with _parquet(path):
+    with reading(path):
         table = pq.read_table(path, columns=["request_id", "arrival_us"], partitioning=None)  # type: ignore[no-untyped-call]
+        kind = table.schema.field("arrival_us").type
+        if not (pa_types.is_list(kind) or pa_types.is_large_list(kind)):
+            raise ValueError("`arrival_us` holds no lists")
     chunks = table["arrival_us"].chunks
     none = [np.empty(0, np.int64)]
     return Arrivals(
@@ -251,7 +237,7 @@ def read_steps(run_dir: Path) -> list[dict[str, Any]]:
     path = run_dir / STEPS
     for row in read_lines(path):
         if not isinstance(row.get("step"), int):
-            raise UsageError(f"{path}: a line has no step number", hint=_DAMAGED)
+            raise UsageError(f"{path}: a line has no step number", hint=DAMAGED)
         steps.setdefault(row["step"], {}).update(row)
     for step in steps.values():
         _check_step(step, f"{path}: step {step['step']}")
@@ -261,14 +247,14 @@ def read_steps(run_dir: Path) -> list[dict[str, Any]]:
 def _check_step(step: Mapping[str, Any], where: str) -> None:
     lacking = [key for key in ("load", "start_s", "window_start_s") if step.get(key) is None]
     if lacking:
-        raise UsageError(f"{where} has no `{lacking[0]}`", hint=_DAMAGED)
+        raise UsageError(f"{where} has no `{lacking[0]}`", hint=DAMAGED)
     if not isinstance(step["load"], dict):
-        raise UsageError(f"{where}: `load` must be an object, got {step['load']!r:.80}", hint=_DAMAGED)
+        raise UsageError(f"{where}: `load` must be an object, got {step['load']!r:.80}", hint=DAMAGED)
     for key in ("start_s", "window_start_s", "end_s"):
         value = step.get(key)
         if value is not None and (not isinstance(value, int | float) or not 0 <= value <= LATEST_S):
             raise UsageError(
-                f"{where}: `{key}` must be seconds since the start, got {value!r:.80}", hint=_DAMAGED
+                f"{where}: `{key}` must be seconds since the start, got {value!r:.80}", hint=DAMAGED
             )
 
 

@@ -22,7 +22,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scenario": {"errors", "yamlfile"},
     "server_metrics": BASE,
     "arrival_stamps": BASE,
-    "store": BASE | {"server_metrics", "arrival_stamps"},
+    "parquet_file": {"errors"},
+    "store": BASE | {"parquet_file", "server_metrics", "arrival_stamps"},
     "trace": {"errors"},  # request logs
     "demand_from_trace": {"trace", "units"},
     "saturation": {"stats"},

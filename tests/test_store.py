@@ -67,6 +67,19 @@ def client(**changed: object) -> Callable[[Path], object]:
     return lambda run_dir: kept.to_parquet(run_dir / "client.parquet", index=False)
 
 
+def server(**changed: object) -> Callable[[Path], object]:
+    """A sample of the server's counters; a column set to None is left out."""
+    row = {"t_s": 2.0, "name": "n", "labels": "{}", "value": 1.0, **changed}
+    kept = pd.DataFrame([{name: value for name, value in row.items() if value is not None}])
+    return lambda run_dir: kept.to_parquet(run_dir / "server_metrics.parquet", index=False)
+
+
+def arrivals(stamps: object) -> Callable[[Path], object]:
+    """The request's arrivals."""
+    kept = pd.DataFrame([{"request_id": "r0", "arrival_us": stamps}])
+    return lambda run_dir: kept.to_parquet(run_dir / "arrivals.parquet", index=False)
+
+
 def records(**changed: object) -> Callable[[Path], object]:
     """The run's request with other values."""
 
@@ -104,7 +117,13 @@ def records(**changed: object) -> Callable[[Path], object]:
         (step(start_s="a"), "steps.jsonl: step 0: `start_s` must be seconds since the start, got 'a'"),
         (step(end_s=1e308), "steps.jsonl: step 0: `end_s` must be seconds since the start, got 1e+308"),
         (client(process=None), "cannot read {}/client.parquet: it has no column `process`"),
-        (client(cpu="x"), "cannot read {}/client.parquet: 'x'"),
+        (client(cpu="x"), "cannot read {}/client.parquet: column `cpu` holds what is no number"),
+        (server(labels=None), "cannot read {}/server_metrics.parquet: it has no column `labels`"),
+        (server(value="x"), "cannot read {}/server_metrics.parquet: column `value` holds what is no number"),
+        (server(labels="{{"), "cannot read {}/server_metrics.parquet: "),
+        (server(labels="[]"), "cannot read {}/server_metrics.parquet: "),
+        (arrivals("x"), "cannot read {}/arrivals.parquet: `arrival_us` holds no lists"),
+        (arrivals(None), "cannot read {}/arrivals.parquet: `arrival_us` holds no lists"),
         (manifest(instance={"replicas": -2}), "run.json: `instance.replicas` must be from 1 to 1000, got -2"),
         (manifest(instance={"id": 7}), "run.json: `instance.id` must be text or null, got 7"),
         (manifest(arms=[5]), "run.json: `arms` must be a list of text, got 5 in it"),

@@ -4,8 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faulty_server import FaultyServer
+from load_helpers import scenario
 
+from harness import store
 from harness.load.giving_up import NewRows, Tally, cannot_pass, most_to_come
+from harness.measure import RunOptions, measure
 
 P95 = {"ttft_p95_s": 1.0}
 P50 = {"ttft_p50_s": 1.0}
@@ -44,6 +48,56 @@ def test_a_p95_is_lost_when_the_rest_cannot_dilute_it(
     within: int, over: int, to_come: int, lost: bool
 ) -> None:
     assert cannot_pass(tally(within=within, over=over), to_come, P95, 0.01) is lost
+
+
+def test_who_has_waited_longer_than_the_limit_has_broken_it() -> None:
+    waiting = tally(within=5)
+    # sent at 8.9 and 9.5, looked at 10: the first has waited 1.1 s, above the limit; 2.0 is before the window
+    waiting.wait([2.0, *([8.9] * 6), 9.5], 10.0, 5.0)
+
+    # 6 of the 96 to come are late already: n 101 of which 95 may be within, n 102 of which 96 are (see above)
+    assert waiting.waits_s == pytest.approx([1.1] * 6 + [0.5])
+    assert cannot_pass(waiting, 96, P95, 0.01)
+    assert not cannot_pass(waiting, 97, P95, 0.01)
+    assert not cannot_pass(waiting, 96, {"tpot_p95_s": 1.0}, 0.01)  # they may still be quick tokens
+
+
+def test_who_waits_is_counted_once() -> None:
+    counted = Tally()
+    counted.add(row(sent_s=8.9, first_token_s=10.1, finished_s=11.0))
+
+    counted.wait([8.9], 10.0, 5.0)  # from before its row came
+
+    assert counted.waits_s == []
+
+
+def test_a_search_hears_who_is_waiting_and_other_loads_do_not_ask(tmp_path: Path) -> None:
+    heard = {}
+    searching = {"kind": "search", "over": "users", "low": 3, "high": 3, "step_s": 2.2, "warmup_s": 0,
+                 "max_step_s": 2.2, "max_probes": 1}  # fmt: skip
+    plain = {"kind": "closed", "users": [3], "step_s": 2.2, "warmup_s": 0}
+
+    with FaultyServer() as server:
+        for load in (searching, plain):
+            lives: list[dict[str, Any]] = []
+            options = RunOptions(
+                scenario=scenario(load=load), base_dir=tmp_path, backend="vllm", out_dir=tmp_path,
+                urls=[server.url("slow-first-token=0.9")],
+            )  # fmt: skip
+            measured = measure(options, lambda e, to=lives: to.append(e) if e["event"] == "live" else None)
+            heard[load["kind"]] = [since_s for live in lives for since_s in live["waiting_since_s"]]
+            sent_s = set(store.read_records(measured.run_dir)["sent_s"])
+
+            assert set(heard[load["kind"]]) <= sent_s  # the very instants that their rows will have
+
+    assert heard["search"]
+    assert heard["closed"] == []
+
+
+def test_before_ten_have_ended_the_unloaded_time_bounds_what_can_come() -> None:
+    # 4 users, 6 s left, a request at the smallest load took 2 s: 4 under way and 3 more of each
+    assert most_to_come(Tally(), 4, 6.0, 2.0) == 16
+    assert most_to_come(Tally(), 4, 6.0) is None
 
 
 def test_a_median_needs_half() -> None:

@@ -70,6 +70,7 @@ class Crew:
     prepared: dict[str, Any] | None = None
     was_interrupted: bool = False
     failure: BreakevenError | None = None
+    latest: dict[str, Any] | None = None  # merged sample of all
     in_flight_log: list[tuple[float, float]] = field(default_factory=list)  # (t_s, requests), once a second
     _muster: Muster | None = None
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
@@ -236,7 +237,7 @@ class Crew:
         """One merged sample a second, when the first process that lives has a new one."""
         living = [w for w in self.workers if not w.is_over]
         if worker is living[0]:
-            live = merged([w.live for w in living if w.live is not None])
+            live = self.latest = merged([w.live for w in living if w.live is not None])
             self.in_flight_log.append((live["t_s"], live["in_flight"]))
             self.on_event(live)
             error = self.watch() or hopeless(live, self.plan.urls)

@@ -104,8 +104,11 @@ class Searcher:
         for record in self._rows.take():
             if record["step"] == step.step and (record["scheduled_s"] or 0.0) >= row["window_start_s"]:
                 tally.add(record)
-        end_s = row["start_s"] + step.length_s
-        to_come = most_to_come(tally, step.users[0], end_s - self._crew.now_s() + LATE_S)
+        live = self._crew.latest
+        if live is not None:
+            tally.wait(live["waiting_since_s"], live["t_s"], row["window_start_s"])
+        left_s = row["start_s"] + step.length_s - self._crew.now_s() + LATE_S
+        to_come = most_to_come(tally, step.users[0], left_s, self._unloaded_s)
         return to_come is not None and cannot_pass(
             tally, to_come, self._limits, self._scenario.slo.error_rate
         )

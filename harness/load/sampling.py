@@ -21,8 +21,11 @@ SAMPLE_S = 1.0
 def watch_self(
     sender: Sender, clock: RunClock, recorder: Recorder, emit: Callable[[dict[str, Any]], None]
 ) -> None:
-    """Sample for ever: a row of client.parquet, and a `live` event for the display."""
-    process_number = sender.process
+    """Sample for ever: a row of client.parquet, and a `live` event for the display.
+
+    A search is told who waits for a first token; nobody else needs it.
+    """
+    process_number, tells_waits = sender.process, sender.is_searching
     process = psutil.Process()
     process.cpu_percent()
     previous_events = 0
@@ -53,6 +56,7 @@ def watch_self(
                 "unreachable": live.unreachable,
                 "unreachable_s": clock.now_s() - live.unreachable_since_s if live.unreachable else 0.0,
                 "last_error": live.last_error,
+                "waiting_since_s": sender.waiting_since_s() if tells_waits else [],
                 "output_tokens": live.token_events - previous_events,
                 "ttft_p50_s": ttft[len(ttft) // 2] if ttft else None,
                 "ttft_max_s": ttft[-1] if ttft else None,

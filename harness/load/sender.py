@@ -21,7 +21,7 @@ from harness.load.recorder import Recorder
 from harness.load.sockets import LOOKOUT
 from harness.load.transport import ConnectFailed, ConnectionLost, Exchange, Target
 from harness.records import NOT_FAILURES, RequestRecord
-from harness.scenario import Scenario
+from harness.scenario import Scenario, SearchLoad
 from harness.units import NS_PER_S
 
 MIN_SECRET_CHARS = 6  # shorter header values ("true", "1") are no secrets and would spoil every message
@@ -81,7 +81,8 @@ class Sender:
         self.recorder = recorder
         self.live = Live()
         self.targets: list[Target] = []
-        self._under_way: set[gevent.Greenlet] = set()
+        self._under_way: dict[gevent.Greenlet, tuple[Exchange, Reading]] = {}
+        self.is_searching = isinstance(scenario.load, SearchLoad)
         self._plan = plan
         self._reuses_prefix = scenario.wants_prefix_reuse
         self._path = wire.path(self.request.api, stream=self.request.stream)
@@ -111,7 +112,7 @@ class Sender:
         exchange = Exchange()
         body = orjson.dumps(self.wire.body(self._ask(prompt, row.request_id)))
         LOOKOUT.glance()  # others wait for their first token; a hundred requests may begin and end here together
-        self._begin(target)
+        self._begin(target, exchange, reading)
         try:
             self._exchange(target, body, row, reading, exchange)
         except (gevent.GreenletExit, Cut):
@@ -135,6 +136,14 @@ class Sender:
         """End every request under way with `cut_at_end`, soon."""
         for greenlet in list(self._under_way):
             greenlet.kill(Cut, block=False)
+
+    def waiting_since_s(self) -> list[float]:
+        """When those were sent that are under way without a first token; as `sent_s` in their rows."""
+        return [
+            self.clock.from_monotonic_s(exchange.sent_ns)
+            for exchange, reading in self._under_way.values()
+            if exchange.sent_ns is not None and reading.first_ns is None
+        ]
 
     def _ask(self, prompt: Prompt, request_id: str) -> Ask:
         request = self.request
@@ -181,15 +190,15 @@ class Sender:
             where = f"{broke_off(reading)}, " if cut else ""
             row.error, row.error_detail = ("truncated" if cut else "reset"), f"{where}HTTP: {error}"
 
-    def _begin(self, target: Target) -> None:
-        self._under_way.add(gevent.getcurrent())
+    def _begin(self, target: Target, exchange: Exchange, reading: Reading) -> None:
+        self._under_way[gevent.getcurrent()] = exchange, reading
         target.in_flight += 1
         self.live.sent += 1
         self.live.in_flight += 1
         self.live.peak_in_flight = max(self.live.peak_in_flight, self.live.in_flight)
 
     def _end(self, target: Target) -> None:
-        self._under_way.discard(gevent.getcurrent())
+        self._under_way.pop(gevent.getcurrent(), None)
         target.in_flight -= 1
         self.live.in_flight -= 1
 

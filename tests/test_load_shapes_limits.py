@@ -1,7 +1,12 @@
+import subprocess
+import sys
+
+import gevent
 import pytest
 
 from harness.errors import UsageError
 from harness.load import limits
+from harness.load.transport import Addresses
 
 URLS = ["http://127.0.0.1:8000", "http://127.0.0.1:8001/prefix"]
 
@@ -45,3 +50,46 @@ def test_this_machines_limits_are_known() -> None:
     assert limits.hard_file_limit() >= 256
     ports = limits.local_ports()
     assert ports is None or 0 < ports <= 65_536
+
+
+def test_the_table_of_open_files_has_its_size_before_the_load() -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from harness.load.limits import allow_open_files\n"
+        "allow_open_files(900)\n"
+        "print(len(list(Path('/proc/self/fd').iterdir())))\n"
+        "print([x for x in Path('/proc/self/status').read_text().splitlines() if x.startswith('FDSize')])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    opened, size = done.stdout.splitlines()
+    assert size == "['FDSize:\\t1024']"  # the power of two above 900
+    assert int(opened) < 10  # nothing stays open for it
+
+
+def test_addresses_are_looked_up_once_for_all_connections_that_open_together() -> None:
+    asked = []
+    addresses = Addresses()
+
+    def look_up() -> list[str]:
+        asked.append(1)
+        gevent.sleep(0.001)  # others come meanwhile
+        return ["127.0.0.1"]
+
+    jobs = [gevent.spawn(addresses.get, look_up) for _ in range(50)]
+    gevent.joinall(jobs)
+
+    assert [job.value for job in jobs] == [["127.0.0.1"]] * 50
+    assert len(asked) == 1
+
+
+def test_a_look_up_that_fails_is_tried_again() -> None:
+    addresses = Addresses()
+
+    def unknown() -> list[str]:
+        raise OSError("unknown host")
+
+    with pytest.raises(OSError, match="unknown host"):
+        addresses.get(unknown)
+    assert addresses.get(lambda: ["10.0.0.1"]) == ["10.0.0.1"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import math
+import os
 import resource
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,10 +54,16 @@ def hard_file_limit() -> int:
 
 
 def allow_open_files(needed: int) -> None:
-    """Raise this process's own limit to `needed` where it is lower; `check_limits` has seen that it may."""
+    """Raise this process's own limit to `needed` where it is lower; `check_limits` has seen that it may.
+
+    The kernel's table of open files is made as large at once. It grows by doubling, and in a process with threads
+    each growth waits for all processors: a socket opened in the middle of a load would stop it for 10 ms and more.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    with Path(os.devnull).open("rb") as null:
+        os.close(fcntl.fcntl(null.fileno(), fcntl.F_DUPFD_CLOEXEC, needed - 1))
 
 
 def local_ports() -> int | None:

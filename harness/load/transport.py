@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
+import gevent.lock
 import gevent.monkey
 from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from geventhttpclient.response import HTTPParseError, HTTPResponse
@@ -29,6 +30,7 @@ from harness.load.sockets import (
 Socket = Any  # a gevent socket, plain, stamped or TLS
 _POLL = gevent.monkey.get_original("select", "poll")
 CONNECT_TIMEOUT_S = 10.0
+ADDRESSES_KEPT_S = 10.0
 MAX_BODY_BYTES = 1 << 20  # of a body that is not a stream
 
 
@@ -44,7 +46,33 @@ def _is_idle(sock: Socket | None) -> bool:
     return not poll.poll(0)
 
 
+class Addresses:
+    """What a host's name stands for, asked anew every 10 s.
+
+    Each look-up runs in a thread that fights with all requests for the interpreter: a hundred connections that open
+    together would hold the loop up for milliseconds.
+    """
+
+    def __init__(self) -> None:
+        self._known: list[Any] = []
+        self._until_s = 0.0
+        self._lock = gevent.lock.Semaphore()
+
+    def get(self, look_up: Callable[[], list[Any]]) -> list[Any]:
+        """As `look_up` gives them; its errors are not kept."""
+        with self._lock:
+            if time.monotonic() >= self._until_s:
+                self._known = look_up()
+                self._until_s = time.monotonic() + ADDRESSES_KEPT_S
+            return self._known
+
+
 class _PlainPool(ConnectionPool):
+    addresses: Addresses
+
+    def _resolve(self) -> list[Any]:
+        return self.addresses.get(super()._resolve)
+
     def _create_tcp_socket(self, family: int, socktype: int, protocol: int) -> StampedSocket:
         return StampedSocket(family, socktype, protocol)
 
@@ -53,6 +81,11 @@ class _PlainPool(ConnectionPool):
 
 
 class _TlsPool(SSLConnectionPool):
+    addresses: Addresses
+
+    def _resolve(self) -> list[Any]:
+        return self.addresses.get(super()._resolve)
+
     def _is_socket_alive(self, sock: Socket | None) -> bool:
         return _is_idle(sock)
 
@@ -119,9 +152,10 @@ class Target:
         address = (parts.hostname, port, parts.hostname, port)
         if parts.scheme == "https":
             options = {"ca_certs": ca_file} if ca_file else {}
-            self._pool: ConnectionPool = _TlsPool(*address, ssl_options=options, **kwargs)
+            self._pool: _TlsPool | _PlainPool = _TlsPool(*address, ssl_options=options, **kwargs)
         else:
             self._pool = _PlainPool(*address, **kwargs)
+        self._pool.addresses = Addresses()
 
     def request(
         self,

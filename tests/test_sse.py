@@ -1,6 +1,8 @@
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.load.sse import SseParser
 
@@ -61,3 +63,32 @@ def test_only_one_space_after_the_colon_is_dropped() -> None:
 
 def test_comments_and_empty_lines_are_no_events() -> None:
     assert SseParser().feed(b":\n\n\n: ping\r\n\r\nretry: 3\n\n") == []
+
+
+LINES = st.sampled_from(
+    [
+        b"data: a",
+        b"data: ",
+        b"data:b",
+        b"data",
+        b" data: c",
+        b": note",
+        b"id: 7",
+        b"",
+        b"",
+        b"",
+        b"data: d\re",
+    ]
+)
+ENDS = st.sampled_from([b"\n", b"\n", b"\n", b"\r\n", b""])
+
+
+@given(st.lists(st.lists(st.tuples(LINES, ENDS), max_size=6), max_size=4))
+def test_whole_pieces_give_what_single_bytes_give(pieces: list[list[tuple[bytes, bytes]]]) -> None:
+    joined = [b"".join(line + end for line, end in piece) for piece in pieces]
+    whole, single = SseParser(), SseParser()
+
+    by_piece = [event for piece in joined for event in whole.feed(piece)] + whole.close()
+    by_byte = [event for byte in b"".join(joined) for event in single.feed(bytes([byte]))] + single.close()
+
+    assert by_piece == by_byte

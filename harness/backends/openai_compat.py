@@ -8,6 +8,7 @@ import orjson
 
 from harness.backends.wire import Answer, Ask, Headers, StreamReader, error_message
 
+_COUNTS = frozenset({"usage", "timings", "metrics"})
 PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
 
 
@@ -44,7 +45,8 @@ class OpenAiStream:
             return False
         choices: list[dict[str, Any]] = data.get("choices") or []
         is_token = bool(choices) and self._choice(choices[0])
-        _read_counts(answer, data)
+        if not _COUNTS.isdisjoint(data):
+            _read_counts(answer, data)
         return is_token
 
     def _choice(self, choice: dict[str, Any]) -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.checks_load import load_checks, open_checks
+from harness.checks_client import client_checks
+from harness.checks_load import load_checks, open_checks, step_name
 from harness.faults import hint_for
 from harness.records import NOT_FAILURES, RunManifest
 from harness.scenario import Scenario, SyntheticPrompts, TraceLoad
@@ -15,10 +16,6 @@ from harness.stats import MIN_BATCHES, SAMPLE_FLOORS
 
 Check = dict[str, str | None]  # code, level (warning | error), message, hint
 
-LAG_WARNING_S = 0.010
-LAG_ERROR_S = 0.050
-CPU_LIMIT = 0.80  # of one core; a Python process has no more
-IN_FLIGHT_FLOOR = 0.9
 OUTPUT_LENGTH_TOLERANCE = 0.01
 INPUT_LENGTH_TOLERANCE = 0.05
 CACHE_HIT_TOLERANCE = 0.01
@@ -41,7 +38,7 @@ def add_checks(
         inside = _within(client, step["window"], "t_s")
         rows = _within(records, step["window"], "scheduled_s")
         step["checks"] = [
-            *_client_bound(step, inside, scenario),
+            *client_checks(step, inside, getattr(scenario.load, "think_time_s", 0)),
             *_errors(step, rows, scenario, metrics["goodput"]),
             *open_checks(step, metrics["goodput"]),
             *_too_few(step, scenario),
@@ -74,41 +71,11 @@ def _within(frame: pd.DataFrame, window: dict[str, float], column: str) -> pd.Da
     return frame[(frame[column] >= window["start_s"]) & (frame[column] < window["end_s"])]
 
 
-def _name(step: dict[str, Any]) -> str:
-    load = step["load"]
-    if load.get("users") is not None:
-        return f"at {load['users']} user{'s' if load['users'] != 1 else ''}"
-    return f"at {load.get('requests_per_s')} requests/s"
-
-
-def _client_bound(step: dict[str, Any], client: pd.DataFrame, scenario: Scenario) -> list[Check]:
-    out = []
-    lag_s = step["schedule_lag_s"]["p99"]
-    if lag_s is not None and lag_s > LAG_WARNING_S:
-        level = "error" if lag_s > LAG_ERROR_S else "warning"
-        text = f"{_name(step)} requests left {lag_s * 1000:.0f} ms late (p99 of sent - scheduled)"
-        out.append(check("client_bound", level, text, "give the client a core of its own or more workers"))
-    if len(client):
-        busiest = float(client.groupby("process")["cpu"].mean().max())
-        if busiest > CPU_LIMIT:
-            text = f"{_name(step)} the load generator used {busiest:.0%} of its core"
-            out.append(check("client_bound", "error", text, "the client, not the server, may be the limit"))
-        asked = step["load"].get("users")
-        reached = float(client.groupby("process")["in_flight"].mean().sum())
-        think_time_s = getattr(scenario.load, "think_time_s", 0)
-        if asked and not think_time_s and not step["failed"] and reached < IN_FLIGHT_FLOOR * asked:
-            text = f"{_name(step)} only {reached:.1f} requests were in flight on average"
-            out.append(
-                check("client_bound", "warning", text, "the client could not keep up the load asked for")
-            )
-    return out
-
-
 def _errors(
     step: dict[str, Any], rows: pd.DataFrame, scenario: Scenario, goodput: dict[str, Any] | None
 ) -> list[Check]:
     if not step["requests"]:
-        text = f"{_name(step)} no request began and ended: nothing was measured"
+        text = f"{step_name(step)} no request began and ended: nothing was measured"
         return [
             check("too_few_samples", "error" if goodput is None else "warning", text, "make step_s longer")
         ]
@@ -119,7 +86,7 @@ def _errors(
     kinds = failures["error"].value_counts()
     shown = ", ".join(f"{count}x {kind}" for kind, count in kinds.head(3).items())
     detail = failures[failures["error"] == kinds.index[0]]["error_detail"].dropna()
-    text = f"{_name(step)} {step['failed']} of {step['requests']} requests failed ({shown})"
+    text = f"{step_name(step)} {step['failed']} of {step['requests']} requests failed ({shown})"
     text += f": {detail.iloc[0][:120]}" if len(detail) else ""
     # overload at a step above the goodput is what a ladder looks for; below it the run is broken
     level = "error" if goodput is None or rate >= 1 else "warning"
@@ -144,7 +111,7 @@ def _too_few(step: dict[str, Any], scenario: Scenario) -> list[Check]:
         check(
             "too_few_samples",
             "warning",
-            f"{_name(step)} too few requests: {', '.join(short)}",
+            f"{step_name(step)} too few requests: {', '.join(short)}",
             "make step_s longer",
         )
     ]
@@ -159,14 +126,14 @@ def _lengths(step: dict[str, Any], scenario: Scenario) -> list[Check]:
         and asked
         and _off(got, asked) > OUTPUT_LENGTH_TOLERANCE
     ):
-        text = f"{_name(step)} answers had {got:.1f} tokens on average, {asked:.1f} were asked for"
+        text = f"{step_name(step)} answers had {got:.1f} tokens on average, {asked:.1f} were asked for"
         out.append(
             check("lengths_differ", "warning", text, "this engine cannot be told to ignore end-of-sequence")
         )
     wanted = _wanted_input(scenario)
     got_in = step["mean_input_tokens"]
     if wanted and got_in is not None and _off(got_in, wanted) > INPUT_LENGTH_TOLERANCE:
-        text = f"{_name(step)} prompts had {got_in:.0f} tokens on average, {wanted:.0f} were wanted"
+        text = f"{step_name(step)} prompts had {got_in:.0f} tokens on average, {wanted:.0f} were wanted"
         out.append(check("lengths_differ", "warning", text, "the endpoint's tokenizer could not be asked"))
     return out
 
@@ -192,9 +159,7 @@ def _cache_hits(step: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) ->
         or cached / prompt_tokens <= CACHE_HIT_TOLERANCE
     ):
         return []
-    text = (
-        f"{_name(step)} {cached / prompt_tokens:.0%} of the prompt tokens came from the server's prefix cache"
-    )
+    text = f"{step_name(step)} {cached / prompt_tokens:.0%} of the prompt tokens came from the server's prefix cache"
     return [
         check("prefix_cache_hits", "warning", text, "throughput looks better than fresh prompts would give")
     ]
@@ -203,13 +168,13 @@ def _cache_hits(step: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) ->
 def _steady(step: dict[str, Any]) -> list[Check]:
     warmup = step.get("warmup") or {}
     if warmup.get("settled") is False and not step.get("over_saturated"):
-        text = f"{_name(step)} the time for a token settles nowhere in the first half of the window"
+        text = f"{step_name(step)} the time for a token settles nowhere in the first half of the window"
         return [
             check("not_steady", "warning", text, "the figures mix two states; make step_s or warmup_s longer")
         ]
     if (warmup.get("found_s") or 0.0) > warmup.get("given_s", 0.0):
         text = (
-            f"{_name(step)} the server settled {warmup['found_s']:.1f} s after the step's start, "
+            f"{step_name(step)} the server settled {warmup['found_s']:.1f} s after the step's start, "
             f"{warmup['given_s']:.1f} s of warm-up were given: what came before is left out"
         )
         hint = f"set load.warmup_s to {math.ceil(warmup['found_s'])}, and step_s longer by as much"
@@ -217,7 +182,7 @@ def _steady(step: dict[str, Any]) -> list[Check]:
     correlation = step["goodput_lag1"]
     if correlation is None or correlation <= HIGH_CORRELATION:
         return []
-    text = f"{_name(step)} the rate drifts: neighbouring batches correlate at {correlation:.2f}"
+    text = f"{step_name(step)} the rate drifts: neighbouring batches correlate at {correlation:.2f}"
     return [
         check("not_steady", "warning", text, "the interval is too narrow; make step_s or warmup_s longer")
     ]

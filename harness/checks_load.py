@@ -13,6 +13,15 @@ CLOCK_APART_S = 0.01  # what a worker's clock may be off by before it is said
 EDGE_REQUESTS = 2  # that may be planned inside a window and leave after its end
 
 
+def step_name(step: Mapping[str, Any]) -> str:
+    """The load of a step, as its findings begin."""
+    load = step["load"]
+    if load.get("users") is not None:
+        return f"at {load['users']} user{'s' if load['users'] != 1 else ''}"
+    rate = load.get("requests_per_s")
+    return f"at {rate:g} requests/s" if rate is not None else "at an unknown load"
+
+
 def open_checks(step: Mapping[str, Any], goodput: Mapping[str, Any] | None) -> list[Check]:
     """Findings of a step whose requests leave by a plan; none for closed loads.
 
@@ -21,7 +30,7 @@ def open_checks(step: Mapping[str, Any], goodput: Mapping[str, Any] | None) -> l
     if step.get("offered_requests_per_s") is None:
         return []
     level = "error" if goodput is None else "warning"
-    name = f"at {step['load']['requests_per_s']:g} requests/s"
+    name = step_name(step)
     return [*_not_sent(step, name, level), *_rate(step, name), *_saturated(step, name, level)]
 
 

@@ -187,7 +187,10 @@ def read_records(run_dir: Path) -> pd.DataFrame:
 
 
 def read_client(run_dir: Path) -> pd.DataFrame:
-    """Samples of the load generator: `t_s, process, cpu, loop_lag_s, in_flight, asked, connections`."""
+    """Samples of the load generator, one a second and process: `t_s, process, cpu` (of one core), `loop_lag_p50_s,
+    loop_lag_max_s, schedule_lag_max_s, in_flight, asked` (null: an open load), `connections, clock_steps`, and of
+    the requests that ended meanwhile `events` and `shared_events` (out of one read with others).
+    """
     path = run_dir / f"{CLIENT}.parquet"
     if not path.exists():
         return pd.DataFrame(read_parts(run_dir, CLIENT))

@@ -41,7 +41,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # analysing: records -> metrics -> checks -> cost -> report; no network, nothing from above
     "windows": {"arrival_stamps", "records", "stats"},
     "metrics": BASE | {"windows", "saturation", "steady", "arrival_stamps"},
-    "checks": BASE | {"faults", "checks_load"},
+    "checks": BASE | {"faults", "checks_load", "checks_client"},
+    "checks_client": {"checks_load"},
     "checks_load": set(),
     "impossible": BASE | {"checks"},
     "analysed": BASE | {"store", "metrics", "cost"},

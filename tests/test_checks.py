@@ -83,6 +83,30 @@ def test_a_busy_generator_is_client_bound() -> None:
     assert "93%" in message
 
 
+def test_a_loop_that_comes_round_late_is_client_bound() -> None:
+    # the process that is late counts, not the mean of two
+    slow = [sample(n, process=n % 2, loop_lag_p50_s=0.001 if n % 2 else 0.03) for n in range(100)]
+    slower = [sample(n, loop_lag_p50_s=0.06) for n in range(100)]
+
+    assert findings(GOOD, samples=slow)["client_bound"] == (
+        "warning",
+        "at 1 user the client's loop came round 30 ms late (median)",
+    )
+    assert findings(GOOD, samples=slower)["client_bound"][0] == "error"
+
+
+def test_token_events_that_share_a_read_are_said_to_be_coarse() -> None:
+    # 12 of 100 each second, then 10: a tenth is let through
+    many = [sample(n, events=100, shared_events=12) for n in range(100)]
+    few = [sample(n, events=100, shared_events=10) for n in range(100)]
+
+    level, message = findings(GOOD, samples=many)["shared_reads"]
+
+    assert level == "warning"
+    assert "12% of the token events came out of one read with others" in message
+    assert "shared_reads" not in findings(GOOD, samples=few)
+
+
 def test_too_few_in_flight_is_client_bound() -> None:
     step = STEP | {"load": {"kind": "closed", "users": 4}}
 

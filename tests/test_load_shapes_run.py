@@ -244,3 +244,28 @@ def test_a_search_stops_when_the_decision_is_certain(oracle: RunningOracle, tmp_
     # the ladder would go on with 4, 8, 16, 32 and 64 users
     assert found["saved"]["seconds"] == pytest.approx(5 * 1.5, abs=0.3)
     assert found["saved"]["usd"] == pytest.approx(found["saved"]["seconds"] / 1000)  # 3.6 USD/h
+
+
+def test_the_certificate_of_a_run_says_each_second_what_was_asked_and_reached(
+    oracle: RunningOracle, tmp_path: Path
+) -> None:
+    work = scenario(load={"users": [2, 3], "step_s": 2.2, "warmup_s": 0}, prompts=PROMPTS)
+
+    measured = run_load(tmp_path, oracle.url, work=work)
+
+    rows, client = records_of(measured), store.read_client(measured.run_dir)
+    assert set(client["asked"]) == {2, 3}
+    assert (client["in_flight"] <= client["asked"]).all()
+    assert (client["schedule_lag_max_s"] >= 0).all()
+    assert client["schedule_lag_max_s"].max() < 1
+    # events of requests that had ended at the last sample; the oracle sends one token an event, 5 ms apart
+    assert 0 < client["events"].sum() <= rows["events"].sum()
+    assert client["shared_events"].sum() <= client["events"].sum()
+
+
+def test_an_open_load_asks_for_no_number_in_flight(oracle: RunningOracle, tmp_path: Path) -> None:
+    work = scenario(
+        load={"kind": "open", "requests_per_s": [20], "step_s": 1.5, "warmup_s": 0}, prompts=PROMPTS
+    )
+
+    assert store.read_client(run_load(tmp_path, oracle.url, work=work).run_dir)["asked"].isna().all()

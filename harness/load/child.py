@@ -54,6 +54,10 @@ def emit(event: str, **facts: Any) -> None:
     os.write(1, orjson.dumps({"event": event, **facts}, option=orjson.OPT_APPEND_NEWLINE))
 
 
+def _emit_live(sample: dict[str, Any]) -> None:
+    emit("live", **sample)
+
+
 class LoadProcess:
     """One load process from plan to last row."""
 
@@ -93,7 +97,7 @@ class LoadProcess:
         helpers = [
             gevent.spawn(self._flush_often),
             gevent.spawn(self.inbox.listen, self._on_command, self.end),
-            gevent.spawn(watch_self, self.sender, self.clock, self.recorder, lambda x: emit("live", **x)),
+            gevent.spawn(watch_self, self.sender, self.clock, self.recorder, self._asked, _emit_live),
         ]
         scraper = self._scraper()
         helpers += [gevent.spawn(scraper.run)] if scraper is not None else []
@@ -114,6 +118,9 @@ class LoadProcess:
                 scraper.last()
             self._count_afterwards()
             self._close()
+
+    def _asked(self) -> int | None:
+        return self.shape.asked
 
     def _scraper(self) -> Scraper | None:
         """The first process keeps what the servers say of themselves, over connections that no user shares."""

@@ -24,6 +24,7 @@ class Reading:
         "max_gap_ns",
         "reader",
         "saw_event",
+        "shared_events",
         "sse",
     )
 
@@ -36,6 +37,7 @@ class Reading:
         self.last_ns: int | None = None
         self.max_gap_ns: int | None = None
         self.saw_event = False
+        self.shared_events = 0  # token events that came out of one read with others: they share a stamp
         self.answer = Answer()  # what it came to, once it has ended
         self.arrivals: list[int] | None = [] if keep_arrivals else None
 
@@ -60,12 +62,13 @@ class Reading:
             self.body_bytes += len(piece)
 
     def _events(self, events: list[bytes], arrived_ns: int) -> None:
-        reader = self.reader
+        reader, tokens = self.reader, 0
         assert reader is not None
         for event in events:
             self.saw_event = True
             if not reader.feed(event):
                 continue
+            tokens += 1
             if self.last_ns is None:
                 self.first_ns = arrived_ns
             else:
@@ -75,6 +78,8 @@ class Reading:
             self.last_ns = arrived_ns
             if self.arrivals is not None:
                 self.arrivals.append(arrived_ns)
+        if tokens > 1:
+            self.shared_events += tokens
 
 
 def broke_off(reading: Reading) -> str:

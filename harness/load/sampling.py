@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import gevent
@@ -18,17 +19,21 @@ LAG_PROBE_S = 0.02  # the loop-lag probe's own period
 SAMPLE_S = 1.0
 
 
+Emit = Callable[[dict[str, Any]], None]
+
+
 def watch_self(
-    sender: Sender, clock: RunClock, recorder: Recorder, emit: Callable[[dict[str, Any]], None]
+    sender: Sender, clock: RunClock, recorder: Recorder, asked: Callable[[], int | None], emit: Emit
 ) -> None:
     """Sample for ever: a row of client.parquet, and a `live` event for the display.
 
+    `asked` says how many requests in flight this process is meant to have; None: an open load, as many as come.
     A search is told who waits for a first token; nobody else needs it.
     """
     process_number, tells_waits = sender.process, sender.is_searching
     process = psutil.Process()
     process.cpu_percent()
-    previous_events = 0
+    previous = replace(sender.live)
     while True:
         lags = _loop_lags()
         clock.resample()
@@ -39,10 +44,15 @@ def watch_self(
             "cpu": process.cpu_percent() / 100,  # of one core
             "loop_lag_p50_s": statistics.median(lags),
             "loop_lag_max_s": max(lags),
+            "schedule_lag_max_s": live.late_s,
             "in_flight": live.in_flight,
+            "asked": asked(),
+            "events": live.events - previous.events,  # of requests that ended since the last sample
+            "shared_events": live.shared_events - previous.shared_events,
             "connections": sum(t.connections for t in sender.targets),
             "clock_steps": clock.steps,
         }
+        live.late_s = 0.0
         recorder.client.add(sample)
         ttft = sorted(live.ttft_s)
         emit(
@@ -57,12 +67,12 @@ def watch_self(
                 "unreachable_s": clock.now_s() - live.unreachable_since_s if live.unreachable else 0.0,
                 "last_error": live.last_error,
                 "waiting_since_s": sender.waiting_since_s() if tells_waits else [],
-                "output_tokens": live.token_events - previous_events,
+                "output_tokens": live.token_events - previous.token_events,
                 "ttft_p50_s": ttft[len(ttft) // 2] if ttft else None,
                 "ttft_max_s": ttft[-1] if ttft else None,
             }
         )
-        previous_events = live.token_events
+        previous = replace(live)
 
 
 def _loop_lags() -> list[float]:

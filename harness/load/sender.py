@@ -39,7 +39,10 @@ class Live:
     finished: int = 0
     failed: int = 0
     not_sent: int = 0
-    token_events: int = 0
+    token_events: int = 0  # tokens, where the server counts them
+    events: int = 0  # that carried a token
+    shared_events: int = 0  # of them, those that came out of one read with others
+    late_s: float = 0.0  # the latest sending since somebody looked, after its plan
     refused: int = 0  # answers that any further request would get too
     unreachable: int = 0  # requests in a row, up to now, that found nobody
     unreachable_since_s: float = 0.0  # when the first of them ended
@@ -112,7 +115,7 @@ class Sender:
         exchange = Exchange()
         body = orjson.dumps(self.wire.body(self._ask(prompt, row.request_id)))
         LOOKOUT.glance()  # others wait for their first token; a hundred requests may begin and end here together
-        self._begin(target, exchange, reading)
+        self._begin(target, row, exchange, reading)
         try:
             self._exchange(target, body, row, reading, exchange)
         except (gevent.GreenletExit, Cut):
@@ -190,7 +193,9 @@ class Sender:
             where = f"{broke_off(reading)}, " if cut else ""
             row.error, row.error_detail = ("truncated" if cut else "reset"), f"{where}HTTP: {error}"
 
-    def _begin(self, target: Target, exchange: Exchange, reading: Reading) -> None:
+    def _begin(self, target: Target, row: RequestRecord, exchange: Exchange, reading: Reading) -> None:
+        assert row.scheduled_s is not None
+        self.live.late_s = max(self.live.late_s, self.clock.now_s() - row.scheduled_s)
         self._under_way[gevent.getcurrent()] = exchange, reading
         target.in_flight += 1
         self.live.sent += 1
@@ -242,6 +247,8 @@ class Sender:
 
     def _write(self, row: RequestRecord, reading: Reading) -> None:
         live = self.live
+        live.events += row.events
+        live.shared_events += reading.shared_events
         if row.error is None:
             live.finished += 1
             live.token_events += row.output_tokens or row.events

@@ -25,6 +25,11 @@ WaitUntil = Callable[[float], bool]
 class Shape(Protocol):
     """One of them."""
 
+    @property
+    def asked(self) -> int | None:
+        """Requests that this process is meant to have in flight now; None where a plan waits for nobody."""
+        ...
+
     def run(self, step: Step, start_s: float, wait_until: WaitUntil) -> None:
         """Begin a step's load; `wait_until` says False when the step was ended before its time."""
         ...
@@ -49,6 +54,11 @@ class ClosedShape:
         self._gate = gate
         environment.user_classes = [closed_user(gate)]
         self._runner: Any = environment.create_local_runner()
+
+    @property
+    def asked(self) -> int | None:
+        """See Shape.asked."""
+        return 0 if self._gate.stopping else self._gate.share(self._gate.allowed)
 
     def run(self, step: Step, start_s: float, wait_until: WaitUntil) -> None:
         """See Shape.run."""
@@ -80,6 +90,11 @@ class OpenShape:
     def __init__(self, dispatcher: Dispatcher, environment: Environment) -> None:
         self._dispatcher = dispatcher
         self._runner: Any = environment.create_local_runner()
+
+    @property
+    def asked(self) -> int | None:
+        """See Shape.asked."""
+        return None
 
     def run(self, step: Step, start_s: float, wait_until: WaitUntil) -> None:
         """See Shape.run."""

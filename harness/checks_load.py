@@ -118,7 +118,7 @@ def _search(ending: Mapping[str, str] | None) -> list[Check]:
 
 
 def _where(lost: Mapping[str, Any], client: Mapping[str, Any]) -> str:
-    hosts = {worker["worker"]: worker.get("host") for worker in client.get("remote_workers") or []}
+    hosts = {worker.get("worker"): worker.get("host") for worker in client.get("remote_workers") or []}
     return f" on {hosts[lost['worker']]}" if hosts.get(lost["worker"]) else ""
 
 
@@ -140,13 +140,15 @@ def _clocks(client: Mapping[str, Any]) -> list[Check]:
     """Workers of other machines whose clocks are not known well enough, or have moved away during the run."""
     found: list[Check] = []
     for worker in client.get("remote_workers") or []:
-        clock = worker["clock"]
-        if clock["error_s"] is None:
+        clock = worker.get("clock") or {}
+        error_s, moved_s, moved_error_s = (clock.get(key) for key in ("error_s", "moved_s", "moved_error_s"))
+        if error_s is None:
             continue
-        off_s = clock["error_s"] + max(abs(clock["moved_s"]) - clock["moved_error_s"], 0.0)
+        off_s = error_s + max(abs(moved_s or 0.0) - (moved_error_s or 0.0), 0.0)
         if off_s > CLOCK_APART_S:
+            who = f"worker {worker.get('worker', 0) + 1} ({worker.get('host')})"
             text = (
-                f"the clock of worker {worker['worker'] + 1} ({worker['host']}) is off by up to {off_s * 1000:.0f} ms: "
+                f"the clock of {who} is off by up to {off_s * 1000:.0f} ms: "
                 "its requests lie that much off in the steps' windows; latencies are not concerned"
             )
             hint = "put both machines into one network, and let NTP discipline their clocks"

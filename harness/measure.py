@@ -24,6 +24,7 @@ from harness.engines.kind import Settings
 from harness.engines.ready import how_it_ended
 from harness.engines.running import Engine, running_engine
 from harness.errors import BreakevenError, EngineError
+from harness.impossible import without_impossible
 from harness.load.plan import LoadPlan
 from harness.load.supervise import drive
 from harness.metrics import compute_metrics
@@ -36,6 +37,10 @@ from harness.trace import read_trace
 ENGINE_LOG = "engine.log"
 SPARE_CONTEXT_TOKENS = 64  # BOS, chat template, a rounding of lengths
 DEFAULT_CONTEXT_TOKENS = 4096  # where prompts come from a file
+WORKERS_KEPT_AS = {
+    "elsewhere": "remote_workers",
+    "lost": "lost_workers",
+}  # events, and their keys in run.json
 MOST_SLOTS = 64  # of an engine that we start; more requests than that wait their turn
 
 OnEvent = Callable[[dict[str, Any]], None]
@@ -132,11 +137,6 @@ def _drive(
         if outcome.search is not None:
             manifest.client["search"] = outcome.search
             manifest.notes.append(f"The search ended: {outcome.search['text']}.")
-        if outcome.elsewhere:
-            manifest.client["remote_workers"] = outcome.elsewhere
-        if outcome.lost_workers:
-            manifest.client["lost_workers"] = outcome.lost_workers
-            manifest.partial = True
         death = _death(engine)
         if death is not None and not outcome.interrupted:
             return _note_end(manifest, death), False
@@ -162,7 +162,8 @@ def _note_end(manifest: RunManifest, error: BreakevenError) -> BreakevenError:
 
 def _figures(step: Mapping[str, Any], run_dir: Path, scenario: Scenario) -> dict[str, Any]:
     """A probe's figures from the rows so far: the very ones that its report will show."""
-    figures: dict[str, Any] = compute_metrics(store.read_records(run_dir), [dict(step)], scenario)["steps"][0]
+    records, _ = without_impossible(store.read_records(run_dir))
+    figures: dict[str, Any] = compute_metrics(records, [dict(step)], scenario)["steps"][0]
     return figures
 
 
@@ -172,6 +173,10 @@ def _on_event(event: dict[str, Any], run_dir: Path, manifest: RunManifest, on_ev
         manifest.client |= {key: event[key] for key in ("tokenizer", "exact_lengths", "served_models")}
         if manifest.engine.get("name") is None:
             manifest.engine = event["engine"]
+        store.write_manifest(run_dir, manifest)
+    elif event["event"] in WORKERS_KEPT_AS:
+        manifest.client[WORKERS_KEPT_AS[event["event"]]] = event["workers"]
+        manifest.partial = manifest.partial or event["event"] == "lost"
         store.write_manifest(run_dir, manifest)
     on_event(event)
 

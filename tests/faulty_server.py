@@ -63,6 +63,12 @@ def refuses_key(x: Exchange) -> None:
         good(x)
 
 
+def quotes_key(x: Exchange) -> None:
+    """A 401 that quotes the key it got after `value` other characters."""
+    words = "x" * x.k() + x.headers["authorization"]
+    x.whole(401, json.dumps({"error": {"message": words}}).encode())
+
+
 def fails_every(x: Exchange) -> None:
     """Every `value`-th generation is a 500."""
     if x.count % x.k(2) == 0:
@@ -190,6 +196,9 @@ WAYS: dict[str, Callable[[Exchange], None]] = {
     "error-first": streams(lambda _: [OPENAI_ERROR, DONE]),
     "tgi-error": streams(lambda x: [*x.token_events(x.k()), TGI_ERROR]),
     "garbage-event": streams(lambda x: [*x.token_events(x.k()), b"data: {not json\n\n", DONE]),
+    "odd-events": streams(lambda x: [data({"choices": {"a": 1}}), data({"choices": [5]}), *x.good_events()]),
+    "odd-body": lambda x: x.whole(200, b'{"choices": {"a": 1}}'),
+    "quotes-key": quotes_key,
     "done-without-finish-reason": streams(lambda x: [*x.token_events(x.tokens), x.usage(), DONE]),
     "zero-tokens": streams(lambda x: [x.event(None, finish="stop", tokens_so_far=0), x.usage(0), DONE]),
     "empty-text": streams(lambda x: [*x.token_events(text=""), x.usage(), DONE]),

@@ -34,7 +34,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "load": BASE | {"faults", "backends", "store", "trace", "saturation"},
     "engines": {"errors", "units", "backends"},  # one question to an engine is in its dialect
     # it judges the probes of a search by the figures of the report
-    "measure": BASE | {"store", "engines", "load", "backends", "metrics", "trace", "calibration"},
+    "measure": BASE
+    | {"store", "engines", "load", "backends", "metrics", "impossible", "trace", "calibration"},
     "oracle": BASE | {"store"},
     "calibration": BASE | {"store", "oracle"},
     "calibrate": BASE | {"store", "oracle", "measure", "calibration"},

@@ -8,6 +8,7 @@ import pytest
 from faulty_server import FaultyServer
 from load_helpers import records_of, run_load, scenario
 
+from harness.backends.wire import MAX_DETAIL_CHARS
 from harness.errors import EndpointError
 from harness.measure import RunOptions, measure
 
@@ -110,6 +111,36 @@ def test_a_whole_answer_has_no_first_token(server: FaultyServer, tmp_path: Path)
     assert good["first_token_s"].isna().all()
     assert (good["finished_s"] > good["sent_s"]).all()
     assert set(good["output_tokens"]) == {5}
+
+
+def test_events_of_another_shape_are_no_tokens_and_spoil_none(server: FaultyServer, tmp_path: Path) -> None:
+    rows = records_of(run_load(tmp_path, server.url("odd-events")))
+
+    assert rows["error"].isna().sum() > 0
+    assert set(rows["error"].dropna()) <= {"cut_at_end"}
+
+
+def test_a_whole_answer_of_another_shape_leaves_its_row(server: FaultyServer, tmp_path: Path) -> None:
+    work = scenario(request={"timeout_s": 1.0, "stream": False})
+
+    rows = records_of(run_load(tmp_path, server.url("odd-body"), work=work))
+
+    assert len(rows) > 0
+    assert set(zip(rows["error"], rows["error_detail"], strict=True)) == {
+        ("error_event", "JSON of another shape")
+    }
+
+
+def test_a_key_that_is_cut_off_in_a_servers_words_is_struck_out(
+    server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KEY", "sk-very-secret-1")
+    # "Bearer sk-very-se" is what fits into an error's words
+    before = MAX_DETAIL_CHARS - len("Bearer sk-very-se")
+
+    rows = records_of(run_load(tmp_path, server.url(f"quotes-key={before}"), api_key_env="TEST_KEY"))
+
+    assert set(rows["error_detail"].dropna()) == {"x" * before + "Bearer ***"}
 
 
 def test_chat_is_driven_on_its_own_route(server: FaultyServer, tmp_path: Path) -> None:

@@ -52,11 +52,11 @@ def test_a_p95_is_lost_when_the_rest_cannot_dilute_it(
 
 def test_who_has_waited_longer_than_the_limit_has_broken_it() -> None:
     waiting = tally(within=5)
-    # sent at 8.9 and 9.5, looked at 10: the first has waited 1.1 s, above the limit; 2.0 is before the window
-    waiting.wait([2.0, *([8.9] * 6), 9.5], 10.0, 5.0)
+    # six sent at 8.9 have waited 1.1 s, above the limit; the one sent at 2.0 is before the window
+    waiting.wait([(2.0, 8.0), *([(8.9, 1.1)] * 6), (9.5, 0.5)], 5.0)
 
     # 6 of the 96 to come are late already: n 101 of which 95 may be within, n 102 of which 96 are (see above)
-    assert waiting.waits_s == pytest.approx([1.1] * 6 + [0.5])
+    assert waiting.waits_s == [1.1] * 6 + [0.5]
     assert cannot_pass(waiting, 96, P95, 0.01)
     assert not cannot_pass(waiting, 97, P95, 0.01)
     assert not cannot_pass(waiting, 96, {"tpot_p95_s": 1.0}, 0.01)  # they may still be quick tokens
@@ -66,7 +66,7 @@ def test_who_waits_is_counted_once() -> None:
     counted = Tally()
     counted.add(row(sent_s=8.9, first_token_s=10.1, finished_s=11.0))
 
-    counted.wait([8.9], 10.0, 5.0)  # from before its row came
+    counted.wait([(8.9, 1.1)], 5.0)  # from before its row came
 
     assert counted.waits_s == []
 
@@ -85,10 +85,12 @@ def test_a_search_hears_who_is_waiting_and_other_loads_do_not_ask(tmp_path: Path
                 urls=[server.url("slow-first-token=0.9")],
             )  # fmt: skip
             measured = measure(options, lambda e, to=lives: to.append(e) if e["event"] == "live" else None)
-            heard[load["kind"]] = [since_s for live in lives for since_s in live["waiting_since_s"]]
+            heard[load["kind"]] = [tuple(pair) for live in lives for pair in live["waiting"]]
             sent_s = set(store.read_records(measured.run_dir)["sent_s"])
 
-            assert set(heard[load["kind"]]) <= sent_s  # the very instants that their rows will have
+            # the very instants that their rows will have
+            assert {waiting_since_s for waiting_since_s, _ in heard[load["kind"]]} <= sent_s
+            assert all(0 < waited_s < 1.1 for _, waited_s in heard[load["kind"]])
 
     assert heard["search"]
     assert heard["closed"] == []

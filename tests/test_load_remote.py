@@ -24,6 +24,7 @@ from harness.errors import BreakevenError, UsageError
 from harness.load.arrivals import ArrivalPlan
 from harness.load.plan import LoadPlan
 from harness.load.remote import muster
+from harness.load.remote.courier import Courier, NotTaken, take_part
 from harness.load.remote.muster import address
 from harness.load.remote.offset import Echo, Relation
 from harness.measure import Measured, RunOptions, measure
@@ -295,6 +296,77 @@ def test_ctrl_c_while_waiting_for_a_worker_ends_at_once_and_the_other_waits_for_
     assert len(records_of(again)) > 0
 
 
+def test_a_worker_that_cannot_write_ends_the_run_with_its_name_and_serves_the_next(
+    server: FaultyServer, tmp_path: Path
+) -> None:
+    master, there = free_address(), tmp_path / "there"
+
+    def spoil(event: dict[str, Any]) -> None:
+        if event["event"] == "doing" and event["text"].startswith("waiting for"):
+            there.write_text("a file where the directory should be")
+
+    options = RunOptions(
+        scenario=scenario(), base_dir=tmp_path, backend="vllm", out_dir=tmp_path / "here", urls=[server.url()],
+        workers=1, remote_workers=1, listen=master,
+    )  # fmt: skip
+    with worker(master, there) as lent:
+        lent.stderr.readline()  # it has looked at its directory, and waits
+        with pytest.raises(BreakevenError, match=r"cannot write to .*: Not a directory"):
+            measure(options, spoil)
+        assert server.generations() == []
+        there.unlink()
+
+        again = run_load(tmp_path / "again", server.url(), workers=1, remote_workers=1, listen=master)
+
+    assert len(records_of(again)) > 0
+
+
+def test_a_worker_refuses_a_place_it_cannot_write_to_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with worker("127.0.0.1:5557", tmp_path / "file" / "x") as lent:
+        assert lent.wait(20) == 2
+        assert "cannot write to --out" in lent.stderr.read()
+
+
+class OtherSide:
+    """Takes parts into a file of its own, and can be told to keep silent or to take half of one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.mood = "well"
+        self.courier = Courier(self.send)
+
+    def send(self, kind: str, data: dict[str, Any]) -> None:
+        assert kind == "part"
+        if self.mood == "half":  # a disk that fills up in the middle of a piece
+            self.path.write_bytes(self.path.read_bytes() + data["data"][: len(data["data"]) // 2])
+        elif self.mood == "well":
+            answer = take_part(self.path, data)
+            self.courier.got(answer | {"name": "another"})  # late news of a file given up
+            self.courier.got(answer)
+
+
+def test_a_piece_that_was_taken_in_part_is_completed_by_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.load.remote.courier.PATIENCE_S", 0.01)
+    source, other = tmp_path / "source", OtherSide(tmp_path / "there")
+    source.write_bytes(b"first line\n")
+    other.courier.ship("s", source)
+    for mood in ("half", "silent"):
+        other.mood = mood
+        with source.open("ab") as file:
+            file.write(b"a line more\n")
+        with pytest.raises(NotTaken):
+            other.courier.ship("s", source)
+    other.mood = "well"
+
+    other.courier.ship("s", source)
+
+    assert other.path.read_bytes() == source.read_bytes() == b"first line\na line more\na line more\n"
+
+
 def test_workers_that_never_come_end_the_run_with_a_hint(
     server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,7 +395,29 @@ def test_an_address_has_a_host_and_a_port(text: str) -> None:
 
 def test_addresses_are_taken_apart() -> None:
     assert address("10.0.0.5:5557") == ("10.0.0.5", 5557)
-    assert address("[::1]:5557") == ("::1", 5557)
+    with pytest.raises(UsageError, match="IPv6"):
+        address("[::1]:5557")
+
+
+def test_a_run_may_listen_on_a_name(server: FaultyServer, tmp_path: Path) -> None:
+    master = free_address().replace("127.0.0.1", "localhost")
+
+    with worker(master, tmp_path / "there", "--once") as lent:
+        measured = run_load(tmp_path / "here", server.url(), workers=1, remote_workers=1, listen=master)
+        assert lent.wait(20) == 0
+
+    assert len(records_of(measured)) > 0
+
+
+def test_a_clock_is_related_as_it_stands_when_the_run_begins() -> None:
+    relation = Relation()
+    relation.add(Echo(sent_ns=0, seen_ns=1, back_ns=2))  # no offset, when the worker came
+    for n in range(1, 11):  # minutes later, as the plan leaves, its clock is 40 ns behind
+        relation.add(Echo(sent_ns=n * 1000, seen_ns=n * 1000 + 3 - 40, back_ns=n * 1000 + 6))
+
+    assert relation.fix() == 40
+    assert relation.facts()["error_s"] == pytest.approx(3e-9)
+    assert relation.facts()["moved_s"] == 0  # not during the run
 
 
 def test_the_offset_of_a_clock_is_that_of_the_quickest_echo() -> None:

@@ -84,12 +84,21 @@ def test_addresses_are_looked_up_once_for_all_connections_that_open_together() -
     assert len(asked) == 1
 
 
-def test_a_look_up_that_fails_is_tried_again() -> None:
+def test_a_look_up_that_fails_is_tried_again_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("harness.load.transport.time.monotonic", lambda: now[0])
     addresses = Addresses()
+    asked = []
 
     def unknown() -> list[str]:
+        asked.append(now[0])
         raise OSError("unknown host")
 
-    with pytest.raises(OSError, match="unknown host"):
-        addresses.get(unknown)
+    for now[0] in (100.0, 100.5, 101.0):
+        with pytest.raises(OSError, match="unknown host"):
+            addresses.get(unknown)
+    assert asked == [100.0, 101.0]
+    now[0] = 102.0
     assert addresses.get(lambda: ["10.0.0.1"]) == ["10.0.0.1"]
+    now[0] = 120.0  # what was known is better than nothing
+    assert addresses.get(unknown) == ["10.0.0.1"]

@@ -105,7 +105,7 @@ def test_samples_of_several_processes_are_shown_as_one() -> None:
         "event": "live", "t_s": 1.0, "process": 1, "cpu": 0.2, "loop_lag_p50_s": 0.1, "loop_lag_max_s": 0.3,
         "in_flight": 3, "connections": 3, "clock_steps": 0, "sent": 10, "finished": 7, "failed": 0, "not_sent": 0,
         "refused": 0, "unreachable": 0, "unreachable_s": 4.0,
-        "last_error": None, "waiting_since_s": [], "output_tokens": 100, "ttft_p50_s": 0.4, "ttft_max_s": 0.5,
+        "last_error": None, "waiting": [], "output_tokens": 100, "ttft_p50_s": 0.4, "ttft_max_s": 0.5,
     }  # fmt: skip
     other = one | {
         "cpu": 0.5,

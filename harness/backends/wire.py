@@ -11,6 +11,10 @@ import orjson
 MAX_DETAIL_CHARS = 300  # of an error body or event that is kept in a record
 
 
+ODD_SHAPE = (AttributeError, LookupError, TypeError)
+"""What a reader raises on JSON that is none of its dialect's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One request in the scenario's terms; `messages` for chat, else `prompt`."""

@@ -96,7 +96,7 @@ _PATH = click.Path(path_type=Path)
     metavar="HOST:PORT",
     default="127.0.0.1:5557",
     show_default=True,
-    help="Where they connect to: an address of this machine in a private network.",
+    help="Where they connect to: an address of this machine in a private network (unencrypted, --header too).",
 )
 @click.option(
     "--gpu-metrics",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import socket
+import tempfile
 from pathlib import Path
 
 import click
@@ -41,7 +42,7 @@ def command(master: str, processes: int, out_dir: Path, *, once: bool) -> int:
 
     The run waits for its workers: start it with --remote-workers. The two speak unencrypted, so let them meet in a
     private network or through `ssh -L 5557:127.0.0.1:5557 MASTER`. Both need the same version of breakeven. An API
-    key is read here, from the variable that the run's --api-key-env names.
+    key is read here, from the variable that the run's --api-key-env names; values of --header come over the wire.
 
     \b
     Examples:
@@ -56,16 +57,32 @@ def command(master: str, processes: int, out_dir: Path, *, once: bool) -> int:
         "python": platform.python_version(),
         "calibration": facts_for_a_run(),
     }
-    click.echo(f"waiting for a run at {host}:{port}; Ctrl-C ends", err=True)
+    _check_writable(out_dir)
+    click.echo(f"waiting for a run at {master}; Ctrl-C ends", err=True)
     return Lender((host, port), processes, out_dir, who, lambda text: click.echo(text, err=True)).serve(
         once=once
     )
 
 
+def _check_writable(out_dir: Path) -> None:
+    """Before anybody counts on this machine: rows can be kept here."""
+    had_it = out_dir.exists()
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out_dir):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to --out {out_dir}: {error.strerror}", hint="name another place with --out DIR"
+        ) from None
+    if not had_it:
+        out_dir.rmdir()
+
+
 def _master(text: str) -> tuple[str, int]:
     host, port = address(text if text.rpartition(":")[2].isdigit() else f"{text}:{PORT}")
     try:
-        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_STREAM)
     except OSError as error:
         raise UsageError(f"--master {host}: {error.strerror or error}", hint="HOST or HOST:PORT") from None
-    return host, port
+    return str(found[0][4][0]), port

@@ -11,7 +11,7 @@ from email.message import Message
 from typing import Any
 
 from harness.backends import BACKENDS
-from harness.backends.wire import Answer, Ask, error_detail
+from harness.backends.wire import ODD_SHAPE, Answer, Ask, error_detail
 from harness.engines.asking_answer import (
     ANSWER_TOKENS,
     QUESTION,
@@ -65,8 +65,9 @@ def ask_completions(question: Question) -> EngineAnswer:
         raise http_error(question, status, error_detail(body))
     try:
         answer = wire.read_body("completions", body, headers)
-    except (AttributeError, TypeError):  # JSON of another shape
-        answer = Answer(error="the answer is no completion")
+        text = "".join(answer.text)
+    except ODD_SHAPE:
+        answer, text = Answer(error="the answer is no completion"), ""
     if answer.error is not None or not answer.text:
         words = answer.error or "the answer is no completion"
         raise unanswered(
@@ -77,7 +78,7 @@ def ask_completions(question: Question) -> EngineAnswer:
         base_url=question.base_url,
         model=model,
         question=QUESTION,
-        answer="".join(answer.text),
+        answer=text,
         prompt_tokens=answer.prompt_tokens,
         output_tokens=answer.output_tokens,
         finish_reason=answer.finish_reason,

@@ -116,6 +116,7 @@ class LoadProcess:
             gevent.killall(helpers)
             if scraper is not None:
                 scraper.last()
+            self._flush()  # counting may take minutes, and not every parent has them
             self._count_afterwards()
             self._close()
 

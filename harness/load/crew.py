@@ -17,7 +17,7 @@ from harness.load.ends import End, LocalEnd, RemoteEnd, log_tail
 from harness.load.hopeless import hopeless
 from harness.load.live import merged
 from harness.load.plan import LoadPlan
-from harness.load.remote.muster import PATIENCE_S, Muster, plan_line, told
+from harness.load.remote.muster import PATIENCE_S, Muster, plan_line, shown, told
 from harness.units import NS_PER_S
 
 LOG = "load.log"
@@ -72,6 +72,8 @@ class Crew:
     failure: BreakevenError | None = None
     latest: dict[str, Any] | None = None  # merged sample of all
     in_flight_log: list[tuple[float, float]] = field(default_factory=list)  # (t_s, requests), once a second
+    _failure_ends_s: float | None = None
+    _step_told: int | None = None  # the last one
     _muster: Muster | None = None
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
@@ -111,7 +113,10 @@ class Crew:
         """Wait until every worker of another machine is there."""
         elsewhere = [worker for worker in self.workers if worker.is_elsewhere]
         self.on_event({"event": "doing", "text": f"waiting for {len(elsewhere)} workers: on each machine "
-                       f"`breakeven worker --master {self.plan.listen}`"})  # fmt: skip
+                       f"`breakeven worker --master {shown(self.plan.listen)}`"})  # fmt: skip
+        if self.plan.headers:
+            text = "the values of --header travel to the workers unencrypted; --api-key-env is read on each machine"
+            self.on_event({"event": "warning", "text": text})
         until_s = self.now_s() + PATIENCE_S
         self.wait(until_s, until=lambda: all("host" in w.facts or w.is_over for w in elsewhere))
         missing = sum("host" not in worker.facts for worker in elsewhere)
@@ -129,6 +134,8 @@ class Crew:
 
     def tell(self, do: str, **facts: Any) -> None:
         """A command to every process that lives."""
+        if do == "steps":
+            self._step_told = facts["steps"][-1]["step"]
         line = orjson.dumps({"do": do, **facts}, option=orjson.OPT_APPEND_NEWLINE)
         for worker in self.workers:
             worker.is_idle = worker.is_idle and do != "steps"
@@ -142,13 +149,11 @@ class Crew:
             return
 
     def wait(self, until_s: float | None = None, *, until: Callable[[], bool] = lambda: False) -> None:
-        """Hand on events until the time has come, or `until` is true, or nobody is left.
-
-        Raises:
-            BreakevenError: the last process died, or one had to give up.
-        """
+        """Hand on events until the time has come, or `until` is true, or nobody is left; after a `failure` for a
+        minute at most."""
         while not until() and not self.is_over:
-            left_s = None if until_s is None else until_s - self.now_s()
+            ends_s = [t_s for t_s in (until_s, self._failure_ends_s) if t_s is not None]
+            left_s = min(ends_s) - self.now_s() if ends_s else None
             if left_s is not None and left_s <= 0:
                 return
             for key, _ in self._selector.select(left_s):
@@ -214,7 +219,7 @@ class Crew:
             case "ready":
                 worker.is_ready = True
             case "idle":
-                worker.is_idle = True
+                worker.is_idle = event["step"] == self._step_told  # not late news of a probe before
             case "done":
                 worker.is_done = True
                 self.was_interrupted = self.was_interrupted or event["interrupted"]
@@ -230,6 +235,7 @@ class Crew:
     def _note(self, worker: Worker, event: dict[str, Any]) -> None:
         """What is known of a worker's machine: when it comes, and when it goes."""
         worker.facts |= {key: value for key, value in event.items() if key != "event"}
+        self.on_event({"event": "elsewhere", "workers": self.elsewhere})
         if event["event"] == "joined":
             self.on_event({"event": "doing", "text": f"worker {worker.number + 1} is here: {told(event)}"})
 
@@ -247,12 +253,13 @@ class Crew:
     def _give_up(self, error: BreakevenError) -> None:
         """One process cannot go on: the others write down what they have, then the error is raised."""
         if self.failure is None:
-            self.failure = error
+            self.failure, self._failure_ends_s = error, self.now_s() + END_S
             self.interrupt()
 
     def _died(self, worker: Worker) -> None:
         how = worker.facts.get("how") or worker.end.how_it_ended()
         self.lost.append({"worker": worker.number, "how": how, "t_s": round(self.now_s(), 3)})
+        self.on_event({"event": "lost", "workers": list(self.lost)})
         if self.is_over and not any(w.is_done for w in self.workers):
             self.failure = self.failure or died(how, self.log_path)
         elif not any(w.is_ready for w in self.workers) or not worker.is_ready:

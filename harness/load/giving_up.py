@@ -43,9 +43,11 @@ class Tally:
         if first_s is not None and end_s is not None and (tokens or 0) > 1:
             self.latencies_s["tpot"].append((end_s - first_s) / (tokens - 1))
 
-    def wait(self, since_s: Iterable[float], now_s: float, window_start_s: float) -> None:
-        """Who is under way without a first token now, by when it was sent; whose row is in is not any more."""
-        self.waits_s = [now_s - t for t in since_s if t > window_start_s and t not in self._sent_s]
+    def wait(self, waiting: Iterable[tuple[float, float]], window_start_s: float) -> None:
+        """Who is under way without a first token: (sent_s, seconds waited); whose row is in is not any more."""
+        self.waits_s = [
+            waited_s for sent_s, waited_s in waiting if sent_s > window_start_s and sent_s not in self._sent_s
+        ]
 
 
 def most_to_come(tally: Tally, users: int, left_s: float, unloaded_s: float | None = None) -> int | None:

@@ -23,7 +23,7 @@ def merged(lives: list[dict[str, Any]]) -> dict[str, Any]:
         | {
             "ttft_p50_s": sum(medians) / len(medians) if medians else None,
             "unreachable_s": min(live["unreachable_s"] for live in lives),
-            "waiting_since_s": [since_s for live in lives for since_s in live["waiting_since_s"]],
+            "waiting": [pair for live in lives for pair in live["waiting"]],
             "last_error": next((live["last_error"] for live in lives if live["last_error"]), None),
         }
     )

@@ -106,7 +106,7 @@ class Searcher:
                 tally.add(record)
         live = self._crew.latest
         if live is not None:
-            tally.wait(live["waiting_since_s"], live["t_s"], row["window_start_s"])
+            tally.wait(live["waiting"], row["window_start_s"])
         left_s = row["start_s"] + step.length_s - self._crew.now_s() + LATE_S
         to_come = most_to_come(tally, step.users[0], left_s, self._unloaded_s)
         return to_come is not None and cannot_pass(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.backends.wire import MAX_DETAIL_CHARS, Answer, StreamReader, error_detail
+from harness.backends.wire import MAX_DETAIL_CHARS, ODD_SHAPE, Answer, StreamReader, error_detail
 from harness.faults import BROKE_EARLY, EMPTY, UNFINISHED
 from harness.load.sse import SseParser
 from harness.load.transport import MAX_BODY_BYTES, Exchange
@@ -66,7 +66,10 @@ class Reading:
         assert reader is not None
         for event in events:
             self.saw_event = True
-            if not reader.feed(event):
+            try:
+                if not reader.feed(event):
+                    continue
+            except ODD_SHAPE:  # no event of this dialect
                 continue
             tokens += 1
             if self.last_ns is None:

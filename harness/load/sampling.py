@@ -28,9 +28,9 @@ def watch_self(
     """Sample for ever: a row of client.parquet, and a `live` event for the display.
 
     `asked` says how many requests in flight this process is meant to have; None: an open load, as many as come.
-    A search is told who waits for a first token; nobody else needs it.
+    A search over users is told who waits for a first token; nobody else needs it.
     """
-    process_number, tells_waits = sender.process, sender.is_searching
+    process_number, tells_waits = sender.process, sender.tells_waits
     process = psutil.Process()
     process.cpu_percent()
     previous = replace(sender.live)
@@ -66,7 +66,7 @@ def watch_self(
                 "unreachable": live.unreachable,
                 "unreachable_s": clock.now_s() - live.unreachable_since_s if live.unreachable else 0.0,
                 "last_error": live.last_error,
-                "waiting_since_s": sender.waiting_since_s() if tells_waits else [],
+                "waiting": sender.waiting() if tells_waits else [],
                 "output_tokens": live.token_events - previous.token_events,
                 "ttft_p50_s": ttft[len(ttft) // 2] if ttft else None,
                 "ttft_max_s": ttft[-1] if ttft else None,

@@ -10,7 +10,7 @@ import gevent
 import orjson
 from geventhttpclient.response import HTTPParseError
 
-from harness.backends.wire import Answer, Ask, Wire
+from harness.backends.wire import ODD_SHAPE, Answer, Ask, Wire
 from harness.errors import UsageError
 from harness.load.clock import RunClock
 from harness.load.hopeless import REFUSALS
@@ -25,6 +25,7 @@ from harness.scenario import Scenario, SearchLoad
 from harness.units import NS_PER_S
 
 MIN_SECRET_CHARS = 6  # shorter header values ("true", "1") are no secrets and would spoil every message
+MOST_WAITING = 1000
 REST_S = 1.0  # a replica that nobody answers at has nothing in flight, and would draw every request
 RECENT = 200  # latest first-token times shown while running
 
@@ -85,7 +86,7 @@ class Sender:
         self.live = Live()
         self.targets: list[Target] = []
         self._under_way: dict[gevent.Greenlet, tuple[Exchange, Reading]] = {}
-        self.is_searching = isinstance(scenario.load, SearchLoad)
+        self.tells_waits = isinstance(scenario.load, SearchLoad) and scenario.load.over == "users"
         self._plan = plan
         self._reuses_prefix = scenario.wants_prefix_reuse
         self._path = wire.path(self.request.api, stream=self.request.stream)
@@ -127,7 +128,7 @@ class Sender:
             LOOKOUT.glance()
             self._write(row, reading)
             LOOKOUT.glance()
-        return Sent(row, "".join(reading.answer.text), exchange.retry_after)
+        return Sent(row, "".join(map(str, reading.answer.text)), exchange.retry_after)
 
     def drop(self, row: RequestRecord) -> None:
         """Write down an arrival that the cap on requests in flight did not let out."""
@@ -140,13 +141,17 @@ class Sender:
         for greenlet in list(self._under_way):
             greenlet.kill(Cut, block=False)
 
-    def waiting_since_s(self) -> list[float]:
-        """When those were sent that are under way without a first token; as `sent_s` in their rows."""
-        return [
+    def waiting(self) -> list[tuple[float, float]]:
+        """(sent_s as in its row, seconds waited so far) of those under way without a first token, the longest first;
+        no more than 1,000, so that the line stays short.
+        """
+        now_s = self.clock.now_s()
+        sent_s = sorted(
             self.clock.from_monotonic_s(exchange.sent_ns)
             for exchange, reading in self._under_way.values()
             if exchange.sent_ns is not None and reading.first_ns is None
-        ]
+        )
+        return [(t_s, now_s - t_s) for t_s in sent_s[:MOST_WAITING]]
 
     def _ask(self, prompt: Prompt, request_id: str) -> Ask:
         request = self.request
@@ -229,12 +234,15 @@ class Sender:
             row.error, row.error_detail = judge(exchange, reading, answer)
         row.error_detail = self._redacted(row.error_detail)
         if answer.output_tokens is None and answer.text and row.error in {None, "cut_at_end"}:
-            self.recorder.texts.add({"request_id": row.request_id, "text": "".join(answer.text)})
+            self.recorder.texts.add({"request_id": row.request_id, "text": "".join(map(str, answer.text))})
 
     def _redacted(self, text: str | None) -> str | None:
-        """A server may quote the key it refuses."""
+        """A server may quote the key it refuses, and the quote may be cut off in the middle of it."""
         for secret in self._secrets if text else ():
-            text = text.replace(secret, "***") if text else text
+            text = (text or "").replace(secret, "***")
+            begun = range(len(secret) - 1, MIN_SECRET_CHARS - 1, -1)
+            cut = next((n for n in begun if text.endswith(secret[:n])), 0)
+            text = f"{text[:-cut]}***" if cut else text
         return text
 
     def _answer(self, row: RequestRecord, reading: Reading, exchange: Exchange) -> Answer:
@@ -243,7 +251,10 @@ class Sender:
         if exchange.status != HTTP_OK or not exchange.complete or exchange.headers is None:
             return Answer()
         row.finished_s = self.clock.from_monotonic_s(exchange.arrived_ns)
-        return self.wire.read_body(self.request.api, b"".join(reading.body), exchange.headers)
+        try:
+            return self.wire.read_body(self.request.api, b"".join(reading.body), exchange.headers)
+        except ODD_SHAPE:
+            return Answer(error="JSON of another shape")
 
     def _write(self, row: RequestRecord, reading: Reading) -> None:
         live = self.live

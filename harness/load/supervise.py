@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,6 @@ class LoadOutcome:
 
     interrupted: bool  # Ctrl-C or SIGTERM: the rows so far are there
     prepared: Mapping[str, Any] | None  # what the endpoint said of itself
-    lost_workers: list[dict[str, Any]]  # load processes that died on the way: their share was not driven
-    elsewhere: list[dict[str, Any]] = field(default_factory=list)  # workers of other machines, their clocks
     search: dict[str, str] | None = (
         None  # how a search ended: {"reason", "text"}; None where it was cut short
     )
@@ -81,7 +79,7 @@ def drive(
     if crew.failure is not None and not interrupted:
         raise crew.failure
     ending = searcher.ending if searcher is not None else None
-    return LoadOutcome(interrupted or crew.was_interrupted, crew.prepared, crew.lost, crew.elsewhere, ending)
+    return LoadOutcome(interrupted or crew.was_interrupted, crew.prepared, ending)
 
 
 def steps_of(scenario: Scenario, base_dir: Path) -> list[Step]:

@@ -31,6 +31,7 @@ Socket = Any  # a gevent socket, plain, stamped or TLS
 _POLL = gevent.monkey.get_original("select", "poll")
 CONNECT_TIMEOUT_S = 10.0
 ADDRESSES_KEPT_S = 10.0
+ERROR_KEPT_S = 1.0
 MAX_BODY_BYTES = 1 << 20  # of a body that is not a stream
 
 
@@ -55,15 +56,25 @@ class Addresses:
 
     def __init__(self) -> None:
         self._known: list[Any] = []
+        self._error: OSError | None = None
         self._until_s = 0.0
         self._lock = gevent.lock.Semaphore()
 
     def get(self, look_up: Callable[[], list[Any]]) -> list[Any]:
-        """As `look_up` gives them; its errors are not kept."""
+        """As `look_up` gives them; where it fails what was known before, or its error for a second.
+
+        Raises:
+            OSError: the name is not known, and never was.
+        """
         with self._lock:
             if time.monotonic() >= self._until_s:
-                self._known = look_up()
-                self._until_s = time.monotonic() + ADDRESSES_KEPT_S
+                try:
+                    self._known, self._error = look_up(), None
+                except OSError as error:
+                    self._error = error
+                self._until_s = time.monotonic() + (ADDRESSES_KEPT_S if self._known else ERROR_KEPT_S)
+            if self._error is not None and not self._known:
+                raise self._error
             return self._known
 
 

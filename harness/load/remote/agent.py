@@ -19,6 +19,7 @@ from typing import Any
 
 import gevent
 import gevent.event
+import gevent.socket
 import gevent.subprocess
 import orjson
 from locust.env import Environment
@@ -30,6 +31,7 @@ SILENT_S = 15.0  # of the master
 HEARD_S = 3.0  # since its last ping, where it is alive
 CHILD_ENDS_S = 40.0  # after it was told to
 BYE_S = 10.0
+NOBODY_S = 10.0  # without a master, before it is said
 LOG = "load.log"
 FILES = "files"  # that the plan names: prompts, a trace, certificates
 LOG_LINES_SENT = 15
@@ -37,8 +39,9 @@ FINAL = {"idle", "done", "error"}  # lines that mean: the rows before them are t
 
 
 def emit(event: str, **facts: Any) -> None:
-    """One event line for whoever started us."""
-    os.write(1, orjson.dumps({"event": event, **facts}, option=orjson.OPT_APPEND_NEWLINE))
+    """One event line for whoever started us, if they are still there."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(1, orjson.dumps({"event": event, **facts}, option=orjson.OPT_APPEND_NEWLINE))
 
 
 class Agent:
@@ -55,6 +58,9 @@ class Agent:
         self._stopped_here = False
         self._all_there = False  # the master has every byte
         self.exit_code = 0
+        self._runner: Any = None
+        gevent.spawn(self._watch_parent)
+        gevent.spawn_later(NOBODY_S, lambda: None if self._runner is not None else emit("nobody"))
         self._runner = Environment().create_worker_runner(orders["host"], orders["port"])
         self._courier = Courier(lambda kind, data: self._runner.send_message(kind, data))
         for name in ("welcome", "refused", "ping", "say", "kill", "bye", "part", "got"):
@@ -78,9 +84,16 @@ class Agent:
 
     def _on_welcome(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002
         worker = msg.data["worker"]
-        self._place = self._out_dir / f"{Path(msg.data['run']).name}-worker{worker}"
-        self._place.mkdir(parents=True, exist_ok=True)
+        place = self._out_dir / f"{Path(msg.data['run']).name}-worker{worker}"
         emit("joined", worker=worker, run=msg.data["run"])
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self._cannot(
+                f"cannot write to {place}: {error.strerror}", "name another place with --out DIR there"
+            )
+        else:
+            self._place = place
 
     def _on_refused(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002
         emit("failed" if msg.data["is_final"] else "busy", text=msg.data["text"])
@@ -93,18 +106,31 @@ class Agent:
         self._heard = time.monotonic()
 
     def _on_part(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002
-        assert self._place is not None
+        if self._place is None:
+            return
         path = self._place / FILES / Path(msg.data["name"]).name
-        path.parent.mkdir(exist_ok=True)
-        self._runner.send_message("got", take_part(path, msg.data))
+        try:
+            path.parent.mkdir(exist_ok=True)
+            got = take_part(path, msg.data)
+        except OSError as error:
+            self._cannot(f"cannot write {path}: {error.strerror}", "free some space there")
+        else:
+            self._runner.send_message("got", got)
 
     def _on_got(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002
         self._courier.got(msg.data)
 
     def _on_say(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002
         line = msg.data["line"]
+        if self._place is None:
+            return
         if self._child is None:
-            self._start(orjson.loads(line))
+            try:
+                self._start(orjson.loads(line))
+            except OSError as error:
+                self._cannot(
+                    f"no load process can be started: {error.strerror}", "is the machine out of space?"
+                )
         else:
             with contextlib.suppress(BrokenPipeError):
                 self._child.stdin.write(line + b"\n")
@@ -115,12 +141,8 @@ class Agent:
         assert self._place is not None
         key = plan["api_key_env"]
         if key and not os.environ.get(key):
-            text = (
-                f"{platform.node()}: --api-key-env {key}: no such environment variable there, or it is empty"
-            )
-            hint = f"export {key}=... where `breakeven worker` runs"
-            self._say(orjson.dumps({"event": "error", "message": text, "hint": hint, "exit_code": 2}))
-            self._finish("not started", "")
+            text = f"--api-key-env {key}: no such environment variable there, or it is empty"
+            self._cannot(text, f"export {key}=... where `breakeven worker` runs", exit_code=2)
             return
         files = self._place / FILES
         plan |= {"run_dir": str(self._place), "base_dir": str(files)}
@@ -139,6 +161,26 @@ class Agent:
         self._child.stdin.flush()
         gevent.spawn(self._ship_often)
         gevent.spawn(self._relay)
+
+    def _cannot(self, text: str, hint: str, exit_code: int = 1) -> None:
+        """This machine cannot take part: say so here and there. A handler must not wait: others come after it."""
+        emit("failed", text=text)
+        self.exit_code = 1
+        error = {
+            "event": "error",
+            "message": f"{platform.node()}: {text}",
+            "hint": hint,
+            "exit_code": exit_code,
+        }
+        self._say(orjson.dumps(error))
+        gevent.spawn(self._finish, "not started", "")
+
+    def _watch_parent(self) -> None:
+        """`breakeven worker` is gone when our input ends."""
+        gevent.socket.wait_read(0)  # type: ignore[attr-defined]
+        if self._runner is None:
+            os._exit(1)  # deep in Locust's waiting for a master
+        self._stop()
 
     def _relay(self) -> None:
         for line in self._child.stdout:
@@ -170,12 +212,13 @@ class Agent:
     def _ship(self) -> bool:
         """Send what the files have grown by; whether all of it is there."""
         assert self._place is not None
-        try:
-            for path in sorted(self._place.glob("*-*.jsonl")):
+        all_there = True
+        for path in sorted(self._place.glob("*-*.jsonl")):
+            try:
                 self._courier.ship(path.name, path)
-        except (NotTaken, OSError):
-            return False
-        return True
+            except (NotTaken, OSError):
+                all_there = False
+        return all_there
 
     def _on_kill(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002
         self._kill()
@@ -205,7 +248,8 @@ class Agent:
             shutil.rmtree(self._place, ignore_errors=True)
             with contextlib.suppress(OSError):  # others may have rows there
                 self._out_dir.rmdir()
-            emit("finished")
+            if self.exit_code == 0:
+                emit("finished")
         else:
             emit("failed", text=f"the master has not taken all rows; they are kept in {self._place}")
             self.exit_code = 1

@@ -10,7 +10,7 @@ import gevent.event
 import gevent.lock
 
 PIECE_BYTES = 256 * 1024
-PATIENCE_S = 30.0  # for one piece
+PATIENCE_S = 10.0  # for one piece
 
 Send = Callable[[str, dict[str, Any]], None]
 """(message type, data)"""
@@ -26,6 +26,7 @@ class Courier:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._sent: dict[str, int] = {}  # bytes that are there, by name
+        self._name = ""  # of the file under way
         self._got = gevent.event.AsyncResult()
         self._lock = gevent.lock.RLock()
 
@@ -36,22 +37,30 @@ class Courier:
             NotTaken: no answer; what is there stays known, the rest can be tried again. OSError: not readable.
         """
         with self._lock, path.open("rb") as file:
-            file.seek(self._sent.get(name, 0))
-            while data := file.read(PIECE_BYTES):
+            while True:
                 at = self._sent.get(name, 0)
-                self._got = gevent.event.AsyncResult()
-                self._send("part", {"name": name, "at": at, "data": data})
-                try:
-                    there = self._got.get(timeout=PATIENCE_S)
-                except gevent.Timeout:
-                    raise NotTaken(name) from None
-                if there != at + len(data):
-                    raise NotTaken(name)
-                self._sent[name] = there
+                file.seek(at)
+                data = file.read(PIECE_BYTES)
+                if not data:
+                    return
+                self._sent[name] = self._there(name, at, data)
+
+    def _there(self, name: str, at: int, data: bytes) -> int:
+        """Send a piece; how many bytes the other side has then. It may have had some of it from a try before."""
+        self._name, self._got = name, gevent.event.AsyncResult()
+        self._send("part", {"name": name, "at": at, "data": data})
+        try:
+            there = int(self._got.get(timeout=PATIENCE_S))
+        except gevent.Timeout:
+            raise NotTaken(name) from None
+        if there <= at:
+            raise NotTaken(name)
+        return there
 
     def got(self, data: dict[str, Any]) -> None:
         """The other side has said how much of a file it has."""
-        self._got.set(data["bytes"])
+        if data["name"] == self._name:  # not of a file that was given up meanwhile
+            self._got.set(data["bytes"])
 
 
 def take_part(path: Path, part: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import re
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Link:
         if self.is_open:
             self._sock.sendall(line)
 
-    def lines(self) -> Any:
+    def lines(self) -> Iterator[bytes]:
         """What the parent says to this worker, line by line."""
         pending = b""
         while data := self._sock.recv(65536):

@@ -18,6 +18,7 @@ from harness.errors import UsageError
 from harness.load.ends import End, RemoteEnd
 from harness.load.plan import LoadPlan
 
+ANY = "0.0.0.0"
 PATIENCE_S = 300.0  # for the last worker to come
 
 
@@ -25,14 +26,14 @@ class Muster:
     """The process that the workers connect to, and our ends of their lines."""
 
     def __init__(self, plan: LoadPlan, log: Any) -> None:
-        host, port = address(plan.listen)
-        _check_free(host, port)
+        host, port = _free_address(*address(plan.listen))
         first = plan.workers - plan.remote_workers
         pairs = [socket.socketpair() for _ in range(plan.remote_workers)]
         theirs = [other.fileno() for _, other in pairs]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "harness.load.remote.master"],
             stdin=subprocess.PIPE,
+            stdout=log,
             stderr=log,
             start_new_session=True,
             pass_fds=theirs,
@@ -88,15 +89,31 @@ def address(text: str) -> tuple[str, int]:
         UsageError: it is none.
     """
     host, _, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
+    if ":" in host:
+        raise UsageError(
+            f"`{text}` is an IPv6 address", hint="workers meet over IPv4: 10.0.0.5:5557, or a name"
+        )
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise UsageError(f"`{text}` is not HOST:PORT with a port from 1 to 65535", hint="e.g. 10.0.0.5:5557")
     return host, int(port)
 
 
-def _check_free(host: str, port: int) -> None:
+def shown(listen: str) -> str:
+    """The address that a worker is told to connect to."""
+    host, port = address(listen)
+    return f"{socket.gethostname() if host == ANY else host}:{port}"
+
+
+def _free_address(host: str, port: int) -> tuple[str, int]:
+    """The address in numbers: messages are only bound to those.
+
+    Raises:
+        UsageError: not ours, or taken.
+    """
     try:
-        family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, where = socket.getaddrinfo(
+            host, port, family=socket.AF_INET, type=socket.SOCK_STREAM
+        )[0]
         with socket.socket(family, kind, protocol) as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(where)
@@ -105,6 +122,7 @@ def _check_free(host: str, port: int) -> None:
             f"--listen {host}:{port}: {error.strerror or error}",
             hint="give an address of this machine and a free port, e.g. --listen 10.0.0.5:5558",
         ) from None
+    return str(where[0]), port
 
 
 def told(facts: Mapping[str, Any]) -> str:

@@ -58,7 +58,8 @@ class Relation:
         """
         if self.best is None:
             raise ValueError("no echo yet")
-        self._is_fixed = True
+        if not self._is_fixed:  # a worker may have waited for minutes, and its clock wandered
+            self.best, self._is_fixed = min(self._latest, key=lambda echo: echo.error_ns), True
         return self.best.offset_ns
 
     def facts(self) -> dict[str, Any]:

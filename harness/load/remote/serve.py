@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 AGAIN_S = 2.0  # before an agent asks a busy master again
+REFUSED = 2  # exit code of an agent whose master will never take it
 END_S = 60.0  # for agents to bring their rows home after Ctrl-C
 
 Say = Callable[[str], None]
@@ -30,6 +31,7 @@ class _Slot:
     pending: bytes = b""
     again_at_s: float = 0.0  # monotonic
     worst: int = 0  # exit code so far
+    is_refused: bool = False  # for good
     has_served: bool = False
     has_waited: bool = False  # it was said already that nobody is there
 
@@ -60,7 +62,7 @@ class Lender:
         return max(slot.worst for slot in self._slots)
 
     def _is_wanted(self, slot: _Slot, *, once: bool) -> bool:
-        return slot.agent is not None or (slot.worst == 0 and not (once and slot.has_served))
+        return slot.agent is not None or not (slot.is_refused or (once and slot.has_served))
 
     def _tend(self, *, once: bool) -> None:
         for slot in self._slots:
@@ -118,6 +120,8 @@ class Lender:
         assert slot.agent is not None
         code = slot.agent.wait()
         slot.worst = max(slot.worst, code if code >= 0 else 1)
+        slot.is_refused = code == REFUSED
+        slot.again_at_s = max(slot.again_at_s, time.monotonic() + (AGAIN_S if code else 0.0))
         for pipe in (slot.agent.stdin, slot.agent.stdout):
             if pipe is not None:
                 pipe.close()

@@ -1,8 +1,8 @@
 """results/<run>/: written as things happen, read back whole. Nothing measured is ever overwritten.
 
 While a run lasts each load process appends to its own `records-<pid>.jsonl` (and `client-<pid>.jsonl`,
-`arrivals-<pid>.jsonl`; `records-w<n>-<pid>.jsonl` are those of worker n on another machine); `collect` turns them into Parquet afterwards. A reader takes Parquet where it is
-and the JSON lines where a run was killed before it got there.
+`arrivals-<pid>.jsonl`; `records-w<n>-<pid>.jsonl` are those of worker n on another machine); `collect` turns them into
+Parquet afterwards. A reader takes Parquet where it is and the JSON lines where a run was killed before it got there.
 """
 
 from __future__ import annotations

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import shutil
-import socket
-import subprocess
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from harness import __version__, store
-from harness.calibration import facts_for_a_run
+from harness.client_facts import client_facts, git_revision
 from harness.engines.kind import Settings
 from harness.engines.ready import how_it_ended
 from harness.engines.running import Engine, running_engine
@@ -258,53 +251,21 @@ def _manifest(options: RunOptions, started: datetime) -> RunManifest:
         model=options.model if options.urls else None,
         quantization=None,
         instance=dict(options.instance),
-        client=_client(options),
+        client=client_facts(
+            workers=options.workers,
+            header_names=list(options.headers),
+            extra_body=dict(options.extra_body),
+        ),
         seed=options.scenario.seed,
         started_at=started.isoformat(timespec="seconds"),
         started_monotonic_ns=time.monotonic_ns(),
         harness_version=__version__,
-        git_revision=_git_revision(),
+        git_revision=git_revision(),
         urls=list(options.urls),
         arms=list(options.arms),
         demand=dict(options.demand) if options.demand is not None else None,
         notes=list(options.notes),
     )
-
-
-def _client(options: RunOptions) -> dict[str, Any]:
-    """The machine that drives the load. Header values are left out: they may be secrets."""
-    return {
-        "hostname": socket.gethostname(),
-        "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "workers": options.workers,
-        "calibration": facts_for_a_run(),
-        "header_names": sorted(options.headers),
-        "extra_body": dict(options.extra_body),
-    }
-
-
-def _cpu_name() -> str | None:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or None
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), None)
-
-
-def _git_revision() -> str | None:
-    """The checkout's commit; None for an installed package."""
-    git = shutil.which("git")
-    root = Path(__file__).parent.parent
-    if git is None or not (root / ".git").exists():
-        return None
-    done = subprocess.run(
-        [git, "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or None
 
 
 def _tidy(run_dir: Path) -> None:

@@ -35,9 +35,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines": {"errors", "units", "backends"},  # one question to an engine is in its dialect
     # it judges the probes of a search by the figures of the report
     "measure": BASE
-    | {"store", "engines", "load", "backends", "metrics", "impossible", "trace", "calibration"},
+    | {"store", "engines", "load", "backends", "metrics", "impossible", "trace", "client_facts"},
     "oracle": BASE | {"store"},
     "calibration": BASE | {"store", "oracle"},
+    "client_facts": {"calibration"},
     "calibrate": BASE | {"store", "oracle", "measure", "calibration"},
     # analysing: records -> metrics -> checks -> cost -> report; no network, nothing from above
     "windows": {"arrival_stamps", "records", "stats"},
@@ -74,7 +75,14 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 ONLY_LOAD = {"locust", "gevent", "geventhttpclient"}
 NETWORK = {"requests", "urllib3", "http", "httpx", "httpx2", "aiohttp", "socket", "urllib", "ssl"}
-NETWORK_ALLOWED = {"load", "engines", "oracle", "calibrate", "cli", "measure"}  # measure: socket.gethostname
+NETWORK_ALLOWED = {
+    "load",
+    "engines",
+    "oracle",
+    "calibrate",
+    "cli",
+    "client_facts",
+}  # client_facts: socket.gethostname
 
 
 def package_of(path: Path) -> str:

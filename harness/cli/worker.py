@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import socket
 import tempfile
@@ -12,6 +11,7 @@ import click
 
 from harness import __version__
 from harness.calibration import facts_for_a_run
+from harness.client_facts import usable_cores
 from harness.errors import UsageError
 from harness.load.remote.muster import address
 from harness.load.remote.serve import Lender
@@ -53,7 +53,7 @@ def command(master: str, processes: int, out_dir: Path, *, once: bool) -> int:
     who = {
         "version": __version__,
         "host": platform.node(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
         "python": platform.python_version(),
         "calibration": facts_for_a_run(),
     }

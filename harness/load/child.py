@@ -12,7 +12,6 @@ import math
 import os
 import signal
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,15 +36,13 @@ from harness.load.sampling import watch_self
 from harness.load.scrape import Scraper
 from harness.load.sender import Sender
 from harness.load.shapes import shape_of
-from harness.load.tokenizer import EndpointTokenizer, build_vocabulary
+from harness.load.tokenizer import EndpointTokenizer, build_vocabulary, count_answers
 from harness.load.transport import Target
 from harness.scenario import Scenario
 from harness.scenario.steps import Step, most_at_once
 
 DRAIN_S = 30.0  # requests in flight after the last step get min(timeout_s, this)
 CUT_S = 5.0  # and so long to write down that they were cut
-COUNT_AFTERWARDS_S = 120.0  # for answers whose tokens the server did not count
-BUSY_TIMEOUT_S = 60.0
 MODELS_KEPT = 1000  # names of a gateway's list
 
 
@@ -253,23 +250,13 @@ class LoadProcess:
             self._flush()
 
     def _count_afterwards(self) -> None:
-        try:
-            self.recorder.texts.flush()
-        except OSError:
-            return
         path = self.recorder.texts.path
-        if self.tokenizer.path is None or not path.exists():
+        if self.write_error is not None or self.tokenizer.path is None or not path.exists():
             return
         rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
-        self.tokenizer.timeout_s = BUSY_TIMEOUT_S  # an engine may still be busy with what was cut
         emit("doing", text=f"counting the tokens of {len(rows)} answers with the endpoint's tokenizer")
-        deadline = time.monotonic() + COUNT_AFTERWARDS_S
-        empty = self.tokenizer.count("") or 0
-        for row in rows:
-            count = self.tokenizer.count(row["text"])
-            if count is None or time.monotonic() > deadline:
-                return
-            self.recorder.tokens.add({"request_id": row["request_id"], "output_tokens": count - empty})
+        for request_id, tokens in count_answers(self.tokenizer, rows):
+            self.recorder.tokens.add({"request_id": request_id, "output_tokens": tokens})
 
     def _close(self) -> None:
         try:

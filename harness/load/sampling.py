@@ -13,11 +13,10 @@ import psutil
 
 from harness.load.clock import RunClock
 from harness.load.recorder import Recorder
-from harness.load.sender import Sender
+from harness.load.sender import Live, Sender
 
 LAG_PROBE_S = 0.02  # the loop-lag probe's own period
 SAMPLE_S = 1.0
-
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -30,7 +29,6 @@ def watch_self(
     `asked` says how many requests in flight this process is meant to have; None: an open load, as many as come.
     A search over users is told who waits for a first token; nobody else needs it.
     """
-    process_number, tells_waits = sender.process, sender.tells_waits
     process = psutil.Process()
     process.cpu_percent()
     previous = replace(sender.live)
@@ -40,7 +38,7 @@ def watch_self(
         live = sender.live
         sample = {
             "t_s": clock.now_s(),
-            "process": process_number,
+            "process": sender.process,
             "cpu": process.cpu_percent() / 100,  # of one core
             "loop_lag_p50_s": statistics.median(lags),
             "loop_lag_max_s": max(lags),
@@ -54,25 +52,28 @@ def watch_self(
         }
         live.late_s = 0.0
         recorder.client.add(sample)
-        ttft = sorted(live.ttft_s)
-        emit(
-            sample
-            | {
-                "sent": live.sent,
-                "finished": live.finished,
-                "failed": live.failed,
-                "not_sent": live.not_sent,
-                "refused": live.refused,
-                "unreachable": live.unreachable,
-                "unreachable_s": clock.now_s() - live.unreachable_since_s if live.unreachable else 0.0,
-                "last_error": live.last_error,
-                "waiting": sender.waiting() if tells_waits else [],
-                "output_tokens": live.token_events - previous.token_events,
-                "ttft_p50_s": ttft[len(ttft) // 2] if ttft else None,
-                "ttft_max_s": ttft[-1] if ttft else None,
-            }
-        )
+        emit(sample | _progress(sender, previous, clock.now_s()))
         previous = replace(live)
+
+
+def _progress(sender: Sender, previous: Live, now_s: float) -> dict[str, Any]:
+    """What a `live` event has besides; `previous` is how it stood at the last one."""
+    live = sender.live
+    ttft_s = sorted(live.ttft_s)
+    return {
+        "sent": live.sent,
+        "finished": live.finished,
+        "failed": live.failed,
+        "not_sent": live.not_sent,
+        "refused": live.refused,
+        "unreachable": live.unreachable,
+        "unreachable_s": now_s - live.unreachable_since_s if live.unreachable else 0.0,
+        "last_error": live.last_error,
+        "waiting": sender.waiting() if sender.tells_waits else [],
+        "output_tokens": live.token_events - previous.token_events,
+        "ttft_p50_s": ttft_s[len(ttft_s) // 2] if ttft_s else None,
+        "ttft_max_s": ttft_s[-1] if ttft_s else None,
+    }
 
 
 def _loop_lags() -> list[float]:

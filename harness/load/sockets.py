@@ -102,12 +102,24 @@ class StampedSocket(gevent.socket.socket):  # type: ignore[name-defined]
         return data, None
 
 
+def _stamping_socket() -> plain_socket.socket | None:
+    """Stays open for as long as the process runs: the kernel begins to stamp a while after the first socket of the
+    machine has asked for it, and ends with the last.
+    """
+    if not HAS_KERNEL_STAMPS:
+        return None
+    sock = plain_socket.socket(plain_socket.AF_INET, plain_socket.SOCK_DGRAM)
+    sock.setsockopt(plain_socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    return sock
+
+
 class Lookout:
     """The sockets of this process that wait for a first token. Where the kernel stamps nothing it does nothing."""
 
     def __init__(self) -> None:
         self._sockets: dict[int, StampedSocket] = {}
         self._epoll = _EPOLL() if _EPOLL is not None else None
+        self._stamping = _stamping_socket()
         self._due_ns = 0
 
     def watch(self, sock: StampedSocket) -> None:

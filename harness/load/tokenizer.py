@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -15,6 +16,8 @@ from harness.load.transport import ConnectFailed, ConnectionLost, Target, fetch
 
 MAX_QUESTIONS = 80  # to find the one-token words; 8 would do for most vocabularies
 MAX_SECONDS = 20.0
+COUNT_AFTERWARDS_S = 120.0  # for answers whose tokens the server did not count
+BUSY_TIMEOUT_S = 60.0  # an engine may still be busy with what was cut
 MIN_WORDS = 32  # fewer one-token words than this: estimate instead
 
 
@@ -77,3 +80,17 @@ def build_vocabulary(tokenizer: EndpointTokenizer) -> Vocabulary:
     if len(words) < MIN_WORDS:
         return inexact
     return Vocabulary(tuple(sorted(words)), overhead_tokens)
+
+
+def count_answers(
+    tokenizer: EndpointTokenizer, answers: Iterable[Mapping[str, str]]
+) -> Iterator[tuple[str, int]]:
+    """(request_id, tokens) of each answer's `text`; ends early where the endpoint stops telling, or takes too long."""
+    tokenizer.timeout_s = BUSY_TIMEOUT_S
+    deadline = time.monotonic() + COUNT_AFTERWARDS_S
+    empty = tokenizer.count("") or 0
+    for answer in answers:
+        count = tokenizer.count(answer["text"])
+        if count is None or time.monotonic() > deadline:
+            return
+        yield answer["request_id"], count - empty

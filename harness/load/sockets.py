@@ -8,6 +8,7 @@ least each half millisecond, between whatever else this process does.
 
 from __future__ import annotations
 
+import atexit
 import select
 import socket as plain_socket
 import struct
@@ -110,6 +111,7 @@ def _stamping_socket() -> plain_socket.socket | None:
         return None
     sock = plain_socket.socket(plain_socket.AF_INET, plain_socket.SOCK_DGRAM)
     sock.setsockopt(plain_socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    atexit.register(sock.close)
     return sock
 
 

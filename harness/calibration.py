@@ -18,6 +18,7 @@ import orjson
 
 from harness import __version__
 from harness.oracle.judge import Judgement
+from harness.processor import cpu_name, usable_cores
 
 SCHEMA = 1
 LIMIT_S = 0.01  # a load counts as measurable while the p99 of every error is below this
@@ -141,8 +142,8 @@ def machine() -> dict[str, Any]:
     """What the error depends on: the box and the code. Another machine has another calibration."""
     return {
         "id": _machine_id(),
-        "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpu": cpu_name(),
+        "cores": usable_cores(),
         "kernel": platform.release(),
         "python": platform.python_version(),
         "breakeven": __version__,
@@ -159,14 +160,6 @@ def _machine_id() -> str | None:
         if text:
             return hashlib.sha256(text.encode()).hexdigest()[:16]  # the id itself is confidential
     return platform.node() or None
-
-
-def _cpu_name() -> str | None:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or None
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), None)
 
 
 def _version(distribution: str) -> str | None:

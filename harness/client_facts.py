@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import socket
@@ -13,13 +12,14 @@ from typing import Any
 import psutil
 
 from harness.calibration import facts_for_a_run
+from harness.processor import cpu_name, usable_cores
 
 
 def client_facts(*, workers: int, header_names: list[str], extra_body: dict[str, Any]) -> dict[str, Any]:
     """The machine that drives the load. Header values are left out: they may be secrets."""
     return {
         "hostname": socket.gethostname(),
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "cores": usable_cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "platform": platform.platform(),
@@ -29,19 +29,6 @@ def client_facts(*, workers: int, header_names: list[str], extra_body: dict[str,
         "header_names": sorted(header_names),
         "extra_body": extra_body,
     }
-
-
-def usable_cores() -> int | None:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def _cpu_name() -> str | None:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or None
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), None)
 
 
 def git_revision() -> str | None:

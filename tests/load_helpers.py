@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from faulty_server import FaultyServer
 
 from harness import store
+from harness.load.arrivals import ArrivalPlan
 from harness.measure import Measured, RunOptions, measure
 from harness.scenario import Scenario
 
@@ -31,3 +33,17 @@ def run_load(
 
 def records_of(measured: Measured) -> pd.DataFrame:
     return store.read_records(measured.run_dir)
+
+
+def prompts_asked(server: FaultyServer) -> list[str]:
+    """Every completion's prompt, sorted."""
+    return sorted(x.body["prompt"] for x in server.generations() if x.path.endswith("completions"))
+
+
+OPEN_STEPS: dict[str, Any] = {"kind": "open", "requests_per_s": [20, 40], "step_s": 1, "warmup_s": 0}
+
+
+def planned_arrivals(seed: int) -> list[float]:
+    """When the arrivals of OPEN_STEPS are due, in seconds from the first step's start."""
+    plan = ArrivalPlan(seed, "poisson")
+    return plan.step(1, 20) + [1 + t for t in plan.step(1, 40)]

@@ -32,13 +32,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     # measuring: scenario -> load -> records
     "backends": set(),
     "load": BASE | {"faults", "backends", "store", "trace", "saturation"},
-    "engines": {"errors", "units", "backends"},  # one question to an engine is in its dialect
+    "endpoint": {"errors"},
+    "engines": {"errors", "units", "endpoint", "backends"},  # one question to an engine is in its dialect
     # it judges the probes of a search by the figures of the report
     "measure": BASE
     | {"store", "engines", "load", "backends", "metrics", "impossible", "trace", "client_facts"},
     "oracle": BASE | {"store"},
-    "calibration": BASE | {"store", "oracle"},
-    "client_facts": {"calibration"},
+    "calibration": BASE | {"store", "oracle", "processor"},
+    "processor": set(),
+    "client_facts": {"calibration", "processor"},
     "calibrate": BASE | {"store", "oracle", "measure", "calibration"},
     # analysing: records -> metrics -> checks -> cost -> report; no network, nothing from above
     "windows": {"arrival_stamps", "records", "stats"},

@@ -9,11 +9,10 @@ from typing import Any
 import psutil
 import pytest
 from faulty_server import FaultyServer
-from load_helpers import records_of, run_load, scenario
+from load_helpers import OPEN_STEPS, planned_arrivals, prompts_asked, records_of, run_load, scenario
 
 from harness import store
 from harness.checks_load import load_checks
-from harness.load.arrivals import ArrivalPlan
 from harness.load.live import merged
 from harness.measure import RunOptions, measure
 
@@ -26,16 +25,8 @@ def server() -> Iterator[FaultyServer]:
         yield running
 
 
-def prompts_asked(server: FaultyServer) -> list[str]:
-    return sorted(x.body["prompt"] for x in server.generations() if x.path.endswith("completions"))
-
-
 def test_any_number_of_processes_sends_the_same_plan(tmp_path: Path) -> None:
-    work = scenario(
-        load={"kind": "open", "requests_per_s": [20, 40], "step_s": 1, "warmup_s": 0}, prompts=PROMPTS, seed=5
-    )
-    plan = ArrivalPlan(5, "poisson")
-    planned = plan.step(1, 20) + [1 + t for t in plan.step(1, 40)]
+    work, planned = scenario(load=OPEN_STEPS, prompts=PROMPTS, seed=5), planned_arrivals(5)
     asked = []
 
     for workers in (1, 3):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +13,12 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from harness.endpoint import api_key_in
 from harness.engines import ENGINES, daemon, engine_kind
 from harness.engines.asking import TIMEOUT_S, ask_engine
 from harness.engines.asking_answer import EngineAnswer, one_line
 from harness.engines.kind import Progress, Settings
-from harness.errors import EndpointError, EngineError, UsageError
+from harness.errors import EndpointError, EngineError
 
 _NAME = click.argument("name", metavar="ENGINE")
 _NAMES = click.argument("names", metavar="ENGINE...", nargs=-1, required=True)
@@ -148,7 +148,7 @@ def check(name: str, url: str | None, api_key_env: str | None, timeout_s: int, a
       breakeven engine check vllm --url http://127.0.0.1:8000 --api-key-env VLLM_API_KEY
       breakeven engine check tgi --url http://127.0.0.1:8080 --json | jq -r .answer
     """
-    answer = ask_engine(name, url=url, timeout_s=timeout_s, api_key=_api_key(api_key_env))
+    answer = ask_engine(name, url=url, timeout_s=timeout_s, api_key=api_key_in(api_key_env))
     click.echo(json.dumps(asdict(answer), indent=2) if as_json else _answer_lines(answer))
     if answer.problem is not None:
         raise EndpointError(f"{answer.engine} at {answer.base_url}: {one_line(answer.problem)}")
@@ -171,17 +171,6 @@ def version(name: str, as_json: bool) -> None:
             f"{engine_kind(name).title} is not installed", hint=f"breakeven engine install {name}"
         )
     click.echo(json.dumps({"name": name, "version": found}) if as_json else found)
-
-
-def _api_key(variable: str | None) -> str | None:
-    if variable is None:
-        return None
-    if not os.environ.get(variable):
-        raise UsageError(
-            f"--api-key-env {variable}: no such environment variable, or it is empty",
-            hint=f"export {variable}=...",
-        )
-    return os.environ[variable]
 
 
 def _answer_lines(answer: EngineAnswer) -> str:

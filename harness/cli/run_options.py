@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -15,6 +13,7 @@ from harness.backends import BACKENDS
 from harness.cli.ca_file import check_ca_file
 from harness.cost.needed import needed_goodput
 from harness.demand import demand_from_dict, load_demand
+from harness.endpoint import api_key_in, endpoint_url
 from harness.engines import ENGINES
 from harness.errors import UsageError
 from harness.load.remote.muster import address
@@ -29,7 +28,7 @@ EMBEDDED_INSTANCE = "c7i.large"  # what a small CPU box rents for; the report sa
 
 def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> RunOptions:
     """Everything checked before anything is started."""
-    urls = [_url(url) for url in given["urls"]]
+    urls = [endpoint_url(url) for url in given["urls"]]
     if urls and given["engine"]:
         raise UsageError(
             "--url and --engine exclude each other", hint="--engine starts one, --url drives one"
@@ -57,6 +56,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     check_ca_file(given["ca_file"])
     if given["usd_per_hour"] is not None and not math.isfinite(given["usd_per_hour"]):
         raise UsageError(f"--usd-per-hour must be a finite number, got {given['usd_per_hour']}")
+    api_key_in(given["api_key_env"])
     instance, notes = _instance(engine, given)
     return RunOptions(
         scenario=scenario,
@@ -70,11 +70,11 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         arms=given["apis"],
         demand=demand,
         headers=_headers(given["headers"]),
-        api_key_env=_api_key_env(given["api_key_env"]),
+        api_key_env=given["api_key_env"],
         ca_file=str(given["ca_file"]) if given["ca_file"] else None,
         extra_body=_extra_body(given["extra_body"]),
         keep_arrivals=given["arrivals"],
-        gpu_urls=[_url(url).removesuffix("/metrics") for url in given["gpu_urls"]],
+        gpu_urls=[endpoint_url(url).removesuffix("/metrics") for url in given["gpu_urls"]],
         **_workers(given),
         notes=notes,
     )
@@ -134,25 +134,6 @@ def goodput_to_reach(options: RunOptions, prices_file: Path | None) -> Mapping[s
     return needed_goodput(options.instance, options.arms, demand, prices_file=prices_file)
 
 
-def _url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError as error:  # a port of 99999, a bracket that is not closed
-        shown = text if "@" not in text else "..."  # there may be a password in it
-        raise UsageError(f"--url `{shown}`: {error}", hint="--url http://127.0.0.1:8000") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UsageError(
-            f"--url `{text}` is not an http:// or https:// URL", hint="--url http://127.0.0.1:8000"
-        )
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise UsageError(
-            f"--url {parts.scheme}://{parts.hostname}...: user, password, ? and # do not belong there",
-            hint="a token goes in with --api-key-env NAME or --header K=V",
-        )
-    return text.rstrip("/")
-
-
 def _headers(pairs: Sequence[str]) -> dict[str, str]:
     headers = {}
     for pair in pairs:
@@ -162,14 +143,6 @@ def _headers(pairs: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--header `{name}...` is not K=V", hint="--header 'X-Team=search'")
         headers[name] = value
     return headers
-
-
-def _api_key_env(name: str | None) -> str | None:
-    if name is not None and not os.environ.get(name):
-        raise UsageError(
-            f"--api-key-env {name}: no such environment variable, or it is empty", hint=f"export {name}=..."
-        )
-    return name
 
 
 def _extra_body(text: str | None) -> dict[str, Any]:

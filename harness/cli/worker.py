@@ -11,10 +11,10 @@ import click
 
 from harness import __version__
 from harness.calibration import facts_for_a_run
-from harness.client_facts import usable_cores
 from harness.errors import UsageError
 from harness.load.remote.muster import address
 from harness.load.remote.serve import Lender
+from harness.processor import usable_cores
 
 PORT = 5557
 

@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from harness import store
-from harness.records import RunManifest
+from harness.rundir import files
+from harness.rundir.manifest import RunManifest
 from harness.scenario import Scenario
 
 ROOT = Path(__file__).parent.parent
@@ -90,9 +90,9 @@ def write_rest(run_dir: Path) -> None:
         started_at=datetime.now(UTC).isoformat(timespec="seconds"), started_monotonic_ns=0,
         harness_version="0", git_revision=None,
     )  # fmt: skip
-    store.write_manifest(run_dir, manifest)
+    files.write_manifest(run_dir, manifest)
     lines = [
-        store.orjson.dumps(
+        files.orjson.dumps(
             {
                 "step": n,
                 "load": {"kind": "open", "requests_per_s": REQUESTS / STEPS / STEP_S},
@@ -103,7 +103,7 @@ def write_rest(run_dir: Path) -> None:
         )
         for n in range(STEPS)
     ]
-    (run_dir / store.STEPS).write_bytes(b"\n".join(lines) + b"\n")
+    (run_dir / files.STEPS).write_bytes(b"\n".join(lines) + b"\n")
     seconds = np.arange(0, STEPS * STEP_S)
     sample = {"process": 1, "cpu": 0.3, "loop_lag_s": 0.001, "in_flight": 50, "asked": 50, "connections": 50}
     table = {"t_s": seconds} | {name: pa.repeat(value, len(seconds)) for name, value in sample.items()}
@@ -131,7 +131,7 @@ def main() -> int:
         make_run(run_dir, requests)
         write_rest(run_dir)
         seconds, peak_gb = analyse(run_dir)
-        steps = store.read_json(run_dir, "metrics.json")["steps"]
+        steps = files.read_json(run_dir, "metrics.json")["steps"]
     counted = sum(step["requests"] for step in steps)
     gaps = sum(step["itl_s"]["n"] for step in steps)
     print(f"{requests:,} records of {TOKENS} tokens; in the windows {counted:,} requests and {gaps:,} gaps")

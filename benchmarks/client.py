@@ -19,10 +19,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from harness.oracle.judge import Judgement, judge
-from harness.oracle.ledger import ErrorSummary
-from harness.oracle.process import running_oracle, spare_cores
-from harness.store import read_manifest
+from harness.calibration.oracle.judge import Judgement, judge
+from harness.calibration.oracle.ledger import ErrorSummary
+from harness.calibration.oracle.process import running_oracle, spare_cores
+from harness.rundir.files import read_manifest
 
 TTFT_P50_LIMIT_S = 0.0005
 TTFT_P99_LIMIT_S = 0.005

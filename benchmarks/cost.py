@@ -17,11 +17,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from harness.cost import decide
-from harness.cost.inputs import parse
-from harness.cost.uncertainty import simulate, spreads
+from harness.cost.breakeven.inputs import parse
 from harness.cost.verdict import build_decision
-from harness.demand import default_demand
-from harness.records import RunManifest
+from harness.cost.whatif.uncertainty import simulate, spreads
+from harness.demand.demand import default_demand
+from harness.rundir.manifest import RunManifest
 
 ROOT = Path(__file__).parent.parent
 DECISION_LIMIT_S = 0.001

@@ -8,7 +8,7 @@ from engine_helpers import is_gone
 
 from harness.engines import engine_kind
 from harness.engines.kind import Settings
-from harness.engines.running import Engine, running_engine
+from harness.engines.life.running import Engine, running_engine
 
 SLOTS = 4
 

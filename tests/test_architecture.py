@@ -1,4 +1,4 @@
-"""The table of which package may import which is the architecture."""
+"""The table of which room may import which is the architecture."""
 
 import ast
 import subprocess
@@ -9,85 +9,36 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "harness"
 
-BASE = {"errors", "units", "yamlfile", "records", "scenario", "stats"}
-MAY_IMPORT: dict[str, set[str]] = {
-    # the ground that everything stands on
-    "errors": set(),
-    "units": set(),
-    "stats": set(),
-    "faults": set(),  # the words of failed requests, for load and checks
-    "yamltext": {"errors"},
-    "yamlfile": {"errors", "yamltext"},
-    "records": set(),
-    "scenario": {"errors", "yamlfile"},
-    "server_metrics": BASE,
-    "arrival_stamps": BASE,
-    "parquet_file": {"errors"},
-    "store": BASE | {"parquet_file", "server_metrics", "arrival_stamps"},
-    "trace": {"errors"},  # request logs
-    "demand_from_trace": {"trace", "units"},
-    "saturation": {"stats"},
-    "steady": {"stats"},
-    "estimate": BASE | {"trace"},
-    # measuring: scenario -> load -> records
+ROOMS: dict[str, set[str]] = {
+    # from the ground up: a room imports only from rooms above it in this table, and from no other than these
+    "base": set(),
     "backends": set(),
-    "load": BASE | {"faults", "backends", "store", "trace", "saturation"},
-    "endpoint": {"errors"},
-    "engines": {"errors", "units", "endpoint", "backends"},  # one question to an engine is in its dialect
-    # it judges the probes of a search by the figures of the report
-    "measure": BASE
-    | {"store", "engines", "load", "backends", "metrics", "impossible", "trace", "client_facts"},
-    "oracle": BASE | {"store"},
-    "calibration": BASE | {"store", "oracle", "processor"},
-    "processor": set(),
-    "client_facts": {"calibration", "processor"},
-    "calibrate": BASE | {"store", "oracle", "measure", "calibration"},
-    # analysing: records -> metrics -> checks -> cost -> report; no network, nothing from above
-    "windows": {"arrival_stamps", "records", "stats"},
-    "metrics": BASE | {"windows", "saturation", "steady", "arrival_stamps"},
-    "checks": BASE | {"faults", "checks_load", "checks_client"},
-    "checks_client": {"checks_load"},
-    "checks_load": set(),
-    "impossible": BASE | {"checks"},
-    "analysed": BASE | {"store", "metrics", "cost"},
-    "overheads": BASE,
-    "demand": BASE | {"overheads", "cost"},
-    "prices": BASE,
-    "cost": BASE | {"prices", "demand", "overheads"},
-    "report": BASE | {"cost", "calibration"},
-    "pool": BASE | {"report"},
-    "server_metrics_gpu": BASE | {"checks", "server_metrics"},
-    "server_metrics_steps": BASE | {"windows", "checks", "server_metrics", "server_metrics_gpu"},
-    "analyse": BASE
-    | {
-        "store",
-        "metrics",
-        "checks",
-        "impossible",
-        "analysed",
-        "server_metrics_steps",
-        "cost",
-        "demand",
+    "prices": {"base"},
+    "engines": {"base", "backends"},  # one question to an engine is in its dialect
+    "rundir": {"base"},
+    "scenario": {"base"},
+    "demand": {"base", "scenario"},
+    "metrics": {"base", "rundir", "scenario"},
+    "calibration": {"base", "rundir"},
+    "cost": {"base", "rundir", "prices", "demand"},
+    "checks": {"base", "rundir", "backends", "scenario", "metrics"},
+    "load": {"base", "rundir", "backends", "scenario", "metrics"},
+    "report": {"base", "scenario", "calibration"},
+    "pipeline": {
+        "base", "rundir", "scenario", "engines", "demand", "metrics", "calibration", "cost", "checks", "load",
         "report",
-        "prices",
     },
-    # the command line sees all
-    "cli": {"*"},
-    "__main__": {"cli"},
-}
+    "cli": {
+        "base", "rundir", "scenario", "backends", "prices", "engines", "demand", "calibration", "cost", "load",
+        "report", "pipeline",
+    },
+}  # fmt: skip
 ONLY_LOAD = {"locust", "gevent", "geventhttpclient"}
 NETWORK = {"requests", "urllib3", "http", "httpx", "httpx2", "aiohttp", "socket", "urllib", "ssl"}
-NETWORK_ALLOWED = {
-    "load",
-    "engines",
-    "oracle",
-    "calibrate",
-    "cli",
-    "client_facts",
-}  # client_facts: socket.gethostname
+NETWORK_ALLOWED = {"load", "engines", "calibration", "pipeline", "cli"}
 
 
-def package_of(path: Path) -> str:
+def room_of(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
@@ -104,28 +55,43 @@ def imports_of(path: Path) -> set[str]:
 FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py" and "scenarios" not in p.parts)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_every_module_imports_only_what_its_package_may(path: Path) -> None:
-    package = package_of(path)
+def used_rooms(path: Path) -> set[str]:
     own = {name.split(".")[1] for name in imports_of(path) if name.startswith("harness.")}
-    allowed = MAY_IMPORT[package]
+    return (own & set(ROOMS)) - {room_of(path)}
 
-    known = {p.name.removesuffix(".py") for p in ROOT.iterdir()}
-    forbidden = {
-        name for name in own & known if name != package and name not in allowed and "*" not in allowed
-    }
 
-    assert not forbidden - {"__version__"}, f"{package} may not import {sorted(forbidden)}"
+def test_the_rooms_are_the_folders_of_the_house() -> None:
+    folders = {p.name for p in ROOT.iterdir() if p.is_dir() and p.name not in ("__pycache__", "scenarios")}
+
+    assert folders == set(ROOMS)
+    assert {p.name for p in ROOT.glob("*.py")} == {"__init__.py", "__main__.py"}
+
+
+def test_the_table_is_in_order_from_the_ground_up() -> None:
+    order = list(ROOMS)
+
+    upward = [
+        (room, other) for room in ROOMS for other in ROOMS[room] if order.index(other) >= order.index(room)
+    ]
+
+    assert upward == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_what_its_row_says_and_no_row_allows_more(room: str) -> None:
+    used = {other for path in FILES if room_of(path) == room for other in used_rooms(path)}
+
+    assert used == ROOMS[room]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_only_load_speaks_http_and_knows_locust(path: Path) -> None:
-    package = package_of(path)
+    room = room_of(path)
     roots = {name.split(".")[0] for name in imports_of(path)}
 
-    if package != "load":
+    if room != "load":
         assert not roots & ONLY_LOAD
-    if package not in NETWORK_ALLOWED:
+    if room not in NETWORK_ALLOWED:
         full = imports_of(path) - {"urllib.parse", "urllib.parse.urlsplit", "urllib.parse.quote"}
         assert not {name.split(".")[0] for name in full} & NETWORK
 
@@ -143,7 +109,7 @@ def test_tgis_package_is_imported_only_where_it_is_asked_for() -> None:
 
 def test_analysing_never_loads_locust_nor_a_network_library() -> None:
     code = (
-        "import sys, harness.analyse, harness.cli.report\n"
+        "import sys, harness.pipeline.analyse, harness.cli.report\n"
         "bad = {'locust', 'gevent', 'geventhttpclient', 'requests', 'urllib3', 'httpx', 'httpx2'} & set(sys.modules)\n"
         "sys.exit(f'loaded: {sorted(bad)}' if bad else 0)"
     )

@@ -28,10 +28,10 @@ import pandas as pd
 ROOT = Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from peers import OFFLINE, Client, Load, Sample, clients  # noqa: E402
+from peers import OFFLINE, Client, Load, Sample, clients
 
-from harness.oracle.ledger import read_ledger  # noqa: E402
-from harness.oracle.process import running_oracle  # noqa: E402
+from harness.calibration.oracle.ledger import read_ledger
+from harness.calibration.oracle.process import running_oracle
 
 LOADS = {
     "steady": Load(streams=128, itl_s=0.01, output_tokens=64, requests=2048),

@@ -22,13 +22,13 @@ import numpy as np
 ROOT = Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from compare import _build, _cores, _drive  # noqa: E402
-from peers import INPUT_TOKENS, Load  # noqa: E402
+from compare import _build, _cores, _drive
+from peers import INPUT_TOKENS, Load
 
-from harness.load.arrivals import ArrivalPlan  # noqa: E402
-from harness.oracle.ledger import read_ledger  # noqa: E402
-from harness.oracle.process import running_oracle  # noqa: E402
-from harness.store import read_records, read_steps  # noqa: E402
+from harness.calibration.oracle.ledger import read_ledger
+from harness.calibration.oracle.process import running_oracle
+from harness.load.shapes.arrivals import ArrivalPlan
+from harness.rundir.read import read_records, read_steps
 
 SEED = 1
 LAG_P99_LIMIT_S = 0.005

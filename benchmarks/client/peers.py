@@ -88,7 +88,7 @@ def _ours(python: Path, url: str, load: Load, place: Path) -> list[str]:
 
 
 def _read_ours(place: Path) -> Iterator[Sample]:
-    from harness.store import read_records
+    from harness.rundir.read import read_records
 
     (run_dir,) = (place / "out").iterdir()
     records = read_records(run_dir)

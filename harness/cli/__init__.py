@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from harness import __version__
-from harness.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, BreakevenError
+from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, BreakevenError
 
 TRACEBACK = "BREAKEVEN_TRACEBACK"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
 
 
 def check_ca_file(path: Path | None) -> None:

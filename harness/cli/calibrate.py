@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from harness.calibrate import LADDER, OVERHEAD_S, QUICK_LADDER, QUICK_STEP_S, STEP_S, climb
-from harness.calibration import LIMIT_S, Level, calibration, save
-from harness.oracle.ledger import ErrorSummary
+from harness.calibration.oracle.ledger import ErrorSummary
+from harness.calibration.quote import LIMIT_S, Level, calibration, save
+from harness.pipeline.calibrate import LADDER, OVERHEAD_S, QUICK_LADDER, QUICK_STEP_S, STEP_S, climb
 
 
 @click.command(name="calibrate")

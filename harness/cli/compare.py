@@ -11,9 +11,9 @@ from typing import Any
 import click
 from rich.console import Console
 
-from harness.analyse import read_analysis
+from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
 from harness.cli.run_dirs import without_comparisons
-from harness.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
+from harness.pipeline.analyse import read_analysis
 from harness.report import WIDTH, Comparison, RunFiles, compare_runs, console_comparison, render_comparison
 
 

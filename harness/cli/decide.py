@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from harness.cost.decision import decide_parsed
-from harness.cost.inputs import parse
-from harness.cost.sensitivity import sensitivity, two_way_table
-from harness.yamlfile import read_yaml, read_yaml_stdin
+from harness.base.yamlfile import read_yaml, read_yaml_stdin
+from harness.cost.breakeven.decision import decide_parsed
+from harness.cost.breakeven.inputs import parse
+from harness.cost.whatif.sensitivity import sensitivity, two_way_table
 
 
 @click.command(name="decide")

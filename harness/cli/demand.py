@@ -9,11 +9,11 @@ from typing import Any
 import click
 import yaml
 
-from harness.demand import demand_from_dict
-from harness.demand_from_trace import demand_of
-from harness.errors import UsageError
-from harness.trace import Trace, read_trace
-from harness.units import SECONDS_PER_HOUR
+from harness.base.errors import UsageError
+from harness.base.units import SECONDS_PER_HOUR
+from harness.demand.demand import demand_from_dict
+from harness.demand.from_log import demand_of
+from harness.scenario.trace import Trace, read_trace
 
 
 @click.group(name="demand")

@@ -13,12 +13,13 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from harness.endpoint import api_key_in
-from harness.engines import ENGINES, daemon, engine_kind
-from harness.engines.asking import TIMEOUT_S, ask_engine
-from harness.engines.asking_answer import EngineAnswer, one_line
+from harness.base.errors import EndpointError, EngineError
+from harness.engines import ENGINES, engine_kind
+from harness.engines.check.answer import EngineAnswer, one_line
+from harness.engines.check.ask_engine import TIMEOUT_S, ask_engine
+from harness.engines.endpoint import api_key_in
 from harness.engines.kind import Progress, Settings
-from harness.errors import EndpointError, EngineError
+from harness.engines.life import daemon
 
 _NAME = click.argument("name", metavar="ENGINE")
 _NAMES = click.argument("names", metavar="ENGINE...", nargs=-1, required=True)

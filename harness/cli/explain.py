@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 import click
 
-from harness.cost.article import Finding
-from harness.cost.article_hosting import audit
+from harness.cost.article.article import Finding
+from harness.cost.article.hosting import audit
 
 
 @click.group(name="explain")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
 from harness.scenario import scenario_json_schema
 
 TEMPLATE = """\

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from harness.analyse import Analysis
-from harness.pool import pool
+from harness.pipeline.analyse import Analysis
 from harness.report import RunFiles
+from harness.report.compare.pool import pool
 from harness.report.text import NA, percent, significant
 
 
 def pooled_of(analyses: Sequence[Analysis]) -> dict[str, Any]:
-    """The runs' pooled figures (`harness.pool.pool`)."""
+    """The runs' pooled figures (`harness.report.compare.pool`)."""
     return pool([RunFiles(a.run_dir, a.run, a.metrics, a.decision) for a in analyses])
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
 
-from harness.units import SECONDS_PER_HOUR
+from harness.base.units import SECONDS_PER_HOUR
 
 
 class RunDisplay:

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from harness.analyse import Analysis, analyse_run
 from harness.cli.pooled import pooled_of, print_pooled
 from harness.cli.run_dirs import without_comparisons
+from harness.pipeline.analyse import Analysis, analyse_run
 from harness.report import WIDTH, console_report
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from harness.analyse import Analysis, analyse_run
 from harness.backends import BACKENDS
+from harness.base.errors import EXIT_INTERRUPTED, UsageError
 from harness.cli import complain
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
@@ -19,11 +19,11 @@ from harness.cli.run_all import run_all
 from harness.cli.run_options import ALL, goodput_to_reach, hourly_usd, run_options
 from harness.cli.run_repeat import run_repeat
 from harness.engines import ENGINES
-from harness.errors import EXIT_INTERRUPTED, UsageError
-from harness.estimate import estimate
-from harness.measure import Measured, RunOptions, measure
+from harness.pipeline.analyse import Analysis, analyse_run
+from harness.pipeline.measure import Measured, RunOptions, measure
 from harness.prices.record import PURCHASES
 from harness.scenario import find_scenario, load_scenario
+from harness.scenario.estimate import estimate
 
 QUICKSTART = "quickstart"
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from harness.analyse import Analysis
+from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, BreakevenError
 from harness.engines import ENGINES, engine_kind
-from harness.errors import EXIT_FAILED, EXIT_INTERRUPTED, BreakevenError
-from harness.measure import Measured, RunOptions
+from harness.pipeline.analyse import Analysis
+from harness.pipeline.measure import Measured, RunOptions
 from harness.report import WIDTH, RunFiles, compare_runs, console_comparison, render_comparison
 
 COOL_DOWN_S = 10.0  # between engines: caches written back, clocks and heat settled

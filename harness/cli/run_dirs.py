@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
 from harness.report import COMPARISON_HTML, COMPARISON_MARKDOWN
-from harness.store import MANIFEST
+from harness.rundir.files import MANIFEST
 
 
 def without_comparisons(paths: Sequence[Path]) -> list[Path]:

@@ -10,14 +10,14 @@ from typing import Any
 import orjson
 
 from harness.backends import BACKENDS
+from harness.base.errors import UsageError
 from harness.cli.ca_file import check_ca_file
 from harness.cost.needed import needed_goodput
-from harness.demand import demand_from_dict, load_demand
-from harness.endpoint import api_key_in, endpoint_url
+from harness.demand.demand import demand_from_dict, load_demand
 from harness.engines import ENGINES
-from harness.errors import UsageError
+from harness.engines.endpoint import api_key_in, endpoint_url
 from harness.load.remote.muster import address
-from harness.measure import RunOptions
+from harness.pipeline.measure import RunOptions
 from harness.prices.catalog import find_instance, load_user_prices, quote_for, resolve_api
 from harness.scenario import Scenario, SearchLoad
 

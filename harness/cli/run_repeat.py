@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import click
 
-from harness.analyse import Analysis
+from harness.base.errors import EXIT_INTERRUPTED, BreakevenError
 from harness.cli.pooled import pooled_of, print_pooled
-from harness.errors import EXIT_INTERRUPTED, BreakevenError
-from harness.measure import Measured
+from harness.pipeline.analyse import Analysis
+from harness.pipeline.measure import Measured
 
 COOL_DOWN_S = 5.0  # between runs: the last one's requests are gone, caches and heat settle
 

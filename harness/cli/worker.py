@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 
 from harness import __version__
-from harness.calibration import facts_for_a_run
-from harness.errors import UsageError
+from harness.base.errors import UsageError
+from harness.calibration.processor import usable_cores
+from harness.calibration.quote import facts_for_a_run
 from harness.load.remote.muster import address
 from harness.load.remote.serve import Lender
-from harness.processor import usable_cores
 
 PORT = 5557
 

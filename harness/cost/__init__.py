@@ -7,6 +7,6 @@
 'yes'
 """
 
-from harness.cost.decision import decide
+from harness.cost.breakeven.decision import decide
 
 __all__ = ["decide"]

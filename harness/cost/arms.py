@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
+from harness.base.errors import UsageError
 from harness.cost.api_rates import effective_rates, usd_per_call
-from harness.demand import Demand, Mix
-from harness.errors import UsageError
+from harness.demand.demand import Demand, Mix
 from harness.prices.catalog import resolve_api
 from harness.prices.record import ApiPrice, Rates, UserPrices
 from harness.prices.same_weights import cheapest_host

@@ -7,17 +7,17 @@ from typing import Any
 
 from harness.cost.api_rates import usd_per_call
 from harness.cost.arms import Arm
-from harness.cost.box import Box
-from harness.cost.decision import attempts_per_task
-from harness.cost.inputs import parse
-from harness.cost.monthly import bill, one_off_usd, people_usd
-from harness.cost.projection import projection
-from harness.cost.purchase import Terms, fleet_for, purchase_options
-from harness.cost.sensitivity import sensitivity
-from harness.cost.splits import ASSUMED_RATIO, measured_output_weight, splits
-from harness.cost.success import success_costs
-from harness.cost.uncertainty import simulate, spreads
-from harness.demand import Demand
+from harness.cost.bill import bill, one_off_usd, people_usd
+from harness.cost.box.box import Box
+from harness.cost.box.purchase import Terms, fleet_for, purchase_options
+from harness.cost.box.splits import ASSUMED_RATIO, measured_output_weight, splits
+from harness.cost.breakeven.decision import attempts_per_task
+from harness.cost.breakeven.inputs import parse
+from harness.cost.breakeven.success import success_costs
+from harness.cost.whatif.projection import projection
+from harness.cost.whatif.sensitivity import sensitivity
+from harness.cost.whatif.uncertainty import simulate, spreads
+from harness.demand.demand import Demand
 from harness.prices.catalog import load_instances
 from harness.prices.record import Quote, UserPrices
 
@@ -102,7 +102,7 @@ def options(
     calls = tasks * attempts_per_task(work) * (1 - work.response_cache_hit_rate)
     profile = work.hourly_profile
     if profile is None:
-        calls, profile = calls * work.peak_to_mean, [1.0] * 24
+        calls, profile = calls * work.peak(), [1.0] * 24
     fleet = fleet_for(calls, profile, demand.max_load * goodput, demand.min_instances)
     if fleet is None:
         return None

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import BreakevenError
-from harness.units import HOURS_PER_MONTH, TOKENS_PER_MTOK
+from harness.base.errors import BreakevenError
+from harness.base.units import HOURS_PER_MONTH, TOKENS_PER_MTOK
 
 COLUMNS = (
     "ProviderName",

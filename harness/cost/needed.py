@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.cost.decision import decide
+from harness.cost.breakeven.decision import decide
 from harness.cost.verdict import check_prices, decide_input
-from harness.demand import Demand
+from harness.demand.demand import Demand
 
 LOWEST, HIGHEST = 1e-6, 1e6  # requests per second of one instance that are looked at
 HALVINGS = 60  # of a factor of 1e12 on a logarithmic scale: far below any measurement's interval

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.cost.arms import Arm
-from harness.cost.box import Box
-from harness.demand import Demand
+from harness.cost.box.box import Box
+from harness.demand.demand import Demand
 from harness.prices.record import ApiPrice
 
 Fact = dict[str, Any]

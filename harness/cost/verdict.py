@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.cost.arms import Arm, choose_arms
-from harness.cost.box import Box, price_box
-from harness.cost.decision import decide
-from harness.cost.doubts import doubts, too_many_instances
+from harness.cost.box.box import Box, price_box
+from harness.cost.breakeven.decision import decide
+from harness.cost.breakeven.words import sentence
+from harness.cost.checks import doubts, too_many_instances
 from harness.cost.extras import Run, arm_extras, bills, options, token_splits
 from harness.cost.provenance import inputs_digest, provenance
-from harness.cost.words import sentence
-from harness.demand import Demand
+from harness.demand.demand import Demand
 from harness.prices.catalog import load_user_prices
 from harness.prices.record import UserPrices
-from harness.records import RunManifest
+from harness.rundir.manifest import RunManifest
 
 SCHEMA = 1
 

@@ -1,8 +1,8 @@
 """Engines that Breakeven can install, start, ask and stop on this machine: a table, one module each."""
 
-from harness.engines import llama_cpp_python, llama_server, tgi, vllm
+from harness.base.errors import UsageError
 from harness.engines.kind import EngineKind
-from harness.errors import UsageError
+from harness.engines.kinds import llama_cpp_python, llama_server, tgi, vllm
 
 ENGINES: dict[str, EngineKind] = {
     llama_cpp_python.NAME: llama_cpp_python.ENGINE,

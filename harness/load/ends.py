@@ -18,7 +18,7 @@ class LocalEnd:
 
     def __init__(self, log: Any) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "harness.load.child"],
+            [sys.executable, "-m", "harness.load.process.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

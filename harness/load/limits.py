@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
 
 SPARE_FILES = 64  # interpreter, loop, records, scrapes
 PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UsageError
-from harness.load.conductor import Conductor
-from harness.load.crew import Crew, OnEvent, Watch, watch_nothing
+from harness.base.errors import UsageError
+from harness.load.conduct.conductor import Conductor
+from harness.load.conduct.crew import Crew, OnEvent, Watch, watch_nothing
 from harness.load.limits import check_limits
 from harness.load.plan import LoadPlan
-from harness.load.probing import Judge, Searcher
+from harness.load.search.probing import Judge, Searcher
 from harness.scenario import Scenario, SearchLoad, TraceLoad
 from harness.scenario.steps import Step, most_at_once, planned_steps
-from harness.trace import read_trace
+from harness.scenario.trace import read_trace
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
+from harness.base.yamlfile import read_yaml, validate
 from harness.prices import genai
 from harness.prices.price_file import PriceFile, load_user_prices
 from harness.prices.record import ApiPrice, Instance, Quote, UserPrices, as_date
-from harness.yamlfile import read_yaml, validate
 
 __all__ = [
     "find_instance",

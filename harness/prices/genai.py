@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
 from harness.prices.record import ApiPrice, Rates, Tier
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
+from harness.base.yamlfile import Strict, read_yaml, validate
 from harness.prices.record import PURCHASES, ApiPrice, Rates, Tier, UserPrices
-from harness.yamlfile import Strict, read_yaml, validate
 
 LOWEST_USD, HIGHEST_USD = 1e-9, 1e9  # of an hour or a million tokens; beyond is a slip of the keyboard
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from harness.errors import BreakevenError
-from harness.report.compare import Comparison, compare_runs
-from harness.report.compare_report import comparison_report
-from harness.report.parity import RunFiles
-from harness.report.render_console import WIDTH, render_console
-from harness.report.render_html import render_html
-from harness.report.render_markdown import render_markdown
+from harness.base.errors import BreakevenError
+from harness.report.compare.page import comparison_report
+from harness.report.compare.parity import RunFiles
+from harness.report.compare.runs import Comparison, compare_runs
+from harness.report.render.console import WIDTH, render_console
+from harness.report.render.html import render_html
+from harness.report.render.markdown import render_markdown
 from harness.report.sections import build_report
 
 __all__ = [

@@ -6,26 +6,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.report.arms import arms_table
-from harness.report.bill import (
+from harness.report.charts.cost import cost_chart
+from harness.report.charts.goodput import goodput_chart
+from harness.report.charts.load import load_charts
+from harness.report.measured.search import search_blocks, search_end
+from harness.report.measured.server import server_blocks
+from harness.report.measured.steps import (
+    console_steps_table,
+    measured_line,
+    slo_limits,
+    slo_words,
+    steps_table,
+)
+from harness.report.model import Block, Checks, Panel, Report, Section, Text
+from harness.report.money.arms import arms_table
+from harness.report.money.bill import (
     bill_table,
     options_table,
     projection_table,
     regions_table,
     success_table,
 )
-from harness.report.chart_cost import cost_chart
-from harness.report.chart_goodput import goodput_chart
-from harness.report.chart_load import load_charts
-from harness.report.doubt import doubt_blocks
-from harness.report.measured import console_steps_table, measured_line, slo_limits, slo_words, steps_table
-from harness.report.model import Block, Checks, Panel, Report, Section, Text
-from harness.report.money import console_arms_table, needed_table, volume_table
-from harness.report.provenance import provenance_blocks
-from harness.report.search import search_blocks, search_end
-from harness.report.server import server_blocks
+from harness.report.money.doubt import doubt_blocks
+from harness.report.money.money import console_arms_table, needed_table, volume_table
+from harness.report.money.tokens import per_mtok_table, splits_table
 from harness.report.text import clean, count, significant
-from harness.report.tokens import per_mtok_table, splits_table
+from harness.report.trust.provenance import provenance_blocks
 from harness.report.verdict import gather_checks, headline, notices, verdict_note, verdicts
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.report.doubt import resampling_words
+from harness.base.units import HOURS_PER_MONTH
+from harness.report.charts.curves import tasks_of
 from harness.report.model import Check, Checks, Tone, Verdict
-from harness.report.money import arm_kind
-from harness.report.staircase import tasks_of
+from harness.report.money.doubt import resampling_words
+from harness.report.money.money import arm_kind
 from harness.report.text import clean, count, number, span, steps, usd, volume, whole
-from harness.units import HOURS_PER_MONTH
 
 _ORDER = {"error": 0, "warning": 1}
 

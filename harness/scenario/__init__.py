@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
+from harness.base.yamlfile import read_yaml, validate
 from harness.scenario.load import ClosedLoad, Load, OpenLoad, RampLoad, SearchLoad, TraceLoad
 from harness.scenario.prompts import (
     FilePrompts,
@@ -20,7 +21,6 @@ from harness.scenario.prompts import (
     SyntheticPrompts,
 )
 from harness.scenario.strict import YEAR_S, Strict
-from harness.yamlfile import read_yaml, validate
 
 __all__ = [
     "ClosedLoad", "FilePrompts", "Length", "LengthSpread", "Load", "OpenLoad", "Prompts", "RampLoad", "Request",

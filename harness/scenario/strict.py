@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.yamlfile import Strict
+from harness.base.yamlfile import Strict
 
 __all__ = ["MOST_PER_S", "MOST_TOKENS", "MOST_USERS", "YEAR_S", "Strict", "one_number_is_a_list"]
 

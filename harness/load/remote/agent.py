@@ -150,7 +150,7 @@ class Agent:
             plan["ca_file"] = str(files / plan["ca_file"])
         with (self._place / LOG).open("wb") as log:
             self._child = gevent.subprocess.Popen(
-                [sys.executable, "-m", "harness.load.child"],
+                [sys.executable, "-m", "harness.load.process.child"],
                 stdin=gevent.subprocess.PIPE,
                 stdout=gevent.subprocess.PIPE,
                 stderr=log,

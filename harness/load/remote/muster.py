@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
 from harness.load.ends import End, RemoteEnd
 from harness.load.plan import LoadPlan
 

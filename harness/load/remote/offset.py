@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.units import NS_PER_S
+from harness.base.units import NS_PER_S
 
 LATEST = 10  # echoes that tell how the clocks stand now
 

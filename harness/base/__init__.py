@@ -1,0 +1,1 @@
+"""What everyone stands on: errors, units, statistics, and a user's YAML."""

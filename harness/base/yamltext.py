@@ -1,0 +1,161 @@
+"""The text of a user's YAML or JSON file: read and parsed so that whatever is wrong is said in one line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+from harness.base.errors import UsageError
+
+_LARGEST_BYTES = 16 * 2**20  # a decision.json of ours has about one
+_MOST_VALUES = 1_000_000  # with every alias written out
+
+
+def read_yaml(path: Path, *, what: str, hint: str | None = None) -> dict[str, Any]:
+    """The mapping in a YAML (or JSON) file.
+
+    Raises:
+        UsageError: no such file, unreadable, not YAML (with line and column), or not a mapping.
+    """
+    try:
+        with path.open("rb") as file:
+            return parse_yaml(_text(file, f"{what} file {path}"), where=str(path))
+    except FileNotFoundError:
+        raise UsageError(f"no such {what} file: {path}", hint=hint) from None
+    except OSError as error:
+        raise UsageError(f"cannot read {what} file {path}: {error.strerror or error}") from None
+    except ValueError:
+        raise UsageError(f"no such {what} file: {str(path)!r}", hint=hint) from None  # a NUL in its name
+
+
+def read_yaml_stdin() -> dict[str, Any]:
+    """The mapping in what is piped in.
+
+    Raises:
+        UsageError: nothing can be read, it is not YAML, or not a mapping.
+    """
+    if sys.stdin is None:
+        raise UsageError("cannot read stdin: it is closed")
+    try:
+        return parse_yaml(_text(sys.stdin.buffer, "stdin"), where="stdin")
+    except OSError as error:
+        raise UsageError(f"cannot read stdin: {error.strerror or error}") from None
+
+
+def _text(file: IO[bytes], name: str) -> str:
+    content = file.read(_LARGEST_BYTES + 1)  # never /dev/zero to its end
+    if len(content) > _LARGEST_BYTES:
+        raise UsageError(f"cannot read {name}: larger than {_LARGEST_BYTES >> 20} MiB")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        byte = content[error.start]
+        hint = "it is UTF-16: save it as UTF-8" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else None
+        raise UsageError(
+            f"cannot read {name}: not UTF-8 text (byte 0x{byte:02x} at {error.start})", hint=hint
+        ) from None
+
+
+def parse_yaml(text: str, *, where: str) -> dict[str, Any]:
+    """The mapping in a YAML (or JSON) text; `where` names it in errors."""
+    try:
+        data = _parsed(text, where)
+        _check_nesting(data, where)
+        _check_size(data, where)
+    except yaml.YAMLError as error:
+        raise UsageError(f"{where}{_yaml_place(error)}: not YAML: {_yaml_problem(error)}") from None
+    except RecursionError:
+        raise UsageError(f"{where}: nested too deeply") from None
+    except ValueError as error:  # 2024-13-45, an integer of thousands of digits
+        raise UsageError(f"{where}: a value that cannot be read: {str(error).split(';')[0]}") from None
+    if not isinstance(data, dict):
+        kind = "is empty" if data is None else f"holds {_KINDS.get(type(data), type(data).__name__)}"
+        raise UsageError(f"{where} {kind}, expected a mapping of keys to values")
+    return data
+
+
+_KINDS: dict[type, str] = {list: "a list", str: "text", int: "a number", float: "a number", bool: "yes or no"}
+_DEEPEST = 50  # levels; no file of ours has ten
+
+
+def _parsed(text: str, where: str) -> Any:
+    if not text.lstrip().startswith("{"):
+        return yaml.load(text, _Loader)
+    try:
+        return json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, where))
+    except json.JSONDecodeError as error:
+        try:  # a YAML flow mapping also starts with a brace
+            return yaml.load(text, _Loader)
+        except yaml.YAMLError:
+            raise UsageError(f"{where}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """A key given twice is an error: YAML would silently take the last one, and a price would be another."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                problem = f"the key `{printable(key.value)}` is given twice"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            seen.add(key.value)
+        return node
+
+
+def _unique(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise UsageError(f"{where}: the key `{printable(key)}` is given twice")
+        seen.add(key)
+    return dict(pairs)
+
+
+def _check_nesting(data: Any, where: str) -> None:
+    """Refuse what is nested deeper than any file of ours, or inside itself (a YAML alias can do that)."""
+    level = [data]
+    for _ in range(_DEEPEST):
+        children: dict[int, Any] = {}  # by id: an alias is looked at once a level, however often it is used
+        for value in level:
+            inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+            children.update({id(child): child for child in inner if isinstance(child, dict | list)})
+        if not children:
+            return
+        level = list(children.values())
+    raise UsageError(f"{where}: nested deeper than {_DEEPEST} levels, or inside itself")
+
+
+def _check_size(data: Any, where: str) -> None:
+    """Refuse the few lines whose aliases of aliases write out to more values than any machine holds."""
+    sizes: dict[int, int] = {}
+
+    def size(value: Any) -> int:
+        if not isinstance(value, dict | list):
+            return 1
+        if id(value) not in sizes:
+            sizes[id(value)] = 1 + sum(map(size, value.values() if isinstance(value, dict) else value))
+        return sizes[id(value)]
+
+    if size(data) > _MOST_VALUES:
+        raise UsageError(f"{where}: more than {_MOST_VALUES:,} values once its aliases are written out")
+
+
+def _yaml_place(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    return str(getattr(error, "problem", None) or str(error).splitlines()[0])
+
+
+def printable(text: str, longest: int = 120) -> str:
+    """Text from a file on one line of a terminal: control characters as escapes, cut where it is endless."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:longest])
+    return shown if len(text) <= longest else f"{shown}..."

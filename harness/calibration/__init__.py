@@ -1,0 +1,1 @@
+"""How wrong this client is on this machine, and the sentence that a report quotes of it."""

@@ -1,0 +1,103 @@
+"""Splitting an hour of a box between input and output tokens: three conventions, and the weights measured.
+
+A split is a convention. Whichever it is, input and output cost add up to the hour:
+X_in C_in + X_out C_out = c. Break-even never uses one: it compares requests of the same mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.base.units import SECONDS_PER_HOUR, TOKENS_PER_MTOK
+
+ASSUMED_RATIO = 4.0  # an output token as so many input tokens; hosted prices of open models are mostly 1 to 5
+FEWEST_SHAPES = 2
+
+
+def splits(
+    usd_per_hour: float,
+    input_tokens_per_s: float,
+    output_tokens_per_s: float,
+    *,
+    output_weight: float = ASSUMED_RATIO,
+    weight_from: str = "assumed",
+) -> list[dict[str, Any]]:
+    """USD per Mtok of input and of output in the three conventions, each with its label.
+
+    `output_weight` is r: one output token takes the box as long as r input tokens.
+    """
+    weighted_in = usd_per_hour / (input_tokens_per_s + output_weight * output_tokens_per_s)
+    total = usd_per_hour / (input_tokens_per_s + output_tokens_per_s)
+    output_only = usd_per_hour / output_tokens_per_s
+    rows = [
+        ("output_only", "all of the hour on output tokens, input for free", 0.0, output_only),
+        ("total", "every token alike", total, total),
+        (
+            "weighted",
+            f"an output token as {output_weight:.3g} input tokens ({weight_from})",
+            weighted_in,
+            output_weight * weighted_in,
+        ),
+    ]
+    per_mtok = TOKENS_PER_MTOK / SECONDS_PER_HOUR
+    return [
+        {
+            "convention": convention,
+            "label": label,
+            "input_usd_per_mtok": given * per_mtok,
+            "output_usd_per_mtok": output * per_mtok,
+            "hour_usd": given * input_tokens_per_s + output * output_tokens_per_s,
+        }
+        for convention, label, given, output in rows
+    ]
+
+
+def measured_output_weight(runs: Sequence[tuple[float, float, float]]) -> dict[str, Any] | None:
+    """r = beta/alpha of busy seconds = alpha t_in + beta t_out, fitted over runs of different shape.
+
+    Each run is (busy seconds, input tokens, output tokens) at saturation. Non-negative least squares, each
+    run scaled to its own seconds so that a long run does not outweigh the others. None with fewer than two
+    different shapes, or when the fit gives input tokens no time at all.
+    """
+    usable = [run for run in runs if run[0] > 0 and run[1] + run[2] > 0]
+    shapes = {round(output / (given + output), 2) for _, given, output in usable}
+    if len(shapes) < FEWEST_SHAPES:
+        return None
+    rows = np.array([[given / busy, output / busy] for busy, given, output in usable])
+    scale = rows.max(axis=0)
+    if not np.all(scale > 0):
+        return None
+    alpha, beta = nnls(rows / scale, np.ones(len(usable))) / scale
+    if alpha <= 0:
+        return None
+    fitted = rows @ np.array([alpha, beta])
+    return {
+        "output_weight": float(beta / alpha),
+        "seconds_per_input_token": float(alpha),
+        "seconds_per_output_token": float(beta),
+        "runs": len(usable),
+        "largest_misfit": float(np.max(np.abs(fitted - 1))),
+    }
+
+
+def nnls(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The x >= 0 with the least |a x - b|, for a handful of columns: every set of positive columns is tried.
+
+    Exact for the two columns used here (four sets); meant for few columns, the sets double with each.
+    """
+    columns = a.shape[1]
+    best, least = np.zeros(columns), float(np.sum(b**2))
+    for chosen in range(1, 2**columns):
+        kept = [i for i in range(columns) if chosen >> i & 1]
+        solution = np.linalg.lstsq(a[:, kept], b, rcond=None)[0]
+        if np.any(solution < 0):
+            continue
+        residual = float(np.sum((a[:, kept] @ solution - b) ** 2))
+        if residual < least:
+            best, least = np.zeros(columns), residual
+            best[kept] = solution
+    return best

@@ -1,0 +1,1 @@
+"""What moves the answer: knobs, sensitivity, uncertainty, a projection."""

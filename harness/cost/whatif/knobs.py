@@ -1,0 +1,89 @@
+"""The inputs of a decision that a reader may doubt, and how to turn each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.cost.breakeven.decision import usd_per_attempt
+from harness.cost.breakeven.inputs import DecideInput
+from harness.cost.breakeven.vector import Case, Number
+from harness.demand.workload import RequestClass
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """An input that may turn out otherwise: its present value, its unit, and how to set it."""
+
+    name: str
+    unit: str
+    value: float
+    lowest: float
+    highest: float
+    set: Callable[[Case, Number], Case]
+
+
+def knobs(inputs: DecideInput, people_usd: float = 0) -> list[Knob]:
+    """The inputs a reader may doubt. `people_usd`: the part of self-hosting's fixed costs that is people."""
+    work, box = inputs.workload, inputs.self_host
+
+    def knob(name: str, unit: str, value: float, lowest: float, highest: float) -> Knob:
+        return Knob(name, unit, value, lowest, highest, lambda case, v: case.but(**{name: v}))
+
+    out = [
+        knob("tasks_per_month", "tasks", work.tasks_per_month or 0, 0, np.inf),
+        knob("goodput_requests_per_s", "requests/s", box.goodput_requests_per_s or 0, 0, np.inf),
+        knob("usd_per_hour", "USD/h", box.usd_per_hour, 0, np.inf),
+        knob("peak_to_mean", "", work.peak(), 1, np.inf),
+        knob("max_load", "share", box.max_load, 0.01, 1),
+        knob("retry_failure_rate", "share", work.retry_failure_rate, 0, 0.99),
+        knob("response_cache_hit_rate", "share", work.response_cache_hit_rate, 0, 0.99),
+        Knob("api_price", "x list", 1, 0, np.inf, lambda c, v: c.but(usd_per_attempt=c.usd_per_attempt * v)),
+    ]
+    mix = _mix(work.classes)
+    if mix is not None:
+        out.append(
+            Knob(
+                "input_per_output_tokens",
+                "",
+                mix,
+                0,
+                np.inf,
+                lambda c, v: c.but(usd_per_attempt=_at_mix(inputs, v)),
+            )
+        )
+    if people_usd > 0:
+        other = box.fixed_usd_per_month - people_usd
+        out.append(
+            Knob(
+                "people_usd_per_month",
+                "USD",
+                people_usd,
+                0,
+                np.inf,
+                lambda c, v: c.but(self_fixed_usd=other + v),
+            )
+        )
+    return out
+
+
+def _mix(classes: Sequence[RequestClass]) -> float | None:
+    given = sum(c.weight * c.input_tokens for c in classes)
+    output = sum(c.weight * c.output_tokens for c in classes)
+    return given / output if output > 0 and given > 0 else None
+
+
+def _at_mix(inputs: DecideInput, mix: Number) -> Number:
+    """a at another input:output ratio, the mean call's tokens kept; cached share and goodput as they are."""
+    classes, api = inputs.workload.classes, inputs.api
+    now = _mix(classes)
+    assert now is not None
+    total = sum(c.weight for c in classes)
+    given = sum(c.weight * c.input_tokens for c in classes) / total
+    output = sum(c.weight * c.output_tokens for c in classes) / total
+    output_usd = output * api.output_usd_per_mtok / 1e6
+    input_usd = usd_per_attempt(classes, api) - output_usd
+    new_output = (given + output) / (mix + 1)
+    return input_usd * (given + output - new_output) / given + output_usd * new_output / output

@@ -1,0 +1,50 @@
+"""The months ahead: a volume that grows, what both sides cost, and when what is paid once is paid back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.cost.breakeven.inputs import DecideInput
+from harness.cost.breakeven.vector import case_of, evaluate
+
+
+def projection(
+    inputs: DecideInput, *, growth_per_month: float, months: int, one_off_usd: float
+) -> dict[str, Any] | None:
+    """Both bills month by month; `payback_month` is the first whose summed saving has paid `one_off_usd`.
+
+    Month 1 has the present volume. None without a volume or goodput; `payback_month` None: not in these.
+    """
+    tasks = inputs.workload.tasks_per_month
+    if tasks is None or not inputs.self_host.goodput_requests_per_s:
+        return None
+    volumes = [tasks * (1 + growth_per_month) ** month for month in range(months)]
+    out = evaluate(case_of(inputs, tasks).but(tasks_per_month=volumes))
+    rows: list[dict[str, Any]] = []
+    summed, payback = -one_off_usd, None
+    for month, volume in enumerate(volumes, start=1):
+        summed += float(out.saving_usd[month - 1])
+        if payback is None and summed >= 0:
+            payback = month
+        rows.append(
+            {
+                "month": month,
+                "tasks": volume,
+                "instances": int(out.instances[month - 1]),
+                "self_usd": float(out.self_usd[month - 1]),
+                "api_usd": float(out.api_usd[month - 1]),
+                "summed_saving_usd": summed,
+            }
+        )
+    return {
+        "growth_per_month": growth_per_month,
+        "one_off_usd": one_off_usd,
+        "payback_month": payback,
+        "payback_months_at_present_volume": _payback(one_off_usd, float(out.saving_usd[0])),
+        "months": rows,
+    }
+
+
+def _payback(one_off_usd: float, saving_usd: float) -> float | None:
+    """One-off over monthly saving; None when nothing is saved."""
+    return one_off_usd / saving_usd if saving_usd > 0 else None

@@ -1,0 +1,1 @@
+"""What a month asks for, and where that is known from."""

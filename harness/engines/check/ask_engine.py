@@ -1,0 +1,76 @@
+"""`breakeven engine check`: one real question to an engine, answered within a limit or not at all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+
+from harness.base.errors import EngineError
+from harness.engines import engine_kind
+from harness.engines.check.answer import EngineAnswer, Question, shortcoming, too_slow
+from harness.engines.check.completions import ask_completions
+from harness.engines.endpoint import endpoint_url
+from harness.engines.kind import EngineKind
+from harness.engines.kinds import tgi
+from harness.engines.life import daemon
+
+TIMEOUT_S = 60
+
+
+def ask_engine(
+    name: str, *, url: str | None = None, timeout_s: float = TIMEOUT_S, api_key: str | None = None
+) -> EngineAnswer:
+    """Ask the engine of that name: at `url`, or the one that `engine start` started.
+
+    `problem` is set where an answer came that is not how an engine should answer.
+
+    Raises:
+        UsageError: no such engine, or an URL that cannot be one.
+        EngineError: none was started here; TGI's package is not installed.
+        EndpointError: nobody listens, an error, or no whole answer within `timeout_s`.
+    """
+    kind = engine_kind(name)
+    base_url = _started_url(kind) if url is None else endpoint_url(url).removesuffix("/v1").rstrip("/")
+    question = Question(kind.title, kind.backend, base_url, timeout_s, api_key)
+    try:
+        answer = _within(timeout_s, lambda: _ask(kind, question))
+    except TimeoutError:
+        raise too_slow(question) from None
+    return answer if answer.problem else replace(answer, problem=shortcoming(answer))
+
+
+def _ask(kind: EngineKind, question: Question) -> EngineAnswer:
+    if kind.name != tgi.NAME:
+        return ask_completions(question)
+    from harness.engines.check.tgi_client import ask_tgi
+
+    return ask_tgi(question)
+
+
+def _within(timeout_s: float, call: Callable[[], EngineAnswer]) -> EngineAnswer:
+    """What `call` gives, or TimeoutError.
+
+    A socket's own timeout is for one read: a server that goes on sending a byte now and then would never meet it.
+    """
+    outcome: Future[EngineAnswer] = Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(call())
+        except BaseException as error:  # whatever it is, it is raised where the caller waits
+            outcome.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return outcome.result(timeout_s)
+
+
+def _started_url(kind: EngineKind) -> str:
+    started = daemon.read_state(kind.name)
+    if started is None:
+        raise EngineError(
+            f"{kind.title} was not started here",
+            hint=f"breakeven engine start {kind.name}, or --url URL for one that runs elsewhere",
+        )
+    return started.base_url

@@ -1,0 +1,169 @@
+"""Ask TGI one question, whole and streamed, through the `Client` of its own package `text-generation` (extra `tgi`).
+
+Imported only when TGI is asked: the package brings HTTP clients along.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from types import ModuleType
+from typing import Any
+
+from requests import RequestException, Response, Session
+from requests.exceptions import ChunkedEncodingError
+
+from harness.backends.wire import error_detail, error_message
+from harness.base.errors import EngineError
+from harness.engines.check.answer import (
+    ANSWER_TOKENS,
+    QUESTION,
+    EngineAnswer,
+    Question,
+    broke_off,
+    broken,
+    http_error,
+    shortcoming,
+    unanswered,
+    wrong_server_hint,
+)
+from harness.engines.kinds import tgi
+
+_BUSY = "ask again when its load is gone, or start it with a larger --max-concurrent-requests"
+_LIMITS = "was it started with room for 16 tokens or more (--max-total-tokens)?"
+_LOG = "its log says more"
+# every error that the package knows, by its class: in our words, the way out
+ERRORS: dict[str, tuple[str, str | None]] = {
+    "ValidationError": ("refuses the question", _LIMITS),
+    "BadRequestError": ("refuses the question", _LIMITS),
+    "GenerationError": ("failed while it generated", _LOG),
+    "IncompleteGenerationError": ("stopped before its answer was whole", _LOG),
+    "OverloadedError": ("is overloaded", _BUSY),
+    "RateLimitExceededError": ("refuses more requests for now", _BUSY),
+    "ShardNotReadyError": ("is not ready", "ask again; its log says what it waits for"),
+    "ShardTimeoutError": ("timed out behind its router", _LOG),
+    "NotFoundError": ("knows no such route", "is --url the base URL, and is it TGI that listens there?"),
+    "NotSupportedError": ("does not serve this model", None),
+    "UnknownError": ("answers with an error", _LOG),
+}
+
+
+def ask_tgi(question: Question) -> EngineAnswer:
+    """The same greedy question whole and streamed; `problem` says where the two differ.
+
+    Raises:
+        EngineError: the package is not installed.
+        EndpointError: nobody listens, an error in either answer, no answer in time, or no TGI.
+    """
+    client, errors = _package()
+    known = {getattr(errors, name): said for name, said in ERRORS.items()}
+    with _own_session(client) as responses:
+        try:
+            return _ask_both(question, client, responses)
+        except tuple(known) as error:
+            if (refused := _refused_key(question, responses)) is not None:
+                raise refused from None
+            what, hint = known[type(error)]
+            line = f"{question.who} {what}: {error_message(error.args[0])}"
+            raise unanswered(question, line, hint) from None
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            # the package takes every body for TGI's JSON; RequestException has a JSON error that is a ValueError
+            raise _no_tgi(question, responses, error) from None
+        except ChunkedEncodingError:
+            raise broke_off(question) from None
+        except RequestException as error:
+            if responses and responses[-1].is_redirect:
+                raise http_error(question, responses[-1].status_code, "") from None
+            raise broken(question, error) from None
+
+
+def _ask_both(question: Question, client: ModuleType, responses: list[Response]) -> EngineAnswer:
+    # its calls go to the base URL itself: the route `/`, which takes whole and streamed requests
+    asked = client.Client(f"{question.base_url}/", headers=question.headers(), timeout=question.timeout_s)
+    began = time.perf_counter()
+    whole = asked.generate(QUESTION, max_new_tokens=ANSWER_TOKENS)
+    seconds = time.perf_counter() - began
+    prompt_tokens = responses[-1].headers.get("x-prompt-tokens", "")  # the package drops it
+    # one more than was asked for is enough to tell that a stream does not end
+    parts = list(islice(asked.generate_stream(QUESTION, max_new_tokens=ANSWER_TOKENS), ANSWER_TOKENS + 1))
+    difference = _difference(whole, parts)
+    answer = EngineAnswer(
+        engine=question.title,
+        base_url=question.base_url,
+        model=tgi.identify(question.base_url).model,
+        question=QUESTION,
+        answer=whole.generated_text,
+        prompt_tokens=int(prompt_tokens) if prompt_tokens.isdecimal() else None,
+        output_tokens=whole.details.generated_tokens,
+        finish_reason=whole.details.finish_reason.value,
+        seconds=seconds,
+        streamed_alike=difference is None,
+    )
+    return replace(answer, problem=shortcoming(answer) or difference)
+
+
+def _difference(whole: Any, parts: list[Any]) -> str | None:
+    """Where the stream is not the whole answer: greedy, both must be the same tokens."""
+    details = parts[-1].details if parts else None
+    if details is None:
+        return f"its stream broke off after {len(parts)} tokens"
+    ours = [(token.id, token.text) for token in whole.details.tokens]
+    streamed = [(part.token.id, part.token.text) for part in parts]
+    if ours != streamed:
+        texts = ["".join(text for _, text in tokens) for tokens in (ours, streamed)]
+        return f"the same question was answered {texts[0]!r} whole and {texts[1]!r} streamed"
+    if details.finish_reason != whole.details.finish_reason:
+        ends = (whole.details.finish_reason.value, details.finish_reason.value)
+        return f"the same answer ended with `{ends[0]}` whole and `{ends[1]}` streamed"
+    return None
+
+
+def _refused_key(question: Question, responses: list[Response]) -> Exception | None:
+    status = responses[-1].status_code if responses else None
+    return http_error(question, status, "") if status in (401, 403) else None
+
+
+def _no_tgi(question: Question, responses: list[Response], error: Exception) -> Exception:
+    """The package could not read the answer: an empty 401, a proxy's page, another server."""
+    if not responses:  # nothing was sent: an URL that `requests` refuses
+        return unanswered(question, f"cannot ask {question.who}: {error}", wrong_server_hint(question))
+    last = responses[-1]
+    if last.status_code != 200:
+        return http_error(question, last.status_code, error_detail(last.content))
+    return unanswered(
+        question, f"{question.who} does not answer as TGI does: {error}", wrong_server_hint(question)
+    )
+
+
+def _package() -> tuple[ModuleType, ModuleType]:
+    """Its modules `client` and `errors`."""
+    try:
+        from text_generation import client, errors
+    except ImportError as error:
+        raise EngineError(
+            f"TGI is asked through its own package, which is not installed: {error}",
+            hint="pip install 'breakeven[tgi]'",
+        ) from None
+    return client, errors
+
+
+@contextmanager
+def _own_session(client: Any) -> Iterator[list[Response]]:
+    """The package's calls go through a session of ours; its responses, as they come.
+
+    By itself it would ask through the environment's proxy, send what ~/.netrc has for the host in place of our
+    key, and follow redirects.
+    """
+    responses: list[Response] = []
+    with Session() as session:
+        session.trust_env = False
+        session.max_redirects = 0
+        session.hooks["response"] = [lambda response, **_: responses.append(response)]
+        theirs, client.requests = client.requests, session
+        try:
+            yield responses
+        finally:
+            client.requests = theirs

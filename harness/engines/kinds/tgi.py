@@ -1,0 +1,124 @@
+"""TGI, by its container: it is in no package registry and has no CPU build. For machines with an NVIDIA GPU.
+
+Not run by this project's tests, which have no GPU: they check the command line and the errors.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from harness.base.errors import EngineError, UsageError
+from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings
+from harness.engines.process.ask import ask_json
+
+NAME = "tgi"
+IMAGE = os.environ.get("BREAKEVEN_TGI_IMAGE", "ghcr.io/huggingface/text-generation-inference:3.3.7")
+_DOCKER_LIMIT_S = 20
+
+
+def launch(model: str | Path | None, settings: Settings, port: int, _progress: Progress) -> Launch:
+    """`docker run` in the foreground, bound to loopback: no prefix cache, no usage statistics.
+
+    The queue takes 512 requests, so that load is refused by none of the engines compared (TGI's own
+    default is 128).
+    """
+    if model is None:
+        raise UsageError("TGI needs a model", hint="--model with a hub's id or a directory of safetensors")
+    _check_docker()
+    local = Path(model).resolve() if Path(model).is_dir() else None
+    name = f"breakeven-tgi-{port}"
+    docker = [
+        "docker", "run", "--rm", "--name", name, "--gpus", "all", "--shm-size", "1g",
+        "--publish", f"127.0.0.1:{port}:80",
+        "--env", "HF_TOKEN", "--env", "USAGE_STATS=off", "--env", "PREFIX_CACHING=0",
+        *(["--volume", f"{local}:/weights:ro"] if local else ["--volume", f"{_hub_cache()}:/data"]),
+    ]  # fmt: skip
+    flags = [
+        "--model-id", "/weights" if local else str(model),
+        "--max-input-tokens", str(settings.context_tokens - 1),
+        "--max-total-tokens", str(settings.context_tokens), "--max-batch-size", str(settings.slots),
+        "--max-concurrent-requests", "512",
+        *settings.extra_flags,
+    ]  # fmt: skip
+    return Launch(
+        command=[*docker, IMAGE, *flags],
+        flags=[IMAGE, "PREFIX_CACHING=0", *flags],
+        loads=local.name if local else str(model),
+        model_path=local,
+        quantization=None,
+        environment={key: os.environ[key] for key in ("HF_TOKEN",) if key in os.environ},
+        cleanup=["docker", "rm", "--force", name],  # a killed `docker run` leaves its container running
+    )
+
+
+def _hub_cache() -> Path:
+    return Path(os.environ.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")))
+
+
+def _check_docker() -> None:
+    """Raises EngineError where no container can be run."""
+    hint = "TGI has no other form; vllm and llama_server run without containers"
+    if shutil.which("docker") is None:
+        raise EngineError("TGI runs in a container, and there is no docker here", hint=hint)
+    try:
+        asked = subprocess.run(
+            ["docker", "version", "--format", "{{.Server.Version}}"],
+            capture_output=True, text=True, timeout=_DOCKER_LIMIT_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise EngineError(f"docker has not answered for {_DOCKER_LIMIT_S} s", hint=hint) from None
+    if asked.returncode != 0:
+        said = (asked.stderr.strip().splitlines() or ["no word why"])[-1]
+        raise EngineError(f"TGI runs in a container, and docker does not work here: {said}", hint=hint)
+
+
+def identify(base_url: str) -> Identity:
+    """`/info`; its version lags behind the tag, so the image's label is preferred."""
+    info = ask_json(f"{base_url}/info")
+    return Identity(
+        version=info.get("docker_label") or info.get("version"),
+        model=info.get("model_id"),
+        context_tokens=info.get("max_total_tokens"),
+    )
+
+
+def install(progress: Progress) -> None:
+    """Pull the image.
+
+    Raises:
+        EngineError: no docker, or the image cannot be had.
+    """
+    _check_docker()
+    progress(f"pulling {IMAGE}")
+    pulled = subprocess.run(["docker", "pull", "--quiet", IMAGE], capture_output=True, text=True, check=False)
+    if pulled.returncode != 0:
+        raise EngineError(f"cannot pull {IMAGE}", detail=pulled.stderr.strip())
+
+
+def installed_version() -> str | None:
+    """The image's tag where docker has it; None where not."""
+    if shutil.which("docker") is None:
+        return None
+    try:
+        found = subprocess.run(
+            ["docker", "image", "inspect", IMAGE], capture_output=True, timeout=_DOCKER_LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return IMAGE.rpartition(":")[2] if found.returncode == 0 else None
+
+
+ENGINE = EngineKind(
+    name=NAME,
+    title="TGI",
+    backend="tgi",
+    ready_path="/health",
+    ready_timeout_s=1800,  # the first start fetches the weights
+    launch=launch,
+    identify=identify,
+    install=install,
+    installed_version=installed_version,
+)

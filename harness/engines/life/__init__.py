@@ -1,0 +1,1 @@
+"""From start to stop: ready, running, as a daemon."""

@@ -1,0 +1,73 @@
+"""Wait until an engine serves, or say why it never will."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from pathlib import Path
+
+from harness.base.errors import EngineError
+from harness.engines.kind import EngineKind, Progress
+from harness.engines.process.ask import ask
+from harness.engines.process.process import Watched, log_tail
+
+_POLL_S = 0.1
+_SAY_EVERY_S = 1.0
+# llama.cpp, C++, Python, CUDA and vLLM, in their own words
+_NO_MEMORY = re.compile(
+    r"failed to (create llama_context|allocate)|unable to allocate|bad_alloc|MemoryError|out of memory"
+    r"|cannot allocate memory|No available memory for the cache",
+    re.IGNORECASE,
+)
+
+
+def no_progress(_line: str) -> None:
+    """Says nothing."""
+
+
+def wait_until_ready(
+    kind: EngineKind, base_url: str, process: Watched, loads: str, progress: Progress = no_progress
+) -> None:
+    """Ask `kind.ready_path` until it answers 200. `loads` is the model in words.
+
+    Raises:
+        EngineError: the engine ended, or took longer than `kind.ready_timeout_s`; `detail` has its log's end.
+    """
+    started = said = time.monotonic()
+    while process.alive():
+        if ask(base_url + kind.ready_path, timeout_s=1.0) is not None and process.alive():
+            return
+        now = time.monotonic()
+        if now - started > kind.ready_timeout_s:
+            took = f"did not answer within {kind.ready_timeout_s:.0f} s"
+            raise _did_not_come_up(kind, took, loads, process.log_path)
+        if now - said >= _SAY_EVERY_S:
+            said = now
+            progress(f"{kind.title} loads {loads}, {now - started:.0f} s")
+        time.sleep(_POLL_S)
+    raise _did_not_come_up(kind, how_it_ended(process.exit_code), loads, process.log_path)
+
+
+def how_it_ended(exit_code: int | None) -> str:
+    """An exit code in words: "ended with exit code 1", "was killed by SIGKILL (out of memory?)"."""
+    if exit_code is None or exit_code >= 0:
+        return f"ended with exit code {exit_code if exit_code is not None else 'n/a'}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    return f"was killed by {name}" + (" (out of memory?)" if exit_code == -signal.SIGKILL else "")
+
+
+def _did_not_come_up(kind: EngineKind, how: str, loads: str, log_path: Path) -> EngineError:
+    tail = log_tail(log_path)
+    log = f"its whole log: {log_path}"
+    starved = _NO_MEMORY.search(tail) or how == how_it_ended(-signal.SIGKILL)
+    return EngineError(
+        f"{kind.title} did not come up: it {how} while loading {loads}",
+        detail=tail,
+        hint=f"not enough memory: take a smaller model, context or number of users; {log}"
+        if starved
+        else log,
+    )

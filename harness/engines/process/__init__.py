@@ -1,0 +1,1 @@
+"""A process that never outlives us."""

@@ -1,0 +1,1 @@
+"""The small real model that comes in a package, and its files."""

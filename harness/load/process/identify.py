@@ -1,0 +1,110 @@
+"""Asks an endpoint who it is, before the load: a few GETs that cost it nothing. Unknown is None."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+import orjson
+from geventhttpclient.response import HTTPParseError
+
+from harness.base.errors import EndpointError
+from harness.load.wire.clock import RunClock
+from harness.load.wire.transport import ConnectFailed, ConnectionLost, Target, fetch
+
+MAX_PROBE_S = 5.0
+ROUTES = ("/v1/models", "/health", "/version", "/metrics", "/props", "/info")
+
+TGI_ANY = "tgi"  # TGI takes this name for whatever it serves
+
+
+@dataclass(slots=True)
+class Identity:
+    """What the endpoint said of itself."""
+
+    model: str | None = None
+    models: list[str] = field(default_factory=list)  # all that it lists
+    engine: dict[str, Any] = field(default_factory=lambda: {"name": None, "version": None, "flags": None})
+    has_metrics: bool = False
+    max_context_tokens: int | None = None
+
+
+def identify(target: Target, clock: RunClock, timeout_s: float) -> Identity:
+    """Ask all routes at once, each for at most min(5 s, timeout_s).
+
+    Raises:
+        EndpointError: nobody listens there.
+    """
+    jobs = {path: gevent.spawn(_ask, target, clock, path, min(MAX_PROBE_S, timeout_s)) for path in ROUTES}
+    gevent.joinall(list(jobs.values()))
+    answers = {path: job.value for path, job in jobs.items()}
+    refused = [answer for answer in answers.values() if isinstance(answer, ConnectFailed)]
+    if len(refused) == len(answers):
+        raise EndpointError(
+            f"nobody can be reached at {target.url}: {refused[0]}",
+            hint="is the server up, and is --url its base URL (without /v1/...)?",
+        )
+    return _read(answers)
+
+
+def other_model(asked: str | None, identity: Identity) -> str | None:
+    """That the endpoint does not list the model asked for: a server of one model answers for it all the same."""
+    if asked is None or not identity.models or asked in (*identity.models, TGI_ANY):
+        return None
+    shown = ", ".join(identity.models[:3]) + (", ..." if len(identity.models) > 3 else "")
+    return f"does not list the model `{asked}`, it serves: {shown}"
+
+
+def _ask(target: Target, clock: RunClock, path: str, timeout_s: float) -> bytes | ConnectFailed | None:
+    try:
+        status, body = fetch(target, clock, path, timeout_s=timeout_s)
+    except ConnectFailed as error:
+        return error
+    except (ConnectionLost, HTTPParseError, TimeoutError):
+        return None
+    return body if status == 200 else None
+
+
+def _json(answer: object) -> dict[str, Any]:
+    if not isinstance(answer, bytes):
+        return {}
+    try:
+        data = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _read(answers: dict[str, Any]) -> Identity:
+    identity = Identity()
+    models = _json(answers["/v1/models"]).get("data")
+    if isinstance(models, list) and models and isinstance(models[0], dict):
+        first = models[0]
+        listed = [entry.get("id") for entry in models if isinstance(entry, dict)]
+        identity.models = [name for name in listed if isinstance(name, str)]
+        identity.model = first.get("id") if isinstance(first.get("id"), str) else None
+        meta = first.get("meta") or {}
+        limit = first.get("max_model_len") or meta.get("n_ctx_train")
+        identity.max_context_tokens = limit if isinstance(limit, int) else None
+    metrics = answers["/metrics"] if isinstance(answers["/metrics"], bytes) else b""
+    identity.has_metrics = b"# TYPE" in metrics
+    identity.engine = _engine(answers, metrics, models)
+    return identity
+
+
+def _engine(answers: dict[str, Any], metrics: bytes, models: object) -> dict[str, Any]:
+    props, info, version = _json(answers["/props"]), _json(answers["/info"]), _json(answers["/version"])
+    if props.get("build_info"):
+        flags = {key: props[key] for key in ("total_slots", "n_ctx", "model_path") if key in props}
+        return {"name": "llama-server", "version": props["build_info"], "flags": flags}
+    if info.get("router"):
+        return {"name": "tgi", "version": info.get("version"), "flags": info}
+    owner = (
+        models[0].get("owned_by")
+        if isinstance(models, list) and models and isinstance(models[0], dict)
+        else None
+    )
+    if b"vllm:" in metrics or owner == "vllm":
+        return {"name": "vllm", "version": version.get("version"), "flags": None}
+    return {"name": None, "version": version.get("version"), "flags": None}

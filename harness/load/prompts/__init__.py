@@ -1,0 +1,1 @@
+"""What is asked: texts of an exact length, conversations that grow."""

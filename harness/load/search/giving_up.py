@@ -1,0 +1,82 @@
+"""When a probe of a number of users is lost before it ends: too many of its requests broke a limit already."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.base.stats import MIN_SLO_SAMPLES
+from harness.rundir.records import NOT_FAILURES
+
+WAITED_FOR = ("ttft", "e2e")
+LATE_S = 1.0  # rows reach the disk, and then us, at most this much after they ended
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a probe's window has so far: latencies in seconds by kind (ttft, tpot, e2e), failures, and for how long
+    those have waited that are under way without a first token."""
+
+    latencies_s: dict[str, list[float]] = field(default_factory=lambda: {"ttft": [], "tpot": [], "e2e": []})
+    failed: int = 0
+    waits_s: list[float] = field(default_factory=list)
+    _sent_s: set[float] = field(default_factory=set)  # of the rows that are in
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count a row of the window; definitions as in harness.metrics.steps, from when it was sent."""
+        self._sent_s.add(row["sent_s"])
+        if row["error"] is not None:
+            self.failed += row["error"] not in NOT_FAILURES
+            return
+        sent_s, first_s, end_s, tokens = (
+            row[key] for key in ("sent_s", "first_token_s", "finished_s", "output_tokens")
+        )
+        if first_s is not None:
+            self.latencies_s["ttft"].append(first_s - sent_s)
+        if end_s is not None:
+            self.latencies_s["e2e"].append(end_s - sent_s)
+        if first_s is not None and end_s is not None and (tokens or 0) > 1:
+            self.latencies_s["tpot"].append((end_s - first_s) / (tokens - 1))
+
+    def wait(self, waiting: Iterable[tuple[float, float]], window_start_s: float) -> None:
+        """Who is under way without a first token: (sent_s, seconds waited); whose row is in is not any more."""
+        self.waits_s = [
+            waited_s for sent_s, waited_s in waiting if sent_s > window_start_s and sent_s not in self._sent_s
+        ]
+
+
+def most_to_come(tally: Tally, users: int, left_s: float, unloaded_s: float | None = None) -> int | None:
+    """The most requests of the window that can still end well; None while nobody knows how fast one can be.
+
+    Each user has one under way and begins others until the window ends, none faster than the fastest so far, or
+    than a request at the smallest load (`unloaded_s`).
+    """
+    ended = tally.latencies_s["e2e"]
+    known = [*(ended if len(ended) >= MIN_SLO_SAMPLES else []), *([unloaded_s] if unloaded_s else [])]
+    if not known or min(known) <= 0:
+        return None
+    return users * (1 + math.ceil(max(left_s, 0.0) / min(known)))
+
+
+def cannot_pass(tally: Tally, to_come: int, limits: Mapping[str, float], error_rate: float) -> bool:
+    """Whether a limit stays broken even if all `to_come` further requests end well and within it.
+
+    A percentile (linear interpolation over n values) is surely above its limit when no more than
+    floor((n - 1) p) values are within it. More values make that harder, so the most that can be decide. Who has
+    waited for a first token longer than a limit allows has broken it, whenever the token comes.
+    """
+    well = len(tally.latencies_s["e2e"])
+    if well + tally.failed >= MIN_SLO_SAMPLES and tally.failed > error_rate * (well + tally.failed + to_come):
+        return True
+    for key, limit_s in limits.items():
+        kind, percentile, _ = key.split("_")
+        over = [wait for wait in tally.waits_s if wait > limit_s] if kind in WAITED_FOR else []
+        values = tally.latencies_s[kind] + over
+        still = max(to_come - len(over), 0)  # they are among those to come
+        total = len(values) + still
+        within = sum(value <= limit_s for value in values) + still
+        if len(values) >= MIN_SLO_SAMPLES and within <= (total - 1) * int(percentile[1:]) // 100:
+            return True
+    return False

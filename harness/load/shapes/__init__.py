@@ -1,0 +1,1 @@
+"""When requests leave: users, arrivals, ramps, traces."""

@@ -1,0 +1,181 @@
+"""Closed load: Locust users, each a conversation that asks again when the last answer is in.
+
+Users have numbers, from 0; with several load processes number u lives in process u mod N, so that what a user
+asks does not depend on how many there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import gevent
+from locust import User, task
+from locust.exception import StopUser
+
+from harness.load.prompts.sessions import Conversation
+from harness.load.prompts.texts import PromptSource
+from harness.load.wire.sender import Cut, Sender, Sent
+from harness.load.wire.sockets import LOOKOUT
+from harness.rundir.records import NOT_FAILURES, RequestRecord
+from harness.scenario import Scenario, SessionPrompts
+
+BACK_OFF_S = (0.1, 0.2, 0.5, 1.0)  # after the first, second, third and later failures in a row
+MAX_RETRY_AFTER_S = 60.0  # a server may ask for more; a load test cannot wait for it
+ASKS_TO_WAIT = (429, 503)
+
+
+class ClosedGate:
+    """Which step is on and how many users may ask; users of a smaller step wait, they are not killed."""
+
+    def __init__(self, sender: Sender, prompts: PromptSource, scenario: Scenario, run_id: str) -> None:
+        self.sender = sender
+        self.prompts = prompts
+        self.scenario = scenario
+        self.run_id = run_id
+        self.think_time_s: float = getattr(scenario.load, "think_time_s", 0.0)
+        self.step = 0
+        self.allowed = 0
+        self.stopping = False
+        self.joined = 0
+        self.worker, self.workers = 0, 1
+        self._changed = gevent.event.Event()
+
+    def open(self, step: int, users: int) -> None:
+        """From now on users with numbers below `users` may ask, and what they ask belongs to `step`."""
+        self.step, self.allowed = step, users
+        self._wake()
+
+    def close(self) -> None:
+        """No further request begins."""
+        self.stopping = True
+        self._wake()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, gevent.event.Event()
+        changed.set()
+
+    def share(self, users: int) -> int:
+        """How many of `users` live in this process."""
+        return len(range(self.worker, users, self.workers))
+
+    def join(self) -> int:
+        """The next user's number."""
+        self.joined += 1
+        return (self.joined - 1) * self.workers + self.worker
+
+    def wait_for_turn(self, user: int) -> None:
+        """Return when `user` may ask.
+
+        Raises:
+            StopUser: the run is ending.
+        """
+        while not self.stopping and user >= self.allowed:
+            self._changed.wait()
+        if self.stopping:
+            raise StopUser
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not past the end of the run."""
+        until_s = time.monotonic() + seconds
+        while not self.stopping and (left_s := until_s - time.monotonic()) > 0:
+            self._changed.wait(left_s)
+
+
+def request_id(run_id: str, user: int | str, n: int) -> str:
+    """The id of a user's n-th request: a UUID, since llama-cpp-python answers any other with 400."""
+    digest = hashlib.sha256(f"{run_id}/{user}/{n}".encode()).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=4))
+
+
+def closed_user(gate: ClosedGate) -> type[User]:
+    """The Locust user class that asks through `gate`."""
+
+    class ClosedUser(User):
+        """One user; with sessions, one conversation after another."""
+
+        def on_start(self) -> None:
+            LOOKOUT.glance()  # many users may start together while the first are waiting
+            self.number = gate.join()
+            self.asked = 0
+            self.failures = 0
+            spec = gate.scenario.prompts
+            self.conversation = (
+                Conversation(spec, gate.prompts, self.number, gate.scenario.seed)
+                if isinstance(spec, SessionPrompts)
+                else None
+            )
+
+        def wait_time(self) -> float:
+            """Thinking is ours: it ends early when the run does."""
+            return 0
+
+        @task
+        def ask(self) -> None:
+            """One request and the thinking after it."""
+            gate.wait_for_turn(self.number)
+            row = RequestRecord(
+                request_id=request_id(gate.run_id, self.number, self.asked),
+                step=gate.step,
+                scheduled_s=gate.sender.clock.now_s(),
+            )
+            talk = self.conversation
+            if talk is not None:
+                row.session, row.turn = talk.session, talk.turn
+            prompt = talk.ask() if talk is not None else gate.prompts.get(self.number, self.asked)
+            self.asked += 1
+            try:
+                sent = gate.sender.send(prompt, row)
+            except Cut:
+                sent = None
+            if talk is not None:
+                talk.answered(sent.reply if sent is not None and row.error is None else None)
+            if sent is None:
+                return
+            tell_locust(self.environment, row)
+            failed = row.error is not None and row.error not in NOT_FAILURES
+            self.failures = self.failures + 1 if failed else 0
+            gate.pause(max(gate.think_time_s, back_off_s(self.failures, sent)))
+
+    return ClosedUser
+
+
+def back_off_s(failures: int, sent: Sent) -> float:
+    """How long a user waits after its `failures`-th failure in a row: what the server asks for, else our own."""
+    if not failures:
+        return 0.0
+    if sent.row.http_status in ASKS_TO_WAIT and sent.retry_after is not None:
+        asked_s = retry_after_s(sent.retry_after, datetime.now(UTC))
+        if asked_s is not None:
+            return min(asked_s, MAX_RETRY_AFTER_S)
+    return BACK_OFF_S[min(failures, len(BACK_OFF_S)) - 1]
+
+
+def retry_after_s(value: str, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for: a number of them, or a date; None where it is neither."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+    return max(seconds, 0.0) if seconds == seconds else None
+
+
+def tell_locust(environment: Any, row: RequestRecord) -> None:
+    """Locust's own live table: one event a request, in its milliseconds. No metric of ours comes from it."""
+    end_s = row.finished_s or row.first_token_s or row.sent_s or 0.0
+    environment.events.request.fire(
+        request_type="POST",
+        name="generate",
+        response_time=(end_s - (row.sent_s or end_s)) * 1000,
+        response_length=row.output_tokens or 0,
+        exception=row.error,
+        context={},
+    )

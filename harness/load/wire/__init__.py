@@ -1,0 +1,1 @@
+"""One request on the wire: sockets, the kernel's stamps, streams, the sender."""

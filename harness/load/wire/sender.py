@@ -1,0 +1,281 @@
+"""Sends one request and writes down what happened, whatever happens."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from dataclasses import dataclass, field
+
+import gevent
+import orjson
+from geventhttpclient.response import HTTPParseError
+
+from harness.backends.faults import REFUSALS
+from harness.backends.wire import ODD_SHAPE, Answer, Ask, Wire
+from harness.base.errors import UsageError
+from harness.base.units import NS_PER_S
+from harness.load.plan import LoadPlan
+from harness.load.prompts.texts import Prompt
+from harness.load.wire.clock import RunClock
+from harness.load.wire.reading import HTTP_OK, Reading, broke_off, judge
+from harness.load.wire.sockets import LOOKOUT
+from harness.load.wire.transport import ConnectFailed, ConnectionLost, Exchange, Target
+from harness.rundir.recorder import Recorder
+from harness.rundir.records import NOT_FAILURES, RequestRecord
+from harness.scenario import Scenario, SearchLoad
+
+MIN_SECRET_CHARS = 6  # shorter header values ("true", "1") are no secrets and would spoil every message
+MOST_WAITING = 1000
+REST_S = 1.0  # a replica that nobody answers at has nothing in flight, and would draw every request
+RECENT = 200  # latest first-token times shown while running
+
+
+@dataclass(slots=True)
+class Live:
+    """Running totals for the progress display; no metric comes from here."""
+
+    in_flight: int = 0
+    peak_in_flight: int = 0
+    sent: int = 0
+    finished: int = 0
+    failed: int = 0
+    not_sent: int = 0
+    token_events: int = 0  # tokens, where the server counts them
+    events: int = 0  # that carried a token
+    shared_events: int = 0  # of them, those that came out of one read with others
+    late_s: float = 0.0  # the latest sending since somebody looked, after its plan
+    refused: int = 0  # answers that any further request would get too
+    unreachable: int = 0  # requests in a row, up to now, that found nobody
+    unreachable_since_s: float = 0.0  # when the first of them ended
+    ttft_s: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+    last_error: str | None = None
+
+
+class Cut(Exception):
+    """Thrown into a request under way whose step was ended early; its row says `cut_at_end`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of a request, for whoever asked: the row is written already."""
+
+    row: RequestRecord
+    reply: str  # generated text, "" where there was none
+    retry_after: str | None  # the answer's header
+
+
+def secrets(plan: LoadPlan) -> list[str]:
+    """What must never be written down: the API key and the values of the user's own headers."""
+    values = list(plan.headers.values())
+    if plan.api_key_env:
+        values.append(os.environ[plan.api_key_env])
+    return values + [word for value in values for word in value.split() if " " in value]
+
+
+class Sender:
+    """Sends requests to the target with the fewest in flight; each leaves exactly one row."""
+
+    def __init__(
+        self, plan: LoadPlan, scenario: Scenario, wire: Wire, clock: RunClock, recorder: Recorder
+    ) -> None:
+        self.request = scenario.request
+        self.model = plan.model
+        self.wire = wire
+        self.clock = clock
+        self.recorder = recorder
+        self.live = Live()
+        self.targets: list[Target] = []
+        self._under_way: dict[gevent.Greenlet, tuple[Exchange, Reading]] = {}
+        self.tells_waits = isinstance(scenario.load, SearchLoad) and scenario.load.over == "users"
+        self._plan = plan
+        self._reuses_prefix = scenario.wants_prefix_reuse
+        self._path = wire.path(self.request.api, stream=self.request.stream)
+        self.process = plan.process
+        complaint = wire.complaint(self._ask(Prompt("x", None, 1), "0"))
+        if complaint is not None:
+            raise UsageError(
+                f"{wire.name} would refuse every request: {complaint}",
+                hint="see --extra-body and `request` in the scenario",
+            )
+        self._secrets = [value for value in secrets(plan) if len(value) >= MIN_SECRET_CHARS]
+
+    def send(self, prompt: Prompt, row: RequestRecord) -> Sent:
+        """Send one request; `row` comes with its plan (ids, step, scheduled_s) and leaves with its outcome.
+
+        A kill of the greenlet (the end of the run) is written down as `cut_at_end`, then goes on.
+
+        Raises:
+            Cut: the step was ended early.
+        """
+        now_s = self.clock.now_s()
+        target = min(self.targets, key=lambda t: (t.resting_until_s > now_s, t.in_flight))
+        row.url, row.process, row.requested_output_tokens = target.url, self.process, prompt.max_tokens
+        streaming = self.request.stream
+        reader = self.wire.reader(self.request.api) if streaming else None
+        reading = Reading(reader, keep_arrivals=self.recorder.arrivals is not None)
+        exchange = Exchange()
+        body = orjson.dumps(self.wire.body(self._ask(prompt, row.request_id)))
+        LOOKOUT.glance()  # others wait for their first token; a hundred requests may begin and end here together
+        self._begin(target, row, exchange, reading)
+        try:
+            self._exchange(target, body, row, reading, exchange)
+        except (gevent.GreenletExit, Cut):
+            row.error = "cut_at_end"
+            raise
+        finally:
+            self._end(target)
+            self._fill(row, prompt, reading, exchange)
+            LOOKOUT.glance()
+            self._write(row, reading)
+            LOOKOUT.glance()
+        return Sent(row, "".join(map(str, reading.answer.text)), exchange.retry_after)
+
+    def drop(self, row: RequestRecord) -> None:
+        """Write down an arrival that the cap on requests in flight did not let out."""
+        row.error, row.process = "not_sent", self.process
+        self.live.not_sent += 1
+        self.recorder.records.add(row.to_dict())
+
+    def cut_under_way(self) -> None:
+        """End every request under way with `cut_at_end`, soon."""
+        for greenlet in list(self._under_way):
+            greenlet.kill(Cut, block=False)
+
+    def waiting(self) -> list[tuple[float, float]]:
+        """(sent_s as in its row, seconds waited so far) of those under way without a first token, the longest first;
+        no more than 1,000, so that the line stays short.
+        """
+        now_s = self.clock.now_s()
+        sent_s = sorted(
+            self.clock.from_monotonic_s(exchange.sent_ns)
+            for exchange, reading in self._under_way.values()
+            if exchange.sent_ns is not None and reading.first_ns is None
+        )
+        return [(t_s, now_s - t_s) for t_s in sent_s[:MOST_WAITING]]
+
+    def _ask(self, prompt: Prompt, request_id: str) -> Ask:
+        request = self.request
+        return Ask(
+            prompt=prompt.text,
+            max_tokens=prompt.max_tokens,
+            api=request.api,
+            stream=request.stream,
+            temperature=request.temperature,
+            force_length=request.force_length,
+            model=self.model,
+            messages=prompt.messages,
+            extra_body=self._plan.extra_body,
+            cache_salt=None if self._reuses_prefix else request_id,
+        )
+
+    def _exchange(
+        self, target: Target, body: bytes, row: RequestRecord, reading: Reading, exchange: Exchange
+    ) -> None:
+        timeout = gevent.Timeout(self.request.timeout_s)
+        try:
+            with timeout:
+                target.request(
+                    "POST",
+                    self._path,
+                    body=body,
+                    headers=f"x-request-id: {row.request_id}\r\n",
+                    on_bytes=reading.on_bytes,
+                    clock=self.clock,
+                    exchange=exchange,
+                )
+            reading.close(exchange.arrived_ns)
+        except gevent.Timeout as caught:
+            if caught is not timeout:
+                raise
+            row.error, row.error_detail = "timeout", f"no whole answer in {self.request.timeout_s:g} s"
+        except ConnectFailed as error:
+            target.resting_until_s = self.clock.now_s() + REST_S
+            row.error, row.error_detail = "connect", str(error)
+        except ConnectionLost as error:
+            row.error, row.error_detail = "reset", str(error)
+        except HTTPParseError as error:
+            cut = exchange.status is not None
+            where = f"{broke_off(reading)}, " if cut else ""
+            row.error, row.error_detail = ("truncated" if cut else "reset"), f"{where}HTTP: {error}"
+
+    def _begin(self, target: Target, row: RequestRecord, exchange: Exchange, reading: Reading) -> None:
+        assert row.scheduled_s is not None
+        self.live.late_s = max(self.live.late_s, self.clock.now_s() - row.scheduled_s)
+        self._under_way[gevent.getcurrent()] = exchange, reading
+        target.in_flight += 1
+        self.live.sent += 1
+        self.live.in_flight += 1
+        self.live.peak_in_flight = max(self.live.peak_in_flight, self.live.in_flight)
+
+    def _end(self, target: Target) -> None:
+        self._under_way.pop(gevent.getcurrent(), None)
+        target.in_flight -= 1
+        self.live.in_flight -= 1
+
+    def _fill(self, row: RequestRecord, prompt: Prompt, reading: Reading, exchange: Exchange) -> None:
+        seconds = self.clock.from_monotonic_s
+        row.sent_s = seconds(exchange.sent_ns) if exchange.sent_ns is not None else None
+        row.headers_s = seconds(exchange.headers_ns) if exchange.headers_ns is not None else None
+        row.first_token_s = seconds(reading.first_ns) if reading.first_ns is not None else None
+        row.finished_s = seconds(reading.last_ns) if reading.last_ns is not None else None
+        row.max_gap_s = reading.max_gap_ns / NS_PER_S if reading.max_gap_ns is not None else None
+        row.clock = "kernel" if exchange.kernel_clock else "user"
+        row.http_status = exchange.status
+        answer = reading.answer = self._answer(row, reading, exchange)
+        row.prompt_tokens = answer.prompt_tokens if answer.prompt_tokens is not None else prompt.tokens
+        row.cached_tokens = answer.cached_tokens
+        row.output_tokens = answer.output_tokens
+        row.token_source = "server" if answer.output_tokens is not None else "unknown"
+        row.events = answer.token_events
+        row.finish_reason = answer.finish_reason
+        row.server_queue_s, row.server_prefill_s = answer.server_queue_s, answer.server_prefill_s
+        row.server_decode_s, row.server_total_s = answer.server_decode_s, answer.server_total_s
+        if row.error is None:
+            row.error, row.error_detail = judge(exchange, reading, answer)
+        row.error_detail = self._redacted(row.error_detail)
+        if answer.output_tokens is None and answer.text and row.error in {None, "cut_at_end"}:
+            self.recorder.texts.add({"request_id": row.request_id, "text": "".join(map(str, answer.text))})
+
+    def _redacted(self, text: str | None) -> str | None:
+        """A server may quote the key it refuses, and the quote may be cut off in the middle of it."""
+        for secret in self._secrets if text else ():
+            text = (text or "").replace(secret, "***")
+            begun = range(len(secret) - 1, MIN_SECRET_CHARS - 1, -1)
+            cut = next((n for n in begun if text.endswith(secret[:n])), 0)
+            text = f"{text[:-cut]}***" if cut else text
+        return text
+
+    def _answer(self, row: RequestRecord, reading: Reading, exchange: Exchange) -> Answer:
+        if reading.reader is not None:
+            return reading.reader.answer
+        if exchange.status != HTTP_OK or not exchange.complete or exchange.headers is None:
+            return Answer()
+        row.finished_s = self.clock.from_monotonic_s(exchange.arrived_ns)
+        try:
+            return self.wire.read_body(self.request.api, b"".join(reading.body), exchange.headers)
+        except ODD_SHAPE:
+            return Answer(error="JSON of another shape")
+
+    def _write(self, row: RequestRecord, reading: Reading) -> None:
+        live = self.live
+        live.events += row.events
+        live.shared_events += reading.shared_events
+        if row.error is None:
+            live.finished += 1
+            live.token_events += row.output_tokens or row.events
+        elif row.error not in NOT_FAILURES:
+            live.failed += 1
+            live.refused += row.http_status in REFUSALS
+            live.last_error = f"{row.error}: {row.error_detail}" if row.error_detail else row.error
+        if row.error == "connect":
+            live.unreachable_since_s = live.unreachable_since_s if live.unreachable else self.clock.now_s()
+            live.unreachable += 1
+        elif row.error not in NOT_FAILURES:
+            live.unreachable = 0
+        if row.first_token_s is not None and row.sent_s is not None:
+            live.ttft_s.append(row.first_token_s - row.sent_s)
+        self.recorder.records.add(row.to_dict())
+        if self.recorder.arrivals is not None and reading.arrivals:
+            zero_ns = self._plan.started_monotonic_ns
+            stamps = [(ns - zero_ns) // 1000 for ns in reading.arrivals]
+            self.recorder.arrivals.add({"request_id": row.request_id, "arrival_us": stamps})

@@ -1,0 +1,304 @@
+"""HTTP over sockets that know when their bytes arrived: geventhttpclient keeps the connections and parses."""
+
+from __future__ import annotations
+
+import errno
+import select
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import gevent
+import gevent.lock
+import gevent.monkey
+from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
+from geventhttpclient.response import HTTPParseError, HTTPResponse
+
+from harness.base.errors import UsageError
+from harness.load.wire.clock import RunClock
+from harness.load.wire.sockets import FIRST_READ_BYTES, HAS_KERNEL_STAMPS, LOOKOUT, READ_BYTES, StampedSocket
+
+Socket = Any  # a gevent socket, plain, stamped or TLS
+_POLL = gevent.monkey.get_original("select", "poll")
+CONNECT_TIMEOUT_S = 10.0
+ADDRESSES_KEPT_S = 10.0
+ERROR_KEPT_S = 1.0
+MAX_BODY_BYTES = 1 << 20  # of a body that is not a stream
+
+
+def _is_idle(sock: Socket | None) -> bool:
+    """True for a connection that can be used again: open, and nothing unread in it.
+
+    poll(), because select() cannot look at file descriptors above 1023; unpatched, because gevent's waits.
+    """
+    if sock is None or sock.fileno() < 0:
+        return False
+    poll = _POLL()
+    poll.register(sock.fileno(), select.POLLIN)
+    return not poll.poll(0)
+
+
+class Addresses:
+    """What a host's name stands for, asked anew every 10 s.
+
+    Each look-up runs in a thread that fights with all requests for the interpreter: a hundred connections that open
+    together would hold the loop up for milliseconds.
+    """
+
+    def __init__(self) -> None:
+        self._known: list[Any] = []
+        self._error: OSError | None = None
+        self._until_s = 0.0
+        self._lock = gevent.lock.Semaphore()
+
+    def get(self, look_up: Callable[[], list[Any]]) -> list[Any]:
+        """As `look_up` gives them; where it fails what was known before, or its error for a second.
+
+        Raises:
+            OSError: the name is not known, and never was.
+        """
+        with self._lock:
+            if time.monotonic() >= self._until_s:
+                try:
+                    self._known, self._error = look_up(), None
+                except OSError as error:
+                    self._error = error
+                self._until_s = time.monotonic() + (ADDRESSES_KEPT_S if self._known else ERROR_KEPT_S)
+            if self._error is not None and not self._known:
+                raise self._error
+            return self._known
+
+
+class _PlainPool(ConnectionPool):
+    addresses: Addresses
+
+    def _resolve(self) -> list[Any]:
+        return self.addresses.get(super()._resolve)
+
+    def _create_tcp_socket(self, family: int, socktype: int, protocol: int) -> StampedSocket:
+        return StampedSocket(family, socktype, protocol)
+
+    def _is_socket_alive(self, sock: Socket | None) -> bool:
+        return _is_idle(sock)
+
+
+class _TlsPool(SSLConnectionPool):
+    addresses: Addresses
+
+    def _resolve(self) -> list[Any]:
+        return self.addresses.get(super()._resolve)
+
+    def _is_socket_alive(self, sock: Socket | None) -> bool:
+        return _is_idle(sock)
+
+
+class _Response(HTTPResponse):
+    """The HTTP parser alone: bytes in, status, headers and body bytes out."""
+
+    def take_body(self) -> bytes:
+        body = bytes(self._body_buffer)
+        self._body_buffer.clear()
+        return body
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer on the wire. Stamps are CLOCK_MONOTONIC ns."""
+
+    sent_ns: int | None = None
+    headers_ns: int | None = None
+    arrived_ns: int = 0  # of the bytes handed out last
+    kernel_clock: bool = False  # every stamp so far came from the kernel
+    status: int | None = None
+    content_type: str = ""
+    retry_after: str | None = None
+    headers: Any = None  # of the answer, by `.get(name)`
+    awaits_first: bool = True  # the first token is still to come: whoever takes the bytes says when it came
+    complete: bool = False  # the answer ended as HTTP says it should
+
+
+class ConnectFailed(Exception):
+    """No connection: refused, unreachable, no such host, TLS refused."""
+
+
+class ConnectionLost(Exception):
+    """The connection was reset, or closed before any answer."""
+
+
+class Target:
+    """One base URL and its kept connections; `in_flight` requests are on it now."""
+
+    def __init__(self, url: str, headers: Mapping[str, str], *, ca_file: str | None = None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UsageError(f"`{url}` is not an http:// or https:// URL", hint="--url http://127.0.0.1:8000")
+        self.url = url
+        self.prefix = parts.path.rstrip("/").removesuffix("/v1")
+        self.in_flight = 0
+        self.resting_until_s = 0.0  # of the run: others are asked first until then
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        lines = {
+            "Host": host if port in {80, 443} else f"{host}:{port}",
+            "User-Agent": "breakeven",
+            "Accept": "text/event-stream, application/json",
+            "Content-Type": "application/json",
+            **headers,
+        }
+        self._head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        kwargs: dict[str, Any] = {
+            "size": 1_000_000,
+            "connection_timeout": CONNECT_TIMEOUT_S,
+            "network_timeout": None,
+        }
+        address = (parts.hostname, port, parts.hostname, port)
+        if parts.scheme == "https":
+            options = {"ca_certs": ca_file} if ca_file else {}
+            self._pool: _TlsPool | _PlainPool = _TlsPool(*address, ssl_options=options, **kwargs)
+        else:
+            self._pool = _PlainPool(*address, **kwargs)
+        self._pool.addresses = Addresses()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        headers: str = "",
+        on_bytes: Callable[[Exchange, bytes], None],
+        clock: RunClock,
+        exchange: Exchange,
+    ) -> None:
+        """Send one request; hand each piece of the answer's body to `on_bytes`.
+
+        `exchange` is filled in as things happen, so that a caller that is interrupted keeps what was seen.
+
+        Raises:
+            ConnectFailed, ConnectionLost: see there. HTTPParseError: not HTTP, or cut in the middle.
+        """
+        head = f"{method} {self.prefix}{path} HTTP/1.1\r\n{self._head}{headers}"
+        data = f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
+        while True:
+            sock = self._connect()
+            kept = getattr(sock, "kept", False)
+            try:
+                self._exchange(sock, (method, data), on_bytes, clock, exchange)
+                return
+            except ConnectionLost:
+                # a kept connection that the server closed while it lay idle: nobody has seen the request
+                if not kept or exchange.status is not None:
+                    raise
+
+    def _connect(self) -> Socket:
+        try:
+            return self._pool.get_socket()
+        except ssl.SSLError as error:
+            raise ConnectFailed(f"TLS: {error.reason or error}") from None
+        except OSError as error:
+            raise ConnectFailed(str(error.strerror or error)) from None
+
+    def _exchange(
+        self,
+        sock: Socket,
+        request: tuple[str, bytes],
+        on_bytes: Callable[[Exchange, bytes], None],
+        clock: RunClock,
+        exchange: Exchange,
+    ) -> None:
+        method, data = request
+        response = _Response(method)
+        reusable = False
+        stamped = isinstance(sock, StampedSocket)
+        watched = exchange.kernel_clock = stamped and HAS_KERNEL_STAMPS
+        try:
+            if watched:
+                LOOKOUT.watch(sock)
+            exchange.sent_ns = time.monotonic_ns()
+            sock.sendall(data)
+            exchange.sent_ns = getattr(sock, "sent_ns", exchange.sent_ns)
+            while not response.message_complete or response.get_code() < 200:
+                piece = sock.recv(FIRST_READ_BYTES if exchange.awaits_first else READ_BYTES)
+                arrived_ns = sock.arrived_ns if stamped else None
+                if arrived_ns is None:
+                    exchange.arrived_ns = time.monotonic_ns()
+                    exchange.kernel_clock = exchange.kernel_clock and not piece
+                else:
+                    exchange.arrived_ns = clock.from_realtime_ns(arrived_ns)
+                response.feed(piece)
+                if exchange.status is None:
+                    if not piece:
+                        raise ConnectionLost("closed before any answer")
+                    if not response.headers_complete or response.get_code() < 200:
+                        continue
+                    _note_headers(exchange, response)
+                body = response.take_body()
+                if body:
+                    on_bytes(exchange, body)
+                    if watched and not exchange.awaits_first:
+                        LOOKOUT.forget(sock)
+                        watched = False
+                if not piece:
+                    break
+            exchange.complete = response.message_complete
+            reusable = not response.should_close()
+        except OSError as error:
+            name = errno.errorcode.get(error.errno or 0, "")
+            raise ConnectionLost(f"{name} {error.strerror or error}".strip()) from None
+        finally:
+            if watched:
+                LOOKOUT.forget(sock)
+            if reusable:
+                sock.kept = True
+                self._pool.return_socket(sock)
+            else:
+                self._pool.release_socket(sock)
+
+    @property
+    def connections(self) -> int:
+        """Open connections: those with a request on them and those kept."""
+        return self.in_flight + int(self._pool._socket_queue.qsize())
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._pool.close()
+
+
+def _note_headers(exchange: Exchange, response: _Response) -> None:
+    exchange.headers_ns = exchange.arrived_ns
+    exchange.status = response.get_code()
+    exchange.content_type = str(response.get("content-type") or "").lower()
+    exchange.headers = response
+    retry_after = response.get("retry-after")
+    exchange.retry_after = str(retry_after) if retry_after else None
+
+
+def fetch(
+    target: Target, clock: RunClock, path: str, *, body: bytes | None = None, timeout_s: float
+) -> tuple[int, bytes]:
+    """Ask one small question outside the load: (status, body).
+
+    Raises:
+        ConnectFailed, ConnectionLost: see there. TimeoutError: no whole answer in time.
+    """
+    pieces: list[bytes] = []
+    total = 0
+
+    def keep(_: Exchange, piece: bytes) -> None:
+        nonlocal total
+        total += len(piece)
+        if total > MAX_BODY_BYTES:
+            raise ConnectionLost(f"{path} answers with more than {MAX_BODY_BYTES} bytes")
+        pieces.append(piece)
+
+    exchange = Exchange(awaits_first=False)
+    method = "GET" if body is None else "POST"
+    with gevent.Timeout(timeout_s, TimeoutError(f"{path}: no answer in {timeout_s:g} s")):
+        try:
+            target.request(method, path, body=body or b"", on_bytes=keep, clock=clock, exchange=exchange)
+        except HTTPParseError as error:
+            raise ConnectionLost(f"not HTTP: {error}") from None
+    return exchange.status or 0, b"".join(pieces)

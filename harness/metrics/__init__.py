@@ -1,0 +1,1 @@
+"""Records -> figures: windows, steady state, saturation, steps; what servers and GPUs say."""

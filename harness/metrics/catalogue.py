@@ -1,0 +1,203 @@
+"""What the engines say of themselves at `/metrics`: scrapes into a table, and what each quantity is called where.
+
+server_metrics.parquet, long form: `t_s` (seconds since the run began), `name` (the sample's, suffix included),
+`labels` (a JSON object; `instance` is the URL), `value`. A series has a row at the first scrape and whenever its
+value changed. `up` (1 or 0) has one at every scrape: that is when the others are known to have held.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from harness.rundir.scrapes import UP
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+Names = tuple[tuple[str, str], ...]
+"""(series, engine versions that have it), newest first; the first that is there is read, never two of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Where one engine keeps its quantities. Histograms are named without `_sum`, `_count`, `_bucket`."""
+
+    prefix: str
+    names: Mapping[str, Names]
+    counts_at: Literal["token", "request_end"]  # when a generated token enters the counter
+    absent_is_zero: bool = False  # a counter that nothing has touched yet is not on the page
+    never: Mapping[str, str] = field(
+        default_factory=dict
+    )  # quantities that this engine does not tell, and why
+
+
+CATALOGUES: dict[str, Catalogue] = {
+    "vllm": Catalogue(
+        prefix="vllm:",
+        counts_at="token",
+        names={
+            "generation_tokens": (("vllm:generation_tokens_total", "all"),),
+            "prompt_tokens": (("vllm:prompt_tokens_total", "all"),),
+            "requests_finished": (("vllm:request_success_total", "all"),),
+            "requests_running": (("vllm:num_requests_running", "all"),),
+            "requests_waiting": (("vllm:num_requests_waiting", "all"),),
+            "kv_cache_usage": (
+                ("vllm:kv_cache_usage_perc", "0.10 on"),
+                ("vllm:gpu_cache_usage_perc", "before 0.10"),
+            ),
+            "preemptions": (("vllm:num_preemptions_total", "all"),),
+            "prefix_cache_queries": (
+                ("vllm:prefix_cache_queries_total", "0.10 on"),
+                ("vllm:gpu_prefix_cache_queries_total", "before 0.10"),
+            ),
+            "prefix_cache_hits": (
+                ("vllm:prefix_cache_hits_total", "0.10 on"),
+                ("vllm:gpu_prefix_cache_hits_total", "before 0.10"),
+            ),
+            "queue_time_s": (("vllm:request_queue_time_seconds", "all"),),
+            "ttft_s": (("vllm:time_to_first_token_seconds", "all"),),
+        },
+    ),
+    "tgi": Catalogue(
+        prefix="tgi_",
+        counts_at="request_end",
+        absent_is_zero=True,
+        names={
+            "generation_tokens": (("tgi_request_generated_tokens_sum", "all"),),
+            "prompt_tokens": (("tgi_request_input_length_sum", "all"),),
+            # not tgi_request_count: it rises twice for a request to an OpenAI route
+            "requests_finished": (("tgi_request_success", "all"),),
+            "requests_running": (("tgi_batch_current_size", "all"),),
+            "requests_waiting": (("tgi_queue_size", "all"),),
+            "queue_time_s": (("tgi_request_queue_duration", "all"),),
+        },
+        never=dict.fromkeys(
+            ("kv_cache_usage", "preemptions", "prefix_cache_queries", "prefix_cache_hits", "ttft_s"),
+            "TGI has no such series",
+        ),
+    ),
+    "llama_server": Catalogue(
+        prefix="llamacpp:",
+        counts_at="request_end",  # seen on b11434: 0 until the request of 300 tokens had ended
+        names={
+            "generation_tokens": (("llamacpp:tokens_predicted_total", "all"),),
+            "prompt_tokens": (("llamacpp:prompt_tokens_total", "all"),),  # without those out of the cache
+            "requests_running": (("llamacpp:requests_processing", "all"),),
+            "requests_waiting": (("llamacpp:requests_deferred", "all"),),
+            "prefix_cache_hits": (("llamacpp:prompt_tokens_cached_total", "b11434 on"),),
+        },
+        never=dict.fromkeys(
+            (
+                "requests_finished",
+                "kv_cache_usage",
+                "preemptions",
+                "prefix_cache_queries",
+                "queue_time_s",
+                "ttft_s",
+            ),
+            "llama-server has no such series",
+        ),
+    ),
+}
+GAUGES = ("requests_running", "requests_waiting", "kv_cache_usage")
+COUNTERS = (
+    "generation_tokens", "prompt_tokens", "requests_finished", "preemptions",
+    "prefix_cache_queries", "prefix_cache_hits",
+)  # fmt: skip
+HISTOGRAMS = ("queue_time_s", "ttft_s")
+
+
+def catalogue_of(frame: pd.DataFrame) -> tuple[str, Catalogue] | None:
+    """(engine, its catalogue) by the series that are there; None for an engine that is not in CATALOGUES."""
+    names = frame["name"].unique()
+    for engine, catalogue in CATALOGUES.items():
+        if any(str(name).startswith(catalogue.prefix) for name in names):
+            return engine, catalogue
+    return None
+
+
+def scrape_times(frame: pd.DataFrame) -> list[float]:
+    """When every instance's page was had, by its slowest one; scrapes that failed are left out."""
+    up = frame[(frame["name"] == UP) & (frame["value"] == 1)]
+    instances = up["labels"].nunique()
+    if instances <= 1:
+        return [float(t) for t in up["t_s"]]
+    seconds = up.assign(second=up["t_s"].round()).groupby("second")["t_s"]
+    return [float(group.max()) for _, group in seconds if len(group) == instances]
+
+
+class Readings:
+    """Values of one run's series at given instants. A series that is not there is None, never 0."""
+
+    def __init__(self, frame: pd.DataFrame, catalogue: Catalogue) -> None:
+        self._absent_is_zero = catalogue.absent_is_zero
+        self._names = catalogue.names
+        self._series: dict[str, list[tuple[dict[str, str], Floats]]] = {}
+        for (name, labels), rows in frame.groupby(["name", "labels"], sort=True):
+            values = rows[["t_s", "value"]].to_numpy(dtype=float)
+            self._series.setdefault(str(name), []).append((json.loads(str(labels)), values))
+
+    def name_of(self, quantity: str) -> str | None:
+        """The series that holds it in this run, None where none of its names is there."""
+        there = (
+            n for n, _ in self._names.get(quantity, ()) if n in self._series or f"{n}_count" in self._series
+        )
+        return next(there, None)
+
+    def missing(self) -> list[str]:
+        """Quantities that the catalogue knows and the page did not have."""
+        return [quantity for quantity in self._names if self.name_of(quantity) is None]
+
+    def values_at(self, name: str, t_s: float) -> list[tuple[dict[str, str], float]] | None:
+        """(labels, value) of each of its series as of `t_s`; None where that cannot be known."""
+        found = self._series.get(name)
+        if found is None:
+            return None
+        known = [(labels, rows[rows[:, 0] <= t_s]) for labels, rows in found]
+        if not self._absent_is_zero and all(not len(rows) for _, rows in known):
+            return None  # the page began later
+        return [(labels, float(rows[-1, 1])) for labels, rows in known if len(rows)]
+
+    def increase(self, name: str, start_s: float, end_s: float) -> float | None:
+        """How much a counter rose between two scrapes, over all its series; None where it is not there."""
+        before, after = self.values_at(name, start_s), self.values_at(name, end_s)
+        if before is None or after is None:
+            return None
+        return sum(value for _, value in after) - sum(value for _, value in before)
+
+    def histogram(self, name: str, start_s: float, end_s: float) -> dict[str, float | None] | None:
+        """`{n, mean, p95_at_most}` of what a histogram took in between two scrapes; None where it is not there.
+
+        `p95_at_most` is the upper edge of the bucket that holds the 95th percentile, None when that has none.
+        """
+        count = self.increase(f"{name}_count", start_s, end_s)
+        total = self.increase(f"{name}_sum", start_s, end_s)
+        if count is None or total is None:
+            return None
+        if count <= 0:
+            return {"n": 0, "mean": None, "p95_at_most": None}
+        below: dict[float, float] = {}
+        for sign, t_s in ((-1, start_s), (1, end_s)):
+            for labels, value in self.values_at(f"{name}_bucket", t_s) or []:
+                edge = float(labels["le"])
+                below[edge] = below.get(edge, 0.0) + sign * value
+        edges = [edge for edge in sorted(below) if below[edge] >= 0.95 * count and edge != float("inf")]
+        return {"n": int(count), "mean": total / count, "p95_at_most": edges[0] if edges else None}
+
+    def resets(self) -> list[tuple[str, float]]:
+        """(series, t_s) where a counter of the catalogue fell: another process counts from there on."""
+        names = [name for name in map(self.name_of, COUNTERS) if name is not None]
+        return [
+            (name, float(after[0]))
+            for name in names
+            for _, rows in self._series.get(name, [])
+            for before, after in pairwise(rows)
+            if after[1] < before[1]
+        ]

@@ -1,0 +1,129 @@
+"""What the GPUs did in each load step, by NVML on this machine or by DCGM-exporter on another. Analysis only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.metrics.catalogue import Floats
+from harness.rundir.scrapes import UP
+
+PREFIX = "DCGM_FI_DEV_"
+UTILIZATION = "DCGM_FI_DEV_GPU_UTIL"  # %
+USED, FREE, TOTAL = "DCGM_FI_DEV_FB_USED", "DCGM_FI_DEV_FB_FREE", "DCGM_FI_DEV_FB_TOTAL"  # MiB
+POWER = "DCGM_FI_DEV_POWER_USAGE"  # W
+ENERGY = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"  # mJ, since the driver was loaded
+REASONS = ("DCGM_FI_DEV_CLOCKS_EVENT_REASONS", "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS")  # new and old name
+MILLI = 1000.0
+MIB_PER_GIB = 1024.0
+THROTTLED = {  # nvml.h, nvmlClocksEventReason*; idle and user's own clocks are no throttling
+    0x04: "power cap",
+    0x08: "hardware slowdown",
+    0x20: "heat (software)",
+    0x40: "heat (hardware)",
+    0x80: "power brake",
+}
+
+Series = dict[str, dict[str, Floats]]
+"""Samples by name and GPU: rows of (t_s, value)."""
+
+
+def _instances(frame: pd.DataFrame) -> set[str]:
+    labels = frame.loc[frame["name"].str.startswith(PREFIX), "labels"].unique()
+    return {json.loads(one)["instance"] for one in labels}
+
+
+def without_gpus(frame: pd.DataFrame) -> pd.DataFrame:
+    """The pages of the engines alone."""
+    gpus = _instances(frame)
+    if not gpus:
+        return frame
+    return frame[[json.loads(labels)["instance"] not in gpus for labels in frame["labels"]]]
+
+
+def add_gpus(metrics: dict[str, Any], frame: pd.DataFrame) -> None:
+    """Put `gpu` into each step; nothing is put, or said, where no GPU was seen."""
+    instances = _instances(frame)
+    if not instances:
+        return
+    series: Series = {}
+    for (name, labels), rows in frame.groupby(["name", "labels"], sort=True):
+        where = json.loads(str(labels))
+        if where["instance"] in instances:
+            gpu = "" if name == UP else f" {where.get('gpu', where.get('UUID', '?'))}"
+            values = rows[["t_s", "value"]].to_numpy(dtype=float)
+            series.setdefault(str(name), {})[where["instance"] + gpu] = values
+    for step in metrics["steps"]:
+        step["gpu"] = gpu_step(step, series)
+
+
+def gpu_step(step: Mapping[str, Any], series: Series) -> dict[str, Any] | None:
+    """All GPUs over the step's window: `{gpus, utilization, memory_used_gib, memory_total_gib, power_w, energy_j,
+    joules_per_output_token, throttled}`.
+
+    utilization: mean share of time with work on it, over GPUs. memory: the sum, at its highest. energy: by the
+    GPUs' own counters, else mean power x the window's length. throttled: share of samples by reason.
+    """
+    start_s, end_s = step["window"]["start_s"], step["window"]["end_s"]
+    looks = [rows[:, 0] for rows in series.get(UP, {}).values()]
+    times_s = np.sort(np.concatenate(looks)) if looks else np.empty(0)
+    times_s = times_s[(times_s >= start_s) & (times_s <= end_s)]
+    if len(times_s) < 2:
+        return None
+
+    def values(name: str) -> list[Floats]:
+        """Per GPU, its value at each look in the window."""
+        return [_held(rows, times_s) for rows in series.get(name, {}).values()]
+
+    utilization, power, used = values(UTILIZATION), values(POWER), values(USED)
+    total = values(TOTAL) or [a + b for a, b in zip(used, values(FREE), strict=False)]
+    power_w = float(sum(np.nanmean(one) for one in power)) if power else None
+    energy_j = _energy_j(series, times_s)
+    if energy_j is None and power_w is not None:
+        energy_j = power_w * float(times_s[-1] - times_s[0])
+    made = step.get("output_tokens_per_s")
+    tokens = made * float(times_s[-1] - times_s[0]) if made else None
+    return {
+        "gpus": len(utilization) or len(used) or len(power),
+        "utilization": float(np.mean([np.nanmean(one) for one in utilization])) / 100
+        if utilization
+        else None,
+        "memory_used_gib": float(np.nanmax(sum(used))) / MIB_PER_GIB if used else None,
+        "memory_total_gib": float(np.nanmax(sum(total))) / MIB_PER_GIB if total else None,
+        "power_w": power_w,
+        "energy_j": energy_j,
+        "joules_per_output_token": energy_j / tokens if energy_j is not None and tokens else None,
+        "throttled": _throttling(series, times_s),
+    }
+
+
+def _held(rows: Floats, times_s: Floats) -> Floats:
+    """The last value at or before each time, NaN before the first."""
+    index = np.searchsorted(rows[:, 0], times_s, side="right") - 1
+    return np.where(index >= 0, rows[np.maximum(index, 0), 1], np.nan)
+
+
+def _energy_j(series: Series, times_s: Floats) -> float | None:
+    counters = list(series.get(ENERGY, {}).values())
+    if not counters:
+        return None
+    held = [_held(rows, times_s[[0, -1]]) for rows in counters]
+    if any(np.isnan(one).any() or one[1] < one[0] for one in held):
+        return None
+    return float(sum(one[1] - one[0] for one in held)) / MILLI
+
+
+def _throttling(series: Series, times_s: Floats) -> dict[str, float] | None:
+    found = next((series[name] for name in REASONS if name in series), None)
+    if found is None:
+        return None
+    bits = np.concatenate([_held(rows, times_s) for rows in found.values()])
+    masks = bits[~np.isnan(bits)].astype(np.int64)
+    shares = (
+        {words: float(np.mean((masks & bit) != 0)) for bit, words in THROTTLED.items()} if len(masks) else {}
+    )
+    return {words: share for words, share in shares.items() if share > 0}

@@ -1,0 +1,115 @@
+"""Records as arrays, and the window of a step that figures are counted over. Seconds since the run began."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.base.stats import Floats
+from harness.rundir.arrivals import Arrivals, Ints
+from harness.rundir.records import NOT_FAILURES
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The steady part of a step: seconds since the run began, start included, end not."""
+
+    start_s: float
+    end_s: float
+
+    @property
+    def length_s(self) -> float:
+        """Its length in seconds."""
+        return self.end_s - self.start_s
+
+    def holds(self, times_s: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which of the times lie in it; unknown ones do not."""
+        return (times_s >= self.start_s) & (times_s < self.end_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The records as arrays, NaN where unknown, with what is derived per request."""
+
+    scheduled_s: Floats
+    sent_s: Floats
+    first_s: Floats
+    finished_s: Floats
+    prompt_tokens: Floats
+    cached_tokens: Floats
+    output_tokens: Floats
+    requested_tokens: Floats
+    ok: np.ndarray[Any, np.dtype[np.bool_]]
+    failed: np.ndarray[Any, np.dtype[np.bool_]]
+    cut: np.ndarray[Any, np.dtype[np.bool_]]
+    ttft_s: Floats
+    e2e_s: Floats
+    tpot_s: Floats
+    request_id: np.ndarray[Any, np.dtype[np.object_]]
+
+
+def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
+    """The arrays of a frame of records; `from_schedule`: latencies start at the planned instant (open loop)."""
+
+    def floats(name: str) -> Floats:
+        return records[name].to_numpy(dtype=float, na_value=np.nan)
+
+    error = records["error"]
+    ok = error.isna().to_numpy(dtype=bool)
+    cut = (error == "cut_at_end").to_numpy(dtype=bool, na_value=False)
+    planned = error.isin(list(NOT_FAILURES)).to_numpy(dtype=bool, na_value=False)
+    scheduled_s, sent_s, first_s, finished_s = map(
+        floats, ("scheduled_s", "sent_s", "first_token_s", "finished_s")
+    )
+    output_tokens = floats("output_tokens")
+    begin_s = scheduled_s if from_schedule else sent_s
+    with np.errstate(divide="ignore", invalid="ignore"):
+        tpot_s = np.where(output_tokens > 1, (finished_s - first_s) / (output_tokens - 1), np.nan)
+    return Columns(
+        scheduled_s=scheduled_s,
+        sent_s=sent_s,
+        first_s=first_s,
+        finished_s=finished_s,
+        prompt_tokens=floats("prompt_tokens"),
+        cached_tokens=floats("cached_tokens"),
+        output_tokens=output_tokens,
+        requested_tokens=floats("requested_output_tokens"),
+        ok=ok,
+        failed=~ok & ~planned,
+        cut=cut,
+        ttft_s=first_s - begin_s,
+        e2e_s=finished_s - begin_s,
+        tpot_s=tpot_s,
+        request_id=records["request_id"].to_numpy(dtype=object),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """Arrivals where a run kept them, and at which of their places each record is."""
+
+    arrivals: Arrivals
+    rows: Ints
+
+
+def tokens_in_window(first_s: Floats, finished_s: Floats, tokens: Floats, window: Window) -> Floats:
+    """How many of each request's tokens arrived in the window, when only first and last arrival are known.
+
+    The tokens are taken as evenly spaced from first_token to finished, both ends included; a request whose
+    first arrival is unknown (not streamed) got all of them at its end. Unknown counts give 0.
+    """
+    start = np.where(np.isnan(first_s), finished_s, first_s)
+    n = np.nan_to_num(tokens)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spacing = np.where(n > 1, (finished_s - start) / (n - 1), 0.0)
+
+        def before(edge_s: float) -> Floats:  # tokens with arrival < edge
+            by_spacing = np.ceil((edge_s - start) / spacing)
+            flat = np.where(start < edge_s, n, 0.0)
+            return np.clip(np.where(spacing > 0, by_spacing, flat), 0, n)
+
+        inside = before(window.end_s) - before(window.start_s)
+    return np.where(np.isnan(start), 0.0, inside)

@@ -1,0 +1,1 @@
+"""The whole way: measure into a run directory, analyse one, calibrate this machine."""

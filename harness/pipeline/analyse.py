@@ -1,0 +1,179 @@
+"""From a run directory to its figures, its decision and its report. No measuring, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, UsageError
+from harness.base.yamlfile import validate
+from harness.checks.impossible import without_impossible
+from harness.checks.run import add_checks, worst_level
+from harness.checks.server import add_server_checks
+from harness.cost.box.box import scaled_goodput
+from harness.cost.extras import busy_run
+from harness.cost.focus import write_focus_csv
+from harness.cost.verdict import build_decision
+from harness.demand.demand import Demand, default_demand, demand_from_dict, load_demand
+from harness.metrics.server import add_server
+from harness.metrics.steps import compute_metrics
+from harness.pipeline.reread import read_decision, read_metrics
+from harness.report import render_report
+from harness.rundir import files
+from harness.rundir.collect import has_rows
+from harness.rundir.manifest import RunManifest
+from harness.rundir.read import read_arrivals, read_client, read_records, read_server_metrics, read_steps
+from harness.scenario import Scenario
+
+SHAPE_TOLERANCE = (
+    0.1  # the default demand is priced only by a run whose mean lengths are this close to its own
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Everything a run says, and the exit code it earns."""
+
+    run_dir: Path
+    run: dict[str, Any]
+    metrics: dict[str, Any]
+    decision: dict[str, Any] | None  # None: no instance, hence no price, is known
+
+    @property
+    def exit_code(self) -> int:
+        """3 when a check of level error says not to trust it, else 0."""
+        return EXIT_DO_NOT_TRUST if worst_level(self.metrics, self.decision) == "error" else EXIT_DONE
+
+
+def analyse_run(
+    run_dir: Path,
+    *,
+    apis: Sequence[str] = (),
+    demand_file: Path | None = None,
+    prices_file: Path | None = None,
+    beside: Sequence[Path] = (),
+) -> Analysis:
+    """Compute metrics.json, decision.json and the reports of a run, and write them into its directory.
+
+    What is not given is what the run itself was asked for. Runs `beside` it on the same box and engine, with
+    requests of another shape, measure what an output token weighs against an input token.
+
+    Raises:
+        UsageError: no run directory, or a demand, API or price that cannot be used.
+    """
+    manifest = files.read_manifest(run_dir)
+    metrics = metrics_of(run_dir, manifest)
+    decision = None
+    if manifest.instance.get("id") or manifest.instance.get("usd_per_hour"):
+        demand = choose_demand(manifest, metrics, demand_file)
+        decision = build_decision(
+            manifest,
+            metrics,
+            demand,
+            list(apis) or manifest.arms,
+            prices_file=prices_file,
+            shape_runs=_shape_runs(manifest, metrics, [other for other in beside if other != run_dir]),
+        )
+        files.write_json(run_dir, "decision.json", decision)
+        write_focus_csv(decision, run_dir / "focus.csv")
+    files.write_json(run_dir, "metrics.json", metrics)
+    run = manifest.to_dict()
+    render_report(run_dir, run, metrics, decision)
+    return Analysis(run_dir, run, metrics, decision)
+
+
+def read_analysis(run_dir: Path) -> Analysis:
+    """A run as it was analysed and priced, its figures computed again from its records where it has them.
+
+    So an edited or outdated metrics.json says nothing; prices stay those of its decision.json. A run that was
+    never analysed is analysed first. Writes nothing else.
+
+    Raises:
+        UsageError: no run directory, or one with a file that cannot be used; names file and key.
+    """
+    manifest = files.read_manifest(run_dir)
+    is_priced, has_metrics = ((run_dir / name).exists() for name in ("decision.json", "metrics.json"))
+    if not has_metrics:
+        return analyse_run(run_dir)
+    recorded = has_rows(run_dir)
+    metrics = metrics_of(run_dir, manifest) if recorded else read_metrics(run_dir)
+    decision = read_decision(run_dir) if is_priced else None
+    if decision is not None and recorded:
+        decision["self_host"]["goodput"] = scaled_goodput(metrics, manifest.instance.get("replicas") or 1)
+    return Analysis(run_dir, manifest.to_dict(), metrics, decision)
+
+
+def metrics_of(run_dir: Path, manifest: RunManifest) -> dict[str, Any]:
+    """The object of metrics.json, computed from what was recorded.
+
+    Raises:
+        UsageError: a file of the run that cannot be read; names it.
+    """
+    (records, impossible), client = (
+        without_impossible(read_records(run_dir)),
+        read_client(run_dir),
+    )
+    scenario = validate(Scenario, manifest.scenario, where=f"{run_dir / files.MANIFEST}: scenario")
+    steps = read_steps(run_dir)
+    if not steps and len(records):
+        raise UsageError(
+            f"{run_dir / files.STEPS} holds no step: nobody can tell which load the {len(records)} records belong to"
+        )
+    metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir))
+    add_checks(metrics, records, client, manifest)
+    metrics["checks"] += impossible
+    server = add_server(metrics, read_server_metrics(run_dir), records, manifest)
+    add_server_checks(metrics, server, manifest)
+    return metrics
+
+
+def _shape_runs(
+    manifest: RunManifest, metrics: Mapping[str, Any], others: Sequence[Path]
+) -> list[tuple[float, float, float]]:
+    """Busy seconds and tokens of this run and of those that were served by the same thing."""
+    served = [metrics]
+    for run_dir in others:
+        if (run_dir / "metrics.json").exists() and _served_by(files.read_manifest(run_dir)) == _served_by(
+            manifest
+        ):
+            served.append(read_metrics(run_dir))
+    return [run for run in map(busy_run, served) if run is not None]
+
+
+def _served_by(manifest: RunManifest) -> tuple[Any, ...]:
+    engine = manifest.engine
+    box = (manifest.instance.get("id"), manifest.instance.get("replicas"))
+    return (engine.get("name"), engine.get("version"), manifest.model, manifest.quantization, *box)
+
+
+def choose_demand(manifest: RunManifest, metrics: Mapping[str, Any], demand_file: Path | None) -> Demand:
+    """The demand to price: the file given, the run's own, the support agent where the run has its shape,
+    else one of the run's own shape with no volume."""
+    if demand_file is not None:
+        return load_demand(demand_file)
+    if manifest.demand is not None:
+        return demand_from_dict(manifest.demand, where="run.json: demand")
+    default = default_demand()
+    input_tokens, output_tokens = _mean_tokens(metrics)
+    wanted_in, wanted_out = default.mean_tokens()
+    if input_tokens is None or output_tokens is None:
+        return default
+    if _close(input_tokens, wanted_in) and _close(output_tokens, wanted_out):
+        return default
+    shape = {"name": "request", "input_tokens": round(input_tokens), "output_tokens": round(output_tokens)}
+    name = f"{manifest.scenario['name']}, its own shape, no volume given"
+    return demand_from_dict({"name": name, "classes": [shape]})
+
+
+def _close(got: float, wanted: float) -> bool:
+    return abs(got - wanted) <= SHAPE_TOLERANCE * wanted
+
+
+def _mean_tokens(metrics: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Mean (input, output) tokens of the step that the goodput comes from, else of the first step that has any."""
+    goodput = metrics["goodput"]
+    steps = [s for s in metrics["steps"] if goodput is None or s["step"] == goodput["step"]]
+    known = [s for s in steps if s["mean_input_tokens"] is not None and s["mean_output_tokens"] is not None]
+    return (known[0]["mean_input_tokens"], known[0]["mean_output_tokens"]) if known else (None, None)

@@ -1,0 +1,281 @@
+"""One measurement: make the run directory, start the engine if need be, drive it, keep every row."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness import __version__
+from harness.base.errors import BreakevenError, EngineError
+from harness.calibration.client_facts import client_facts, git_revision
+from harness.checks.impossible import without_impossible
+from harness.engines.kind import Settings
+from harness.engines.life.ready import how_it_ended
+from harness.engines.life.running import Engine, running_engine
+from harness.load.plan import LoadPlan
+from harness.load.supervise import drive
+from harness.metrics.steps import compute_metrics
+from harness.rundir import files
+from harness.rundir.collect import collect, has_rows
+from harness.rundir.manifest import RunManifest
+from harness.rundir.read import read_records
+from harness.scenario import Scenario, SessionPrompts, SyntheticPrompts, TraceLoad
+from harness.scenario.prompts import most_tokens
+from harness.scenario.steps import most_at_once
+from harness.scenario.trace import read_trace
+
+ENGINE_LOG = "engine.log"
+SPARE_CONTEXT_TOKENS = 64  # BOS, chat template, a rounding of lengths
+DEFAULT_CONTEXT_TOKENS = 4096  # where prompts come from a file
+WORKERS_KEPT_AS = {
+    "elsewhere": "remote_workers",
+    "lost": "lost_workers",
+}  # events, and their keys in run.json
+MOST_SLOTS = 64  # of an engine that we start; more requests than that wait their turn
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What to measure, on what, and what to price it as."""
+
+    scenario: Scenario
+    base_dir: Path
+    backend: str
+    out_dir: Path
+    urls: Sequence[str] = ()
+    engine: str | None = None  # started by us when there is no URL
+    model: str | None = None
+    instance: Mapping[str, Any] = field(default_factory=dict)  # id, purchase, usd_per_hour, replicas
+    arms: Sequence[str] = ()
+    demand: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    api_key_env: str | None = None
+    ca_file: str | None = None
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    keep_arrivals: bool = False
+    gpu_urls: Sequence[str] = ()  # DCGM-exporter's
+    workers: int = 1  # load processes in all
+    remote_workers: int = 0  # so many of them on other machines
+    listen: str = ""  # HOST:PORT where those connect to
+    usd_per_hour: float | None = None  # of the box, to say what a search has saved
+    needed_goodput: Mapping[str, float | None] = field(default_factory=dict)
+    """Requests per second at which the box pays, by arm (None: at none): a search stops when all are decided."""
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measurement that left a run directory."""
+
+    run_dir: Path
+    interrupted: bool
+    failure: BreakevenError | None = None  # what ended it early, after rows had been written
+
+
+def measure(options: RunOptions, on_event: OnEvent) -> Measured:
+    """Measure, and leave run.json, records.parquet and client.parquet behind.
+
+    Raises:
+        BreakevenError: it could not begin; nothing is left behind but an engine's log.
+        KeyboardInterrupt: interrupted before the first request.
+    """
+    started = datetime.now(UTC)
+    label = options.engine or options.backend
+    had_parent = options.out_dir.exists()
+    run_dir = files.create_run_dir(
+        options.out_dir, started, options.scenario.name, label, options.instance.get("id") or "unpriced"
+    )
+    manifest = _manifest(options, started)
+    files.write_manifest(run_dir, manifest)
+    try:
+        failure, interrupted = _drive(options, run_dir, manifest, on_event)
+    except (BreakevenError, KeyboardInterrupt):
+        if not has_rows(run_dir):
+            _tidy(run_dir)
+            if not had_parent:
+                with suppress(OSError):  # an engine's log may be in it
+                    options.out_dir.rmdir()
+        raise
+    manifest.partial = manifest.partial or interrupted or failure is not None
+    files.write_manifest(run_dir, manifest)
+    collect(run_dir)
+    return Measured(run_dir, interrupted, failure)
+
+
+def _drive(
+    options: RunOptions, run_dir: Path, manifest: RunManifest, on_event: OnEvent
+) -> tuple[BreakevenError | None, bool]:
+    with ExitStack() as stack:
+        engine = _start_engine(options, run_dir, stack, on_event) if not options.urls else None
+        if engine is not None:
+            _note_engine(manifest, engine)
+            files.write_manifest(run_dir, manifest)
+        plan = _plan(options, run_dir, manifest, engine)
+        try:
+            outcome = drive(
+                plan,
+                lambda event: _on_event(event, run_dir, manifest, on_event),
+                lambda step: _figures(step, run_dir, options.scenario),
+                lambda: _death(engine),
+            )
+        except BreakevenError as error:
+            if not has_rows(run_dir):
+                raise
+            return _note_end(manifest, error), False
+        if outcome.search is not None:
+            manifest.client["search"] = outcome.search
+            manifest.notes.append(f"The search ended: {outcome.search['text']}.")
+        death = _death(engine)
+        if death is not None and not outcome.interrupted:
+            return _note_end(manifest, death), False
+        return None, outcome.interrupted
+
+
+def _death(engine: Engine | None) -> EngineError | None:
+    """How the engine that we started has ended; None while it runs, or where it is not ours."""
+    if engine is None or engine.alive():
+        return None
+    return EngineError(
+        f"{engine.name} died during the run: it {how_it_ended(engine.process.exit_code)}",
+        detail=engine.log_tail() or None,
+        hint="what was measured before is kept; its whole log is engine.log in the run's directory",
+    )
+
+
+def _note_end(manifest: RunManifest, error: BreakevenError) -> BreakevenError:
+    """Keep for the report what ended the run early."""
+    manifest.client["ended_early"] = {"text": str(error), "hint": error.hint}
+    return error
+
+
+def _figures(step: Mapping[str, Any], run_dir: Path, scenario: Scenario) -> dict[str, Any]:
+    """A probe's figures from the rows so far: the very ones that its report will show."""
+    records, _ = without_impossible(read_records(run_dir))
+    figures: dict[str, Any] = compute_metrics(records, [dict(step)], scenario)["steps"][0]
+    return figures
+
+
+def _on_event(event: dict[str, Any], run_dir: Path, manifest: RunManifest, on_event: OnEvent) -> None:
+    if event["event"] == "prepared":
+        manifest.model = manifest.model or event["model"]
+        manifest.client |= {key: event[key] for key in ("tokenizer", "exact_lengths", "served_models")}
+        if manifest.engine.get("name") is None:
+            manifest.engine = event["engine"]
+        files.write_manifest(run_dir, manifest)
+    elif event["event"] in WORKERS_KEPT_AS:
+        manifest.client[WORKERS_KEPT_AS[event["event"]]] = event["workers"]
+        manifest.partial = manifest.partial or event["event"] == "lost"
+        files.write_manifest(run_dir, manifest)
+    on_event(event)
+
+
+def _start_engine(options: RunOptions, run_dir: Path, stack: ExitStack, on_event: OnEvent) -> Engine:
+    def say(text: str) -> None:
+        on_event({"event": "doing", "text": text})
+
+    name = options.engine or "llama_cpp_python"
+    say(f"starting {name}")
+    settings = Settings(
+        context_tokens=context_tokens(options.scenario, options.base_dir),
+        slots=min(most_at_once(options.scenario.load), MOST_SLOTS),
+    )
+    model = Path(options.model) if options.model else None
+    return stack.enter_context(
+        running_engine(name, log_path=run_dir / ENGINE_LOG, model=model, settings=settings, on_progress=say)
+    )
+
+
+def context_tokens(scenario: Scenario, base_dir: Path = Path()) -> int:
+    """Room for the longest single request of the scenario, in tokens."""
+    prompts, load = scenario.prompts, scenario.load
+    if isinstance(load, TraceLoad):
+        rows = read_trace(base_dir / load.file, max_requests=load.max_requests).rows
+        return max(row.input_tokens + row.output_tokens for row in rows) + SPARE_CONTEXT_TOKENS
+    if isinstance(prompts, SessionPrompts):
+        longest = prompts.base_tokens + prompts.growth_tokens * (prompts.turns - 1)
+    elif isinstance(prompts, SyntheticPrompts):
+        longest = most_tokens(prompts.input_tokens)
+    else:
+        return DEFAULT_CONTEXT_TOKENS
+    return longest + most_tokens(prompts.output_tokens) + SPARE_CONTEXT_TOKENS
+
+
+def _note_engine(manifest: RunManifest, engine: Engine) -> None:
+    manifest.engine = {
+        "name": engine.name,
+        "version": engine.version,
+        "flags": engine.flags,
+        "slots": engine.slots,
+        "context_tokens": engine.context_tokens,
+    }
+    manifest.model, manifest.quantization = engine.model, engine.quantization
+    manifest.urls = [engine.base_url]
+
+
+def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Engine | None) -> LoadPlan:
+    return LoadPlan(
+        run_dir=str(run_dir),
+        run_id=uuid.uuid4().hex[:8],
+        scenario=manifest.scenario,
+        base_dir=str(options.base_dir),
+        urls=list(manifest.urls),
+        backend=options.backend,
+        model=engine.model if engine is not None else options.model,
+        started_monotonic_ns=manifest.started_monotonic_ns,
+        headers=dict(options.headers),
+        api_key_env=options.api_key_env,
+        ca_file=options.ca_file,
+        extra_body=dict(options.extra_body),
+        keep_arrivals=options.keep_arrivals,
+        gpu_urls=list(options.gpu_urls),
+        known_engine=engine is not None,
+        workers=options.workers,
+        remote_workers=options.remote_workers,
+        listen=options.listen,
+        usd_per_hour=options.usd_per_hour,
+        needed_goodput=dict(options.needed_goodput),
+    )
+
+
+def _manifest(options: RunOptions, started: datetime) -> RunManifest:
+    return RunManifest(
+        scenario=options.scenario.model_dump(mode="json"),
+        scenario_digest=options.scenario.digest(),
+        backend=options.backend,
+        engine={"name": None, "version": None, "flags": None},
+        model=options.model if options.urls else None,
+        quantization=None,
+        instance=dict(options.instance),
+        client=client_facts(
+            workers=options.workers,
+            header_names=list(options.headers),
+            extra_body=dict(options.extra_body),
+        ),
+        seed=options.scenario.seed,
+        started_at=started.isoformat(timespec="seconds"),
+        started_monotonic_ns=time.monotonic_ns(),
+        harness_version=__version__,
+        git_revision=git_revision(),
+        urls=list(options.urls),
+        arms=list(options.arms),
+        demand=dict(options.demand) if options.demand is not None else None,
+        notes=list(options.notes),
+    )
+
+
+def _tidy(run_dir: Path) -> None:
+    """Nothing was measured: leave an engine's log if there is one, else nothing."""
+    log = run_dir / ENGINE_LOG
+    for path in run_dir.iterdir():
+        if path != log:
+            path.unlink()
+    if not log.exists():
+        run_dir.rmdir()

@@ -1,0 +1,137 @@
+"""Goodput measured beside goodput needed: one axis, the measured interval as a band, a mark per API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from harness.report.charts import svg
+from harness.report.charts.cost import ARM_COLOURS
+from harness.report.model import Chart
+from harness.report.text import clean, number, rate, significant
+
+_ROW = 26
+_TOP, _BELOW = 30, 40
+
+
+def goodput_chart(decision: Mapping[str, Any]) -> Chart | None:
+    """The drawing, or None when there is neither a measured nor a needed value."""
+    goodput = (decision.get("self_host") or {}).get("goodput") or {}
+    measured = number(goodput.get("requests_per_s"))
+    needed = [
+        (clean(arm.get("name") or "unnamed"), f"arm-{i % ARM_COLOURS}", value)
+        for i, arm in enumerate(decision.get("arms") or [])
+        if (value := number((arm.get("decision") or {}).get("min_goodput_requests_per_s"))) and value > 0
+    ]
+    if not needed:
+        return None
+    ends = (number(goodput.get("low")), number(goodput.get("high")))
+    title = "Goodput measured beside goodput needed, requests per second of one instance"
+    alt = _described(measured, ends, needed)
+    return Chart(
+        name="goodput",
+        title=title,
+        alt=alt,
+        wide=_draw("wide", 980, 210, measured, ends, needed, alt),
+        narrow=_draw("narrow", 380, 0, measured, ends, needed, alt),
+    )
+
+
+_Ends = tuple[float | None, float | None]
+_Needed = list[tuple[str, str, float]]
+
+
+def _described(measured: float | None, ends: _Ends, needed: _Needed) -> str:
+    first = f"Measured {rate(measured)}" if measured is not None else "Nothing measured met the SLO"
+    if ends[0] is not None and ends[1] is not None:
+        first += f" ({significant(ends[0])} to {significant(ends[1])})"
+    return (
+        f"{first}. Needed: " + "; ".join(f"{rate(value)} against {name}" for name, _, value in needed) + "."
+    )
+
+
+def _draw(
+    name: str, width: int, left: int, measured: float | None, ends: _Ends, needed: _Needed, alt: str
+) -> str:
+    row = _ROW if left else _ROW + 14  # a narrow drawing has the names above their lines
+    height = _TOP + row * len(needed) + _BELOW
+    values = [value for _, _, value in needed]
+    values += [value for value in (measured, *ends) if value is not None and value > 0]
+    x = svg.Scale(
+        svg.round_down(min(values) / 1.5),
+        svg.round_up(max(values) * 1.5),
+        left or 12,
+        width - (110 if left else 24),
+        log=True,
+    )
+    bottom = float(height - _BELOW)
+    parts = [*_axis(x, bottom, 8 if left else 5), *_measured(x, bottom, measured, ends)]
+    for i, (arm, css, value) in enumerate(needed):
+        parts += _arm_row(x, _TOP + row * (i + 1) - 12, arm, css, value, measured, left)
+    return svg.document(
+        width, height, "Goodput measured beside goodput needed", alt, parts, id_=f"goodput-{name}"
+    )
+
+
+def _axis(x: svg.Scale, bottom: float, most: int) -> list[Markup]:
+    parts = [svg.line((x.start, bottom), (x.end, bottom), "axis")]
+    for tick in x.ticks(most):
+        parts.append(svg.line((x(tick), bottom), (x(tick), bottom + 4), "axis"))
+        parts.append(svg.text(x(tick), bottom + 17, f"{tick:,.10g}", "tick", "middle"))
+    parts.append(
+        svg.text(x.end, bottom + 34, "requests per second of one instance (log scale)", "axis-title", "end")
+    )
+    return parts
+
+
+def _measured(x: svg.Scale, bottom: float, measured: float | None, ends: _Ends) -> list[Markup]:
+    if measured is None or measured <= 0:
+        return [svg.text(x.start, 16, "measured: no load step met the SLO", "own-label")]
+    parts = []
+    low, high = ends
+    if low is not None and high is not None and high > 0:
+        start = x(max(low, x.low))
+        parts.append(
+            svg.element(
+                "rect",
+                x=start,
+                y=_TOP - 8.0,
+                width=max(x(high) - start, 1.0),
+                height=bottom - _TOP + 8,
+                class_="measured-band",
+            )
+        )
+    parts.append(svg.line((x(measured), _TOP - 8), (x(measured), bottom), "measured-line"))
+    anchor = "end" if x(measured) > (x.start + x.end) / 2 else "start"
+    parts.append(svg.text(x(measured), 16, f"measured {rate(measured)}", "measured-label", anchor))
+    return parts
+
+
+def _arm_row(
+    x: svg.Scale, y: float, arm: str, css: str, value: float, measured: float | None, left: int
+) -> list[Markup]:
+    place = x(value)
+    shown = arm if len(arm) <= 30 else arm[:29] + "…"
+    label = f"needs {significant(value)}"
+    if left:
+        away = measured is not None and value < measured
+        names = [
+            svg.text(left - 12, y + 4, shown, f"end-label {css}", "end"),
+            _beside(place, y, label, x, away),
+        ]
+    else:
+        names = [svg.text(12, y - 9, f"{shown} {label}", f"end-label {css}")]
+    gap = [svg.line((x(measured), y), (place, y), f"gap {css}")] if measured else []
+    diamond = f"M{place:.2f} {y - 6:.2f}l6 6l-6 6l-6 -6z"
+    mark = svg.element("path", d=diamond, class_=f"need {css}", data_needed=repr(value))
+    return [svg.line((x.start, y), (x.end, y), "grid"), *gap, *names, mark]
+
+
+def _beside(place: float, y: float, label: str, x: svg.Scale, to_the_left: bool) -> Markup:
+    """The label on the side away from the line to the measured value, where there is room for it."""
+    left = place > x.end - 110 or (to_the_left and place > x.start + 80)
+    return svg.text(
+        place + (-10 if left else 10), y + 4, label, "tick need-label", "end" if left else "start"
+    )

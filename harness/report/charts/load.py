@@ -1,0 +1,113 @@
+"""Throughput and latency against load: the whole curve, the SLO's limits, the steps that broke them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from harness.base.stats import SAMPLE_FLOORS
+from harness.report.charts.panel import Panel, Point, Series, draw
+from harness.report.model import Chart
+from harness.report.text import MS_PER_S, number
+
+_SECONDS_FROM = 2  # a drawing whose largest latency is this many seconds is in s, else in ms
+
+Step = Mapping[str, Any]
+
+
+def load_of(step: Step) -> float | None:
+    """The load asked for in a step: users, or requests per second."""
+    load = step.get("load") or {}
+    users = number(load.get("users"))
+    return users if users is not None else number(load.get("requests_per_s"))
+
+
+def load_unit(steps: Sequence[Step]) -> str:
+    """What the load axis counts."""
+    counts_users = any((step.get("load") or {}).get("users") is not None for step in steps)
+    return "users at once" if counts_users else "requests per second asked"
+
+
+def points_of(
+    steps: Sequence[Step],
+    value: Callable[[Step], float | None],
+    *,
+    sure: Callable[[Step], bool] = lambda _: True,
+    ends: Callable[[Step], tuple[float, float] | None] = lambda _: None,
+) -> tuple[Point, ...]:
+    """The steps that have a load and a value, in order of load."""
+    found = [
+        Point(load, y, step.get("slo_met"), sure(step), ends(step))
+        for step in steps
+        if (load := load_of(step)) is not None and (y := value(step)) is not None
+    ]
+    return tuple(sorted(found, key=lambda point: point.load))
+
+
+def load_charts(steps: Sequence[Step], slo: Mapping[str, float], goodput_step: Any) -> list[Chart]:
+    """Output rate, request rate, time to first token and time per token, each against load."""
+    unit = load_unit(steps)
+    marked = next((load_of(step) for step in steps if step.get("step") == goodput_step), None)
+    kinds = ["ttft", "tpot"] + (["e2e"] if any(key.startswith("e2e_") for key in slo) else [])
+    panels = [
+        Panel("load-output", "Output tokens per second", "tok/s", unit, _output(steps), (), marked),
+        Panel("load-requests", "Requests per second", "req/s", unit, _requests(steps), (), marked),
+        *(_latency(steps, kind, slo, unit, marked) for kind in kinds),
+    ]
+    return [chart for chart in map(draw, panels) if chart is not None]
+
+
+def _output(steps: Sequence[Step]) -> tuple[Series, ...]:
+    return (Series("output", "self", points_of(steps, lambda s: number(s.get("output_tokens_per_s")))),)
+
+
+def _requests(steps: Sequence[Step]) -> tuple[Series, ...]:
+    finished = points_of(steps, lambda s: number(s.get("requests_per_s")))
+    good = points_of(steps, lambda s: number(s.get("goodput_requests_per_s")), ends=goodput_ends)
+    return Series("finished", "series-2", finished), Series("within SLO", "self", good)
+
+
+def goodput_ends(step: Step) -> tuple[float, float] | None:
+    """The interval of a step's goodput, where there were enough windows for one."""
+    low, high = number(step.get("goodput_low")), number(step.get("goodput_high"))
+    return None if low is None or high is None else (low, high)
+
+
+_LATENCY_TITLES = {"ttft": "Time to first token", "tpot": "Time per output token", "e2e": "Whole request"}
+
+
+def _latency(
+    steps: Sequence[Step], kind: str, slo: Mapping[str, float], unit: str, marked: float | None
+) -> Panel:
+    limits = {key.split("_")[1]: value for key, value in slo.items() if key.startswith(f"{kind}_")}
+    names = sorted({"p50", "p95", "p99"} | set(limits))
+    largest = max([number((s.get(f"{kind}_s") or {}).get(n)) or 0.0 for s in steps for n in names] + [0.0])
+    factor, time_unit = latency_unit(max([largest, *limits.values()]))
+    return Panel(
+        name=f"load-{kind}",
+        title=_LATENCY_TITLES[kind],
+        unit=time_unit,
+        load_unit=unit,
+        series=tuple(Series(n, f"series-{n}", latency_points(steps, kind, n, factor)) for n in names),
+        limits=tuple((f"SLO {name}", value * factor) for name, value in limits.items()),
+        marked_load=marked,
+    )
+
+
+def latency_unit(largest_s: float) -> tuple[float, str]:
+    """What to multiply seconds with, and the unit that gives."""
+    return (1.0, "s") if largest_s >= _SECONDS_FROM else (float(MS_PER_S), "ms")
+
+
+def latency_points(steps: Sequence[Step], kind: str, name: str, factor: float) -> tuple[Point, ...]:
+    """A percentile of a latency at each load; unsure where it rests on too few samples."""
+
+    def value(step: Step) -> float | None:
+        seconds = number((step.get(f"{kind}_s") or {}).get(name))
+        return None if seconds is None else seconds * factor
+
+    def enough(step: Step) -> bool:
+        samples = number((step.get(f"{kind}_s") or {}).get("n"))
+        return samples is not None and samples >= SAMPLE_FLOORS.get(name, 1)
+
+    return points_of(steps, value, sure=enough)

@@ -1,0 +1,163 @@
+"""One drawing of curves over load: dots, crosses where the SLO broke, rings where samples were too few."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from harness.report.charts import svg
+from harness.report.model import Chart
+from harness.report.text import significant
+
+WIDTH, HEIGHT = 470, 268
+LEFT, RIGHT, TOP, BOTTOM = 58, 84, 34, 42
+_LOG_LOADS = 16  # largest over smallest load from which a straight axis hides the small ones
+_LOG_VALUES = 48  # the same for values
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A value at a load: whether the SLO held there, enough samples were behind it, and its interval."""
+
+    load: float
+    value: float
+    slo_met: bool | None
+    sure: bool = True
+    ends: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One curve, in order of load."""
+
+    label: str
+    css: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One drawing: several curves over the same load axis, with limit lines."""
+
+    name: str
+    title: str
+    unit: str
+    load_unit: str
+    series: tuple[Series, ...]
+    limits: tuple[tuple[str, float], ...] = ()
+    marked_load: float | None = None  # an upright line: the step that gives the goodput
+
+
+def draw(panel: Panel, *, legend: tuple[tuple[str, str], ...] = ()) -> Chart | None:
+    """The drawing; None when no curve has a point."""
+    if not any(series.points for series in panel.series):
+        return None
+    x, y = _scales(panel)
+    parts = [*_axes(panel, x, y), *_marked(panel, x, y), *_limits(panel, x, y)]
+    for series in panel.series:
+        parts += _curve(series, x, y)
+    if not legend:
+        parts += _labels(panel, x, y)
+    alt = _described(panel)
+    drawing = svg.document(WIDTH, HEIGHT, panel.title, alt, parts, id_=panel.name)
+    return Chart(panel.name, panel.title, alt, drawing, drawing, legend)
+
+
+def _described(panel: Panel) -> str:
+    parts = []
+    for series in panel.series:
+        points = [point for point in series.points if point.sure]
+        if not points and series.points:
+            parts.append(f"{series.label}: too few requests at every load.")
+        elif points:
+            first, last = points[0], points[-1]
+            parts.append(
+                f"{series.label} {significant(first.value)} {panel.unit} at load {significant(first.load)}, "
+                f"{significant(last.value)} {panel.unit} at load {significant(last.load)}."
+            )
+    parts += [f"{label} limit {significant(limit)} {panel.unit}." for label, limit in panel.limits]
+    broken = sorted({p.load for series in panel.series for p in series.points if p.slo_met is False})
+    if broken:
+        parts.append(f"The SLO is broken at load {', '.join(significant(load) for load in broken)}.")
+    return f"{panel.title} against {panel.load_unit}: {' '.join(parts)}"
+
+
+def _scales(panel: Panel) -> tuple[svg.Scale, svg.Scale]:
+    points = [point for series in panel.series for point in series.points]
+    low, high = min(p.load for p in points), max(p.load for p in points)
+    log_x = low > 0 and high / low >= _LOG_LOADS
+    if low == high:
+        low, high = low * 0.5, high * 1.5 or 1.0
+    pad = 0.0 if log_x else (high - low) * 0.04
+    x = svg.Scale(low - pad, high + pad, LEFT, WIDTH - RIGHT, log=log_x)
+    values = [p.value for p in points] + [limit for _, limit in panel.limits]
+    values += [end for p in points if p.ends for end in p.ends]
+    if min(values) > 0 and max(values) / min(values) > _LOG_VALUES:
+        lowest, highest = svg.round_down(min(values)), svg.round_up(max(values))
+        return x, svg.Scale(lowest, highest, HEIGHT - BOTTOM, TOP, log=True)
+    return x, svg.Scale(0.0, max(values) * 1.08 or 1.0, HEIGHT - BOTTOM, TOP)
+
+
+def _axes(panel: Panel, x: svg.Scale, y: svg.Scale) -> list[Markup]:
+    scale = " (log scale)" if y.log else ""
+    parts = [svg.text(4, 14, f"{panel.title}, {panel.unit}{scale}", "panel-title")]
+    for tick in y.ticks(6):
+        parts.append(svg.line((x.start, y(tick)), (x.end, y(tick)), "grid"))
+        parts.append(svg.text(x.start - 7, y(tick) + 4, f"{tick:,.10g}", "tick", "end"))
+    parts.append(svg.line((x.start, y.start), (x.end, y.start), "axis"))
+    shown = -math.inf
+    for load in sorted({point.load for series in panel.series for point in series.points}):
+        place = x(load)
+        parts.append(svg.line((place, y.start), (place, y.start + 4), "axis"))
+        if place - shown >= 30:
+            parts.append(svg.text(place, y.start + 17, f"{load:,.4g}", "tick", "middle"))
+            shown = place
+    unit = panel.load_unit + (" (log scale)" if x.log else "")
+    parts.append(svg.text(x.end, y.start + 34, unit, "axis-title", "end"))
+    return parts
+
+
+def _marked(panel: Panel, x: svg.Scale, y: svg.Scale) -> list[Markup]:
+    if panel.marked_load is None:
+        return []
+    place = x(panel.marked_load)
+    return [svg.line((place, y.end), (place, y.start), "own goodput-step")]
+
+
+def _limits(panel: Panel, x: svg.Scale, y: svg.Scale) -> list[Markup]:
+    parts = []
+    for label, limit in panel.limits:
+        words = f"{label} {significant(limit)} {panel.unit}"
+        parts.append(svg.line((x.start, y(limit)), (x.end, y(limit)), "limit"))
+        parts.append(svg.text(x.start + 4, y(limit) - 4, words, "limit-label"))
+    return parts
+
+
+def _curve(series: Series, x: svg.Scale, y: svg.Scale) -> list[Markup]:
+    parts = []
+    if len({p.load for p in series.points}) > 1:  # slices of a trace have one load: dots, no line
+        parts.append(svg.path([(x(p.load), y(p.value)) for p in series.points], f"line {series.css}"))
+    for p in series.points:
+        if p.ends is not None:
+            ends = (x(p.load), y(p.ends[0])), (x(p.load), y(p.ends[1]))
+            parts.append(svg.line(*ends, f"whisker {series.css}"))
+    return parts + [_marker(p, x(p.load), y(p.value), series.css) for p in series.points]
+
+
+def _marker(point: Point, px: float, py: float, css: str) -> Markup:
+    if point.slo_met is False:
+        cross = f"M{px - 4:.2f} {py - 4:.2f}l8 8m0 -8l-8 8"
+        return svg.element("path", d=cross, class_=f"failed-step {css}", data_step="failed")
+    hollow = not point.sure or point.slo_met is None
+    return svg.element("circle", cx=px, cy=py, r=3.4, class_=f"{'ring' if hollow else 'dot'} {css}")
+
+
+def _labels(panel: Panel, x: svg.Scale, y: svg.Scale) -> list[Markup]:
+    ends = [(s.label, s.css, y(s.points[-1].value)) for s in panel.series if s.points]
+    places = svg.spread([place for _, _, place in ends], 14, y.end, y.start)
+    return [
+        svg.text(x.end + 7, place + 4, label, f"end-label {css}")
+        for (label, css, _), place in zip(ends, places, strict=True)
+    ]

@@ -1,0 +1,135 @@
+"""What one input at a time does to the monthly saving: a tornado per API arm, widest bar first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from harness.report.charts import svg
+from harness.report.model import Chart
+from harness.report.text import amount, clean, input_words, number, significant, usd
+
+WIDTH, LEFT, RIGHT, TOP, BOTTOM, ROW = 470, 150, 16, 44, 36, 24
+MOST_BARS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One input: its name in words, and the saving with it at its low and its high end, in USD a month."""
+
+    name: str
+    low: str  # the input's own value at the low end, printed
+    high: str
+    saving_at_low: float
+    saving_at_high: float
+    flips: bool  # the winner or the verdict is another at one of the ends
+
+    @property
+    def swing(self) -> float:
+        """How far the saving moves over the input's range."""
+        return abs(self.saving_at_high - self.saving_at_low)
+
+
+def tornado_charts(decision: Mapping[str, Any]) -> list[Chart]:
+    """One drawing for each arm that has a sensitivity with a saving."""
+    found = []
+    for i, arm in enumerate(decision.get("arms") or []):
+        given = arm.get("sensitivity") or {}
+        now = number(given.get("saving_usd_per_month"))
+        bars = bars_of(given.get("tornado") or [])
+        if now is None or not bars:
+            continue
+        name = clean(arm.get("name") or "unnamed")
+        alt = _described(name, now, bars)
+        drawing = _draw(f"tornado-{i}", name, now, bars, alt)
+        found.append(
+            Chart(f"tornado-{i}", f"Saving against {name}, one input at a time", alt, drawing, drawing)
+        )
+    return found
+
+
+def bars_of(rows: Sequence[Mapping[str, Any]]) -> list[Bar]:
+    """The inputs that move the saving, widest first."""
+    bars = []
+    for row in rows:
+        low, high = number(row.get("saving_usd_at_low")), number(row.get("saving_usd_at_high"))
+        if low is None or high is None or low == high:
+            continue
+        flips = bool(row.get("flips_winner") or row.get("flips_verdict"))
+        name, start, end = (
+            input_words(row.get("input")),
+            significant(row.get("low")),
+            significant(row.get("high")),
+        )
+        bars.append(Bar(name, start, end, low, high, flips))
+    return sorted(bars, key=lambda bar: -bar.swing)[:MOST_BARS]
+
+
+def _described(name: str, now: float, bars: Sequence[Bar]) -> str:
+    moved = "; ".join(
+        f"{bar.name} {bar.low} to {bar.high}: {amount(bar.saving_at_low)} to {amount(bar.saving_at_high)}"
+        f"{', which flips the answer' if bar.flips else ''}"
+        for bar in bars
+    )
+    return (
+        f"Against {name} self-hosting saves {usd(now)} a month now. "
+        f"One input at a time, saving in USD a month: {moved}."
+    )
+
+
+def _draw(id_: str, name: str, now: float, bars: Sequence[Bar], alt: str) -> str:
+    height = TOP + ROW * len(bars) + BOTTOM
+    ends = [end for bar in bars for end in (bar.saving_at_low, bar.saving_at_high)] + [now]
+    low, high = min(ends), max(ends)
+    reach = high - low
+    # break-even belongs into the drawing when it is near; far away it would squeeze the bars to nothing
+    if low > 0 and low < reach:
+        low = 0.0
+    if high < 0 and -high < reach:
+        high = 0.0
+    pad = (high - low) * 0.06
+    x = svg.Scale(low - pad, high + pad, LEFT, WIDTH - RIGHT)
+    bottom = float(height - BOTTOM)
+    parts = [
+        svg.text(4, 14, f"against {name if len(name) <= 44 else name[:43] + '…'}", "panel-title"),
+        *_axis(x, bottom),
+        *(part for i, bar in enumerate(bars) for part in _bar(bar, x, TOP + ROW * i)),
+        svg.line((x(now), TOP - 6), (x(now), bottom), "own"),
+        svg.text(x(now), TOP - 11, f"now {amount(now)}", "own-label", _anchor(x, now)),
+    ]
+    if x.low <= 0 <= x.high:
+        parts.append(svg.line((x(0), TOP - 6), (x(0), bottom), "zero"))
+    return svg.document(WIDTH, height, f"Saving against {name}, one input at a time", alt, parts, id_=id_)
+
+
+def _anchor(x: svg.Scale, value: float) -> str:
+    share = (x(value) - x.start) / (x.end - x.start)
+    return "start" if share < 0.15 else "end" if share > 0.85 else "middle"
+
+
+def _axis(x: svg.Scale, bottom: float) -> list[Markup]:
+    parts = [svg.line((x.start, bottom), (x.end, bottom), "axis")]
+    for tick in x.ticks(5):
+        parts.append(svg.line((x(tick), TOP - 6), (x(tick), bottom), "grid"))
+        parts.append(svg.text(x(tick), bottom + 16, f"{tick:,.0f}".replace("-", "−"), "tick", "middle"))
+    parts.append(svg.text(x.end, bottom + 31, "saving of self-hosting, USD a month", "axis-title", "end"))
+    return parts
+
+
+def _bar(bar: Bar, x: svg.Scale, top: float) -> list[Markup]:
+    start, end = sorted((x(bar.saving_at_low), x(bar.saving_at_high)))
+    label = svg.element("title", f"{bar.name} {bar.low} to {bar.high}")
+    rect = svg.element(
+        "rect",
+        label,
+        x=start,
+        y=top + 4.0,
+        width=max(end - start, 1.5),
+        height=ROW - 10.0,
+        class_="bar flips" if bar.flips else "bar",
+    )
+    name = svg.text(LEFT - 8, top + 15, bar.name, "flip-name" if bar.flips else "tick", "end")
+    return [rect, name]

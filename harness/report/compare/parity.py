@@ -1,0 +1,222 @@
+"""What was unequal between runs: first the work itself, which forbids naming a winner, then what is compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.report.measured.steps import slo_limits
+from harness.report.text import clean, number, percent, price, significant
+
+OUTPUT_LENGTH_TOLERANCE = 0.01  # mean tokens of two runs further apart than this are other work
+INPUT_LENGTH_TOLERANCE = 0.05
+CACHE_SHARE_TOLERANCE = 0.01
+UNKNOWN = "unknown"
+
+_NOT_WORK = {"name", "seed"}  # another seed draws other prompts of the same shape
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """What a run directory says: run.json, metrics.json and, where something was priced, decision.json."""
+
+    run_dir: Path
+    run: dict[str, Any]
+    metrics: dict[str, Any]
+    decision: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not the same in all runs; values are printed, one a run."""
+
+    what: str
+    values: tuple[str, ...]
+    about: Literal["work", "subject"]
+
+
+def differences(runs: Sequence[RunFiles]) -> list[Difference]:
+    """Everything that differs, unequal work first."""
+    found = [*_scenario(runs), *_told(runs, _WORK, "work"), *_lengths(runs), *_cache(runs)]
+    return [*found, *_told(runs, _SUBJECT, "subject"), *_flags(runs)]
+
+
+def unequal_work(found: Sequence[Difference]) -> list[str]:
+    """Names of what makes the runs' work unequal."""
+    return [difference.what for difference in found if difference.about == "work"]
+
+
+def flat(value: Any, prefix: str = "") -> dict[str, str]:
+    """A nested object as `{"a.b": printed value}`; a null is left out, it is the same as not being there."""
+    if isinstance(value, Mapping):
+        items = ((f"{prefix}.{key}" if prefix else str(key), item) for key, item in value.items())
+        return {key: text for name, item in items for key, text in flat(item, name).items()}
+    if value is None:
+        return {}
+    return {prefix: clean(value if isinstance(value, str) else json.dumps(value, default=str))}
+
+
+def _scenario(runs: Sequence[RunFiles]) -> list[Difference]:
+    return _of_flat([flat(_work_of(run.run.get("scenario") or {})) for run in runs], "", "work")
+
+
+def _work_of(scenario: Mapping[str, Any]) -> dict[str, Any]:
+    """The scenario without what names it, and with the SLO as the limits that it comes to.
+
+    Whether answers are streamed is no work but a way to fetch it: what that costs is a comparison of its own. An
+    engine's native route gives the same bare prompt to the model as `completions`; `chat` wraps it in a template.
+    """
+    slo = scenario.get("slo") or {}
+    limits = {**slo_limits(slo), "error_rate": slo.get("error_rate")}
+    request = {key: value for key, value in (scenario.get("request") or {}).items() if key != "stream"}
+    if request.get("api") == "native":
+        request["api"] = "completions"
+    kept = {key: value for key, value in scenario.items() if key not in _NOT_WORK}
+    return {**kept, "request": request, "slo": limits}
+
+
+def _streamed(files: RunFiles) -> str | None:
+    stream = ((files.run.get("scenario") or {}).get("request") or {}).get("stream")
+    return None if stream is None else "yes" if stream else "no"
+
+
+def _reuse_is_wanted(files: RunFiles) -> bool:
+    prompts = (files.run.get("scenario") or {}).get("prompts") or {}
+    return prompts.get("kind") == "sessions" or bool(prompts.get("shared_prefix_tokens"))
+
+
+def _flags(runs: Sequence[RunFiles]) -> list[Difference]:
+    """Flag by flag between runs of one engine; two engines' flags have no names in common."""
+    engines = [run.run.get("engine") or {} for run in runs]
+    if len({engine.get("name") for engine in engines}) > 1:
+        return []
+    return _of_flat([flat(named_flags(engine.get("flags"))) for engine in engines], "flag ", "subject")
+
+
+def named_flags(flags: Any) -> dict[str, Any]:
+    """Flags by name, from `["--ctx-size", "512", "--metrics", "NAME=value"]` or as the engine reports them.
+
+    Where it listens differs each time and says nothing.
+    """
+    if isinstance(flags, Mapping):
+        return dict(flags)
+    named: dict[str, Any] = {}
+    name = None
+    for word in map(str, flags or ()):
+        if word.startswith("--"):
+            name, _, value = word[2:].partition("=")
+            named[name] = value or "on"
+        elif name is not None and "=" not in word:
+            named[name] = word
+            name = None
+        else:
+            key, _, named_value = word.partition("=")
+            named[key] = named_value
+    return {key: value for key, value in named.items() if key not in {"host", "port"}}
+
+
+def _of_flat(
+    objects: Sequence[Mapping[str, str]], prefix: str, about: Literal["work", "subject"]
+) -> list[Difference]:
+    keys = dict.fromkeys(key for one in objects for key in one)
+    rows = [(key, tuple(one.get(key, "not set") for one in objects)) for key in keys]
+    return [Difference(prefix + clean(key), values, about) for key, values in rows if len(set(values)) > 1]
+
+
+def _model(files: RunFiles) -> str | None:
+    """A model's bare name: paths, organisations and file endings are not part of it."""
+    model = files.run.get("model")
+    if not model:
+        return None
+    name = clean(model).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].lower()
+    return name.removesuffix(".gguf").removesuffix(".safetensors")
+
+
+def _of(*path: str) -> Callable[[RunFiles], str | None]:
+    def read(files: RunFiles) -> str | None:
+        value: Any = files.run
+        for key in path:
+            value = (value or {}).get(key)
+        return None if value in (None, "") else clean(value)
+
+    return read
+
+
+def _hourly(files: RunFiles) -> str | None:
+    instance = ((files.decision or {}).get("self_host") or {}).get("instance") or {}
+    usd = number(instance.get("usd_per_hour"))
+    return None if usd is None else f"{price(usd)} USD/h"
+
+
+Reader = Callable[[RunFiles], str | None]
+_WORK: tuple[tuple[str, Reader], ...] = (
+    ("model", _model),
+    ("quantisation", _of("quantization")),
+    ("context length", _of("engine", "context_tokens")),
+    ("slots", _of("engine", "slots")),
+    ("extra body", _of("client", "extra_body")),
+)
+_SUBJECT: tuple[tuple[str, Reader], ...] = (
+    ("backend", _of("backend")),
+    ("engine", _of("engine", "name")),
+    ("engine version", _of("engine", "version")),
+    ("streamed", _streamed),
+    ("route", _of("scenario", "request", "api")),
+    ("instance", _of("instance", "id")),
+    ("purchase", _of("instance", "purchase")),
+    ("replicas driven", _of("instance", "replicas_driven")),
+    ("price of the instance", _hourly),
+    ("client machine", _of("client", "hostname")),
+    ("client cores", _of("client", "cores")),
+    ("seed", _of("seed")),
+    ("breakeven", _of("harness_version")),
+)
+
+
+def _told(
+    runs: Sequence[RunFiles], readers: Sequence[tuple[str, Reader]], about: Literal["work", "subject"]
+) -> list[Difference]:
+    rows = [(what, tuple(read(run) or UNKNOWN for run in runs)) for what, read in readers]
+    return [Difference(what, values, about) for what, values in rows if len(set(values)) > 1]
+
+
+def decisive_step(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The step that gives the goodput, else the one with the highest output rate; empty when there is none."""
+    steps: Sequence[Mapping[str, Any]] = metrics.get("steps") or []
+    best = (metrics.get("goodput") or {}).get("step")
+    named = [step for step in steps if best is not None and step.get("step") == best]
+    busy = sorted(steps, key=lambda step: number(step.get("output_tokens_per_s")) or 0.0, reverse=True)
+    return next(iter([*named, *busy]), {})
+
+
+def _lengths(runs: Sequence[RunFiles]) -> list[Difference]:
+    found = []
+    sides = (("input", INPUT_LENGTH_TOLERANCE), ("output", OUTPUT_LENGTH_TOLERANCE))
+    for side, tolerance in sides:
+        means = [number(decisive_step(run.metrics).get(f"mean_{side}_tokens")) for run in runs]
+        known = [mean for mean in means if mean]
+        if known and max(known) / min(known) - 1 > tolerance:
+            printed = tuple(UNKNOWN if mean is None else significant(mean) for mean in means)
+            found.append(Difference(f"mean {side} tokens", printed, "work"))
+    return found
+
+
+def _cache(runs: Sequence[RunFiles]) -> list[Difference]:
+    shares = [_cached_share(run.metrics) for run in runs]
+    known = [share for share in shares if share is not None]
+    in_doubt = len(known) < len(shares) and any(map(_reuse_is_wanted, runs))  # TGI tells nobody of its hits
+    if not known or (max(known) - min(known) <= CACHE_SHARE_TOLERANCE and not in_doubt):
+        return []
+    printed = tuple(UNKNOWN if share is None else percent(share) for share in shares)
+    return [Difference("input from the prefix cache", printed, "work")]
+
+
+def _cached_share(metrics: Mapping[str, Any]) -> float | None:
+    """Cached over all input tokens at the decisive step; None where the server tells neither."""
+    step = decisive_step(metrics)
+    cached, mean = number(step.get("cached_input_tokens")), number(step.get("mean_input_tokens"))
+    timed = number((step.get("e2e_s") or {}).get("n"))
+    return None if cached is None or not mean or not timed else cached / (mean * timed)

@@ -1,0 +1,106 @@
+"""Several runs of one scenario as one figure: the mean goodput, its interval and how far the runs lie apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.base.errors import UsageError
+from harness.base.stats import t_interval
+from harness.report.compare.parity import RunFiles, flat, named_flags
+
+UNKNOWN = "unknown"
+
+
+def pool(runs: Sequence[RunFiles]) -> dict[str, Any]:
+    """Goodput over repeated runs, in requests per second.
+
+    `{"runs": [{"run_dir", "goodput_requests_per_s", "step"}], "goodput": {"requests_per_s", "low", "high",
+    "confidence", "n"} | null, "spread": {"lowest", "highest", "share_of_mean"} | null, "note"}`. The interval is
+    Student's t over the runs' own goodputs: it holds what changes from run to run, which no single run sees. Null
+    where any run met its SLO at no load: leaving that run out would flatter.
+
+    Raises:
+        UsageError: fewer than two runs, or runs that did not measure the same.
+    """
+    if len(runs) < 2:
+        raise UsageError(
+            f"pooling needs two runs or more, got {len(runs)}",
+            hint="`breakeven run SCENARIO --repeat 3`, or name several run directories",
+        )
+    check_poolable(runs)
+    rows = [_row(files) for files in runs]
+    values = [row["goodput_requests_per_s"] for row in rows if row["goodput_requests_per_s"] is not None]
+    pooled: dict[str, Any] = {"runs": rows, "goodput": None, "spread": None, "note": None}
+    if len(values) < len(rows):
+        without = len(rows) - len(values)
+        return pooled | {
+            "note": f"{without} of {len(rows)} runs met the SLO at no load, so no mean would be fair"
+        }
+    interval = t_interval(values)
+    assert interval.low is not None
+    assert interval.high is not None
+    goodput = {
+        "requests_per_s": interval.mean,
+        "low": max(interval.low, 0.0),
+        "high": interval.high,
+        "confidence": interval.confidence,
+        "n": interval.n,
+    }
+    lowest, highest = min(values), max(values)
+    share = (highest - lowest) / interval.mean if interval.mean else None
+    spread = {"lowest": lowest, "highest": highest, "share_of_mean": share}
+    return pooled | {"goodput": goodput, "spread": spread}
+
+
+def check_poolable(runs: Sequence[RunFiles]) -> None:
+    """Whether all runs measured the same thing with the same client, to the end.
+
+    Raises:
+        UsageError: they did not; it names the first key of run.json that differs.
+    """
+    for files in runs:
+        if files.run.get("partial"):
+            raise UsageError(
+                f"{files.run_dir}: `partial` is true, a run that was cut short is not pooled",
+                hint="leave it out, or measure it again",
+            )
+    subjects = [_subject(files.run) for files in runs]
+    for key in sorted({key for subject in subjects for key in subject}):
+        first = subjects[0].get(key, UNKNOWN)
+        for files, subject in zip(runs[1:], subjects[1:], strict=True):
+            if subject.get(key, UNKNOWN) != first:
+                raise UsageError(
+                    f"these runs cannot be pooled: `{key}` is {first} in {runs[0].run_dir.name} "
+                    f"and {subject.get(key, UNKNOWN)} in {files.run_dir.name}",
+                    hint="`breakeven compare` sets unlike runs side by side",
+                )
+
+
+def _subject(run: Mapping[str, Any]) -> dict[str, str]:
+    """What must be the same, as `{"engine.version": printed value}`. Where an engine listens says nothing."""
+    engine, client, instance = (run.get(key) or {} for key in ("engine", "client", "instance"))
+    return flat(
+        {
+            "scenario_digest": run.get("scenario_digest"),
+            "backend": run.get("backend"),
+            "engine": {
+                "name": engine.get("name"),
+                "version": engine.get("version"),
+                "flags": named_flags(engine.get("flags")),
+            },
+            "model": run.get("model"),
+            "quantization": run.get("quantization"),
+            "instance": {key: instance.get(key) for key in ("id", "replicas")},
+            "client": {key: client.get(key) for key in ("cpu", "cores", "python", "workers")},
+        }
+    )
+
+
+def _row(files: RunFiles) -> dict[str, Any]:
+    goodput = files.metrics.get("goodput") or {}
+    return {
+        "run_dir": str(files.run_dir),
+        "goodput_requests_per_s": goodput.get("requests_per_s"),
+        "step": goodput.get("step"),
+    }

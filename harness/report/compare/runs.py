@@ -1,0 +1,224 @@
+"""Runs beside each other: who serves most and for least, if that can be said, and what got worse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.base.units import SECONDS_PER_HOUR
+from harness.report.compare.parity import Difference, RunFiles, differences, unequal_work
+from harness.report.text import amount, clean, number, percent, significant, usd
+from harness.report.verdict import gather_checks
+
+REQUESTS = 1000  # costs are quoted for so many requests
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A run's two figures that decide: goodput (requests/s, with its interval) and USD per 1000 requests."""
+
+    label: str
+    goodput: float | None
+    low: float | None
+    high: float | None
+    usd_per_hour: float | None
+    errors: tuple[str, ...]  # codes of failed checks of level error
+
+    def usd_at(self, requests_per_s: float | None) -> float | None:
+        """USD of 1000 requests on an instance kept busy at a goodput; None when either is unknown."""
+        if not requests_per_s or self.usd_per_hour is None:
+            return None
+        return self.usd_per_hour / (requests_per_s * SECONDS_PER_HOUR) * REQUESTS
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a question comes to: the run that wins it, or why none is named."""
+
+    question: str
+    winner: str | None
+    words: str
+
+
+Change = Literal["worse", "within", "better", "not shown", "cannot tell"]
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """A run against the first one: `drop` is the share of goodput lost (negative: gained)."""
+
+    label: str
+    drop: float | None
+    change: Change
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything a comparison says; the first run is the baseline."""
+
+    runs: tuple[RunFiles, ...]
+    labels: tuple[str, ...]
+    differences: tuple[Difference, ...]
+    standings: tuple[Standing, ...]
+    outcomes: tuple[Outcome, ...]
+    regressions: tuple[Regression, ...]  # empty when no limit was given
+
+
+def compare_runs(runs: Sequence[RunFiles], fail_over: float | None = None) -> Comparison:
+    """`fail_over`: the share of the first run's goodput that a later one may lose."""
+    labels = _labels(runs)
+    found = differences(runs)
+    unequal = unequal_work(found)
+    standings = tuple(_standing(run, label) for run, label in zip(runs, labels, strict=True))
+    return Comparison(
+        runs=tuple(runs),
+        labels=labels,
+        differences=tuple(found),
+        standings=standings,
+        outcomes=(_serves_most(standings, unequal), _costs_least(standings, unequal)),
+        regressions=() if fail_over is None else _regressions(runs, standings, fail_over),
+    )
+
+
+def _labels(runs: Sequence[RunFiles]) -> tuple[str, ...]:
+    """Engine and version where that tells the runs apart, else the directories' names."""
+    engines = [run.run.get("engine") or {} for run in runs]
+    named = [" ".join(clean(e[key]) for key in ("name", "version") if e.get(key)) for e in engines]
+    if all(named) and len(set(named)) == len(named):
+        return tuple(named)
+    places = [clean(run.run_dir.name) for run in runs]
+    short = _what_differs(places)
+    unique = len(set(short)) == len(short)
+    return tuple(place if unique else f"{i}: {place}" for i, place in enumerate(short, 1))
+
+
+def _what_differs(names: Sequence[str]) -> list[str]:
+    """Directory names without the parts that all share: `20260801T120000Z-chat-vllm` is its time."""
+    parts = [name.split("-") for name in names]
+    if len({len(one) for one in parts}) != 1:
+        return list(names)
+    kept = [i for i in range(len(parts[0])) if len({one[i] for one in parts}) > 1]
+    return ["-".join(one[i] for i in kept) or name for one, name in zip(parts, names, strict=True)]
+
+
+def _standing(files: RunFiles, label: str) -> Standing:
+    """The instance's goodput as it was priced, else as it was measured."""
+    box = (files.decision or {}).get("self_host") or {}
+    goodput = box.get("goodput") or files.metrics.get("goodput") or {}
+    errors = [c.code for c in gather_checks(files.metrics, None).items if c.level == "error"]
+    return Standing(
+        label=label,
+        goodput=number(goodput.get("requests_per_s")),
+        low=number(goodput.get("low")),
+        high=number(goodput.get("high")),
+        usd_per_hour=number((box.get("instance") or {}).get("usd_per_hour")),
+        errors=tuple(dict.fromkeys([*errors, *(["partial"] if files.run.get("partial") else [])])),
+    )
+
+
+def _no_winner(standings: Sequence[Standing], unequal: Sequence[str]) -> str:
+    """Why nobody may be named, before any number is looked at."""
+    if unequal:
+        return f"no winner: the work was unequal ({', '.join(unequal)})"
+    doubtful = [f"{s.label} ({', '.join(s.errors)})" for s in standings if s.errors]
+    if doubtful:
+        return f"no winner: not to be trusted: {', '.join(doubtful)}"
+    missing = [s.label for s in standings if s.goodput is None]
+    if missing:
+        return f"no winner: no load step met the SLO in {', '.join(missing)}"
+    unsure = [s.label for s in standings if s.low is None or s.high is None]
+    return f"no winner: no interval for {', '.join(unsure)}" if unsure else ""
+
+
+def _serves_most(standings: Sequence[Standing], unequal: Sequence[str]) -> Outcome:
+    question = "serves most"
+    why_not = _no_winner(standings, unequal)
+    if why_not:
+        return Outcome(question, None, why_not)
+    ranges = [(s.label, s.low or 0.0, s.high or 0.0) for s in standings]
+    best = max(ranges, key=lambda r: r[1])
+    rivals = [r for r in ranges if r is not best]
+    shown = {s.label: f"{_range(s.low, s.high)} req/s" for s in standings}
+    if any(high >= best[1] for _, _, high in rivals):
+        return Outcome(
+            question, None, f"nobody serves most for sure: the intervals overlap ({_listed(shown)})"
+        )
+    return Outcome(question, best[0], f"{best[0]} serves most, {_beside(best[0], shown)}")
+
+
+def _costs_least(standings: Sequence[Standing], unequal: Sequence[str]) -> Outcome:
+    question = "costs least"
+    why_not = _no_winner(standings, unequal)
+    if why_not:
+        return Outcome(question, None, why_not)
+    # the ends swap: most requests a second is the lowest cost
+    ranges = [(s.label, s.usd_at(s.high), s.usd_at(s.low)) for s in standings]
+    known = [(label, low, high) for label, low, high in ranges if low is not None and high is not None]
+    if len(known) < len(ranges):
+        unpriced = [label for label, low, high in ranges if low is None or high is None]
+        return Outcome(question, None, f"no winner: no price, or no lower end, for {', '.join(unpriced)}")
+    best = min(known, key=lambda r: r[2])
+    shown = {label: f"{usd(low)} to {amount(high)}" for label, low, high in known}
+    if any(low <= best[2] for _, low, _ in (r for r in known if r is not best)):
+        return Outcome(
+            question, None, f"nobody costs least for sure: the intervals overlap ({_listed(shown)})"
+        )
+    return Outcome(
+        question, best[0], f"{best[0]} costs least for {REQUESTS} requests, {_beside(best[0], shown)}"
+    )
+
+
+def _listed(shown: Mapping[str, str]) -> str:
+    return "; ".join(f"{label} {text}" for label, text in shown.items())
+
+
+def _beside(best: str, shown: Mapping[str, str]) -> str:
+    rest = {label: text for label, text in shown.items() if label != best}
+    return f"{shown[best]}, against {_listed(rest)}"
+
+
+def _range(low: float | None, high: float | None) -> str:
+    return f"{significant(low)} to {significant(high)}"
+
+
+def _regressions(
+    runs: Sequence[RunFiles], standings: Sequence[Standing], limit: float
+) -> tuple[Regression, ...]:
+    pairs = [
+        (other, unequal_work(differences([runs[0], run])))
+        for run, other in zip(runs[1:], standings[1:], strict=True)
+    ]
+    return tuple(_regression(standings[0], other, unequal, limit) for other, unequal in pairs)
+
+
+def _regression(first: Standing, other: Standing, unequal: Sequence[str], limit: float) -> Regression:
+    if unequal:
+        return Regression(other.label, None, "cannot tell", f"the work was unequal ({', '.join(unequal)})")
+    if first.errors or other.errors:
+        which = first if first.errors else other
+        return Regression(other.label, None, "cannot tell", f"{which.label}: {', '.join(which.errors)}")
+    if first.goodput is None:
+        return Regression(other.label, None, "cannot tell", f"{first.label} has no goodput to compare with")
+    if other.goodput is None:
+        return Regression(other.label, 1.0, "worse", "no load step met the SLO any more")
+    drop = (first.goodput - other.goodput) / first.goodput
+    change = _change(first, other, drop, limit)
+    said = f"{percent(abs(drop))} {'less' if drop > 0 else 'more'} goodput than {first.label}"
+    why = {
+        "not shown": ", but the intervals overlap",
+        "worse": f", more than the {percent(limit)} allowed",
+        "within": f", within the {percent(limit)} allowed",
+    }.get(change, "")
+    return Regression(other.label, drop, change, said + why)
+
+
+def _change(first: Standing, other: Standing, drop: float, limit: float) -> Change:
+    if drop <= 0:
+        return "better"
+    if drop <= limit:
+        return "within"
+    if other.high is not None and first.low is not None and other.high >= first.low:
+        return "not shown"
+    return "worse"

@@ -1,0 +1,1 @@
+"""What was measured: steps, the server's own word, the search."""

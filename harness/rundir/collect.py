@@ -1,0 +1,54 @@
+"""After the load: the JSON lines of the load processes become Parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from harness.base.errors import BreakevenError
+from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TEXTS, TOKENS
+from harness.rundir.read import read_client, read_parts, read_records, read_server_metrics
+
+
+def collect(run_dir: Path) -> None:
+    """Turn the JSON lines of the load processes into Parquet, then remove them.
+
+    The lines go only after the Parquet file has its final name: nothing measured is lost in between.
+    """
+    _collect(run_dir, RECORDS, read_records(run_dir))
+    _collect(run_dir, CLIENT, read_client(run_dir))
+    said = read_server_metrics(run_dir)
+    if said is not None:
+        _collect(run_dir, SERVER, said)
+    arrivals = read_parts(run_dir, ARRIVALS)
+    if arrivals:
+        _collect(run_dir, ARRIVALS, pd.DataFrame(arrivals))
+    for stem in (TEXTS, TOKENS):  # their content is in the records now
+        for part in run_dir.glob(f"{stem}-*.jsonl"):
+            part.unlink()
+
+
+def _collect(run_dir: Path, stem: str, frame: pd.DataFrame) -> None:
+    path = run_dir / f"{stem}.parquet"
+    if path.exists():
+        return
+    temporary = run_dir / f".{stem}.parquet"
+    try:
+        frame.to_parquet(temporary, index=False)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise BreakevenError(
+            f"cannot write {path}: {error.strerror or error}",
+            hint=f"the rows are safe in {run_dir}/{stem}-*.jsonl; free some space, then `breakeven report`",
+        ) from None
+    for part in run_dir.glob(f"{stem}-*.jsonl"):
+        part.unlink()
+
+
+def has_rows(run_dir: Path) -> bool:
+    """Whether the run has measured anything."""
+    return (run_dir / f"{RECORDS}.parquet").exists() or any(
+        path.stat().st_size for path in run_dir.glob(f"{RECORDS}-*.jsonl")
+    )

@@ -1,0 +1,118 @@
+"""results/<run>/: written as things happen, read back whole. Nothing measured is ever overwritten.
+
+While a run lasts each load process appends to its own `records-<pid>.jsonl` (and `client-<pid>.jsonl`,
+`arrivals-<pid>.jsonl`; `records-w<n>-<pid>.jsonl` are those of worker n on another machine); `collect` turns them into
+Parquet afterwards. A reader takes Parquet where it is and the JSON lines where a run was killed before it got there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harness.base.errors import BreakevenError, UsageError
+from harness.rundir.manifest import RunManifest
+from harness.rundir.parquet_file import DAMAGED
+
+MANIFEST = "run.json"
+RECORDS = "records"
+ARRIVALS = "arrivals"
+CLIENT = "client"
+SERVER = "server_metrics"
+TEXTS = "texts"  # generated text of answers whose tokens the server did not count
+TOKENS = "tokens"  # their counts, asked of the endpoint's tokenizer after the run
+STEPS = "steps.jsonl"
+
+
+def create_run_dir(parent: Path, started: datetime, *names: str) -> Path:
+    """Make `parent/<UTC time>-<name>-<name>...`, suffixed -2, -3 ... when taken.
+
+    Raises:
+        UsageError: `parent` cannot be made or written.
+    """
+    stem = "-".join([started.strftime("%Y%m%dT%H%M%SZ"), *(_safe(name) for name in names if name)])
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", *(f"-{n}" for n in range(2, 1000))):
+            try:
+                (parent / f"{stem}{suffix}").mkdir()
+            except FileExistsError:
+                continue
+            return parent / f"{stem}{suffix}"
+    except OSError as error:
+        raise UsageError(
+            f"cannot write results under {parent}: {error.strerror or error}",
+            hint="name another place with --out DIR",
+        ) from None
+    raise UsageError(f"too many runs named {stem} under {parent}", hint="name another place with --out DIR")
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._]+", "_", name).strip("_") or "unnamed"
+
+
+def write_json(run_dir: Path, name: str, data: Mapping[str, Any]) -> Path:
+    """Write `name` in one step, so that a reader sees the old file or the new one and never half of one."""
+    path = run_dir / name
+    temporary = path.with_name(f".{name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(
+            orjson.dumps(
+                data, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+            )
+        )
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise BreakevenError(f"cannot write {path}: {error.strerror or error}") from None
+    return path
+
+
+def read_json(run_dir: Path, name: str) -> dict[str, Any]:
+    """A JSON file of the run.
+
+    Raises:
+        UsageError: missing, or not a JSON object.
+    """
+    path = run_dir / name
+    try:
+        data = orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UsageError(f"{run_dir} has no {name}", hint="is it a run directory?") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+    except orjson.JSONDecodeError as error:
+        raise UsageError(
+            f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}", hint=DAMAGED
+        ) from None
+    if not isinstance(data, dict):
+        raise UsageError(f"{path} holds a {type(data).__name__}, expected an object")
+    return data
+
+
+def write_manifest(run_dir: Path, manifest: RunManifest) -> None:
+    """Write run.json."""
+    write_json(run_dir, MANIFEST, manifest.to_dict())
+
+
+def read_manifest(run_dir: Path) -> RunManifest:
+    """Read run.json.
+
+    Raises:
+        UsageError: no run directory, or one whose run.json lacks keys, has wrong ones, or is of a newer version.
+    """
+    if not run_dir.is_dir():
+        raise UsageError(
+            f"no such run directory: {run_dir}", hint="runs lie under results/ unless --out said else"
+        )
+    data = read_json(run_dir, MANIFEST)
+    try:
+        return RunManifest.from_dict(data)
+    except ValueError as error:
+        raise UsageError(f"{run_dir / MANIFEST}: {error}") from None

@@ -1,0 +1,155 @@
+"""What a run recorded, as tables: from Parquet, or from the JSON lines of a run that was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow.parquet as pq
+import pyarrow.types as pa_types
+
+from harness.base.errors import UsageError
+from harness.rundir.arrivals import Arrivals, offsets_of
+from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, STEPS, TOKENS
+from harness.rundir.parquet_file import DAMAGED, read_frame, reading, with_numbers
+from harness.rundir.records import COLUMNS, LATEST_S
+from harness.rundir.scrapes import frame_of_scrapes
+
+_TEXT = ("request_id", "session", "token_source", "clock", "finish_reason", "error", "error_detail", "url")
+_COUNTS = (
+    "step", "turn", "attempt", "prompt_tokens", "cached_tokens", "output_tokens",
+    "requested_output_tokens", "events", "http_status", "process",
+)  # fmt: skip
+_SECONDS = (
+    "scheduled_s", "sent_s", "headers_s", "first_token_s", "finished_s", "max_gap_s",
+    "server_queue_s", "server_prefill_s", "server_decode_s", "server_total_s",
+)  # fmt: skip
+_CLIENT_NUMBERS = ("t_s", "process", "cpu", "in_flight")  # what the checks read
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON-lines file; a last line cut by a kill is left out."""
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    row = orjson.loads(line)
+                except orjson.JSONDecodeError:
+                    if line.endswith(b"\n"):
+                        raise UsageError(f"{path}:{number}: not JSON", hint=DAMAGED) from None
+                    return
+                if not isinstance(row, dict):
+                    raise UsageError(f"{path}:{number}: no JSON object", hint=DAMAGED)
+                yield row
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def read_parts(run_dir: Path, stem: str) -> list[dict[str, Any]]:
+    """All objects that the load processes wrote into `<stem>-<pid>.jsonl`."""
+    return [row for path in sorted(run_dir.glob(f"{stem}-*.jsonl")) for row in read_lines(path)]
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every column of the contract, typed, unknown as NA; in order of `scheduled_s`."""
+    frame = frame.reindex(columns=list(COLUMNS))
+    kinds = dict.fromkeys(_COUNTS, "Int64") | dict.fromkeys(_SECONDS, "float64")
+    kinds |= dict.fromkeys(_TEXT, "string") | {"task_success": "boolean"}
+    return frame.astype(kinds).sort_values("scheduled_s", kind="stable", ignore_index=True)
+
+
+def read_records(run_dir: Path) -> pd.DataFrame:
+    """The run's records, one row an attempt; from Parquet, or from the JSON lines of a run that was killed."""
+    path = run_dir / f"{RECORDS}.parquet"
+    if path.exists():
+        with reading(path):
+            return _typed(read_frame(path))
+    rows = read_parts(run_dir, RECORDS)
+    counted = {row.get("request_id"): row.get("output_tokens") for row in read_parts(run_dir, TOKENS)}
+    for row in rows:
+        if row.get("output_tokens") is None and row.get("request_id") in counted:
+            row["output_tokens"] = counted[row.get("request_id")]
+            row["token_source"] = "endpoint_tokenizer"
+    with reading(run_dir / f"{RECORDS}-*.jsonl"):
+        return _typed(pd.DataFrame(rows, columns=list(COLUMNS)))
+
+
+def read_client(run_dir: Path) -> pd.DataFrame:
+    """Samples of the load generator, one a second and process: `t_s, process, cpu` (of one core), `loop_lag_p50_s,
+    loop_lag_max_s, schedule_lag_max_s, in_flight, asked` (null: an open load), `connections, clock_steps`, and of
+    the requests that ended meanwhile `events` and `shared_events` (out of one read with others).
+    """
+    path = run_dir / f"{CLIENT}.parquet"
+    if not path.exists():
+        return pd.DataFrame(read_parts(run_dir, CLIENT))
+    with reading(path):
+        return with_numbers(read_frame(path), _CLIENT_NUMBERS)
+
+
+def read_server_metrics(run_dir: Path) -> pd.DataFrame | None:
+    """What the servers' /metrics said (`harness.metrics.catalogue`); None where they have no such page."""
+    path = run_dir / f"{SERVER}.parquet"
+    if path.exists():
+        with reading(path):
+            frame = with_numbers(read_frame(path), ("t_s", "value"), "name", "labels")
+            for labels in frame["labels"].unique() if len(frame) else ():
+                if not isinstance(orjson.loads(labels), dict):
+                    raise ValueError(f"`labels` is no JSON object: {labels:.80}")
+            return frame
+    rows = read_parts(run_dir, SERVER)
+    return frame_of_scrapes(rows) if rows else None
+
+
+def read_arrivals(run_dir: Path) -> Arrivals | None:
+    """When each event of each request arrived; None when the run kept no arrivals."""
+    path = run_dir / f"{ARRIVALS}.parquet"
+    if not path.exists():
+        rows = read_parts(run_dir, ARRIVALS)
+        return Arrivals.of({row["request_id"]: row["arrival_us"] for row in rows}) if rows else None
+    with reading(path):
+        table = pq.read_table(path, columns=["request_id", "arrival_us"], partitioning=None)  # type: ignore[no-untyped-call]
+        kind = table.schema.field("arrival_us").type
+        if not (pa_types.is_list(kind) or pa_types.is_large_list(kind)):
+            raise ValueError("`arrival_us` holds no lists")
+    chunks = table["arrival_us"].chunks
+    none = [np.empty(0, np.int64)]
+    return Arrivals(
+        ids=table["request_id"].to_numpy(),
+        offsets=offsets_of(
+            np.concatenate(none + [c.value_lengths().fill_null(0).to_numpy() for c in chunks])
+        ),
+        stamps_us=np.concatenate(none + [c.flatten().to_numpy() for c in chunks]),
+    )
+
+
+def read_steps(run_dir: Path) -> list[dict[str, Any]]:
+    """The load steps as they really ran: `step, load, start_s, window_start_s, end_s` (end_s None if cut)."""
+    steps: dict[int, dict[str, Any]] = {}
+    path = run_dir / STEPS
+    for row in read_lines(path):
+        if not isinstance(row.get("step"), int):
+            raise UsageError(f"{path}: a line has no step number", hint=DAMAGED)
+        steps.setdefault(row["step"], {}).update(row)
+    for step in steps.values():
+        _check_step(step, f"{path}: step {step['step']}")
+    return [steps[key] for key in sorted(steps)]
+
+
+def _check_step(step: Mapping[str, Any], where: str) -> None:
+    lacking = [key for key in ("load", "start_s", "window_start_s") if step.get(key) is None]
+    if lacking:
+        raise UsageError(f"{where} has no `{lacking[0]}`", hint=DAMAGED)
+    if not isinstance(step["load"], dict):
+        raise UsageError(f"{where}: `load` must be an object, got {step['load']!r:.80}", hint=DAMAGED)
+    for key in ("start_s", "window_start_s", "end_s"):
+        value = step.get(key)
+        if value is not None and (not isinstance(value, int | float) or not 0 <= value <= LATEST_S):
+            raise UsageError(
+                f"{where}: `{key}` must be seconds since the start, got {value!r:.80}", hint=DAMAGED
+            )

@@ -1,0 +1,59 @@
+"""What one request leaves behind: a row of records.parquet.
+
+Times are float seconds on the monotonic clock since the run began. Unknown is None, never 0 or -1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+LATEST_S = 1e9  # 31 years; no run's clock shows more
+
+ErrorCode = str
+"""null or one of: timeout connect reset http_NNN error_event truncated not_sse no_tokens cut_at_end not_sent."""
+
+NOT_FAILURES = frozenset({"cut_at_end", "not_sent"})
+"""Errors of the plan, not of the server: cut when the run ended, or never sent."""
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """One attempt at one request; a row of records.parquet. Field names are the column names."""
+
+    request_id: str
+    step: int
+    session: str | None = None
+    turn: int | None = None
+    attempt: int = 1
+    scheduled_s: float | None = None  # when the plan wanted it sent; closed loop: when the user was ready
+    sent_s: float | None = None  # just before the first byte is written
+    headers_s: float | None = None
+    first_token_s: float | None = None  # None when not streaming
+    finished_s: float | None = None  # arrival of the last token's event
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    requested_output_tokens: int | None = None
+    token_source: Literal["server", "endpoint_tokenizer", "unknown"] = "unknown"
+    events: int = 0  # events that carried a generated token
+    max_gap_s: float | None = None  # longest wait between two such events
+    clock: Literal["kernel", "user"] = "user"
+    http_status: int | None = None
+    finish_reason: str | None = None  # as the server sent it
+    error: ErrorCode | None = None
+    error_detail: str | None = None
+    task_success: bool | None = None
+    server_queue_s: float | None = None  # as the server told it: arrived to started
+    server_prefill_s: float | None = None  # started to first token
+    server_decode_s: float | None = None  # first token to last
+    server_total_s: float | None = None  # arrived to answered
+    url: str = ""
+    process: int = 0  # pid of the load process that sent it
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row, keyed by column."""
+        return {name: getattr(self, name) for name in COLUMNS}
+
+
+COLUMNS: tuple[str, ...] = tuple(f.name for f in fields(RequestRecord))

@@ -1,0 +1,210 @@
+"""Each check on the smallest run that earns it."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness.checks.run import add_checks, worst_level
+from harness.metrics.steps import compute_metrics
+from harness.rundir.manifest import RunManifest
+from harness.rundir.read import _typed
+from harness.rundir.records import COLUMNS
+from harness.scenario import Scenario
+
+STEP = {
+    "step": 0,
+    "load": {"kind": "closed", "users": 1},
+    "start_s": 0.0,
+    "window_start_s": 0.0,
+    "end_s": 100.0,
+}
+
+
+def row(n: int, **more: Any) -> dict[str, Any]:
+    """One request a second: first token after 0.1 s, ten tokens, each 0.01 s."""
+    return {
+        "request_id": f"r{n}", "step": 0, "attempt": 1, "scheduled_s": n + 0.0, "sent_s": n + 0.001,
+        "first_token_s": n + 0.1, "finished_s": n + 0.19, "prompt_tokens": 800, "output_tokens": 10,
+        "requested_output_tokens": 10, "token_source": "server", "events": 10, "clock": "kernel",
+        "http_status": 200, "finish_reason": "length", "url": "u", "process": 7,
+    } | more  # fmt: skip
+
+
+def sample(n: int, **more: Any) -> dict[str, Any]:
+    base = {"t_s": float(n), "process": 7, "cpu": 0.1, "in_flight": 1, "clock_steps": 0}
+    return base | more
+
+
+def findings(
+    rows: list[dict[str, Any]],
+    *,
+    samples: list[dict[str, Any]] | None = None,
+    scenario: dict[str, Any] | None = None,
+    step: dict[str, Any] | None = None,
+    **manifest: Any,
+) -> dict[str, tuple[str, str]]:
+    """code -> (level, message)"""
+    work = Scenario.model_validate({"name": "t", "slo": {"ttft_p50_s": 1}} | (scenario or {}))
+    run = RunManifest(
+        scenario=work.model_dump(mode="json"), scenario_digest="", backend=manifest.pop("backend", "vllm"),
+        engine=manifest.pop("engine", {"name": "vllm"}), model="m", quantization=None, instance={},
+        client=manifest.pop("client", {"exact_lengths": True}), seed=1, started_at="", started_monotonic_ns=0,
+        harness_version="", git_revision=None, **manifest,
+    )  # fmt: skip
+    records = _typed(pd.DataFrame(rows, columns=list(COLUMNS)))
+    metrics = compute_metrics(records, [step or STEP], work)
+    add_checks(metrics, records, pd.DataFrame(samples or [sample(n) for n in range(100)]), run)
+    found = [*metrics["steps"][0]["checks"], *metrics["checks"]]
+    return {f["code"]: (f["level"], f["message"]) for f in found}
+
+
+GOOD = [row(n) for n in range(99)]
+
+
+def test_a_clean_run_has_no_finding() -> None:
+    assert findings(GOOD) == {}
+
+
+def test_late_sending_is_client_bound() -> None:
+    late = [row(n, sent_s=n + 0.06) for n in range(99)]
+    later = [row(n, sent_s=n + 0.02) for n in range(99)]
+
+    assert findings(late)["client_bound"] == (
+        "error",
+        "at 1 user requests left 60 ms late (p99 of sent - scheduled)",
+    )
+    assert findings(later)["client_bound"][0] == "warning"
+
+
+def test_a_busy_generator_is_client_bound() -> None:
+    level, message = findings(GOOD, samples=[sample(n, cpu=0.93) for n in range(100)])["client_bound"]
+
+    assert level == "error"
+    assert "93%" in message
+
+
+def test_a_loop_that_comes_round_late_is_client_bound() -> None:
+    # the process that is late counts, not the mean of two
+    slow = [sample(n, process=n % 2, loop_lag_p50_s=0.001 if n % 2 else 0.03) for n in range(100)]
+    slower = [sample(n, loop_lag_p50_s=0.06) for n in range(100)]
+
+    assert findings(GOOD, samples=slow)["client_bound"] == (
+        "warning",
+        "at 1 user the client's loop came round 30 ms late (median)",
+    )
+    assert findings(GOOD, samples=slower)["client_bound"][0] == "error"
+
+
+def test_token_events_that_share_a_read_are_said_to_be_coarse() -> None:
+    # 12 of 100 each second, then 10: a tenth is let through
+    many = [sample(n, events=100, shared_events=12) for n in range(100)]
+    few = [sample(n, events=100, shared_events=10) for n in range(100)]
+
+    level, message = findings(GOOD, samples=many)["shared_reads"]
+
+    assert level == "warning"
+    assert "12% of the token events came out of one read with others" in message
+    assert "shared_reads" not in findings(GOOD, samples=few)
+
+
+def test_too_few_in_flight_is_client_bound() -> None:
+    step = STEP | {"load": {"kind": "closed", "users": 4}}
+
+    assert "1.0 requests were in flight" in findings(GOOD, step=step)["client_bound"][1]
+
+
+def test_errors_over_the_limit_break_the_run_when_nothing_passes() -> None:
+    rows = [row(n) for n in range(97)] + [
+        row(97, error="http_500", error_detail="boom"),
+        row(98, error="timeout"),
+    ]
+
+    level, message = findings(rows)["errors_over_limit"]
+
+    assert level == "error"
+    assert "2 of 99 requests failed" in message
+    assert "boom" in message
+
+
+def test_one_percent_of_errors_is_within_the_limit() -> None:
+    assert "errors_over_limit" not in findings([*GOOD, row(99, error="timeout")])
+
+
+def test_percentiles_from_too_few_requests_are_named() -> None:
+    level, message = findings(GOOD, scenario={"slo": {"preset": "chat"}})["too_few_samples"]
+
+    assert level == "warning"
+    assert "TTFT p99 from 99 (needs 662)" in message
+
+
+def test_a_rate_from_four_requests_is_too_few() -> None:
+    assert "the rate from 4" in findings([row(n) for n in range(4)])["too_few_samples"][1]
+
+
+def test_answers_shorter_than_asked_are_said() -> None:
+    assert (
+        "10.0 tokens on average, 12.0"
+        in findings([row(n, requested_output_tokens=12) for n in range(99)])["lengths_differ"][1]
+    )
+
+
+def test_prompts_of_another_length_are_said() -> None:
+    assert (
+        "700 tokens on average, 800"
+        in findings([row(n, prompt_tokens=700) for n in range(99)])["lengths_differ"][1]
+    )
+
+
+def test_prefix_cache_hits_that_nobody_wanted_are_said() -> None:
+    rows = [row(n, cached_tokens=400) for n in range(99)]
+    wanted = {"prompts": {"kind": "synthetic", "shared_prefix_tokens": 400}}
+
+    assert "50%" in findings(rows)["prefix_cache_hits"][1]
+    assert "prefix_cache_hits" not in findings(rows, scenario=wanted)
+
+
+@pytest.mark.parametrize(("source", "level"), [("endpoint_tokenizer", "warning"), ("unknown", "error")])
+def test_token_counts_that_are_not_the_servers_are_said(source: str, level: str) -> None:
+    rows = [row(n, token_source=source) for n in range(99)]
+
+    assert findings(rows)["token_source"][0] == level
+
+
+def test_one_stream_at_a_time_is_said_only_where_more_users_ask() -> None:
+    engine = {"name": "llama_cpp_python"}
+    two = STEP | {"load": {"kind": "closed", "users": 2}}
+    samples = [sample(n, in_flight=2) for n in range(100)]
+
+    assert "single_stream_engine" not in findings(GOOD, engine=engine)
+    assert findings(GOOD, engine=engine, step=two, samples=samples)["single_stream_engine"][0] == "warning"
+
+
+def test_answers_that_tgi_cuts_into_pieces_are_said() -> None:
+    at_most = [row(n, output_tokens=1024, requested_output_tokens=1024) for n in range(99)]
+    longer = [row(n, output_tokens=1025, requested_output_tokens=1025) for n in range(99)]
+
+    assert "cut_into_pieces" not in findings(at_most, backend="tgi")
+    assert findings(longer, backend="tgi")["cut_into_pieces"][0] == "warning"
+    assert "cut_into_pieces" not in findings(longer, backend="vllm")
+
+
+def test_a_stepped_clock_is_an_error() -> None:
+    assert (
+        findings(GOOD, samples=[sample(n, clock_steps=n // 50) for n in range(100)])["clock_stepped"][0]
+        == "error"
+    )
+
+
+def test_a_partial_run_and_estimated_lengths_are_said() -> None:
+    found = findings(GOOD, partial=True, client={"exact_lengths": False})
+
+    assert {"partial", "estimated_lengths"} <= set(found)
+
+
+def test_the_worst_level_decides() -> None:
+    step = {"checks": [{"level": "warning"}]}
+
+    assert worst_level({"steps": [], "checks": []}, None) is None
+    assert worst_level({"steps": [step], "checks": []}, None) == "warning"
+    assert worst_level({"steps": [step], "checks": []}, {"checks": [{"level": "error"}]}) == "error"

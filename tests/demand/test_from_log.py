@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness import cli
+from harness.demand.demand import load_demand
+from harness.demand.from_log import demand_of, hourly_profile
+from harness.scenario.trace import Trace, TraceRow
+
+
+def trace(*rows: tuple[float, int, int], first_hour_s: float | None = 0.0) -> Trace:
+    return Trace([TraceRow(*row) for row in rows], "ours", 0, first_hour_s)
+
+
+def test_the_volume_is_the_logs_rate_over_a_month_of_730_hours() -> None:
+    # 4 requests with 3 gaps in 100 s: 0.03 a second, times 730 * 3600 s
+    demand = demand_of(trace((0, 1, 1), (10, 1, 1), (50, 1, 1), (100, 1, 1)), name="d")
+
+    assert demand["tasks_per_month"] == 78_840
+
+
+def test_a_log_of_one_instant_has_no_volume() -> None:
+    assert demand_of(trace((0, 10, 5)), name="d")["tasks_per_month"] is None
+
+
+def test_one_class_has_the_mean_lengths() -> None:
+    (only,) = demand_of(trace((0, 100, 10), (1, 200, 40)), name="d")["classes"]
+
+    assert only == {"name": "request", "weight": 2, "input_tokens": 150, "output_tokens": 25}
+
+
+def test_classes_are_equal_parts_by_input_length() -> None:
+    rows = [(0.0, 400, 4), (1.0, 100, 1), (2.0, 300, 3), (3.0, 200, 2)]
+
+    assert demand_of(trace(*rows), name="d", classes=2)["classes"] == [
+        {"name": "100 to 200 tokens in", "weight": 2, "input_tokens": 150, "output_tokens": 1.5},
+        {"name": "300 to 400 tokens in", "weight": 2, "input_tokens": 350, "output_tokens": 3.5},
+    ]
+
+
+def test_a_profile_needs_a_day() -> None:
+    assert hourly_profile(trace((0, 1, 1), (86_399, 1, 1))) is None
+
+
+def test_the_profile_counts_each_hour_by_the_time_the_log_covers_it() -> None:
+    # 25 h from midnight: hour 0 is covered twice. One request in each hour, but three at hour 5 and two at hour 0,
+    # one on each day; the last request is at the end of the 25th hour, which is hour 1 of the second day
+    rows = [(3600.0 * hour + 60, 1, 1) for hour in range(25)] + [
+        (5 * 3600.0 + 120, 1, 1),
+        (5 * 3600.0 + 180, 1, 1),
+    ]
+    profile = hourly_profile(trace(*sorted(rows), (25 * 3600.0, 1, 1)))
+
+    assert profile is not None
+    # requests an hour: 3 at hour 5, 2 at hour 1 with the last, else 1 (hour 0: 2 in 2 h): the mean is 27 / 24
+    mean = 27 / 24
+    assert profile[5] == pytest.approx(3 / mean, abs=1e-4)
+    assert profile[0] == pytest.approx(1 / mean, abs=1e-4)
+    assert profile[1] == pytest.approx(2 / mean, abs=1e-4)
+    assert profile[23] == pytest.approx(1 / mean, abs=1e-4)
+
+
+def test_the_profile_starts_at_the_logs_own_hour() -> None:
+    # begins at 18:00; a second request 10 h later is at 04:00
+    rows = [(0.0, 1, 1), (36_000.0, 1, 1), (90_000.0, 1, 1)]
+    profile = hourly_profile(trace(*rows, first_hour_s=18 * 3600.0))
+
+    assert profile is not None
+    assert [hour for hour, weight in enumerate(profile) if weight > 0] == [4, 18, 19]
+
+
+def test_the_command_writes_a_demand_that_can_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "requests.csv"
+    log.write_text(
+        "arrival_s,input_tokens,output_tokens\n" + "".join(f"{t},800,250\n" for t in range(0, 1001, 10))
+    )
+    out = tmp_path / "demand.yaml"
+
+    assert cli.invoke(["demand", "from-trace", str(log), "--out", str(out)]) == 0
+
+    demand = load_demand(out)
+    assert demand.name == "requests"
+    assert demand.tasks_per_month == 262_800  # 0.1 a second
+    assert demand.mean_tokens() == (800, 250)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "101 requests over 1000 s (ours layout): 262,800 a month" in captured.err
+
+
+def test_the_command_prints_yaml_on_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "r.jsonl"
+    log.write_text('{"timestamp": 0, "input_length": 5, "output_length": 2}\n')
+
+    assert cli.invoke(["demand", "from-trace", str(log), "--name", "mine"]) == 0
+
+    assert yaml.safe_load(capsys.readouterr().out) == {
+        "name": "mine",
+        "tasks_per_month": None,
+        "classes": [{"name": "request", "weight": 1, "input_tokens": 5, "output_tokens": 2}],
+    }
+
+
+def test_what_is_no_log_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "r.csv"
+    log.write_text("a,b\n1,2\n")
+
+    assert cli.invoke(["demand", "from-trace", str(log)]) == 2
+
+    assert "no known layout of a trace" in capsys.readouterr().err

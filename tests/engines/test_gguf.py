@@ -1,0 +1,98 @@
+"""The header reader on files made here byte by byte, and on the model that comes with a package."""
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from harness.base.errors import UsageError
+from harness.engines.weights.gguf import read_gguf
+from harness.engines.weights.models import bundled_model_path
+
+U32, STRING, ARRAY = 4, 8, 9
+
+
+def text(value: str) -> bytes:
+    return struct.pack("<Q", len(value)) + value.encode()
+
+
+def pair(key: str, kind: int, value: bytes) -> bytes:
+    return text(key) + struct.pack("<I", kind) + value
+
+
+def tensor(name: str, dimensions: list[int], offset: int) -> bytes:
+    shape = struct.pack(f"<I{len(dimensions)}Q", len(dimensions), *dimensions)
+    return text(name) + shape + struct.pack("<IQ", 0, offset)
+
+
+def model_bytes() -> bytes:
+    pairs = [
+        pair("general.architecture", STRING, text("llama")),
+        pair("general.name", STRING, text("Tiny")),
+        pair("general.file_type", U32, struct.pack("<I", 15)),
+        pair("tokenizer.ggml.tokens", ARRAY, struct.pack("<IQ", STRING, 2) + text("a") + text("bc")),
+        pair("tokenizer.ggml.token_type", ARRAY, struct.pack("<IQ3I", U32, 3, 1, 1, 1)),
+        pair("llama.context_length", U32, struct.pack("<I", 4096)),
+        pair("tokenizer.chat_template", STRING, text("{{ messages }}")),
+    ]
+    tensors = [tensor("a.weight", [3, 4], 0), tensor("b.weight", [5], 64)]
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(pairs))
+    return head + b"".join(pairs) + b"".join(tensors) + bytes(64 + 20)
+
+
+def test_the_header_gives_name_quantization_context_and_size(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(model_bytes())
+
+    model = read_gguf(path)
+
+    assert model.name == "Tiny"
+    assert model.architecture == "llama"
+    assert model.quantization == "Q4_K_M"  # 15 in llama.h
+    assert model.context_tokens == 4096
+    assert model.parameters == 17  # 3 x 4 + 5
+    assert model.has_chat_template
+
+
+def test_the_packaged_model_is_smollm2_135m_in_q4_1() -> None:
+    model = read_gguf(bundled_model_path())
+
+    assert (model.architecture, model.quantization, model.context_tokens) == ("llama", "Q4_1", 8192)
+    assert model.parameters == 134_515_008  # the model card's 135M
+    assert model.has_chat_template
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"not a model at all", "does not begin with the letters GGUF"),
+        (b"", "ends after 0 bytes"),
+        (b"GGUF" + struct.pack("<I", 1), "format version 1"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 2**60, 1), "a count of"),
+        (model_bytes()[:100], "in the middle of its header"),
+        (model_bytes()[:-25], "its own table of contents needs more than"),
+    ],
+    ids=["text", "empty", "old", "corrupt", "cut header", "cut weights"],
+)
+def test_a_file_that_is_no_whole_model_is_refused_in_one_line(
+    tmp_path: Path, content: bytes, complaint: str
+) -> None:
+    path = tmp_path / "broken.gguf"
+    path.write_bytes(content)
+
+    with pytest.raises(UsageError) as caught:
+        read_gguf(path)
+
+    assert complaint in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_model_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"nowhere\.gguf: No such file"):
+        read_gguf(tmp_path / "nowhere.gguf")
+
+
+def test_a_directory_is_not_a_model(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a directory"):
+        read_gguf(tmp_path)

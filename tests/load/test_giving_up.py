@@ -1,0 +1,163 @@
+"""When a probe is lost before it ends, worked by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faulty_server import FaultyServer
+from load_helpers import scenario
+
+from harness.load.search.giving_up import Tally, cannot_pass, most_to_come
+from harness.pipeline.measure import RunOptions, measure
+from harness.rundir.read import read_records
+from harness.rundir.tail import NewRows
+
+P95 = {"ttft_p95_s": 1.0}
+P50 = {"ttft_p50_s": 1.0}
+
+
+def tally(*, within: int = 0, over: int = 0, failed: int = 0) -> Tally:
+    """`within` requests whose first token came after 0.5 s, `over` ones after 1.5 s; all took 2 s."""
+    out = Tally()
+    for first_s, count in ((0.5, within), (1.5, over)):
+        for _ in range(count):
+            out.add(row(first_token_s=first_s))
+    for _ in range(failed):
+        out.add(row(error="http_500"))
+    return out
+
+
+def row(**more: Any) -> dict[str, Any]:
+    return {"error": None, "sent_s": 0.0, "first_token_s": 0.5, "finished_s": 2.0, "output_tokens": 4} | more
+
+
+@pytest.mark.parametrize(
+    ("within", "over", "to_come", "lost"),
+    [
+        # lost when no more than floor(0.95 (n - 1)) of all n are within
+        (5, 5, 90, False),  # n 100: floor(94.05) = 94, and 95 are within
+        (5, 6, 90, True),  # n 101: floor(95) = 95, and 95 are within
+        (5, 6, 91, False),  # n 102: floor(95.95) = 95, and 96 are within
+        (90, 6, 0, True),  # n 96: floor(90.25) = 90
+        (92, 5, 0, False),  # n 97: floor(91.2) = 91
+        (0, 9, 0, False),  # fewer than ten decide nothing
+        (0, 10, 0, True),
+        (0, 10, 1000, False),
+    ],
+)
+def test_a_p95_is_lost_when_the_rest_cannot_dilute_it(
+    within: int, over: int, to_come: int, lost: bool
+) -> None:
+    assert cannot_pass(tally(within=within, over=over), to_come, P95, 0.01) is lost
+
+
+def test_who_has_waited_longer_than_the_limit_has_broken_it() -> None:
+    waiting = tally(within=5)
+    # six sent at 8.9 have waited 1.1 s, above the limit; the one sent at 2.0 is before the window
+    waiting.wait([(2.0, 8.0), *([(8.9, 1.1)] * 6), (9.5, 0.5)], 5.0)
+
+    # 6 of the 96 to come are late already: n 101 of which 95 may be within, n 102 of which 96 are (see above)
+    assert waiting.waits_s == [1.1] * 6 + [0.5]
+    assert cannot_pass(waiting, 96, P95, 0.01)
+    assert not cannot_pass(waiting, 97, P95, 0.01)
+    assert not cannot_pass(waiting, 96, {"tpot_p95_s": 1.0}, 0.01)  # they may still be quick tokens
+
+
+def test_who_waits_is_counted_once() -> None:
+    counted = Tally()
+    counted.add(row(sent_s=8.9, first_token_s=10.1, finished_s=11.0))
+
+    counted.wait([(8.9, 1.1)], 5.0)  # from before its row came
+
+    assert counted.waits_s == []
+
+
+def test_a_search_hears_who_is_waiting_and_other_loads_do_not_ask(tmp_path: Path) -> None:
+    heard = {}
+    searching = {"kind": "search", "over": "users", "low": 3, "high": 3, "step_s": 2.2, "warmup_s": 0,
+                 "max_step_s": 2.2, "max_probes": 1}  # fmt: skip
+    plain = {"kind": "closed", "users": [3], "step_s": 2.2, "warmup_s": 0}
+
+    with FaultyServer() as server:
+        for load in (searching, plain):
+            lives: list[dict[str, Any]] = []
+            options = RunOptions(
+                scenario=scenario(load=load), base_dir=tmp_path, backend="vllm", out_dir=tmp_path,
+                urls=[server.url("slow-first-token=0.9")],
+            )  # fmt: skip
+            measured = measure(options, lambda e, to=lives: to.append(e) if e["event"] == "live" else None)
+            heard[load["kind"]] = [tuple(pair) for live in lives for pair in live["waiting"]]
+            sent_s = set(read_records(measured.run_dir)["sent_s"])
+
+            # the very instants that their rows will have
+            assert {waiting_since_s for waiting_since_s, _ in heard[load["kind"]]} <= sent_s
+            assert all(0 < waited_s < 1.1 for _, waited_s in heard[load["kind"]])
+
+    assert heard["search"]
+    assert heard["closed"] == []
+
+
+def test_before_ten_have_ended_the_unloaded_time_bounds_what_can_come() -> None:
+    # 4 users, 6 s left, a request at the smallest load took 2 s: 4 under way and 3 more of each
+    assert most_to_come(Tally(), 4, 6.0, 2.0) == 16
+    assert most_to_come(Tally(), 4, 6.0) is None
+
+
+def test_a_median_needs_half() -> None:
+    # n 21: floor(10) = 10 may be within; n 22: floor(10.5) = 10, and 11 are
+    assert cannot_pass(tally(over=11), 10, P50, 0.01)
+    assert not cannot_pass(tally(over=11), 11, P50, 0.01)
+
+
+def test_failures_lose_it_when_the_rest_cannot_dilute_them() -> None:
+    # 2 of 199 are more than 1 %, 2 of 200 are not
+    assert cannot_pass(tally(within=20, failed=2), 177, P95, 0.01)
+    assert not cannot_pass(tally(within=20, failed=2), 178, P95, 0.01)
+
+
+def test_what_was_cut_by_plan_is_no_failure() -> None:
+    seen = tally(within=20)
+    for _ in range(20):
+        seen.add(row(error="cut_at_end"))
+
+    assert seen.failed == 0
+    assert not cannot_pass(seen, 0, P95, 0.01)
+
+
+def test_each_limit_looks_at_its_own_latency() -> None:
+    # first token 0.5 s, whole 2 s, and (2 - 0.5) / 3 = 0.5 s a token
+    seen = tally(within=10)
+
+    assert cannot_pass(seen, 0, {"tpot_p50_s": 0.49}, 0.01)
+    assert not cannot_pass(seen, 0, {"tpot_p50_s": 0.5}, 0.01)
+    assert cannot_pass(seen, 0, {"e2e_p50_s": 1.9}, 0.01)
+    assert not cannot_pass(seen, 0, {"ttft_p50_s": 0.5}, 0.01)
+
+
+def test_answers_of_one_token_or_an_unknown_number_have_no_time_per_token() -> None:
+    seen = Tally()
+    for tokens in (1, None):
+        seen.add(row(output_tokens=tokens))
+
+    assert seen.latencies_s["tpot"] == []
+    assert len(seen.latencies_s["e2e"]) == 2
+
+
+def test_the_most_to_come_is_what_the_users_could_do_at_the_fastest_pace() -> None:
+    # the fastest took 2 s: in 5 s a user begins 3 more, besides the one under way
+    assert most_to_come(tally(within=10), 4, 5.0) == 4 * (1 + 3)
+    assert most_to_come(tally(within=10), 4, -1.0) == 4
+    assert most_to_come(tally(within=9), 4, 5.0) is None
+
+
+def test_rows_are_given_once_and_only_whole(tmp_path: Path) -> None:
+    rows = NewRows(tmp_path)
+    path = tmp_path / "records-1.jsonl"
+
+    assert list(rows.take()) == []
+    path.write_text('{"step": 0}\n{"st')
+    assert list(rows.take()) == [{"step": 0}]
+    assert list(rows.take()) == []
+    path.write_text('{"step": 0}\n{"step": 1}\n')
+    (tmp_path / "records-2.jsonl").write_text('{"step": 2}\n')
+    assert list(rows.take()) == [{"step": 1}, {"step": 2}]

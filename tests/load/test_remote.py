@@ -1,0 +1,462 @@
+"""Load processes of other machines: the same work, split exactly, on clocks that are related to ours."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from faulty_server import FaultyServer
+from load_helpers import OPEN_STEPS, planned_arrivals, prompts_asked, records_of, run_load, scenario
+
+from harness.base.errors import BreakevenError, UsageError
+from harness.checks.load import load_checks
+from harness.load.plan import LoadPlan
+from harness.load.remote import muster
+from harness.load.remote.courier import Courier, NotTaken, take_part
+from harness.load.remote.muster import address
+from harness.load.remote.offset import Echo, Relation
+from harness.pipeline.measure import Measured, RunOptions, measure
+from harness.rundir import files
+from harness.rundir.read import read_client, read_parts, read_steps
+
+PROMPTS = {"kind": "synthetic", "input_tokens": 30, "output_tokens": 3}
+OTHER_CLOCK_S = 5000  # what another machine's monotonic clock is ahead of ours
+
+
+def free_address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+def other_clock() -> list[str]:
+    """A prefix that gives a command another monotonic clock, as another machine has; [] where that is forbidden."""
+    prefix = ["unshare", "--time", "--monotonic", str(OTHER_CLOCK_S)]
+    if shutil.which("unshare") is None:
+        return []
+    tried = subprocess.run([*prefix, "true"], capture_output=True, check=False)
+    return prefix if tried.returncode == 0 else []
+
+
+@contextmanager
+def worker(
+    master: str, out_dir: Path, *more: str, prefix: list[str] | None = None, **env: str
+) -> Iterator[Any]:
+    """`breakeven worker`, as its user starts it."""
+    command = [sys.executable, "-m", "harness", "worker", "--master", master, "--out", str(out_dir), *more]
+    with subprocess.Popen(
+        [*(prefix or []), *command], stderr=subprocess.PIPE, text=True, env=os.environ | env,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            for child in (
+                [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
+            ):
+                child.kill()
+            process.kill()
+
+
+@pytest.fixture
+def server() -> Iterator[FaultyServer]:
+    with FaultyServer() as running:
+        yield running
+
+
+def test_workers_elsewhere_send_the_same_plan_on_the_masters_clock(tmp_path: Path) -> None:
+    work, planned = scenario(load=OPEN_STEPS, prompts=PROMPTS, seed=5), planned_arrivals(5)
+    master, prefix = free_address(), other_clock()
+    with FaultyServer() as alone:
+        run_load(tmp_path / "alone", alone.url(), work=work)
+        asked_alone = prompts_asked(alone)
+
+    with (
+        FaultyServer() as server,
+        worker(master, tmp_path / "there", "--processes", "2", "--once", prefix=prefix) as lent,
+    ):
+        measured = run_load(
+            tmp_path / "here", server.url(), work=work, workers=3, remote_workers=2, listen=master
+        )
+        assert lent.wait(20) == 0
+        assert prompts_asked(server) == asked_alone
+
+    rows = records_of(measured)
+    start_s = read_steps(measured.run_dir)[0]["start_s"]
+    assert list(rows["scheduled_s"] - start_s) == pytest.approx(planned, abs=1e-6)
+    # arrival i is process i mod 3's: one here, two there
+    by_process = rows.groupby("process").size()
+    assert sorted(by_process) == sorted(len(planned[w::3]) for w in range(3))
+    assert sorted(int(number) // 10_000_000 for number in by_process.index) == [0, 2, 3]
+    # sent when planned, by a clock that is thousands of seconds away from ours
+    assert (rows["sent_s"] - rows["scheduled_s"]).abs().max() < 0.5
+    facts = files.read_manifest(measured.run_dir).client["remote_workers"]
+    assert [f["worker"] for f in facts] == [1, 2]
+    for fact in facts:
+        assert 0 < fact["clock"]["error_s"] < 0.05
+        assert abs(fact["clock"]["moved_s"]) <= fact["clock"]["moved_error_s"]  # it is one clock's crystal
+    assert set(read_client(measured.run_dir)["process"]) == set(by_process.index)
+    assert not (tmp_path / "there").exists()  # every row is with the master
+    assert load_checks("open", files.read_manifest(measured.run_dir).client) == []
+
+
+def test_files_that_the_scenario_names_travel_to_the_workers(server: FaultyServer, tmp_path: Path) -> None:
+    (tmp_path / "prompts.jsonl").write_text('{"prompt": "why is the sea salt"}\n{"prompt": "name a tree"}\n')
+    work = scenario(prompts={"kind": "file", "path": "prompts.jsonl", "format": "jsonl", "output_tokens": 3})
+    master = free_address()
+
+    with worker(master, tmp_path / "there", "--once"):
+        run_load(tmp_path, server.url(), work=work, workers=1, remote_workers=1, listen=master)
+
+    asked = prompts_asked(server)
+    assert asked
+    assert all("why is the sea salt" in prompt or "name a tree" in prompt for prompt in asked)
+
+
+def test_a_search_is_driven_by_workers_elsewhere(server: FaultyServer, tmp_path: Path) -> None:
+    work = scenario(
+        load={"kind": "search", "over": "users", "low": 1, "high": 2, "step_s": 1, "warmup_s": 0,
+              "max_step_s": 1, "max_probes": 3},
+        prompts=PROMPTS, slo={"e2e_p50_s": 5},
+    )  # fmt: skip
+    master = free_address()
+
+    with worker(master, tmp_path / "there", "--once"):
+        measured = run_load(
+            tmp_path,
+            server.url("slow-first-token=0.05"),
+            work=work,
+            workers=1,
+            remote_workers=1,
+            listen=master,
+        )
+
+    found = json.loads((measured.run_dir / "search.json").read_text())
+    assert [probe["load"] for probe in found["probes"]] == [1, 2]
+    assert all(probe["requests"] >= 10 for probe in found["probes"])  # its rows were here when it was judged
+    assert found["stop"]["reason"] == "high_passes"
+
+
+def dying(tmp_path: Path, server: FaultyServer, kill: Any) -> tuple[Measured, list[str], Any]:
+    """A run of one process here and one there, whose step begins and then `kill(worker)` happens."""
+    master, said = free_address(), []
+    with worker(master, tmp_path / "there") as lent:
+
+        def on_event(event: dict[str, Any]) -> None:
+            if event["event"] == "step":
+                time.sleep(1.8)  # it begins 0.6 s later; some rows are here first
+                kill(lent)
+            elif event["event"] == "doing":
+                said.append(event["text"])
+
+        options = RunOptions(
+            scenario=scenario(load={"users": [4], "step_s": 3, "warmup_s": 0}),
+            base_dir=tmp_path, backend="openai", out_dir=tmp_path / "here",
+            urls=[server.url("slow-first-token=0.05")], workers=2, remote_workers=1, listen=master,
+        )  # fmt: skip
+        measured = measure(options, on_event)
+        lent.send_signal(signal.SIGINT)
+        print(lent.communicate(timeout=20)[1])
+    return measured, said, lent
+
+
+def children_of(lent: Any, what: str) -> list[psutil.Process]:
+    found = psutil.Process(lent.pid).children(recursive=True)
+    return [child for child in found if what in " ".join(child.cmdline())]
+
+
+def kill_child(lent: Any) -> None:
+    for child in children_of(lent, "harness.load.process.child"):
+        child.kill()
+
+
+def test_a_process_that_dies_elsewhere_is_noticed_and_the_run_is_marked(
+    server: FaultyServer, tmp_path: Path
+) -> None:
+    measured, said, _ = dying(tmp_path, server, kill_child)
+
+    manifest = files.read_manifest(measured.run_dir)
+    assert manifest.partial is True
+    assert [(lost["worker"], lost["how"]) for lost in manifest.client["lost_workers"]] == [(1, "signal 9")]
+    assert any("its share of the load is lost" in text for text in said)
+    assert [c["code"] for c in load_checks("closed", manifest.client)] == ["worker_lost"]
+    rows = records_of(measured)
+    assert (rows["process"] >= 10_000_000).sum() > 0  # what it had measured before is here
+
+
+def test_a_worker_that_is_stopped_at_its_own_machine_brings_its_rows_home(
+    server: FaultyServer, tmp_path: Path
+) -> None:
+    measured, _, lent = dying(tmp_path, server, lambda lent: lent.send_signal(signal.SIGINT))
+
+    client = files.read_manifest(measured.run_dir).client
+    assert [lost["how"] for lost in client["lost_workers"]] == ["stopped on its machine"]
+    rows = records_of(measured)
+    there = rows[rows["process"] >= 10_000_000]
+    assert (there["error"] == "cut_at_end").sum() == 2  # its two users had one request each under way
+    assert lent.returncode == 130
+    assert not (tmp_path / "there").exists()
+
+
+def kill_everything(lent: Any) -> None:
+    for child in [*children_of(lent, "harness.load"), psutil.Process(lent.pid)]:
+        child.kill()
+
+
+def test_a_machine_that_falls_silent_is_given_up_and_its_rows_so_far_are_kept(
+    server: FaultyServer, tmp_path: Path
+) -> None:
+    measured, _, _ = dying(tmp_path, server, kill_everything)
+
+    client = files.read_manifest(measured.run_dir).client
+    assert [lost["how"] for lost in client["lost_workers"]] == ["no sign of life for 10 s"]
+    rows = records_of(measured)
+    assert (rows["process"] >= 10_000_000).sum() > 0
+    kept = list((tmp_path / "there").iterdir())
+    assert len(kept) == 1  # and there they are still
+
+
+def test_a_killed_master_ends_the_run_with_its_rows_and_the_worker_stops_loading(
+    server: FaultyServer, tmp_path: Path
+) -> None:
+    def kill_master(_: Any) -> None:
+        for child in psutil.Process().children():
+            if "harness.load.remote.master" in " ".join(child.cmdline()):
+                child.kill()
+
+    measured, _, lent = dying(tmp_path, server, kill_master)
+
+    client = files.read_manifest(measured.run_dir).client
+    assert [lost["how"] for lost in client["lost_workers"]] == ["the connection was lost"]
+    assert (records_of(measured)["process"] < 10_000_000).sum() > 5  # the process here went on to the end
+    assert lent.returncode == 130
+    (kept,) = (tmp_path / "there").iterdir()  # nobody took its rows, so they are there
+    assert list(read_parts(kept, "records"))
+
+
+def test_a_worker_without_the_api_key_says_so_and_nothing_is_left_behind(
+    server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-something")
+    master = free_address()
+
+    with (
+        worker(master, tmp_path / "there", "--once", SOME_KEY=""),
+        pytest.raises(UsageError, match="SOME_KEY: no such environment variable there"),
+    ):
+        run_load(
+            tmp_path / "here",
+            server.url(),
+            workers=1,
+            remote_workers=1,
+            listen=master,
+            api_key_env="SOME_KEY",
+        )
+
+    assert not (tmp_path / "here").exists()
+
+
+def test_ctrl_c_while_waiting_for_a_worker_ends_at_once_and_the_other_waits_for_the_next_run(
+    server: FaultyServer, tmp_path: Path
+) -> None:
+    master = free_address()
+
+    def on_event(event: dict[str, Any]) -> None:
+        if event["event"] == "doing" and "worker 1 is here" in event["text"]:
+            raise KeyboardInterrupt
+
+    options = RunOptions(
+        scenario=scenario(), base_dir=tmp_path, backend="vllm", out_dir=tmp_path / "here", urls=[server.url()],
+        workers=2, remote_workers=2, listen=master,
+    )  # fmt: skip
+    with worker(master, tmp_path / "there") as lent:
+        measured = measure(options, on_event)
+        assert measured.interrupted
+        assert lent.poll() is None
+        # the same worker serves the next run
+        again = run_load(tmp_path / "again", server.url(), workers=1, remote_workers=1, listen=master)
+
+    assert len(records_of(again)) > 0
+
+
+def test_a_worker_that_cannot_write_ends_the_run_with_its_name_and_serves_the_next(
+    server: FaultyServer, tmp_path: Path
+) -> None:
+    master, there = free_address(), tmp_path / "there"
+
+    def spoil(event: dict[str, Any]) -> None:
+        if event["event"] == "doing" and event["text"].startswith("waiting for"):
+            there.write_text("a file where the directory should be")
+
+    options = RunOptions(
+        scenario=scenario(), base_dir=tmp_path, backend="vllm", out_dir=tmp_path / "here", urls=[server.url()],
+        workers=1, remote_workers=1, listen=master,
+    )  # fmt: skip
+    with worker(master, there) as lent:
+        lent.stderr.readline()  # it has looked at its directory, and waits
+        with pytest.raises(BreakevenError, match=r"cannot write to .*: Not a directory"):
+            measure(options, spoil)
+        assert server.generations() == []
+        there.unlink()
+
+        again = run_load(tmp_path / "again", server.url(), workers=1, remote_workers=1, listen=master)
+
+    assert len(records_of(again)) > 0
+
+
+def test_a_worker_refuses_a_place_it_cannot_write_to_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with worker("127.0.0.1:5557", tmp_path / "file" / "x") as lent:
+        assert lent.wait(20) == 2
+        assert "cannot write to --out" in lent.stderr.read()
+
+
+class OtherSide:
+    """Takes parts into a file of its own, and can be told to keep silent or to take half of one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.mood = "well"
+        self.courier = Courier(self.send)
+
+    def send(self, kind: str, data: dict[str, Any]) -> None:
+        assert kind == "part"
+        if self.mood == "half":  # a disk that fills up in the middle of a piece
+            self.path.write_bytes(self.path.read_bytes() + data["data"][: len(data["data"]) // 2])
+        elif self.mood == "well":
+            answer = take_part(self.path, data)
+            self.courier.got(answer | {"name": "another"})  # late news of a file given up
+            self.courier.got(answer)
+
+
+def test_a_piece_that_was_taken_in_part_is_completed_by_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.load.remote.courier.PATIENCE_S", 0.01)
+    source, other = tmp_path / "source", OtherSide(tmp_path / "there")
+    source.write_bytes(b"first line\n")
+    other.courier.ship("s", source)
+    for mood in ("half", "silent"):
+        other.mood = mood
+        with source.open("ab") as file:
+            file.write(b"a line more\n")
+        with pytest.raises(NotTaken):
+            other.courier.ship("s", source)
+    other.mood = "well"
+
+    other.courier.ship("s", source)
+
+    assert other.path.read_bytes() == source.read_bytes() == b"first line\na line more\na line more\n"
+
+
+def test_workers_that_never_come_end_the_run_with_a_hint(
+    server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.load.conduct.crew.PATIENCE_S", 0.5)
+
+    with pytest.raises(BreakevenError, match="1 of 1 workers did not come within") as caught:
+        run_load(tmp_path, server.url(), workers=1, remote_workers=1, listen=free_address())
+
+    assert "--workers N" in str(caught.value.hint)
+    assert server.generations() == []
+
+
+def test_a_port_that_is_taken_is_said_before_anything_starts(server: FaultyServer, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+
+        with pytest.raises(UsageError, match="Address already in use"):
+            run_load(tmp_path, server.url(), workers=1, remote_workers=1, listen=listen)
+
+
+@pytest.mark.parametrize("text", ["10.0.0.5", "10.0.0.5:", ":5557", "10.0.0.5:99999", "10.0.0.5:http"])
+def test_an_address_has_a_host_and_a_port(text: str) -> None:
+    with pytest.raises(UsageError, match="is not HOST:PORT"):
+        address(text)
+
+
+def test_addresses_are_taken_apart() -> None:
+    assert address("10.0.0.5:5557") == ("10.0.0.5", 5557)
+    with pytest.raises(UsageError, match="IPv6"):
+        address("[::1]:5557")
+
+
+def test_a_run_may_listen_on_a_name(server: FaultyServer, tmp_path: Path) -> None:
+    master = free_address().replace("127.0.0.1", "localhost")
+
+    with worker(master, tmp_path / "there", "--once") as lent:
+        measured = run_load(tmp_path / "here", server.url(), workers=1, remote_workers=1, listen=master)
+        assert lent.wait(20) == 0
+
+    assert len(records_of(measured)) > 0
+
+
+def test_a_clock_is_related_as_it_stands_when_the_run_begins() -> None:
+    relation = Relation()
+    relation.add(Echo(sent_ns=0, seen_ns=1, back_ns=2))  # no offset, when the worker came
+    for n in range(1, 11):  # minutes later, as the plan leaves, its clock is 40 ns behind
+        relation.add(Echo(sent_ns=n * 1000, seen_ns=n * 1000 + 3 - 40, back_ns=n * 1000 + 6))
+
+    assert relation.fix() == 40
+    assert relation.facts()["error_s"] == pytest.approx(3e-9)
+    assert relation.facts()["moved_s"] == 0  # not during the run
+
+
+def test_the_offset_of_a_clock_is_that_of_the_quickest_echo() -> None:
+    relation = Relation()
+    # there 3, back 5: the middle of 100 and 108 is 104, the other clock said 53, so ours is 51 ahead, give or take 4
+    relation.add(Echo(sent_ns=100, seen_ns=53, back_ns=108))
+    # there and back in 2: ours is 201 - 151 = 50 ahead, give or take 1
+    relation.add(Echo(sent_ns=200, seen_ns=151, back_ns=202))
+    relation.add(Echo(sent_ns=300, seen_ns=260, back_ns=340))
+
+    assert relation.fix() == 50
+    assert relation.facts()["error_s"] == pytest.approx(1e-9)
+
+
+def test_clocks_that_move_apart_after_the_start_are_said_to_have_moved() -> None:
+    relation = Relation()
+    relation.add(Echo(sent_ns=0, seen_ns=1, back_ns=2))  # no offset, give or take 1
+    relation.fix()
+    for n in range(1, 21):  # ten seconds later the other clock is 40 ns behind, told by ways of 6
+        relation.add(Echo(sent_ns=n * 1000, seen_ns=n * 1000 + 3 - 40, back_ns=n * 1000 + 6))
+
+    facts = relation.facts()
+
+    assert relation.fix() == 0  # the run goes by what was known at its start
+    assert facts["moved_s"] == pytest.approx(40e-9)
+    assert facts["moved_error_s"] == pytest.approx(4e-9)  # 1 then, 3 now
+    assert facts["echoes"] == 21
+
+
+def order_for(tmp_path: Path, **more: Any) -> dict[str, Any]:
+    plan = LoadPlan(
+        run_dir="r", run_id="i", scenario=scenario(**more).model_dump(mode="json"), base_dir=str(tmp_path),
+        urls=[], backend="openai", model=None, started_monotonic_ns=0, ca_file="/etc/ca.pem",
+    )  # fmt: skip
+    order: dict[str, Any] = json.loads(muster.plan_line(plan))
+    return order
+
+
+def test_the_plan_of_a_worker_elsewhere_names_files_by_their_bare_names(tmp_path: Path) -> None:
+    of_trace = order_for(tmp_path, load={"kind": "trace", "file": "logs/day.csv"})
+    of_file = order_for(
+        tmp_path, prompts={"kind": "file", "path": "/d/p.jsonl", "format": "jsonl", "output_tokens": 3}
+    )
+
+    log = str((tmp_path / "logs/day.csv").resolve())
+    assert of_trace["attached"] == {"0-day.csv": log, "1-ca.pem": "/etc/ca.pem"}
+    assert of_trace["plan"]["scenario"]["load"]["file"] == "0-day.csv"
+    assert of_trace["plan"]["ca_file"] == "1-ca.pem"
+    assert of_file["attached"] == {"0-p.jsonl": "/d/p.jsonl", "1-ca.pem": "/etc/ca.pem"}
+    assert of_file["plan"]["scenario"]["prompts"]["path"] == "0-p.jsonl"

@@ -1,0 +1,109 @@
+"""The scenarios and the template that ship, and what each is said to take."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness import cli
+from harness.pipeline.measure import context_tokens
+from harness.scenario import Scenario, bundled_scenarios_dir, load_scenario
+from harness.scenario.estimate import estimate
+
+SCENARIOS = sorted(bundled_scenarios_dir().glob("*.yaml"))
+
+
+def work(**parts: object) -> Scenario:
+    return Scenario.model_validate({"name": "a"} | parts)
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda p: p.stem)
+def test_every_bundled_scenario_can_be_estimated(path: Path) -> None:
+    plan = estimate(load_scenario(path), 3.6, path.parent)
+
+    assert plan["seconds"] > 0
+    assert 0 < plan["requests"][0] <= plan["requests"][1]
+    assert plan["instance_usd"] == pytest.approx(plan["seconds"] / 1000)  # 3.6 USD/h
+
+
+def test_the_shapes_shown_in_a_comment_of_the_template_are_right(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    assert cli.invoke(["init", str(path)]) == 0
+    lines = [line.lstrip("# ") for line in path.read_text().splitlines() if line.startswith("#  {")]
+    shown = [yaml.safe_load(line.rsplit("   #", 1)[0]) for line in lines]
+
+    assert [one["kind"] for one in shown] == ["open", "search", "ramp", "trace", "sessions", "file"]
+    for one in shown:
+        work(**{"prompts" if one["kind"] in {"sessions", "file"} else "load": one})
+    load_scenario(path)
+
+
+def test_an_open_load_takes_its_own_number_of_requests_whatever_the_server() -> None:
+    plan = estimate(work(load={"kind": "open", "requests_per_s": [1, 3], "step_s": 10}), None)
+
+    # 10 s at 1 and 10 s at 3 a second, 800 tokens in and 250 out
+    assert (plan["seconds"], plan["steps"], plan["requests"]) == (20, 2, [40, 40])
+    assert plan["input_tokens"] == [32_000, 32_000]
+    assert plan["instance_usd"] is None
+
+
+def test_a_ramp_takes_the_area_under_it() -> None:
+    plan = estimate(work(load={"kind": "ramp", "start": 1, "end": 3, "ramp_s": 60, "slices": 4}), None)
+
+    assert (plan["seconds"], plan["requests"]) == (60, [120, 120])
+
+
+def test_a_trace_takes_its_requests_and_tokens(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens\n0,100,10\n58,300,30\n")
+    scenario = work(load={"kind": "trace", "file": "t.csv", "speed": 2})
+
+    plan = estimate(scenario, None, tmp_path)
+
+    assert (plan["seconds"], plan["requests"]) == (30, [2, 2])
+    assert (plan["input_tokens"], plan["output_tokens"]) == ([400, 400], [40, 40])
+    assert context_tokens(scenario, tmp_path) == 300 + 30 + 64
+
+
+def test_a_search_takes_at_most_its_longest_probes() -> None:
+    load = {
+        "kind": "search",
+        "over": "requests_per_s",
+        "low": 1,
+        "high": 4,
+        "max_probes": 4,
+        "max_step_s": 100,
+    }
+
+    plan = estimate(work(load=load), None)
+
+    # one probe at 1 a second at least; at most 1, 2, 4 and 4 a second, 100 s each
+    assert (plan["seconds"], plan["requests"]) == (400, [100, 1100])
+
+
+def test_conversations_need_room_for_their_last_turn() -> None:
+    scenario = work(
+        prompts={
+            "kind": "sessions",
+            "turns": 4,
+            "base_tokens": 300,
+            "growth_tokens": 350,
+            "output_tokens": 250,
+        }
+    )
+
+    # the last prompt has 300 + 3 * 350 tokens; the mean one 300 + 1.5 * 350
+    assert context_tokens(scenario) == 1350 + 250 + 64
+    plan = estimate(scenario, None)
+    assert plan["input_tokens"][1] == pytest.approx(plan["requests"][1] * 825, rel=0.05)
+
+
+def test_a_dry_run_reads_the_trace_and_sends_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.invoke(["run", "trace", "--url", "http://127.0.0.1:9", "--dry-run"]) == 0
+    assert "nothing is sent now" in capsys.readouterr().out
+
+    missing = tmp_path / "s.yaml"
+    missing.write_text("name: s\nload: {kind: trace, file: none.csv}\n")
+    assert cli.invoke(["run", str(missing), "--url", "http://127.0.0.1:9", "--dry-run"]) == 2
+    assert "cannot read the trace" in capsys.readouterr().err

@@ -1,0 +1,303 @@
+import copy
+import json
+import re
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_cases import HOSTILE, case
+from rich.console import Console
+
+from harness.report import WIDTH, RunFiles, compare_runs, console_comparison, render_comparison
+from harness.report.compare.parity import differences, unequal_work
+from harness.report.compare.runs import Regression, Standing
+
+
+def run_of(name: str = "two_windows", directory: str = "a-run", **changes: Any) -> RunFiles:
+    """A hand-made run; `goodput=(low, value, high)`, or keys of run.json, changed."""
+    given = case(name)
+    goodput = changes.pop("goodput", None)
+    run = {**given.run, **changes}
+    files = RunFiles(Path(directory), run, given.metrics, given.decision)
+    if goodput is not None:
+        low, value, high = goodput
+        for place in (files.metrics["goodput"], (files.decision or {})["self_host"]["goodput"]):
+            place.update(requests_per_s=value, low=low, high=high)
+    return files
+
+
+def engine(version: str, **more: Any) -> dict[str, Any]:
+    return {"name": "vllm", "version": version, "flags": {"max_num_seqs": 256}, **more}
+
+
+def printed(comparison: Any) -> str:
+    out = StringIO()
+    Console(file=out, width=WIDTH, no_color=True).print(console_comparison(comparison))
+    return out.getvalue()
+
+
+def test_equal_runs_differ_in_nothing() -> None:
+    assert differences([run_of(), run_of()]) == []
+
+
+def test_a_winner_is_named_when_the_work_was_equal_and_the_intervals_lie_apart() -> None:
+    comparison = compare_runs(
+        [
+            run_of(engine=engine("0.10.1"), goodput=(0.47, 0.5, 0.53)),
+            run_of(engine=engine("0.11.0"), goodput=(0.55, 0.6, 0.65)),
+        ]
+    )
+
+    most, least = comparison.outcomes
+    # 5.672 USD/h: 1000 requests at 0.55 req/s cost 5.672 / (0.55 * 3600) * 1000 = 2.865, at 0.65 2.424
+    assert (most.winner, least.winner) == ("vllm 0.11.0", "vllm 0.11.0")
+    assert (
+        most.words
+        == "vllm 0.11.0 serves most, 0.550 to 0.650 req/s, against vllm 0.10.1 0.470 to 0.530 req/s"
+    )
+    assert least.words.startswith("vllm 0.11.0 costs least for 1000 requests, USD 2.42 to 2.86, against")
+
+
+def test_no_winner_is_named_when_the_intervals_overlap() -> None:
+    comparison = compare_runs(
+        [
+            run_of(engine=engine("0.10.1"), goodput=(0.5, 0.55, 0.6)),
+            run_of(engine=engine("0.11.0"), goodput=(0.58, 0.6, 0.62)),
+        ]
+    )
+
+    assert [outcome.winner for outcome in comparison.outcomes] == [None, None]
+    assert all("the intervals overlap" in outcome.words for outcome in comparison.outcomes)
+
+
+def test_who_serves_most_need_not_cost_least() -> None:
+    small, large = run_of(engine=engine("0.10.1")), run_of(engine=engine("0.11.0"), goodput=(1.1, 1.2, 1.3))
+    assert large.decision is not None
+    large.decision["self_host"]["instance"]["usd_per_hour"] = (
+        20.0  # twice the goodput for 3.5 times the price
+    )
+
+    most, least = compare_runs([small, large]).outcomes
+
+    assert (most.winner, least.winner) == ("vllm 0.11.0", "vllm 0.10.1")
+
+
+def _scenario(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    scenario = copy.deepcopy(case("two_windows").run["scenario"])
+    change(scenario)
+    return scenario
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"quantization": None}, "quantisation"),
+        ({"quantization": "fp8"}, "quantisation"),
+        ({"model": "meta-llama/Llama-3.1-8B-Instruct"}, "model"),
+        ({"engine": engine("0.10.1", slots=4)}, "slots"),
+        ({"engine": engine("0.10.1", context_tokens=4096)}, "context length"),
+        ({"scenario": _scenario(lambda s: s["request"].update(api="chat"))}, "request.api"),
+        ({"scenario": _scenario(lambda s: s["request"].update(temperature=0.7))}, "request.temperature"),
+        (
+            {"scenario": _scenario(lambda s: s["prompts"].update(shared_prefix_tokens=400))},
+            "prompts.shared_prefix_tokens",
+        ),
+        ({"scenario": _scenario(lambda s: s["slo"].update(ttft_p95_s=5))}, "slo.ttft_p95_s"),
+    ],
+)
+def test_unequal_work_is_found_and_forbids_a_winner(change: dict[str, Any], named: str) -> None:
+    first = run_of(engine=engine("0.10.1"), goodput=(0.47, 0.5, 0.53))
+    second = run_of(**{"engine": engine("0.10.1"), **change}, goodput=(5.5, 6.0, 6.5))
+
+    comparison = compare_runs([first, second])
+
+    assert named in unequal_work(comparison.differences)
+    assert [outcome.winner for outcome in comparison.outcomes] == [None, None]
+    assert comparison.outcomes[0].words.startswith("no winner: the work was unequal (")
+
+
+def test_other_lengths_and_cache_hits_are_other_work() -> None:
+    first, shorter, cached = run_of(), run_of(), run_of()
+    for step in shorter.metrics["steps"]:
+        step["mean_output_tokens"] = 200.0  # 250 asked for
+    for run, tokens in ((first, 0), (cached, 66 * 800)):
+        run.metrics["steps"][2]["cached_input_tokens"] = tokens
+
+    assert unequal_work(differences([first, shorter])) == ["mean output tokens"]
+    found = differences([first, cached])
+    assert [(d.what, d.values) for d in found] == [("input from the prefix cache", ("0 %", "100 %"))]
+
+
+def test_streaming_against_not_streaming_is_a_comparison_of_its_own() -> None:
+    whole = run_of(scenario=_scenario(lambda s: s["request"].update(stream=False)), goodput=(0.6, 0.65, 0.7))
+
+    comparison = compare_runs([run_of(goodput=(0.4, 0.45, 0.5)), whole])
+
+    assert [(d.what, d.values, d.about) for d in comparison.differences] == [
+        ("streamed", ("yes", "no"), "subject")
+    ]
+    assert comparison.outcomes[0].winner is not None
+
+
+def test_a_native_route_is_the_same_work_as_completions() -> None:
+    native = run_of(scenario=_scenario(lambda s: s["request"].update(api="native")))
+
+    found = differences([run_of(), native])
+
+    assert [(d.what, d.values) for d in found] == [("route", ("completions", "native"))]
+    assert unequal_work(found) == []
+
+
+def test_where_prefixes_are_shared_an_engine_that_tells_no_hits_is_in_doubt() -> None:
+    shared = _scenario(lambda s: s["prompts"].update(shared_prefix_tokens=400))
+    told, silent = run_of(scenario=shared), run_of(scenario=shared)
+    told.metrics["steps"][2]["cached_input_tokens"] = 66 * 400
+    silent.metrics["steps"][2]["cached_input_tokens"] = None
+
+    found = differences([told, silent])
+
+    assert [(d.what, d.values) for d in found] == [("input from the prefix cache", ("50 %", "unknown"))]
+
+
+def test_what_is_compared_differs_without_forbidding_anything() -> None:
+    found = differences(
+        [
+            run_of(engine=engine("0.10.1")),
+            run_of(engine=engine("0.11.0"), seed=2, instance={"id": "p5.48xlarge"}),
+        ]
+    )
+
+    assert unequal_work(found) == []
+    assert {d.what for d in found} == {"engine version", "instance", "purchase", "seed"}
+
+
+def test_an_slo_written_out_is_the_same_as_its_preset() -> None:
+    preset = _scenario(lambda s: s.update(slo={"preset": "chat", "error_rate": 0.01}))
+    spelled = _scenario(
+        lambda s: s.update(slo={"preset": None, "ttft_p99_s": 2.0, "tpot_p99_s": 0.2, "error_rate": 0.01})
+    )
+
+    assert [d.what for d in differences([run_of(scenario=preset), run_of(scenario=spelled)])] == []
+
+
+def test_a_path_and_a_bare_name_are_the_same_model() -> None:
+    runs = [
+        run_of(model="/cache/SmolLM2-135M-Instruct-Q4_1.gguf"),
+        run_of(model="smollm2-135m-instruct-q4_1"),
+    ]
+
+    assert differences(runs) == []
+
+
+@pytest.mark.parametrize(
+    ("goodput", "change"),
+    [
+        ((0.47, 0.50, 0.53), "worse"),  # 16.7 % less, and 0.53 < 0.55
+        ((0.50, 0.54, 0.58), "not shown"),  # 10 % less, but 0.58 > 0.55
+        ((0.54, 0.58, 0.62), "within"),  # 3.3 % less
+        ((0.60, 0.66, 0.70), "better"),
+        ((None, 0.50, None), "worse"),  # no interval: the values alone
+    ],
+)
+def test_a_regression_is_a_loss_beyond_the_limit_that_the_intervals_show(goodput: Any, change: str) -> None:
+    first = run_of(goodput=(0.55, 0.6, 0.65))
+
+    (regression,) = compare_runs([first, run_of(directory="later", goodput=goodput)], 0.05).regressions
+
+    assert regression.change == change
+
+
+def test_a_run_that_meets_the_slo_no_more_is_worse() -> None:
+    (regression,) = compare_runs([run_of(), run_of("infeasible", "later")], 0.05).regressions
+
+    assert regression == Regression("later", 1.0, "worse", "no load step met the SLO any more")
+
+
+def test_a_regression_is_not_judged_on_unequal_work_or_failed_checks() -> None:
+    other_model, failed = run_of(directory="b", model="other"), run_of("errors", "c")
+    for step in failed.metrics["steps"]:
+        step["mean_input_tokens"] = 800.2
+
+    regressions = compare_runs([run_of(), other_model, failed], 0.05).regressions
+
+    assert [r.change for r in regressions] == ["cannot tell", "cannot tell"]
+    assert regressions[0].words == "the work was unequal (model)"
+    assert regressions[1].words == "c: client_bound"
+
+
+def test_cost_is_of_an_instance_kept_busy() -> None:
+    standing = Standing("a", 0.5, None, None, 3.6, ())
+
+    assert standing.usd_at(0.5) == pytest.approx(2.0)  # 3.6 / (0.5 * 3600) * 1000
+    assert standing.usd_at(None) is None
+    assert standing.usd_at(0) is None
+
+
+def test_the_console_says_first_what_was_unequal_and_fits() -> None:
+    comparison = compare_runs([run_of(directory="first"), run_of("twelve_steps", "second")])
+
+    said = printed(comparison)
+
+    assert max(len(line) for line in said.splitlines()) <= WIDTH
+    assert (
+        said.index("! quantisation")
+        < said.index("No winner: the work was unequal")
+        < said.index("req/s with its")
+    )
+
+
+def test_a_run_that_got_worse_is_the_first_thing_said() -> None:
+    comparison = compare_runs([run_of(), run_of(directory="later", goodput=(0.47, 0.5, 0.53))], 0.05)
+
+    assert printed(comparison).startswith(
+        "error: later is worse: 16.7 % less goodput than a-run, more than the 5 % allowed"
+    )
+
+
+def test_a_comparison_is_written_with_unequal_things_first(tmp_path: Path) -> None:
+    comparison = compare_runs([run_of(directory="first"), run_of("twelve_steps", "second")])
+
+    html = render_comparison(comparison, tmp_path / "new" / "place").read_text(encoding="utf-8")
+    markdown = (tmp_path / "new" / "place" / "comparison.md").read_text(encoding="utf-8")
+
+    titles = ["What was not the same", "The runs", "The same load, side by side", "Checks"]
+    assert re.findall(r"<h2><span>\d+</span> (.*?)</h2>", html) == titles
+    assert re.findall(r"^## \d+\. (.*)$", markdown, re.MULTILINE) == titles
+    assert html.count('class="line arm-1"') == 3  # output, goodput and first token of the second run
+    # 4 users: 0.6 req/s of 250 tokens against 0.81
+    assert "| 4 users | 150 (710 ms, n 66) | 202 (145 ms, n 729) |" in markdown
+
+
+def test_hostile_names_stay_text_in_a_comparison(tmp_path: Path) -> None:
+    runs = [run_of(), run_of(model=HOSTILE, engine={"name": HOSTILE, "version": "1", "flags": HOSTILE})]
+
+    html = render_comparison(compare_runs(runs), tmp_path).read_text(encoding="utf-8")
+
+    assert "<script>alert" not in html
+    assert "\x1b" not in printed(compare_runs(runs))
+
+
+def test_three_runs_are_compared_and_named_apart() -> None:
+    comparison = compare_runs([run_of(), run_of(), run_of("partial")])
+
+    assert comparison.labels == ("1: a-run", "2: a-run", "3: a-run")
+    assert json.dumps([d.values for d in comparison.differences])
+
+
+def test_flags_are_compared_by_name_within_one_engine_and_not_at_all_between_two() -> None:
+    from harness.report.compare.parity import RunFiles, _flags
+
+    def files(name: str, *flags: str) -> RunFiles:
+        return RunFiles(Path("r"), {"engine": {"name": name, "flags": list(flags)}}, {}, None)
+
+    one = files("llama_server", "--port", "1", "--ctx-size", "512", "--metrics", "OMP_WAIT_POLICY=passive")
+    two = files("llama_server", "--port", "2", "--ctx-size", "1024", "--metrics")
+    other = files("vllm", "--max-model-len", "512")
+
+    assert [(d.what, d.values) for d in _flags([one, two])] == [
+        ("flag ctx-size", ("512", "1024")),
+        ("flag OMP_WAIT_POLICY", ("passive", "not set")),
+    ]
+    assert _flags([one, other]) == []

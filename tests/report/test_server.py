@@ -1,0 +1,80 @@
+"""The server's own account in the report: beside ours, n/a where it says nothing, and why where there is none."""
+
+from pathlib import Path
+from typing import Any
+
+from report_cases import case
+
+from harness.report import render_report
+from harness.report.measured.server import server_blocks
+from harness.report.model import Table, Text
+
+SERVER = {
+    "generation_tokens": 12_000.0, "client_generation_tokens": 11_990.0,
+    "requests_running": {"mean": 3.5, "max": 4.0}, "requests_waiting": {"mean": 0.0, "max": 0.0},
+    "kv_cache_usage": {"mean": 0.2, "max": 0.35}, "preemptions": 0.0, "prefix_cache_hit_rate": None,
+    "queue_time_s": {"n": 40, "mean": 0.012, "p95_at_most": 0.3},
+}  # fmt: skip
+
+
+def told(**more: Any) -> dict[str, Any]:
+    step = {
+        "step": 0,
+        "load": {"users": 4},
+        "server": SERVER,
+        "server_times": {"n": 40, "outside_s": 0.004},
+    }
+    return {"server": {"engine": "vllm", "note": None}, "steps": [step | more]}
+
+
+def cells(metrics: dict[str, Any], block: int = 0) -> dict[str, str]:
+    table = server_blocks(metrics)[block]
+    assert isinstance(table, Table)
+    return {column.title: cell.text for column, cell in zip(table.columns, table.rows[0].cells, strict=True)}
+
+
+def test_the_servers_counts_stand_beside_ours() -> None:
+    row = cells(told())
+
+    assert (row["tokens it counted"], row["tokens we received"]) == ("12,000", "11,990")
+    assert (row["running, most"], row["KV cache, most"], row["preempted"]) == ("4", "35 %", "0")
+    assert row["outside the engine"] == "4.00 ms"
+
+
+def test_what_the_engine_does_not_tell_is_not_available_and_not_0() -> None:
+    row = cells(told(server_times=None))
+
+    assert row["prefix hits"] == row["outside the engine"] == "n/a"
+
+
+def test_an_engine_without_counters_is_said_to_have_none() -> None:
+    (text,) = server_blocks({"server": {"engine": "x", "note": "x has no /metrics"}, "steps": []})
+
+    assert text == Text("X has no /metrics.", "muted")
+
+
+def test_an_older_run_has_no_such_section() -> None:
+    assert server_blocks(case("two_windows").metrics) == ()
+
+
+def test_gpus_are_shown_where_there_are_any() -> None:
+    gpu = {
+        "gpus": 4, "utilization": 0.93, "memory_used_gib": 80.0, "memory_total_gib": 89.4, "power_w": 560.0,
+        "joules_per_output_token": 1.25, "throttled": {"power cap": 0.4},
+    }  # fmt: skip
+
+    row = cells(told(gpu=gpu), block=1)
+
+    assert (row["busy"], row["power"], row["energy"]) == ("93 %", "560", "1.25")
+    assert row["throttled"] == "40 % power cap"
+
+
+def test_the_section_is_in_every_form_of_the_report(tmp_path: Path) -> None:
+    run, metrics, decision = case("two_windows")
+    metrics["server"] = {"engine": "vllm", "note": None}
+    metrics["steps"][0]["server"] = SERVER
+
+    render_report(tmp_path, run, metrics, decision)
+
+    for name in ("report.html", "report.md"):
+        assert "12,000" in (tmp_path / name).read_text(encoding="utf-8")

@@ -1,0 +1,94 @@
+"""Pages of /metrics and a run of one step (2 s to 10 s, 100 tokens/s), made by hand."""
+
+from typing import Any
+
+import pandas as pd
+
+from harness.metrics.steps import compute_metrics
+from harness.rundir.manifest import RunManifest
+from harness.rundir.records import COLUMNS, RequestRecord
+from harness.scenario import Scenario
+
+VLLM = """\
+# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{{engine="0",model_name="m"}} {running}
+# TYPE vllm:num_requests_waiting gauge
+vllm:num_requests_waiting{{engine="0",model_name="m"}} 0.0
+# TYPE vllm:kv_cache_usage_perc gauge
+vllm:kv_cache_usage_perc{{engine="0",model_name="m"}} {usage}
+# TYPE vllm:num_preemptions_total counter
+vllm:num_preemptions_total{{engine="0",model_name="m"}} {preemptions}
+# TYPE vllm:prefix_cache_queries_total counter
+vllm:prefix_cache_queries_total{{engine="0",model_name="m"}} {queries}
+# TYPE vllm:prefix_cache_hits_total counter
+vllm:prefix_cache_hits_total{{engine="0",model_name="m"}} {hits}
+# TYPE vllm:prompt_tokens_total counter
+vllm:prompt_tokens_total{{engine="0",model_name="m"}} {queries}
+# TYPE vllm:generation_tokens_total counter
+vllm:generation_tokens_total{{engine="0",model_name="m"}} {tokens}
+# TYPE vllm:request_success_total counter
+vllm:request_success_total{{finished_reason="stop",model_name="m"}} 0.0
+vllm:request_success_total{{finished_reason="length",model_name="m"}} {done}
+# TYPE vllm:request_queue_time_seconds histogram
+vllm:request_queue_time_seconds_bucket{{le="0.3",model_name="m"}} {done}
+vllm:request_queue_time_seconds_bucket{{le="+Inf",model_name="m"}} {done}
+vllm:request_queue_time_seconds_count{{model_name="m"}} {done}
+vllm:request_queue_time_seconds_sum{{model_name="m"}} {queue_s}
+# TYPE vllm:time_to_first_token_seconds histogram
+vllm:time_to_first_token_seconds_count{{model_name="m"}} {done}
+vllm:time_to_first_token_seconds_sum{{model_name="m"}} {queue_s}
+"""
+AT_FIRST: dict[str, Any] = {
+    "running": 0, "usage": 0.0, "preemptions": 0, "queries": 0, "hits": 0, "tokens": 0, "done": 0, "queue_s": 0.0,
+}  # fmt: skip
+
+
+def scrapes(*pages: tuple[float, str], url: str = "http://a") -> list[dict[str, Any]]:
+    """Rows as the scraper writes them: only lines that are new."""
+    rows, before = [], set[str]()
+    for t_s, page in pages:
+        lines = page.splitlines()
+        rows.append(
+            {"t_s": t_s, "url": url, "up": True, "lines": [line for line in lines if line not in before]}
+        )
+        before = set(lines)
+    return rows
+
+
+def vllm(**values: Any) -> str:
+    return VLLM.format(**(AT_FIRST | values))
+
+
+def steady(seconds: int, tokens_per_s: float, **more: Any) -> list[tuple[float, str]]:
+    return [(float(t), vllm(tokens=t * tokens_per_s, done=t, running=2, **more)) for t in range(seconds + 1)]
+
+
+SCENARIO = Scenario.model_validate(
+    {"name": "t", "load": {"kind": "closed", "users": [2], "step_s": 10, "warmup_s": 2}}
+)
+
+
+def run(tokens: int | None = 50, **server_times: float) -> tuple[pd.DataFrame, dict[str, Any], RunManifest]:
+    rows = [
+        RequestRecord(
+            request_id=f"{user}-{n}", step=0, scheduled_s=float(n), sent_s=float(n), first_token_s=n + 0.01,
+            finished_s=n + 0.99, prompt_tokens=10, output_tokens=tokens, requested_output_tokens=50,
+            token_source="server" if tokens else "unknown", events=50,
+            **server_times,
+        ).to_dict()
+        for user in range(2)
+        for n in range(10)
+    ]  # fmt: skip
+    records = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"error": "string", "output_tokens": "Int64"})
+    steps = [
+        {"step": 0, "load": {"kind": "closed", "users": 2}, "start_s": 0, "window_start_s": 2, "end_s": 10}
+    ]
+    metrics = compute_metrics(records, steps, SCENARIO)
+    metrics["checks"] = []
+    engine = {"name": "vllm", "version": "0.32.0", "flags": None}
+    manifest = RunManifest(
+        scenario=SCENARIO.model_dump(mode="json"), scenario_digest="", backend="vllm", engine=engine, model="m",
+        quantization=None, instance={}, client={}, seed=1, started_at="", started_monotonic_ns=0,
+        harness_version="", git_revision=None,
+    )  # fmt: skip
+    return records, metrics, manifest

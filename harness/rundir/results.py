@@ -1,0 +1,249 @@
+"""metrics.json as types: what was measured, step by step. Built once, never changed; JSON Schema follows from them.
+
+Times are seconds since the run began, rates are per second of a step's window, unknown is None, never 0. Keys of a
+file that are not known here are left out when it is read; keys that an older version did not write have defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+METRICS_SCHEMA = 1
+
+Level = Literal["error", "warning"]
+
+
+class Result(BaseModel):
+    """A part of a result file."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, allow_inf_nan=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, under the names of the file."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class Check(Result):
+    """A finding: what is doubtful, and what to do about it."""
+
+    code: str
+    level: Level
+    message: str
+    hint: str | None = None
+
+
+class LoadOfStep(Result):
+    """The load that a step asked for: users at once, or requests per second; a slice of a ramp has half users."""
+
+    kind: str
+    users: int | float | None = None
+    requests_per_s: float | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_the_other(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = dump(self)
+        return {key: value for key, value in data.items() if value is not None}
+
+    @property
+    def size(self) -> float:
+        """What loads are put in order by; 0 where it is not told."""
+        return float(self.users or self.requests_per_s or 0)
+
+    @property
+    def words(self) -> str:
+        """`1 user`, `4 users` or `0.5 requests/s`."""
+        if self.users is not None:
+            return f"{self.users:g} user{'' if self.users == 1 else 's'}"
+        return "an unknown load" if self.requests_per_s is None else f"{self.requests_per_s:g} requests/s"
+
+
+class WindowOfStep(Result):
+    """The steady part of a step: start included, end not."""
+
+    start_s: float
+    end_s: float
+
+    @property
+    def length_s(self) -> float:
+        """Its length in seconds."""
+        return self.end_s - self.start_s
+
+
+class Summary(Result):
+    """A latency over the good requests of a window, in seconds; percentiles None where there is no value."""
+
+    n: int = 0
+    mean: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+    def percentile(self, name: str) -> float | None:
+        """The percentile called `p50`, `p90`, `p95` or `p99`."""
+        value: float | None = {"p50": self.p50, "p90": self.p90, "p95": self.p95, "p99": self.p99}[name]
+        return value
+
+
+class Warmup(Result):
+    """What a step's window leaves out: as given, and as found in its own requests (None: it cannot be told)."""
+
+    given_s: float
+    found_s: float | None = None
+    settled: bool | None = None
+
+
+class ServerTimes(Result):
+    """Our times of single requests less the server's own; medians in seconds."""
+
+    n: int
+    outside_s: float  # TTFT - (queue + prefill): the network, HTTP and this client
+    decode_s: float  # first token to last, here less there
+    server_decode_s: float
+
+
+class Gauge(Result):
+    """A gauge over the scrapes inside a window."""
+
+    mean: float
+    max: float
+
+
+class Histogram(Result):
+    """What a server's histogram took in; `p95_at_most` is the upper edge of the bucket that holds the percentile."""
+
+    n: int
+    mean: float | None = None
+    p95_at_most: float | None = None
+
+
+class Between(Result):
+    """The first and the last look at the server's counters inside a window."""
+
+    start_s: float
+    end_s: float
+
+
+class ServerAccount(Result):
+    """The servers' own account of a step, by their /metrics; None: this engine does not tell it."""
+
+    between: Between
+    scrapes: int
+    generation_tokens: float | None = None
+    prompt_tokens: float | None = None
+    requests_finished: float | None = None
+    preemptions: float | None = None
+    prefix_cache_queries: float | None = None
+    prefix_cache_hits: float | None = None
+    requests_running: Gauge | None = None
+    requests_waiting: Gauge | None = None
+    kv_cache_usage: Gauge | None = None
+    queue_time_s: Histogram | None = None
+    ttft_s: Histogram | None = None
+    client_generation_tokens: float | None = None  # ours, counted in the server's way
+    prefix_cache_hit_rate: float | None = None
+
+
+class GpuAccount(Result):
+    """All GPUs over a step's window; throttled: share of the samples by reason."""
+
+    gpus: int
+    utilization: float | None = None
+    memory_used_gib: float | None = None
+    memory_total_gib: float | None = None
+    power_w: float | None = None
+    energy_j: float | None = None
+    joules_per_output_token: float | None = None
+    throttled: dict[str, float] | None = None
+
+
+class Step(Result):
+    """One load step over its window."""
+
+    step: int  # from 0; `number` is what people read
+    load: LoadOfStep
+    window: WindowOfStep
+    requests: int
+    failed: int = 0
+    requests_per_s: float | None = None
+    input_tokens_per_s: float | None = None
+    output_tokens_per_s: float | None = None
+    ttft_s: Summary = Summary()
+    tpot_s: Summary = Summary()
+    itl_s: Summary | None = None
+    e2e_s: Summary = Summary()
+    schedule_lag_s: Summary = Summary()
+    peak_in_flight: int | None = None  # most requests at once; None: an older version did not look
+    slo_met: bool | None = None
+    offered_requests_per_s: float | None = None  # this and the next three: of an open load alone
+    sent_requests_per_s: float | None = None
+    not_sent: int | None = None
+    over_saturated: bool | None = None
+    given_up: bool = False  # cut, since it could not pass any more
+    goodput_requests_per_s: float | None = None
+    goodput_low: float | None = None
+    goodput_high: float | None = None
+    goodput_lag1: float | None = None
+    mean_input_tokens: float | None = None
+    mean_output_tokens: float | None = None
+    mean_requested_output_tokens: float | None = None
+    cached_input_tokens: float | None = None
+    warmup: Warmup | None = None
+    server_times: ServerTimes | None = None
+    server: ServerAccount | None = None
+    gpu: GpuAccount | None = None
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """The step as people count: from 1."""
+        return self.step + 1
+
+    def latency(self, name: str) -> Summary:
+        """The latency called `ttft`, `tpot` or `e2e`."""
+        return {"ttft": self.ttft_s, "tpot": self.tpot_s, "e2e": self.e2e_s}[name]
+
+
+class Goodput(Result):
+    """Requests per second within the SLO, and the step that gives them; its ends None where there is no interval."""
+
+    requests_per_s: float = Field(ge=0)
+    low: float | None = Field(default=None, ge=0)
+    high: float | None = Field(default=None, ge=0)
+    confidence: float = 0.95
+    step: int | None = None
+
+
+class ServerSaid(Result):
+    """Whose /metrics were read, or why nobody's."""
+
+    engine: str | None = None
+    note: str | None = None
+    missing: tuple[str, ...] = ()
+
+
+class Metrics(Result):
+    """metrics.json."""
+
+    version: int = Field(default=METRICS_SCHEMA, alias="schema")
+    steps: tuple[Step, ...]
+    goodput: Goodput | None = None
+    checks: tuple[Check, ...] = ()
+    server: ServerSaid | None = None  # None: a run from before there was an account
+
+    @property
+    def decisive(self) -> Step | None:
+        """The step that counts: the one that gives the goodput, without one that of most output; None: no step."""
+        found = next((s for s in self.steps if self.goodput is not None and s.step == self.goodput.step), None)
+        return found or max(self.steps, key=lambda s: s.output_tokens_per_s or 0.0, default=None)
+
+    def with_checks(self, of_steps: Sequence[Sequence[Check]], of_run: Sequence[Check]) -> Metrics:
+        """The same with its findings, a list for each step in order."""
+        steps = tuple(
+            step.model_copy(update={"checks": tuple(found)})
+            for step, found in zip(self.steps, of_steps, strict=True)
+        )
+        return self.model_copy(update={"steps": steps, "checks": tuple(of_run)})

@@ -28,7 +28,8 @@ from peers import INPUT_TOKENS, Load
 from harness.calibration.oracle.ledger import read_ledger
 from harness.calibration.oracle.process import running_oracle
 from harness.load.shapes.arrivals import ArrivalPlan
-from harness.rundir.read import read_records, read_steps
+from harness.rundir.read import read_records
+from harness.rundir.steps import read_steps
 
 SEED = 1
 LAG_P99_LIMIT_S = 0.005
@@ -48,7 +49,7 @@ def main() -> int:
             complaint = _drive(_command(oracle.url, options, place), client_cores, _patience(options))
         (run_dir,) = (place / "out").iterdir()
         records, ledger = read_records(run_dir), read_ledger(ledger_path)
-        start_s = read_steps(run_dir)[0]["start_s"]
+        start_s = read_steps(run_dir)[0].start_s
     if complaint and not complaint.startswith("exit 3"):
         sys.exit(complaint)
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from harness.checks.finding import Check, check
+from harness.checks.finding import check
 from harness.rundir.records import LATEST_S
+from harness.rundir.results import Check
 
 MOST_TOKENS = 10**9  # of one request
 _TIMES = ("scheduled_s", "sent_s", "headers_s", "first_token_s", "finished_s")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.checks.finding import step_name
-
-Check = dict[str, str | None]  # code, level (warning | error), message, hint
+from harness.checks.finding import at, check
+from harness.rundir.results import Check, Level, Step
 
 RATE_WARNING = 0.01
 RATE_ERROR = 0.05
@@ -15,71 +14,59 @@ CLOCK_APART_S = 0.01  # what a worker's clock may be off by before it is said
 EDGE_REQUESTS = 2  # that may be planned inside a window and leave after its end
 
 
-def open_checks(step: Mapping[str, Any], goodput: Mapping[str, Any] | None) -> list[Check]:
-    """Findings of a step whose requests leave by a plan; none for closed loads.
+def open_checks(step: Step, *, is_goodput: bool) -> list[Check]:
+    """Findings of a step whose requests leave by a plan; none for closed loads. `is_goodput`: some step passes.
 
     A step that overloads the server is what a ladder looks for: an error only where no step passes.
     """
-    if step.get("offered_requests_per_s") is None:
+    if step.offered_requests_per_s is None or step.sent_requests_per_s is None:
         return []
-    level = "error" if goodput is None else "warning"
-    name = step_name(step)
-    return [*_not_sent(step, name, level), *_rate(step, name), *_saturated(step, name, level)]
+    level: Level = "warning" if is_goodput else "error"
+    dropped = step.not_sent or 0
+    late = _late(step, step.offered_requests_per_s, step.sent_requests_per_s, dropped)
+    return [*_not_sent(step, dropped, level), *late, *_saturated(step, level)]
 
 
-def _not_sent(step: Mapping[str, Any], name: str, level: str) -> list[Check]:
-    dropped = step["not_sent"]
+def _not_sent(step: Step, dropped: int, level: Level) -> list[Check]:
     if not dropped:
         return []
+    text = f"{at(step)} {dropped} arrivals were dropped: `load.max_in_flight` requests were in flight"
     return [
-        {
-            "code": "not_sent",
-            "level": level,
-            "message": f"{name} {dropped} arrivals were dropped: `load.max_in_flight` requests were in flight",
-            "hint": "the server could not keep up; a higher cap only makes the queue longer",
-        }
+        check(
+            "not_sent", level, text, "the server could not keep up; a higher cap only makes the queue longer"
+        )
     ]
 
 
-def _rate(step: Mapping[str, Any], name: str) -> list[Check]:
-    window_s = step["window"]["end_s"] - step["window"]["start_s"]
-    offered, sent = step["offered_requests_per_s"], step["sent_requests_per_s"]
-    missing = (offered - sent) * window_s - step["not_sent"]
-    if not offered or missing <= max(EDGE_REQUESTS, RATE_WARNING * offered * window_s):
+def _late(step: Step, offered_per_s: float, sent_per_s: float, dropped: int) -> list[Check]:
+    planned = offered_per_s * step.window.length_s
+    missing = (offered_per_s - sent_per_s) * step.window.length_s - dropped
+    if not planned or missing <= max(EDGE_REQUESTS, RATE_WARNING * planned):
         return []
-    level = "error" if missing > RATE_ERROR * offered * window_s else "warning"
-    return [
-        {
-            "code": "rate_missed",
-            "level": level,
-            "message": f"{name} {missing:.0f} of {offered * window_s:.0f} planned requests left after their step's end",
-            "hint": "the client is too slow: more --workers, or a machine of its own",
-        }
-    ]
+    text = f"{at(step)} {missing:.0f} of {planned:.0f} planned requests left after their step's end"
+    hint = "the client is too slow: more --workers, or a machine of its own"
+    return [check("rate_missed", "error" if missing > RATE_ERROR * planned else "warning", text, hint)]
 
 
-def _saturated(step: Mapping[str, Any], name: str, level: str) -> list[Check]:
-    if not step["over_saturated"]:
+def _saturated(step: Step, level: Level) -> list[Check]:
+    if not step.over_saturated:
         return []
-    return [
-        {
-            "code": "over_saturated",
-            "level": level,
-            "message": f"{name} the queue was still growing: the server answers fewer than arrive, so no latency "
-            "of this step would last",
-            "hint": "the step does not count as passed; a server that only fills up needs a longer warmup_s",
-        }
-    ]
+    text = (
+        f"{at(step)} the queue was still growing: the server answers fewer than arrive, so no latency "
+        "of this step would last"
+    )
+    hint = "the step does not count as passed; a server that only fills up needs a longer warmup_s"
+    return [check("over_saturated", level, text, hint)]
 
 
 def load_checks(kind: str, client: Mapping[str, Any]) -> list[Check]:
     """Findings of the whole load: processes that died, and a ramp, whose load never settles."""
-    ramp: Check = {
-        "code": "not_steady",
-        "level": "warning",
-        "message": "the load of a ramp never settles: each slice's figures lag behind its load",
-        "hint": "confirm what it shows with a closed or open step at that load",
-    }
+    ramp = check(
+        "not_steady",
+        "warning",
+        "the load of a ramp never settles: each slice's figures lag behind its load",
+        "confirm what it shows with a closed or open step at that load",
+    )
     return [
         *([ramp] if kind == "ramp" else []),
         *_search(client.get("search")),
@@ -100,13 +87,9 @@ def _search(ending: Mapping[str, str] | None) -> list[Check]:
     """A search that ended before pass and fail were close: its goodput is no maximum."""
     if ending is None or ending["reason"] not in _UNFINISHED:
         return []
+    text = f"the search stopped early: {_UNFINISHED[ending['reason']]} ({ending['text']})"
     return [
-        {
-            "code": "search_stopped",
-            "level": "warning",
-            "message": f"the search stopped early: {_UNFINISHED[ending['reason']]} ({ending['text']})",
-            "hint": "search.json has every probe and the bounds of the goodput",
-        }
+        check("search_stopped", "warning", text, "search.json has every probe and the bounds of the goodput")
     ]
 
 
@@ -117,14 +100,13 @@ def _where(lost: Mapping[str, Any], client: Mapping[str, Any]) -> str:
 
 def _lost(client: Mapping[str, Any]) -> list[Check]:
     return [
-        {
-            "code": "worker_lost",
-            "level": "error",
-            "message": f"load process {lost['worker'] + 1} of {client['workers']}{_where(lost, client)} died after "
-            f"{lost['t_s']:.0f} s "
-            f"({lost['how']}): its share of the load was not driven from then on",
-            "hint": "figures of steps after that are of a smaller load than asked; run again",
-        }
+        check(
+            "worker_lost",
+            "error",
+            f"load process {lost['worker'] + 1} of {client['workers']}{_where(lost, client)} died after "
+            f"{lost['t_s']:.0f} s ({lost['how']}): its share of the load was not driven from then on",
+            "figures of steps after that are of a smaller load than asked; run again",
+        )
         for lost in client.get("lost_workers") or []
     ]
 
@@ -145,5 +127,5 @@ def _clocks(client: Mapping[str, Any]) -> list[Check]:
                 "its requests lie that much off in the steps' windows; latencies are not concerned"
             )
             hint = "put both machines into one network, and let NTP discipline their clocks"
-            found.append({"code": "clock_apart", "level": "warning", "message": text, "hint": hint})
+            found.append(check("clock_apart", "warning", text, hint))
     return found

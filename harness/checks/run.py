@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from harness.backends.faults import hint_for
 from harness.base.stats import MIN_BATCHES, SAMPLE_FLOORS
 from harness.checks.client import client_checks
-from harness.checks.finding import Check, check, step_name
+from harness.checks.finding import at, check
 from harness.checks.load import load_checks, open_checks
+from harness.checks.server import server_run_checks, server_step_checks
+from harness.metrics.server import ServerSide
 from harness.rundir.manifest import RunManifest
 from harness.rundir.records import NOT_FAILURES
-from harness.scenario import Scenario, SyntheticPrompts, TraceLoad
+from harness.rundir.results import Check, Level, Metrics, Step
+from harness.scenario import ClosedLoad, Scenario, SyntheticPrompts, TraceLoad
 
 OUTPUT_LENGTH_TOLERANCE = 0.01
 INPUT_LENGTH_TOLERANCE = 0.05
@@ -24,111 +28,127 @@ HIGH_CORRELATION = 0.5
 TGI_PIECE_TOKENS = 1024  # router/src/validation.rs of TGI 3.3
 
 
-def add_checks(
-    metrics: dict[str, Any], records: pd.DataFrame, client: pd.DataFrame, manifest: RunManifest
-) -> None:
-    """Put every step's findings into its `checks` and the run's own into the top-level `checks`."""
-    scenario = Scenario.model_validate(manifest.scenario)
-    for step in metrics["steps"]:
-        inside = _within(client, step["window"], "t_s")
-        rows = _within(records, step["window"], "scheduled_s")
-        step["checks"] = [
-            *client_checks(step, inside, getattr(scenario.load, "think_time_s", 0)),
-            *_errors(step, rows, scenario, metrics["goodput"]),
-            *open_checks(step, metrics["goodput"]),
-            *_too_few(step, scenario),
-            *_lengths(step, scenario),
-            *_cache_hits(step, rows, scenario),
-            *_steady(step),
-        ]
-    metrics["checks"] = [
-        *_single_stream(metrics, manifest),
-        *_cut_into_pieces(metrics, manifest),
-        *_token_source(records),
-        *_clock(client),
-        *_other_model(records, manifest),
-        *load_checks(scenario.load.kind, manifest.client),
-        *_run(metrics, records, manifest),
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What findings are looked for in, beside the figures: everything that a run recorded."""
+
+    records: pd.DataFrame
+    client: pd.DataFrame
+    manifest: RunManifest
+    scenario: Scenario
+    server: ServerSide
+    impossible: Sequence[Check] = ()  # of the records, before they were counted
+
+
+def with_checks(metrics: Metrics, measured: Measured) -> Metrics:
+    """The figures with every step's findings and the run's own: the one place where findings are put in."""
+    of_steps = [_step_checks(step, metrics, measured) for step in metrics.steps]
+    return metrics.with_checks(of_steps, _run_checks(metrics, measured))
+
+
+def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check]:
+    scenario, is_goodput = measured.scenario, metrics.goodput is not None
+    rows = _within(measured.records, step, "scheduled_s")
+    think_time_s = scenario.load.think_time_s if isinstance(scenario.load, ClosedLoad) else 0.0
+    pages = measured.server.pages
+    return [
+        *client_checks(step, _within(measured.client, step, "t_s"), think_time_s),
+        *_errors(step, rows, scenario, is_goodput=is_goodput),
+        *open_checks(step, is_goodput=is_goodput),
+        *_too_few(step, scenario),
+        *_lengths(step, scenario),
+        *_cache_hits(step, rows, scenario),
+        *_steady(step),
+        *server_step_checks(step, None if pages is None else pages.catalogue),
     ]
 
 
-def worst_level(metrics: dict[str, Any], decision: dict[str, Any] | None) -> str | None:
+def _run_checks(metrics: Metrics, measured: Measured) -> list[Check]:
+    records, manifest, server = measured.records, measured.manifest, measured.server
+    return [
+        *_single_stream(metrics, manifest),
+        *_cut_into_pieces(metrics, manifest),
+        *_token_source(records),
+        *_clock(measured.client),
+        *_other_model(records, manifest),
+        *load_checks(measured.scenario.load.kind, manifest.client),
+        *_ended(manifest),
+        *_nothing(metrics, records),
+        *measured.impossible,
+        *server_run_checks(server.pages, server.said, manifest.engine.get("version")),
+    ]
+
+
+def worst_level(checks: Sequence[Check]) -> Level | None:
     """error, warning, or None when there is no finding."""
-    findings = [c for step in metrics["steps"] for c in step["checks"]] + metrics.get("checks", [])
-    findings += decision.get("checks", []) if decision else []
-    levels = {finding["level"] for finding in findings}
-    return next((level for level in ("error", "warning") if level in levels), None)
+    levels = {found.level for found in checks}
+    return "error" if "error" in levels else "warning" if levels else None
 
 
-def _within(frame: pd.DataFrame, window: dict[str, float], column: str) -> pd.DataFrame:
+def _within(frame: pd.DataFrame, step: Step, column: str) -> pd.DataFrame:
     if column not in frame:
         return frame.iloc[:0]
-    return frame[(frame[column] >= window["start_s"]) & (frame[column] < window["end_s"])]
+    return frame[(frame[column] >= step.window.start_s) & (frame[column] < step.window.end_s)]
 
 
-def _errors(
-    step: dict[str, Any], rows: pd.DataFrame, scenario: Scenario, goodput: dict[str, Any] | None
-) -> list[Check]:
-    if not step["requests"]:
-        text = f"{step_name(step)} no request began and ended: nothing was measured"
-        return [
-            check("too_few_samples", "error" if goodput is None else "warning", text, "make step_s longer")
-        ]
-    rate = step["failed"] / step["requests"]
+def _errors(step: Step, rows: pd.DataFrame, scenario: Scenario, *, is_goodput: bool) -> list[Check]:
+    if not step.requests:
+        text = f"{at(step)} no request began and ended: nothing was measured"
+        return [check("too_few_samples", "warning" if is_goodput else "error", text, "make step_s longer")]
+    rate = step.failed / step.requests
     if rate <= scenario.slo.error_rate:
         return []
     failures = rows[rows["error"].notna() & ~rows["error"].isin(NOT_FAILURES)]
     kinds = failures["error"].value_counts()
     shown = ", ".join(f"{count}x {kind}" for kind, count in kinds.head(3).items())
     detail = failures[failures["error"] == kinds.index[0]]["error_detail"].dropna()
-    text = f"{step_name(step)} {step['failed']} of {step['requests']} requests failed ({shown})"
+    text = f"{at(step)} {step.failed} of {step.requests} requests failed ({shown})"
     text += f": {detail.iloc[0][:120]}" if len(detail) else ""
     # overload at a step above the goodput is what a ladder looks for; below it the run is broken
-    level = "error" if goodput is None or rate >= 1 else "warning"
+    level: Level = "warning" if is_goodput and rate < 1 else "error"
     hint = hint_for(kinds.index[0], detail.iloc[0] if len(detail) else None)
     limit = f"the limit is {scenario.slo.error_rate:.1%} (`slo.error_rate`)"
     return [check("errors_over_limit", level, text, hint or limit)]
 
 
-def _too_few(step: dict[str, Any], scenario: Scenario) -> list[Check]:
+def _too_few(step: Step, scenario: Scenario) -> list[Check]:
     short = []
-    finished = round((step["requests_per_s"] or 0) * (step["window"]["end_s"] - step["window"]["start_s"]))
-    if finished < MIN_BATCHES:
+    finished = None if step.requests_per_s is None else round(step.requests_per_s * step.window.length_s)
+    if finished is not None and finished < MIN_BATCHES:
         short.append(f"the rate from {finished} (needs {MIN_BATCHES} for an interval)")
-    for key in scenario.slo.limits():
-        name, percentile, _ = key.split("_")
-        n, floor = step[f"{name}_s"]["n"], SAMPLE_FLOORS.get(percentile)
+    for limit in scenario.slo.limits():
+        n, floor = step.latency(limit.latency).n, SAMPLE_FLOORS.get(limit.percentile)
         if floor is not None and n < floor:
-            short.append(f"{name.upper()} {percentile} from {n} (needs {floor})")
+            short.append(f"{limit.latency.upper()} {limit.percentile} from {n} (needs {floor})")
     if not short:
         return []
     return [
         check(
             "too_few_samples",
             "warning",
-            f"{step_name(step)} too few requests: {', '.join(short)}",
+            f"{at(step)} too few requests: {', '.join(short)}",
             "make step_s longer",
         )
     ]
 
 
-def _lengths(step: dict[str, Any], scenario: Scenario) -> list[Check]:
+def _lengths(step: Step, scenario: Scenario) -> list[Check]:
     out = []
-    got, asked = step["mean_output_tokens"], step["mean_requested_output_tokens"]
+    got, asked = step.mean_output_tokens, step.mean_requested_output_tokens
     if (
         scenario.request.force_length
         and got is not None
         and asked
         and _off(got, asked) > OUTPUT_LENGTH_TOLERANCE
     ):
-        text = f"{step_name(step)} answers had {got:.1f} tokens on average, {asked:.1f} were asked for"
+        text = f"{at(step)} answers had {got:.1f} tokens on average, {asked:.1f} were asked for"
         out.append(
             check("lengths_differ", "warning", text, "this engine cannot be told to ignore end-of-sequence")
         )
     wanted = _wanted_input(scenario)
-    got_in = step["mean_input_tokens"]
+    got_in = step.mean_input_tokens
     if wanted and got_in is not None and _off(got_in, wanted) > INPUT_LENGTH_TOLERANCE:
-        text = f"{step_name(step)} prompts had {got_in:.0f} tokens on average, {wanted:.0f} were wanted"
+        text = f"{at(step)} prompts had {got_in:.0f} tokens on average, {wanted:.0f} were wanted"
         out.append(check("lengths_differ", "warning", text, "the endpoint's tokenizer could not be asked"))
     return out
 
@@ -144,8 +164,8 @@ def _off(got: float, wanted: float) -> float:
     return abs(got - wanted) / wanted
 
 
-def _cache_hits(step: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> list[Check]:
-    cached = step["cached_input_tokens"]
+def _cache_hits(step: Step, rows: pd.DataFrame, scenario: Scenario) -> list[Check]:
+    cached = step.cached_input_tokens
     prompt_tokens = rows["prompt_tokens"].sum()
     if (
         not cached
@@ -154,47 +174,47 @@ def _cache_hits(step: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) ->
         or cached / prompt_tokens <= CACHE_HIT_TOLERANCE
     ):
         return []
-    text = f"{step_name(step)} {cached / prompt_tokens:.0%} of the prompt tokens came from the server's prefix cache"
+    text = f"{at(step)} {cached / prompt_tokens:.0%} of the prompt tokens came from the server's prefix cache"
     return [
         check("prefix_cache_hits", "warning", text, "throughput looks better than fresh prompts would give")
     ]
 
 
-def _steady(step: dict[str, Any]) -> list[Check]:
-    warmup = step.get("warmup") or {}
-    if warmup.get("settled") is False and not step.get("over_saturated"):
-        text = f"{step_name(step)} the time for a token settles nowhere in the first half of the window"
+def _steady(step: Step) -> list[Check]:
+    warmup = step.warmup
+    if warmup is not None and warmup.settled is False and not step.over_saturated:
+        text = f"{at(step)} the time for a token settles nowhere in the first half of the window"
         return [
             check("not_steady", "warning", text, "the figures mix two states; make step_s or warmup_s longer")
         ]
-    if (warmup.get("found_s") or 0.0) > warmup.get("given_s", 0.0):
+    if warmup is not None and warmup.found_s is not None and warmup.found_s > warmup.given_s:
         text = (
-            f"{step_name(step)} the server settled {warmup['found_s']:.1f} s after the step's start, "
-            f"{warmup['given_s']:.1f} s of warm-up were given: what came before is left out"
+            f"{at(step)} the server settled {warmup.found_s:.1f} s after the step's start, "
+            f"{warmup.given_s:.1f} s of warm-up were given: what came before is left out"
         )
-        hint = f"set load.warmup_s to {math.ceil(warmup['found_s'])}, and step_s longer by as much"
+        hint = f"set load.warmup_s to {math.ceil(warmup.found_s)}, and step_s longer by as much"
         return [check("warmup_too_short", "warning", text, hint)]
-    correlation = step["goodput_lag1"]
+    correlation = step.goodput_lag1
     if correlation is None or correlation <= HIGH_CORRELATION:
         return []
-    text = f"{step_name(step)} the rate drifts: neighbouring batches correlate at {correlation:.2f}"
+    text = f"{at(step)} the rate drifts: neighbouring batches correlate at {correlation:.2f}"
     return [
         check("not_steady", "warning", text, "the interval is too narrow; make step_s or warmup_s longer")
     ]
 
 
-def _single_stream(metrics: dict[str, Any], manifest: RunManifest) -> list[Check]:
+def _single_stream(metrics: Metrics, manifest: RunManifest) -> list[Check]:
     if manifest.engine.get("name") != "llama_cpp_python":
         return []
-    if not any((step["load"].get("users") or 0) > 1 for step in metrics["steps"]):
+    if not any((step.load.users or 0) > 1 for step in metrics.steps):
         return []
     text = "llama-cpp-python serves one request at a time: more users only wait longer"
     return [check("single_stream_engine", "warning", text, "llama-server is llama.cpp's batching server")]
 
 
-def _cut_into_pieces(metrics: dict[str, Any], manifest: RunManifest) -> list[Check]:
+def _cut_into_pieces(metrics: Metrics, manifest: RunManifest) -> list[Check]:
     """TGI's router generates longer answers in pieces, each queued and prefilled anew."""
-    longest = max((s["mean_requested_output_tokens"] or 0 for s in metrics["steps"]), default=0)
+    longest = max((step.mean_requested_output_tokens or 0 for step in metrics.steps), default=0)
     if manifest.backend != "tgi" or longest <= TGI_PIECE_TOKENS:
         return []
     text = f"TGI generates answers of {longest:.0f} tokens in pieces of {TGI_PIECE_TOKENS}, each queued anew"
@@ -233,7 +253,7 @@ def _clock(client: pd.DataFrame) -> list[Check]:
     return [check("clock_stepped", "error", text, "arrival times around the steps are wrong; run again")]
 
 
-def _run(metrics: dict[str, Any], records: pd.DataFrame, manifest: RunManifest) -> list[Check]:
+def _ended(manifest: RunManifest) -> list[Check]:
     out = []
     ended = manifest.client.get("ended_early")
     if ended:
@@ -242,13 +262,16 @@ def _run(metrics: dict[str, Any], records: pd.DataFrame, manifest: RunManifest) 
         out.append(check("partial", "warning", "the run was cut short; this is what it had measured", None))
     if manifest.client.get("exact_lengths") is False:
         text = "the endpoint has no tokenizer route: prompt lengths are estimated at 4 characters a token"
-        out.append(
-            check("estimated_lengths", "warning", text, "the server's own prompt count is what is reported")
-        )
+        hint = "the server's own prompt count is what is reported"
+        out.append(check("estimated_lengths", "warning", text, hint))
+    return out
+
+
+def _nothing(metrics: Metrics, records: pd.DataFrame) -> list[Check]:
+    out = []
     if not len(records):
         out.append(check("too_few_samples", "error", "no request was sent", None))
-    if metrics["goodput"] is None and any(step["slo_met"] is False for step in metrics["steps"]):
-        out.append(
-            check("slo_never_met", "warning", "no load step kept the SLO: infeasible on this box", None)
-        )
+    if metrics.goodput is None and any(step.slo_met is False for step in metrics.steps):
+        text = "no load step kept the SLO: infeasible on this box"
+        out.append(check("slo_never_met", "warning", text, None))
     return out

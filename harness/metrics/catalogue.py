@@ -11,15 +11,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import pandas as pd
 
+from harness.base.stats import Floats
+from harness.rundir.results import Histogram
 from harness.rundir.scrapes import UP
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-
 
 Names = tuple[tuple[str, str], ...]
 """(series, engine versions that have it), newest first; the first that is there is read, never two of them."""
@@ -111,7 +109,6 @@ COUNTERS = (
     "generation_tokens", "prompt_tokens", "requests_finished", "preemptions",
     "prefix_cache_queries", "prefix_cache_hits",
 )  # fmt: skip
-HISTOGRAMS = ("queue_time_s", "ttft_s")
 
 
 def catalogue_of(frame: pd.DataFrame) -> tuple[str, Catalogue] | None:
@@ -172,24 +169,24 @@ class Readings:
             return None
         return sum(value for _, value in after) - sum(value for _, value in before)
 
-    def histogram(self, name: str, start_s: float, end_s: float) -> dict[str, float | None] | None:
-        """`{n, mean, p95_at_most}` of what a histogram took in between two scrapes; None where it is not there.
-
-        `p95_at_most` is the upper edge of the bucket that holds the 95th percentile, None when that has none.
-        """
+    def histogram(self, quantity: str, start_s: float, end_s: float) -> Histogram | None:
+        """What a histogram took in between two scrapes; None where it is not there."""
+        name = self.name_of(quantity)
+        if name is None:
+            return None
         count = self.increase(f"{name}_count", start_s, end_s)
         total = self.increase(f"{name}_sum", start_s, end_s)
         if count is None or total is None:
             return None
         if count <= 0:
-            return {"n": 0, "mean": None, "p95_at_most": None}
+            return Histogram(n=0)
         below: dict[float, float] = {}
         for sign, t_s in ((-1, start_s), (1, end_s)):
             for labels, value in self.values_at(f"{name}_bucket", t_s) or []:
                 edge = float(labels["le"])
                 below[edge] = below.get(edge, 0.0) + sign * value
         edges = [edge for edge in sorted(below) if below[edge] >= 0.95 * count and edge != float("inf")]
-        return {"n": int(count), "mean": total / count, "p95_at_most": edges[0] if edges else None}
+        return Histogram(n=int(count), mean=total / count, p95_at_most=edges[0] if edges else None)
 
     def resets(self) -> list[tuple[str, float]]:
         """(series, t_s) where a counter of the catalogue fell: another process counts from there on."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from harness.metrics.catalogue import Floats
+from harness.base.stats import Floats
+from harness.metrics.windows import Window
+from harness.rundir.results import GpuAccount
 from harness.rundir.scrapes import UP
 
 PREFIX = "DCGM_FI_DEV_"
@@ -28,7 +28,7 @@ THROTTLED = {  # nvml.h, nvmlClocksEventReason*; idle and user's own clocks are 
     0x80: "power brake",
 }
 
-Series = dict[str, dict[str, Floats]]
+GpuSeries = dict[str, dict[str, Floats]]
 """Samples by name and GPU: rows of (t_s, value)."""
 
 
@@ -45,33 +45,30 @@ def without_gpus(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[[json.loads(labels)["instance"] not in gpus for labels in frame["labels"]]]
 
 
-def add_gpus(metrics: dict[str, Any], frame: pd.DataFrame) -> None:
-    """Put `gpu` into each step; nothing is put, or said, where no GPU was seen."""
+def gpu_series(frame: pd.DataFrame) -> GpuSeries | None:
+    """The GPUs' series; None where no GPU was seen."""
     instances = _instances(frame)
     if not instances:
-        return
-    series: Series = {}
+        return None
+    series: GpuSeries = {}
     for (name, labels), rows in frame.groupby(["name", "labels"], sort=True):
         where = json.loads(str(labels))
         if where["instance"] in instances:
             gpu = "" if name == UP else f" {where.get('gpu', where.get('UUID', '?'))}"
             values = rows[["t_s", "value"]].to_numpy(dtype=float)
             series.setdefault(str(name), {})[where["instance"] + gpu] = values
-    for step in metrics["steps"]:
-        step["gpu"] = gpu_step(step, series)
+    return series
 
 
-def gpu_step(step: Mapping[str, Any], series: Series) -> dict[str, Any] | None:
-    """All GPUs over the step's window: `{gpus, utilization, memory_used_gib, memory_total_gib, power_w, energy_j,
-    joules_per_output_token, throttled}`.
+def gpu_account(series: GpuSeries, window: Window, output_tokens_per_s: float | None) -> GpuAccount | None:
+    """All GPUs over a window; None with fewer than two looks in it.
 
     utilization: mean share of time with work on it, over GPUs. memory: the sum, at its highest. energy: by the
     GPUs' own counters, else mean power x the window's length. throttled: share of samples by reason.
     """
-    start_s, end_s = step["window"]["start_s"], step["window"]["end_s"]
     looks = [rows[:, 0] for rows in series.get(UP, {}).values()]
     times_s = np.sort(np.concatenate(looks)) if looks else np.empty(0)
-    times_s = times_s[(times_s >= start_s) & (times_s <= end_s)]
+    times_s = times_s[(times_s >= window.start_s) & (times_s <= window.end_s)]
     if len(times_s) < 2:
         return None
 
@@ -85,20 +82,17 @@ def gpu_step(step: Mapping[str, Any], series: Series) -> dict[str, Any] | None:
     energy_j = _energy_j(series, times_s)
     if energy_j is None and power_w is not None:
         energy_j = power_w * float(times_s[-1] - times_s[0])
-    made = step.get("output_tokens_per_s")
-    tokens = made * float(times_s[-1] - times_s[0]) if made else None
-    return {
-        "gpus": len(utilization) or len(used) or len(power),
-        "utilization": float(np.mean([np.nanmean(one) for one in utilization])) / 100
-        if utilization
-        else None,
-        "memory_used_gib": float(np.nanmax(sum(used))) / MIB_PER_GIB if used else None,
-        "memory_total_gib": float(np.nanmax(sum(total))) / MIB_PER_GIB if total else None,
-        "power_w": power_w,
-        "energy_j": energy_j,
-        "joules_per_output_token": energy_j / tokens if energy_j is not None and tokens else None,
-        "throttled": _throttling(series, times_s),
-    }
+    tokens = (output_tokens_per_s or 0.0) * float(times_s[-1] - times_s[0])
+    return GpuAccount(
+        gpus=len(utilization) or len(used) or len(power),
+        utilization=float(np.mean([np.nanmean(one) for one in utilization])) / 100 if utilization else None,
+        memory_used_gib=float(np.nanmax(sum(used))) / MIB_PER_GIB if used else None,
+        memory_total_gib=float(np.nanmax(sum(total))) / MIB_PER_GIB if total else None,
+        power_w=power_w,
+        energy_j=energy_j,
+        joules_per_output_token=energy_j / tokens if energy_j is not None and tokens else None,
+        throttled=_throttling(series, times_s),
+    )
 
 
 def _held(rows: Floats, times_s: Floats) -> Floats:
@@ -107,7 +101,7 @@ def _held(rows: Floats, times_s: Floats) -> Floats:
     return np.where(index >= 0, rows[np.maximum(index, 0), 1], np.nan)
 
 
-def _energy_j(series: Series, times_s: Floats) -> float | None:
+def _energy_j(series: GpuSeries, times_s: Floats) -> float | None:
     counters = list(series.get(ENERGY, {}).values())
     if not counters:
         return None
@@ -117,7 +111,7 @@ def _energy_j(series: Series, times_s: Floats) -> float | None:
     return float(sum(one[1] - one[0] for one in held)) / MILLI
 
 
-def _throttling(series: Series, times_s: Floats) -> dict[str, float] | None:
+def _throttling(series: GpuSeries, times_s: Floats) -> dict[str, float] | None:
     found = next((series[name] for name in REASONS if name in series), None)
     if found is None:
         return None

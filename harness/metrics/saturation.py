@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,11 +40,28 @@ def in_flight_at(times_s: Floats, sent_s: Floats, ended_s: Floats) -> Floats:
     ).astype(float)
 
 
+def peak_in_flight(sent_s: Floats, ended_s: Floats, window: tuple[float, float]) -> int:
+    """Most requests in flight at any instant of the window; an unknown end has not come yet."""
+    sent = np.sort(sent_s[~np.isnan(sent_s)])
+    inside = sent[(sent >= window[0]) & (sent < window[1])]
+    at = np.append(inside, window[0])  # it only grows where one is sent
+    return int(in_flight_at(at, sent_s, ended_s).max())
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFacts:
+    """What a step by plan has besides; all None for other loads, rates also where there is no window."""
+
+    offered_requests_per_s: float | None = None
+    sent_requests_per_s: float | None = None
+    not_sent: int | None = None  # arrivals dropped
+    over_saturated: bool | None = None
+
+
 def open_facts(
     scheduled_s: Floats, sent_s: Floats, ended_s: Floats, window: tuple[float, float], e2e_s: Floats
-) -> dict[str, Any]:
-    """What a step by plan has besides: `offered_requests_per_s`, `sent_requests_per_s` (null without a window),
-    `not_sent` (arrivals dropped) and `over_saturated`.
+) -> OpenFacts:
+    """Of a step by plan: what was offered, what left, and whether its queue only grew.
 
     `ended_s` is NaN for what was cut, `sent_s` for what was dropped; `e2e_s` are those of good requests.
     """
@@ -57,9 +74,9 @@ def open_facts(
     unloaded_s = float(np.percentile(known, 10)) if len(known) else 0.0
     times_s = np.linspace(start_s, end_s, SAMPLES, endpoint=False)
     growing = length_s > SETTLED * unloaded_s and is_growing(in_flight_at(times_s, sent_s, ended_s), offered)
-    return {
-        "offered_requests_per_s": offered / length_s if length_s > 0 else None,
-        "sent_requests_per_s": left / length_s if length_s > 0 else None,
-        "not_sent": int((planned & np.isnan(sent_s)).sum()),
-        "over_saturated": growing,
-    }
+    return OpenFacts(
+        offered_requests_per_s=offered / length_s if length_s > 0 else None,
+        sent_requests_per_s=left / length_s if length_s > 0 else None,
+        not_sent=int((planned & np.isnan(sent_s)).sum()),
+        over_saturated=growing,
+    )

@@ -1,27 +1,18 @@
-"""The servers' own account of each load step, and whether it agrees with ours. Analysis only."""
+"""The servers' own account of each load step, beside ours. Analysis only."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from harness.metrics.catalogue import (
-    COUNTERS,
-    GAUGES,
-    HISTOGRAMS,
-    Catalogue,
-    Floats,
-    Readings,
-    catalogue_of,
-    scrape_times,
-)
-from harness.metrics.gpu import add_gpus, without_gpus
-from harness.metrics.windows import Columns, Window, columns, tokens_in_window
-from harness.rundir.manifest import RunManifest
+from harness.base.stats import Floats
+from harness.metrics.catalogue import Catalogue, Readings, catalogue_of, scrape_times
+from harness.metrics.gpu import GpuSeries, gpu_account, gpu_series, without_gpus
+from harness.metrics.windows import Columns, Window, tokens_in_window
+from harness.rundir.arrivals import Bools
+from harness.rundir.results import Between, Gauge, GpuAccount, ServerAccount, ServerSaid, ServerTimes
 from harness.rundir.scrapes import UP
 
 MIN_SCRAPES = 3  # fewer in a window leave too much of it unseen
@@ -30,122 +21,133 @@ WHY_NONE = {"llama_cpp_python": "llama-cpp-python has no /metrics: nothing on th
 
 
 @dataclass(frozen=True, slots=True)
-class ServerRun:
-    """What all steps share of the servers' own account."""
+class ServerPages:
+    """The pages of one engine's servers, all its replicas."""
 
     engine: str
     catalogue: Catalogue
     readings: Readings
-    times_s: list[float]
-    data: Columns
-    events: Floats
-    up: pd.Series[float]  # 1 where a look at /metrics was answered
+    times_s: list[float]  # of the scrapes
+    up: Floats  # 1 where a look at a page was answered
 
 
-def add_server(
-    metrics: dict[str, Any], frame: pd.DataFrame | None, records: pd.DataFrame, manifest: RunManifest
-) -> ServerRun | None:
-    """Put the servers' account into each step (`server`, None without one); what it rests on, for the checks."""
-    for step in metrics["steps"]:
-        step["server_times"] = server_times(step, records)
+@dataclass(frozen=True, slots=True)
+class ServerSide:
+    """Everything that servers and GPUs said during a run."""
+
+    said: ServerSaid
+    pages: ServerPages | None  # None: no page of a known engine
+    gpus: GpuSeries | None
+
+    def account(self, window: Window, data: Columns) -> ServerAccount | None:
+        """The servers' account of a window; None where too little of it was seen."""
+        return None if self.pages is None else _account(self.pages, window, data)
+
+    def gpu(self, window: Window, output_tokens_per_s: float | None) -> GpuAccount | None:
+        """What the GPUs did in a window; None where none was seen."""
+        return None if self.gpus is None else gpu_account(self.gpus, window, output_tokens_per_s)
+
+
+def server_side(frame: pd.DataFrame | None, engine: str | None) -> ServerSide:
+    """What was scraped, told apart; `engine`: its name as the run knows it."""
+    gpus = None
     if frame is not None:
-        add_gpus(metrics, frame)
+        gpus = gpu_series(frame)
         frame = without_gpus(frame)
     found = catalogue_of(frame) if frame is not None else None
     if frame is None or found is None:
-        name = manifest.engine.get("name")
-        note = WHY_NONE.get(name or "", "the server has no /metrics that is known here")
-        metrics["server"] = {"engine": name, "note": note}
-        for step in metrics["steps"]:
-            step["server"] = None
-        return None
-    engine, catalogue = found
-    from_schedule = manifest.scenario.get("load", {}).get("kind") == "open"
-    events = records["events"].to_numpy(dtype=float, na_value=np.nan)
-    run = ServerRun(
-        engine,
-        catalogue,
-        Readings(frame, catalogue),
-        scrape_times(frame),
-        columns(records, from_schedule=from_schedule),
-        events,
-        up=frame.loc[frame["name"] == UP, "value"],
-    )
-    metrics["server"] = {"engine": engine, "note": None, "missing": run.readings.missing()}
-    for step in metrics["steps"]:
-        step["server"] = server_step(step, run)
-    return run
+        note = WHY_NONE.get(engine or "", "the server has no /metrics that is known here")
+        return ServerSide(ServerSaid(engine=engine, note=note), None, gpus)
+    name, catalogue = found
+    readings = Readings(frame, catalogue)
+    up = frame.loc[frame["name"] == UP, "value"].to_numpy(dtype=float)
+    said = ServerSaid(engine=name, missing=tuple(readings.missing()))
+    return ServerSide(said, ServerPages(name, catalogue, readings, scrape_times(frame), up), gpus)
 
 
-def server_step(step: Mapping[str, Any], run: ServerRun) -> dict[str, Any] | None:
-    """Counter increases and gauges between the first and the last scrape inside the step's window."""
-    inside = [t for t in run.times_s if step["window"]["start_s"] <= t <= step["window"]["end_s"]]
-    edges = _calm(inside, run)
+def _account(pages: ServerPages, window: Window, data: Columns) -> ServerAccount | None:
+    """Counter increases and gauges between the first and the last scrape inside the window."""
+    inside = [t for t in pages.times_s if window.start_s <= t <= window.end_s]
+    edges = _calm(inside, pages, data)
     if len(inside) < MIN_SCRAPES or len(edges) < 2:
         return None
     start_s, end_s = edges[0], edges[-1]
-    readings = run.readings
-    out: dict[str, Any] = {"between": {"start_s": start_s, "end_s": end_s}, "scrapes": len(inside)}
-    for quantity in COUNTERS:
-        name = readings.name_of(quantity)
-        out[quantity] = None if name is None else readings.increase(name, start_s, end_s)
-    for quantity in GAUGES:
-        out[quantity] = _gauge(readings, quantity, inside)
-    for quantity in HISTOGRAMS:
-        name = readings.name_of(quantity)
-        out[quantity] = None if name is None else readings.histogram(name, start_s, end_s)
-    out["client_generation_tokens"] = own_tokens(run, Window(start_s, end_s))
-    hits, queries = out["prefix_cache_hits"], out["prefix_cache_queries"]
-    if queries is None and hits is not None and out["prompt_tokens"] is not None:
-        queries = out["prompt_tokens"] + hits  # llama-server counts the two apart
-    out["prefix_cache_hit_rate"] = hits / queries if hits is not None and queries else None
-    return out
+
+    def increase(quantity: str) -> float | None:
+        name = pages.readings.name_of(quantity)
+        return None if name is None else pages.readings.increase(name, start_s, end_s)
+
+    def gauge(quantity: str) -> Gauge | None:
+        return _gauge(pages.readings, quantity, inside)
+
+    hits, queries, prompt_tokens = map(
+        increase, ("prefix_cache_hits", "prefix_cache_queries", "prompt_tokens")
+    )
+    asked = queries
+    if asked is None and hits is not None and prompt_tokens is not None:
+        asked = prompt_tokens + hits  # llama-server counts the two apart
+    return ServerAccount(
+        between=Between(start_s=start_s, end_s=end_s),
+        scrapes=len(inside),
+        generation_tokens=increase("generation_tokens"),
+        prompt_tokens=prompt_tokens,
+        requests_finished=increase("requests_finished"),
+        preemptions=increase("preemptions"),
+        prefix_cache_queries=queries,
+        prefix_cache_hits=hits,
+        requests_running=gauge("requests_running"),
+        requests_waiting=gauge("requests_waiting"),
+        kv_cache_usage=gauge("kv_cache_usage"),
+        queue_time_s=pages.readings.histogram("queue_time_s", start_s, end_s),
+        ttft_s=pages.readings.histogram("ttft_s", start_s, end_s),
+        client_generation_tokens=own_tokens(data, pages.catalogue, Window(start_s, end_s)),
+        prefix_cache_hit_rate=hits / asked if hits is not None and asked else None,
+    )
 
 
-def _calm(times_s: list[float], run: ServerRun) -> list[float]:
+def _calm(times_s: list[float], pages: ServerPages, data: Columns) -> list[float]:
     """Scrapes between which requests can be told apart: none ended so near that it may lie on either side.
 
     Only where a request's tokens are counted at its end; requests of one batch like to end together.
     """
-    if run.catalogue.counts_at == "token":
+    if pages.catalogue.counts_at == "token":
         return times_s
-    ends_s = np.sort(run.data.finished_s[~np.isnan(run.data.finished_s)])
+    ends_s = np.sort(data.finished_s[~np.isnan(data.finished_s)])
     near = np.searchsorted(ends_s, np.asarray(times_s) + CALM_S) - np.searchsorted(
         ends_s, np.asarray(times_s) - CALM_S
     )
     return [t for t, count in zip(times_s, near, strict=True) if count == 0]
 
 
-def _gauge(readings: Readings, quantity: str, times_s: list[float]) -> dict[str, float] | None:
+def _gauge(readings: Readings, quantity: str, times_s: list[float]) -> Gauge | None:
     """Mean and maximum over the scrapes; over replicas requests are summed, a share is the highest."""
     name = readings.name_of(quantity)
     if name is None:
         return None
     combine = max if quantity == "kv_cache_usage" else sum
     values = [combine(v for _, v in found) for t in times_s if (found := readings.values_at(name, t))]
-    return {"mean": float(np.mean(values)), "max": float(max(values))} if values else None
+    return Gauge(mean=float(np.mean(values)), max=float(max(values))) if values else None
 
 
-def own_tokens(run: ServerRun, window: Window) -> float | None:
+def own_tokens(data: Columns, catalogue: Catalogue, window: Window) -> float | None:
     """The generated tokens that we saw in the window, in the server's way of counting; None when we cannot say.
 
     A request whose tokens the server never told (it was cut, or failed) is taken at its events, times the tokens
     an event carried in the requests where both are known.
     """
-    data = run.data
     known = ~np.isnan(data.output_tokens)
-    told = known & data.ok & (run.events > 0)
+    told = known & data.ok & (data.events > 0)
     if (data.ok & ~known).any() or not told.any():
         return None
-    per_event = data.output_tokens[told].sum() / run.events[told].sum()
-    tokens = np.where(known, data.output_tokens, run.events * per_event)
-    if run.catalogue.counts_at == "request_end":
+    per_event = data.output_tokens[told].sum() / data.events[told].sum()
+    tokens = np.where(known, data.output_tokens, data.events * per_event)
+    if catalogue.counts_at == "request_end":
         ended = window.holds(data.finished_s) & (data.ok | data.failed)
         return float(tokens[ended].sum())
     return float(tokens_in_window(data.first_s, data.finished_s, tokens, window).sum())
 
 
-def server_times(step: Mapping[str, Any], records: pd.DataFrame) -> dict[str, Any] | None:
+def server_times(data: Columns, timed: Bools) -> ServerTimes | None:
     """Our times of single requests against the server's own (vLLM's `metrics`, llama-server's `timings`); medians.
 
         outside_s   TTFT - (queue + prefill): what the network, HTTP and this client add
@@ -153,20 +155,16 @@ def server_times(step: Mapping[str, Any], records: pd.DataFrame) -> dict[str, An
 
     None where the server tells neither. llama-server does not tell its queue: `outside_s` then has it too.
     """
-    window = Window(step["window"]["start_s"], step["window"]["end_s"])
-    rows = records[window.holds(records["scheduled_s"].to_numpy(dtype=float, na_value=np.nan))]
-    rows = rows[rows["error"].isna() & rows["server_decode_s"].notna() & rows["first_token_s"].notna()]
-    if not len(rows):
+    told = timed & ~np.isnan(data.server_decode_s) & ~np.isnan(data.first_s)
+    if not told.any():
         return None
-    ours = {name: rows[name].to_numpy(dtype=float) for name in ("sent_s", "first_token_s", "finished_s")}
-    prefill_s = rows["server_prefill_s"].to_numpy(dtype=float, na_value=np.nan)
-    queue_s = rows["server_queue_s"].fillna(0.0).to_numpy(dtype=float)
-    decode_s = rows["server_decode_s"].to_numpy(dtype=float)
-    outside_s = ours["first_token_s"] - ours["sent_s"] - queue_s - prefill_s
-    difference_s = ours["finished_s"] - ours["first_token_s"] - decode_s
-    return {
-        "n": len(rows),
-        "outside_s": float(np.median(outside_s)),
-        "decode_s": float(np.median(difference_s)),
-        "server_decode_s": float(np.median(decode_s)),
-    }
+    first_s, decode_s = data.first_s[told], data.server_decode_s[told]
+    outside_s = (
+        first_s - data.sent_s[told] - np.nan_to_num(data.server_queue_s[told]) - data.server_prefill_s[told]
+    )
+    return ServerTimes(
+        n=int(told.sum()),
+        outside_s=float(np.median(outside_s)),
+        decode_s=float(np.median(data.finished_s[told] - first_s - decode_s)),
+        server_decode_s=float(np.median(decode_s)),
+    )

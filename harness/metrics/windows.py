@@ -45,10 +45,19 @@ class Columns:
     ok: np.ndarray[Any, np.dtype[np.bool_]]
     failed: np.ndarray[Any, np.dtype[np.bool_]]
     cut: np.ndarray[Any, np.dtype[np.bool_]]
+    ended_s: Floats  # finished, or failed at once; NaN for what was cut
     ttft_s: Floats
     e2e_s: Floats
     tpot_s: Floats
+    server_queue_s: Floats
+    server_prefill_s: Floats
+    server_decode_s: Floats
+    events: Floats
     request_id: np.ndarray[Any, np.dtype[np.object_]]
+
+    def latency_s(self, name: str) -> Floats:
+        """The latency called `ttft`, `tpot` or `e2e`."""
+        return {"ttft": self.ttft_s, "tpot": self.tpot_s, "e2e": self.e2e_s}[name]
 
 
 def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
@@ -66,6 +75,8 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
     )
     output_tokens = floats("output_tokens")
     begin_s = scheduled_s if from_schedule else sent_s
+    failed = ~ok & ~planned
+    ended_s = np.where(failed & np.isnan(finished_s), sent_s, finished_s)
     with np.errstate(divide="ignore", invalid="ignore"):
         tpot_s = np.where(output_tokens > 1, (finished_s - first_s) / (output_tokens - 1), np.nan)
     return Columns(
@@ -78,11 +89,16 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
         output_tokens=output_tokens,
         requested_tokens=floats("requested_output_tokens"),
         ok=ok,
-        failed=~ok & ~planned,
+        failed=failed,
         cut=cut,
+        ended_s=np.where(cut, np.nan, ended_s),
         ttft_s=first_s - begin_s,
         e2e_s=finished_s - begin_s,
         tpot_s=tpot_s,
+        server_queue_s=floats("server_queue_s"),
+        server_prefill_s=floats("server_prefill_s"),
+        server_decode_s=floats("server_decode_s"),
+        events=floats("events"),
         request_id=records["request_id"].to_numpy(dtype=object),
     )
 

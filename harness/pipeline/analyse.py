@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,21 +10,22 @@ from typing import Any
 from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, UsageError
 from harness.base.yamlfile import validate
 from harness.checks.impossible import without_impossible
-from harness.checks.run import add_checks, worst_level
-from harness.checks.server import add_server_checks
+from harness.checks.run import Measured, with_checks, worst_level
 from harness.cost.box.box import scaled_goodput
 from harness.cost.extras import busy_run
 from harness.cost.focus import write_focus_csv
 from harness.cost.verdict import build_decision
 from harness.demand.demand import Demand, default_demand, demand_from_dict, load_demand
-from harness.metrics.server import add_server
+from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
 from harness.pipeline.reread import read_decision, read_metrics
 from harness.report import render_report
 from harness.rundir import files
 from harness.rundir.collect import has_rows
 from harness.rundir.manifest import RunManifest
-from harness.rundir.read import read_arrivals, read_client, read_records, read_server_metrics, read_steps
+from harness.rundir.read import read_arrivals, read_client, read_records, read_server_metrics
+from harness.rundir.results import Check, Metrics
+from harness.rundir.steps import read_steps
 from harness.scenario import Scenario
 
 SHAPE_TOLERANCE = (
@@ -38,13 +39,19 @@ class Analysis:
 
     run_dir: Path
     run: dict[str, Any]
-    metrics: dict[str, Any]
+    metrics: Metrics
     decision: dict[str, Any] | None  # None: no instance, hence no price, is known
 
     @property
     def exit_code(self) -> int:
         """3 when a check of level error says not to trust it, else 0."""
-        return EXIT_DO_NOT_TRUST if worst_level(self.metrics, self.decision) == "error" else EXIT_DONE
+        return EXIT_DO_NOT_TRUST if worst_level(self.checks) == "error" else EXIT_DONE
+
+    @property
+    def checks(self) -> list[Check]:
+        """Every finding, of steps, run and decision."""
+        found = [check for step in self.metrics.steps for check in step.checks] + list(self.metrics.checks)
+        return found + [Check.model_validate(check) for check in (self.decision or {}).get("checks", ())]
 
 
 def analyse_run(
@@ -70,7 +77,7 @@ def analyse_run(
         demand = choose_demand(manifest, metrics, demand_file)
         decision = build_decision(
             manifest,
-            metrics,
+            metrics.to_dict(),
             demand,
             list(apis) or manifest.arms,
             prices_file=prices_file,
@@ -78,7 +85,7 @@ def analyse_run(
         )
         files.write_json(run_dir, "decision.json", decision)
         write_focus_csv(decision, run_dir / "focus.csv")
-    files.write_json(run_dir, "metrics.json", metrics)
+    files.write_json(run_dir, "metrics.json", metrics.to_dict())
     run = manifest.to_dict()
     render_report(run_dir, run, metrics, decision)
     return Analysis(run_dir, run, metrics, decision)
@@ -101,36 +108,34 @@ def read_analysis(run_dir: Path) -> Analysis:
     metrics = metrics_of(run_dir, manifest) if recorded else read_metrics(run_dir)
     decision = read_decision(run_dir) if is_priced else None
     if decision is not None and recorded:
-        decision["self_host"]["goodput"] = scaled_goodput(metrics, manifest.instance.get("replicas") or 1)
+        decision["self_host"]["goodput"] = scaled_goodput(
+            metrics.to_dict(), manifest.instance.get("replicas") or 1
+        )
     return Analysis(run_dir, manifest.to_dict(), metrics, decision)
 
 
-def metrics_of(run_dir: Path, manifest: RunManifest) -> dict[str, Any]:
-    """The object of metrics.json, computed from what was recorded.
+def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
+    """The figures of metrics.json, computed from what was recorded.
 
     Raises:
         UsageError: a file of the run that cannot be read; names it.
     """
-    (records, impossible), client = (
-        without_impossible(read_records(run_dir)),
-        read_client(run_dir),
-    )
+    records, impossible = without_impossible(read_records(run_dir))
     scenario = validate(Scenario, manifest.scenario, where=f"{run_dir / files.MANIFEST}: scenario")
     steps = read_steps(run_dir)
     if not steps and len(records):
         raise UsageError(
             f"{run_dir / files.STEPS} holds no step: nobody can tell which load the {len(records)} records belong to"
         )
-    metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir))
-    add_checks(metrics, records, client, manifest)
-    metrics["checks"] += impossible
-    server = add_server(metrics, read_server_metrics(run_dir), records, manifest)
-    add_server_checks(metrics, server, manifest)
-    return metrics
+    server = server_side(read_server_metrics(run_dir), manifest.engine.get("name"))
+    metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir), server)
+    return with_checks(
+        metrics, Measured(records, read_client(run_dir), manifest, scenario, server, impossible)
+    )
 
 
 def _shape_runs(
-    manifest: RunManifest, metrics: Mapping[str, Any], others: Sequence[Path]
+    manifest: RunManifest, metrics: Metrics, others: Sequence[Path]
 ) -> list[tuple[float, float, float]]:
     """Busy seconds and tokens of this run and of those that were served by the same thing."""
     served = [metrics]
@@ -139,7 +144,7 @@ def _shape_runs(
             manifest
         ):
             served.append(read_metrics(run_dir))
-    return [run for run in map(busy_run, served) if run is not None]
+    return [run for run in (busy_run(one.to_dict()) for one in served) if run is not None]
 
 
 def _served_by(manifest: RunManifest) -> tuple[Any, ...]:
@@ -148,7 +153,7 @@ def _served_by(manifest: RunManifest) -> tuple[Any, ...]:
     return (engine.get("name"), engine.get("version"), manifest.model, manifest.quantization, *box)
 
 
-def choose_demand(manifest: RunManifest, metrics: Mapping[str, Any], demand_file: Path | None) -> Demand:
+def choose_demand(manifest: RunManifest, metrics: Metrics, demand_file: Path | None) -> Demand:
     """The demand to price: the file given, the run's own, the support agent where the run has its shape,
     else one of the run's own shape with no volume."""
     if demand_file is not None:
@@ -156,7 +161,10 @@ def choose_demand(manifest: RunManifest, metrics: Mapping[str, Any], demand_file
     if manifest.demand is not None:
         return demand_from_dict(manifest.demand, where="run.json: demand")
     default = default_demand()
-    input_tokens, output_tokens = _mean_tokens(metrics)
+    step = metrics.decisive
+    input_tokens, output_tokens = (
+        (None, None) if step is None else (step.mean_input_tokens, step.mean_output_tokens)
+    )
     wanted_in, wanted_out = default.mean_tokens()
     if input_tokens is None or output_tokens is None:
         return default
@@ -169,11 +177,3 @@ def choose_demand(manifest: RunManifest, metrics: Mapping[str, Any], demand_file
 
 def _close(got: float, wanted: float) -> bool:
     return abs(got - wanted) <= SHAPE_TOLERANCE * wanted
-
-
-def _mean_tokens(metrics: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """Mean (input, output) tokens of the step that the goodput comes from, else of the first step that has any."""
-    goodput = metrics["goodput"]
-    steps = [s for s in metrics["steps"] if goodput is None or s["step"] == goodput["step"]]
-    known = [s for s in steps if s["mean_input_tokens"] is not None and s["mean_output_tokens"] is not None]
-    return (known[0]["mean_input_tokens"], known[0]["mean_output_tokens"]) if known else (None, None)

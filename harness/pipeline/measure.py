@@ -25,6 +25,8 @@ from harness.rundir import files
 from harness.rundir.collect import collect, has_rows
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import read_records
+from harness.rundir.results import Step
+from harness.rundir.steps import step_of
 from harness.scenario import Scenario, SessionPrompts, SyntheticPrompts, TraceLoad
 from harness.scenario.prompts import most_tokens
 from harness.scenario.steps import most_at_once
@@ -156,11 +158,10 @@ def _note_end(manifest: RunManifest, error: BreakevenError) -> BreakevenError:
     return error
 
 
-def _figures(step: Mapping[str, Any], run_dir: Path, scenario: Scenario) -> dict[str, Any]:
+def _figures(step: Mapping[str, Any], run_dir: Path, scenario: Scenario) -> Step:
     """A probe's figures from the rows so far: the very ones that its report will show."""
     records, _ = without_impossible(read_records(run_dir))
-    figures: dict[str, Any] = compute_metrics(records, [dict(step)], scenario)["steps"][0]
-    return figures
+    return compute_metrics(records, [step_of(dict(step))], scenario).steps[0]
 
 
 def _on_event(event: dict[str, Any], run_dir: Path, manifest: RunManifest, on_event: OnEvent) -> None:

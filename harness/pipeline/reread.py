@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field
 
 from harness.base.errors import UsageError
 from harness.base.yamlfile import validate
 from harness.cost.verdict import SCHEMA as DECISION_SCHEMA
-from harness.metrics.steps import METRICS_SCHEMA
 from harness.rundir import files
+from harness.rundir.results import METRICS_SCHEMA, Metrics
 
 AGAIN = "`breakeven report RUN` makes it again from the records"
 
@@ -32,20 +32,6 @@ class _Check(_Known):
     level: str
     message: str
     hint: str | None = None
-
-
-class _Step(_Known):
-    step: int
-    load: dict[str, Any]
-    window: dict[str, float]
-    requests: int
-    checks: list[_Check]
-
-
-class _Metrics(_Known):
-    steps: list[_Step]
-    goodput: _Goodput | None
-    checks: list[_Check] = []
 
 
 class _Instance(_Known):
@@ -69,13 +55,13 @@ class _Decision(_Known):
     checks: list[_Check] = []
 
 
-def read_metrics(run_dir: Path) -> dict[str, Any]:
+def read_metrics(run_dir: Path) -> Metrics:
     """metrics.json.
 
     Raises:
         UsageError: missing, of a newer version, or without what is read of it.
     """
-    return _read(run_dir, "metrics.json", _Metrics, METRICS_SCHEMA)
+    return _typed(run_dir, "metrics.json", Metrics, METRICS_SCHEMA)
 
 
 def read_decision(run_dir: Path) -> dict[str, Any]:
@@ -87,16 +73,27 @@ def read_decision(run_dir: Path) -> dict[str, Any]:
     return _read(run_dir, "decision.json", _Decision, DECISION_SCHEMA)
 
 
-def _read(run_dir: Path, name: str, model: type[_Known], newest: int) -> dict[str, Any]:
-    data, where = files.read_json(run_dir, name), run_dir / name
-    schema = data.get("schema")
+Kind = TypeVar("Kind", bound=BaseModel)
+
+
+def _read(run_dir: Path, name: str, model: type[BaseModel], newest: int) -> dict[str, Any]:
+    data = files.read_json(run_dir, name)
+    _checked(data, run_dir, name, model, newest)
+    return data
+
+
+def _typed(run_dir: Path, name: str, model: type[Kind], newest: int) -> Kind:
+    return _checked(files.read_json(run_dir, name), run_dir, name, model, newest)
+
+
+def _checked(data: dict[str, Any], run_dir: Path, name: str, model: type[Kind], newest: int) -> Kind:
+    where, schema = run_dir / name, data.get("schema")
     if not isinstance(schema, int) or isinstance(schema, bool) or not 1 <= schema <= newest:
         said = "is missing" if "schema" not in data else f"is {schema!r:.80}"
         raise UsageError(
             f"{where}: `schema` {said}, this version of breakeven reads up to {newest}", hint=AGAIN
         )
     try:
-        validate(model, data, where=str(where))
+        return validate(model, data, where=str(where))
     except UsageError as error:
         raise UsageError(str(error), hint=AGAIN) from None
-    return data

@@ -1,6 +1,6 @@
 """The report people decide from: one HTML file, the same as Markdown, and the console's few lines.
 
-Takes run.json, metrics.json and decision.json as dicts; measures nothing, prices nothing, asks nobody.
+Takes what run.json, metrics.json and decision.json hold; measures nothing, prices nothing, asks nobody.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from harness.report.render.console import WIDTH, render_console
 from harness.report.render.html import render_html
 from harness.report.render.markdown import render_markdown
 from harness.report.sections import build_report
+from harness.rundir.results import Metrics
 
 __all__ = [
     "COMPARISON_HTML",
@@ -42,7 +43,7 @@ COMPARISON_MARKDOWN = "comparison.md"
 
 
 def render_report(
-    run_dir: Path, run: Mapping[str, Any], metrics: Mapping[str, Any], decision: Mapping[str, Any] | None
+    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Mapping[str, Any] | None
 ) -> None:
     """Write report.html and report.md into the run directory, each in one step.
 
@@ -87,7 +88,7 @@ def _write(directory: Path, files: Mapping[str, str]) -> None:
 
 
 def console_report(
-    run_dir: Path, run: Mapping[str, Any], metrics: Mapping[str, Any], decision: Mapping[str, Any] | None
+    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Mapping[str, Any] | None
 ) -> RenderableType:
     """The verdict, one table and the checks, for `Console(width=min(WIDTH, ...)).print`."""
     return render_console(build_report(run_dir, run, metrics, decision), run_dir / HTML)

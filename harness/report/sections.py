@@ -14,7 +14,6 @@ from harness.report.measured.server import server_blocks
 from harness.report.measured.steps import (
     console_steps_table,
     measured_line,
-    slo_limits,
     slo_words,
     steps_table,
 )
@@ -33,10 +32,12 @@ from harness.report.money.tokens import per_mtok_table, splits_table
 from harness.report.text import clean, count, significant
 from harness.report.trust.provenance import provenance_blocks
 from harness.report.verdict import gather_checks, headline, notices, verdict_note, verdicts
+from harness.rundir.results import Metrics
+from harness.scenario import Slo
 
 
 def build_report(
-    run_dir: Path, run: Mapping[str, Any], metrics: Mapping[str, Any], decision: Mapping[str, Any] | None
+    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Mapping[str, Any] | None
 ) -> Report:
     """Everything the printers print, in reading order. Absent parts are said, never left out."""
     checks = gather_checks(metrics, decision)
@@ -116,26 +117,24 @@ def _extras(decision: Mapping[str, Any] | None) -> list[Section]:
     return [Section(id_, title, blocks) for id_, title, blocks in found if blocks]
 
 
-def _load(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[Block, ...]:
-    slo = (run.get("scenario") or {}).get("slo")
-    steps = metrics.get("steps") or []
-    if not steps:
+def _load(run: Mapping[str, Any], metrics: Metrics) -> tuple[Block, ...]:
+    slo = Slo.model_validate((run.get("scenario") or {}).get("slo") or {})
+    if not metrics.steps:
         return (Text("No load step was finished, so there is nothing to draw.", "bad"),)
     words = Text(
         f"SLO: {slo_words(slo)}. Filled: within the SLO. Cross: the SLO broke there. "
         "Ring: too few samples for that percentile, or the SLO could not be judged. "
         "Dashed upright: the step that gives the goodput; the broad strokes are its 95 % intervals."
     )
-    goodput_step = (metrics.get("goodput") or {}).get("step")
-    return (words, *load_charts(steps, slo_limits(slo), goodput_step), steps_table(metrics))
+    return (words, *load_charts(metrics, slo), steps_table(metrics))
 
 
-def _search(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[Section]:
+def _search(run: Mapping[str, Any], metrics: Metrics) -> list[Section]:
     blocks = search_blocks(run, metrics)
     return [Section("search", "How the search went", blocks)] if blocks else []
 
 
-def _server(metrics: Mapping[str, Any]) -> list[Section]:
+def _server(metrics: Metrics) -> list[Section]:
     """Left out for a run that was analysed before the server's account was kept."""
     blocks = server_blocks(metrics)
     return [Section("server", "What the server says of itself", blocks)] if blocks else []
@@ -175,23 +174,22 @@ def _instance(run: Mapping[str, Any]) -> str:
     return clean(identity) if identity else ""
 
 
-def _facts(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    steps = metrics.get("steps") or []
-    requests = sum(int(step.get("requests") or 0) for step in steps)
+def _facts(run: Mapping[str, Any], metrics: Metrics) -> tuple[tuple[str, str], ...]:
+    requests = sum(step.requests for step in metrics.steps)
     loop = (((run.get("scenario") or {}).get("load") or {}).get("kind")) or "load"
-    work: Mapping[str, Any] = next((s for s in steps if s.get("mean_input_tokens") is not None), {})
-    shape = ""
-    if work.get("mean_output_tokens") is not None:
-        lengths = [significant(work.get(f"mean_{side}_tokens")) for side in ("input", "output")]
-        shape = f"{lengths[0]} in / {lengths[1]} out tokens"
+    step, shape = metrics.decisive, ""
+    if step is not None and step.mean_output_tokens is not None:
+        shape = (
+            f"{significant(step.mean_input_tokens)} in / {significant(step.mean_output_tokens)} out tokens"
+        )
     facts = [
         ("scenario", clean((run.get("scenario") or {}).get("name") or "unnamed")),
         ("engine", _engine(run) or "unknown"),
         ("model", clean(run.get("model") or "unknown")),
         ("instance", _instance(run) or "unknown"),
-        ("load", f"{clean(loop)}, {count(len(steps), 'step')}, {count(requests, 'request')}"),
+        ("load", f"{clean(loop)}, {count(len(metrics.steps), 'step')}, {count(requests, 'request')}"),
         ("request", shape),
-        ("SLO", slo_words((run.get("scenario") or {}).get("slo"))),
+        ("SLO", slo_words(Slo.model_validate((run.get("scenario") or {}).get("slo") or {}))),
         ("measured", clean(run.get("started_at") or "at an unknown time")),
     ]
     return tuple((what, value) for what, value in facts if value)

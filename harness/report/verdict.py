@@ -11,33 +11,29 @@ from harness.report.model import Check, Checks, Tone, Verdict
 from harness.report.money.doubt import resampling_words
 from harness.report.money.money import arm_kind
 from harness.report.text import clean, count, number, span, steps, usd, volume, whole
+from harness.rundir.results import Check as FoundCheck
+from harness.rundir.results import Metrics
 
 _ORDER = {"error": 0, "warning": 1}
 
 
-def gather_checks(metrics: Mapping[str, Any], decision: Mapping[str, Any] | None) -> Checks:
+def gather_checks(metrics: Metrics, decision: Mapping[str, Any] | None) -> Checks:
     """Every check of run, steps and decision, worst first; steps with the same finding in one entry."""
-    whole_run = [*(metrics.get("checks") or []), *((decision or {}).get("checks") or [])]
-    found = {_words(check): check for check in whole_run}
+    of_decision = [FoundCheck.model_validate(check) for check in (decision or {}).get("checks") or []]
+    found = dict.fromkeys(_words(check) for check in (*metrics.checks, *of_decision))
     items = [Check(level, code, message, hint) for level, code, message, hint in found]
     by_finding: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
-    for step in metrics.get("steps") or []:
-        for check in step.get("checks") or []:
+    for step in metrics.steps:
+        for check in step.checks:
             level, code, message, hint = _words(check)
-            by_finding.setdefault((level, code, hint), []).append((int(step.get("step") or 0), message))
+            by_finding.setdefault((level, code, hint), []).append((step.step, message))
     items += [_of_steps(finding, said) for finding, said in by_finding.items()]
     return Checks(tuple(sorted(items, key=lambda check: _ORDER.get(check.level, 2))))
 
 
-def _words(check: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def _words(check: FoundCheck) -> tuple[str, str, str, str]:
     """Level, code, message, hint, as text."""
-    hint = check.get("hint")
-    return (
-        clean(check.get("level") or "warning"),
-        clean(check.get("code") or "unnamed"),
-        clean(check.get("message") or ""),
-        clean(hint) if hint else "",
-    )
+    return check.level, clean(check.code), clean(check.message), clean(check.hint or "")
 
 
 def _of_steps(finding: tuple[str, str, str], said: list[tuple[int, str]]) -> Check:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ import pyarrow.types as pa_types
 
 from harness.base.errors import UsageError
 from harness.rundir.arrivals import Arrivals, offsets_of
-from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, STEPS, TOKENS
+from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TOKENS
 from harness.rundir.parquet_file import DAMAGED, read_frame, reading, with_numbers
-from harness.rundir.records import COLUMNS, LATEST_S
+from harness.rundir.records import COLUMNS
 from harness.rundir.scrapes import frame_of_scrapes
 
 _TEXT = ("request_id", "session", "token_source", "clock", "finish_reason", "error", "error_detail", "url")
@@ -126,30 +126,3 @@ def read_arrivals(run_dir: Path) -> Arrivals | None:
         ),
         stamps_us=np.concatenate(none + [c.flatten().to_numpy() for c in chunks]),
     )
-
-
-def read_steps(run_dir: Path) -> list[dict[str, Any]]:
-    """The load steps as they really ran: `step, load, start_s, window_start_s, end_s` (end_s None if cut)."""
-    steps: dict[int, dict[str, Any]] = {}
-    path = run_dir / STEPS
-    for row in read_lines(path):
-        if not isinstance(row.get("step"), int):
-            raise UsageError(f"{path}: a line has no step number", hint=DAMAGED)
-        steps.setdefault(row["step"], {}).update(row)
-    for step in steps.values():
-        _check_step(step, f"{path}: step {step['step']}")
-    return [steps[key] for key in sorted(steps)]
-
-
-def _check_step(step: Mapping[str, Any], where: str) -> None:
-    lacking = [key for key in ("load", "start_s", "window_start_s") if step.get(key) is None]
-    if lacking:
-        raise UsageError(f"{where} has no `{lacking[0]}`", hint=DAMAGED)
-    if not isinstance(step["load"], dict):
-        raise UsageError(f"{where}: `load` must be an object, got {step['load']!r:.80}", hint=DAMAGED)
-    for key in ("start_s", "window_start_s", "end_s"):
-        value = step.get(key)
-        if value is not None and (not isinstance(value, int | float) or not 0 <= value <= LATEST_S):
-            raise UsageError(
-                f"{where}: `{key}` must be seconds since the start, got {value!r:.80}", hint=DAMAGED
-            )

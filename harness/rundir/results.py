@@ -237,7 +237,9 @@ class Metrics(Result):
     @property
     def decisive(self) -> Step | None:
         """The step that counts: the one that gives the goodput, without one that of most output; None: no step."""
-        found = next((s for s in self.steps if self.goodput is not None and s.step == self.goodput.step), None)
+        found = next(
+            (s for s in self.steps if self.goodput is not None and s.step == self.goodput.step), None
+        )
         return found or max(self.steps, key=lambda s: s.output_tokens_per_s or 0.0, default=None)
 
     def with_checks(self, of_steps: Sequence[Sequence[Check]], of_run: Sequence[Check]) -> Metrics:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
@@ -23,9 +23,9 @@ from harness.scenario.prompts import (
 from harness.scenario.strict import YEAR_S, Strict
 
 __all__ = [
-    "ClosedLoad", "FilePrompts", "Length", "LengthSpread", "Load", "OpenLoad", "Prompts", "RampLoad", "Request",
-    "Scenario", "SearchLoad", "SessionPrompts", "Slo", "SyntheticPrompts", "TraceLoad", "bundled_scenarios_dir",
-    "find_scenario", "load_scenario", "scenario_json_schema",
+    "ClosedLoad", "FilePrompts", "Length", "LengthSpread", "Limit", "Load", "OpenLoad", "Prompts", "RampLoad",
+    "Request", "Scenario", "SearchLoad", "SessionPrompts", "Slo", "SyntheticPrompts", "TraceLoad",
+    "bundled_scenarios_dir", "find_scenario", "load_scenario", "scenario_json_schema",
 ]  # fmt: skip
 
 SLO_PRESETS: dict[str, dict[str, float]] = {
@@ -36,6 +36,19 @@ SLO_PRESETS: dict[str, dict[str, float]] = {
     "batch": {},
 }
 DEFAULT_ERROR_RATE = 0.01
+
+
+class Limit(NamedTuple):
+    """A latency limit: at most `seconds` at a percentile of the good requests."""
+
+    latency: str  # ttft | tpot | e2e
+    percentile: str  # p50 | p90 | p95 | p99
+    seconds: float
+
+    @property
+    def key(self) -> str:
+        """As a scenario writes it: `ttft_p95_s`."""
+        return f"{self.latency}_{self.percentile}_s"
 
 
 class Request(Strict):
@@ -74,18 +87,17 @@ class Slo(Strict):
     e2e_p95_s: float | None = Field(default=None, gt=0)
     e2e_p99_s: float | None = Field(default=None, gt=0)
 
-    def limits(self) -> dict[str, float]:
-        """Latency limits by key (`ttft_p95_s`: seconds), the preset's under the user's own.
-
-        With neither preset nor own keys the preset is `chat`.
-        """
+    def limits(self) -> tuple[Limit, ...]:
+        """Latency limits, the preset's under the user's own; with neither preset nor own keys those of `chat`."""
         own = {
             key: float(value)
             for key, value in self.model_dump(exclude={"preset", "error_rate"}).items()
             if value is not None
         }
         preset = self.preset or (None if own else "chat")
-        return {**(SLO_PRESETS[preset] if preset else {}), **own}
+        limits = {**(SLO_PRESETS[preset] if preset else {}), **own}
+        parts = {key: key.split("_") for key in limits}
+        return tuple(Limit(parts[key][0], parts[key][1], seconds) for key, seconds in limits.items())
 
 
 class Scenario(Strict):

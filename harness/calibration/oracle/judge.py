@@ -10,7 +10,8 @@ import pandas as pd
 
 from harness.base.units import NS_PER_S
 from harness.calibration.oracle.ledger import ErrorSummary, Joined, join, read_ledger, summarize
-from harness.rundir.read import read_arrivals, read_records, read_steps
+from harness.rundir.read import read_arrivals, read_records
+from harness.rundir.steps import read_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Judgement:
 def judge(run_dir: Path, ledger_path: Path, *, started_monotonic_ns: int) -> Judgement:
     """Judge a run directory that was filled on this machine while an oracle wrote `ledger_path`."""
     records, ledger = read_records(run_dir), read_ledger(ledger_path)
-    windows = [(s["window_start_s"], s["end_s"]) for s in read_steps(run_dir) if s["end_s"] is not None]
+    windows = [(step.window_start_s, step.end_s) for step in read_steps(run_dir) if step.end_s is not None]
     warm = records[_in_any(records["scheduled_s"].to_numpy(float), windows)]
     everything = join(records, ledger, started_monotonic_ns=started_monotonic_ns)
     kept = read_arrivals(run_dir)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.base.stats import MIN_SLO_SAMPLES
 from harness.rundir.records import NOT_FAILURES
+from harness.scenario import Limit
 
 WAITED_FOR = ("ttft", "e2e")
 LATE_S = 1.0  # rows reach the disk, and then us, at most this much after they ended
@@ -60,7 +61,7 @@ def most_to_come(tally: Tally, users: int, left_s: float, unloaded_s: float | No
     return users * (1 + math.ceil(max(left_s, 0.0) / min(known)))
 
 
-def cannot_pass(tally: Tally, to_come: int, limits: Mapping[str, float], error_rate: float) -> bool:
+def cannot_pass(tally: Tally, to_come: int, limits: Sequence[Limit], error_rate: float) -> bool:
     """Whether a limit stays broken even if all `to_come` further requests end well and within it.
 
     A percentile (linear interpolation over n values) is surely above its limit when no more than
@@ -70,8 +71,7 @@ def cannot_pass(tally: Tally, to_come: int, limits: Mapping[str, float], error_r
     well = len(tally.latencies_s["e2e"])
     if well + tally.failed >= MIN_SLO_SAMPLES and tally.failed > error_rate * (well + tally.failed + to_come):
         return True
-    for key, limit_s in limits.items():
-        kind, percentile, _ = key.split("_")
+    for kind, percentile, limit_s in limits:
         over = [wait for wait in tally.waits_s if wait > limit_s] if kind in WAITED_FOR else []
         values = tally.latencies_s[kind] + over
         still = max(to_come - len(over), 0)  # they are among those to come

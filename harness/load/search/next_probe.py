@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from harness.base.stats import MIN_SLO_SAMPLES, SAMPLE_FLOORS
 from harness.base.units import SECONDS_PER_HOUR
-from harness.scenario.load import SearchLoad
+from harness.scenario import Limit, SearchLoad
 
 SPARE = 1.1  # probes are this much longer than the mean rate needs, since counts scatter
 COUNT_SPREAD = 2.0  # standard deviations of a count: an upper bound of throughput is N + 2 sqrt(N)
@@ -51,13 +51,13 @@ class Stop:
 
 def next_probe(
     search: SearchLoad,
-    limits: Mapping[str, float],
+    limits: Sequence[Limit],
     history: Sequence[Probe],
     needed: Mapping[str, float | None] | None = None,
 ) -> Next | Stop:
     """The next move.
 
-    `limits` are the SLO's (`ttft_p95_s`: seconds); `needed` the goodput in requests per second at which the box
+    `limits` are the SLO's; `needed` the goodput in requests per second at which the box
     pays, by arm (None: at no goodput): given, the search stops as soon as it is certain for every arm.
     """
     if not history:
@@ -102,13 +102,13 @@ def _middle(search: SearchLoad, best: float, fail: float) -> float:
     return float(int(middle)) if search.over == "users" else float(f"{middle:.4g}")
 
 
-def samples_needed(limits: Mapping[str, float]) -> int:
+def samples_needed(limits: Sequence[Limit]) -> int:
     """Good requests that the strictest percentile of the limits needs (stats.SAMPLE_FLOORS)."""
-    floors = [SAMPLE_FLOORS.get(key.split("_")[1], MIN_SLO_SAMPLES) for key in limits]
+    floors = [SAMPLE_FLOORS.get(limit.percentile, MIN_SLO_SAMPLES) for limit in limits]
     return max(floors, default=MIN_SLO_SAMPLES)
 
 
-def length_s(search: SearchLoad, limits: Mapping[str, float], load: float, history: Sequence[Probe]) -> float:
+def length_s(search: SearchLoad, limits: Sequence[Limit], load: float, history: Sequence[Probe]) -> float:
     """How long a probe must be for its percentile, within step_s and max_step_s; step_s where nothing is known.
 
     Users are expected to get at least the most that any smaller number of them got.
@@ -166,7 +166,7 @@ def decided(search: SearchLoad, history: Sequence[Probe], needed: Mapping[str, f
 
 
 def saved(
-    search: SearchLoad, limits: Mapping[str, float], history: Sequence[Probe], usd_per_hour: float | None
+    search: SearchLoad, limits: Sequence[Limit], history: Sequence[Probe], usd_per_hour: float | None
 ) -> dict[str, float | None]:
     """What the search took less than the fixed ladder low, 2 low, 4 low ... high: `{seconds, requests, usd}`.
 

@@ -22,6 +22,7 @@ from harness.load.search.next_probe import (
 )
 from harness.metrics.saturation import SETTLED, is_growing
 from harness.rundir.files import write_json
+from harness.rundir.results import Step as StepFigures
 from harness.rundir.tail import NewRows
 from harness.scenario import Scenario, SearchLoad
 from harness.scenario.steps import Step, rate_step, user_step
@@ -33,7 +34,7 @@ DRAIN_S = (
 )
 CUT_S = 10.0  # for the processes to write down what was cut
 
-Judge = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Judge = Callable[[Mapping[str, Any]], StepFigures]
 """From a finished step (its row of steps.jsonl) to its figures (a step of metrics.json)."""
 
 
@@ -139,19 +140,19 @@ class Searcher:
 
     def _judged(self, row: Mapping[str, Any], move: Next, seconds: float) -> Probe:
         figures = self._judge(row)
-        typical_s = figures["e2e_s"]["p50"]
-        if self._unloaded_s is None and figures["slo_met"] and typical_s is not None:
+        typical_s = figures.e2e_s.p50
+        if self._unloaded_s is None and figures.slo_met and typical_s is not None:
             self._unloaded_s = typical_s
         return Probe(
             load=move.load,
-            passed=figures["slo_met"],
+            passed=figures.slo_met,
             length_s=move.length_s,
             seconds=seconds,
-            requests=figures["requests"],
-            requests_per_s=figures["requests_per_s"],
-            goodput_low=figures["goodput_low"],
-            over_saturated=bool(figures.get("over_saturated")),
-            given_up=bool(figures.get("given_up")),
+            requests=figures.requests,
+            requests_per_s=figures.requests_per_s,
+            goodput_low=figures.goodput_low,
+            over_saturated=bool(figures.over_saturated),
+            given_up=figures.given_up,
         )
 
     def _savings(self) -> str:

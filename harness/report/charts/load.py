@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 from harness.base.stats import SAMPLE_FLOORS
 from harness.report.charts.panel import Panel, Point, Series, draw
 from harness.report.model import Chart
-from harness.report.text import MS_PER_S, number
+from harness.report.text import MS_PER_S
+from harness.rundir.results import Metrics, Step
+from harness.scenario import Slo
 
 _SECONDS_FROM = 2  # a drawing whose largest latency is this many seconds is in s, else in ms
 
-Step = Mapping[str, Any]
 
-
-def load_of(step: Step) -> float | None:
-    """The load asked for in a step: users, or requests per second."""
-    load = step.get("load") or {}
-    users = number(load.get("users"))
-    return users if users is not None else number(load.get("requests_per_s"))
-
-
-def load_unit(steps: Sequence[Step]) -> str:
+def load_unit(steps: Iterable[Step]) -> str:
     """What the load axis counts."""
-    counts_users = any((step.get("load") or {}).get("users") is not None for step in steps)
+    counts_users = any(step.load.users is not None for step in steps)
     return "users at once" if counts_users else "requests per second asked"
 
 
@@ -37,18 +29,21 @@ def points_of(
 ) -> tuple[Point, ...]:
     """The steps that have a load and a value, in order of load."""
     found = [
-        Point(load, y, step.get("slo_met"), sure(step), ends(step))
+        Point(step.load.size, y, step.slo_met, sure(step), ends(step))
         for step in steps
-        if (load := load_of(step)) is not None and (y := value(step)) is not None
+        if step.load.size and (y := value(step)) is not None
     ]
     return tuple(sorted(found, key=lambda point: point.load))
 
 
-def load_charts(steps: Sequence[Step], slo: Mapping[str, float], goodput_step: Any) -> list[Chart]:
+def load_charts(metrics: Metrics, slo: Slo) -> list[Chart]:
     """Output rate, request rate, time to first token and time per token, each against load."""
+    steps = metrics.steps
     unit = load_unit(steps)
-    marked = next((load_of(step) for step in steps if step.get("step") == goodput_step), None)
-    kinds = ["ttft", "tpot"] + (["e2e"] if any(key.startswith("e2e_") for key in slo) else [])
+    marked = (
+        metrics.decisive.load.size if metrics.goodput is not None and metrics.decisive is not None else None
+    )
+    kinds = ["ttft", "tpot"] + (["e2e"] if any(limit.latency == "e2e" for limit in slo.limits()) else [])
     panels = [
         Panel("load-output", "Output tokens per second", "tok/s", unit, _output(steps), (), marked),
         Panel("load-requests", "Requests per second", "req/s", unit, _requests(steps), (), marked),
@@ -58,30 +53,28 @@ def load_charts(steps: Sequence[Step], slo: Mapping[str, float], goodput_step: A
 
 
 def _output(steps: Sequence[Step]) -> tuple[Series, ...]:
-    return (Series("output", "self", points_of(steps, lambda s: number(s.get("output_tokens_per_s")))),)
+    return (Series("output", "self", points_of(steps, lambda s: s.output_tokens_per_s)),)
 
 
 def _requests(steps: Sequence[Step]) -> tuple[Series, ...]:
-    finished = points_of(steps, lambda s: number(s.get("requests_per_s")))
-    good = points_of(steps, lambda s: number(s.get("goodput_requests_per_s")), ends=goodput_ends)
+    finished = points_of(steps, lambda s: s.requests_per_s)
+    good = points_of(steps, lambda s: s.goodput_requests_per_s, ends=goodput_ends)
     return Series("finished", "series-2", finished), Series("within SLO", "self", good)
 
 
 def goodput_ends(step: Step) -> tuple[float, float] | None:
     """The interval of a step's goodput, where there were enough windows for one."""
-    low, high = number(step.get("goodput_low")), number(step.get("goodput_high"))
+    low, high = step.goodput_low, step.goodput_high
     return None if low is None or high is None else (low, high)
 
 
 _LATENCY_TITLES = {"ttft": "Time to first token", "tpot": "Time per output token", "e2e": "Whole request"}
 
 
-def _latency(
-    steps: Sequence[Step], kind: str, slo: Mapping[str, float], unit: str, marked: float | None
-) -> Panel:
-    limits = {key.split("_")[1]: value for key, value in slo.items() if key.startswith(f"{kind}_")}
+def _latency(steps: Sequence[Step], kind: str, slo: Slo, unit: str, marked: float | None) -> Panel:
+    limits = {limit.percentile: limit.seconds for limit in slo.limits() if limit.latency == kind}
     names = sorted({"p50", "p95", "p99"} | set(limits))
-    largest = max([number((s.get(f"{kind}_s") or {}).get(n)) or 0.0 for s in steps for n in names] + [0.0])
+    largest = max([s.latency(kind).percentile(n) or 0.0 for s in steps for n in names] + [0.0])
     factor, time_unit = latency_unit(max([largest, *limits.values()]))
     return Panel(
         name=f"load-{kind}",
@@ -103,11 +96,10 @@ def latency_points(steps: Sequence[Step], kind: str, name: str, factor: float) -
     """A percentile of a latency at each load; unsure where it rests on too few samples."""
 
     def value(step: Step) -> float | None:
-        seconds = number((step.get(f"{kind}_s") or {}).get(name))
+        seconds = step.latency(kind).percentile(name)
         return None if seconds is None else seconds * factor
 
     def enough(step: Step) -> bool:
-        samples = number((step.get(f"{kind}_s") or {}).get("n"))
-        return samples is not None and samples >= SAMPLE_FLOORS.get(name, 1)
+        return step.latency(kind).n >= SAMPLE_FLOORS.get(name, 1)
 
     return points_of(steps, value, sure=enough)

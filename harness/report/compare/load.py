@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from harness.report.charts.cost import ARM_COLOURS
 from harness.report.charts.load import (
     goodput_ends,
     latency_points,
     latency_unit,
-    load_of,
     load_unit,
     points_of,
 )
-from harness.report.charts.panel import Panel, Series, draw
+from harness.report.charts.panel import Panel, Point, Series, draw
 from harness.report.compare.runs import Comparison
-from harness.report.measured.steps import load_words, percentile_cell
+from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Chart, Column, Row, Table, Text
-from harness.report.text import duration, number, significant, whole
+from harness.report.text import duration, significant, whole
+from harness.rundir.results import Step
 
 
 def load_blocks(comparison: Comparison) -> tuple[Block, ...]:
@@ -33,20 +32,17 @@ def load_blocks(comparison: Comparison) -> tuple[Block, ...]:
 
 def comparison_charts(comparison: Comparison) -> list[Chart]:
     """Output rate, goodput and median first token over load, a curve per run."""
-    steps = [run.metrics.get("steps") or [] for run in comparison.runs]
+    steps = [run.metrics.steps for run in comparison.runs]
     unit = load_unit([step for some in steps for step in some])
-    firsts = [number((s.get("ttft_s") or {}).get("p50")) or 0.0 for some in steps for s in some]
+    firsts = [s.ttft_s.p50 or 0.0 for some in steps for s in some]
     factor, time_unit = latency_unit(max(firsts, default=0.0))
     css = [f"arm-{i % ARM_COLOURS}" for i in range(len(steps))]
-    output = [points_of(some, lambda s: number(s.get("output_tokens_per_s"))) for some in steps]
-    good = [
-        points_of(some, lambda s: number(s.get("goodput_requests_per_s")), ends=goodput_ends)
-        for some in steps
-    ]
+    output = [points_of(some, lambda s: s.output_tokens_per_s) for some in steps]
+    good = [points_of(some, lambda s: s.goodput_requests_per_s, ends=goodput_ends) for some in steps]
     ttft = [latency_points(some, "ttft", "p50", factor) for some in steps]
     legend = tuple(zip(css, comparison.labels, strict=True))
 
-    def panel(name: str, title: str, what: str, curves: Sequence[Any]) -> Panel:
+    def panel(name: str, title: str, what: str, curves: Sequence[tuple[Point, ...]]) -> Panel:
         series = tuple(Series(*one) for one in zip(comparison.labels, css, curves, strict=True))
         return Panel(f"compare-{name}", title, what, unit, series)
 
@@ -61,29 +57,23 @@ def comparison_charts(comparison: Comparison) -> list[Chart]:
 
 def equal_loads_table(comparison: Comparison) -> Table | None:
     """Loads that at least two runs were driven at: output rate and median first token of each."""
-    by_load = [
-        {load_of(s): s for s in run.metrics.get("steps") or [] if load_of(s) is not None}
-        for run in comparison.runs
-    ]
+    by_load = [{s.load.size: s for s in run.metrics.steps if s.load.size} for run in comparison.runs]
     shared = sorted(
-        load
-        for load in {key for one in by_load for key in one}
-        if load is not None and sum(load in one for one in by_load) > 1
+        load for load in {key for one in by_load for key in one} if sum(load in one for one in by_load) > 1
     )
     if not shared:
         return None
     rows = []
     for load in shared:
         step = next(one[load] for one in by_load if load in one)
-        rows.append(Row((Cell(load_words(step)), *(_at_load(one.get(load)) for one in by_load))))
+        rows.append(Row((Cell(step.load.words), *(_at_load(one.get(load)) for one in by_load))))
     columns = (Column("load", right=False), *(Column(label, "tok/s") for label in comparison.labels))
     note = "Beneath the output rate: time to first token, median, and its sample count."
     return Table("Output tokens per second at the same load", columns, tuple(rows), (note,))
 
 
-def _at_load(step: Any) -> Cell:
+def _at_load(step: Step | None) -> Cell:
     if step is None:
         return Cell("not driven", tone="muted")
-    stats = step.get("ttft_s") or {}
-    first = percentile_cell(stats, "p50", duration).text
-    return Cell(significant(step.get("output_tokens_per_s")), note=f"{first}, n {whole(stats.get('n'))}")
+    first = percentile_cell(step.ttft_s, "p50", duration).text
+    return Cell(significant(step.output_tokens_per_s), note=f"{first}, n {whole(step.ttft_s.n)}")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from harness.report.compare.load import load_blocks
-from harness.report.compare.parity import RunFiles, decisive_step
+from harness.report.compare.parity import RunFiles
 from harness.report.compare.runs import REQUESTS, Comparison, Standing
-from harness.report.measured.steps import load_words, percentile_cell
+from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Check, Column, Report, Row, Section, Table, Text
-from harness.report.text import amount, clean, count, duration, per_task, significant, whole
+from harness.report.text import NA, amount, clean, count, duration, per_task, significant, whole
 from harness.report.verdict import gather_checks
+from harness.rundir.results import Step
 
 
 def comparison_report(comparison: Comparison) -> Report:
@@ -91,7 +90,7 @@ def runs_table(comparison: Comparison) -> Table:
                 Cell(significant(standing.goodput), note=_interval(standing)),
                 _against(first, standing),
                 Cell(per_task(standing.usd_at(standing.goodput)), note=_cost_interval(standing)),
-                *_rates(decisive_step(run.metrics)),
+                *_rates(run.metrics.decisive),
                 Cell(", ".join(standing.errors) or "none", tone="bad" if standing.errors else ""),
             )
         )
@@ -150,17 +149,17 @@ def _against(first: Standing, standing: Standing) -> Cell:
     return Cell(ratio, note="intervals apart" if apart else "intervals overlap: no difference shown")
 
 
-def _rates(step: Any) -> tuple[Cell, ...]:
-    if not step:
+def _rates(step: Step | None) -> tuple[Cell, ...]:
+    if step is None:
         return tuple(Cell("nothing measured", tone="muted") for _ in range(7))
     return (
-        Cell(load_words(step)),
-        Cell(whole(step.get("requests"))),
-        Cell(whole(step.get("failed"))),
-        Cell(significant(step.get("output_tokens_per_s"))),
-        percentile_cell(step.get("ttft_s"), "p50", duration),
-        percentile_cell(step.get("ttft_s"), "p95", duration),
-        percentile_cell(step.get("tpot_s"), "p50", duration),
+        Cell(step.load.words),
+        Cell(whole(step.requests)),
+        Cell(whole(step.failed)),
+        Cell(significant(step.output_tokens_per_s)),
+        percentile_cell(step.ttft_s, "p50", duration),
+        percentile_cell(step.ttft_s, "p95", duration),
+        percentile_cell(step.tpot_s, "p50", duration),
     )
 
 
@@ -186,7 +185,7 @@ def _checks(comparison: Comparison) -> tuple[Block, ...]:
 def _console_table(comparison: Comparison) -> Table:
     rows = []
     for run, standing in zip(comparison.runs, comparison.standings, strict=True):
-        step = decisive_step(run.metrics)
+        step = run.metrics.decisive
         rows.append(
             Row(
                 (
@@ -194,9 +193,7 @@ def _console_table(comparison: Comparison) -> Table:
                     Cell(significant(standing.goodput)),
                     Cell(_interval(standing)),
                     Cell(amount(standing.usd_at(standing.goodput))),
-                    Cell(significant(step.get("output_tokens_per_s"))),
-                    percentile_cell(step.get("ttft_s"), "p50", duration),
-                    Cell(load_words(step) if step else "nothing measured"),
+                    *_console_rates(step),
                 )
             )
         )
@@ -213,6 +210,13 @@ def _console_table(comparison: Comparison) -> Table:
         ),
         rows=tuple(rows),
     )
+
+
+def _console_rates(step: Step | None) -> tuple[Cell, ...]:
+    if step is None:
+        return Cell(NA), Cell(NA), Cell("nothing measured")
+    first = percentile_cell(step.ttft_s, "p50", duration)
+    return Cell(significant(step.output_tokens_per_s)), first, Cell(step.load.words)
 
 
 def console_differences(comparison: Comparison) -> Table | None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.report.measured.steps import slo_limits
 from harness.report.text import clean, number, percent, price, significant
+from harness.rundir.results import Metrics, Step
+from harness.scenario import Scenario, Slo
 
 OUTPUT_LENGTH_TOLERANCE = 0.01  # mean tokens of two runs further apart than this are other work
 INPUT_LENGTH_TOLERANCE = 0.05
@@ -25,7 +26,7 @@ class RunFiles:
 
     run_dir: Path
     run: dict[str, Any]
-    metrics: dict[str, Any]
+    metrics: Metrics
     decision: dict[str, Any] | None
 
 
@@ -69,8 +70,8 @@ def _work_of(scenario: Mapping[str, Any]) -> dict[str, Any]:
     Whether answers are streamed is no work but a way to fetch it: what that costs is a comparison of its own. An
     engine's native route gives the same bare prompt to the model as `completions`; `chat` wraps it in a template.
     """
-    slo = scenario.get("slo") or {}
-    limits = {**slo_limits(slo), "error_rate": slo.get("error_rate")}
+    slo = Slo.model_validate(scenario.get("slo") or {})
+    limits = {limit.key: limit.seconds for limit in slo.limits()} | {"error_rate": slo.error_rate}
     request = {key: value for key, value in (scenario.get("request") or {}).items() if key != "stream"}
     if request.get("api") == "native":
         request["api"] = "completions"
@@ -84,8 +85,7 @@ def _streamed(files: RunFiles) -> str | None:
 
 
 def _reuse_is_wanted(files: RunFiles) -> bool:
-    prompts = (files.run.get("scenario") or {}).get("prompts") or {}
-    return prompts.get("kind") == "sessions" or bool(prompts.get("shared_prefix_tokens"))
+    return Scenario.model_validate(files.run["scenario"]).wants_prefix_reuse
 
 
 def _flags(runs: Sequence[RunFiles]) -> list[Difference]:
@@ -183,25 +183,22 @@ def _told(
     return [Difference(what, values, about) for what, values in rows if len(set(values)) > 1]
 
 
-def decisive_step(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The step that gives the goodput, else the one with the highest output rate; empty when there is none."""
-    steps: Sequence[Mapping[str, Any]] = metrics.get("steps") or []
-    best = (metrics.get("goodput") or {}).get("step")
-    named = [step for step in steps if best is not None and step.get("step") == best]
-    busy = sorted(steps, key=lambda step: number(step.get("output_tokens_per_s")) or 0.0, reverse=True)
-    return next(iter([*named, *busy]), {})
-
-
 def _lengths(runs: Sequence[RunFiles]) -> list[Difference]:
     found = []
     sides = (("input", INPUT_LENGTH_TOLERANCE), ("output", OUTPUT_LENGTH_TOLERANCE))
     for side, tolerance in sides:
-        means = [number(decisive_step(run.metrics).get(f"mean_{side}_tokens")) for run in runs]
+        means = [_mean(run.metrics.decisive, side) for run in runs]
         known = [mean for mean in means if mean]
         if known and max(known) / min(known) - 1 > tolerance:
             printed = tuple(UNKNOWN if mean is None else significant(mean) for mean in means)
             found.append(Difference(f"mean {side} tokens", printed, "work"))
     return found
+
+
+def _mean(step: Step | None, side: str) -> float | None:
+    if step is None:
+        return None
+    return step.mean_input_tokens if side == "input" else step.mean_output_tokens
 
 
 def _cache(runs: Sequence[RunFiles]) -> list[Difference]:
@@ -214,9 +211,9 @@ def _cache(runs: Sequence[RunFiles]) -> list[Difference]:
     return [Difference("input from the prefix cache", printed, "work")]
 
 
-def _cached_share(metrics: Mapping[str, Any]) -> float | None:
+def _cached_share(metrics: Metrics) -> float | None:
     """Cached over all input tokens at the decisive step; None where the server tells neither."""
-    step = decisive_step(metrics)
-    cached, mean = number(step.get("cached_input_tokens")), number(step.get("mean_input_tokens"))
-    timed = number((step.get("e2e_s") or {}).get("n"))
-    return None if cached is None or not mean or not timed else cached / (mean * timed)
+    step = metrics.decisive
+    if step is None or step.cached_input_tokens is None or not step.mean_input_tokens or not step.e2e_s.n:
+        return None
+    return step.cached_input_tokens / (step.mean_input_tokens * step.e2e_s.n)

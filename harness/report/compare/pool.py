@@ -98,9 +98,9 @@ def _subject(run: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _row(files: RunFiles) -> dict[str, Any]:
-    goodput = files.metrics.get("goodput") or {}
+    goodput = files.metrics.goodput
     return {
         "run_dir": str(files.run_dir),
-        "goodput_requests_per_s": goodput.get("requests_per_s"),
-        "step": goodput.get("step"),
+        "goodput_requests_per_s": None if goodput is None else goodput.requests_per_s,
+        "step": None if goodput is None else goodput.step,
     }

@@ -106,7 +106,7 @@ def _what_differs(names: Sequence[str]) -> list[str]:
 def _standing(files: RunFiles, label: str) -> Standing:
     """The instance's goodput as it was priced, else as it was measured."""
     box = (files.decision or {}).get("self_host") or {}
-    goodput = box.get("goodput") or files.metrics.get("goodput") or {}
+    goodput = box.get("goodput") or (files.metrics.goodput.to_dict() if files.metrics.goodput else {})
     errors = [c.code for c in gather_checks(files.metrics, None).items if c.level == "error"]
     return Standing(
         label=label,

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.report.measured.steps import load_words, window_s
+from harness.report.measured.steps import gives_goodput
 from harness.report.model import Block, Cell, Column, Row, Table, Text
-from harness.report.text import NA, clean, count, number, significant, whole
+from harness.report.text import clean, count, significant, whole
+from harness.rundir.results import Metrics, Step
 
 _UNFINISHED = "The search did not come to an end: the run was cut short."
 
 
-def search_blocks(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[Block, ...]:
+def search_blocks(run: Mapping[str, Any], metrics: Metrics) -> tuple[Block, ...]:
     """The probes and the reason to stop; nothing for any other kind of load."""
-    probes = [step for step in metrics.get("steps") or [] if (step.get("load") or {}).get("kind") == "search"]
+    probes = [step for step in metrics.steps if step.load.kind == "search"]
     if not probes:
         return ()
     ended = search_end(run)
@@ -30,22 +31,22 @@ def search_end(run: Mapping[str, Any]) -> str:
     return f"The search ended ({clean(ending['reason'])}): {clean(ending['text'])}" if ending else ""
 
 
-def probes_table(metrics: Mapping[str, Any], probes: list[Mapping[str, Any]]) -> Table:
+def probes_table(metrics: Metrics, probes: list[Step]) -> Table:
     """One row a probe, in the order they were made."""
-    best = (metrics.get("goodput") or {}).get("step")
     rows = []
-    for number_, step in enumerate(probes, start=1):
-        length = window_s(step)
-        rate = number(step.get("goodput_requests_per_s"))
+    for number, step in enumerate(probes, start=1):
         cells = (
-            Cell(str(number_)),
-            Cell(load_words(step)),
+            Cell(str(number)),
+            Cell(step.load.words),
             _verdict(step),
-            Cell(NA if length is None else significant(length)),
-            Cell(whole(step.get("requests"))),
-            Cell(NA, tone="muted") if rate is None else Cell(significant(rate)),
+            Cell(significant(step.window.length_s)),
+            Cell(whole(step.requests)),
+            Cell(
+                significant(step.goodput_requests_per_s),
+                tone="muted" if step.goodput_requests_per_s is None else "",
+            ),
         )
-        rows.append(Row(cells, strong=best is not None and step.get("step") == best))
+        rows.append(Row(cells, strong=gives_goodput(metrics, step)))
     return Table(
         caption=f"The search's {count(len(probes), 'probe')}, in the order they were made",
         columns=(
@@ -61,12 +62,11 @@ def probes_table(metrics: Mapping[str, Any], probes: list[Mapping[str, Any]]) ->
     )
 
 
-def _verdict(step: Mapping[str, Any]) -> Cell:
-    if step.get("over_saturated"):
+def _verdict(step: Step) -> Cell:
+    if step.over_saturated:
         return Cell("fails: the queue grew", tone="bad")
-    if step.get("given_up"):
+    if step.given_up:
         return Cell("fails: cut, it could not pass any more", tone="bad")
-    met = step.get("slo_met")
-    if met is None:
+    if step.slo_met is None:
         return Cell("too few requests to say", tone="muted")
-    return Cell("passes", tone="good") if met else Cell("fails", tone="bad")
+    return Cell("passes", tone="good") if step.slo_met else Cell("fails", tone="bad")

@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
-from harness.report.measured.steps import load_words
 from harness.report.model import Block, Cell, Column, Row, Table, Text
-from harness.report.text import NA, clean, duration, number, percent, significant, step_number, whole
+from harness.report.text import NA, clean, duration, percent, significant, whole
+from harness.rundir.results import Metrics, ServerAccount, ServerSaid, Step
 
 
-def server_blocks(metrics: Mapping[str, Any]) -> tuple[Block, ...]:
+def server_blocks(metrics: Metrics) -> tuple[Block, ...]:
     """The server's own account; where there is none, why. Nothing for runs from before there was one."""
-    said = metrics.get("server")
+    said = metrics.server
     if said is None:
         return ()
-    steps = metrics.get("steps") or []
     blocks: list[Block] = []
-    if said.get("note"):
-        blocks.append(Text(_sentence(clean(said["note"])), "muted"))
-    elif any(step.get("server") for step in steps):
-        blocks.append(_server_table(metrics))
+    if said.note:
+        blocks.append(Text(_sentence(clean(said.note)), "muted"))
+    elif any(step.server for step in metrics.steps):
+        blocks.append(_server_table(said, metrics.steps))
     else:
         blocks.append(Text("No load step was long enough for three looks at the server's counters.", "muted"))
-    gpus = [step for step in steps if step.get("gpu")]
-    return (*blocks, *((_gpu_table(metrics),) if gpus else ()))
+    if any(step.gpu for step in metrics.steps):
+        blocks.append(_gpu_table(metrics.steps))
+    return tuple(blocks)
 
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _server_table(metrics: Mapping[str, Any]) -> Table:
-    rows = tuple(Row(tuple(_cells(step))) for step in metrics.get("steps") or [])
+def _server_table(said: ServerSaid, steps: Sequence[Step]) -> Table:
+    rows = tuple(Row(tuple(_cells(step))) for step in steps)
     return Table(
-        caption=f"By {clean(metrics['server'].get('engine') or 'the server')}'s own /metrics, looked at each second",
+        caption=f"By {clean(said.engine or 'the server')}'s own /metrics, looked at each second",
         columns=(
             Column("step"),
             Column("load", right=False),
@@ -59,45 +58,53 @@ def _server_table(metrics: Mapping[str, Any]) -> Table:
     )
 
 
-def _cells(step: Mapping[str, Any]) -> list[Cell]:
-    server, times = step.get("server") or {}, step.get("server_times") or {}
-    running, waiting = server.get("requests_running") or {}, server.get("requests_waiting") or {}
-    texts = [
-        whole(server.get("generation_tokens")),
-        whole(server.get("client_generation_tokens")),
-        significant(running.get("mean")),
-        whole(running.get("max")),
-        significant(waiting.get("mean")),
-        whole(waiting.get("max")),
-        _seconds((server.get("queue_time_s") or {}).get("mean")),
-        _share((server.get("kv_cache_usage") or {}).get("max")),
-        whole(server.get("preemptions")),
-        _share(server.get("prefix_cache_hit_rate")),
-        _seconds(times.get("outside_s")),
+def _cells(step: Step) -> list[Cell]:
+    outside = NA if step.server_times is None else duration(step.server_times.outside_s)
+    told = [NA] * 10 if step.server is None else _told(step.server)
+    first = [Cell(str(step.number)), Cell(step.load.words)]
+    return first + [Cell(text, tone="muted" if text == NA else "") for text in (*told, outside)]
+
+
+def _told(server: ServerAccount) -> list[str]:
+    running, waiting, queue, cache = (
+        server.requests_running,
+        server.requests_waiting,
+        server.queue_time_s,
+        server.kv_cache_usage,
+    )
+    return [
+        whole(server.generation_tokens),
+        whole(server.client_generation_tokens),
+        *((NA, NA) if running is None else (significant(running.mean), whole(running.max))),
+        *((NA, NA) if waiting is None else (significant(waiting.mean), whole(waiting.max))),
+        NA if queue is None else duration(queue.mean),
+        NA if cache is None else percent(cache.max),
+        whole(server.preemptions),
+        percent(server.prefix_cache_hit_rate),
     ]
-    first = [Cell(step_number(step.get("step"))), Cell(load_words(step))]
-    return first + [Cell(text, tone="muted" if text == NA else "") for text in texts]
 
 
-def _gpu_table(metrics: Mapping[str, Any]) -> Table:
+def _gpu_table(steps: Sequence[Step]) -> Table:
     rows = []
-    for step in metrics.get("steps") or []:
-        gpu = step.get("gpu") or {}
-        throttled = gpu.get("throttled")
-        slow = (
-            None if throttled is None else ", ".join(f"{percent(s)} {clean(w)}" for w, s in throttled.items())
-        )
-        texts = [
-            whole(gpu.get("gpus")),
-            _share(gpu.get("utilization")),
-            significant(gpu.get("memory_used_gib")),
-            significant(gpu.get("memory_total_gib")),
-            significant(gpu.get("power_w")),
-            significant(gpu.get("joules_per_output_token")),
-            NA if slow is None else slow or "no",
-        ]
-        cells = [Cell(step_number(step.get("step"))), Cell(load_words(step)), *map(Cell, texts)]
-        rows.append(Row(tuple(cells)))
+    for step in steps:
+        gpu = step.gpu
+        texts = [NA] * 7
+        if gpu is not None:
+            slow = (
+                None
+                if gpu.throttled is None
+                else [f"{percent(s)} {clean(w)}" for w, s in gpu.throttled.items()]
+            )
+            texts = [
+                whole(gpu.gpus),
+                percent(gpu.utilization),
+                significant(gpu.memory_used_gib),
+                significant(gpu.memory_total_gib),
+                significant(gpu.power_w),
+                significant(gpu.joules_per_output_token),
+                NA if slow is None else ", ".join(slow) or "no",
+            ]
+        rows.append(Row((Cell(str(step.number)), Cell(step.load.words), *map(Cell, texts))))
     return Table(
         caption="The GPUs, over each step's window",
         columns=(
@@ -113,11 +120,3 @@ def _gpu_table(metrics: Mapping[str, Any]) -> Table:
         ),
         rows=tuple(rows),
     )
-
-
-def _share(value: Any) -> str:
-    return NA if number(value) is None else percent(value)
-
-
-def _seconds(value: Any) -> str:
-    return NA if number(value) is None else duration(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.report.measured.steps import goodput_words, load_words, window_s
+from harness.report.measured.steps import goodput_words
 from harness.report.model import Cell, Column, Row, Table
 from harness.report.money.money import instance_words, source_of
 from harness.report.text import (
@@ -17,15 +17,15 @@ from harness.report.text import (
     percent,
     price,
     significant,
-    step_number,
     volume,
     whole,
 )
+from harness.rundir.results import Metrics
 
 Fact = tuple[str, str, str, str]  # number, value, origin, source
 
 
-def origins_table(metrics: Mapping[str, Any], decision: Mapping[str, Any] | None) -> Table:
+def origins_table(metrics: Metrics, decision: Mapping[str, Any] | None) -> Table:
     """What was measured, then what the decision lists or assumes: its own facts where it carries them."""
     rows = _measured_rows(metrics)
     if decision:
@@ -42,19 +42,17 @@ def origins_table(metrics: Mapping[str, Any], decision: Mapping[str, Any] | None
     )
 
 
-def _measured_rows(metrics: Mapping[str, Any]) -> list[Fact]:
-    goodput = metrics.get("goodput") or {}
-    step = next((s for s in metrics.get("steps") or [] if s.get("step") == goodput.get("step")), None)
+def _measured_rows(metrics: Metrics) -> list[Fact]:
+    step = metrics.decisive if metrics.goodput is not None else None
     where = "no step met the SLO"
     if step is not None:
         where = (
-            f"step {step_number(step.get('step'))}, {load_words(step)}, {significant(window_s(step))} s window, "
-            f"{whole(step.get('requests'))} requests"
+            f"step {step.number}, {step.load.words}, {significant(step.window.length_s)} s window, "
+            f"{whole(step.requests)} requests"
         )
     rows = [("goodput", goodput_words(metrics).removeprefix("goodput").lstrip(": "), "measured", where)]
     if step is not None:
-        sent, got = step.get("mean_input_tokens"), step.get("mean_output_tokens")
-        lengths = f"{significant(sent)} in / {significant(got)} out"
+        lengths = f"{significant(step.mean_input_tokens)} in / {significant(step.mean_output_tokens)} out"
         rows.append(("mean tokens of a request", lengths, "measured", where))
     return rows
 

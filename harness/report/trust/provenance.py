@@ -14,6 +14,8 @@ from harness.report.measured.steps import slo_words
 from harness.report.model import Block, Cell, Code, Column, Row, Table, Text
 from harness.report.text import NA, clean, number, whole
 from harness.report.trust.origins import origins_table
+from harness.rundir.results import Metrics
+from harness.scenario import Slo
 
 _TAKE_SCENARIO = (
     'import json,sys; json.dump(json.load(open(sys.argv[1]))["scenario"], open(sys.argv[2], "w"))'
@@ -22,7 +24,7 @@ _SIDE_BY_SIDE = (Column("what", right=False), Column("value", right=False))
 
 
 def provenance_blocks(
-    run_dir: Path, run: Mapping[str, Any], metrics: Mapping[str, Any], decision: Mapping[str, Any] | None
+    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Mapping[str, Any] | None
 ) -> tuple[Block, ...]:
     """The last section: numbers with their origin, engine, client, how to reproduce."""
     blocks: list[Block] = [
@@ -44,7 +46,7 @@ def _method(run: Mapping[str, Any]) -> str:
         f"{loop}TTFT runs from {begin} to the first event with a generated token; TPOT is the time from first to "
         "last token over the tokens after the first; E2E runs to the last token's event. Tokens and seconds of a "
         "rate come from the same window. Failed requests keep their row, use capacity and give no tokens to "
-        f"goodput. SLO: {slo_words(scenario.get('slo'))}."
+        f"goodput. SLO: {slo_words(Slo.model_validate(scenario.get('slo') or {}))}."
     )
 
 
@@ -98,7 +100,7 @@ def _flag(value: Any) -> str:
     return clean(value if isinstance(value, str) else json.dumps(value, default=str))
 
 
-def _client_facts(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _client_facts(run: Mapping[str, Any], metrics: Metrics) -> list[tuple[str, str]]:
     facts = [
         ("started", clean(run.get("started_at") or NA)),
         ("seed", clean(run["seed"]) if run.get("seed") is not None else NA),
@@ -119,7 +121,7 @@ def _client_facts(run: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tu
 
 
 def _worker_elsewhere(
-    worker: Mapping[str, Any], client: Mapping[str, Any], metrics: Mapping[str, Any]
+    worker: Mapping[str, Any], client: Mapping[str, Any], metrics: Metrics
 ) -> tuple[str, str]:
     """A load process on another machine: where, how its clock stands to ours, what it adds."""
     clock = worker.get("clock") or {}
@@ -135,16 +137,15 @@ def _worker_elsewhere(
     )
 
 
-def _client_error(calibration: Any, metrics: Mapping[str, Any], processes: int = 1) -> str:
+def _client_error(calibration: Any, metrics: Metrics, processes: int = 1) -> str:
     """What the client that measured adds at the run's heaviest load, from its own calibration.
 
     One of several `processes` on as many machines has its share of that load.
     """
     if not isinstance(calibration, Mapping) or "levels" not in calibration:
         return "not calibrated: `breakeven calibrate` on the machine that drives the load tells it"
-    steps = metrics.get("steps") or []
-    streams = max((number(step.get("peak_in_flight")) or 0 for step in steps), default=0)
-    tokens_per_s = max((number(step.get("output_tokens_per_s")) or 0 for step in steps), default=0)
+    streams = max((step.peak_in_flight or 0 for step in metrics.steps), default=0)
+    tokens_per_s = max((step.output_tokens_per_s or 0.0 for step in metrics.steps), default=0.0)
     return quote(calibration, math.ceil(streams / processes), tokens_per_s / processes)
 
 

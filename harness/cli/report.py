@@ -80,7 +80,7 @@ def as_dict(analysis: Analysis) -> dict[str, object]:
     return {
         "run_dir": str(analysis.run_dir),
         "run": analysis.run,
-        "metrics": analysis.metrics,
+        "metrics": analysis.metrics.to_dict(),
         "decision": analysis.decision,
     }
 

@@ -61,18 +61,18 @@ def test_what_cannot_be_is_unknown_in_its_own_row(change: dict[str, Any], unknow
     empty = {name for name in ROW if pd.isna(clean[name][1])} - {"error", "cached_tokens"}
     assert empty == unknown | {name for name, value in change.items() if value is None}
     assert clean.iloc[0].equals(frame({}).iloc[0])
-    assert [(f["code"], f["level"]) for f in found] == [("impossible_values", "error")]
+    assert [(f.code, f.level) for f in found] == [("impossible_values", "error")]
 
 
 def test_the_finding_counts_requests_and_columns() -> None:
     _, found = without_impossible(frame({}, {"sent_s": -1.0, "output_tokens": -1}, {"sent_s": -1.0}))
 
-    assert str(found[0]["message"]).startswith("2 of 3 requests have times or counts that cannot be (")
-    assert "2x sent_s" in str(found[0]["message"])
-    assert "1x output_tokens" in str(found[0]["message"])
+    assert found[0].message.startswith("2 of 3 requests have times or counts that cannot be (")
+    assert "2x sent_s" in found[0].message
+    assert "1x output_tokens" in found[0].message
 
 
 def test_an_answer_without_an_end_is_one_too() -> None:
     _, found = without_impossible(frame({"finished_s": None}, {"finished_s": None, "error": "cut_at_end"}))
 
-    assert str(found[0]["message"]).startswith("1 of 2 requests have times")
+    assert found[0].message.startswith("1 of 2 requests have times")

@@ -1,52 +1,53 @@
 from harness.checks.load import load_checks, open_checks
+from harness.rundir.results import Check, LoadOfStep, Step, WindowOfStep
 
-GOODPUT = {"requests_per_s": 1.0, "step": 0}
-
-
-def step(**more: object) -> dict:
-    return {
-        "load": {"kind": "open", "requests_per_s": 10.0},
-        "window": {"start_s": 0.0, "end_s": 30.0},
-        "offered_requests_per_s": 10.0,
-        "sent_requests_per_s": 10.0,
-        "not_sent": 0,
-        "over_saturated": False,
-    } | more
+STEP = Step(
+    step=0, load=LoadOfStep(kind="open", requests_per_s=10.0), window=WindowOfStep(start_s=0.0, end_s=30.0),
+    requests=300, offered_requests_per_s=10.0, sent_requests_per_s=10.0, not_sent=0, over_saturated=False,
+)  # fmt: skip
 
 
-def codes(found: list) -> list[tuple[str, str]]:
-    return [(c["code"], c["level"]) for c in found]
+def step(**more: object) -> Step:
+    return STEP.model_copy(update=more)
+
+
+def codes(found: list[Check]) -> list[tuple[str, str]]:
+    return [(check.code, check.level) for check in found]
 
 
 def test_a_step_that_went_as_planned_has_no_finding() -> None:
-    assert open_checks(step(), GOODPUT) == []
+    assert open_checks(step(), is_goodput=True) == []
 
 
 def test_a_closed_step_has_no_plan_to_miss() -> None:
-    assert open_checks({"load": {"users": 3}}, GOODPUT) == []
+    assert open_checks(step(offered_requests_per_s=None, sent_requests_per_s=None), is_goodput=True) == []
 
 
 def test_two_requests_at_the_edge_are_no_missed_rate() -> None:
     # 300 planned; 2 left after the window's end
-    assert open_checks(step(sent_requests_per_s=298 / 30), GOODPUT) == []
+    assert open_checks(step(sent_requests_per_s=298 / 30), is_goodput=True) == []
 
 
 def test_a_rate_that_was_not_reached_is_the_clients_fault() -> None:
     # 300 planned: 6 late are 2 %, 30 late are 10 %
-    assert codes(open_checks(step(sent_requests_per_s=294 / 30), GOODPUT)) == [("rate_missed", "warning")]
-    assert codes(open_checks(step(sent_requests_per_s=270 / 30), GOODPUT)) == [("rate_missed", "error")]
+    assert codes(open_checks(step(sent_requests_per_s=294 / 30), is_goodput=True)) == [
+        ("rate_missed", "warning")
+    ]
+    assert codes(open_checks(step(sent_requests_per_s=270 / 30), is_goodput=True)) == [
+        ("rate_missed", "error")
+    ]
 
 
 def test_dropped_arrivals_are_no_missed_rate() -> None:
-    found = open_checks(step(sent_requests_per_s=250 / 30, not_sent=50), GOODPUT)
+    found = open_checks(step(sent_requests_per_s=250 / 30, not_sent=50), is_goodput=True)
 
     assert codes(found) == [("not_sent", "warning")]
-    assert "at 10 requests/s 50 arrivals were dropped" in str(found[0]["message"])
+    assert "at 10 requests/s 50 arrivals were dropped" in found[0].message
 
 
 def test_overload_is_an_error_only_where_no_step_passes() -> None:
-    assert codes(open_checks(step(over_saturated=True), GOODPUT)) == [("over_saturated", "warning")]
-    assert codes(open_checks(step(over_saturated=True), None)) == [("over_saturated", "error")]
+    assert codes(open_checks(step(over_saturated=True), is_goodput=True)) == [("over_saturated", "warning")]
+    assert codes(open_checks(step(over_saturated=True), is_goodput=False)) == [("over_saturated", "error")]
 
 
 def test_a_process_that_died_is_an_error_with_its_share() -> None:
@@ -54,8 +55,8 @@ def test_a_process_that_died_is_an_error_with_its_share() -> None:
 
     (found,) = load_checks("closed", client)
 
-    assert found["level"] == "error"
-    assert "load process 3 of 4 died after 12 s (signal 9)" in str(found["message"])
+    assert found.level == "error"
+    assert "load process 3 of 4 died after 12 s (signal 9)" in found.message
 
 
 def test_a_ramp_is_said_to_be_unsteady() -> None:
@@ -68,8 +69,8 @@ def test_a_search_that_stopped_early_says_that_its_goodput_is_no_maximum() -> No
 
     (found,) = load_checks("search", client)
 
-    assert (found["code"], found["level"]) == ("search_stopped", "warning")
-    assert "0.9 requests/s or more are enough" in str(found["message"])
+    assert (found.code, found.level) == ("search_stopped", "warning")
+    assert "0.9 requests/s or more are enough" in found.message
     assert load_checks("search", {"workers": 1, "search": {"reason": "found", "text": "..."}}) == []
 
 
@@ -87,9 +88,9 @@ def test_a_workers_clock_that_is_not_known_well_or_moved_away_is_said_with_its_h
     # it moved 25 ms, of which 1 may be how badly both ends are known: 24 for sure, and 0.2 from the start
     (moved,) = load_checks("closed", elsewhere(moved_s=-0.025, moved_error_s=0.001))
 
-    assert (vague["code"], vague["level"]) == ("clock_apart", "warning")
-    assert "worker 2 (load-2) is off by up to 12 ms" in str(vague["message"])
-    assert "off by up to 24 ms" in str(moved["message"])
+    assert (vague.code, vague.level) == ("clock_apart", "warning")
+    assert "worker 2 (load-2) is off by up to 12 ms" in vague.message
+    assert "off by up to 24 ms" in moved.message
 
 
 def test_a_worker_that_was_lost_on_another_machine_is_named_with_it() -> None:
@@ -97,4 +98,4 @@ def test_a_worker_that_was_lost_on_another_machine_is_named_with_it() -> None:
 
     (found,) = load_checks("closed", client)
 
-    assert "load process 2 of 2 on load-2 died after 12 s (signal 9)" in str(found["message"])
+    assert "load process 2 of 2 on load-2 died after 12 s (signal 9)" in found.message

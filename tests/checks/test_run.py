@@ -5,20 +5,22 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.checks.run import add_checks, worst_level
+from harness.checks.finding import check
+from harness.checks.run import Measured, with_checks, worst_level
+from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import _typed
 from harness.rundir.records import COLUMNS
+from harness.rundir.results import LoadOfStep
+from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 
-STEP = {
-    "step": 0,
-    "load": {"kind": "closed", "users": 1},
-    "start_s": 0.0,
-    "window_start_s": 0.0,
-    "end_s": 100.0,
-}
+
+def closed(users: int) -> RanStep:
+    return RanStep(
+        step=0, load=LoadOfStep(kind="closed", users=users), start_s=0.0, window_start_s=0.0, end_s=100.0
+    )
 
 
 def row(n: int, **more: Any) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def findings(
     *,
     samples: list[dict[str, Any]] | None = None,
     scenario: dict[str, Any] | None = None,
-    step: dict[str, Any] | None = None,
+    users: int = 1,
     **manifest: Any,
 ) -> dict[str, tuple[str, str]]:
     """code -> (level, message)"""
@@ -53,10 +55,11 @@ def findings(
         harness_version="", git_revision=None, **manifest,
     )  # fmt: skip
     records = _typed(pd.DataFrame(rows, columns=list(COLUMNS)))
-    metrics = compute_metrics(records, [step or STEP], work)
-    add_checks(metrics, records, pd.DataFrame(samples or [sample(n) for n in range(100)]), run)
-    found = [*metrics["steps"][0]["checks"], *metrics["checks"]]
-    return {f["code"]: (f["level"], f["message"]) for f in found}
+    server = server_side(None, None)
+    client = pd.DataFrame(samples or [sample(n) for n in range(100)])
+    metrics = compute_metrics(records, [closed(users)], work, server=server)
+    checked = with_checks(metrics, Measured(records, client, run, work, server))
+    return {found.code: (found.level, found.message) for found in (*checked.steps[0].checks, *checked.checks)}
 
 
 GOOD = [row(n) for n in range(99)]
@@ -109,9 +112,7 @@ def test_token_events_that_share_a_read_are_said_to_be_coarse() -> None:
 
 
 def test_too_few_in_flight_is_client_bound() -> None:
-    step = STEP | {"load": {"kind": "closed", "users": 4}}
-
-    assert "1.0 requests were in flight" in findings(GOOD, step=step)["client_bound"][1]
+    assert "1.0 requests were in flight" in findings(GOOD, users=4)["client_bound"][1]
 
 
 def test_errors_over_the_limit_break_the_run_when_nothing_passes() -> None:
@@ -173,11 +174,10 @@ def test_token_counts_that_are_not_the_servers_are_said(source: str, level: str)
 
 def test_one_stream_at_a_time_is_said_only_where_more_users_ask() -> None:
     engine = {"name": "llama_cpp_python"}
-    two = STEP | {"load": {"kind": "closed", "users": 2}}
     samples = [sample(n, in_flight=2) for n in range(100)]
 
     assert "single_stream_engine" not in findings(GOOD, engine=engine)
-    assert findings(GOOD, engine=engine, step=two, samples=samples)["single_stream_engine"][0] == "warning"
+    assert findings(GOOD, engine=engine, users=2, samples=samples)["single_stream_engine"][0] == "warning"
 
 
 def test_answers_that_tgi_cuts_into_pieces_are_said() -> None:
@@ -203,8 +203,8 @@ def test_a_partial_run_and_estimated_lengths_are_said() -> None:
 
 
 def test_the_worst_level_decides() -> None:
-    step = {"checks": [{"level": "warning"}]}
+    warning, error = check("a", "warning", "w"), check("b", "error", "e")
 
-    assert worst_level({"steps": [], "checks": []}, None) is None
-    assert worst_level({"steps": [step], "checks": []}, None) == "warning"
-    assert worst_level({"steps": [step], "checks": []}, {"checks": [{"level": "error"}]}) == "error"
+    assert worst_level([]) is None
+    assert worst_level([warning, warning]) == "warning"
+    assert worst_level([warning, error]) == "error"

@@ -9,7 +9,8 @@ from harness.calibration.oracle.ledger import join, read_ledger
 from harness.calibration.oracle.process import RunningOracle, running_oracle
 from harness.pipeline.measure import Measured
 from harness.rundir import files
-from harness.rundir.read import read_arrivals, read_steps
+from harness.rundir.read import read_arrivals
+from harness.rundir.steps import read_steps
 
 TOKENS = 40
 
@@ -79,9 +80,9 @@ def test_the_users_asked_for_are_in_flight(measured_and_ledger) -> None:
     rows, steps = records_of(measured), read_steps(measured.run_dir)
 
     for step in steps:
-        middle_s = (step["window_start_s"] + step["end_s"]) / 2
+        middle_s = (step.window_start_s + step.end_s) / 2
         open_then = rows[(rows["scheduled_s"] <= middle_s) & (rows["finished_s"].fillna(1e9) > middle_s)]
-        assert len(open_then) in {step["load"]["users"] - 1, step["load"]["users"]}
+        assert len(open_then) in {step.load.users - 1, step.load.users}
 
 
 def test_prompts_have_exactly_the_length_asked_for(measured_and_ledger) -> None:

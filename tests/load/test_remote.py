@@ -27,7 +27,8 @@ from harness.load.remote.muster import address
 from harness.load.remote.offset import Echo, Relation
 from harness.pipeline.measure import Measured, RunOptions, measure
 from harness.rundir import files
-from harness.rundir.read import read_client, read_parts, read_steps
+from harness.rundir.read import read_client, read_parts
+from harness.rundir.steps import read_steps
 
 PROMPTS = {"kind": "synthetic", "input_tokens": 30, "output_tokens": 3}
 OTHER_CLOCK_S = 5000  # what another machine's monotonic clock is ahead of ours
@@ -91,7 +92,7 @@ def test_workers_elsewhere_send_the_same_plan_on_the_masters_clock(tmp_path: Pat
         assert prompts_asked(server) == asked_alone
 
     rows = records_of(measured)
-    start_s = read_steps(measured.run_dir)[0]["start_s"]
+    start_s = read_steps(measured.run_dir)[0].start_s
     assert list(rows["scheduled_s"] - start_s) == pytest.approx(planned, abs=1e-6)
     # arrival i is process i mod 3's: one here, two there
     by_process = rows.groupby("process").size()

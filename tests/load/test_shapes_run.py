@@ -11,7 +11,8 @@ from harness.calibration.oracle.process import RunningOracle, running_oracle
 from harness.load.shapes.arrivals import ArrivalPlan
 from harness.metrics.steps import compute_metrics
 from harness.rundir import files
-from harness.rundir.read import read_client, read_steps
+from harness.rundir.read import read_client
+from harness.rundir.steps import read_steps
 
 PROMPTS = {"kind": "synthetic", "input_tokens": 20, "output_tokens": 4}
 
@@ -36,8 +37,8 @@ def test_an_open_load_sends_exactly_its_plan_at_its_instants(oracle: RunningOrac
     rows, steps = records_of(measured), read_steps(measured.run_dir)
     assert [s["load"] for s in steps] == [{"kind": "open", "requests_per_s": r} for r in (20, 60)]
     for step, instants in zip(steps, planned, strict=True):
-        mine = rows[rows["step"] == step["step"]]
-        assert list(mine["scheduled_s"] - step["start_s"]) == pytest.approx(instants, abs=1e-6)
+        mine = rows[rows["step"] == step.step]
+        assert list(mine["scheduled_s"] - step.start_s) == pytest.approx(instants, abs=1e-6)
     assert rows["error"].isna().all()
     lag = rows["sent_s"] - rows["scheduled_s"]
     assert lag.min() > -0.001  # never early
@@ -57,9 +58,9 @@ def test_an_open_load_does_not_wait_for_answers(tmp_path: Path) -> None:
     assert len(rows) == 20
     assert rows["error"].isna().all()
     assert rows["first_token_s"].min() > rows["sent_s"].max()  # all were out before the first answer came
-    metrics = compute_metrics(rows, read_steps(measured.run_dir), work)["steps"][0]
-    assert metrics["offered_requests_per_s"] == pytest.approx(20)
-    assert metrics["sent_requests_per_s"] == pytest.approx(20)
+    metrics = compute_metrics(rows, read_steps(measured.run_dir), work).steps[0]
+    assert metrics.offered_requests_per_s == pytest.approx(20)
+    assert metrics.sent_requests_per_s == pytest.approx(20)
 
 
 def test_arrivals_beyond_the_cap_are_dropped_counted_and_fail_the_step(tmp_path: Path) -> None:
@@ -76,9 +77,9 @@ def test_arrivals_beyond_the_cap_are_dropped_counted_and_fail_the_step(tmp_path:
     assert len(rows) == 20
     assert list(rows["error"].fillna("")).count("not_sent") == 15
     assert rows.loc[rows["error"] == "not_sent", "sent_s"].isna().all()
-    metrics = compute_metrics(rows, read_steps(measured.run_dir), work)["steps"][0]
-    assert metrics["not_sent"] == 15
-    assert metrics["slo_met"] is False
+    metrics = compute_metrics(rows, read_steps(measured.run_dir), work).steps[0]
+    assert metrics.not_sent == 15
+    assert metrics.slo_met is False
 
 
 def test_a_ramp_gets_denser(oracle: RunningOracle, tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_a_ramp_of_users_brings_them_in_one_by_one(oracle: RunningOracle, tmp_pa
 
     rows, (step,) = records_of(measured), read_steps(measured.run_dir)
     for user_count, at_s in ((1, 0.4), (2, 0.9), (3, 1.4)):
-        now_s = step["start_s"] + at_s
+        now_s = step.start_s + at_s
         under_way = rows[(rows["scheduled_s"] <= now_s) & (rows["finished_s"].fillna(1e9) > now_s)]
         assert len(under_way) in {user_count - 1, user_count}
 
@@ -117,10 +118,10 @@ def test_a_trace_is_replayed_with_its_instants_and_lengths(oracle: RunningOracle
     measured = run_load(tmp_path, oracle.url, work=work)
 
     rows, (step,) = records_of(measured), read_steps(measured.run_dir)
-    assert list(rows["scheduled_s"] - step["start_s"]) == pytest.approx([0, 0.5, 1.25], abs=1e-6)
+    assert list(rows["scheduled_s"] - step.start_s) == pytest.approx([0, 0.5, 1.25], abs=1e-6)
     assert list(rows["prompt_tokens"]) == [30, 50, 40]
     assert list(rows["output_tokens"]) == [3, 5, 4]
-    assert step["load"]["kind"] == "trace"
+    assert step.load.kind == "trace"
 
 
 @pytest.mark.parametrize("api", ["completions", "chat"])
@@ -177,10 +178,10 @@ def test_a_search_finds_the_last_number_of_users_that_meets_the_limits(tmp_path:
     assert found["stop"]["reason"] == "found"
     assert found["bracket"] == {"passes": 3, "fails": 4}
     steps = read_steps(measured.run_dir)
-    assert [s["load"]["users"] for s in steps] == [p["load"] for p in found["probes"]] == [1, 2, 4, 3]
+    assert [step.load.users for step in steps] == [p["load"] for p in found["probes"]] == [1, 2, 4, 3]
     metrics = compute_metrics(records_of(measured), steps, work)
-    assert metrics["goodput"]["step"] == 3
-    assert metrics["goodput"]["requests_per_s"] == pytest.approx(10, rel=0.25)
+    assert metrics.goodput.step == 3
+    assert metrics.goodput.requests_per_s == pytest.approx(10, rel=0.25)
 
 
 def test_a_search_by_rate_cuts_the_step_whose_queue_grows(tmp_path: Path) -> None:
@@ -221,8 +222,8 @@ def test_a_probe_by_users_is_cut_when_it_cannot_pass_any_more(tmp_path: Path) ->
     assert (probe["passed"], probe["given_up"], found["stop"]["reason"]) == (False, True, "low_fails")
     assert probe["seconds"] < 6
     assert found["goodput_bounds"]["high"] is None  # so short a look is no bound
-    (step,) = compute_metrics(records_of(measured), read_steps(measured.run_dir), work)["steps"]
-    assert (step["slo_met"], step["given_up"]) == (False, True)
+    (step,) = compute_metrics(records_of(measured), read_steps(measured.run_dir), work).steps
+    assert (step.slo_met, step.given_up) == (False, True)
 
 
 def test_a_search_stops_when_the_decision_is_certain(oracle: RunningOracle, tmp_path: Path) -> None:

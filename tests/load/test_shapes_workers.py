@@ -15,7 +15,7 @@ from harness.checks.load import load_checks
 from harness.load.conduct.live import merged
 from harness.pipeline.measure import RunOptions, measure
 from harness.rundir import files
-from harness.rundir.read import read_steps
+from harness.rundir.steps import read_steps
 
 PROMPTS = {"kind": "synthetic", "input_tokens": 30, "output_tokens": 3}
 
@@ -35,7 +35,7 @@ def test_any_number_of_processes_sends_the_same_plan(tmp_path: Path) -> None:
             measured = run_load(tmp_path, server.url(), work=work, workers=workers)
             asked.append(prompts_asked(server))
         rows = records_of(measured)
-        start_s = read_steps(measured.run_dir)[0]["start_s"]
+        start_s = read_steps(measured.run_dir)[0].start_s
         assert list(rows["scheduled_s"] - start_s) == pytest.approx(planned, abs=1e-6)
         # arrival i is process i mod N's
         by_process = rows.groupby("process").size()
@@ -53,9 +53,9 @@ def test_users_are_split_and_ask_what_they_would_ask_alone(server: FaultyServer,
     rows, steps = records_of(measured), read_steps(measured.run_dir)
     assert rows[rows["step"] == 0]["process"].nunique() == 1  # one user lives in the first process
     for step in steps:
-        middle_s = (step["start_s"] + step["end_s"]) / 2
+        middle_s = (step.start_s + step.end_s) / 2
         open_then = rows[(rows["scheduled_s"] <= middle_s) & (rows["finished_s"].fillna(1e9) > middle_s)]
-        assert len(open_then) in {step["load"]["users"] - 1, step["load"]["users"]}
+        assert len(open_then) in {step.load.users - 1, step.load.users}
     # what user 1 asks first does not depend on which process it lives in
     with FaultyServer() as other:
         run_load(tmp_path, other.url("slow-first-token=0.1"), work=work, workers=1)
@@ -91,7 +91,7 @@ def test_a_process_that_dies_is_noticed_and_the_run_is_marked(server: FaultyServ
     assert [c["code"] for c in load_checks("closed", manifest.client)] == ["worker_lost"]
     rows = records_of(measured)
     assert len(rows) > 5  # the other went on to the end
-    assert rows["scheduled_s"].max() > read_steps(measured.run_dir)[0]["start_s"] + 1
+    assert rows["scheduled_s"].max() > read_steps(measured.run_dir)[0].start_s + 1
 
 
 def test_samples_of_several_processes_are_shown_as_one() -> None:

@@ -1,14 +1,12 @@
 """GPU figures by hand, from pages in DCGM-exporter's format and from a driver that is a stand-in: no GPU here."""
 
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from scraped import run, scrapes, vllm
 
-from harness.checks.server import add_server_checks
 from harness.load.process.gpu import LocalGpus, is_this_machine
-from harness.metrics.server import add_server
+from harness.rundir.results import Step
 from harness.rundir.scrapes import frame_of_scrapes
 
 PAGE = """\
@@ -27,21 +25,19 @@ ENERGY = 'DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{{gpu="0",UUID="GPU-a"}} {mj}\n'
 REASONS = 'DCGM_FI_DEV_CLOCK_THROTTLE_REASONS{{gpu="0",UUID="GPU-a"}} {bits}\n'
 
 
-def judged(pages: list[str]) -> dict[str, Any]:
-    """The run of test_server_metrics (one step, 2 s to 10 s, 100 tokens/s), with one page of the GPUs a second."""
-    records, metrics, manifest = run()
+def judged(pages: list[str]) -> Step:
+    """The run of `scraped` (one step, 2 s to 10 s, 100 tokens/s), with one page of the GPUs a second."""
     rows = scrapes(*((float(t), page) for t, page in enumerate(pages)), url="http://box:9400")
     rows += scrapes(*((t + 0.25, vllm(tokens=t * 100, running=2)) for t in range(11)))
-    add_server_checks(metrics, add_server(metrics, frame_of_scrapes(rows), records, manifest), manifest)
-    step: dict[str, Any] = metrics["steps"][0]
-    return step
+    return run(frame_of_scrapes(rows)).steps[0]
 
 
 def test_gpus_are_averaged_summed_and_charged_to_tokens() -> None:
     step = judged([PAGE.format(utilization=60)] * 11)
 
     # 2 s to 10 s: 200 W x 8 s = 1600 J for 800 tokens; 30 GiB of 44 GiB; (60 + 100) / 2 %
-    assert step["gpu"] == {
+    assert step.gpu is not None
+    assert step.gpu.to_dict() == {
         "gpus": 2,
         "utilization": pytest.approx(0.8),
         "memory_used_gib": 30.0,
@@ -56,7 +52,7 @@ def test_gpus_are_averaged_summed_and_charged_to_tokens() -> None:
 def test_the_energy_counter_wins_over_power() -> None:
     step = judged([PAGE.format(utilization=60) + ENERGY.format(mj=t * 100_000) for t in range(11)])
 
-    assert step["gpu"]["energy_j"] == pytest.approx(800)  # 8 s x 100 J
+    assert step.gpu.energy_j == pytest.approx(800)  # 8 s x 100 J
 
 
 def test_throttling_is_named_and_idling_is_none() -> None:
@@ -65,24 +61,22 @@ def test_throttling_is_named_and_idling_is_none() -> None:
 
     step = judged(pages)
 
-    assert step["gpu"]["throttled"] == {"power cap": pytest.approx(5 / 9)}
-    assert [one["code"] for one in step["checks"]] == ["gpu_throttled"]
+    assert step.gpu.throttled == {"power cap": pytest.approx(5 / 9)}
+    assert [one.code for one in step.checks] == ["gpu_throttled"]
 
 
 def test_the_engines_page_is_read_as_if_no_gpu_page_were_there() -> None:
-    server = judged([PAGE.format(utilization=60)] * 4)["server"]  # the GPUs' page fell silent after 3 s
+    server = judged([PAGE.format(utilization=60)] * 4).server  # the GPUs' page fell silent after 3 s
 
-    assert server["scrapes"] == 8
-    assert server["generation_tokens"] == 700
+    assert server is not None
+    assert server.scrapes == 8
+    assert server.generation_tokens == 700
 
 
 def test_without_a_gpu_nothing_is_said() -> None:
-    records, metrics, manifest = run()
-    add_server_checks(
-        metrics, add_server(metrics, frame_of_scrapes(scrapes((0.0, vllm()))), records, manifest), manifest
-    )
+    metrics = run(frame_of_scrapes(scrapes((0.0, vllm()))))
 
-    assert "gpu" not in metrics["steps"][0]
+    assert metrics.steps[0].gpu is None
 
 
 class _NvmlError(Exception):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.metrics.saturation import in_flight_at, is_growing, open_facts
+from harness.metrics.saturation import OpenFacts, in_flight_at, is_growing, open_facts, peak_in_flight
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,15 @@ def test_in_flight_counts_what_has_begun_and_not_ended() -> None:
     assert list(got) == [1, 2, 1, 2, 1]
 
 
+def test_the_peak_counts_those_who_were_in_flight_before_the_window_too() -> None:
+    # three from 0 s, one of them ends at 1 s; one more is sent at 5 s, two after the window
+    sent = np.array([0.0, 0.0, 0.0, 5.0, 20.0, 20.0])
+    ended = np.array([1.0, 9.0, np.nan, 6.0, 21.0, 21.0])
+
+    assert peak_in_flight(sent, ended, (2.0, 10.0)) == 3
+    assert peak_in_flight(sent, ended, (30.0, 40.0)) == 1
+
+
 def test_an_open_step_says_what_was_planned_sent_and_dropped() -> None:
     # planned at 0, 1, ... 9; each sent at once and answered 0.1 s later, but the last two dropped by the cap
     scheduled = np.arange(10.0)
@@ -39,12 +48,9 @@ def test_an_open_step_says_what_was_planned_sent_and_dropped() -> None:
 
     facts = open_facts(scheduled, sent, sent + 0.1, (0.0, 10.0), np.full(8, 0.1))
 
-    assert facts == {
-        "offered_requests_per_s": 1.0,
-        "sent_requests_per_s": 0.8,
-        "not_sent": 2,
-        "over_saturated": False,
-    }
+    assert facts == OpenFacts(
+        offered_requests_per_s=1.0, sent_requests_per_s=0.8, not_sent=2, over_saturated=False
+    )
 
 
 def test_a_server_at_eight_tenths_of_the_rate_is_over_saturated() -> None:
@@ -54,7 +60,7 @@ def test_a_server_at_eight_tenths_of_the_rate_is_over_saturated() -> None:
 
     facts = open_facts(scheduled, scheduled, ended, (0.0, 30.0), ended - scheduled)
 
-    assert facts["over_saturated"] is True
+    assert facts.over_saturated is True
 
 
 def test_a_window_as_short_as_its_requests_says_nothing() -> None:
@@ -63,4 +69,4 @@ def test_a_window_as_short_as_its_requests_says_nothing() -> None:
 
     facts = open_facts(scheduled, scheduled, scheduled + 10, (0.0, 9.0), np.full(900, 10.0))
 
-    assert facts["over_saturated"] is False
+    assert facts.over_saturated is False

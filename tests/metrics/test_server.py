@@ -6,9 +6,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from scraped import run, scrapes, steady, vllm
 
-from harness.checks.server import add_server_checks
 from harness.metrics.catalogue import Readings, catalogue_of, scrape_times
-from harness.metrics.server import add_server
+from harness.rundir.results import Between, Gauge, Histogram, Metrics
 from harness.rundir.scrapes import frame_of_scrapes
 
 
@@ -64,21 +63,13 @@ def test_a_histogram_gives_mean_and_the_upper_edge_of_its_95th_percentile() -> N
     # 4 requests more, 1.0 s more in the queue together: 0.25 s each, all in the bucket up to 0.3
     read = readings(scrapes((1.0, vllm(done=2, queue_s=0.5)), (2.0, vllm(done=6, queue_s=1.5))))
 
-    assert read.histogram("vllm:request_queue_time_seconds", 1.0, 2.0) == {
-        "n": 4,
-        "mean": 0.25,
-        "p95_at_most": 0.3,
-    }
+    assert read.histogram("queue_time_s", 1.0, 2.0) == Histogram(n=4, mean=0.25, p95_at_most=0.3)
 
 
 def test_a_histogram_that_took_in_nothing_has_no_mean() -> None:
     read = readings(scrapes((1.0, vllm(done=2)), (2.0, vllm(done=2))))
 
-    assert read.histogram("vllm:request_queue_time_seconds", 1.0, 2.0) == {
-        "n": 0,
-        "mean": None,
-        "p95_at_most": None,
-    }
+    assert read.histogram("queue_time_s", 1.0, 2.0) == Histogram(n=0)
 
 
 def test_a_counter_that_falls_is_a_restart() -> None:
@@ -123,25 +114,25 @@ def test_lines_that_are_no_samples_are_left_out() -> None:
 
 
 # A run of 10 s, two users, 50 tokens/s each: requests of 50 tokens from first token to last in 0.98 s, no pauses.
-def judged(pages: list[tuple[float, str]] | None, **more: Any) -> tuple[dict[str, Any], dict[str, list[str]]]:
+def judged(pages: list[tuple[float, str]] | None, **more: Any) -> tuple[Metrics, dict[str, list[str]]]:
     """metrics.json with the server's account, and the codes found by level."""
-    records, metrics, manifest = run(**more)
-    frame = None if pages is None else frame_of_scrapes(scrapes(*pages))
-    add_server_checks(metrics, add_server(metrics, frame, records, manifest), manifest)
+    metrics = run(None if pages is None else frame_of_scrapes(scrapes(*pages)), **more)
     found: dict[str, list[str]] = {"warning": [], "error": []}
-    for one in metrics["steps"][0]["checks"] + metrics["checks"]:
-        found[one["level"]].append(one["code"])
+    for one in (*metrics.steps[0].checks, *metrics.checks):
+        if one.code != "token_source":
+            found[one.level].append(one.code)
     return metrics, found
 
 
 def test_counts_that_agree_are_no_finding() -> None:
     metrics, found = judged(steady(10, 100))
 
-    server = metrics["steps"][0]["server"]
-    assert server["between"] == {"start_s": 2.0, "end_s": 10.0}
-    assert server["generation_tokens"] == 800
-    assert server["client_generation_tokens"] == 800  # 2 users x 8 s x 50
-    assert server["requests_running"] == {"mean": 2.0, "max": 2.0}
+    server = metrics.steps[0].server
+    assert server is not None
+    assert server.between == Between(start_s=2.0, end_s=10.0)
+    assert server.generation_tokens == 800
+    assert server.client_generation_tokens == 800  # 2 users x 8 s x 50
+    assert server.requests_running == Gauge(mean=2.0, max=2.0)
     assert found == {"warning": [], "error": []}
 
 
@@ -150,7 +141,7 @@ def test_counts_that_differ_by_more_than_2_percent_are_an_error(rate: int, hint:
     metrics, found = judged(steady(10, rate))
 
     assert found["error"] == ["counts_differ"]
-    assert hint in metrics["steps"][0]["checks"][-1]["hint"]
+    assert hint in metrics.steps[0].checks[-1].hint
 
 
 def test_counts_within_2_percent_are_no_finding() -> None:
@@ -160,7 +151,7 @@ def test_counts_within_2_percent_are_no_finding() -> None:
 def test_without_our_own_counts_there_is_nothing_to_compare() -> None:
     metrics, found = judged(steady(10, 500), tokens=None)
 
-    assert metrics["steps"][0]["server"]["client_generation_tokens"] is None
+    assert metrics.steps[0].server.client_generation_tokens is None
     assert found["error"] == []
 
 
@@ -178,8 +169,8 @@ def test_preemptions_and_cache_hits_are_warnings() -> None:
 
     metrics, found = judged(pages)
 
-    assert metrics["steps"][0]["server"]["preemptions"] == 8
-    assert metrics["steps"][0]["server"]["prefix_cache_hit_rate"] == 0.5
+    assert metrics.steps[0].server.preemptions == 8
+    assert metrics.steps[0].server.prefix_cache_hit_rate == 0.5
     assert found["warning"] == ["preempted", "prefix_cache_hits"]
 
 
@@ -188,22 +179,22 @@ def test_a_missing_series_is_none_and_a_warning_that_names_it() -> None:
 
     metrics, found = judged(pages)
 
-    assert metrics["steps"][0]["server"]["kv_cache_usage"] is None
+    assert metrics.steps[0].server.kv_cache_usage is None
     assert found["warning"] == ["server_metrics_missing"]
-    message = metrics["checks"][0]["message"]
+    message = metrics.checks[0].message
     assert message.startswith("vllm 0.32.0 does not tell kv_cache_usage")
     assert "vllm:kv_cache_usage_perc" in message
 
 
 def test_a_window_with_too_few_scrapes_says_nothing() -> None:
-    assert judged([(0.0, vllm()), (5.0, vllm(tokens=500))])[0]["steps"][0]["server"] is None
+    assert judged([(0.0, vllm()), (5.0, vllm(tokens=500))])[0].steps[0].server is None
 
 
 def test_an_engine_without_a_page_is_said_to_have_none() -> None:
     metrics, found = judged(None)
 
-    assert metrics["steps"][0]["server"] is None
-    assert "no /metrics" in metrics["server"]["note"]
+    assert metrics.steps[0].server is None
+    assert "no /metrics" in metrics.server.note
     assert found == {"warning": [], "error": []}
 
 
@@ -220,8 +211,9 @@ def test_tokens_counted_at_a_requests_end_are_compared_with_requests_that_ended(
 
     metrics, found = judged(pages)
 
-    server = metrics["steps"][0]["server"]
-    assert (server["generation_tokens"], server["client_generation_tokens"]) == (700, 700)  # 2.5 s to 9.5 s
+    server = metrics.steps[0].server
+    assert server is not None
+    assert (server.generation_tokens, server.client_generation_tokens) == (700, 700)  # 2.5 s to 9.5 s
     assert found["error"] == []
 
 
@@ -231,7 +223,7 @@ def test_a_scrape_beside_an_answers_end_is_no_edge_for_tokens_counted_at_the_end
         for t in range(10)
     ]
 
-    assert judged(pages)[0]["steps"][0]["server"] is None  # all lie 10 ms from an answer's end
+    assert judged(pages)[0].steps[0].server is None  # all lie 10 ms from an answer's end
 
 
 def test_our_times_are_held_against_the_servers_own_times_of_the_same_requests() -> None:
@@ -240,7 +232,7 @@ def test_our_times_are_held_against_the_servers_own_times_of_the_same_requests()
 
     metrics, found = judged(None, **times)
 
-    assert metrics["steps"][0]["server_times"] == {
+    assert metrics.steps[0].server_times.to_dict() == {
         "n": 16,
         "outside_s": pytest.approx(0.003),
         "decode_s": pytest.approx(0.001),
@@ -253,8 +245,8 @@ def test_times_that_differ_by_more_than_a_network_are_a_warning() -> None:
     metrics, found = judged(None, server_prefill_s=0.006, server_decode_s=0.9)
 
     assert found["warning"] == ["times_differ"]
-    assert "+80 ms" in metrics["steps"][0]["checks"][0]["message"]
+    assert "+80 ms" in metrics.steps[0].checks[0].message
 
 
 def test_a_server_that_tells_no_times_gives_none() -> None:
-    assert judged(steady(10, 100))[0]["steps"][0]["server_times"] is None
+    assert judged(steady(10, 100))[0].steps[0].server_times is None

@@ -11,6 +11,8 @@ from harness.metrics.steady import marginal_standard_error, settle, warmup_lengt
 from harness.metrics.steps import compute_metrics
 from harness.rundir.read import _typed
 from harness.rundir.records import COLUMNS
+from harness.rundir.results import LoadOfStep, Step, Warmup, WindowOfStep
+from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 
 
@@ -60,13 +62,7 @@ def test_requests_are_looked_at_in_the_order_they_were_due_and_per_token() -> No
     assert found == (3.0, True)  # the 31st was due at 30 / 10
 
 
-STEP = {
-    "step": 0,
-    "load": {"kind": "closed", "users": 2},
-    "start_s": 0.0,
-    "window_start_s": 2.0,
-    "end_s": 14.0,
-}
+STEP = RanStep(step=0, load=LoadOfStep(kind="closed", users=2), start_s=0.0, window_start_s=2.0, end_s=14.0)
 
 
 def rows(slow: int) -> list[dict[str, Any]]:
@@ -84,37 +80,37 @@ def rows(slow: int) -> list[dict[str, Any]]:
     return out
 
 
-def measured(slow: int) -> dict[str, Any]:
+def measured(slow: int) -> Step:
     scenario = Scenario.model_validate({"name": "t", "load": {"kind": "closed", "users": [2]}})
     frame = _typed(pd.DataFrame(rows(slow), columns=list(COLUMNS)))
-    (step,) = compute_metrics(frame, [STEP], scenario)["steps"]
-    return dict(step)
+    (step,) = compute_metrics(frame, [STEP], scenario).steps
+    return step
 
 
 def test_the_window_begins_where_the_server_had_settled() -> None:
     step = measured(slow=30)
 
     # the 31st request was sent at 2.0 + 3.0 s: 5 s after the step's start, where 2 s were given
-    assert step["window"] == {"start_s": pytest.approx(5.0), "end_s": 14.0}
-    assert step["warmup"] == {"given_s": 2.0, "found_s": pytest.approx(5.0), "settled": True}
-    assert step["e2e_s"]["p99"] == pytest.approx(0.1)  # no slow one is in it
+    assert step.window.to_dict() == {"start_s": pytest.approx(5.0), "end_s": 14.0}
+    assert step.warmup.to_dict() == {"given_s": 2.0, "found_s": pytest.approx(5.0), "settled": True}
+    assert step.e2e_s.p99 == pytest.approx(0.1)  # no slow one is in it
     (found,) = _steady(step)
-    assert (found["code"], found["level"]) == ("warmup_too_short", "warning")
-    assert "settled 5.0 s after the step's start, 2.0 s of warm-up were given" in str(found["message"])
-    assert "set load.warmup_s to 5" in str(found["hint"])
+    assert (found.code, found.level) == ("warmup_too_short", "warning")
+    assert "settled 5.0 s after the step's start, 2.0 s of warm-up were given" in found.message
+    assert "set load.warmup_s to 5" in str(found.hint)
 
 
 def test_a_window_that_was_steady_from_its_start_stays_as_it_was_given() -> None:
     step = measured(slow=0)
 
-    assert step["window"] == {"start_s": 2.0, "end_s": 14.0}
-    assert step["warmup"] == {"given_s": 2.0, "found_s": 2.0, "settled": True}
+    assert step.window == WindowOfStep(start_s=2.0, end_s=14.0)
+    assert step.warmup == Warmup(given_s=2.0, found_s=2.0, settled=True)
     assert _steady(step) == []
 
 
 def test_a_step_that_settles_nowhere_is_said_to_and_keeps_its_window() -> None:
     step = measured(slow=70)
 
-    assert step["window"]["start_s"] == 2.0
-    assert step["warmup"]["settled"] is False
-    assert [c["code"] for c in _steady(step)] == ["not_steady"]
+    assert step.window.start_s == 2.0
+    assert step.warmup.settled is False
+    assert [check.code for check in _steady(step)] == ["not_steady"]

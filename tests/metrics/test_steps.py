@@ -9,15 +9,11 @@ from harness.metrics.windows import Window, columns, tokens_in_window
 from harness.rundir.arrivals import Arrivals
 from harness.rundir.read import _typed
 from harness.rundir.records import COLUMNS
-from harness.scenario import Scenario
+from harness.rundir.results import LoadOfStep, Step, Summary, WindowOfStep
+from harness.rundir.steps import RanStep
+from harness.scenario import Scenario, Slo
 
-STEP = {
-    "step": 0,
-    "load": {"kind": "closed", "users": 1},
-    "start_s": 0.0,
-    "window_start_s": 10.0,
-    "end_s": 20.0,
-}
+STEP = RanStep(step=0, load=LoadOfStep(kind="closed", users=1), start_s=0.0, window_start_s=10.0, end_s=20.0)
 SCENARIO = Scenario.model_validate({"name": "t", "slo": {"ttft_p50_s": 1.0, "tpot_p50_s": 0.2}})
 
 
@@ -32,34 +28,41 @@ def row(n: int, **more: Any) -> dict[str, Any]:
     } | more  # fmt: skip
 
 
-def measured(rows: list[dict[str, Any]], scenario: Scenario = SCENARIO, **more: Any) -> dict[str, Any]:
+def measured(rows: list[dict[str, Any]], scenario: Scenario = SCENARIO, **more: Any) -> Step:
     frame = _typed(pd.DataFrame(rows, columns=list(COLUMNS)))
-    return compute_metrics(frame, [STEP], scenario, **more)["steps"][0]
+    return compute_metrics(frame, [STEP], scenario, **more).steps[0]
+
+
+def judged(n: int, users: int, met: bool, rate: float) -> Step:
+    return Step(
+        step=n, load=LoadOfStep(kind="closed", users=users), window=WindowOfStep(start_s=0, end_s=1), requests=20,
+        slo_met=met, goodput_requests_per_s=rate,
+    )  # fmt: skip
 
 
 def test_latencies_are_those_of_requests_scheduled_in_the_window() -> None:
     step = measured([row(-5), row(1), row(2), row(50)])
 
-    assert step["requests"] == 2
-    assert step["ttft_s"]["n"] == 2
-    assert step["ttft_s"]["p50"] == pytest.approx(0.5)
-    assert step["e2e_s"]["p50"] == pytest.approx(1.5)
+    assert step.requests == 2
+    assert step.ttft_s.n == 2
+    assert step.ttft_s.p50 == pytest.approx(0.5)
+    assert step.e2e_s.p50 == pytest.approx(1.5)
 
 
 def test_tpot_leaves_the_first_token_out() -> None:
     # 11 tokens: 10 gaps in the 1.0 s from first to last
-    assert measured([row(1)])["tpot_s"]["mean"] == pytest.approx(0.1)
+    assert measured([row(1)]).tpot_s.mean == pytest.approx(0.1)
 
 
 def test_a_request_of_one_token_has_no_tpot() -> None:
     step = measured([row(1, output_tokens=1)])
 
-    assert step["tpot_s"]["n"] == 0
-    assert step["ttft_s"]["n"] == 1
+    assert step.tpot_s.n == 0
+    assert step.ttft_s.n == 1
 
 
 def test_the_schedule_lag_is_sent_minus_scheduled() -> None:
-    assert measured([row(1)])["schedule_lag_s"]["mean"] == pytest.approx(0.25)
+    assert measured([row(1)]).schedule_lag_s.mean == pytest.approx(0.25)
 
 
 def test_an_open_loop_counts_from_the_schedule() -> None:
@@ -73,7 +76,7 @@ def test_tokens_and_seconds_come_from_the_same_window() -> None:
     # request at 9: tokens at 9.5, 9.6 ... 10.5: six of eleven (10.0 .. 10.5) are in; request at 15: all eleven
     step = measured([row(-1), row(5)])
 
-    assert step["output_tokens_per_s"] == pytest.approx((6 + 11) / 10)
+    assert step.output_tokens_per_s == pytest.approx((6 + 11) / 10)
 
 
 @pytest.mark.parametrize(
@@ -100,111 +103,110 @@ def test_tokens_of_a_whole_answer_arrive_at_its_end() -> None:
 def test_failed_requests_keep_their_row_and_give_no_tokens() -> None:
     step = measured([row(1), row(3, error="truncated", output_tokens=7)])
 
-    assert (step["requests"], step["failed"]) == (2, 1)
-    assert step["output_tokens_per_s"] == pytest.approx(1.1)
-    assert step["requests_per_s"] == pytest.approx(0.1)
-    assert step["ttft_s"]["n"] == 1
+    assert (step.requests, step.failed) == (2, 1)
+    assert step.output_tokens_per_s == pytest.approx(1.1)
+    assert step.requests_per_s == pytest.approx(0.1)
+    assert step.ttft_s.n == 1
 
 
 def test_requests_cut_at_the_end_are_no_failures_but_their_tokens_count() -> None:
     step = measured([row(1), row(9, error="cut_at_end", finished_s=20.5)])
 
-    assert (step["requests"], step["failed"]) == (1, 0)
+    assert (step.requests, step.failed) == (1, 0)
     # sent at 19, tokens at 19.5 and 19.6 ... 20.5 spread over 1.0 s: five lie before 20
-    assert step["output_tokens_per_s"] == pytest.approx((11 + 5) / 10)
+    assert step.output_tokens_per_s == pytest.approx((11 + 5) / 10)
 
 
 def test_input_tokens_count_at_the_first_token() -> None:
     # sent at 9.7, first token at 10.2: its prompt counts; sent at 19.7, first token at 20.2: it does not
     step = measured([row(0, sent_s=9.7, first_token_s=10.2), row(1, sent_s=19.7, first_token_s=20.2)])
 
-    assert step["input_tokens_per_s"] == pytest.approx(10)
+    assert step.input_tokens_per_s == pytest.approx(10)
 
 
 def test_a_missing_prompt_count_makes_the_input_rate_unknown() -> None:
-    assert measured([row(1), row(2, prompt_tokens=None)])["input_tokens_per_s"] is None
+    assert measured([row(1), row(2, prompt_tokens=None)]).input_tokens_per_s is None
 
 
 def test_arrivals_give_itl_and_exact_window_counts() -> None:
     # arrivals at 9.9, 10.1, 10.4: two of three events are in; 3 tokens -> 2 in the window; gaps 0.2 and 0.3
     step = measured(
-        [row(0, output_tokens=3)], arrivals=Arrivals.of({"r0": [9_900_000, 10_100_000, 10_400_000]})
+        [row(0, scheduled_s=10.0, output_tokens=3)],
+        arrivals=Arrivals.of({"r0": [9_900_000, 10_100_000, 10_400_000]}),
     )
 
-    assert step["output_tokens_per_s"] == pytest.approx(0.2)
+    assert step.output_tokens_per_s == pytest.approx(0.2)
+    assert step.itl_s.n == 2
+    assert step.itl_s.mean == pytest.approx(0.25)
 
 
 def test_events_read_at_once_are_one_arrival_and_no_zero_gaps() -> None:
     step = measured([row(1)], arrivals=Arrivals.of({"r1": [11_500_000, 11_500_000, 11_700_000]}))
 
-    assert step["itl_s"]["n"] == 1
-    assert step["itl_s"]["mean"] == pytest.approx(0.2)
+    assert step.itl_s.n == 1
+    assert step.itl_s.mean == pytest.approx(0.2)
 
 
 def test_without_arrivals_there_is_no_itl() -> None:
-    assert measured([row(1)])["itl_s"] is None
+    assert measured([row(1)]).itl_s is None
 
 
 def test_goodput_counts_only_requests_within_every_limit() -> None:
     slow = row(4, first_token_s=15.5, finished_s=16.5)  # TTFT 1.5 s, limit 1.0
     step = measured([row(1), row(2), slow])
 
-    assert step["requests_per_s"] == pytest.approx(0.3)
-    assert step["goodput_requests_per_s"] == pytest.approx(0.2)
+    assert step.requests_per_s == pytest.approx(0.3)
+    assert step.goodput_requests_per_s == pytest.approx(0.2)
 
 
 def test_fewer_than_ten_requests_decide_nothing() -> None:
     nine = measured([row(1 + n / 10) for n in range(9)])
     ten = measured([row(1 + n / 10) for n in range(10)])
 
-    assert nine["slo_met"] is None
-    assert ten["slo_met"] is True
+    assert nine.slo_met is None
+    assert ten.slo_met is True
 
 
 def test_one_failure_in_fifty_breaks_a_limit_of_one_percent() -> None:
-    figures = {"n": 50, "p50": 0.1}
-    step = {"requests": 50, "failed": 1, "ttft_s": figures}
+    latencies = {"ttft": Summary(n=50, p50=0.1)}
 
-    assert slo_met(step, {"ttft_p50_s": 1}, 0.01) is False
-    assert slo_met(step, {"ttft_p50_s": 1}, 0.02) is True
+    assert slo_met(50, 1, latencies, Slo(ttft_p50_s=1, error_rate=0.01)) is False
+    assert slo_met(50, 1, latencies, Slo(ttft_p50_s=1, error_rate=0.02)) is True
 
 
 def test_goodput_is_that_of_the_highest_passing_step_below_the_first_failing_one() -> None:
-    def step(n: int, users: int, met: bool | None, rate: float) -> dict[str, Any]:
-        return {
-            "step": n, "load": {"users": users}, "slo_met": met,
-            "goodput_requests_per_s": rate, "goodput_low": None, "goodput_high": None,
-        }  # fmt: skip
-
     # AN-24: 0.6 passes, 0.9 does not; a step above that passes again does not count
-    steps = [step(0, 1, True, 0.2), step(1, 2, True, 0.6), step(2, 4, False, 0.9), step(3, 8, True, 1.2)]
+    steps = [
+        judged(0, 1, True, 0.2),
+        judged(1, 2, True, 0.6),
+        judged(2, 4, False, 0.9),
+        judged(3, 8, True, 1.2),
+    ]
 
     goodput = goodput_of(steps)
 
     assert goodput is not None
-    assert (goodput["requests_per_s"], goodput["step"]) == (0.6, 1)
+    assert (goodput.requests_per_s, goodput.step) == (0.6, 1)
 
 
 def test_no_passing_step_is_infeasible_not_zero() -> None:
-    step = {"step": 0, "load": {"users": 1}, "slo_met": False, "goodput_requests_per_s": 0.5}
-
-    assert goodput_of([step]) is None
+    assert goodput_of([judged(0, 1, False, 0.5)]) is None
 
 
 def test_no_records_give_unknowns() -> None:
     step = measured([])
 
-    assert step["requests"] == 0
-    assert step["ttft_s"]["p99"] is None
-    assert step["slo_met"] is None
+    assert step.requests == 0
+    assert step.ttft_s.p99 is None
+    assert step.slo_met is None
 
 
 def test_without_latency_limits_few_requests_are_enough_unless_they_fail() -> None:
     batch = Scenario.model_validate({"name": "t", "slo": {"preset": "batch"}})
 
-    assert measured([row(1), row(2)], batch)["slo_met"] is True
-    assert measured([row(1), row(2, error="timeout")], batch)["slo_met"] is False
-    assert measured([], batch)["slo_met"] is None
+    assert measured([row(1), row(2)], batch).slo_met is True
+    assert measured([row(1), row(2, error="timeout")], batch).slo_met is False
+    assert measured([], batch).slo_met is None
 
 
 def test_an_interval_is_never_finer_than_one_request_in_the_window() -> None:
@@ -212,9 +214,9 @@ def test_an_interval_is_never_finer_than_one_request_in_the_window() -> None:
     rows = [row(n, sent_s=10.0 + n, first_token_s=10.5 + n, finished_s=12.0 + n) for n in range(-2, 10, 2)]
     step = measured(rows)
 
-    assert step["goodput_requests_per_s"] == pytest.approx(0.5)  # ends at 10, 12, 14, 16, 18; 20 is outside
-    assert step["goodput_low"] == pytest.approx(0.4)
-    assert step["goodput_high"] == pytest.approx(0.6)
+    assert step.goodput_requests_per_s == pytest.approx(0.5)  # ends at 10, 12, 14, 16, 18; 20 is outside
+    assert step.goodput_low == pytest.approx(0.4)
+    assert step.goodput_high == pytest.approx(0.6)
 
 
 def test_the_interval_of_goodput_is_that_of_its_batches() -> None:
@@ -225,6 +227,6 @@ def test_the_interval_of_goodput_is_that_of_its_batches() -> None:
 
     step = measured([one(10), one(10.5), one(12.2), one(14.2), one(18.5)])
 
-    assert step["goodput_requests_per_s"] == pytest.approx(0.5)
-    assert step["goodput_high"] == pytest.approx(0.5 + 0.438995, abs=1e-5)
-    assert step["goodput_low"] == pytest.approx(0.5 - 0.438995, abs=1e-5)
+    assert step.goodput_requests_per_s == pytest.approx(0.5)
+    assert step.goodput_high == pytest.approx(0.5 + 0.438995, abs=1e-5)
+    assert step.goodput_low == pytest.approx(0.5 - 0.438995, abs=1e-5)

@@ -18,6 +18,7 @@ from harness.calibration.oracle.process import running_oracle
 from harness.metrics.catalogue import scrape_times
 from harness.pipeline.analyse import analyse_run
 from harness.rundir.read import read_server_metrics
+from harness.rundir.results import Metrics
 
 LOAD = {"kind": "closed", "users": [2], "step_s": 5.0, "warmup_s": 0.5}
 PROMPTS = {"kind": "synthetic", "input_tokens": 20, "output_tokens": 20}
@@ -27,8 +28,8 @@ def work(**request: Any) -> Any:
     return scenario(load=LOAD, prompts=PROMPTS, request={"timeout_s": 5.0, **request})
 
 
-def codes(metrics: dict[str, Any]) -> list[str]:
-    return [check["code"] for check in metrics["steps"][0]["checks"] + metrics["checks"]]
+def codes(metrics: Metrics) -> list[str]:
+    return [check.code for check in (*metrics.steps[0].checks, *metrics.checks)]
 
 
 def test_the_oracles_counter_agrees_with_what_was_received(tmp_path: Path) -> None:
@@ -37,13 +38,11 @@ def test_the_oracles_counter_agrees_with_what_was_received(tmp_path: Path) -> No
 
     metrics = analyse_run(measured.run_dir).metrics
 
-    server = metrics["steps"][0]["server"]
-    assert server["scrapes"] >= 3
-    assert server["generation_tokens"] > 100
-    assert (
-        abs(server["generation_tokens"] - server["client_generation_tokens"]) <= 12
-    )  # 2 streams, both edges
-    assert server["requests_running"]["max"] == 2
+    server = metrics.steps[0].server
+    assert server.scrapes >= 3
+    assert server.generation_tokens > 100
+    assert abs(server.generation_tokens - server.client_generation_tokens) <= 12  # 2 streams, both edges
+    assert server.requests_running.max == 2
     assert "counts_differ" not in codes(metrics)
     frame = read_server_metrics(measured.run_dir)
     assert frame is not None
@@ -82,11 +81,11 @@ def test_tgis_counters_at_requests_ends_agree(tmp_path: Path) -> None:
 
     metrics = analyse_run(measured.run_dir).metrics
 
-    server = metrics["steps"][0]["server"]
+    server = metrics.steps[0].server
     assert server is not None
-    assert server["generation_tokens"] == server["client_generation_tokens"] > 0
-    assert server["kv_cache_usage"] is None
-    assert metrics["server"]["engine"] == "tgi"
+    assert server.generation_tokens == server.client_generation_tokens > 0
+    assert server.kv_cache_usage is None
+    assert metrics.server.engine == "tgi"
 
 
 def test_a_server_without_the_page_is_asked_once_and_leaves_no_file(tmp_path: Path) -> None:
@@ -96,7 +95,7 @@ def test_a_server_without_the_page_is_asked_once_and_leaves_no_file(tmp_path: Pa
 
     assert len(asked) == 2  # by who asks who it is, and by the scraper
     assert read_server_metrics(measured.run_dir) is None
-    assert "no /metrics" in analyse_run(measured.run_dir).metrics["server"]["note"]
+    assert "no /metrics" in analyse_run(measured.run_dir).metrics.server.note
 
 
 @contextmanager
@@ -129,8 +128,8 @@ def test_the_gpus_of_another_box_are_read_from_their_exporter(tmp_path: Path) ->
     with exporter(page) as url, running_oracle(tmp_path / "ledger.jsonl", itl_s=0.01) as oracle:
         measured = run_load(tmp_path / "runs", oracle.url, work=work(), gpu_urls=[url])
 
-    step = analyse_run(measured.run_dir).metrics["steps"][0]
+    step = analyse_run(measured.run_dir).metrics.steps[0]
 
-    assert step["gpu"]["power_w"] == 150
-    assert step["gpu"]["joules_per_output_token"] > 0
-    assert step["server"]["generation_tokens"] > 100
+    assert step.gpu.power_w == 150
+    assert step.gpu.joules_per_output_token > 0
+    assert step.server.generation_tokens > 100

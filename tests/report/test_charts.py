@@ -1,24 +1,21 @@
 import re
 
-from report_cases import case
+from report_cases import case, changed
 
 from harness.report.charts.cost import ArmCurve, cost_chart, volume_range
 from harness.report.charts.curves import SelfHost
 from harness.report.charts.goodput import goodput_chart
 from harness.report.charts.load import load_charts
 from harness.report.charts.tornado import bars_of, tornado_charts
+from harness.scenario import Slo
 
-SLO = {"ttft_p95_s": 2.0, "tpot_p95_s": 0.2}
+SLO = Slo(ttft_p95_s=2.0, tpot_p95_s=0.2)
 BOX = SelfHost(4140.56, 1_576_800, 1, 0.0)
 
 
 def load_chart(name: str, kind: str) -> str:
     """The drawing of one load panel of a hand-made run."""
-    metrics = case(name).metrics
-    charts = {
-        chart.name: chart
-        for chart in load_charts(metrics["steps"], SLO, (metrics["goodput"] or {}).get("step"))
-    }
+    charts = {chart.name: chart for chart in load_charts(case(name).metrics, SLO)}
     return charts[f"load-{kind}"].wide
 
 
@@ -44,26 +41,26 @@ def test_the_limits_of_the_slo_are_drawn_where_they_belong() -> None:
 
 
 def test_the_whole_request_is_drawn_when_the_slo_limits_it() -> None:
-    steps = case("two_windows").metrics["steps"]
-
-    names = [chart.name for chart in load_charts(steps, {"e2e_p95_s": 30}, 2)]
+    names = [chart.name for chart in load_charts(case("two_windows").metrics, Slo(e2e_p95_s=30))]
 
     assert names == ["load-output", "load-requests", "load-ttft", "load-tpot", "load-e2e"]
 
 
 def test_a_goodput_interval_is_a_broad_stroke() -> None:
-    steps = case("two_windows").metrics["steps"]
-    steps[2].update(goodput_low=0.55, goodput_high=0.65)
+    metrics = changed(
+        case("two_windows").metrics, lambda m: m["steps"][2].update(goodput_low=0.55, goodput_high=0.65)
+    )
 
-    drawn = next(chart.wide for chart in load_charts(steps, SLO, 2) if chart.name == "load-requests")
+    drawn = next(chart.wide for chart in load_charts(metrics, SLO) if chart.name == "load-requests")
 
     assert drawn.count("whisker") == 1
 
 
 def test_loads_in_any_order_are_drawn_in_order_of_load() -> None:
-    steps = case("two_windows").metrics["steps"]
+    metrics = case("two_windows").metrics
 
-    in_order, reversed_ = load_charts(steps, SLO, 2), load_charts(steps[::-1], SLO, 2)
+    in_order = load_charts(metrics, SLO)
+    reversed_ = load_charts(changed(metrics, lambda m: m["steps"].reverse()), SLO)
 
     assert [chart.wide for chart in in_order] == [chart.wide for chart in reversed_]
 
@@ -177,11 +174,10 @@ def test_a_tornado_marks_what_flips_the_answer_and_break_even() -> None:
 
 
 def test_slices_of_one_load_are_dots_without_a_line() -> None:
-    steps = case("two_windows").metrics["steps"]
-    for step in steps:
-        step["load"] = {"kind": "trace", "requests_per_s": 0.5}
+    trace = {"kind": "trace", "requests_per_s": 0.5}
+    metrics = changed(case("two_windows").metrics, lambda m: [step.update(load=trace) for step in m["steps"]])
 
-    (drawn,) = [chart.wide for chart in load_charts(steps, SLO, None) if chart.name == "load-output"]
+    (drawn,) = [chart.wide for chart in load_charts(metrics, SLO) if chart.name == "load-output"]
 
     assert 'class="line' not in drawn
     assert drawn.count("<circle") + drawn.count("failed-step") == 4

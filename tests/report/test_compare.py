@@ -2,17 +2,19 @@ import copy
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from report_cases import HOSTILE, case
+from report_cases import HOSTILE, case, changed
 from rich.console import Console
 
 from harness.report import WIDTH, RunFiles, compare_runs, console_comparison, render_comparison
 from harness.report.compare.parity import differences, unequal_work
 from harness.report.compare.runs import Regression, Standing
+from harness.rundir.results import Metrics
 
 
 def run_of(name: str = "two_windows", directory: str = "a-run", **changes: Any) -> RunFiles:
@@ -21,11 +23,21 @@ def run_of(name: str = "two_windows", directory: str = "a-run", **changes: Any) 
     goodput = changes.pop("goodput", None)
     run = {**given.run, **changes}
     files = RunFiles(Path(directory), run, given.metrics, given.decision)
-    if goodput is not None:
-        low, value, high = goodput
-        for place in (files.metrics["goodput"], (files.decision or {})["self_host"]["goodput"]):
-            place.update(requests_per_s=value, low=low, high=high)
-    return files
+    if goodput is None:
+        return files
+    low, value, high = goodput
+    said = {"requests_per_s": value, "low": low, "high": high}
+    (files.decision or {})["self_host"]["goodput"].update(said)
+    return measuring(files, lambda m: m["goodput"].update(said))
+
+
+def measuring(files: RunFiles, change: Callable[[dict[str, Any]], object]) -> RunFiles:
+    """The run with other figures."""
+    return replace(files, metrics=changed(files.metrics, change))
+
+
+def with_lengths(files: RunFiles, **lengths: float | None) -> RunFiles:
+    return measuring(files, lambda m: [step.update(lengths) for step in m["steps"]])
 
 
 def engine(version: str, **more: Any) -> dict[str, Any]:
@@ -119,11 +131,8 @@ def test_unequal_work_is_found_and_forbids_a_winner(change: dict[str, Any], name
 
 
 def test_other_lengths_and_cache_hits_are_other_work() -> None:
-    first, shorter, cached = run_of(), run_of(), run_of()
-    for step in shorter.metrics["steps"]:
-        step["mean_output_tokens"] = 200.0  # 250 asked for
-    for run, tokens in ((first, 0), (cached, 66 * 800)):
-        run.metrics["steps"][2]["cached_input_tokens"] = tokens
+    shorter = with_lengths(run_of(), mean_output_tokens=200.0)  # 250 asked for
+    first, cached = (with_lengths(run_of(), cached_input_tokens=tokens) for tokens in (0, 66 * 800))
 
     assert unequal_work(differences([first, shorter])) == ["mean output tokens"]
     found = differences([first, cached])
@@ -152,9 +161,9 @@ def test_a_native_route_is_the_same_work_as_completions() -> None:
 
 def test_where_prefixes_are_shared_an_engine_that_tells_no_hits_is_in_doubt() -> None:
     shared = _scenario(lambda s: s["prompts"].update(shared_prefix_tokens=400))
-    told, silent = run_of(scenario=shared), run_of(scenario=shared)
-    told.metrics["steps"][2]["cached_input_tokens"] = 66 * 400
-    silent.metrics["steps"][2]["cached_input_tokens"] = None
+    told, silent = (
+        with_lengths(run_of(scenario=shared), cached_input_tokens=tokens) for tokens in (66 * 400, None)
+    )
 
     found = differences([told, silent])
 
@@ -216,9 +225,8 @@ def test_a_run_that_meets_the_slo_no_more_is_worse() -> None:
 
 
 def test_a_regression_is_not_judged_on_unequal_work_or_failed_checks() -> None:
-    other_model, failed = run_of(directory="b", model="other"), run_of("errors", "c")
-    for step in failed.metrics["steps"]:
-        step["mean_input_tokens"] = 800.2
+    other_model = run_of(directory="b", model="other")
+    failed = with_lengths(run_of("errors", "c"), mean_input_tokens=800.2)
 
     regressions = compare_runs([run_of(), other_model, failed], 0.05).regressions
 
@@ -290,7 +298,7 @@ def test_flags_are_compared_by_name_within_one_engine_and_not_at_all_between_two
     from harness.report.compare.parity import RunFiles, _flags
 
     def files(name: str, *flags: str) -> RunFiles:
-        return RunFiles(Path("r"), {"engine": {"name": name, "flags": list(flags)}}, {}, None)
+        return RunFiles(Path("r"), {"engine": {"name": name, "flags": list(flags)}}, Metrics(steps=()), None)
 
     one = files("llama_server", "--port", "1", "--ctx-size", "512", "--metrics", "OMP_WAIT_POLICY=passive")
     two = files("llama_server", "--port", "2", "--ctx-size", "1024", "--metrics")

@@ -11,6 +11,7 @@ from harness.cli import invoke
 from harness.report import RunFiles
 from harness.report.compare.pool import pool
 from harness.rundir import files
+from harness.rundir.results import Goodput, Metrics
 
 RUN: dict[str, Any] = {
     "scenario_digest": "d",
@@ -25,8 +26,8 @@ RUN: dict[str, Any] = {
 
 
 def run(name: str, goodput: float | None = 1.0, **more: Any) -> RunFiles:
-    figures = None if goodput is None else {"requests_per_s": goodput, "step": 0}
-    return RunFiles(Path(name), RUN | more, {"goodput": figures}, None)
+    figures = None if goodput is None else Goodput(requests_per_s=goodput, step=0)
+    return RunFiles(Path(name), RUN | more, Metrics(steps=(), goodput=figures), None)
 
 
 def test_the_mean_has_students_interval_over_the_runs() -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_cases import case
+from report_cases import case, changed
 from rich.console import Console
 
 from harness.report import console_report, render_report
 from harness.report.measured.search import search_blocks
 from harness.report.model import Table, Text
+from harness.rundir.results import Metrics
 
 ENDED = {"client": {"search": {"reason": "found", "text": "2 users pass, 3 users fail"}}}
 
@@ -26,18 +27,20 @@ def probe(step: int, users: int, met: bool | None, goodput: float | None, **more
     } | more
 
 
-METRICS = {
-    "steps": [
-        probe(0, 1, True, 1.5),
-        probe(1, 2, True, 2.5),
-        probe(2, 4, False, 0.5),
-        probe(3, 3, False, 0.75),
-    ],
-    "goodput": {"requests_per_s": 2.5, "step": 1},
-}
+METRICS = Metrics.model_validate(
+    {
+        "steps": [
+            probe(0, 1, True, 1.5),
+            probe(1, 2, True, 2.5),
+            probe(2, 4, False, 0.5),
+            probe(3, 3, False, 0.75),
+        ],
+        "goodput": {"requests_per_s": 2.5, "step": 1},
+    }
+)
 
 
-def table_of(metrics: dict[str, Any]) -> Table:
+def table_of(metrics: Metrics) -> Table:
     _, table = search_blocks(ENDED, metrics)
     assert isinstance(table, Table)
     return table
@@ -64,7 +67,7 @@ def test_the_probes_stand_in_the_order_they_were_made() -> None:
     ],
 )
 def test_a_probe_says_why_it_counts_as_it_does(facts: dict[str, Any], words: str) -> None:
-    table = table_of({"steps": [probe(0, 1, False, None, **facts)], "goodput": None})
+    table = table_of(Metrics.model_validate({"steps": [probe(0, 1, False, None, **facts)]}))
 
     assert table.rows[0].cells[2].text == words
     assert table.rows[0].cells[5].text == "n/a"
@@ -83,13 +86,12 @@ def test_a_search_that_was_cut_short_is_said_to_be() -> None:
 
 def test_every_printer_has_the_search(tmp_path: Path) -> None:
     files = case("two_windows")
-    for step in files.metrics["steps"]:
-        step["load"]["kind"] = "search"
+    metrics = changed(files.metrics, lambda m: [step["load"].update(kind="search") for step in m["steps"]])
     files.run["client"] = {**(files.run.get("client") or {}), **ENDED["client"]}
 
-    render_report(tmp_path, files.run, files.metrics, files.decision)
+    render_report(tmp_path, files.run, metrics, files.decision)
     console = Console(width=100, file=io.StringIO())
-    console.print(console_report(tmp_path, files.run, files.metrics, files.decision))
+    console.print(console_report(tmp_path, files.run, metrics, files.decision))
     assert isinstance(console.file, io.StringIO)
     said_in_terminal = console.file.getvalue()
 

@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from report_cases import case
+from report_cases import case, changed
 
 from harness.report import render_report
 from harness.report.measured.server import server_blocks
 from harness.report.model import Table, Text
+from harness.rundir.results import Metrics, ServerSaid
 
 SERVER = {
+    "between": {"start_s": 1.0, "end_s": 9.0}, "scrapes": 9,
     "generation_tokens": 12_000.0, "client_generation_tokens": 11_990.0,
     "requests_running": {"mean": 3.5, "max": 4.0}, "requests_waiting": {"mean": 0.0, "max": 0.0},
     "kv_cache_usage": {"mean": 0.2, "max": 0.35}, "preemptions": 0.0, "prefix_cache_hit_rate": None,
@@ -17,17 +19,19 @@ SERVER = {
 }  # fmt: skip
 
 
-def told(**more: Any) -> dict[str, Any]:
+def told(**more: Any) -> Metrics:
     step = {
         "step": 0,
-        "load": {"users": 4},
+        "load": {"kind": "closed", "users": 4},
+        "window": {"start_s": 0, "end_s": 10},
+        "requests": 40,
         "server": SERVER,
-        "server_times": {"n": 40, "outside_s": 0.004},
+        "server_times": {"n": 40, "outside_s": 0.004, "decode_s": 0.001, "server_decode_s": 1.0},
     }
-    return {"server": {"engine": "vllm", "note": None}, "steps": [step | more]}
+    return Metrics.model_validate({"server": {"engine": "vllm", "note": None}, "steps": [step | more]})
 
 
-def cells(metrics: dict[str, Any], block: int = 0) -> dict[str, str]:
+def cells(metrics: Metrics, block: int = 0) -> dict[str, str]:
     table = server_blocks(metrics)[block]
     assert isinstance(table, Table)
     return {column.title: cell.text for column, cell in zip(table.columns, table.rows[0].cells, strict=True)}
@@ -48,7 +52,7 @@ def test_what_the_engine_does_not_tell_is_not_available_and_not_0() -> None:
 
 
 def test_an_engine_without_counters_is_said_to_have_none() -> None:
-    (text,) = server_blocks({"server": {"engine": "x", "note": "x has no /metrics"}, "steps": []})
+    (text,) = server_blocks(Metrics(steps=(), server=ServerSaid(engine="x", note="x has no /metrics")))
 
     assert text == Text("X has no /metrics.", "muted")
 
@@ -71,10 +75,12 @@ def test_gpus_are_shown_where_there_are_any() -> None:
 
 def test_the_section_is_in_every_form_of_the_report(tmp_path: Path) -> None:
     run, metrics, decision = case("two_windows")
-    metrics["server"] = {"engine": "vllm", "note": None}
-    metrics["steps"][0]["server"] = SERVER
 
-    render_report(tmp_path, run, metrics, decision)
+    def add_server(data: dict[str, Any]) -> None:
+        data["server"] = {"engine": "vllm", "note": None}
+        data["steps"][0]["server"] = SERVER
+
+    render_report(tmp_path, run, changed(metrics, add_server), decision)
 
     for name in ("report.html", "report.md"):
         assert "12,000" in (tmp_path / name).read_text(encoding="utf-8")

@@ -12,8 +12,9 @@ from harness.cli import invoke
 from harness.rundir import files
 from harness.rundir.collect import collect
 from harness.rundir.manifest import RunManifest
-from harness.rundir.read import read_lines, read_records, read_steps
+from harness.rundir.read import read_lines, read_records
 from harness.rundir.records import RequestRecord
+from harness.rundir.steps import read_steps
 
 MANIFEST = {
     "schema": 1,
@@ -114,11 +115,11 @@ def records(**changed: object) -> Callable[[Path], object]:
         (overwrite("steps.jsonl", b"xx\n"), "steps.jsonl:1: not JSON"),
         (overwrite("steps.jsonl", b"[1]\n"), "steps.jsonl:1: no JSON object"),
         (overwrite("steps.jsonl", b"{}\n"), "steps.jsonl: a line has no step number"),
-        (overwrite("steps.jsonl", b'{"step": 0}\n'), "steps.jsonl: step 0 has no `load`"),
+        (overwrite("steps.jsonl", b'{"step": 0}\n'), "steps.jsonl: step 0: `load` is missing"),
         (overwrite("steps.jsonl", b""), "steps.jsonl holds no step"),
-        (step(load="x"), "steps.jsonl: step 0: `load` must be an object, got 'x'"),
-        (step(start_s="a"), "steps.jsonl: step 0: `start_s` must be seconds since the start, got 'a'"),
-        (step(end_s=1e308), "steps.jsonl: step 0: `end_s` must be seconds since the start, got 1e+308"),
+        (step(load="x"), "steps.jsonl: step 0: `load`"),
+        (step(start_s="a"), "steps.jsonl: step 0: `start_s`: must be a valid number"),
+        (step(end_s=1e308), "steps.jsonl: step 0: `end_s`"),
         (client(process=None), "cannot read {}/client.parquet: it has no column `process`"),
         (client(cpu="x"), "cannot read {}/client.parquet: column `cpu` holds what is no number"),
         (server(labels=None), "cannot read {}/server_metrics.parquet: it has no column `labels`"),

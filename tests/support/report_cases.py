@@ -1,8 +1,11 @@
 """The hand-made runs in data/report: run.json, metrics.json and, where anything was priced, decision.json."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from harness.rundir.results import Metrics
 
 DATA = Path(__file__).parent.parent / "data" / "report"
 NAMES = ("two_windows", "never", "infeasible", "partial", "errors", "twelve_steps")
@@ -14,7 +17,7 @@ class Case(NamedTuple):
     """What `render_report` takes."""
 
     run: dict[str, Any]
-    metrics: dict[str, Any]
+    metrics: Metrics
     decision: dict[str, Any] | None
 
 
@@ -25,4 +28,11 @@ def case(name: str) -> Case:
         for part in ("run", "metrics", "decision")
         for path in [DATA / name / f"{part}.json"]
     }
-    return Case(read["run"], read["metrics"], read["decision"])
+    return Case(read["run"], Metrics.model_validate(read["metrics"]), read["decision"])
+
+
+def changed(metrics: Metrics, change: Callable[[dict[str, Any]], object]) -> Metrics:
+    """The figures as they would be read if metrics.json said otherwise; `change` edits its object in place."""
+    data = metrics.to_dict()
+    change(data)
+    return Metrics.model_validate(data)

@@ -4,9 +4,13 @@ from typing import Any
 
 import pandas as pd
 
+from harness.checks.run import Measured, with_checks
+from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
 from harness.rundir.manifest import RunManifest
 from harness.rundir.records import COLUMNS, RequestRecord
+from harness.rundir.results import LoadOfStep, Metrics
+from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 
 VLLM = """\
@@ -64,11 +68,20 @@ def steady(seconds: int, tokens_per_s: float, **more: Any) -> list[tuple[float, 
 
 
 SCENARIO = Scenario.model_validate(
-    {"name": "t", "load": {"kind": "closed", "users": [2], "step_s": 10, "warmup_s": 2}}
+    {
+        "name": "t",
+        "load": {"kind": "closed", "users": [2], "step_s": 10, "warmup_s": 2},
+        "prompts": {"input_tokens": 10, "output_tokens": 50},
+        "slo": {"preset": "batch"},
+    }
 )
 
 
-def run(tokens: int | None = 50, **server_times: float) -> tuple[pd.DataFrame, dict[str, Any], RunManifest]:
+STEP = RanStep(step=0, load=LoadOfStep(kind="closed", users=2), start_s=0, window_start_s=2, end_s=10)
+
+
+def run(frame: pd.DataFrame | None, tokens: int | None = 50, **server_times: float) -> Metrics:
+    """The run's figures and findings, with what was scraped; its client never sampled anything."""
     rows = [
         RequestRecord(
             request_id=f"{user}-{n}", step=0, scheduled_s=float(n), sent_s=float(n), first_token_s=n + 0.01,
@@ -80,15 +93,12 @@ def run(tokens: int | None = 50, **server_times: float) -> tuple[pd.DataFrame, d
         for n in range(10)
     ]  # fmt: skip
     records = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"error": "string", "output_tokens": "Int64"})
-    steps = [
-        {"step": 0, "load": {"kind": "closed", "users": 2}, "start_s": 0, "window_start_s": 2, "end_s": 10}
-    ]
-    metrics = compute_metrics(records, steps, SCENARIO)
-    metrics["checks"] = []
-    engine = {"name": "vllm", "version": "0.32.0", "flags": None}
+    engine: dict[str, Any] = {"name": "vllm", "version": "0.32.0", "flags": None}
     manifest = RunManifest(
         scenario=SCENARIO.model_dump(mode="json"), scenario_digest="", backend="vllm", engine=engine, model="m",
         quantization=None, instance={}, client={}, seed=1, started_at="", started_monotonic_ns=0,
         harness_version="", git_revision=None,
     )  # fmt: skip
-    return records, metrics, manifest
+    server = server_side(frame, engine["name"])
+    metrics = compute_metrics(records, [STEP], SCENARIO, server=server)
+    return with_checks(metrics, Measured(records, pd.DataFrame(), manifest, SCENARIO, server))

@@ -150,7 +150,8 @@ def _rates(
     """Requests, input tokens and output tokens per second of the window; None without a window."""
     if window.length_s <= 0:
         return None, None, None
-    served = data.ok | data.cut
+    overlaps = (data.sent_s < window.end_s) & ~(data.finished_s < window.start_s)
+    served = (data.ok | data.cut) & overlaps
     finished = window.holds(data.finished_s) & data.ok
     prompt_seen_s = np.where(np.isnan(data.first_s), data.finished_s, data.first_s)
     prompts = window.holds(prompt_seen_s) & served

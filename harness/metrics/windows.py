@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from harness.base.stats import Floats
 from harness.rundir.arrivals import Arrivals, Ints
@@ -53,7 +54,7 @@ class Columns:
     server_prefill_s: Floats
     server_decode_s: Floats
     events: Floats
-    request_id: np.ndarray[Any, np.dtype[np.object_]]
+    request_id: pa.Array | pa.ChunkedArray
 
     def latency_s(self, name: str) -> Floats:
         """The latency called `ttft`, `tpot` or `e2e`."""
@@ -99,7 +100,7 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
         server_prefill_s=floats("server_prefill_s"),
         server_decode_s=floats("server_decode_s"),
         events=floats("events"),
-        request_id=records["request_id"].to_numpy(dtype=object),
+        request_id=pa.array(records["request_id"].array),
     )
 
 

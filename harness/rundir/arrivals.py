@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from harness.base.stats import Floats
 from harness.base.units import US_PER_S
@@ -24,7 +25,7 @@ class Arrivals:
     request.
     """
 
-    ids: npt.NDArray[np.object_]
+    ids: pa.Array | pa.ChunkedArray
     offsets: Ints
     stamps_us: Ints
 
@@ -34,7 +35,7 @@ class Arrivals:
         lengths = [len(stamps) for stamps in stamps_us.values()]
         flat = [np.asarray(stamps, dtype=np.int64) for stamps in stamps_us.values()]
         return cls(
-            ids=np.array(list(stamps_us), dtype=object),
+            ids=pa.array(list(stamps_us), pa.string()),
             offsets=offsets_of(lengths),
             stamps_us=np.concatenate(flat) if flat else np.empty(0, np.int64),
         )
@@ -43,28 +44,31 @@ class Arrivals:
         """The stamps by request id: one array each, so for small runs only."""
         return {
             request_id: self.stamps_us[self.offsets[i] : self.offsets[i + 1]]
-            for i, request_id in enumerate(self.ids)
+            for i, request_id in enumerate(self.ids.to_pylist())
         }
 
-    def rows_of(self, request_ids: npt.NDArray[np.object_]) -> Ints:
+    def rows_of(self, request_ids: pa.Array | pa.ChunkedArray) -> Ints:
         """At which place of `ids` each request is, -1 where it kept no arrivals; of doubles the last."""
-        index = pd.Index(self.ids)
-        last = np.flatnonzero(~index.duplicated(keep="last"))
-        found = index[last].get_indexer(pd.Index(request_ids))
-        if len(last) == 0:
+        if len(self.ids) == 0:
             return np.full(len(request_ids), -1)
-        return np.where(found >= 0, last[found], -1)
+        from_the_end = pc.index_in(request_ids, value_set=self.ids[::-1])
+        places: Ints = len(self.ids) - 1 - pc.fill_null(from_the_end, len(self.ids)).to_numpy().astype(np.int64)
+        return places
 
     def tokens_between(self, rows: Ints, tokens: Floats, start_s: float, end_s: float) -> Floats:
         """Each request's own token count times the share of its events that arrived in [start, end).
 
         `rows` and `tokens` are of the same requests; NaN where the count or every arrival is unknown.
         """
-        inside = (self.stamps_us >= start_s * US_PER_S) & (self.stamps_us < end_s * US_PER_S)
-        events = np.append(np.diff(offsets_of(inside)[self.offsets]), 0)  # the last one is what row -1 finds
-        lengths = np.append(np.diff(self.offsets), 0)
         out = np.full(len(rows), np.nan)
-        np.divide(tokens * events[rows], lengths[rows], out=out, where=lengths[rows] > 0)
+        known = rows >= 0
+        if not known.any():
+            return out
+        part = self._around(rows)
+        rows = np.where(known, rows - part.first, 0)
+        inside = (part.stamps_us >= start_s * US_PER_S) & (part.stamps_us < end_s * US_PER_S)
+        events, lengths = np.diff(offsets_of(inside)[part.offsets]), np.diff(part.offsets)
+        np.divide(tokens * events[rows], lengths[rows], out=out, where=known & (lengths[rows] > 0))
         return out
 
     def gaps_s(self, rows: Ints) -> Floats:
@@ -72,16 +76,35 @@ class Arrivals:
 
         Events read at once share a stamp and count as one arrival.
         """
-        if len(self.stamps_us) == 0:
+        rows = rows[rows >= 0]
+        if len(rows) == 0:
             return np.empty(0)
-        wanted = np.zeros(len(self.ids), dtype=bool)
-        wanted[rows[rows >= 0]] = True
-        within = np.repeat(wanted, np.diff(self.offsets))[1:]  # gap i leads to stamp i + 1
-        first = self.offsets[:-1]
-        within[first[(first > 0) & (first < len(self.stamps_us))] - 1] = False  # from one request to another
-        gaps_us = np.diff(self.stamps_us)[within]
+        part = self._around(rows)
+        if len(part.stamps_us) == 0:
+            return np.empty(0)
+        wanted = np.zeros(len(part.offsets) - 1, dtype=bool)
+        wanted[rows - part.first] = True
+        within = np.repeat(wanted, np.diff(part.offsets))[1:]  # gap i leads to stamp i + 1
+        first = part.offsets[:-1]
+        within[first[(first > 0) & (first < len(part.stamps_us))] - 1] = False  # from one request to another
+        gaps_us = np.diff(part.stamps_us)[within]
         seconds: Floats = gaps_us[gaps_us > 0] / US_PER_S
         return seconds
+
+    def _around(self, rows: Ints) -> _Part:
+        """From the first to the last of these places (-1 left out): a step's requests lie together."""
+        first, last = int(rows[rows >= 0].min()), int(rows.max())
+        offsets = self.offsets[first : last + 2]
+        return _Part(first, offsets - offsets[0], self.stamps_us[offsets[0] : offsets[-1]])
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some neighbouring requests' stamps, places and offsets counted from the first of them."""
+
+    first: int
+    offsets: Ints
+    stamps_us: Ints
 
 
 def offsets_of(lengths: Sequence[int] | Ints | Bools) -> Ints:

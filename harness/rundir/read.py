@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import pandas as pd
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 import pyarrow.types as pa_types
 
 from harness.base.errors import UsageError
 from harness.rundir.arrivals import Arrivals, offsets_of
 from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TOKENS
-from harness.rundir.parquet_file import DAMAGED, read_frame, reading, with_numbers
+from harness.rundir.parquet_file import DAMAGED, TEXT, read_frame, read_table, reading, with_numbers
 from harness.rundir.records import COLUMNS
 from harness.rundir.scrapes import frame_of_scrapes
 
@@ -59,8 +58,8 @@ def read_parts(run_dir: Path, stem: str) -> list[dict[str, Any]]:
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Every column of the contract, typed, unknown as NA; in order of `scheduled_s`."""
     frame = frame.reindex(columns=list(COLUMNS))
-    kinds = dict.fromkeys(_COUNTS, "Int64") | dict.fromkeys(_SECONDS, "float64")
-    kinds |= dict.fromkeys(_TEXT, "string") | {"task_success": "boolean"}
+    kinds: dict[str, Any] = dict.fromkeys(_COUNTS, "Int64") | dict.fromkeys(_SECONDS, "float64")
+    kinds |= dict.fromkeys(_TEXT, TEXT) | {"task_success": "boolean"}
     return frame.astype(kinds).sort_values("scheduled_s", kind="stable", ignore_index=True)
 
 
@@ -113,16 +112,12 @@ def read_arrivals(run_dir: Path) -> Arrivals | None:
         rows = read_parts(run_dir, ARRIVALS)
         return Arrivals.of({row["request_id"]: row["arrival_us"] for row in rows}) if rows else None
     with reading(path):
-        table = pq.read_table(path, columns=["request_id", "arrival_us"], partitioning=None)  # type: ignore[no-untyped-call]
+        table = read_table(path, ["request_id", "arrival_us"])
         kind = table.schema.field("arrival_us").type
         if not (pa_types.is_list(kind) or pa_types.is_large_list(kind)):
             raise ValueError("`arrival_us` holds no lists")
-    chunks = table["arrival_us"].chunks
-    none = [np.empty(0, np.int64)]
+    lists = table["arrival_us"].combine_chunks()
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
     return Arrivals(
-        ids=table["request_id"].to_numpy(),
-        offsets=offsets_of(
-            np.concatenate(none + [c.value_lengths().fill_null(0).to_numpy() for c in chunks])
-        ),
-        stamps_us=np.concatenate(none + [c.flatten().to_numpy() for c in chunks]),
+        ids=table["request_id"], offsets=offsets_of(lengths), stamps_us=lists.flatten().to_numpy()
     )

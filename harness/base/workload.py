@@ -36,8 +36,16 @@ def _checked_share(value: float, allowed: str, is_allowed: bool) -> float:
     raise PydanticCustomError("share", "must be a share, {allowed}", {"allowed": allowed, "hint": hint})
 
 
-Share = Annotated[float, Field(strict=True), BeforeValidator(_share)]
-PositiveShare = Annotated[float, Field(strict=True), BeforeValidator(_positive_share)]
+Share = Annotated[
+    float,
+    Field(strict=True, json_schema_extra={"minimum": 0, "exclusiveMaximum": 1}),
+    BeforeValidator(_share),
+]
+PositiveShare = Annotated[
+    float,
+    Field(strict=True, json_schema_extra={"exclusiveMinimum": 0, "maximum": 1}),
+    BeforeValidator(_positive_share),
+]
 Instances = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 Amount = Annotated[float, Field(strict=True, ge=0, le=LARGEST)]
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
@@ -103,3 +111,12 @@ class Workload(Traffic):
         if sum(c.weight for c in self.classes) <= 0:
             raise ValueError("the weights of `classes` must not all be 0")
         return self
+
+    def mean_tokens(self) -> tuple[float, float, float]:
+        """(input, of it cached, output) tokens of the mean call."""
+        total = sum(c.weight for c in self.classes)
+        return (
+            sum(c.weight * c.input_tokens for c in self.classes) / total,
+            sum(c.weight * c.cached_input_tokens for c in self.classes) / total,
+            sum(c.weight * c.output_tokens for c in self.classes) / total,
+        )

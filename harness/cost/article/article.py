@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.base.workload import Workload
 from harness.cost.breakeven.decision import attempts_per_task
 from harness.cost.breakeven.success import indifferent_human_usd
 from harness.demand.demand import History
@@ -19,7 +20,6 @@ from harness.demand.items import (
     usd_per_month,
     usd_per_pass,
 )
-from harness.demand.workload import Workload
 from harness.prices.record import Rates
 
 CONVERSATIONS = 100_000

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from harness.base.units import TOKENS_PER_MTOK
 from harness.cost.breakeven.decision import usd_per_attempt
-from harness.cost.breakeven.inputs import DecideInput
 from harness.cost.breakeven.vector import Case, Number
-from harness.demand.workload import RequestClass
+from harness.rundir.decide import DecideInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def knobs(inputs: DecideInput, people_usd: float = 0) -> list[Knob]:
         knob("response_cache_hit_rate", "share", work.response_cache_hit_rate, 0, 0.99),
         Knob("api_price", "x list", 1, 0, np.inf, lambda c, v: c.but(usd_per_attempt=c.usd_per_attempt * v)),
     ]
-    mix = _mix(work.classes)
+    mix = _mix(inputs)
     if mix is not None:
         out.append(
             Knob(
@@ -69,21 +69,15 @@ def knobs(inputs: DecideInput, people_usd: float = 0) -> list[Knob]:
     return out
 
 
-def _mix(classes: Sequence[RequestClass]) -> float | None:
-    given = sum(c.weight * c.input_tokens for c in classes)
-    output = sum(c.weight * c.output_tokens for c in classes)
+def _mix(inputs: DecideInput) -> float | None:
+    given, _, output = inputs.workload.mean_tokens()
     return given / output if output > 0 and given > 0 else None
 
 
 def _at_mix(inputs: DecideInput, mix: Number) -> Number:
     """a at another input:output ratio, the mean call's tokens kept; cached share and goodput as they are."""
-    classes, api = inputs.workload.classes, inputs.api
-    now = _mix(classes)
-    assert now is not None
-    total = sum(c.weight for c in classes)
-    given = sum(c.weight * c.input_tokens for c in classes) / total
-    output = sum(c.weight * c.output_tokens for c in classes) / total
-    output_usd = output * api.output_usd_per_mtok / 1e6
-    input_usd = usd_per_attempt(classes, api) - output_usd
+    given, _, output = inputs.workload.mean_tokens()
+    output_usd = output * inputs.api.output_usd_per_mtok / TOKENS_PER_MTOK
+    input_usd = usd_per_attempt(inputs.workload.classes, inputs.api) - output_usd
     new_output = (given + output) / (mix + 1)
     return input_usd * (given + output - new_output) / given + output_usd * new_output / output

@@ -137,7 +137,7 @@ const breakeven = (() => {
     };
   }
 
-  // ---- the sentence, word for word as harness/cost/words.py
+  // ---- the sentence, word for word as harness/cost/breakeven/words.py, rounded as harness/base/rounding.py
   const grouped = (value, digits) =>
     value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   function short(value, digits = 3) { // Python's %.3g
@@ -148,10 +148,11 @@ const breakeven = (() => {
     }
     return String(Number(value.toPrecision(digits)));
   }
+  const significant = (value) => grouped(value, Math.min(20, 2 - Math.floor(Math.log10(Math.abs(value)))));
   function usd(amount) {
     const size = Math.abs(amount);
-    if (size >= 100 || size === 0) return `USD ${grouped(amount, 0)}`;
-    return size >= 1 ? `USD ${grouped(amount, 2)}` : `USD ${short(amount)}`;
+    if (size >= 99.995 || size === 0) return `USD ${grouped(amount, 0)}`;
+    return `USD ${size >= 0.995 ? grouped(amount, 2) : significant(amount)}`;
   }
   function volume(tasks, digits = 3) {
     for (const [size, suffix] of [[1e9, "B"], [1e6, "M"], [1e3, "k"]]) {
@@ -191,7 +192,7 @@ const breakeven = (() => {
   function atVolumeWords(at) {
     const saved = Math.abs(at.api_usd - at.self_usd);
     const where = `at your ${exactVolume(at.tasks_per_month)} tasks a month`;
-    if (saved <= 1e-9 * Math.max(at.api_usd, at.self_usd)) return `${where} both cost the same`;
+    if (saved <= ROUNDING * Math.max(at.api_usd, at.self_usd)) return `${where} both cost the same`;
     const boxes = at.instances > 1 ? ` (${grouped(at.instances, 0)} instances)` : "";
     const who = at.winner === "self_host" ? "self-hosting" : "the API";
     return `${where}${boxes} ${who} wins by ${usd(saved)} a month`;
@@ -229,5 +230,5 @@ const breakeven = (() => {
     return [`at the low end of the measured goodput it ${names[atLow]}, at the high end it ${names[atHigh]}`];
   }
 
-  return { decide, sentence, staircase, instancesFor, usd, volume, grouped };
+  return { decide, sentence, staircase, instancesFor, usd, volume, exactVolume, grouped };
 })();

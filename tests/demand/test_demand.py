@@ -59,7 +59,7 @@ def test_a_growing_history_is_one_request_a_turn() -> None:
     history = {"turns": 10, "base_tokens": 300, "growth_tokens": 350}
     demand = demand_from_dict({**SMALLEST, "classes": [{"history": history, "output_tokens": 100}]})
 
-    sizes = [row["input_tokens"] for row in demand.requests()]
+    sizes = [row.input_tokens for row in demand.requests()]
 
     assert sum(sizes) == 18750  # AN-19: 10 x 300 + 350 x 45
     assert (sizes[0], sizes[-1]) == (300, 3450)

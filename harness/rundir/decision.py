@@ -283,7 +283,7 @@ class Decision(Result):
     """decision.json."""
 
     version: int = Field(default=DECISION_SCHEMA, alias="schema")
-    demand: dict[str, JsonValue]  # the demand file that was priced, defaults filled in
+    demand: dict[str, JsonValue] = Field(description="The demand file that was priced, defaults filled in.")
     self_host: Box
     arms: Annotated[tuple[Arm, ...], Field(min_length=1)]
     checks: tuple[Check, ...]

@@ -49,23 +49,22 @@ def volume(tasks: float | None, digits: int = 3) -> str:
 
 
 def volumes(*tasks: float) -> list[str]:
-    """Volumes one after the other, with as many digits as it takes to tell neighbours apart, nine at most.
+    """Volumes one after the other, each with as many digits as tell it from its neighbours, nine at most.
 
-    Example: 16.31M and 16.34M are "16.31M" and "16.34M", not "16.3M" twice. Equal ones stay equal.
+    Example: 354k, 16.31M and 16.34M, not "16.3M" twice. Equal ones stay equal.
     """
-    for digits in range(3, MOST_DIGITS + 1):
-        shown = [volume(one, digits) for one in tasks]
-        if all(a != b for a, b in pairwise(shown)):
-            return shown
-    return [volume(one) for one in tasks]
+    digits = [3] * len(tasks)
+    for i, (one, other) in enumerate(pairwise(tasks)):
+        apart = next((d for d in range(3, MOST_DIGITS + 1) if volume(one, d) != volume(other, d)), 3)
+        digits[i : i + 2] = [max(digits[i], apart), apart]
+    return [volume(one, d) for one, d in zip(tasks, digits, strict=True)]
 
 
-def span(low: float, high: float | None) -> str:
-    """`from 16.31M to 16.34M`, `from 3.43M on`, or `at 5M` where both are the same."""
+def span(low: str, high: str | None) -> str:
+    """Two volumes as printed: `from 16.31M to 16.34M`, `from 3.43M on`, or `at 5M` where both are the same."""
     if high is None:
-        return f"from {volume(low)} on"
-    first, last = volumes(low, high)
-    return f"at {first}" if first == last else f"from {first} to {last}"
+        return f"from {low} on"
+    return f"at {low}" if low == high else f"from {low} to {high}"
 
 
 def exact_volume(tasks: float) -> str:

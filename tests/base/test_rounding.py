@@ -1,6 +1,6 @@
 import pytest
 
-from harness.base.rounding import amount, exact_volume, significant, span, usd, volume
+from harness.base.rounding import amount, exact_volume, significant, span, usd, volume, volumes
 
 
 @pytest.mark.parametrize(
@@ -72,4 +72,13 @@ def test_money_is_rounded_to_what_a_reader_can_use(value: float | None, shown: s
     ],
 )
 def test_two_volumes_have_the_digits_that_tell_them_apart(low: float, high: float | None, shown: str) -> None:
-    assert span(low, high) == shown
+    ends = volumes(*(edge for edge in (low, high) if edge is not None))
+
+    assert span(ends[0], ends[1] if high is not None else None) == shown
+
+
+def test_only_neighbours_that_would_print_the_same_get_more_digits() -> None:
+    assert volumes(353_769, 1_462_184, 16_273_385, 16_290_047, 50e6) == [
+        "354k", "1.46M", "16.27M", "16.29M", "50M",
+    ]  # fmt: skip
+    assert volumes(16_273_000, 16_291_000, 16_291_400) == ["16.27M", "16.291M", "16.2914M"]

@@ -201,7 +201,7 @@ def test_both_ends_of_the_goodput_are_told_apart() -> None:
     [
         (
             [[16.21e6, 16.31e6], [16.34e6, None]],
-            "wins from 16.21M tasks a month, loses again from 16.31M to 16.34M, and wins for good above that",
+            "wins from 16.2M tasks a month, loses again from 16.31M to 16.34M, and wins for good above that",
         ),
         (
             [[2.76e6, 3.15e6], [3.43e6, None]],

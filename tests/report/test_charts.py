@@ -82,8 +82,8 @@ def test_a_drawing_says_in_words_what_it_shows() -> None:
 
 
 def test_the_volume_axis_holds_every_volume_that_matters_with_room_around() -> None:
-    arm = ArmCurve("a", "arm-0", BOX, ((2_755_738, 3_153_600), (3_428_999, None)))
-    nothing = ArmCurve("a", "arm-0", replace(BOX, capacity=None), ())
+    arm = ArmCurve("a", "arm-0", BOX, ((2_755_738, 3_153_600), (3_428_999, None)), [])
+    nothing = ArmCurve("a", "arm-0", replace(BOX, capacity=None), (), [])
 
     # a fifth of 400,000 is 80,000, down to 50,000; 2.5 times 3,428,999 is 8.6M, up to 10M
     assert volume_range([arm], 400_000) == (50_000, 10_000_000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.base.rounding import exact_volume, span, usd, volume, volumes
+from harness.base.rounding import exact_volume, span, usd, volumes
 from harness.base.units import HOURS_PER_MONTH
 from harness.cost.breakeven.staircase import is_tie
 from harness.rundir.decide import AtVolume, Decided, DecideInput
@@ -53,20 +53,25 @@ def _never(given: DecideInput, decided: Decided, capacity: float) -> str:
     return f"self-hosting never wins, because one full box saves {usd(saves)} and costs {usd(costs)} a month"
 
 
+def window_ends(decided: Decided) -> list[tuple[str, str | None]]:
+    """The winning windows as printed: where each begins, and where it ends (None: it does not)."""
+    bounded = [edge for window in decided.winning_windows for edge in window if edge is not None]
+    shown = iter(volumes(*bounded))
+    return [(next(shown), None if high is None else next(shown)) for _, high in decided.winning_windows]
+
+
 def _windows(decided: Decided) -> str:
-    (low, high), *others = decided.winning_windows
-    permanent = decided.permanent_win_tasks_per_month
-    if permanent is None:
+    (low, high), *others = window_ends(decided)
+    if decided.permanent_win_tasks_per_month is None:
         return _bounded(span(low, high), len(others), truncated=decided.windows_truncated)
     if high is None:
-        where = "at every volume" if low == 0 else f"from {volume(low)} tasks a month on"
-        return f"self-hosting wins {where}"
-    won_first, lost, won = volumes(low, high, permanent)
-    start = f"self-hosting wins from {won_first} tasks a month, loses again"
+        at_once = decided.first_win_tasks_per_month == 0
+        return f"self-hosting wins {'at every volume' if at_once else f'from {low} tasks a month on'}"
+    start, good = f"self-hosting wins from {low} tasks a month, loses again", others[-1][0]
     if len(others) == 1:
-        return f"{start} from {lost} to {won}, and wins for good above that"
+        return f"{start} from {high} to {good}, and wins for good above that"
     gaps = "many" if decided.windows_truncated else str(len(others))
-    return f"{start} in {gaps} stretches from {lost} on, and wins for good from {won}"
+    return f"{start} in {gaps} stretches from {high} on, and wins for good from {good}"
 
 
 def _bounded(where: str, others: int, *, truncated: bool) -> str:

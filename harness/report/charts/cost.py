@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from harness.base.rounding import amount, exact_volume, span, usd, volume
 from harness.cost.breakeven.staircase import Staircase
+from harness.cost.breakeven.words import window_ends
 from harness.report.charts import svg
 from harness.report.charts.curves import corners, stairs_of
 from harness.report.model import Chart
@@ -27,6 +28,7 @@ class ArmCurve:
     css: str
     stairs: Staircase
     windows: tuple[Window, ...]
+    ends: list[tuple[str, str | None]]  # the windows' ends, printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,13 @@ _LANES_INSIDE = 3  # more lanes make the drawing taller
 def cost_chart(decision: Decision) -> Chart:
     """The chart."""
     arms = [
-        ArmCurve(clean(arm.name), arm_css(i), stairs_of(arm), arm.decision.winning_windows)
+        ArmCurve(
+            clean(arm.name),
+            arm_css(i),
+            stairs_of(arm),
+            arm.decision.winning_windows,
+            window_ends(arm.decision),
+        )
         for i, arm in enumerate(decision.arms)
     ]
     tasks = decision.tasks_per_month
@@ -101,7 +109,7 @@ def _described(arms: Sequence[ArmCurve], tasks: float | None) -> str:
     if tasks is not None:
         parts.append(f"Your volume is {exact_volume(tasks)} tasks a month.")
     for arm in arms:
-        shown = [span(*window) for window in arm.windows[:4]]
+        shown = [span(*ends) for ends in arm.ends[:4]]
         more = len(arm.windows) - len(shown)
         where = "; ".join(shown) + (f"; and {count(more, 'further window')}" if more > 0 else "")
         parts.append(f"Against {arm.name} self-hosting wins {where or 'at no volume'}.")
@@ -146,15 +154,22 @@ def _cost_range(api_ends: Sequence[float], steps: Sequence[svg.Point]) -> tuple[
 
 def _bands(arms: Sequence[ArmCurve], x: svg.Scale, y: svg.Scale) -> list[Markup]:
     kind = "band" if sum(bool(arm.windows) for arm in arms) < 2 else "band faint"  # they lie over each other
-    return [_window(arm, window, x, y.end, y.start - y.end, kind) for arm in arms for window in arm.windows]
+    return [part for arm in arms for part in _windows(arm, x, y.end, y.start - y.end, kind)]
 
 
-def _window(arm: ArmCurve, window: Window, x: svg.Scale, top: float, height: float, kind: str) -> Markup:
+def _windows(arm: ArmCurve, x: svg.Scale, top: float, height: float, kind: str) -> list[Markup]:
+    pairs = zip(arm.windows, arm.ends, strict=True)
+    return [_window(arm, window, span(*ends), x, top, height, kind) for window, ends in pairs]
+
+
+def _window(
+    arm: ArmCurve, window: Window, shown: str, x: svg.Scale, top: float, height: float, kind: str
+) -> Markup:
     low, high = window
     start, end = x(low), x(x.high if high is None else high)
     return svg.element(
         "rect",
-        svg.element("title", f"self-hosting wins against {arm.name}: {span(low, high)} tasks a month"),
+        svg.element("title", f"self-hosting wins against {arm.name}: {shown} tasks a month"),
         x=start,
         y=top,
         width=max(end - start, 1.5),  # a window narrower than a hair must still be seen
@@ -252,7 +267,7 @@ def _lanes(layout: Layout, lanes: Sequence[ArmCurve], x: svg.Scale, top: float) 
                 class_="lane-floor",
             )
         )
-        parts += [_window(arm, window, x, place, layout.lane - 7.0, "lane") for window in arm.windows]
+        parts += _windows(arm, x, place, layout.lane - 7.0, "lane")
         if layout.labelled:
             parts.append(svg.text(x.end + 8, place + 10, _cut(arm.name), f"end-label {arm.css}"))
     return parts

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from harness.base.rounding import amount, volume, whole
+from harness.base.rounding import amount, whole
 from harness.base.units import HOURS_PER_MONTH
 from harness.report.model import Cell, Column, Row, Table
-from harness.report.money.money import arm_cell, at_volume_words, instance_words, source_words
+from harness.report.money.money import (
+    arm_cell,
+    at_volume_words,
+    instance_words,
+    source_words,
+    wins_for_good_from,
+    wins_from,
+)
 from harness.report.text import clean, per_task, percent, price
 from harness.rundir.decide import AtVolume, Decided
 from harness.rundir.decision import Arm, Decision, EffectiveRates
@@ -48,12 +55,11 @@ def _arm_row(arm: Arm, *, struck: bool) -> Row:
         Cell(per_task(decided.api_usd_per_task)),
         Cell(amount(None if at is None else at.api_usd), note="no volume given" if at is None else ""),
         Cell(amount(saved), tone="" if saved is None else "good" if saved >= 0 else "bad"),
-        _from(decided, decided.first_win_tasks_per_month),
-        _from(decided, decided.permanent_win_tasks_per_month),
+        _edge(decided, wins_from(decided)),
+        _edge(decided, wins_for_good_from(decided)),
     ]
     if struck:
-        alone = arm.decision_without_people
-        cells.append(_from(alone, alone.first_win_tasks_per_month))
+        cells.append(_edge(arm.decision_without_people, wins_from(arm.decision_without_people)))
     return Row(tuple(cells))
 
 
@@ -66,10 +72,9 @@ def _effective(listed: EffectiveRates, effective: EffectiveRates) -> str:
     return "" if _in_out(effective) == _in_out(listed) else f"comes to {_in_out(effective)}\n"
 
 
-def _from(decided: Decided, tasks: float | None) -> Cell:
+def _edge(decided: Decided, shown: str) -> Cell:
     if decided.capacity_tasks_per_month is None:
         return Cell("no goodput", tone="bad")
-    shown = "never" if tasks is None else volume(tasks)
     return Cell(shown, tone="bad" if decided.verdict == "never" else "")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from harness.base.rounding import NA, amount, exact_volume, significant, volume, volumes, whole
+from harness.base.rounding import NA, amount, exact_volume, significant, volumes, whole
 from harness.base.units import HOURS_PER_MONTH
 from harness.cost.breakeven.staircase import Staircase, is_tie
+from harness.cost.breakeven.words import window_ends
 from harness.report.charts.curves import stairs_of
 from harness.report.model import Cell, Column, Row, Table, Tone
 from harness.report.text import ROLES, clean, interval, per_task, percent, price
+from harness.rundir.decide import Decided
 from harness.rundir.decision import Arm, BoxInstance, Day, Decision
 from harness.rundir.results import Goodput
 
@@ -28,6 +30,17 @@ def at_volume_words(decision: Decision) -> str:
     """`at 400,000 tasks a month`, or that nobody said how many."""
     tasks = decision.tasks_per_month
     return "no monthly volume was given" if tasks is None else f"at {exact_volume(tasks)} tasks a month"
+
+
+def wins_from(decided: Decided) -> str:
+    """The volume from which self-hosting wins, in the sentence's digits; `never` where there is none."""
+    ends = window_ends(decided)
+    return ends[0][0] if ends else "never"
+
+
+def wins_for_good_from(decided: Decided) -> str:
+    """The volume from which it wins at every larger one."""
+    return "never" if decided.permanent_win_tasks_per_month is None else window_ends(decided)[-1][0]
 
 
 def needed_table(decision: Decision) -> Table:
@@ -188,7 +201,7 @@ def console_arms_table(decision: Decision) -> Table:
     measured = significant(None if goodput is None else goodput.requests_per_s)
     rows = []
     for arm in decision.arms:
-        at, first = arm.decision.at_volume, arm.decision.first_win_tasks_per_month
+        at = arm.decision.at_volume
         cells = (
             Cell(clean(arm.name)),
             Cell(per_task(arm.decision.api_usd_per_task)),
@@ -196,7 +209,7 @@ def console_arms_table(decision: Decision) -> Table:
             Cell(amount(None if at is None else at.self_usd)),
             Cell(significant(arm.decision.min_goodput_requests_per_s)),
             Cell(measured),
-            Cell("never" if first is None else volume(first)),
+            Cell(wins_from(arm.decision)),
         )
         rows.append(Row(cells))
     return Table(

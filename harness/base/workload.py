@@ -12,6 +12,7 @@ from harness.base.yamlfile import Strict
 
 PROFILE_HOURS = (24, 168)  # a day, a week
 LARGEST = 1e12  # USD, tokens, requests: anything above is a slip of the keyboard
+MOST_TASKS = 1e15  # a month
 
 
 def _share(value: Any) -> Any:
@@ -103,7 +104,7 @@ class Traffic(Strict):
 class Workload(Traffic):
     """The month's tasks. A task is one draw from the classes by weight."""
 
-    tasks_per_month: Annotated[float, Field(strict=True, ge=0, le=1e15)] | None = None
+    tasks_per_month: Annotated[float, Field(strict=True, ge=0, le=MOST_TASKS)] | None = None
     classes: Annotated[list[RequestClass], Field(min_length=1)]
 
     @model_validator(mode="after")

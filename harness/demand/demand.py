@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from harness.base.workload import LARGEST, Instances, PositiveShare, RequestClass, Traffic, Workload
+from harness.base.workload import LARGEST, MOST_TASKS, Instances, PositiveShare, RequestClass, Traffic, Workload
 from harness.base.yamlfile import Strict, read_yaml, validate
 from harness.demand.items import Amount, Item, usd_per_month
 from harness.scenario import bundled_scenarios_dir
@@ -24,7 +24,7 @@ DEFAULT_DEMAND = "support-agent"
 _SHARE = (0, math.nextafter(1, 0), "at least 0 and below 1")
 _ANY = (0, LARGEST, "from 0 on")
 RANGED: dict[str, tuple[float, float, str]] = {
-    "tasks_per_month": (0, 1e15, "from 0 on"),
+    "tasks_per_month": (0, MOST_TASKS, "from 0 on"),
     "goodput_requests_per_s": _ANY,
     "usd_per_hour": _ANY,
     "peak_to_mean": (1, LARGEST, "from 1 on"),
@@ -128,7 +128,7 @@ class Demand(Traffic):
     """A month's demand. Smallest form: name, tasks_per_month, classes."""
 
     name: str
-    tasks_per_month: Annotated[float, Field(ge=0, le=1e15)] | None = None
+    tasks_per_month: Annotated[float, Field(ge=0, le=MOST_TASKS)] | None = None
     classes: Annotated[list[DemandClass], Field(min_length=1)]
     max_load: PositiveShare = Field(
         default=1, description="Planned load of an instance over its goodput, above 0 to 1."
@@ -169,6 +169,15 @@ class Demand(Traffic):
     def _weights(self) -> Demand:
         if sum(c.weight for c in self.classes) <= 0:
             raise ValueError("the weights of `classes` must not all be 0")
+        return self
+
+    @model_validator(mode="after")
+    def _last_month(self) -> Demand:
+        growth = (self.horizon_months - 1) * math.log1p(self.growth_per_month)
+        if self.tasks_per_month and growth > math.log(MOST_TASKS / self.tasks_per_month):
+            raise ValueError(
+                f"`growth_per_month` over `horizon_months` ends above {MOST_TASKS:g} tasks a month"
+            )
         return self
 
     def requests(self) -> list[Request]:

@@ -347,6 +347,20 @@ def test_bad_input_names_the_key_and_the_value(
         assert caught.value.hint == hint
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"api__input_usd_per_mtok": 1e-320, "api__output_usd_per_mtok": 0},  # goodput needed: infinite
+        {"self_host__max_load": 1e-320, "self_host__goodput_requests_per_s": 1e-9},  # capacity: 0
+        {"workload__tasks_per_month": 1e-320},  # a task of the box: infinite
+    ],
+    ids=str,
+)
+def test_amounts_that_give_no_finite_number_are_one_line(changes: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="too far apart to decide on"):
+        decide(given(**changes))
+
+
 def test_a_profile_and_a_factor_together_are_an_error() -> None:
     with pytest.raises(UsageError, match="not both"):
         decide(given(workload__peak_to_mean=2, workload__hourly_profile=[1] * 24))

@@ -125,6 +125,11 @@ def test_only_what_one_side_pays_alone_counts_in_its_fixed_costs() -> None:
         ({"max_retries": True}, "`max_retries`: must not be true or false, got True"),
         ({"hourly_profile": [True] * 24}, "`hourly_profile`: must not be true or false"),
         ({"ranges": {"usd_per_hour": [0, True]}}, "`ranges`: must not be true or false"),
+        ({"growth_per_month": 10, "horizon_months": 600}, "ends above 1e+15 tasks a month"),
+        (
+            {"classes": [{"history": {"turns": 3, "base_tokens": 1, "growth_tokens": 6e11}, "output_tokens": 1}]},
+            "the last turn's input tokens must be at most 1e+12",
+        ),
         ({"ranges": {"rent": [1, 2]}}, "`ranges`: unknown input `rent`; known: tasks_per_month"),
         (
             {"ranges": {"usd_per_hour": [5, 2]}},

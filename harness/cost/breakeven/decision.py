@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from harness.base.errors import UsageError
 from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_MONTH, TOKENS_PER_MTOK
 from harness.base.workload import RequestClass, Workload
@@ -46,7 +48,21 @@ def decide(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def decide_parsed(inputs: DecideInput) -> Decided:
-    """`decide` for an input that was checked already."""
+    """`decide` for an input that was checked already.
+
+    Raises:
+        UsageError: amounts so far apart (a price of 1e-320) that what comes out is no number.
+    """
+    try:
+        return _decided(inputs)
+    except (ArithmeticError, ValidationError):
+        raise UsageError(
+            "these amounts lie too far apart to decide on: what comes out is no finite number",
+            hint="is one of them off by many powers of ten?",
+        ) from None
+
+
+def _decided(inputs: DecideInput) -> Decided:
     work, box = inputs.workload, inputs.self_host
     stairs = staircase(inputs, box.goodput_requests_per_s)
     found = break_even(stairs)

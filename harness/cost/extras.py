@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.base.units import HOURS_PER_DAY
 from harness.cost.api_rates import usd_per_call
 from harness.cost.arms import ApiArm
 from harness.cost.bill import bill
@@ -57,7 +58,7 @@ def options(
     if demand.tasks_per_month is None or box.goodput is None:
         return None
     work = demand.workload()
-    profile = work.hourly_profile or [1.0] * 24
+    profile = work.hourly_profile or [1.0] * HOURS_PER_DAY
     # calls of the mean hour: the profile lifts them to its own peak
     calls = demand.tasks_per_month * calls_at_peak(work) * (sum(profile) / len(profile)) / max(profile)
     usable = demand.max_load * box.goodput.requests_per_s

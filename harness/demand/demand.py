@@ -14,7 +14,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from harness.base.workload import LARGEST, MOST_TASKS, Instances, PositiveShare, RequestClass, Traffic, Workload
+from harness.base.workload import (
+    LARGEST,
+    MOST_TASKS,
+    Instances,
+    PositiveShare,
+    RequestClass,
+    Traffic,
+    Workload,
+)
 from harness.base.yamlfile import Strict, read_yaml, validate
 from harness.demand.items import Amount, Item, usd_per_month
 from harness.scenario import bundled_scenarios_dir

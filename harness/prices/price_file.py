@@ -109,7 +109,6 @@ class ApiRow(RatesRow):
 class PriceFile(Strict):
     """The whole file."""
 
-    sources: dict[str, str] = Field(default_factory=dict)
     api: list[ApiRow] = Field(default_factory=list)
     instances: list[InstanceRow] = Field(default_factory=list)
 

@@ -47,33 +47,6 @@ def said_of(input_: dict[str, Any]) -> str:
     return sentence(parsed, decide_parsed(parsed))
 
 
-# Vectors AN-08 to AN-13, AN-16, AN-23, AN-24, AN-29, AN-30: (input, first win, permanent win, verdict)
-VECTORS = {
-    "AN-08": (given(), 673261.7886178861, 673261.7886178861, "yes"),
-    "AN-09": (given(fixed=HALF_FTE), 2755737.6693766937, 3428999.45799458, "yes"),
-    "AN-10": (given(max_load=0.8, peak=2.5), None, None, "never"),
-    "AN-11": (given(input_usd_per_mtok=0.1, output_usd_per_mtok=0.32), None, None, "never"),
-    "AN-13": (given(min_instances=2), 1346523.5772357723, 1346523.5772357723, "yes"),
-    "AN-16": (given(goodput_requests_per_s=0.25), None, None, "never"),
-    "AN-24": (given(goodput_requests_per_s=None), None, None, "never"),
-    "AN-29": (given(retry_failure_rate=0.08, max_retries=1), 623390.5450165612, None, "yes"),
-    "AN-30": (given(response_cache_hit_rate=0.15), 792072.6924916306, None, "yes"),
-}
-
-
-@pytest.mark.parametrize("name", VECTORS)
-def test_the_page_decides_the_vectors_right(browser, page_of: PageOf, name: str) -> None:
-    input_, first, permanent, verdict = VECTORS[name]
-    browser.open(page_of("two_windows"))
-
-    decided = browser.js("return breakeven.decide(arguments[0])", input_)
-
-    assert decided["verdict"] == verdict
-    assert decided["first_win_tasks_per_month"] == (None if first is None else pytest.approx(first, rel=1e-9))
-    if permanent is not None:
-        assert decided["permanent_win_tasks_per_month"] == pytest.approx(permanent, rel=1e-9)
-
-
 def drawn(random_: random.Random) -> dict[str, Any]:
     """A decision input from anywhere in the allowed ranges, whole and round numbers among them."""
 

@@ -212,9 +212,7 @@ def test_the_interval_has_the_verdict_at_both_ends() -> None:
 def test_bills_hold_each_sides_own_fixed_costs_and_the_task_price_does_not() -> None:
     got = decide(
         given(
-            workload__tasks_per_month=400000,
-            self_host__fixed_usd_per_month=100,
-            api__fixed_usd_per_month=40,
+            workload__tasks_per_month=400000, self_host__fixed_usd_per_month=100, api__fixed_usd_per_month=40
         )
     )
 

@@ -88,8 +88,7 @@ def _priced(asked: _Asked, purchase: str, prices: UserPrices) -> tuple[Instance 
         return known, quote_for(known, purchase)
     if not is_plausible(asked.usd_per_hour):
         raise UsageError(
-            f"`instance.usd_per_hour` {PLAUSIBLE}, got {asked.usd_per_hour:g}",
-            hint="--usd-per-hour gives it",
+            f"`instance.usd_per_hour` {PLAUSIBLE}, got {asked.usd_per_hour:g}", hint="--usd-per-hour gives it"
         )
     return _lookup(asked.id, prices), Quote(asked.usd_per_hour, "given with the run", None)
 

@@ -32,6 +32,9 @@ def knobs(inputs: DecideInput, people_usd: float = 0) -> list[Knob]:
     def knob(name: str, unit: str, value: float, lowest: float, highest: float) -> Knob:
         return Knob(name, unit, value, lowest, highest, lambda case, v: case.but(**{name: v}))
 
+    def free(name: str, unit: str, value: float, turn: Callable[[Case, Number], Case]) -> Knob:
+        return Knob(name, unit, value, 0, np.inf, turn)
+
     out = [
         knob("tasks_per_month", "tasks", work.tasks_per_month or 0, 0, np.inf),
         knob("goodput_requests_per_s", "requests/s", box.goodput_requests_per_s or 0, 0, np.inf),
@@ -40,32 +43,19 @@ def knobs(inputs: DecideInput, people_usd: float = 0) -> list[Knob]:
         knob("max_load", "share", box.max_load, 0.01, 1),
         knob("retry_failure_rate", "share", work.retry_failure_rate, 0, 0.99),
         knob("response_cache_hit_rate", "share", work.response_cache_hit_rate, 0, 0.99),
-        Knob("api_price", "x list", 1, 0, np.inf, lambda c, v: c.but(usd_per_attempt=c.usd_per_attempt * v)),
+        free("api_price", "x list", 1, lambda c, v: c.but(usd_per_attempt=c.usd_per_attempt * v)),
     ]
-    mix = _mix(inputs)
+    mix, other_usd = _mix(inputs), box.fixed_usd_per_month - people_usd
     if mix is not None:
-        out.append(
-            Knob(
-                "input_per_output_tokens",
-                "",
-                mix,
-                0,
-                np.inf,
-                lambda c, v: c.but(usd_per_attempt=_at_mix(inputs, v)),
-            )
+        turned = free(
+            "input_per_output_tokens", "", mix, lambda c, v: c.but(usd_per_attempt=_at_mix(inputs, v))
         )
+        out.append(turned)
     if people_usd > 0:
-        other = box.fixed_usd_per_month - people_usd
-        out.append(
-            Knob(
-                "people_usd_per_month",
-                "USD",
-                people_usd,
-                0,
-                np.inf,
-                lambda c, v: c.but(self_fixed_usd=other + v),
-            )
+        people = free(
+            "people_usd_per_month", "USD", people_usd, lambda c, v: c.but(self_fixed_usd=other_usd + v)
         )
+        out.append(people)
     return out
 
 

@@ -22,11 +22,28 @@ from harness.cost.verdict import build_decision
 from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.demand.demand import default_demand
 from harness.rundir.manifest import RunManifest
+from harness.rundir.results import Metrics
 
 ROOT = Path(__file__).parent.parent
 DECISION_LIMIT_S = 0.001
 DRAWS_LIMIT_S = 2.0
-GOODPUT = {"requests_per_s": 0.6, "low": 0.58, "high": 0.62, "confidence": 0.95, "step": 0}
+METRICS = Metrics.model_validate(
+    {
+        "steps": [
+            {
+                "step": 0,
+                "load": {"kind": "closed", "users": 4},
+                "window": {"start_s": 0, "end_s": 100},
+                "requests": 60,
+                "input_tokens_per_s": 480.0,
+                "output_tokens_per_s": 150.0,
+                "mean_input_tokens": 800.0,
+                "mean_output_tokens": 250.0,
+            }
+        ],
+        "goodput": {"requests_per_s": 0.6, "low": 0.58, "high": 0.62, "step": 0},
+    }
+)
 INPUTS = {
     "workload": {
         "tasks_per_month": 400_000,
@@ -62,21 +79,16 @@ MANIFEST = RunManifest(
     harness_version="0",
     git_revision=None,
 )
-STEP = {"step": 0, "input_tokens_per_s": 480.0, "output_tokens_per_s": 150.0}
 
 
 def main() -> int:
     parsed, demand = parse(INPUTS), default_demand()
     ranges = {"tasks_per_month": (2e5, 9e5), "peak_to_mean": (1.0, 3.0), "api_price": (0.5, 1.2)}
     uncertain = spreads(parsed, people_usd=8666.67, ranges=ranges, spot_range=(2.0, 2.8), confidence=0.95)
-    metrics = {
-        "steps": [{**STEP, "mean_input_tokens": 800.0, "mean_output_tokens": 250.0}],
-        "goodput": GOODPUT,
-    }
     decision_s = _median_s(lambda: decide(INPUTS), rounds=2000)
     draws_s = _median_s(lambda: simulate(parsed, uncertain, draws=10_000), rounds=10)
-    build_decision(MANIFEST, metrics, demand, [])  # the price list is read once
-    whole_s = _median_s(lambda: build_decision(MANIFEST, metrics, demand, []), rounds=10)
+    build_decision(MANIFEST, METRICS, demand, [])  # the price list is read once
+    whole_s = _median_s(lambda: build_decision(MANIFEST, METRICS, demand, []), rounds=10)
     print(
         f"one decision                    {1e3 * decision_s:9.3f} ms   (limit {1e3 * DECISION_LIMIT_S:g} ms)"
     )

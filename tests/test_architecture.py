@@ -23,7 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "cost": {"base", "rundir", "prices", "demand"},
     "checks": {"base", "rundir", "backends", "scenario", "metrics"},
     "load": {"base", "rundir", "backends", "scenario", "metrics"},
-    "report": {"base", "scenario", "calibration"},
+    "report": {"base", "rundir", "scenario", "calibration", "cost"},
     "pipeline": {
         "base", "rundir", "scenario", "engines", "demand", "metrics", "calibration", "cost", "checks", "load",
         "report",

@@ -1,1 +1,1 @@
-"""What everyone stands on: errors, units, statistics, and a user's YAML."""
+"""What everyone stands on: errors, units, rounding, statistics, a user's YAML, and what a month's traffic is."""

@@ -142,7 +142,7 @@ def _complaint(path: str, problem: Any) -> str:
         return f"`{key}` must be one of {expected}, got {given!r}"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    message = message.replace("input should be", "must be")
+    message = message.replace("input should be", "must be").replace("a valid tuple", "a valid list")
     message = re.sub(r"a valid dictionary or .*", "a mapping of keys to values", message)
     value = problem.get("input")
     shown = "" if isinstance(value, dict | BaseModel) else f", got {_shown(value)}"

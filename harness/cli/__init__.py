@@ -29,6 +29,7 @@ COMMANDS = {
     "engine": "engine",
     "init": "init",
     "demand": "demand",
+    "schema": "schema",
 }
 
 

@@ -43,9 +43,10 @@ def command(source: str, wanted: bool, two_way: tuple[str, str] | None) -> None:
     else:
         where, data = source, read_yaml(Path(source), what="decision input")
     inputs = parse(data, where=where)
-    out = decide_parsed(inputs)
+    out = decide_parsed(inputs).to_dict()
     if wanted:
-        out["sensitivity"] = sensitivity(inputs)
+        moved = sensitivity(inputs)
+        out["sensitivity"] = moved.to_dict() if moved is not None else None
     if two_way is not None:
-        out["two_way"] = two_way_table(inputs, *two_way)
+        out["two_way"] = two_way_table(inputs, *two_way).to_dict()
     click.echo(json.dumps(out, indent=2, allow_nan=False))

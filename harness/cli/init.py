@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from harness.base.errors import UsageError
-from harness.scenario import scenario_json_schema
+from harness.cli.schema import json_schema
 
 TEMPLATE = """\
 # yaml-language-server: $schema={schema}
@@ -72,7 +72,7 @@ def command(path: Path, force: bool) -> None:
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in path.stem).lstrip(".") or "scenario"
     try:
         path.write_text(TEMPLATE.format(schema=schema_path.name, name=path, stem=stem), encoding="utf-8")
-        schema_path.write_text(json.dumps(scenario_json_schema(), indent=2) + "\n", encoding="utf-8")
+        schema_path.write_text(json.dumps(json_schema("scenario"), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
     click.echo(f"wrote {path} and {schema_path}", err=True)

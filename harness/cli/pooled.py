@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
+from harness.base.rounding import NA, significant
 from harness.pipeline.analyse import Analysis
 from harness.report import RunFiles
 from harness.report.compare.pool import pool
-from harness.report.text import NA, percent, significant
+from harness.report.text import percent
 
 
 def pooled_of(analyses: Sequence[Analysis]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from harness.cost.arms import CHEAP, FRONTIER, STAND_IN
-from harness.prices.catalog import load_user_prices
-from harness.prices.listing import api_rows, instance_rows, source_letters, with_age, with_second_opinion
-from harness.prices.record import UserPrices
+from harness.cost.own_prices import load_prices
+from harness.prices.listing import Row, api_rows, instance_rows, source_letters
+from harness.prices.record import STALE_AFTER_DAYS
 
 WIDTH = 100  # columns of a terminal that everything printed fits
 
@@ -46,11 +46,11 @@ def command(context: click.Context) -> None:
 @_json
 def list_(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = False) -> None:
     """Every instance price and the default API models' (and those of --api)."""
-    instances, models = _rows(file, apis)
+    instances, models = _rows(file, apis, None)
     if as_json:
         click.echo(json.dumps({"instances": instances, "api": models}, indent=2))
         return
-    letters = source_letters(instances)
+    letters = source_letters([row["source"] for row in instances])
     click.echo("Instances, USD an hour")
     _table(
         [_instance_cells(row, letters) for row in instances],
@@ -64,7 +64,7 @@ def list_(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = Fa
     _table([_api_cells(row) for row in models], ("api", "input", "cached", "output", "source", "checked"))
 
 
-def _instance_cells(row: dict[str, Any], letters: dict[str, str]) -> dict[str, Any]:
+def _instance_cells(row: Row, letters: dict[str, str]) -> Row:
     return {
         "id": row["id"],
         "region": row["region"],
@@ -76,7 +76,7 @@ def _instance_cells(row: dict[str, Any], letters: dict[str, str]) -> dict[str, A
     }
 
 
-def _api_cells(row: dict[str, Any]) -> dict[str, Any]:
+def _api_cells(row: Row) -> Row:
     rates = {name: row[f"{name}_usd_per_mtok"] for name in ("input", "output")}
     return {
         "api": f"{row['provider']}:{row['model']}",
@@ -98,8 +98,7 @@ def check(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = Fa
     is installed (pip install breakeven[second-prices]); your own prices are held against the listed ones.
     """
     today = datetime.now(UTC).date()
-    instances, models = (with_age(rows, today) for rows in _rows(file, apis))
-    models = with_second_opinion(models)
+    instances, models = _rows(file, apis, today)
     if as_json:
         click.echo(json.dumps({"today": today.isoformat(), "instances": instances, "api": models}, indent=2))
     else:
@@ -110,7 +109,8 @@ def check(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = Fa
     old = sum(row["status"] != "fresh" for row in [*instances, *models])
     if old:
         click.echo(
-            f"warning: {old} of {len(instances) + len(models)} prices are older than 90 days or undated\n"
+            f"warning: {old} of {len(instances) + len(models)} prices are older than {STALE_AFTER_DAYS} days"
+            " or undated\n"
             "hint: look the ones you use up, and give them with --prices FILE",
             err=True,
         )
@@ -119,12 +119,12 @@ def check(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = Fa
             click.echo(f"warning: {row['provider']}:{row['model']}: {row['disagrees']}", err=True)
 
 
-def _rows(file: Path | None, apis: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    prices = load_user_prices(file) if file is not None else UserPrices()
-    return instance_rows(prices), api_rows([FRONTIER, CHEAP, STAND_IN, *apis], prices)
+def _rows(file: Path | None, apis: Sequence[str], today: date | None) -> tuple[list[Row], list[Row]]:
+    prices = load_prices(file)
+    return instance_rows(prices, today), api_rows([FRONTIER, CHEAP, STAND_IN, *apis], prices, today)
 
 
-def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+def _table(rows: Sequence[Row], columns: Sequence[str]) -> None:
     """Aligned plain text, numbers to the right; unknown is n/a."""
     cells = [[_cell(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(line[i]) for line in [list(columns), *cells]) for i in range(len(columns))]

@@ -81,7 +81,7 @@ def as_dict(analysis: Analysis) -> dict[str, object]:
         "run_dir": str(analysis.run_dir),
         "run": analysis.run,
         "metrics": analysis.metrics.to_dict(),
-        "decision": analysis.decision,
+        "decision": analysis.decision.to_dict() if analysis.decision is not None else None,
     }
 
 

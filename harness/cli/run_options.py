@@ -13,12 +13,13 @@ from harness.backends import BACKENDS
 from harness.base.errors import UsageError
 from harness.cli.ca_file import check_ca_file
 from harness.cost.needed import needed_goodput
+from harness.cost.own_prices import load_prices
 from harness.demand.demand import demand_from_dict, load_demand
 from harness.engines import ENGINES
 from harness.engines.endpoint import api_key_in, endpoint_url
 from harness.load.remote.muster import address
 from harness.pipeline.measure import RunOptions
-from harness.prices.catalog import find_instance, load_user_prices, quote_for, resolve_api
+from harness.prices.catalog import find_instance, quote_for, resolve_api
 from harness.scenario import Scenario, SearchLoad
 
 ALL = "all"  # every engine that this machine can have, one after the other
@@ -48,7 +49,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
             f"`request.api`: {backend} has no `{scenario.request.api}` route", hint=f"it has {known}"
         )
     demand = load_demand(given["demand_file"]).to_dict() if given["demand_file"] else None
-    prices = load_user_prices(given["prices_file"]) if given["prices_file"] else None
+    prices = load_prices(given["prices_file"])
     for reference in given["apis"]:
         resolve_api(reference, prices)
     if given["ca_file"] is not None and not given["ca_file"].is_file():
@@ -120,8 +121,8 @@ def hourly_usd(options: RunOptions, prices_file: Path | None) -> float | None:
     own = options.instance["usd_per_hour"]
     if own is not None or options.instance["id"] is None:
         return float(own) if own is not None else None
-    prices = load_user_prices(prices_file) if prices_file else None
-    return quote_for(find_instance(options.instance["id"], prices), options.instance["purchase"]).usd_per_hour
+    found = find_instance(options.instance["id"], load_prices(prices_file))
+    return quote_for(found, options.instance["purchase"]).usd_per_hour
 
 
 def goodput_to_reach(options: RunOptions, prices_file: Path | None) -> Mapping[str, float | None]:

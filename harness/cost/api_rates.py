@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
+from harness.demand.demand import Request
 from harness.prices.record import ApiPrice, Rates
 
-Request = Mapping[str, Any]  # weight, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens
 Parts = Sequence[tuple[float, ApiPrice]]  # (calls per task, price): one part, or the models of a mix
 
 
@@ -16,17 +15,16 @@ def usd_per_call(price: ApiPrice, requests: Sequence[Request], tokens_ratio: flo
 
     `tokens_ratio` is how many tokens the API's tokenizer makes of one token of the demand.
     """
-    total: float = sum(row["weight"] for row in requests)
-    usd: float = sum(row["weight"] * _request_usd(price, row, tokens_ratio) for row in requests)
-    return usd / total
+    total = sum(row.weight for row in requests)
+    return sum(row.weight * _request_usd(price, row, tokens_ratio) for row in requests) / total
 
 
 def _request_usd(price: ApiPrice, row: Request, ratio: float) -> float:
-    return price.rates_for(ratio * row["input_tokens"]).request_usd(
-        ratio * row["input_tokens"],
-        ratio * row["output_tokens"],
-        cached_input_tokens=ratio * row["cached_input_tokens"],
-        cache_write_tokens=ratio * row["cache_write_tokens"],
+    return price.rates_for(ratio * row.input_tokens).request_usd(
+        ratio * row.input_tokens,
+        ratio * row.output_tokens,
+        cached_input_tokens=ratio * row.cached_input_tokens,
+        cache_write_tokens=ratio * row.cache_write_tokens,
     )
 
 
@@ -37,57 +35,37 @@ def effective_rates(parts: Parts, requests: Sequence[Request], tokens_ratio: flo
     folded into token-weighted means. One model, one tier, no cache writes: the listed rates unchanged.
     """
     plain = len(parts) == 1 and parts[0][0] == 1 and tokens_ratio == 1
-    if plain and not any(row["cache_write_tokens"] for row in requests):
-        tiers = {parts[0][1].rates_for(row["input_tokens"]) for row in requests}
+    if plain and not any(row.cache_write_tokens for row in requests):
+        tiers = {parts[0][1].rates_for(row.input_tokens) for row in requests}
         if len(tiers) == 1:
             return tiers.pop()
 
     def mean(tokens_of: Callable[[Request], float], usd_of: Callable[[Request, Rates], float]) -> float:
-        tokens: float = sum(row["weight"] * tokens_of(row) for row in requests)
+        tokens = sum(row.weight * tokens_of(row) for row in requests)
         rows = requests if tokens > 0 else [_ONE_TOKEN_EACH]  # no such tokens: the listed price, for display
-        tokens = tokens or 1.0
-        usd: float = sum(
-            calls * row["weight"] * usd_of(row, price.rates_for(tokens_ratio * row["input_tokens"]))
+        usd = sum(
+            calls * row.weight * usd_of(row, price.rates_for(tokens_ratio * row.input_tokens))
             for calls, price in parts
             for row in rows
         )
-        return tokens_ratio * usd / tokens
+        return tokens_ratio * usd / (tokens or 1.0)
 
     return Rates(
-        mean(lambda row: row["input_tokens"] - row["cached_input_tokens"], _uncached_usd),
-        mean(lambda row: row["output_tokens"], lambda row, r: row["output_tokens"] * r.output_usd_per_mtok),
-        mean(
-            lambda row: row["cached_input_tokens"],
-            lambda row, r: row["cached_input_tokens"] * _cached_rate(r),
-        ),
+        mean(lambda row: row.input_tokens - row.cached_input_tokens, _uncached_usd),
+        mean(lambda row: row.output_tokens, lambda row, r: row.output_tokens * r.output_usd_per_mtok),
+        mean(lambda row: row.cached_input_tokens, lambda row, r: row.cached_input_tokens * r.read),
     )
 
 
-_ONE_TOKEN_EACH: Request = {
-    "weight": 1,
-    "input_tokens": 2,
-    "cached_input_tokens": 1,
-    "cache_write_tokens": 0,
-    "output_tokens": 1,
-}
+_ONE_TOKEN_EACH = Request(
+    name="", weight=1, input_tokens=2, cached_input_tokens=1, cache_write_tokens=0, output_tokens=1
+)
 
 
 def _uncached_usd(row: Request, rates: Rates) -> float:
     """USD times a million of the input that was not read from the cache."""
-    written = row["cache_write_tokens"]
-    write = (
-        rates.input_usd_per_mtok if rates.cache_write_usd_per_mtok is None else rates.cache_write_usd_per_mtok
-    )
-    plain = row["input_tokens"] - row["cached_input_tokens"] - written
-    return float(plain * rates.input_usd_per_mtok + written * write)
-
-
-def _cached_rate(rates: Rates) -> float:
-    return (
-        rates.input_usd_per_mtok
-        if rates.cached_input_usd_per_mtok is None
-        else rates.cached_input_usd_per_mtok
-    )
+    plain = row.input_tokens - row.cached_input_tokens - row.cache_write_tokens
+    return plain * rates.input_usd_per_mtok + row.cache_write_tokens * rates.write
 
 
 def usd_per_mtok_blended(rates: Rates, input_per_output: float) -> float:

@@ -6,24 +6,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
 
 from harness.base.errors import UsageError
 from harness.cost.api_rates import effective_rates, usd_per_call
 from harness.demand.demand import Demand, Mix
 from harness.prices.catalog import resolve_api
-from harness.prices.record import ApiPrice, Rates, UserPrices
+from harness.prices.price_file import UserPrices
+from harness.prices.record import ApiPrice, Rates
 from harness.prices.same_weights import cheapest_host
+from harness.rundir.decision import EffectiveRates, MixPrice, ModelPrice, PartPrice, Role
 
 FRONTIER = "anthropic:claude-sonnet-4-6"
 CHEAP = "openai:gpt-4.1-mini"
 STAND_IN = "groq:llama-3.1-8b-instant"
 
-Role = Literal["frontier", "same_weights", "cheap", "user"]
-
 
 @dataclass(frozen=True, slots=True)
-class Arm:
+class ApiArm:
     """One API to compare with: a model, or several with their calls per task."""
 
     name: str
@@ -46,27 +45,31 @@ class Arm:
             if share > 0
         ]
 
-    def price_dict(self, demand: Demand) -> dict[str, Any]:
+    def price(self, demand: Demand) -> ModelPrice | MixPrice:
         """The price as the decision keeps it: listed record, and the rates it comes to for this demand."""
         rates = self.rates(demand)
-        effective = {
-            "input_usd_per_mtok": rates.input_usd_per_mtok,
-            "cached_input_usd_per_mtok": rates.cached_input_usd_per_mtok,
-            "output_usd_per_mtok": rates.output_usd_per_mtok,
-        }
-        if len(self.parts) == 1:
-            return {**self.parts[0][1].to_dict(), "effective": effective}
+        effective = EffectiveRates(
+            input_usd_per_mtok=rates.input_usd_per_mtok,
+            cached_input_usd_per_mtok=rates.cached_input_usd_per_mtok,
+            output_usd_per_mtok=rates.output_usd_per_mtok,
+        )
         first = self.parts[0][1]
-        parts = [{"calls_per_task": calls, **price.to_dict()} for calls, price in self.parts]
-        shared = {
-            "source": first.source,
-            "version": first.version,
-            "digest": first.digest,
-            "kind": first.kind,
-        }
-        checked = min((p.checked_on for _, p in self.parts if p.checked_on), default=None)
-        shared["checked_on"] = checked.isoformat() if checked else None
-        return {"provider": self.provider, "model": self.name, **effective, **shared, "parts": parts}
+        if len(self.parts) == 1:
+            return ModelPrice.model_validate({**first.to_dict(), "effective": effective})
+        return MixPrice(
+            **effective.model_dump(),
+            provider=self.provider,
+            model=self.name,
+            source=first.source,
+            version=first.version,
+            digest=first.digest,
+            checked_on=min((price.checked_on for _, price in self.parts if price.checked_on), default=None),
+            kind=first.kind,
+            parts=tuple(
+                PartPrice.model_validate({**price.to_dict(), "calls_per_task": calls})
+                for calls, price in self.parts
+            ),
+        )
 
     @property
     def provider(self) -> str:
@@ -86,7 +89,7 @@ def choose_arms(
     user_prices: UserPrices | None = None,
     *,
     on: date | None = None,
-) -> list[Arm]:
+) -> list[ApiArm]:
     """The arms asked for, the demand's mixes, and what is always compared; each API once.
 
     Always: a frontier model and the run's own weights hosted by someone else (or a stand-in, said in words).
@@ -101,7 +104,7 @@ def choose_arms(
     arms = [_single(roles.get(api, "user"), resolve_api(api, user_prices, on=on)) for api in wanted]
     arms += [_mix(mix, user_prices, on) for mix in demand.mixes]
     arms.append(_same_weights(model, demand, user_prices, on))
-    unique: dict[str, Arm] = {}
+    unique: dict[str, ApiArm] = {}
     for arm in arms:
         kept = unique.setdefault(arm.name, arm)
         if kept is not arm and arm.role == "same_weights":
@@ -117,17 +120,19 @@ def _names(entry: str) -> list[str]:
     return names
 
 
-def _single(role: Role, price: ApiPrice) -> Arm:
-    return Arm(f"{price.provider}:{price.model}", role, price.label, ((1.0, price),))
+def _single(role: Role, price: ApiPrice) -> ApiArm:
+    return ApiArm(f"{price.provider}:{price.model}", role, price.label, ((1.0, price),))
 
 
-def _mix(mix: Mix, user_prices: UserPrices | None, on: date | None) -> Arm:
+def _mix(mix: Mix, user_prices: UserPrices | None, on: date | None) -> ApiArm:
     resolved = tuple((part.calls_per_task, resolve_api(part.api, user_prices, on=on)) for part in mix.parts)
     shares = ", ".join(f"{calls:g} x {price.provider}:{price.model}" for calls, price in resolved)
-    return Arm(mix.name, "user", f"several models, calls per task: {shares}", resolved)
+    return ApiArm(mix.name, "user", f"several models, calls per task: {shares}", resolved)
 
 
-def _same_weights(model: str | None, demand: Demand, user_prices: UserPrices | None, on: date | None) -> Arm:
+def _same_weights(
+    model: str | None, demand: Demand, user_prices: UserPrices | None, on: date | None
+) -> ApiArm:
     def usd(price: ApiPrice) -> float:
         return usd_per_call(price, demand.requests(), demand.tokens_ratio)
 
@@ -137,10 +142,10 @@ def _same_weights(model: str | None, demand: Demand, user_prices: UserPrices | N
         price = resolve_api(STAND_IN, user_prices, on=on)
         whose = f"nobody is listed as hosting {_short(model)}" if model else "the run's model is unknown"
         label = f"stand-in: {whose}, so {price.model} at {price.provider} stands in for it"
-        return Arm(f"{price.provider}:{price.model}", "same_weights", label, ((1.0, price),))
+        return ApiArm(f"{price.provider}:{price.model}", "same_weights", label, ((1.0, price),))
     price, hosts = found
     label = f"the same weights, cheapest of {hosts} listed hosts" if hosts > 1 else "the same weights, hosted"
-    return Arm(f"{price.provider}:{price.model}", "same_weights", label, ((1.0, price),))
+    return ApiArm(f"{price.provider}:{price.model}", "same_weights", label, ((1.0, price),))
 
 
 def _short(model: str) -> str:

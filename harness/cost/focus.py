@@ -6,12 +6,14 @@ A forecast, not an invoice: `ChargeCategory` is Usage, and the columns with x_ a
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.base.errors import BreakevenError
 from harness.base.units import HOURS_PER_MONTH, TOKENS_PER_MTOK
+from harness.rundir.decide import AtVolume
+from harness.rundir.decision import Arm, BillLine, BoxInstance, Decision
+from harness.rundir.results import Kind
 
 COLUMNS = (
     "ProviderName",
@@ -41,23 +43,20 @@ COLUMNS = (
 Row = dict[str, Any]
 
 
-def focus_rows(decision: Mapping[str, Any]) -> list[Row]:
-    """One row for each charge of each arm's month, from the object of decision.json.
+def focus_rows(decision: Decision) -> list[Row]:
+    """One row for each charge of each arm's month.
 
     Empty without a volume. Unknown is an empty cell.
     """
-    rows: list[Row] = []
-    own = next((arm for arm in decision["arms"] if arm["decision"]["at_volume"] is not None), None)
-    if own is not None:
-        rows += _instances(decision["self_host"]["instance"], own["decision"]["at_volume"])
-    for arm in decision["arms"]:
+    rows = _instances(decision.self_host.instance, decision.arms[0].decision.at_volume)
+    for arm in decision.arms:
         rows += _tokens(arm)
-    for month in decision.get("monthly") or ():
-        rows += [_overhead(month["name"], line) for line in month["lines"] if line["line"] != "inference"]
+    for month in decision.monthly:
+        rows += [_overhead(month.name, line) for line in month.lines if line.line != "inference"]
     return rows
 
 
-def write_focus_csv(decision: Mapping[str, Any], path: Path) -> Path:
+def write_focus_csv(decision: Decision, path: Path) -> Path:
     """Write `focus_rows` to a CSV file with a header.
 
     Raises:
@@ -73,51 +72,43 @@ def write_focus_csv(decision: Mapping[str, Any], path: Path) -> Path:
     return path
 
 
-def _instances(instance: Mapping[str, Any], at: Mapping[str, Any]) -> list[Row]:
-    if at["instances"] is None:
+def _instances(instance: BoxInstance, at: AtVolume | None) -> list[Row]:
+    if at is None or at.instances is None:
         return []
-    hours = at["instances"] * HOURS_PER_MONTH
-    reserved = str(instance["purchase"]).startswith("reserved")
+    hours = at.instances * HOURS_PER_MONTH
     row = {
-        "ProviderName": instance["provider"],
+        "ProviderName": instance.provider,
         "ServiceCategory": "Compute",
-        "ServiceName": "GPU instance" if instance["gpu_count"] else "Instance",
-        "RegionId": instance["region"],
-        "SkuId": instance["id"],
-        "SkuPriceId": f"{instance['id']}:{instance['purchase']}",
-        "ChargeDescription": f"{at['instances']} x {instance['id']} {instance['purchase']}",
+        "ServiceName": "GPU instance" if instance.gpu_count else "Instance",
+        "RegionId": instance.region,
+        "SkuId": instance.id,
+        "SkuPriceId": f"{instance.id}:{instance.purchase}",
+        "ChargeDescription": f"{at.instances} x {instance.id} {instance.purchase}",
         "ConsumedQuantity": hours,
         "ConsumedUnit": "Hours",
         "PricingQuantity": hours,
         "PricingUnit": "Hours",
-        "ListUnitPrice": instance["usd_per_hour"],
-        "BilledCost": hours * instance["usd_per_hour"],
-        "CommitmentDiscountType": "Reserved" if reserved else None,
-        "x_PriceSource": instance["source"],
-        "x_PriceCheckedOn": instance["checked_on"],
+        "ListUnitPrice": instance.usd_per_hour,
+        "BilledCost": hours * instance.usd_per_hour,
+        "CommitmentDiscountType": "Reserved" if instance.purchase.startswith("reserved") else None,
+        "x_PriceSource": instance.source,
+        "x_PriceCheckedOn": instance.checked_on,
     }
-    return [_complete(row, "self_host", "inference", instance["kind"])]
+    return [_complete(row, "self_host", "inference", instance.kind)]
 
 
-def _tokens(arm: Mapping[str, Any]) -> list[Row]:
+def _tokens(arm: Arm) -> list[Row]:
     """Input, cached input and output tokens of the month, at the rates the decision was made with."""
-    at = arm["decision"]["at_volume"]
+    at = arm.decision.at_volume
     if at is None:
         return []
-    work, price, api = arm["input"]["workload"], arm["price"], arm["input"]["api"]
-    hits = work["response_cache_hit_rate"]
-    calls = at["tasks_per_month"] * arm["decision"]["attempts_per_task"] * (1 - hits)
-    cached_rate = api["cached_input_usd_per_mtok"]
+    work, price, api = arm.input.workload, arm.price, arm.input.api
+    calls = at.tasks_per_month * arm.decision.attempts_per_task * (1 - work.response_cache_hit_rate)
+    given, cached, output = work.mean_tokens()
     amounts = {
-        "input": (
-            _mean(work, "input_tokens") - _mean(work, "cached_input_tokens"),
-            api["input_usd_per_mtok"],
-        ),
-        "cached input": (
-            _mean(work, "cached_input_tokens"),
-            api["input_usd_per_mtok"] if cached_rate is None else cached_rate,
-        ),
-        "output": (_mean(work, "output_tokens"), api["output_usd_per_mtok"]),
+        "input": (given - cached, api.input_usd_per_mtok),
+        "cached input": (cached, api.cache_read_usd_per_mtok),
+        "output": (output, api.output_usd_per_mtok),
     }
     rows = []
     for what, (tokens_per_call, usd_per_mtok) in amounts.items():
@@ -125,43 +116,36 @@ def _tokens(arm: Mapping[str, Any]) -> list[Row]:
         if tokens == 0:
             continue
         row = {
-            "ProviderName": arm["provider"],
-            "PublisherName": arm["provider"],
+            "ProviderName": arm.provider,
+            "PublisherName": arm.provider,
             "ServiceCategory": "AI and Machine Learning",
             "ServiceName": "LLM API",
-            "SkuId": arm["model"],
-            "SkuPriceId": f"{arm['provider']}:{arm['model']}:{what}",
-            "ChargeDescription": f"{arm['name']} {what} tokens",
+            "SkuId": arm.model,
+            "SkuPriceId": f"{arm.provider}:{arm.model}:{what}",
+            "ChargeDescription": f"{arm.name} {what} tokens",
             "ConsumedQuantity": tokens,
             "ConsumedUnit": "Tokens",
             "PricingQuantity": tokens / TOKENS_PER_MTOK,
             "PricingUnit": "1M Tokens",
             "ListUnitPrice": usd_per_mtok,
             "BilledCost": tokens / TOKENS_PER_MTOK * usd_per_mtok,
-            "x_PriceSource": " ".join(str(price[k]) for k in ("source", "version") if price.get(k)),
-            "x_PriceCheckedOn": price.get("checked_on"),
+            "x_PriceSource": " ".join(part for part in (price.source, price.version) if part),
+            "x_PriceCheckedOn": price.checked_on,
         }
-        rows.append(_complete(row, arm["name"], "inference", price.get("kind")))
+        rows.append(_complete(row, arm.name, "inference", price.kind))
     return rows
 
 
-def _mean(work: Mapping[str, Any], key: str) -> float:
-    total: float = sum(c["weight"] for c in work["classes"])
-    tokens: float = sum(c["weight"] * c[key] for c in work["classes"])
-    return tokens / total
-
-
-def _overhead(arm: str, line: Mapping[str, Any]) -> Row:
+def _overhead(arm: str, line: BillLine) -> Row:
     row = {
         "ServiceCategory": "Other",
-        "ServiceName": line["line"],
-        "ChargeDescription": line["name"],
-        "BilledCost": line["usd"],
+        "ServiceName": line.line,
+        "ChargeDescription": line.name,
+        "BilledCost": line.usd,
     }
-    return _complete(row, arm, line["line"], line["kind"])
+    return _complete(row, arm, line.line, line.kind)
 
 
-def _complete(row: Row, arm: str, line: str, kind: str | None) -> Row:
+def _complete(row: Row, arm: str, line: str, kind: Kind) -> Row:
     own = {"ChargeCategory": "Usage", "BillingCurrency": "USD", "x_Arm": arm, "x_Line": line, "x_Kind": kind}
-    filled = {**row, **own}
-    return {column: "" if filled.get(column) is None else filled[column] for column in COLUMNS}
+    return {column: "" if value is None else value for column, value in (row | own).items()}

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.cost.breakeven.decision import decide
+from harness.base.rounding import exact_volume
+from harness.cost.breakeven.decision import decide_parsed
 from harness.cost.verdict import check_prices, decide_input
 from harness.demand.demand import Demand
+from harness.rundir.decide import DecideInput
 
 LOWEST, HIGHEST = 1e-6, 1e6  # requests per second of one instance that are looked at
 HALVINGS = 60  # of a factor of 1e12 on a logarithmic scale: far below any measurement's interval
@@ -26,13 +28,13 @@ def needed_goodput(
         UsageError: no price for the instance or for an arm.
     """
     box, chosen = check_prices(instance, arms, demand, prices_file=prices_file)
-    replicas = int(instance.get("replicas") or 1)
+    replicas = box.instance.replicas
     needed: dict[str, float | None] = {}
     for arm in chosen:
         given = decide_input(arm, box, demand)
-        needed[arm.name] = _each(decide(given)["min_goodput_requests_per_s"], replicas)
+        needed[arm.name] = _each(decide_parsed(given).min_goodput_requests_per_s, replicas)
         if demand.tasks_per_month:
-            name = f"{arm.name} at {demand.tasks_per_month:,.0f} a month"
+            name = f"{arm.name} at {exact_volume(demand.tasks_per_month)} a month"
             needed[name] = _each(_at_volume(given), replicas)
     return needed
 
@@ -41,18 +43,13 @@ def _each(goodput: float | None, replicas: int) -> float | None:
     return None if goodput is None else goodput / replicas
 
 
-def _at_volume(given: dict[str, Any]) -> float | None:
+def _at_volume(given: DecideInput) -> float | None:
     """Smallest goodput at which the box is not dearer at the demand's volume; more goodput never makes it dearer."""
 
     def wins(goodput: float) -> bool:
-        box = {
-            **given["self_host"],
-            "goodput_requests_per_s": goodput,
-            "goodput_low": None,
-            "goodput_high": None,
-        }
-        at_volume = decide({**given, "self_host": box})["at_volume"]
-        return at_volume is not None and at_volume["winner"] == "self_host"
+        box = given.self_host.model_copy(update={"goodput_requests_per_s": goodput})
+        at = decide_parsed(given.model_copy(update={"self_host": box})).at_volume
+        return at is not None and at.winner == "self_host"
 
     low, high = LOWEST, HIGHEST
     if not wins(high):

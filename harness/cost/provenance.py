@@ -4,55 +4,54 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from datetime import date
 
-from harness.cost.arms import Arm
-from harness.cost.box.box import Box
+from harness.cost.arms import ApiArm
+from harness.cost.box.box import PricedBox
 from harness.demand.demand import Demand
 from harness.prices.record import ApiPrice
-
-Fact = dict[str, Any]
-
-
-def _fact(what: str, value: float | None, unit: str, kind: str, source: str, date: str | None = None) -> Fact:
-    return {"what": what, "value": value, "unit": unit, "kind": kind, "source": source, "date": date}
+from harness.rundir.decide import DecideInput
+from harness.rundir.decision import Fact
+from harness.rundir.results import Kind, step_number
 
 
-def provenance(box: Box, arms: Sequence[Arm], demand: Demand) -> list[Fact]:
-    """One fact for each number that went in: what, value, unit, kind, source, date."""
-    return [*_box(box), *(fact for arm in arms for fact in _prices(arm)), *_demand(demand)]
+def provenance(box: PricedBox, arms: Sequence[ApiArm], demand: Demand) -> tuple[Fact, ...]:
+    """One fact for each number that went in."""
+    return (*_box(box), *(fact for arm in arms for fact in _prices(arm)), *_demand(demand))
 
 
-def _box(box: Box) -> list[Fact]:
-    checked = box.checked_on.isoformat() if box.checked_on else None
-    facts = [_fact(f"{box.id} {box.purchase}", box.usd_per_hour, "USD/h", box.kind, box.source, checked)]
-    goodput = box.goodput
+def _fact(
+    what: str, value: float | None, unit: str, kind: Kind, source: str, read_on: date | None = None
+) -> Fact:
+    return Fact(what=what, value=value, unit=unit, kind=kind, source=source, date=read_on)
+
+
+def _box(box: PricedBox) -> list[Fact]:
+    rented, goodput = box.instance, box.goodput
+    named = f"{rented.id} {rented.purchase}"
+    facts = [_fact(named, rented.usd_per_hour, "USD/h", rented.kind, rented.source, rented.checked_on)]
     if goodput is None:
-        return [
-            *facts,
-            _fact("goodput", None, "requests/s", "measured", "no load step met the latency limits"),
-        ]
-    where = "this run" if goodput.get("step") is None else f"step {goodput['step'] + 1} of this run"
-    if box.replicas > 1:
-        facts.append(_fact("engines on the instance", box.replicas, "", "assumed", "given with the run"))
-        where += f", taken {box.replicas} times"
-    return [*facts, _fact("goodput", goodput["requests_per_s"], "requests/s", "measured", where)]
+        why = "no load step met the latency limits"
+        return [*facts, _fact("goodput", None, "requests/s", "measured", why)]
+    where = "this run" if goodput.step is None else f"step {step_number(goodput.step)} of this run"
+    if rented.replicas > 1:
+        facts.append(_fact("engines on the instance", rented.replicas, "", "assumed", "given with the run"))
+        where += f", taken {rented.replicas} times"
+    return [*facts, _fact("goodput", goodput.requests_per_s, "requests/s", "measured", where)]
 
 
-def _prices(arm: Arm) -> list[Fact]:
+def _prices(arm: ApiArm) -> list[Fact]:
     facts = []
     for _, price in arm.parts:
-        name, source = f"{price.provider}:{price.model}", _source(price)
-        checked = price.checked_on.isoformat() if price.checked_on else None
-        rates = price.rates
+        name, source, rates = f"{price.provider}:{price.model}", _source(price), price.rates
         for what, usd in (
             ("input", rates.input_usd_per_mtok),
             ("cached input", rates.cached_input_usd_per_mtok),
             ("output", rates.output_usd_per_mtok),
         ):
             if usd is not None:
-                facts.append(_fact(f"{name} {what}", usd, "USD/Mtok", price.kind, source, checked))
+                facts.append(_fact(f"{name} {what}", usd, "USD/Mtok", price.kind, source, price.checked_on))
     return facts
 
 
@@ -90,6 +89,7 @@ def _demand(demand: Demand) -> list[Fact]:
     return facts
 
 
-def inputs_digest(inputs: Sequence[Mapping[str, Any]]) -> str:
+def inputs_digest(inputs: Sequence[DecideInput]) -> str:
     """sha256 of the decide inputs, in order: equal digest, equal decision."""
-    return hashlib.sha256(json.dumps(list(inputs), sort_keys=True).encode()).hexdigest()
+    plain = [given.model_dump(mode="json") for given in inputs]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

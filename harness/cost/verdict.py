@@ -7,33 +7,39 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from harness.cost.arms import Arm, choose_arms
-from harness.cost.box.box import Box, price_box
-from harness.cost.breakeven.decision import decide
+from harness.base.yamlfile import validate
+from harness.cost.arms import ApiArm, choose_arms
+from harness.cost.bill import one_off_usd, people_usd
+from harness.cost.box.box import PricedBox, price_box
+from harness.cost.box.splits import BusyRun
+from harness.cost.breakeven.decision import decide_parsed
+from harness.cost.breakeven.success import success_costs
 from harness.cost.breakeven.words import sentence
 from harness.cost.checks import doubts, too_many_instances
-from harness.cost.extras import Run, arm_extras, bills, options, token_splits
+from harness.cost.extras import bills, by_class, options, token_splits
+from harness.cost.own_prices import load_prices
 from harness.cost.provenance import inputs_digest, provenance
+from harness.cost.whatif.projection import projection
+from harness.cost.whatif.sensitivity import sensitivity
+from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.demand.demand import Demand
-from harness.prices.catalog import load_user_prices
-from harness.prices.record import UserPrices
+from harness.rundir.decide import Api, DecideInput, SelfHost
+from harness.rundir.decision import Arm, Box, Decision
 from harness.rundir.manifest import RunManifest
-
-SCHEMA = 1
+from harness.rundir.results import Metrics
 
 
 def build_decision(
     manifest: RunManifest,
-    metrics: Mapping[str, Any],
+    metrics: Metrics,
     demand: Demand,
     arms: Sequence[str],
     *,
     prices_file: Path | None = None,
-    shape_runs: Sequence[Run] = (),
-) -> dict[str, Any]:
-    """The object of decision.json for a measured run.
+    shape_runs: Sequence[BusyRun] = (),
+) -> Decision:
+    """decision.json of a measured run.
 
-    `metrics` is the object of metrics.json; each step may carry `mean_input_tokens` and `mean_output_tokens`.
     `arms` are `provider:model` references; the frontier and the same-weights arm are always added.
     `shape_runs` are `busy_run` of runs of other shapes on the same box: they measure the input/output split.
     A run without goodput is infeasible: every verdict is never, and the sentence says why.
@@ -41,24 +47,26 @@ def build_decision(
     Raises:
         UsageError: no price for the instance or for an arm, or a price file that cannot be read.
     """
-    prices = load_user_prices(prices_file) if prices_file is not None else UserPrices()
+    prices = load_prices(prices_file)
     box = price_box(manifest.instance, metrics, prices)
     chosen = choose_arms(arms, manifest.model, demand, prices)
-    priced = [_arm(arm, box, demand) for arm in chosen]
-    return {
-        "schema": SCHEMA,
-        "demand": demand.to_dict(),
-        "self_host": {**box.to_dict(), "splits": token_splits(box, shape_runs)},
-        "arms": priced,
-        "checks": [
-            *doubts(manifest, metrics, box, chosen, demand),
-            *too_many_instances(priced[0]["decision"]),
-        ],
-        "monthly": bills(priced, demand),
-        "purchase_options": options(box, demand, priced, prices),
-        "provenance": provenance(box, chosen, demand),
-        "inputs_digest": inputs_digest([arm["input"] for arm in priced]),
-    }
+    priced = tuple(_arm(arm, box, demand) for arm in chosen)
+    checks = [*doubts(manifest, metrics, box, chosen, demand), *too_many_instances(priced[0].decision)]
+    return Decision(
+        demand=demand.to_dict(),
+        self_host=Box(
+            instance=box.instance,
+            goodput=box.goodput,
+            usd_per_mtok=box.usd_per_mtok,
+            splits=token_splits(box, shape_runs),
+        ),
+        arms=priced,
+        checks=tuple(checks),
+        monthly=bills(priced, demand),
+        purchase_options=options(box, demand, priced, prices),
+        provenance=provenance(box, chosen, demand),
+        inputs_digest=inputs_digest([arm.input for arm in priced]),
+    )
 
 
 def check_prices(
@@ -68,55 +76,80 @@ def check_prices(
     *,
     prices_file: Path | None = None,
     on: date | None = None,
-) -> tuple[Box, list[Arm]]:
+) -> tuple[PricedBox, list[ApiArm]]:
     """What `build_decision` will price with, before anything is measured: box (no goodput yet) and arms.
 
     Raises:
         UsageError: as `build_decision` would.
     """
-    prices = load_user_prices(prices_file) if prices_file is not None else UserPrices()
-    return price_box(instance, {}, prices), choose_arms(arms, None, demand, prices, on=on)
+    prices = load_prices(prices_file)
+    return price_box(instance, None, prices), choose_arms(arms, None, demand, prices, on=on)
 
 
-def decide_input(arm: Arm, box: Box, demand: Demand) -> dict[str, Any]:
-    """The input of `decide` for one arm."""
-    rates = arm.rates(demand)
-    goodput = box.goodput or {}
-    return {
-        "workload": demand.workload(),
-        "self_host": {
-            "usd_per_hour": box.usd_per_hour,
-            "goodput_requests_per_s": goodput.get("requests_per_s"),
-            "goodput_low": goodput.get("low"),
-            "goodput_high": goodput.get("high"),
-            "max_load": demand.max_load,
-            "min_instances": demand.min_instances,
-            "fixed_usd_per_month": demand.fixed_usd("self_host"),
-        },
-        "api": {
-            "input_usd_per_mtok": rates.input_usd_per_mtok,
-            "cached_input_usd_per_mtok": rates.cached_input_usd_per_mtok,
-            "output_usd_per_mtok": rates.output_usd_per_mtok,
-            "fixed_usd_per_month": demand.fixed_usd("api"),
-        },
+def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
+    """The input of `decide` for one arm.
+
+    Raises:
+        UsageError: the demand's fixed costs, or the arm's mean prices, are beyond what `decide` takes.
+    """
+    rates, goodput, where = arm.rates(demand), box.goodput, f"demand {demand.name} against {arm.name}"
+    own = {
+        "usd_per_hour": box.instance.usd_per_hour,
+        "goodput_requests_per_s": goodput.requests_per_s if goodput else None,
+        "goodput_low": goodput.low if goodput else None,
+        "goodput_high": goodput.high if goodput else None,
+        "max_load": demand.max_load,
+        "min_instances": demand.min_instances,
+        "fixed_usd_per_month": demand.fixed_usd("self_host"),
     }
-
-
-def _arm(arm: Arm, box: Box, demand: Demand) -> dict[str, Any]:
-    given = decide_input(arm, box, demand)
-    decided = decide(given)
-    struck = decide(decide_input(arm, box, demand.without("people")))
-    return {
-        "name": arm.name,
-        "role": arm.role,
-        "label": arm.label,
-        "provider": arm.provider,
-        "model": arm.model,
-        "price": arm.price_dict(demand),
-        "input": given,
-        "decision": decided,
-        "sentence": sentence(given, decided),
-        "decision_without_people": struck,
-        "sentence_without_people": sentence(given, struck),
-        **arm_extras(arm, given, decided, box, demand),
+    api = {
+        "input_usd_per_mtok": rates.input_usd_per_mtok,
+        "cached_input_usd_per_mtok": rates.cached_input_usd_per_mtok,
+        "output_usd_per_mtok": rates.output_usd_per_mtok,
+        "fixed_usd_per_month": demand.fixed_usd("api"),
     }
+    return DecideInput(
+        workload=demand.workload(),
+        self_host=validate(SelfHost, own, where=where),
+        api=validate(Api, api, where=where),
+    )
+
+
+def _arm(arm: ApiArm, box: PricedBox, demand: Demand) -> Arm:
+    given, people = decide_input(arm, box, demand), people_usd(demand)
+    decided, struck = decide_parsed(given), decide_parsed(decide_input(arm, box, demand.without("people")))
+    uncertain = spreads(
+        given,
+        people_usd=people,
+        ranges=demand.ranges,
+        spot_range=_spot_range(box),
+        confidence=box.goodput.confidence if box.goodput else None,
+    )
+    return Arm(
+        name=arm.name,
+        role=arm.role,
+        label=arm.label,
+        provider=arm.provider,
+        model=arm.model,
+        price=arm.price(demand),
+        input=given,
+        decision=decided,
+        sentence=sentence(given, decided),
+        decision_without_people=struck,
+        sentence_without_people=sentence(given, struck),
+        classes=by_class(arm, demand),
+        sensitivity=sensitivity(given, people_usd=people, ranges=demand.ranges),
+        monte_carlo=simulate(given, uncertain),
+        projection=projection(
+            given,
+            growth_per_month=demand.growth_per_month,
+            months=demand.horizon_months,
+            one_off_usd=one_off_usd(demand, "self_host") - one_off_usd(demand, "api"),
+        ),
+        success=success_costs(decided, demand.human_usd_per_task, demand.response_cache_hit_rate),
+    )
+
+
+def _spot_range(box: PricedBox) -> tuple[float, float] | None:
+    known = box.listed.spot_range_usd_per_hour if box.listed else None
+    return known if box.instance.purchase == "spot" and box.instance.kind == "listed" else None

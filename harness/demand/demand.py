@@ -7,15 +7,24 @@ Costs beside inference are listed items, one line each, so that a reader can str
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from harness.base.workload import (
+    LARGEST,
+    MOST_TASKS,
+    Instances,
+    PositiveShare,
+    RequestClass,
+    Traffic,
+    Workload,
+)
 from harness.base.yamlfile import Strict, read_yaml, validate
 from harness.demand.items import Amount, Item, usd_per_month
-from harness.demand.workload import LARGEST, Instances, PositiveShare, Traffic
 from harness.scenario import bundled_scenarios_dir
 
 DEFAULT_DEMAND = "support-agent"
@@ -23,7 +32,7 @@ DEFAULT_DEMAND = "support-agent"
 _SHARE = (0, math.nextafter(1, 0), "at least 0 and below 1")
 _ANY = (0, LARGEST, "from 0 on")
 RANGED: dict[str, tuple[float, float, str]] = {
-    "tasks_per_month": (0, 1e15, "from 0 on"),
+    "tasks_per_month": (0, MOST_TASKS, "from 0 on"),
     "goodput_requests_per_s": _ANY,
     "usd_per_hour": _ANY,
     "peak_to_mean": (1, LARGEST, "from 1 on"),
@@ -35,6 +44,18 @@ RANGED: dict[str, tuple[float, float, str]] = {
     "people_usd_per_month": _ANY,
 }
 """Inputs that `ranges` may name, and between what; `api_price` is a factor on the list price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A size of request and its weight among the others; cached and cache-written tokens are part of the input."""
+
+    name: str
+    weight: float
+    input_tokens: float
+    cached_input_tokens: float
+    cache_write_tokens: float
+    output_tokens: float
 
 
 class History(Strict):
@@ -71,9 +92,11 @@ class DemandClass(Strict):
         smallest = self.input_tokens if self.history is None else self.history.base_tokens
         if smallest is not None and self.cached_input_tokens + self.cache_write_tokens > smallest:
             raise ValueError("cached_input_tokens and cache_write_tokens must fit in the input tokens")
+        if self.requests()[-1].input_tokens > LARGEST:
+            raise ValueError(f"`history`: the last turn's input tokens must be at most {LARGEST:g}")
         return self
 
-    def requests(self) -> list[dict[str, Any]]:
+    def requests(self) -> list[Request]:
         """The request sizes of this class, weights summing to its own; one a turn when there is a history."""
         if self.history is None:
             sizes = [float(self.input_tokens or 0)]
@@ -81,14 +104,14 @@ class DemandClass(Strict):
             h = self.history
             sizes = [h.base_tokens + h.growth_tokens * turn for turn in range(h.turns)]
         return [
-            {
-                "name": self.name if len(sizes) == 1 else f"{self.name} turn {turn + 1}",
-                "weight": self.weight / len(sizes),
-                "input_tokens": size,
-                "cached_input_tokens": self.cached_input_tokens,
-                "cache_write_tokens": self.cache_write_tokens,
-                "output_tokens": self.output_tokens,
-            }
+            Request(
+                name=self.name if len(sizes) == 1 else f"{self.name} turn {turn + 1}",
+                weight=self.weight / len(sizes),
+                input_tokens=size,
+                cached_input_tokens=self.cached_input_tokens,
+                cache_write_tokens=self.cache_write_tokens,
+                output_tokens=self.output_tokens,
+            )
             for turn, size in enumerate(sizes)
         ]
 
@@ -113,7 +136,7 @@ class Demand(Traffic):
     """A month's demand. Smallest form: name, tasks_per_month, classes."""
 
     name: str
-    tasks_per_month: Annotated[float, Field(ge=0, le=1e15)] | None = None
+    tasks_per_month: Annotated[float, Field(ge=0, le=MOST_TASKS)] | None = None
     classes: Annotated[list[DemandClass], Field(min_length=1)]
     max_load: PositiveShare = Field(
         default=1, description="Planned load of an instance over its goodput, above 0 to 1."
@@ -156,18 +179,23 @@ class Demand(Traffic):
             raise ValueError("the weights of `classes` must not all be 0")
         return self
 
-    def requests(self) -> list[dict[str, Any]]:
+    @model_validator(mode="after")
+    def _last_month(self) -> Demand:
+        growth = (self.horizon_months - 1) * math.log1p(self.growth_per_month)
+        if self.tasks_per_month and growth > math.log(MOST_TASKS / self.tasks_per_month):
+            raise ValueError(
+                f"`growth_per_month` over `horizon_months` ends above {MOST_TASKS:g} tasks a month"
+            )
+        return self
+
+    def requests(self) -> list[Request]:
         """Every request size with its weight, histories unfolded."""
         return [request for c in self.classes for request in c.requests()]
 
     def mean_tokens(self) -> tuple[float, float]:
         """(input, output) tokens of the mean request."""
-        rows = self.requests()
-        total = sum(row["weight"] for row in rows)
-        return (
-            sum(row["weight"] * row["input_tokens"] for row in rows) / total,
-            sum(row["weight"] * row["output_tokens"] for row in rows) / total,
-        )
+        given, _, output = self.workload().mean_tokens()
+        return given, output
 
     def fixed_usd(self, arm: Literal["self_host", "api"]) -> float:
         """Fixed USD a month of one side alone; what both pay alike is left out, it decides nothing."""
@@ -182,21 +210,27 @@ class Demand(Traffic):
         ]
         return self.model_copy(update={"items": kept})
 
-    def workload(self) -> dict[str, Any]:
+    def workload(self) -> Workload:
         """The `workload` of a decide input."""
-        keys = ("name", "weight", "input_tokens", "cached_input_tokens", "output_tokens")
-        out: dict[str, Any] = {
-            "tasks_per_month": self.tasks_per_month,
-            "classes": [{key: row[key] for key in keys} for row in self.requests()],
-            "retry_failure_rate": self.retry_failure_rate,
-            "max_retries": self.max_retries,
-            "response_cache_hit_rate": self.response_cache_hit_rate,
-        }
-        if self.hourly_profile is not None:
-            out["hourly_profile"] = self.hourly_profile
-        if self.peak_to_mean is not None:
-            out["peak_to_mean"] = self.peak_to_mean
-        return out
+        classes = [
+            RequestClass(
+                name=row.name,
+                weight=row.weight,
+                input_tokens=row.input_tokens,
+                cached_input_tokens=row.cached_input_tokens,
+                output_tokens=row.output_tokens,
+            )
+            for row in self.requests()
+        ]
+        return Workload(
+            tasks_per_month=self.tasks_per_month,
+            classes=classes,
+            retry_failure_rate=self.retry_failure_rate,
+            max_retries=self.max_retries,
+            response_cache_hit_rate=self.response_cache_hit_rate,
+            peak_to_mean=None if self.hourly_profile is not None else self.peak(),
+            hourly_profile=self.hourly_profile,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """For run.json and decision.json; `demand_from_dict` reads it back."""

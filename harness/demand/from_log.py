@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.base.units import SECONDS_PER_HOUR
+from harness.base.units import HOURS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 from harness.scenario.trace import Trace, TraceRow
 
-HOURS_PER_MONTH = 730.0  # as everywhere in the cost model
-HOURS_PER_DAY = 24
 SECONDS_PER_DAY = HOURS_PER_DAY * SECONDS_PER_HOUR
 MIN_SPAN_S = 60.0  # a shorter log says nothing of a month
 
@@ -24,7 +22,7 @@ def demand_of(trace: Trace, *, name: str, classes: int = 1) -> dict[str, Any]:
     if trace.span_s >= MIN_SPAN_S:
         # n requests have n - 1 gaps between them
         per_s = (len(trace.rows) - 1) / trace.span_s
-        volume = round(per_s * HOURS_PER_MONTH * SECONDS_PER_HOUR)
+        volume = round(per_s * SECONDS_PER_MONTH)
     demand: dict[str, Any] = {
         "name": name,
         "tasks_per_month": volume,

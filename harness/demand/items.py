@@ -12,7 +12,7 @@ from harness.base.yamlfile import Strict
 MONTHS_PER_YEAR = 12
 WEEKS_PER_MONTH = 52 / 12
 
-Arm = Literal["self_host", "api", "both"]
+Payer = Literal["self_host", "api", "both"]
 Line = Literal[
     "infrastructure",
     "people",
@@ -28,7 +28,7 @@ Amount = Annotated[float, Field(ge=0, le=1e12)]
 
 class _Item(Strict):
     name: str = Field(description="What it is; the line of the report, and what `without` strikes.")
-    arm: Arm = Field(default="both", description="Who pays it: self_host, api, or both alike.")
+    arm: Payer = Field(default="both", description="Who pays it: self_host, api, or both alike.")
     note: str = ""
 
 
@@ -84,7 +84,7 @@ class OneOffItem(_Item):
 
     kind: Literal["one_off"]
     line: Line = "one_off"
-    arm: Arm = "self_host"
+    arm: Payer = "self_host"
     usd: Amount
 
 

@@ -11,7 +11,8 @@ from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, UsageError
 from harness.base.yamlfile import validate
 from harness.checks.impossible import without_impossible
 from harness.checks.run import Measured, with_checks, worst_level
-from harness.cost.box.box import scaled_goodput
+from harness.cost.box.splits import BusyRun
+from harness.cost.checks import has_shape
 from harness.cost.extras import busy_run
 from harness.cost.focus import write_focus_csv
 from harness.cost.verdict import build_decision
@@ -22,15 +23,12 @@ from harness.pipeline.reread import read_decision, read_metrics
 from harness.report import render_report
 from harness.rundir import files
 from harness.rundir.collect import has_rows
+from harness.rundir.decision import Decision
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import read_arrivals, read_client, read_records, read_server_metrics
 from harness.rundir.results import Check, Metrics
 from harness.rundir.steps import read_steps
 from harness.scenario import Scenario
-
-SHAPE_TOLERANCE = (
-    0.1  # the default demand is priced only by a run whose mean lengths are this close to its own
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Analysis:
     run_dir: Path
     run: dict[str, Any]
     metrics: Metrics
-    decision: dict[str, Any] | None  # None: no instance, hence no price, is known
+    decision: Decision | None  # None: no instance, hence no price, is known
 
     @property
     def exit_code(self) -> int:
@@ -51,7 +49,7 @@ class Analysis:
     def checks(self) -> list[Check]:
         """Every finding, of steps, run and decision."""
         found = [check for step in self.metrics.steps for check in step.checks] + list(self.metrics.checks)
-        return found + [Check.model_validate(check) for check in (self.decision or {}).get("checks", ())]
+        return found + list(self.decision.checks if self.decision is not None else ())
 
 
 def analyse_run(
@@ -77,13 +75,13 @@ def analyse_run(
         demand = choose_demand(manifest, metrics, demand_file)
         decision = build_decision(
             manifest,
-            metrics.to_dict(),
+            metrics,
             demand,
             list(apis) or manifest.arms,
             prices_file=prices_file,
             shape_runs=_shape_runs(manifest, metrics, [other for other in beside if other != run_dir]),
         )
-        files.write_json(run_dir, "decision.json", decision)
+        files.write_json(run_dir, "decision.json", decision.to_dict())
         write_focus_csv(decision, run_dir / "focus.csv")
     files.write_json(run_dir, "metrics.json", metrics.to_dict())
     run = manifest.to_dict()
@@ -94,8 +92,8 @@ def analyse_run(
 def read_analysis(run_dir: Path) -> Analysis:
     """A run as it was analysed and priced, its figures computed again from its records where it has them.
 
-    So an edited or outdated metrics.json says nothing; prices stay those of its decision.json. A run that was
-    never analysed is analysed first. Writes nothing else.
+    So an edited or outdated metrics.json says nothing. The decision is decision.json's as a whole, made with the
+    prices and the goodput of its own day; a run that was never analysed is analysed first. Writes nothing else.
 
     Raises:
         UsageError: no run directory, or one with a file that cannot be used; names file and key.
@@ -104,13 +102,8 @@ def read_analysis(run_dir: Path) -> Analysis:
     is_priced, has_metrics = ((run_dir / name).exists() for name in ("decision.json", "metrics.json"))
     if not has_metrics:
         return analyse_run(run_dir)
-    recorded = has_rows(run_dir)
-    metrics = metrics_of(run_dir, manifest) if recorded else read_metrics(run_dir)
+    metrics = metrics_of(run_dir, manifest) if has_rows(run_dir) else read_metrics(run_dir)
     decision = read_decision(run_dir) if is_priced else None
-    if decision is not None and recorded:
-        decision["self_host"]["goodput"] = scaled_goodput(
-            metrics.to_dict(), manifest.instance.get("replicas") or 1
-        )
     return Analysis(run_dir, manifest.to_dict(), metrics, decision)
 
 
@@ -134,9 +127,7 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
     )
 
 
-def _shape_runs(
-    manifest: RunManifest, metrics: Metrics, others: Sequence[Path]
-) -> list[tuple[float, float, float]]:
+def _shape_runs(manifest: RunManifest, metrics: Metrics, others: Sequence[Path]) -> list[BusyRun]:
     """Busy seconds and tokens of this run and of those that were served by the same thing."""
     served = [metrics]
     for run_dir in others:
@@ -144,7 +135,7 @@ def _shape_runs(
             manifest
         ):
             served.append(read_metrics(run_dir))
-    return [run for run in (busy_run(one.to_dict()) for one in served) if run is not None]
+    return [run for run in map(busy_run, served) if run is not None]
 
 
 def _served_by(manifest: RunManifest) -> tuple[Any, ...]:
@@ -165,15 +156,8 @@ def choose_demand(manifest: RunManifest, metrics: Metrics, demand_file: Path | N
     input_tokens, output_tokens = (
         (None, None) if step is None else (step.mean_input_tokens, step.mean_output_tokens)
     )
-    wanted_in, wanted_out = default.mean_tokens()
-    if input_tokens is None or output_tokens is None:
-        return default
-    if _close(input_tokens, wanted_in) and _close(output_tokens, wanted_out):
+    if input_tokens is None or output_tokens is None or has_shape(default, input_tokens, output_tokens):
         return default
     shape = {"name": "request", "input_tokens": round(input_tokens), "output_tokens": round(output_tokens)}
     name = f"{manifest.scenario['name']}, its own shape, no volume given"
     return demand_from_dict({"name": name, "classes": [shape]})
-
-
-def _close(got: float, wanted: float) -> bool:
-    return abs(got - wanted) <= SHAPE_TOLERANCE * wanted

@@ -6,25 +6,17 @@ A price that nobody gave is an error that names it, never 0.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from harness.base.errors import UsageError
 from harness.base.yamlfile import read_yaml, validate
 from harness.prices import genai
-from harness.prices.price_file import PriceFile, load_user_prices
-from harness.prices.record import ApiPrice, Instance, Quote, UserPrices, as_date
-
-__all__ = [
-    "find_instance",
-    "load_instances",
-    "load_user_prices",
-    "quote_for",
-    "resolve_api",
-]
+from harness.prices.price_file import InstanceRow, PriceFile, Source, UserPrices
+from harness.prices.record import ApiPrice, Instance, Quote
 
 CATALOG = Path(__file__).with_name("instances.yaml")
 
@@ -40,57 +32,54 @@ def resolve_api(reference: str, user_prices: UserPrices | None = None, *, on: da
         raise UsageError(
             f"an API is named provider:model, got `{reference}`", hint="for example `openai:gpt-4.1-mini`"
         )
-    own = (user_prices or UserPrices()).api.get(reference.lower())
+    own = user_prices.api.get(reference.lower()) if user_prices is not None else None
     return own if own is not None else genai.resolve(provider.strip(), model.strip(), on=on)
 
 
 @cache
-def _catalog_rows() -> tuple[dict[str, Any], ...]:
-    file = validate(PriceFile, read_yaml(CATALOG, what="instance price"), where=str(CATALOG))
-    return tuple(row.model_dump(exclude_unset=True) for row in file.instances)
+def _catalog_rows() -> tuple[InstanceRow, ...]:
+    return tuple(validate(PriceFile, read_yaml(CATALOG, what="instance price"), where=str(CATALOG)).instances)
 
 
 def load_instances(user_prices: UserPrices | None = None) -> list[Instance]:
     """Every instance row, the user's rows laid over ours (same id and region: what they give wins)."""
-    rows = {(r["id"], r.get("region")): dict(r) for r in _catalog_rows()}
+    rows = {(row.id, row.region): row for row in _catalog_rows()}
     instances = {key: _instance(row, "listed") for key, row in rows.items()}
-    for own in (user_prices or UserPrices()).instances:
+    for own in user_prices.instances if user_prices is not None else ():
         key = _key_of(own, rows)
-        merged = {**rows.get(key, {}), **own, "usd_per_hour": own.get("usd_per_hour", {})}
-        theirs = _instance(merged, "the user's own price")
+        listed = rows.get(key, own)
+        given = {name: getattr(own, name) for name in own.model_fields_set}
+        theirs = _instance(
+            listed.model_copy(update={**given, "usd_per_hour": own.usd_per_hour}), "the user's own price"
+        )
         before = instances.get(key)
         instances[key] = replace(theirs, quotes={**(before.quotes if before else {}), **theirs.quotes})
     return list(instances.values())
 
 
-def _key_of(own: dict[str, Any], rows: dict[tuple[str, str | None], Any]) -> tuple[str, str | None]:
-    if "region" in own:
-        return own["id"], own["region"]
-    return next((key for key in rows if key[0] == own["id"]), (own["id"], None))
+def _key_of(own: InstanceRow, rows: Iterable[tuple[str, str | None]]) -> tuple[str, str | None]:
+    if "region" in own.model_fields_set:
+        return own.id, own.region
+    return next((key for key in rows if key[0] == own.id), (own.id, None))
 
 
-def _instance(row: dict[str, Any], source: str) -> Instance:
-    others = row.get("other_sources", {})
-    default = {"source": row.get("source") or source, "checked_on": row.get("checked_on")}
-    quotes = {
-        purchase: Quote(
-            float(usd),
-            others.get(purchase, default)["source"],
-            as_date(others.get(purchase, default).get("checked_on")),
-        )
-        for purchase, usd in row["usd_per_hour"].items()
-    }
+def _instance(row: InstanceRow, whose: str) -> Instance:
+    own = Source(source=row.source or whose, checked_on=row.checked_on)
+    said = {purchase: row.other_sources.get(purchase, own) for purchase in row.usd_per_hour}
     return Instance(
-        id=row["id"],
-        provider=row.get("provider") or "own",
-        region=row.get("region"),
-        gpu=row.get("gpu"),
-        gpu_count=row.get("gpu_count", 0),
-        gpu_memory_gib=row.get("gpu_memory_gib"),
-        vcpu=row.get("vcpu"),
-        ram_gib=row.get("ram_gib"),
-        quotes=quotes,
-        spot_range_usd_per_hour=row.get("spot_range_usd_per_hour"),
+        id=row.id,
+        provider=row.provider or "own",
+        region=row.region,
+        gpu=row.gpu,
+        gpu_count=row.gpu_count,
+        gpu_memory_gib=row.gpu_memory_gib,
+        vcpu=row.vcpu,
+        ram_gib=row.ram_gib,
+        quotes={
+            purchase: Quote(usd, said[purchase].source, said[purchase].checked_on)
+            for purchase, usd in row.usd_per_hour.items()
+        },
+        spot_range_usd_per_hour=row.spot_range_usd_per_hour,
     )
 
 

@@ -9,11 +9,14 @@ from typing import Any
 
 from harness.prices.catalog import load_instances, resolve_api
 from harness.prices.crosscheck import differences
-from harness.prices.record import STALE_AFTER_DAYS, ApiPrice, UserPrices, age_days
+from harness.prices.price_file import UserPrices
+from harness.prices.record import STALE_AFTER_DAYS, ApiPrice, age_days
+
+Row = dict[str, Any]  # as `--json` prints it
 
 
-def instance_rows(prices: UserPrices) -> list[dict[str, Any]]:
-    """One row an instance and purchase option."""
+def instance_rows(prices: UserPrices, today: date | None = None) -> list[Row]:
+    """One row an instance and purchase option; with `today` how old each is."""
     return [
         {
             "id": instance.id,
@@ -28,16 +31,16 @@ def instance_rows(prices: UserPrices) -> list[dict[str, Any]]:
             "usd_per_hour": quote.usd_per_hour,
             "source": quote.source,
             "checked_on": quote.checked_on.isoformat() if quote.checked_on else None,
+            **age(quote.checked_on, today),
         }
         for instance in load_instances(prices)
         for purchase, quote in instance.quotes.items()
     ]
 
 
-def source_letters(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """A letter for each source of the rows, in their order: a, b, ... z, aa, ..."""
-    sources = dict.fromkeys(row["source"] for row in rows)
-    return {source: _letters(n) for n, source in enumerate(sources)}
+def source_letters(sources: Sequence[str]) -> dict[str, str]:
+    """A letter for each source, in their order: a, b, ... z, aa, ..."""
+    return {source: _letters(n) for n, source in enumerate(dict.fromkeys(sources))}
 
 
 def _letters(n: int) -> str:
@@ -45,34 +48,30 @@ def _letters(n: int) -> str:
     return (_letters(more - 1) if more else "") + ascii_lowercase[last]
 
 
-def api_rows(references: Sequence[str], prices: UserPrices) -> list[dict[str, Any]]:
-    """One row an API: those asked for, and all of the user's own.
+def api_rows(references: Sequence[str], prices: UserPrices, today: date | None = None) -> list[Row]:
+    """One row an API: those asked for, and all of the user's own; with `today` how old each is, and `disagrees`:
+    what a second source gives otherwise, in words; empty when nothing.
 
     Raises:
         UsageError: an API that nobody has a price for.
     """
-    wanted = dict.fromkeys([*prices.api, *references])
-    return [resolve_api(reference, prices).to_dict() for reference in wanted]
+    wanted = [resolve_api(reference, prices) for reference in dict.fromkeys([*prices.api, *references])]
+    if today is None:
+        return [price.to_dict() for price in wanted]
+    return [
+        {**price.to_dict(), **age(price.checked_on, today), "disagrees": _disagreement(price)}
+        for price in wanted
+    ]
 
 
-def with_second_opinion(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The API rows with `disagrees`: what a second source gives otherwise, in words; empty when nothing."""
-    return [{**row, "disagrees": _disagreement(row)} for row in rows]
+def _disagreement(price: ApiPrice) -> str:
+    return "; ".join(f"{d.which} {d.second:g} in {d.second_source}" for d in differences(price))
 
 
-def _disagreement(row: dict[str, Any]) -> str:
-    found = differences(ApiPrice.from_dict(row))
-    return "; ".join(f"{d.which} {d.second:g} in {d.second_source}" for d in found)
-
-
-def with_age(rows: Sequence[dict[str, Any]], today: date) -> list[dict[str, Any]]:
-    """The rows with `age_days` and `status`: fresh, stale (over 90 days) or undated."""
-    return [{**row, **_age(row, today)} for row in rows]
-
-
-def _age(row: dict[str, Any], today: date) -> dict[str, Any]:
-    checked_on = row.get("checked_on")
-    age = age_days(date.fromisoformat(checked_on) if checked_on else None, today)
-    if age is None:
-        return {"age_days": None, "status": "undated"}
-    return {"age_days": age, "status": "stale" if age > STALE_AFTER_DAYS else "fresh"}
+def age(checked_on: date | None, today: date | None) -> Row:
+    """`age_days` and `status` of a price: fresh, stale or undated; nothing without a `today`."""
+    if today is None:
+        return {}
+    days = age_days(checked_on, today)
+    status = "undated" if days is None else "stale" if days > STALE_AFTER_DAYS else "fresh"
+    return {"age_days": days, "status": status}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,8 +12,8 @@ from pydantic import AfterValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from harness.base.errors import UsageError
-from harness.base.yamlfile import Strict, read_yaml, validate
-from harness.prices.record import PURCHASES, ApiPrice, Rates, Tier, UserPrices
+from harness.base.yamlfile import Strict, validate
+from harness.prices.record import PURCHASES, ApiPrice, Rates, Tier
 
 LOWEST_USD, HIGHEST_USD = 1e-9, 1e9  # of an hour or a million tokens; beyond is a slip of the keyboard
 
@@ -108,29 +109,33 @@ class ApiRow(RatesRow):
 class PriceFile(Strict):
     """The whole file."""
 
-    sources: dict[str, str] = Field(default_factory=dict)
     api: list[ApiRow] = Field(default_factory=list)
     instances: list[InstanceRow] = Field(default_factory=list)
 
 
-def load_user_prices(path: Path) -> UserPrices:
-    """A price file of the user's: `api:` and `instances:` rows, in USD; or a decision.json, for its prices.
+@dataclass(frozen=True, slots=True)
+class UserPrices:
+    """The user's own prices; they win over every other source."""
+
+    api: dict[str, ApiPrice] = field(default_factory=dict)  # by "provider:model"
+    instances: tuple[InstanceRow, ...] = ()  # a row of an instance that is listed needs only what differs
+
+
+def user_prices(data: dict[str, Any], path: Path) -> UserPrices:
+    """What a price file of the user's holds: `api:` and `instances:` rows, in USD.
 
     Raises:
-        UsageError: not there, not YAML, unknown key, another currency, a row given twice, a price or a date that
-            cannot be; names file and key.
+        UsageError: unknown key, another currency, a row given twice, a price or a date that cannot be; names file
+            and key.
     """
-    data = read_yaml(path, what="price")
-    if "arms" in data and "self_host" in data:
-        return _prices_of_decision(data, path)
     file = validate(PriceFile, data, where=str(path))
     for n, instance in enumerate(file.instances):
-        _known_purchases(instance, f"{path}: `instances[{n}]")
+        known_purchases(instance, f"{path}: `instances[{n}]")
     api = {api_key(row.provider, row.model): _user_price(row, path) for row in file.api}
     _check_rows("api", file.api, [api_key(row.provider, row.model) for row in file.api], path)
     ids = [row.id + (f"@{row.region}" if row.region else "") for row in file.instances]
     _check_rows("instances", file.instances, ids, path)
-    return UserPrices(api, [row.model_dump(exclude_unset=True) for row in file.instances])
+    return UserPrices(api, tuple(file.instances))
 
 
 def api_key(provider: str, model: str) -> str:
@@ -167,29 +172,12 @@ def _not_in_the_future(day: date | None, where: str) -> None:
         )
 
 
-def _prices_of_decision(data: dict[str, Any], path: Path) -> UserPrices:
-    """The prices an old decision was made with, sources and dates kept: the same report, years later."""
-    try:
-        listed = [part for arm in data["arms"] for part in arm["price"].get("parts", [arm["price"]])]
-        box = data["self_host"]["instance"]
-        row = {
-            **{key: box[key] for key in ("id", "region", "source", "checked_on")},
-            "usd_per_hour": {box["purchase"]: box["usd_per_hour"]},
-        }
-        for price in listed:
-            rates = [price, *(tier.get("rates", tier) for tier in price.get("tiers") or ())]
-            for one in rates:
-                known_rates = {key: one[key] for key in RatesRow.model_fields if key in one}
-                validate(RatesRow, known_rates, where=f"{path}: {price['provider']}:{price['model']}")
-        prices = [ApiPrice.from_dict(price) for price in listed]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"{path} is not a decision.json that holds its prices: {error}") from None
-    known = {key: value for key, value in row.items() if value is not None}
-    _known_purchases(validate(InstanceRow, known, where=f"{path}: self_host.instance"), f"{path}: `self_host")
-    return UserPrices({api_key(p.provider, p.model): p for p in prices}, [known])
+def known_purchases(row: InstanceRow, where: str) -> None:
+    """Whether every price of a row is of a purchase option that there is.
 
-
-def _known_purchases(row: InstanceRow, where: str) -> None:
+    Raises:
+        UsageError: one is not; names it after `where`.
+    """
     for purchase in (*row.usd_per_hour, *row.other_sources):
         if purchase not in PURCHASES:
             raise UsageError(

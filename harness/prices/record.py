@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, Literal
+
+from harness.base.units import TOKENS_PER_MTOK
 
 PURCHASES = ("on_demand", "reserved_1y", "reserved_3y", "spot")
 STALE_AFTER_DAYS = 90
@@ -34,11 +36,6 @@ class Instance:
     quotes: dict[str, Quote]  # by purchase option
     spot_range_usd_per_hour: tuple[float, float] | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON; dates as ISO text."""
-        out: dict[str, Any] = _iso(asdict(self))
-        return out
-
 
 @dataclass(frozen=True, slots=True)
 class Rates:
@@ -63,22 +60,24 @@ class Rates:
         Example: 800 in of which 600 cached at 0.30, 250 out, at 3/15, is 0.00453 USD.
         """
         plain = input_tokens - cached_input_tokens - cache_write_tokens
-        read = (
-            self.input_usd_per_mtok
-            if self.cached_input_usd_per_mtok is None
-            else self.cached_input_usd_per_mtok
-        )
-        write = (
-            self.input_usd_per_mtok
-            if self.cache_write_usd_per_mtok is None
-            else self.cache_write_usd_per_mtok
-        )
         return (
             plain * self.input_usd_per_mtok
-            + cached_input_tokens * read
-            + cache_write_tokens * write
+            + cached_input_tokens * self.read
+            + cache_write_tokens * self.write
             + output_tokens * self.output_usd_per_mtok
-        ) / 1_000_000
+        ) / TOKENS_PER_MTOK
+
+    @property
+    def read(self) -> float:
+        """USD per million tokens read from the cache."""
+        listed = self.cached_input_usd_per_mtok
+        return self.input_usd_per_mtok if listed is None else listed
+
+    @property
+    def write(self) -> float:
+        """USD per million tokens written to the cache."""
+        listed = self.cache_write_usd_per_mtok
+        return self.input_usd_per_mtok if listed is None else listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +103,15 @@ class ApiPrice:
     digest: str | None = None  # sha256 of the price data
     checked_on: date | None = None  # the day the source was read; None: unknown
     label: str = ""  # a remark in words, e.g. that it stands in for another model
-    kind: str = "listed"  # listed | assumed (typed in by the user)
+    kind: Literal["listed", "assumed"] = "listed"  # assumed: typed in by the user
 
-    def rates_for(self, input_tokens: float, *, batch: bool = False) -> Rates:
+    def rates_for(self, input_tokens: float) -> Rates:
         """The rates of one request with that many input tokens (cached ones included).
 
         Never pass a month's total: tiers go by the single request.
         """
-        chosen, tiers = (self.batch, self.batch_tiers) if batch and self.batch else (self.rates, self.tiers)
-        for tier in tiers:
+        chosen = self.rates
+        for tier in self.tiers:
             if input_tokens > tier.above_input_tokens:
                 chosen = tier.rates
         return chosen
@@ -122,60 +121,13 @@ class ApiPrice:
         return self if self.batch is None else replace(self, rates=self.batch, tiers=self.batch_tiers)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON, rates at the top level; `from_dict` reads it back."""
+        """For JSON, the rates beside the rest; the date as ISO text."""
         out = asdict(self)
-        rates = out.pop("rates")
-        out = {"provider": out.pop("provider"), "model": out.pop("model"), **rates, **out}
-        flat: dict[str, Any] = _iso(out)
-        return flat
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> ApiPrice:
-        """From `to_dict`; KeyError when a price is missing."""
-        known = {**data, "rates": _rates(data)}
-        known["tiers"] = _tiers(data.get("tiers"))
-        known["batch"] = _rates(data["batch"]) if data.get("batch") else None
-        known["batch_tiers"] = _tiers(data.get("batch_tiers"))
-        known["checked_on"] = as_date(data.get("checked_on"))
-        return cls(**{key: value for key, value in known.items() if key in cls.__dataclass_fields__})
-
-
-@dataclass(frozen=True, slots=True)
-class UserPrices:
-    """The user's own prices; they win over every other source."""
-
-    api: dict[str, ApiPrice] = field(default_factory=dict)  # by "provider:model"
-    instances: list[dict[str, Any]] = field(default_factory=list)  # rows as in instances.yaml, may be partial
+        rates, checked_on = out.pop("rates"), out.pop("checked_on")
+        names = {"provider": out.pop("provider"), "model": out.pop("model")}
+        return {**names, **rates, **out, "checked_on": checked_on.isoformat() if checked_on else None}
 
 
 def age_days(checked_on: date | None, today: date) -> int | None:
     """Days since a price was checked; None when nobody said when."""
     return None if checked_on is None else (today - checked_on).days
-
-
-def as_date(value: Any) -> date | None:
-    """A date from YAML's date or ISO text."""
-    if value is None or isinstance(value, date):
-        return value
-    return date.fromisoformat(str(value))
-
-
-def _rates(data: dict[str, Any]) -> Rates:
-    return Rates(
-        data["input_usd_per_mtok"],
-        data["output_usd_per_mtok"],
-        data.get("cached_input_usd_per_mtok"),
-        data.get("cache_write_usd_per_mtok"),
-    )
-
-
-def _tiers(rows: list[dict[str, Any]] | None) -> tuple[Tier, ...]:
-    return tuple(Tier(row["above_input_tokens"], _rates(row.get("rates", row))) for row in rows or ())
-
-
-def _iso(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _iso(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_iso(inner) for inner in value]
-    return value.isoformat() if isinstance(value, date) else value

@@ -19,6 +19,7 @@ from harness.report.render.console import WIDTH, render_console
 from harness.report.render.html import render_html
 from harness.report.render.markdown import render_markdown
 from harness.report.sections import build_report
+from harness.rundir.decision import Decision
 from harness.rundir.results import Metrics
 
 __all__ = [
@@ -42,9 +43,7 @@ COMPARISON_HTML = "comparison.html"
 COMPARISON_MARKDOWN = "comparison.md"
 
 
-def render_report(
-    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Mapping[str, Any] | None
-) -> None:
+def render_report(run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Decision | None) -> None:
     """Write report.html and report.md into the run directory, each in one step.
 
     Raises:
@@ -88,7 +87,7 @@ def _write(directory: Path, files: Mapping[str, str]) -> None:
 
 
 def console_report(
-    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Mapping[str, Any] | None
+    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Decision | None
 ) -> RenderableType:
     """The verdict, one table and the checks, for `Console(width=min(WIDTH, ...)).print`."""
     return render_console(build_report(run_dir, run, metrics, decision), run_dir / HTML)

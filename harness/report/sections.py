@@ -1,4 +1,4 @@
-"""The report, put together: `build_report` reads run.json, metrics.json and decision.json as dicts."""
+"""The report, put together: `build_report` reads run.json, the figures and the decision."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.base.rounding import significant
 from harness.report.charts.cost import cost_chart
 from harness.report.charts.goodput import goodput_chart
 from harness.report.charts.load import load_charts
@@ -29,20 +30,20 @@ from harness.report.money.bill import (
 from harness.report.money.doubt import doubt_blocks
 from harness.report.money.money import console_arms_table, needed_table, volume_table
 from harness.report.money.tokens import per_mtok_table, splits_table
-from harness.report.text import clean, count, significant
+from harness.report.text import clean, count
 from harness.report.trust.provenance import provenance_blocks
 from harness.report.verdict import gather_checks, headline, notices, verdict_note, verdicts
+from harness.rundir.decision import Decision
 from harness.rundir.results import Metrics
 from harness.scenario import Slo
 
 
 def build_report(
-    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Mapping[str, Any] | None
+    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Decision | None
 ) -> Report:
     """Everything the printers print, in reading order. Absent parts are said, never left out."""
     checks = gather_checks(metrics, decision)
     stops = notices(run, checks)
-    has_arms = bool((decision or {}).get("arms"))
     sections = [
         Section("needed", "Measured beside needed", _needed(decision)),
         Section("volume", "Cost against volume", _volume(decision)),
@@ -65,7 +66,7 @@ def build_report(
         sections=tuple(sections),
         measured=measured_line(metrics),
         search=search_end(run),
-        console_table=console_arms_table(decision) if decision and has_arms else console_steps_table(metrics),
+        console_table=console_steps_table(metrics) if decision is None else console_arms_table(decision),
         warnings=tuple(check for check in checks.items if check.level != "error"),
     )
 
@@ -81,40 +82,38 @@ _WHAT_IF = Panel(
 )
 
 
-def _needed(decision: Mapping[str, Any] | None) -> tuple[Block, ...]:
-    if not decision or not decision.get("arms"):
+def _needed(decision: Decision | None) -> tuple[Block, ...]:
+    if decision is None:
         return (_NOT_PRICED,)
     chart = goodput_chart(decision)
     return (*((chart,) if chart else ()), needed_table(decision))
 
 
-def _volume(decision: Mapping[str, Any] | None) -> tuple[Block, ...]:
-    if not decision or not decision.get("arms"):
+def _volume(decision: Decision | None) -> tuple[Block, ...]:
+    if decision is None:
         return (_NOT_PRICED,)
-    blocks = (cost_chart(decision), volume_table(decision))
-    return tuple(block for block in blocks if block is not None)
+    table = volume_table(decision)
+    return (cost_chart(decision), *((table,) if table else ()))
 
 
-def _arms(decision: Mapping[str, Any] | None) -> tuple[Block, ...]:
-    if not decision or not decision.get("arms"):
+def _arms(decision: Decision | None) -> tuple[Block, ...]:
+    if decision is None:
         return (_NOT_PRICED,)
-    blocks = (arms_table(decision), bill_table(decision))
-    return tuple(block for block in blocks if block is not None)
+    bill = bill_table(decision)
+    return (arms_table(decision), *((bill,) if bill else ()))
 
 
-def _extras(decision: Mapping[str, Any] | None) -> list[Section]:
-    """Sections that only a priced run has, each left out when decision.json carries nothing for it."""
-    if not decision or not decision.get("arms"):
+def _extras(decision: Decision | None) -> list[Section]:
+    """Sections that only a priced run has; what would change the answer only one with a volume."""
+    if decision is None:
         return []
     bought = (options_table(decision), regions_table(decision), projection_table(decision))
-    solved = success_table(decision)
-    parts: list[tuple[str, str, tuple[Block | None, ...]]] = [
-        ("change", "What would change the answer", (*doubt_blocks(decision), *bought)),
-        ("what-if", "What if", (_WHAT_IF,)),
-        ("solved", "Cost per successful task", (solved,)),
+    change = (*doubt_blocks(decision), *(table for table in bought if table is not None))
+    return [
+        *([Section("change", "What would change the answer", change)] if change else []),
+        Section("what-if", "What if", (_WHAT_IF,)),
+        Section("solved", "Cost per successful task", (success_table(decision),)),
     ]
-    found = [(id_, title, tuple(b for b in blocks if b is not None)) for id_, title, blocks in parts]
-    return [Section(id_, title, blocks) for id_, title, blocks in found if blocks]
 
 
 def _load(run: Mapping[str, Any], metrics: Metrics) -> tuple[Block, ...]:
@@ -140,8 +139,8 @@ def _server(metrics: Metrics) -> list[Section]:
     return [Section("server", "What the server says of itself", blocks)] if blocks else []
 
 
-def _tokens(decision: Mapping[str, Any] | None) -> tuple[Block, ...]:
-    tables = (per_mtok_table(decision), splits_table(decision)) if decision else ()
+def _tokens(decision: Decision | None) -> tuple[Block, ...]:
+    tables = (per_mtok_table(decision), splits_table(decision)) if decision is not None else ()
     shown = tuple(table for table in tables if table is not None)
     if not shown:
         return (Text("No price per million tokens: no instance price, or no step with tokens.", "muted"),)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 METRICS_SCHEMA = 1
 
 Level = Literal["error", "warning"]
+Kind = Literal["measured", "listed", "assumed", "computed"]  # where a number comes from
 
 
 class Result(BaseModel):
@@ -160,6 +161,11 @@ class GpuAccount(Result):
     throttled: dict[str, float] | None = None
 
 
+def step_number(step: int) -> int:
+    """A step as people count: from 1; files count from 0."""
+    return step + 1
+
+
 class Step(Result):
     """One load step over its window."""
 
@@ -199,8 +205,8 @@ class Step(Result):
 
     @property
     def number(self) -> int:
-        """The step as people count: from 1."""
-        return self.step + 1
+        """The step as people count."""
+        return step_number(self.step)
 
     def latency(self, name: str) -> Summary:
         """The latency called `ttft`, `tpot` or `e2e`."""
@@ -215,6 +221,14 @@ class Goodput(Result):
     high: float | None = Field(default=None, ge=0)
     confidence: float = 0.95
     step: int | None = None
+
+    def times(self, replicas: int) -> Goodput:
+        """Of so many engines like the measured one."""
+        ends = {
+            end: None if value is None else value * replicas
+            for end, value in (("low", self.low), ("high", self.high))
+        }
+        return self.model_copy(update={"requests_per_s": self.requests_per_s * replicas, **ends})
 
 
 class ServerSaid(Result):
@@ -237,10 +251,14 @@ class Metrics(Result):
     @property
     def decisive(self) -> Step | None:
         """The step that counts: the one that gives the goodput, without one that of most output; None: no step."""
-        found = next(
-            (s for s in self.steps if self.goodput is not None and s.step == self.goodput.step), None
-        )
-        return found or max(self.steps, key=lambda s: s.output_tokens_per_s or 0.0, default=None)
+        found = (s for s in self.steps if self.goodput is not None and s.step == self.goodput.step)
+        return next(found, None) or self.busiest or next(iter(self.steps), None)
+
+    @property
+    def busiest(self) -> Step | None:
+        """The step of most output; None: no step had any."""
+        busy = [step for step in self.steps if step.output_tokens_per_s]
+        return max(busy, key=lambda step: step.output_tokens_per_s or 0.0, default=None)
 
     def with_checks(self, of_steps: Sequence[Sequence[Check]], of_run: Sequence[Check]) -> Metrics:
         """The same with its findings, a list for each step in order."""

@@ -25,7 +25,7 @@ from harness.scenario.strict import YEAR_S, Strict
 __all__ = [
     "ClosedLoad", "FilePrompts", "Length", "LengthSpread", "Limit", "Load", "OpenLoad", "Prompts", "RampLoad",
     "Request", "Scenario", "SearchLoad", "SessionPrompts", "Slo", "SyntheticPrompts", "TraceLoad",
-    "bundled_scenarios_dir", "find_scenario", "load_scenario", "scenario_json_schema",
+    "bundled_scenarios_dir", "find_scenario", "load_scenario",
 ]  # fmt: skip
 
 SLO_PRESETS: dict[str, dict[str, float]] = {
@@ -168,14 +168,6 @@ def load_scenario(path: Path) -> Scenario:
     """
     data = read_yaml(path, what="scenario", hint="`breakeven init` writes one to start from")
     return validate(Scenario, data, where=str(path))
-
-
-def scenario_json_schema() -> dict[str, Any]:
-    """JSON Schema of a scenario file, for editors (`# yaml-language-server: $schema=...`)."""
-    schema = Scenario.model_json_schema()
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "Breakeven load scenario"
-    return schema
 
 
 def bundled_scenarios_dir() -> Path:

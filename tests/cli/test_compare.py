@@ -93,7 +93,7 @@ def test_bad_input_is_one_line_and_ends_with_2(
     [
         ("metrics.json", {"schema": None}, "`schema` is None, this version of breakeven reads up to 1"),
         ("metrics.json", {"schema": 99}, "`schema` is 99, this version of breakeven reads up to 1"),
-        ("metrics.json", {"steps": "abc"}, "`steps`: must be a valid tuple, got 'abc'"),
+        ("metrics.json", {"steps": "abc"}, "`steps`: must be a valid list, got 'abc'"),
         ("metrics.json", {"goodput": {"requests_per_s": "many"}}, "`goodput.requests_per_s`: must be a valid number"),
         ("decision.json", {"schema": 99}, "`schema` is 99"),
         ("decision.json", {"self_host": {}}, "`self_host.instance` is missing"),

@@ -8,7 +8,9 @@ import pytest
 from report_cases import case
 
 from harness.cli import invoke
+from harness.pipeline.analyse import read_analysis
 from harness.rundir import files
+from harness.rundir.decision import Decision
 from harness.rundir.records import RequestRecord
 
 
@@ -153,6 +155,19 @@ def test_compare_counts_again_where_figures_were_edited(
     invoke(["compare", str(run_dir), str(edited), "--json"])
 
     assert [run["goodput"] for run in json.loads(capsys.readouterr().out)["runs"]] == [honest, honest]
+
+
+def test_a_decision_and_its_goodput_are_of_one_analysis(run_dir: Path) -> None:
+    invoke(["report", str(run_dir)])
+    data = files.read_json(run_dir, "decision.json")
+    data["self_host"]["goodput"] |= {"requests_per_s": 99.0, "low": 98.0, "high": 100.0}  # an older one's
+    files.write_json(run_dir, "decision.json", data)
+
+    read = read_analysis(run_dir)
+
+    assert read.decision == Decision.model_validate(data)
+    assert read.metrics.goodput is not None
+    assert read.metrics.goodput.requests_per_s == pytest.approx(1.98)
 
 
 def test_a_comparison_beside_the_run_is_left_out(

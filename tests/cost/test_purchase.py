@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from cost_cases import VECTORS, given
 
@@ -11,6 +9,7 @@ from harness.cost.box.purchase import Fleet, Terms, best_base, fleet_for, purcha
 from harness.cost.breakeven.inputs import parse
 from harness.cost.whatif.projection import projection
 from harness.prices.record import Quote
+from harness.rundir.decision import PurchaseOption
 
 QUOTES = {
     "on_demand": Quote(5.672, "list", None),
@@ -27,8 +26,8 @@ def fleet() -> Fleet:
     return found
 
 
-def row_of(rows: list[dict[str, Any]], option: str) -> dict[str, Any]:
-    return next(row for row in rows if row["option"] == option)
+def row_of(rows: list[PurchaseOption], option: str) -> PurchaseOption:
+    return next(row for row in rows if row.option == option)
 
 
 def test_instances_follow_the_hours() -> None:
@@ -44,8 +43,8 @@ def test_static_and_autoscaled_are_priced_apart() -> None:
 
     rows = purchase_options(QUOTES, fleet(), Terms(0, 0.05, 10))
 
-    assert row_of(rows, "on_demand_static")["usd_per_month"] == pytest.approx(expected["static_usd_month"])
-    assert row_of(rows, "on_demand_autoscaled")["usd_per_month"] == pytest.approx(expected["auto_usd_month"])
+    assert row_of(rows, "on_demand_static").usd_per_month == pytest.approx(expected["static_usd_month"])
+    assert row_of(rows, "on_demand_autoscaled").usd_per_month == pytest.approx(expected["auto_usd_month"])
 
 
 def test_an_instance_is_billed_from_its_launch() -> None:
@@ -76,10 +75,10 @@ def test_spot_falls_back_to_on_demand_while_it_is_lost() -> None:
     rows = purchase_options(QUOTES, Fleet((1,) * 24), Terms(10, 0.05, 10))
 
     # 730 x (2.0796 + 5 % x 10/60 x 5.672)
-    assert row_of(rows, "spot_with_fallback")["usd_per_month"] == pytest.approx(
+    assert row_of(rows, "spot_with_fallback").usd_per_month == pytest.approx(
         730 * (2.0796 + 0.05 / 6 * 5.672)
     )
-    note = row_of(rows, "spot_with_fallback")["note"]
+    note = row_of(rows, "spot_with_fallback").note
     assert note.endswith("on spot alone an hour that serves is USD 2.097")
 
 
@@ -88,17 +87,17 @@ def test_a_box_that_costs_nothing_can_be_bought_in_every_way() -> None:
 
     mixed = row_of(purchase_options(free, fleet(), Terms(10, 0.05, 10)), "reserved_1y_base_with_burst")
 
-    assert (mixed["usd_per_month"], mixed["note"]) == (0, "0 reserved, the rest on demand by the hour")
+    assert (mixed.usd_per_month, mixed.note) == (0, "0 reserved, the rest on demand by the hour")
 
 
 def test_what_nobody_priced_is_last_and_says_so() -> None:
     rows = purchase_options(QUOTES, fleet(), Terms(10, 0.05, 10))
 
-    assert [row["usd_per_month"] is None for row in rows] == [False] * 5 + [True] * 2
-    assert row_of(rows, "reserved_3y_static")["note"] == (
+    assert [row.usd_per_month is None for row in rows] == [False] * 5 + [True] * 2
+    assert row_of(rows, "reserved_3y_static").note == (
         "no reserved 3y price is known; give yours with --prices FILE"
     )
-    priced = [row["usd_per_month"] for row in rows[:5]]
+    priced = [row.usd_per_month for row in rows if row.usd_per_month is not None]
     assert priced == sorted(priced)
 
 
@@ -124,9 +123,9 @@ def test_what_is_paid_once_is_paid_back_by_what_is_saved() -> None:
     )
 
     assert got is not None
-    assert got["payback_month"] == 3
-    assert got["payback_months_at_present_volume"] == pytest.approx(5000 / 2009.44)
-    assert got["months"][2]["summed_saving_usd"] == pytest.approx(3 * 2009.44 - 5000)
+    assert got.payback_month == 3
+    assert got.payback_months_at_present_volume == pytest.approx(5000 / 2009.44)
+    assert got.months[2].summed_saving_usd == pytest.approx(3 * 2009.44 - 5000)
 
 
 def test_a_growing_volume_is_decided_month_by_month() -> None:
@@ -136,7 +135,7 @@ def test_a_growing_volume_is_decided_month_by_month() -> None:
     )
 
     assert got is not None
-    assert [row["api_usd"] > row["self_usd"] for row in got["months"]] == [False, False, False, True, True]
+    assert [row.api_usd > row.self_usd for row in got.months] == [False, False, False, True, True]
 
 
 def test_a_box_that_saves_nothing_pays_nothing_back() -> None:
@@ -145,5 +144,5 @@ def test_a_box_that_saves_nothing_pays_nothing_back() -> None:
     )
 
     assert got is not None
-    assert got["payback_month"] is None
-    assert got["payback_months_at_present_volume"] is None
+    assert got.payback_month is None
+    assert got.payback_months_at_present_volume is None

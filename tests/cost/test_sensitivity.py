@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import pytest
 from cost_cases import comparisons, given
@@ -13,15 +14,19 @@ from harness.base.errors import UsageError
 from harness.cost import decide
 from harness.cost.breakeven.inputs import parse
 from harness.cost.whatif.sensitivity import break_even_values, sensitivity, two_way_table
+from harness.rundir.whatif import FlipPoint, Flips, Sensitivity, Swing
 
 A_MILLION = given(workload__tasks_per_month=1_000_000)
 
 
-def row_of(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    return next(row for row in rows if row["input"] == name)
+Row = TypeVar("Row", Swing, FlipPoint)
 
 
-def the_sensitivity(inputs: dict[str, Any], **options: Any) -> dict[str, Any]:
+def row_of(rows: Sequence[Row], name: str) -> Row:
+    return next(row for row in rows if row.input == name)
+
+
+def the_sensitivity(inputs: dict[str, Any], **options: Any) -> Sensitivity:
     found = sensitivity(parse(inputs), **options)
     assert found is not None
     return found
@@ -31,28 +36,28 @@ def test_one_input_at_a_time_moves_the_saving_by_its_own_share() -> None:
     # saving at 1M: 6,150 - 4,140.56 = 2,009.44; 20 % of the box is 828.112, 20 % of the API bill 1,230
     got = the_sensitivity(A_MILLION)
 
-    assert got["saving_usd_per_month"] == pytest.approx(2009.44)
-    hourly, price = row_of(got["tornado"], "usd_per_hour"), row_of(got["tornado"], "api_price")
-    assert (hourly["saving_usd_at_low"], hourly["saving_usd_at_high"]) == pytest.approx((2837.552, 1181.328))
-    assert (price["saving_usd_at_low"], price["saving_usd_at_high"]) == pytest.approx((779.44, 3239.44))
-    assert got["tornado"][0]["input"] in {"api_price", "tasks_per_month"}  # the widest swing is first
+    assert got.saving_usd_per_month == pytest.approx(2009.44)
+    hourly, price = row_of(got.tornado, "usd_per_hour"), row_of(got.tornado, "api_price")
+    assert (hourly.saving_usd_at_low, hourly.saving_usd_at_high) == pytest.approx((2837.552, 1181.328))
+    assert (price.saving_usd_at_low, price.saving_usd_at_high) == pytest.approx((779.44, 3239.44))
+    assert got.tornado[0].input in {"api_price", "tasks_per_month"}  # the widest swing is first
 
 
 def test_the_input_that_flips_the_winner_is_named() -> None:
     # at 700,000 tasks the API bill is 4,305: 20 % less is below the box
     got = the_sensitivity(given(workload__tasks_per_month=700_000))
 
-    assert row_of(got["tornado"], "api_price")["flips_winner"] is True
-    assert row_of(got["tornado"], "api_price")["winner_at_low"] == "api"
-    assert row_of(got["tornado"], "goodput_requests_per_s")["flips_winner"] is False
+    assert row_of(got.tornado, "api_price").flips_winner is True
+    assert row_of(got.tornado, "api_price").winner_at_low == "api"
+    assert row_of(got.tornado, "goodput_requests_per_s").flips_winner is False
 
 
 def test_the_demands_own_range_replaces_twenty_per_cent() -> None:
     got = the_sensitivity(A_MILLION, ranges={"peak_to_mean": (1.0, 3.0)})
 
-    row = row_of(got["tornado"], "peak_to_mean")
-    assert (row["low"], row["high"], row["range_from"]) == (1.0, 3.0, "demand")
-    assert row["verdict_at_high"] == "never"  # K/3 x 0.00615 = 3,232 < 4,140.56
+    row = row_of(got.tornado, "peak_to_mean")
+    assert (row.low, row.high, row.range_from) == (1.0, 3.0, "demand")
+    assert row.verdict_at_high == "never"  # K/3 x 0.00615 = 3,232 < 4,140.56
 
 
 @pytest.mark.parametrize(
@@ -68,17 +73,17 @@ def test_the_demands_own_range_replaces_twenty_per_cent() -> None:
     ],
 )
 def test_an_input_flips_where_the_formula_says(name: str, side: str, which: str, value: float) -> None:
-    got = row_of(the_sensitivity(A_MILLION)["flip_points"], name)
+    got = row_of(the_sensitivity(A_MILLION).flip_points, name).to_dict()
 
     assert got[which][side] == pytest.approx(value, rel=1e-6)
 
 
 def test_retries_and_caches_never_flip_whether_a_full_box_pays() -> None:
     # they scale the price of a task and the capacity in opposite ways: a'K stays
-    got = the_sensitivity(A_MILLION)["flip_points"]
+    got = the_sensitivity(A_MILLION).flip_points
 
     for name in ("retry_failure_rate", "response_cache_hit_rate"):
-        assert row_of(got, name)["verdict_flips"] == {"below": None, "above": None}
+        assert row_of(got, name).verdict_flips == Flips(below=None, above=None)
 
 
 def test_people_are_an_input_of_their_own() -> None:
@@ -87,7 +92,7 @@ def test_people_are_an_input_of_their_own() -> None:
     got = the_sensitivity(inputs, people_usd=1000)
 
     # 6,150 - 4,140.56 leaves 2,009.44 a month for people
-    assert row_of(got["flip_points"], "people_usd_per_month")["winner_flips"]["above"] == pytest.approx(
+    assert row_of(got.flip_points, "people_usd_per_month").winner_flips.above == pytest.approx(
         2009.44, rel=1e-6
     )
 
@@ -96,11 +101,11 @@ def test_break_even_values_bring_both_sides_to_a_tie() -> None:
     got = break_even_values(parse(A_MILLION))
 
     assert got is not None
-    assert got["tasks_per_month"] == pytest.approx(673261.7886178861)
-    assert got["utilization"] == pytest.approx(673261.7886178861 / 1576800)
-    assert got["usd_per_hour"] == pytest.approx(6150 / 730)
-    assert got["api_price_factor"] == pytest.approx(4140.56 / 6150)
-    assert got["people_usd_per_month"] == pytest.approx(2009.44)
+    assert got.tasks_per_month == pytest.approx(673261.7886178861)
+    assert got.utilization == pytest.approx(673261.7886178861 / 1576800)
+    assert got.usd_per_hour == pytest.approx(6150 / 730)
+    assert got.api_price_factor == pytest.approx(4140.56 / 6150)
+    assert got.people_usd_per_month == pytest.approx(2009.44)
 
 
 def test_what_no_value_can_bring_to_a_tie_is_none() -> None:
@@ -110,8 +115,8 @@ def test_what_no_value_can_bring_to_a_tie_is_none() -> None:
     got = break_even_values(parse(inputs), people_usd=8666.67)
 
     assert got is not None
-    assert got["usd_per_hour"] is None
-    assert got["people_usd_per_month"] is None
+    assert got.usd_per_hour is None
+    assert got.people_usd_per_month is None
 
 
 @random(comparisons())
@@ -120,24 +125,26 @@ def test_at_the_break_even_price_the_winner_is_about_to_change(inputs: dict[str,
     inputs["workload"]["tasks_per_month"] = 300_000
     values = break_even_values(parse(inputs))
     assert values is not None
-    assume(values["usd_per_hour"] is not None and 1e-3 < values["usd_per_hour"] < 1e6)
+    tie = values.usd_per_hour
+    assume(tie is not None and 1e-3 < tie < 1e6)
+    assert tie is not None
 
     def winner(hourly: float) -> str:
         inputs["self_host"]["usd_per_hour"] = hourly
         won: str = decide(inputs)["at_volume"]["winner"]
         return won
 
-    assert winner(values["usd_per_hour"] * (1 - 1e-6)) == "self_host"
-    assert winner(values["usd_per_hour"] * (1 + 1e-6)) == "api"
+    assert winner(tie * (1 - 1e-6)) == "self_host"
+    assert winner(tie * (1 + 1e-6)) == "api"
 
 
 def test_two_inputs_at_once_are_the_decisions_of_each_pair() -> None:
     got = two_way_table(parse(A_MILLION), "goodput_requests_per_s", "usd_per_hour", factors=[0.25, 1, 2])
 
-    assert got["x"]["values"] == pytest.approx([0.15, 0.6, 1.2])
-    assert got["y"]["values"] == pytest.approx([1.418, 5.672, 11.344])
-    for i, hourly in enumerate(got["y"]["values"]):
-        for j, goodput in enumerate(got["x"]["values"]):
+    assert got.x.values == pytest.approx([0.15, 0.6, 1.2])
+    assert got.y.values == pytest.approx([1.418, 5.672, 11.344])
+    for i, hourly in enumerate(got.y.values):
+        for j, goodput in enumerate(got.x.values):
             alone = decide(
                 given(
                     workload__tasks_per_month=1_000_000,
@@ -146,9 +153,9 @@ def test_two_inputs_at_once_are_the_decisions_of_each_pair() -> None:
                 )
             )
             at = alone["at_volume"]
-            assert got["saving_usd"][i][j] == pytest.approx(at["api_usd"] - at["self_usd"])
-            assert got["winner"][i][j] == at["winner"]
-            assert got["verdict"][i][j] == alone["verdict"]
+            assert got.saving_usd[i][j] == pytest.approx(at["api_usd"] - at["self_usd"])
+            assert got.winner[i][j] == at["winner"]
+            assert got.verdict[i][j] == alone["verdict"]
 
 
 def test_an_input_that_does_not_exist_is_named() -> None:
@@ -165,5 +172,5 @@ def test_without_a_volume_there_is_nothing_to_compare() -> None:
 def test_without_a_goodput_nothing_breaks() -> None:
     got = the_sensitivity(given(workload__tasks_per_month=1000, self_host__goodput_requests_per_s=None))
 
-    assert got["saving_usd_per_month"] is None
-    assert got["break_even"] is None
+    assert got.saving_usd_per_month is None
+    assert got.break_even is None

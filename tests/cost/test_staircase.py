@@ -154,7 +154,7 @@ def test_yes_means_that_it_wins_at_every_larger_volume(inputs: dict[str, Any]) -
 
 def test_a_full_box_worth_exactly_its_price_ties_at_every_step() -> None:
     # K = 1000, a' = 1, cH = 1000: each N ties at N x 1000 only
-    found = break_even(Staircase(1.0, 1000.0, 1000.0, 0.0, 1))
+    found = break_even(Staircase(1.0, 1000.0, 1000.0, 0.0, 0.0, 1))
 
     assert found.verdict == "window"
     assert found.first == 1000
@@ -165,7 +165,7 @@ def test_a_full_box_worth_exactly_its_price_ties_at_every_step() -> None:
 
 
 def test_a_full_box_worth_its_price_and_an_api_fee_as_large_wins_for_good() -> None:
-    found = break_even(Staircase(1.0, 1000.0, 1000.0, -1000.0, 1))
+    found = break_even(Staircase(1.0, 1000.0, 1000.0, 0.0, 1000.0, 1))
 
     assert found.verdict == "yes"
     assert found.first == found.permanent == 0
@@ -176,7 +176,7 @@ def test_windows_of_a_losing_box_join_while_the_api_fee_carries_the_next_one() -
     # g = 500 - 1000 = -500, F = -3200: N wins while 500 N <= 3200 (N <= 6); N+1 continues N while
     # 500 N <= 3200 - 1000 (N <= 4), so 1..5 are one window from 0 to 2500 and 6 stands alone:
     # lo(6) = max(6000 - 3200, 5 x 500) = 2800
-    found = break_even(Staircase(1.0, 1000.0, 500.0, -3200.0, 1))
+    found = break_even(Staircase(1.0, 1000.0, 500.0, 0.0, 3200.0, 1))
 
     assert found.verdict == "window"
     assert found.windows == ((0.0, 2500.0), (2800.0, 3000.0))
@@ -191,13 +191,13 @@ def test_rounding_does_not_move_a_whole_number(n: int) -> None:
 
 
 def test_a_box_for_nothing_wins_at_once() -> None:
-    found = break_even(Staircase(0.00615, 0.0, 1576800.0, 0.0, 1))
+    found = break_even(Staircase(0.00615, 0.0, 1576800.0, 0.0, 0.0, 1))
 
     assert found.verdict == "yes"
     assert found.first == 0
 
 
 def test_amounts_too_large_for_a_float_are_no_win() -> None:
-    found = break_even(Staircase(1e-300, 0.0, 1e-10, 1e12, 1))
+    found = break_even(Staircase(1e-300, 0.0, 1e-10, 1e12, 0.0, 1))
 
     assert found.verdict == "never"

@@ -13,9 +13,10 @@ from harness.base.units import usd_per_mtok
 from harness.cost import decide
 from harness.cost.api_rates import effective_rates, usd_per_call, usd_per_mtok_blended
 from harness.cost.arms import choose_arms
-from harness.cost.box.splits import measured_output_weight, nnls, splits
+from harness.cost.box.splits import BusyRun, measured_output_weight, nnls, splits
 from harness.demand.demand import Demand, default_demand, load_demand
 from harness.prices.record import ApiPrice, Rates, Tier
+from harness.rundir.decision import MixPrice
 from harness.scenario import bundled_scenarios_dir
 
 FLAT = ApiPrice("a", "flat", Rates(3, 15, 0.3, 3.75), "test", batch=Rates(1.5, 7.5, 0.15))
@@ -36,7 +37,9 @@ def per_task(parts: list[tuple[float, ApiPrice]], wanted: Demand) -> float:
         "output_usd_per_mtok": rates.output_usd_per_mtok,
     }
     box = {"usd_per_hour": 1, "goodput_requests_per_s": 1}
-    usd: float = decide({"workload": wanted.workload(), "self_host": box, "api": api})["api_usd_per_task"]
+    usd: float = decide({"workload": wanted.workload().model_dump(), "self_host": box, "api": api})[
+        "api_usd_per_task"
+    ]
     return usd
 
 
@@ -98,7 +101,9 @@ def test_the_demands_mixes_are_arms() -> None:
     rates = arms["routed 70/30"].rates(wanted)
     assert 400_000 * rates.request_usd(800, 250) == pytest.approx(1312)
     assert "0.7 x anthropic:claude-haiku-4-5" in arms["routed 70/30"].label
-    assert len(arms["routed 70/30"].price_dict(wanted)["parts"]) == 2
+    price = arms["routed 70/30"].price(wanted)
+    assert isinstance(price, MixPrice)
+    assert len(price.parts) == 2
 
 
 def test_an_api_asked_for_twice_is_one_arm() -> None:
@@ -129,38 +134,38 @@ def test_every_convention_adds_up_to_the_hour(weight: int) -> None:
 
     output_only, total, weighted = splits(5.672, 480, 150, output_weight=weight)
 
-    assert output_only["output_usd_per_mtok"] == pytest.approx(expected["output_only"])
-    assert total["input_usd_per_mtok"] == pytest.approx(expected["total"])
-    assert weighted["input_usd_per_mtok"] == pytest.approx(expected["weighted"][str(weight)]["c_in"])
-    assert weighted["output_usd_per_mtok"] == pytest.approx(expected["weighted"][str(weight)]["c_out"])
+    assert output_only.output_usd_per_mtok == pytest.approx(expected["output_only"])
+    assert total.input_usd_per_mtok == pytest.approx(expected["total"])
+    assert weighted.input_usd_per_mtok == pytest.approx(expected["weighted"][str(weight)]["c_in"])
+    assert weighted.output_usd_per_mtok == pytest.approx(expected["weighted"][str(weight)]["c_out"])
     for row in (output_only, total, weighted):
         tokens = {"input": 480 * 3600 / 1e6, "output": 150 * 3600 / 1e6}
-        hour = row["input_usd_per_mtok"] * tokens["input"] + row["output_usd_per_mtok"] * tokens["output"]
+        hour = row.input_usd_per_mtok * tokens["input"] + row.output_usd_per_mtok * tokens["output"]
         assert hour == pytest.approx(5.672)
 
 
 def test_the_weight_of_an_output_token_is_measured_over_shapes() -> None:
     # busy seconds = 0.001 t_in + 0.005 t_out
-    runs = [(0.001 * i + 0.005 * o, i, o) for i, o in ((1000, 100), (200, 800), (500, 500))]
+    runs = [BusyRun(0.001 * i + 0.005 * o, i, o) for i, o in ((1000, 100), (200, 800), (500, 500))]
 
     got = measured_output_weight(runs)
 
     assert got is not None
-    assert got["output_weight"] == pytest.approx(5)
-    assert got["largest_misfit"] == pytest.approx(0, abs=1e-9)
+    assert got.output_weight == pytest.approx(5)
+    assert got.largest_misfit == pytest.approx(0, abs=1e-9)
 
 
 def test_one_shape_measures_no_weight() -> None:
-    assert measured_output_weight([(1.0, 800, 250), (2.0, 1600, 500)]) is None
-    assert measured_output_weight([(1.0, 800, 250)]) is None
+    assert measured_output_weight([BusyRun(1.0, 800, 250), BusyRun(2.0, 1600, 500)]) is None
+    assert measured_output_weight([BusyRun(1.0, 800, 250)]) is None
 
 
 def test_a_weight_is_never_negative() -> None:
     # a run with more of both kinds of tokens for its seconds: output tokens come out for free, not below
-    got = measured_output_weight([(1.0, 1000, 10), (0.5, 800, 500)])
+    got = measured_output_weight([BusyRun(1.0, 1000, 10), BusyRun(0.5, 800, 500)])
 
     assert got is not None
-    assert got["output_weight"] == 0
+    assert got.output_weight == 0
 
 
 @given(st.integers(0, 10**6))

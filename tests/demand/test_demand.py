@@ -59,7 +59,7 @@ def test_a_growing_history_is_one_request_a_turn() -> None:
     history = {"turns": 10, "base_tokens": 300, "growth_tokens": 350}
     demand = demand_from_dict({**SMALLEST, "classes": [{"history": history, "output_tokens": 100}]})
 
-    sizes = [row["input_tokens"] for row in demand.requests()]
+    sizes = [row.input_tokens for row in demand.requests()]
 
     assert sum(sizes) == 18750  # AN-19: 10 x 300 + 350 x 45
     assert (sizes[0], sizes[-1]) == (300, 3450)
@@ -125,6 +125,15 @@ def test_only_what_one_side_pays_alone_counts_in_its_fixed_costs() -> None:
         ({"max_retries": True}, "`max_retries`: must not be true or false, got True"),
         ({"hourly_profile": [True] * 24}, "`hourly_profile`: must not be true or false"),
         ({"ranges": {"usd_per_hour": [0, True]}}, "`ranges`: must not be true or false"),
+        ({"growth_per_month": 10, "horizon_months": 600}, "ends above 1e+15 tasks a month"),
+        (
+            {
+                "classes": [
+                    {"history": {"turns": 3, "base_tokens": 1, "growth_tokens": 6e11}, "output_tokens": 1}
+                ]
+            },
+            "the last turn's input tokens must be at most 1e+12",
+        ),
         ({"ranges": {"rent": [1, 2]}}, "`ranges`: unknown input `rent`; known: tasks_per_month"),
         (
             {"ranges": {"usd_per_hour": [5, 2]}},

@@ -1,16 +1,19 @@
 import re
+from dataclasses import replace
+from typing import Any
 
-from report_cases import case, changed
+from report_cases import case, changed, decision_of
 
+from harness.cost.breakeven.staircase import Staircase
 from harness.report.charts.cost import ArmCurve, cost_chart, volume_range
-from harness.report.charts.curves import SelfHost
 from harness.report.charts.goodput import goodput_chart
 from harness.report.charts.load import load_charts
 from harness.report.charts.tornado import bars_of, tornado_charts
+from harness.rundir.whatif import Swing
 from harness.scenario import Slo
 
 SLO = Slo(ttft_p95_s=2.0, tpot_p95_s=0.2)
-BOX = SelfHost(4140.56, 1_576_800, 1, 0.0)
+BOX = Staircase(0.00615, 4140.56, 1_576_800, 0.0, 0.0, 1)
 
 
 def load_chart(name: str, kind: str) -> str:
@@ -66,16 +69,12 @@ def test_loads_in_any_order_are_drawn_in_order_of_load() -> None:
 
 
 def test_a_drawing_says_in_words_what_it_shows() -> None:
-    decision = case("two_windows").decision
-    assert decision is not None
+    chart = cost_chart(decision_of("two_windows"))
 
-    chart = cost_chart(decision)
-
-    assert chart is not None
     assert chart.alt == (
         "One instance costs USD 4,141 a month and serves 1.58M tasks; every further one is a step. "
         "Your volume is 400,000 tasks a month. "
-        "Against claude-sonnet-4-6 self-hosting wins at 2.76M to 3.15M; 3.43M and above. "
+        "Against claude-sonnet-4-6 self-hosting wins from 2.76M to 3.15M; from 3.43M on. "
         "Against gpt-4.1-mini self-hosting wins at no volume. "
         "Against llama-3.3-70b-versatile self-hosting wins at no volume."
     )
@@ -83,41 +82,34 @@ def test_a_drawing_says_in_words_what_it_shows() -> None:
 
 
 def test_the_volume_axis_holds_every_volume_that_matters_with_room_around() -> None:
-    arm = ArmCurve("a", "arm-0", None, ((2_755_738, 3_153_600), (3_428_999, None)))
+    arm = ArmCurve("a", "arm-0", BOX, ((2_755_738, 3_153_600), (3_428_999, None)), [])
+    nothing = ArmCurve("a", "arm-0", replace(BOX, capacity=None), (), [])
 
     # a fifth of 400,000 is 80,000, down to 50,000; 2.5 times 3,428,999 is 8.6M, up to 10M
-    assert volume_range([arm], BOX, 400_000) == (50_000, 10_000_000)
-    assert volume_range([], None, None) == (200, 5_000_000)  # nothing known: 1,000 to 1M, with room
+    assert volume_range([arm], 400_000) == (50_000, 10_000_000)
+    assert volume_range([nothing], None) == (200, 5_000_000)  # nothing known: 1,000 to 1M, with room
 
 
 def test_a_zero_volume_marks_nothing_and_breaks_nothing() -> None:
-    decision = case("two_windows").decision
-    assert decision is not None
-    decision["demand"]["tasks_per_month"] = 0
+    def idle(data: dict[str, Any]) -> None:
+        for arm in data["arms"]:
+            arm["input"]["workload"]["tasks_per_month"] = 0
 
-    chart = cost_chart(decision)
+    chart = cost_chart(changed(decision_of("two_windows"), idle))
 
-    assert chart is not None
     assert 'class="own' not in chart.wide
 
 
 def test_without_goodput_there_is_no_staircase_but_the_apis_are_drawn() -> None:
-    decision = case("infeasible").decision
-    assert decision is not None
+    chart = cost_chart(decision_of("infeasible"))
 
-    chart = cost_chart(decision)
-
-    assert chart is not None
     assert "staircase" not in chart.wide
     assert chart.wide.count('class="line arm-') == 3
     assert chart.alt.startswith("No self-host curve: no load step met the SLO")
 
 
 def test_measured_and_needed_goodput_lie_on_one_axis() -> None:
-    decision = case("two_windows").decision
-    assert decision is not None
-
-    chart = goodput_chart(decision)
+    chart = goodput_chart(decision_of("two_windows"))
 
     assert chart is not None
     # 4,140.56 / (0.00615 * 2,628,000) = 0.25619
@@ -131,42 +123,39 @@ def test_measured_and_needed_goodput_lie_on_one_axis() -> None:
     assert places[0] < measured < places[1] < places[2]
 
 
-ROW = {"unit": "USD/h", "value": 1, "low": 0.8, "high": 1.2}
+def swing(name: str, low: float | None, high: float | None, *, flips: bool = False) -> dict[str, Any]:
+    """An input of the tornado: the saving at its low and at its high end."""
+    return {
+        "input": name, "unit": "USD/h", "value": 1, "low": 0.8, "high": 1.2, "range_from": "assumed",
+        "saving_usd_at_low": low, "saving_usd_at_high": high, "verdict_at_low": "yes", "verdict_at_high": "yes",
+        "winner_at_low": "api", "winner_at_high": "api", "flips_verdict": False, "flips_winner": flips,
+    }  # fmt: skip
 
 
-def test_a_tornado_shows_the_widest_bar_first_and_leaves_out_what_moves_nothing() -> None:
+def test_a_tornado_leaves_out_what_moves_nothing() -> None:
     rows = [
-        {**ROW, "input": "max_load", "saving_usd_at_low": 5, "saving_usd_at_high": 5},
-        {**ROW, "input": "usd_per_hour", "saving_usd_at_low": 30, "saving_usd_at_high": -10},
-        {
-            **ROW,
-            "input": "api_price",
-            "saving_usd_at_low": -90,
-            "saving_usd_at_high": 100,
-            "flips_winner": True,
-        },
-        {**ROW, "input": "goodput_requests_per_s", "saving_usd_at_low": None, "saving_usd_at_high": 3},
+        swing("api_price", -90, 100, flips=True),
+        swing("usd_per_hour", 30, -10),
+        swing("max_load", 5, 5),
+        swing("goodput_requests_per_s", None, 3),
     ]
 
-    bars = bars_of(rows)
+    bars = bars_of([Swing.model_validate(row) for row in rows])
 
-    assert [(bar.name, bar.swing, bar.flips) for bar in bars] == [
-        ("API price", 190, True),
-        ("price of an hour", 40, False),
-    ]
+    assert [(bar.name, bar.flips) for bar in bars] == [("API price", True), ("price of an hour", False)]
 
 
 def test_a_tornado_marks_what_flips_the_answer_and_break_even() -> None:
-    row = {
-        **ROW,
-        "input": "api_price",
-        "saving_usd_at_low": -90,
-        "saving_usd_at_high": 100,
-        "flips_winner": True,
-    }
-    arm = {"name": "an-api", "sensitivity": {"saving_usd_per_month": 5, "tornado": [row]}}
+    def turn(data: dict[str, Any]) -> None:
+        data["arms"][0]["sensitivity"] = {
+            "saving_usd_per_month": 5,
+            "tornado": [swing("api_price", -90, 100, flips=True)],
+            "flip_points": [],
+            "break_even": None,
+            "two_way": None,
+        }
 
-    (chart,) = tornado_charts({"arms": [arm, {"name": "no sensitivity"}]})
+    (chart,) = tornado_charts(changed(decision_of("two_windows"), turn))
 
     assert 'class="bar flips"' in chart.wide
     assert 'class="zero"' in chart.wide

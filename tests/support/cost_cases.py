@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from harness.demand.demand import Demand
 from harness.rundir.manifest import RunManifest
+from harness.rundir.results import Goodput, Metrics, Step
 
 VECTORS = {v["id"]: v for v in json.loads((Path(__file__).parent.parent / "data" / "cost.json").read_text())}
 """Inputs with exact expected numbers, by id (AN-08 ...)."""
@@ -67,20 +68,22 @@ def manifest(model: str | None = "meta-llama/Llama-3.3-70B-Instruct", **instance
     )
 
 
-def metrics(
-    goodput: float | None = 0.6, tokens: tuple[float | None, float | None] = (800, 250)
-) -> dict[str, Any]:
+def step(number: int, given: float, output: float, **more: Any) -> Step:
+    """A step of 100 s with so many input and output tokens a second."""
+    load, window = {"kind": "closed", "users": number + 1}, {"start_s": 0, "end_s": 100}
+    facts = {"step": number, "load": load, "window": window, "requests": 60}
+    rates = {"input_tokens_per_s": given, "output_tokens_per_s": output}
+    return Step.model_validate(facts | rates | more)
+
+
+def metrics(goodput: float | None = 0.6, tokens: tuple[float | None, float | None] = (800, 250)) -> Metrics:
     """Two steps; the first sets the goodput, the second is busier and beyond the limits."""
-    steps = [
-        {"step": step, "input_tokens_per_s": given, "output_tokens_per_s": output}
-        | {"mean_input_tokens": tokens[0], "mean_output_tokens": tokens[1]}
-        for step, given, output in ((0, 480.0, 150.0), (1, 800.0, 250.0))
-    ]
-    if goodput is None:
-        return {"schema": 1, "steps": steps, "goodput": None}
-    low, high = min(goodput, 0.58), max(goodput, 0.62)
-    best = {"requests_per_s": goodput, "low": low, "high": high, "confidence": 0.95, "step": 0}
-    return {"schema": 1, "steps": steps, "goodput": best}
+    lengths = {"mean_input_tokens": tokens[0], "mean_output_tokens": tokens[1]}
+    best = None
+    if goodput is not None:
+        ends = {"low": min(goodput, 0.58), "high": max(goodput, 0.62)}
+        best = Goodput(requests_per_s=goodput, step=0, **ends)
+    return Metrics(steps=(step(0, 480, 150, **lengths), step(1, 800, 250, **lengths)), goodput=best)
 
 
 def smallest(**changes: Any) -> Demand:

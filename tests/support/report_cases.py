@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from harness.rundir.results import Metrics
+from harness.rundir.decision import Decision
+from harness.rundir.results import Metrics, Result
 
 DATA = Path(__file__).parent.parent / "data" / "report"
 NAMES = ("two_windows", "never", "infeasible", "partial", "errors", "twelve_steps")
@@ -18,7 +19,7 @@ class Case(NamedTuple):
 
     run: dict[str, Any]
     metrics: Metrics
-    decision: dict[str, Any] | None
+    decision: Decision | None
 
 
 def case(name: str) -> Case:
@@ -28,11 +29,22 @@ def case(name: str) -> Case:
         for part in ("run", "metrics", "decision")
         for path in [DATA / name / f"{part}.json"]
     }
-    return Case(read["run"], Metrics.model_validate(read["metrics"]), read["decision"])
+    decision = None if read["decision"] is None else Decision.model_validate(read["decision"])
+    return Case(read["run"], Metrics.model_validate(read["metrics"]), decision)
 
 
-def changed(metrics: Metrics, change: Callable[[dict[str, Any]], object]) -> Metrics:
-    """The figures as they would be read if metrics.json said otherwise; `change` edits its object in place."""
-    data = metrics.to_dict()
+def decision_of(name: str) -> Decision:
+    """The decision of a hand-made run that was priced."""
+    decision = case(name).decision
+    assert decision is not None
+    return decision
+
+
+Read = TypeVar("Read", bound=Result)
+
+
+def changed(read: Read, change: Callable[[dict[str, Any]], object]) -> Read:
+    """Figures or a decision as they would be read if their file said otherwise; `change` edits its object in place."""
+    data = read.to_dict()
     change(data)
-    return Metrics.model_validate(data)
+    return type(read).model_validate(data)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.base.workload import Workload
 from harness.cost.breakeven.decision import attempts_per_task
 from harness.cost.breakeven.success import indifferent_human_usd
 from harness.demand.demand import History
@@ -19,7 +20,6 @@ from harness.demand.items import (
     usd_per_month,
     usd_per_pass,
 )
-from harness.demand.workload import Workload
 from harness.prices.record import Rates
 
 CONVERSATIONS = 100_000
@@ -119,71 +119,31 @@ def worked_example() -> list[Finding]:
         return Finding("worked example", what, was, gives, unit, why)
 
     return [
-        row(
-            "Haiku input tokens",
-            280,
-            to_haiku * TURNS * INPUT_TOKENS / 1e6,
-            "M",
-            "70,000 x 4 x 800; 280 thousand is the number of turns",
-        ),
+        row("Haiku input tokens", 280, to_haiku * TURNS * INPUT_TOKENS / 1e6, "M",
+            "70,000 x 4 x 800; 280 thousand is the number of turns"),
         row("Haiku output tokens", 70, to_haiku * TURNS * OUTPUT_TOKENS / 1e6, "M", "right"),
         row("Haiku at 0.80/4.00", 504, _tokens_usd(to_haiku, haiku), "USD", "504 is 280M x 0.80 + 70M x 4"),
         row("Sonnet at 3/15", 738, _tokens_usd(CONVERSATIONS - to_haiku, sonnet), "USD", "right"),
         row("inference total", 1_242, inference_usd(haiku, sonnet), "USD", "follows from the Haiku row"),
-        row(
-            "vector store",
-            140,
-            280 * 50_000 / 10e6,
-            "USD",
-            "140 buys 5M vectors at 280 per 10M; the example has 50,000 chunks",
-        ),
+        row("vector store", 140, 280 * 50_000 / 10e6, "USD",
+            "140 buys 5M vectors at 280 per 10M; the example has 50,000 chunks"),
         row("embedding 50,000 x 400", 0.40, usd_per_pass(_KNOWLEDGE), "USD", "a one-off, booked as monthly"),
-        row(
-            "re-embedding on query",
-            0.24,
-            usd_per_month(_QUERIES, CALLS),
-            "USD",
-            "right, but it is the query's embedding; nothing is re-embedded",
-        ),
+        row("re-embedding on query", 0.24, usd_per_month(_QUERIES, CALLS), "USD",
+            "right, but it is the query's embedding; nothing is re-embedded"),
         row("infrastructure total", None, infrastructure_usd(), "USD", "left blank"),
-        row(
-            "engineer, 3 h a week",
-            1_200,
-            usd_per_month(_ENGINEER, CALLS),
-            "USD",
-            f"a month has 52/12 = {WEEKS_PER_MONTH:.2f} weeks, not 4",
-        ),
+        row("engineer, 3 h a week", 1_200, usd_per_month(_ENGINEER, CALLS), "USD",
+            f"a month has 52/12 = {WEEKS_PER_MONTH:.2f} weeks, not 4"),
         row("hidden total", None, hidden_usd(), "USD", "left blank; with the printed 1,200"),
-        row(
-            "grand total",
-            3_082,
-            right["total"],
-            "USD",
-            f"as printed it sums to {printed['total']:,.2f}, which rounds to 3,083",
-        ),
-        row(
-            "per conversation",
-            0.031,
-            right["per_conversation"],
-            "USD",
-            f"as printed {printed['per_conversation']:.4f}",
-        ),
+        row("grand total", 3_082, right["total"], "USD",
+            f"as printed it sums to {printed['total']:,.2f}, which rounds to 3,083"),
+        row("per conversation", 0.031, right["per_conversation"], "USD",
+            f"as printed {printed['per_conversation']:.4f}"),
         row("shares", "40/12/48", _shares(right), "%", f"as printed {_shares(printed)}"),
-        row(
-            "total at Haiku's list price 1/5",
-            None,
-            at_list["total"],
-            "USD",
-            "0.80/4.00 is the price of an older Haiku",
-        ),
-        row(
-            "inference if escalated means Haiku first",
-            None,
-            cascade_usd(haiku, sonnet),
-            "USD",
-            f"the table assumes routing up front; {cascade_usd(haiku_list, sonnet):,.0f} at list prices",
-        ),
-    ]
+        row("total at Haiku's list price 1/5", None, at_list["total"], "USD",
+            "0.80/4.00 is the price of an older Haiku"),
+        row("inference if escalated means Haiku first", None, cascade_usd(haiku, sonnet), "USD",
+            f"the table assumes routing up front; {cascade_usd(haiku_list, sonnet):,.0f} at list prices"),
+    ]  # fmt: skip
 
 
 def _shares(total: dict[str, float]) -> str:
@@ -219,53 +179,18 @@ def claims() -> list[Finding]:
     return [
         row("200 in, 1,500 out on Sonnet", 0.023, usd, "USD", "right"),
         row("output's share of it", 95, 100 * 1500 * 15 / 1e6 / usd, "%", "1,500 x 15 of 23,100"),
-        row(
-            "8 % retries",
-            1.08,
-            _attempts(0.08, None),
-            "x",
-            f"{_attempts(0.08, 1):.2f} is at most one retry; a success costs 1/(1-p) whatever the cap",
-        ),
-        row(
-            "30 % retries",
-            1.30,
-            _attempts(0.30, None),
-            "x",
-            f"one retry {_attempts(0.3, 1):.2f}, two {_attempts(0.3, 2):.2f}, until success 1/0.7",
-        ),
-        row(
-            "40 turns growing to 15,000 tokens",
-            600_000,
-            long_chat.total_input_tokens(),
-            "tokens",
-            "grows by 375 a turn; 40 x 15,000 bills the last turn forty times",
-        ),
-        row(
-            "10 turns of 800 with history",
-            8_000,
-            short_chat.total_input_tokens(),
-            "tokens",
-            "300 + 350 for each past turn; a flat 800 contradicts its own context bloat",
-        ),
-        row(
-            "15 % cache hits",
-            15,
-            100 * cache_usd / totals(PRINTED_INFERENCE_USD)["total"],
-            "% of the bill",
-            f"{cache_usd:.2f} USD: of inference only",
-        ),
-        row(
-            "80 % to a cheaper model, Opus to Haiku",
-            "5-10",
-            routed,
-            "x cheaper",
-            f"1/(0.2 + 0.8/r) is below 5 for any r; at list prices {routed_list:.2f}",
-        ),
-        row(
-            "0.10 beats 4 x 0.005 and a person",
-            "always",
-            human or 0.0,
-            "USD",
-            "only if the person costs more than this",
-        ),
-    ]
+        row("8 % retries", 1.08, _attempts(0.08, None), "x",
+            f"{_attempts(0.08, 1):.2f} is at most one retry; a success costs 1/(1-p) whatever the cap"),
+        row("30 % retries", 1.30, _attempts(0.30, None), "x",
+            f"one retry {_attempts(0.3, 1):.2f}, two {_attempts(0.3, 2):.2f}, until success 1/0.7"),
+        row("40 turns growing to 15,000 tokens", 600_000, long_chat.total_input_tokens(), "tokens",
+            "grows by 375 a turn; 40 x 15,000 bills the last turn forty times"),
+        row("10 turns of 800 with history", 8_000, short_chat.total_input_tokens(), "tokens",
+            "300 + 350 for each past turn; a flat 800 contradicts its own context bloat"),
+        row("15 % cache hits", 15, 100 * cache_usd / totals(PRINTED_INFERENCE_USD)["total"], "% of the bill",
+            f"{cache_usd:.2f} USD: of inference only"),
+        row("80 % to a cheaper model, Opus to Haiku", "5-10", routed, "x cheaper",
+            f"1/(0.2 + 0.8/r) is below 5 for any r; at list prices {routed_list:.2f}"),
+        row("0.10 beats 4 x 0.005 and a person", "always", human or 0.0, "USD",
+            "only if the person costs more than this"),
+    ]  # fmt: skip

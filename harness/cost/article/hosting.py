@@ -56,52 +56,21 @@ def self_hosting() -> list[Finding]:
         return Finding("self-hosting", what, was, gives, unit, why)
 
     return [
-        row(
-            "tokens/s for 0.30 USD per Mtok",
-            None,
-            needed,
-            "tokens/s",
-            "on demand, every hour of the month full",
-        ),
-        row(
-            "the same at 30 % use", None, needed / 0.3, "tokens/s", "a price per token is divided by the use"
-        ),
-        row(
-            "what four A10 can compute",
-            None,
-            ceiling,
-            "tokens/s",
-            "2 x 70.6e9 FLOP a token, 4 x 125 TFLOPS: 0.30 is above the ceiling",
-        ),
-        row(
-            "weights in BF16",
-            None,
-            weights_gib(PARAMETERS, 16),
-            "GiB",
-            f"the box has {memory:.1f}: they do not fit",
-        ),
-        row(
-            "USD per Mtok at 5M output a day",
-            0.30,
-            at_5m,
-            "USD/Mtok",
-            f"the box costs {BOX_USD_PER_HOUR * HOURS_PER_DAY:.2f} a day whatever it serves",
-        ),
-        row(
-            "use of the box at 5M a day, were 0.30 true",
-            None,
-            100 * total_per_s / needed,
-            "%",
-            "the two statements differ by 21.6 times",
-        ),
-        row(
-            "60-80 % cheaper than Sonnet, were 0.30 true",
-            "60-80",
-            against("Claude Sonnet 4.6"),
-            "%",
-            f"GPT-4.1 {against('GPT-4.1'):.1f}, GPT-4.1-mini {against('GPT-4.1-mini'):.1f}: they cannot all hold",
-        ),
-    ]
+        row("tokens/s for 0.30 USD per Mtok", None, needed, "tokens/s",
+            "on demand, every hour of the month full"),
+        row("the same at 30 % use", None, needed / 0.3, "tokens/s",
+            "a price per token is divided by the use"),
+        row("what four A10 can compute", None, ceiling, "tokens/s",
+            "2 x 70.6e9 FLOP a token, 4 x 125 TFLOPS: 0.30 is above the ceiling"),
+        row("weights in BF16", None, weights_gib(PARAMETERS, 16), "GiB",
+            f"the box has {memory:.1f}: they do not fit"),
+        row("USD per Mtok at 5M output a day", 0.30, at_5m, "USD/Mtok",
+            f"the box costs {BOX_USD_PER_HOUR * HOURS_PER_DAY:.2f} a day whatever it serves"),
+        row("use of the box at 5M a day, were 0.30 true", None, 100 * total_per_s / needed, "%",
+            "the two statements differ by 21.6 times"),
+        row("60-80 % cheaper than Sonnet, were 0.30 true", "60-80", against("Claude Sonnet 4.6"), "%",
+            f"GPT-4.1 {against('GPT-4.1'):.1f}, GPT-4.1-mini {against('GPT-4.1-mini'):.1f}: they cannot all hold"),
+    ]  # fmt: skip
 
 
 def parity_mtok_per_day(usd_per_day: float, rates: Rates, *, input_per_output: float) -> float:
@@ -126,14 +95,10 @@ def parity() -> list[Finding]:
 
 def price_table() -> list[Finding]:
     """Section 5: the price list."""
+    section = "prices, in/out per Mtok"
     return [
         Finding(
-            "prices, in/out per Mtok",
-            name,
-            _pair(printed),
-            _pair(listed),
-            "USD",
-            f"the printed price is that of {whose}" if whose else "right",
+            section, name, _pair(printed), _pair(listed), "USD", f"the price of {whose}" if whose else "right"
         )
         for name, (printed, listed, whose) in PRICES.items()
     ]
@@ -162,14 +127,8 @@ def three_arms() -> list[Finding]:
         f"one {BOX} on demand and half a person": (None, month + HALF_FTE_USD),
     }
     why = "the same weights hosted by someone else are the arm that it leaves out"
+    section = "its workload on every arm, a month"
     return [
-        Finding(
-            "its workload on every arm, a month",
-            name,
-            was,
-            usd,
-            "USD",
-            why if name.startswith("Llama") else "",
-        )
+        Finding(section, name, was, usd, "USD", why if name.startswith("Llama") else "")
         for name, (was, usd) in arms.items()
     ]

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 from harness.cost.breakeven.staircase import MOST_INSTANCES, ceil
 from harness.prices.record import Quote
+from harness.rundir.decision import PurchaseOption
 
 MINUTES_PER_HOUR = 60
-HOURS_PER_DAY = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +96,8 @@ def spot_usd_per_hour(spot: float, terms: Terms) -> float:
     return spot / (1 - terms.spot_loss())
 
 
-def purchase_options(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> list[dict[str, Any]]:
-    """Every way to buy the fleet, cheapest first, those without a price last with the reason."""
+def purchase_options(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> list[PurchaseOption]:
+    """Every way to buy the fleet, cheapest first, those without a price last with the reason; no savings yet."""
     rows = [
         _static("on_demand", quotes, fleet),
         _autoscaled(quotes, fleet, terms),
@@ -108,29 +107,30 @@ def purchase_options(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) ->
         _mixed("reserved_1y", quotes, fleet, terms),
         _mixed("reserved_3y", quotes, fleet, terms),
     ]
-    return sorted(rows, key=lambda row: (row["usd_per_month"] is None, row["usd_per_month"] or 0))
+    return sorted(rows, key=lambda row: (row.usd_per_month is None, row.usd_per_month or 0))
 
 
-def _row(option: str, usd: float | None, hours: float | None, note: str, *quotes: Quote) -> dict[str, Any]:
+def _row(option: str, usd: float | None, hours: float | None, note: str, *quotes: Quote) -> PurchaseOption:
     dates = [quote.checked_on for quote in quotes if quote.checked_on is not None]
-    return {
-        "option": option,
-        "usd_per_month": usd,
-        "instance_hours_per_month": hours,
-        "usd_per_instance_hour": usd / hours if usd is not None and hours else None,
-        "source": "; ".join(dict.fromkeys(quote.source for quote in quotes)) or None,
-        "checked_on": min(dates).isoformat() if dates and len(dates) == len(quotes) else None,
-        "note": note,
-    }
+    return PurchaseOption(
+        option=option,
+        usd_per_month=usd,
+        instance_hours_per_month=hours,
+        usd_per_instance_hour=usd / hours if usd is not None and hours else None,
+        source="; ".join(dict.fromkeys(quote.source for quote in quotes)) or None,
+        checked_on=min(dates) if dates and len(dates) == len(quotes) else None,
+        note=note,
+        saving_usd=None,
+    )
 
 
-def _unpriced(option: str, purchase: str) -> dict[str, Any]:
+def _unpriced(option: str, purchase: str) -> PurchaseOption:
     return _row(
         option, None, None, f"no {purchase.replace('_', ' ')} price is known; give yours with --prices FILE"
     )
 
 
-def _static(purchase: str, quotes: Mapping[str, Quote], fleet: Fleet) -> dict[str, Any]:
+def _static(purchase: str, quotes: Mapping[str, Quote], fleet: Fleet) -> PurchaseOption:
     if purchase not in quotes:
         return _unpriced(f"{purchase}_static", purchase)
     hours = fleet.static_hours()
@@ -142,7 +142,7 @@ def _count(instances: int) -> str:
     return f"{instances:,} instance" + ("" if instances == 1 else "s")
 
 
-def _autoscaled(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> dict[str, Any]:
+def _autoscaled(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> PurchaseOption:
     if "on_demand" not in quotes:
         return _unpriced("on_demand_autoscaled", "on_demand")
     hours = fleet.autoscaled_hours(terms.startup_minutes)
@@ -154,7 +154,7 @@ def _autoscaled(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> dict
     return _row("on_demand_autoscaled", usd, hours, note, quotes["on_demand"])
 
 
-def _spot(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> dict[str, Any]:
+def _spot(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> PurchaseOption:
     if "spot" not in quotes or "on_demand" not in quotes:
         return _unpriced("spot_with_fallback", "spot")
     hours, lost = fleet.static_hours(), terms.spot_loss()
@@ -168,7 +168,7 @@ def _spot(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> dict[str, 
     return _row("spot_with_fallback", usd, hours, note, quotes["spot"], quotes["on_demand"])
 
 
-def _mixed(purchase: str, quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> dict[str, Any]:
+def _mixed(purchase: str, quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> PurchaseOption:
     option = f"{purchase}_base_with_burst"
     if purchase not in quotes or "on_demand" not in quotes:
         return _unpriced(option, purchase)

@@ -7,15 +7,24 @@ X_in C_in + X_out C_out = c. Break-even never uses one: it compares requests of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.base.units import SECONDS_PER_HOUR, TOKENS_PER_MTOK
+from harness.rundir.decision import MeasuredWeight, Split
 
 ASSUMED_RATIO = 4.0  # an output token as so many input tokens; hosted prices of open models are mostly 1 to 5
 FEWEST_SHAPES = 2
+
+
+class BusyRun(NamedTuple):
+    """What a run did at its busiest: so many tokens in so many seconds."""
+
+    seconds: float
+    input_tokens: float
+    output_tokens: float
 
 
 def splits(
@@ -25,7 +34,7 @@ def splits(
     *,
     output_weight: float = ASSUMED_RATIO,
     weight_from: str = "assumed",
-) -> list[dict[str, Any]]:
+) -> list[Split]:
     """USD per Mtok of input and of output in the three conventions, each with its label.
 
     `output_weight` is r: one output token takes the box as long as r input tokens.
@@ -33,41 +42,39 @@ def splits(
     weighted_in = usd_per_hour / (input_tokens_per_s + output_weight * output_tokens_per_s)
     total = usd_per_hour / (input_tokens_per_s + output_tokens_per_s)
     output_only = usd_per_hour / output_tokens_per_s
-    rows = [
-        ("output_only", "all of the hour on output tokens, input for free", 0.0, output_only),
-        ("total", "every token alike", total, total),
-        (
-            "weighted",
-            f"an output token as {output_weight:.3g} input tokens ({weight_from})",
-            weighted_in,
-            output_weight * weighted_in,
-        ),
-    ]
     per_mtok = TOKENS_PER_MTOK / SECONDS_PER_HOUR
+
+    def split(
+        convention: Literal["output_only", "total", "weighted"], label: str, given: float, output: float
+    ) -> Split:
+        return Split(
+            convention=convention,
+            label=label,
+            input_usd_per_mtok=given * per_mtok,
+            output_usd_per_mtok=output * per_mtok,
+            hour_usd=given * input_tokens_per_s + output * output_tokens_per_s,
+        )
+
+    weighted = f"an output token as {output_weight:.3g} input tokens ({weight_from})"
     return [
-        {
-            "convention": convention,
-            "label": label,
-            "input_usd_per_mtok": given * per_mtok,
-            "output_usd_per_mtok": output * per_mtok,
-            "hour_usd": given * input_tokens_per_s + output * output_tokens_per_s,
-        }
-        for convention, label, given, output in rows
+        split("output_only", "all of the hour on output tokens, input for free", 0.0, output_only),
+        split("total", "every token alike", total, total),
+        split("weighted", weighted, weighted_in, output_weight * weighted_in),
     ]
 
 
-def measured_output_weight(runs: Sequence[tuple[float, float, float]]) -> dict[str, Any] | None:
+def measured_output_weight(runs: Sequence[BusyRun]) -> MeasuredWeight | None:
     """r = beta/alpha of busy seconds = alpha t_in + beta t_out, fitted over runs of different shape.
 
-    Each run is (busy seconds, input tokens, output tokens) at saturation. Non-negative least squares, each
-    run scaled to its own seconds so that a long run does not outweigh the others. None with fewer than two
-    different shapes, or when the fit gives input tokens no time at all.
+    The runs are at saturation. Non-negative least squares, each run scaled to its own seconds so that a long run
+    does not outweigh the others. None with fewer than two different shapes, or when the fit gives input tokens no
+    time at all.
     """
-    usable = [run for run in runs if run[0] > 0 and run[1] + run[2] > 0]
-    shapes = {round(output / (given + output), 2) for _, given, output in usable}
+    usable = [run for run in runs if run.seconds > 0 and run.input_tokens + run.output_tokens > 0]
+    shapes = {round(run.output_tokens / (run.input_tokens + run.output_tokens), 2) for run in usable}
     if len(shapes) < FEWEST_SHAPES:
         return None
-    rows = np.array([[given / busy, output / busy] for busy, given, output in usable])
+    rows = np.array([[run.input_tokens / run.seconds, run.output_tokens / run.seconds] for run in usable])
     scale = rows.max(axis=0)
     if not np.all(scale > 0):
         return None
@@ -75,13 +82,13 @@ def measured_output_weight(runs: Sequence[tuple[float, float, float]]) -> dict[s
     if alpha <= 0:
         return None
     fitted = rows @ np.array([alpha, beta])
-    return {
-        "output_weight": float(beta / alpha),
-        "seconds_per_input_token": float(alpha),
-        "seconds_per_output_token": float(beta),
-        "runs": len(usable),
-        "largest_misfit": float(np.max(np.abs(fitted - 1))),
-    }
+    return MeasuredWeight(
+        output_weight=float(beta / alpha),
+        seconds_per_input_token=float(alpha),
+        seconds_per_output_token=float(beta),
+        runs=len(usable),
+        largest_misfit=float(np.max(np.abs(fitted - 1))),
+    )
 
 
 def nnls(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

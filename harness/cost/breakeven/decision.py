@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from harness.base.errors import UsageError
 from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_MONTH, TOKENS_PER_MTOK
-from harness.cost.breakeven.inputs import Api, DecideInput, SelfHost, parse
-from harness.cost.breakeven.staircase import (
-    MOST_INSTANCES,
-    ROUNDING,
-    BreakEven,
-    Staircase,
-    break_even,
-    instances_for,
-)
-from harness.demand.workload import RequestClass, Workload
+from harness.base.workload import RequestClass, Workload
+from harness.cost.breakeven.inputs import parse
+from harness.cost.breakeven.staircase import MOST_INSTANCES, Staircase, break_even, is_tie
+from harness.rundir.decide import Api, AtVolume, Decided, DecideInput, VerdictInterval
 
 
 def decide(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,29 +44,42 @@ def decide(inputs: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UsageError: unknown or missing key, wrong type, value out of range; names the key and the value.
     """
-    return decide_parsed(parse(inputs))
+    return decide_parsed(parse(inputs)).to_dict()
 
 
-def decide_parsed(inputs: DecideInput) -> dict[str, Any]:
-    """`decide` for an input that was checked already."""
-    work, box, api = inputs.workload, inputs.self_host, inputs.api
-    per_task = usd_per_task(work, api)
-    stairs = staircase(work, box, api, box.goodput_requests_per_s)
+def decide_parsed(inputs: DecideInput) -> Decided:
+    """`decide` for an input that was checked already.
+
+    Raises:
+        UsageError: amounts so far apart (a price of 1e-320) that what comes out is no number.
+    """
+    try:
+        return _decided(inputs)
+    except (ArithmeticError, ValidationError):
+        raise UsageError(
+            "these amounts lie too far apart to decide on: what comes out is no finite number",
+            hint="is one of them off by many powers of ten?",
+        ) from None
+
+
+def _decided(inputs: DecideInput) -> Decided:
+    work, box = inputs.workload, inputs.self_host
+    stairs = staircase(inputs, box.goodput_requests_per_s)
     found = break_even(stairs)
-    return {
-        "api_usd_per_task": per_task,
-        "attempts_per_task": attempts_per_task(work),
-        "success_rate": success_rate(work),
-        "capacity_tasks_per_month": stairs.capacity,
-        "verdict": found.verdict,
-        "first_win_tasks_per_month": found.first,
-        "permanent_win_tasks_per_month": found.permanent,
-        "winning_windows": [list(window) for window in found.windows],
-        "windows_truncated": found.truncated,
-        "min_goodput_requests_per_s": min_goodput(work, box, api),
-        "at_volume": _at_volume(stairs, work.tasks_per_month, box, api),
-        "interval": _interval(work, box, api),
-    }
+    return Decided(
+        api_usd_per_task=stairs.usd_per_task,
+        attempts_per_task=attempts_per_task(work),
+        success_rate=success_rate(work),
+        capacity_tasks_per_month=stairs.capacity,
+        verdict=found.verdict,
+        first_win_tasks_per_month=found.first,
+        permanent_win_tasks_per_month=found.permanent,
+        winning_windows=found.windows,
+        windows_truncated=found.truncated,
+        min_goodput_requests_per_s=min_goodput(inputs),
+        at_volume=None if work.tasks_per_month is None else _at_volume(stairs, work.tasks_per_month),
+        interval=_interval(inputs),
+    )
 
 
 def attempts_per_task(work: Workload) -> float:
@@ -92,12 +101,9 @@ def usd_per_attempt(classes: list[RequestClass], api: Api) -> float:
 
 
 def _call_usd(kind: RequestClass, api: Api) -> float:
-    cached = (
-        api.input_usd_per_mtok if api.cached_input_usd_per_mtok is None else api.cached_input_usd_per_mtok
-    )
     return (
         (kind.input_tokens - kind.cached_input_tokens) * api.input_usd_per_mtok
-        + kind.cached_input_tokens * cached
+        + kind.cached_input_tokens * api.cache_read_usd_per_mtok
         + kind.output_tokens * api.output_usd_per_mtok
     ) / TOKENS_PER_MTOK
 
@@ -119,64 +125,65 @@ def capacity(work: Workload, max_load: float, goodput: float | None) -> float | 
     return max_load * goodput * SECONDS_PER_MONTH / calls_at_peak(work) or None
 
 
-def staircase(work: Workload, box: SelfHost, api: Api, goodput: float | None) -> Staircase:
-    """The comparison, reduced to the numbers that decide it."""
+def staircase(inputs: DecideInput, goodput: float | None) -> Staircase:
+    """The comparison at a goodput, reduced to the numbers that decide it."""
+    work, box, api = inputs.workload, inputs.self_host, inputs.api
     return Staircase(
         usd_per_task=usd_per_task(work, api),
         usd_per_instance_month=box.usd_per_hour * HOURS_PER_MONTH,
         capacity=capacity(work, box.max_load, goodput),
-        fixed_usd=box.fixed_usd_per_month - api.fixed_usd_per_month,
+        self_fixed_usd=box.fixed_usd_per_month,
+        api_fixed_usd=api.fixed_usd_per_month,
         min_instances=box.min_instances,
     )
 
 
-def min_goodput(work: Workload, box: SelfHost, api: Api) -> float | None:
+def min_goodput(inputs: DecideInput) -> float | None:
     """G_min = cH phi m(1-h) / (a' rho S), requests/s; None if the API is free."""
-    per_task = usd_per_task(work, api)
+    work, box = inputs.workload, inputs.self_host
+    per_task = usd_per_task(work, inputs.api)
     if per_task <= 0:
         return None
     month = box.usd_per_hour * HOURS_PER_MONTH
     return month * calls_at_peak(work) / (per_task * box.max_load * SECONDS_PER_MONTH)
 
 
-def _at_volume(stairs: Staircase, tasks: float | None, box: SelfHost, api: Api) -> dict[str, Any] | None:
-    if tasks is None:
-        return None
-    api_usd = stairs.usd_per_task * tasks + api.fixed_usd_per_month
-    count = self_usd = utilization = None
-    winner = "api"
-    if stairs.capacity is not None:
-        count = _instances(tasks, stairs.capacity, stairs.min_instances)
-        self_usd = count * stairs.usd_per_instance_month + box.fixed_usd_per_month
-        utilization = tasks / (count * stairs.capacity)
-        winner = "self_host" if self_usd <= api_usd + ROUNDING * max(self_usd, api_usd) else "api"
-    return {
-        "tasks_per_month": tasks,
-        "instances": count,
-        "utilization": utilization,
-        "self_usd": self_usd,
-        "api_usd": api_usd,
-        "self_usd_per_task": self_usd / tasks if self_usd is not None and tasks > 0 else None,
-        "winner": winner,
-    }
-
-
-def _instances(tasks: float, per_instance: float, min_instances: int) -> int:
-    if tasks / MOST_INSTANCES > per_instance:
+def _at_volume(stairs: Staircase, tasks: float) -> AtVolume:
+    api_usd = stairs.api_usd(tasks)
+    if stairs.capacity is None:
+        return AtVolume(
+            tasks_per_month=tasks,
+            instances=None,
+            utilization=None,
+            self_usd=None,
+            api_usd=api_usd,
+            self_usd_per_task=None,
+            winner="api",
+        )
+    if tasks / MOST_INSTANCES > stairs.capacity:
         raise UsageError(
             f"`workload.tasks_per_month`: {tasks:g} tasks would take more than {MOST_INSTANCES:.0e} instances"
-            f" of {per_instance:.3g} tasks a month each",
+            f" of {stairs.capacity:.3g} tasks a month each",
             hint="check the volume and `self_host.goodput_requests_per_s`",
         )
-    return int(instances_for(tasks, per_instance, min_instances))
+    count = stairs.instances(tasks)
+    self_usd = stairs.self_usd(count)
+    return AtVolume(
+        tasks_per_month=tasks,
+        instances=count,
+        utilization=stairs.utilization(tasks),
+        self_usd=self_usd,
+        api_usd=api_usd,
+        self_usd_per_task=self_usd / tasks if tasks > 0 else None,
+        winner="self_host" if self_usd <= api_usd or is_tie(self_usd, api_usd) else "api",
+    )
 
 
-def _interval(work: Workload, box: SelfHost, api: Api) -> dict[str, Any] | None:
-    if box.goodput_low is None or box.goodput_high is None:
+def _interval(inputs: DecideInput) -> VerdictInterval | None:
+    low, high = inputs.self_host.goodput_low, inputs.self_host.goodput_high
+    if low is None or high is None:
         return None
-
-    def verdict(goodput: float) -> str:
-        found: BreakEven = break_even(staircase(work, box, api, goodput))
-        return found.verdict
-
-    return {"verdict_at_low": verdict(box.goodput_low), "verdict_at_high": verdict(box.goodput_high)}
+    return VerdictInterval(
+        verdict_at_low=break_even(staircase(inputs, low)).verdict,
+        verdict_at_high=break_even(staircase(inputs, high)).verdict,
+    )

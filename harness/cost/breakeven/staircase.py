@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
-Verdict = Literal["never", "window", "yes"]
-Window = tuple[float, float | None]
+from harness.rundir.decide import Verdict, Window
 
 ROUNDING = 1e-12  # inputs like 0.6 or 5.672 leave a few 1e-16 behind; one task in 1e12 is no difference
 MAX_WINDOWS = 100
@@ -22,13 +20,42 @@ MOST_INSTANCES = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Staircase:
-    """One comparison, reduced to five numbers. `capacity` None: no load step met the latency limits."""
+    """One comparison, reduced to six numbers. `capacity` None: no load step met the latency limits."""
 
     usd_per_task: float
     usd_per_instance_month: float
     capacity: float | None
-    fixed_usd: float
+    self_fixed_usd: float
+    api_fixed_usd: float
     min_instances: int
+
+    @property
+    def fixed_usd(self) -> float:
+        """F."""
+        return self.self_fixed_usd - self.api_fixed_usd
+
+    def instances(self, tasks: float) -> int:
+        """N(R) = max(N_min, ceil(R/K)); a volume that fills them exactly needs no further one."""
+        assert self.capacity is not None
+        return max(self.min_instances, int(ceil(tasks / self.capacity)))
+
+    @property
+    def full(self) -> float | None:
+        """Tasks a month that the fewest instances serve."""
+        return None if self.capacity is None else self.capacity * self.min_instances
+
+    def utilization(self, tasks: float) -> float:
+        """Share of the instances' capacity that a volume takes."""
+        assert self.capacity is not None
+        return tasks / (self.instances(tasks) * self.capacity)
+
+    def self_usd(self, instances: float) -> float:
+        """The month's bill of so many instances."""
+        return instances * self.usd_per_instance_month + self.self_fixed_usd
+
+    def api_usd(self, tasks: float) -> float:
+        """The API's bill of a month."""
+        return self.usd_per_task * tasks + self.api_fixed_usd
 
     def saving_of_a_full_instance(self) -> float:
         """g = a'K - cH in USD a month, 0 when the two differ by rounding only."""
@@ -57,6 +84,11 @@ class BreakEven:
 NEVER = BreakEven("never", None, None, (), False)
 
 
+def is_tie(one: float, other: float) -> bool:
+    """Whether two bills differ by rounding only."""
+    return settle(one - other, max(abs(one), abs(other))) == 0
+
+
 def settle(difference: float, scale: float) -> float:
     """A difference of two amounts, 0 when it is only their rounding."""
     return 0.0 if abs(difference) <= ROUNDING * abs(scale) else difference
@@ -71,11 +103,6 @@ def ceil(value: float) -> float:
 def floor(value: float) -> float:
     """The next whole number down, with the same allowance."""
     return -ceil(-value)
-
-
-def instances_for(tasks: float, capacity: float, min_instances: int) -> float:
-    """N(R) = max(N_min, ceil(R/K)), a whole number."""
-    return max(float(min_instances), ceil(tasks / capacity))
 
 
 def break_even(stairs: Staircase) -> BreakEven:

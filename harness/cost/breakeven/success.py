@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from harness.rundir.decide import Decided
+from harness.rundir.decision import Success, SuccessCost
 
 
 def indifferent_human_usd(one: tuple[float, float], other: tuple[float, float]) -> float | None:
@@ -16,7 +17,7 @@ def indifferent_human_usd(one: tuple[float, float], other: tuple[float, float]) 
     return (usd_one - usd_other) / (solved_one - solved_other)
 
 
-def success_costs(decided: dict[str, Any], human_usd: float | None, cache_hit_rate: float) -> dict[str, Any]:
+def success_costs(decided: Decided, human_usd: float | None, cache_hit_rate: float) -> Success:
     """Cost per task and per solved task of both sides at the reader's volume: C = a m + (1 - q) C_human.
 
     Example: 4 calls of 0.005, never solved, a person at 5.00: 5.02 a task.
@@ -24,22 +25,21 @@ def success_costs(decided: dict[str, Any], human_usd: float | None, cache_hit_ra
     or a goodput; the person's price unknown: what nobody solves costs nothing here, and `human_usd_per_task`
     is None to say so.
     """
-    solved = cache_hit_rate + (1 - cache_hit_rate) * decided["success_rate"]
-    at = decided["at_volume"]
-    own = None if at is None else at["self_usd_per_task"]
+    solved = cache_hit_rate + (1 - cache_hit_rate) * decided.success_rate
+    own = None if decided.at_volume is None else decided.at_volume.self_usd_per_task
     people = (1 - solved) * (human_usd or 0.0)
-    return {
-        "attempts_per_task": decided["attempts_per_task"],
-        "solved_share": solved,
-        "human_usd_per_task": human_usd,
-        "api": _side(decided["api_usd_per_task"], people, solved),
-        "self_host": None if own is None else _side(own, people, solved),
-    }
+    return Success(
+        attempts_per_task=decided.attempts_per_task,
+        solved_share=solved,
+        human_usd_per_task=human_usd,
+        api=_side(decided.api_usd_per_task, people, solved),
+        self_host=None if own is None else _side(own, people, solved),
+    )
 
 
-def _side(model_usd: float, people_usd: float, solved: float) -> dict[str, float | None]:
-    return {
-        "usd_per_task": model_usd + people_usd,
-        "usd_per_solved_task": model_usd / solved if solved > 0 else None,
-        "people_usd_per_task": people_usd,
-    }
+def _side(model_usd: float, people_usd: float, solved: float) -> SuccessCost:
+    return SuccessCost(
+        usd_per_task=model_usd + people_usd,
+        usd_per_solved_task=model_usd / solved if solved > 0 else None,
+        people_usd_per_task=people_usd,
+    )

@@ -13,14 +13,14 @@ import numpy.typing as npt
 
 from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_MONTH
 from harness.cost.breakeven.decision import usd_per_attempt
-from harness.cost.breakeven.inputs import DecideInput
 from harness.cost.breakeven.staircase import ROUNDING
+from harness.rundir.decide import DecideInput, Side, Verdict
 
 Array = npt.NDArray[np.float64]
 Number = float | Array
 
 NEVER, WINDOW, YES = 0, 1, 2
-VERDICTS = ("never", "window", "yes")
+VERDICTS: tuple[Verdict, ...] = ("never", "window", "yes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,18 @@ class Outcome:
     saving_usd: Array  # api - self, a month
     verdict: npt.NDArray[np.int8]
     self_host_wins: npt.NDArray[np.bool_]
+
+    def verdicts(self) -> list[Verdict]:
+        """The verdict of each element, in order."""
+        return [VERDICTS[code] for code in self.verdict.ravel()]
+
+    def winners(self) -> list[Side]:
+        """Who wins each element, in order."""
+        return ["self_host" if wins else "api" for wins in self.self_host_wins.ravel()]
+
+    def savings(self) -> list[float | None]:
+        """The saving of each element, in order; None where there is none."""
+        return [float(saving) if np.isfinite(saving) else None for saving in self.saving_usd.ravel()]
 
 
 def case_of(inputs: DecideInput, tasks_per_month: float) -> Case:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from harness.base.units import TOKENS_PER_MTOK
 from harness.cost.breakeven.decision import usd_per_attempt
-from harness.cost.breakeven.inputs import DecideInput
 from harness.cost.breakeven.vector import Case, Number
-from harness.demand.workload import RequestClass
+from harness.rundir.decide import DecideInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,9 @@ def knobs(inputs: DecideInput, people_usd: float = 0) -> list[Knob]:
     def knob(name: str, unit: str, value: float, lowest: float, highest: float) -> Knob:
         return Knob(name, unit, value, lowest, highest, lambda case, v: case.but(**{name: v}))
 
+    def free(name: str, unit: str, value: float, turn: Callable[[Case, Number], Case]) -> Knob:
+        return Knob(name, unit, value, 0, np.inf, turn)
+
     out = [
         knob("tasks_per_month", "tasks", work.tasks_per_month or 0, 0, np.inf),
         knob("goodput_requests_per_s", "requests/s", box.goodput_requests_per_s or 0, 0, np.inf),
@@ -40,50 +43,31 @@ def knobs(inputs: DecideInput, people_usd: float = 0) -> list[Knob]:
         knob("max_load", "share", box.max_load, 0.01, 1),
         knob("retry_failure_rate", "share", work.retry_failure_rate, 0, 0.99),
         knob("response_cache_hit_rate", "share", work.response_cache_hit_rate, 0, 0.99),
-        Knob("api_price", "x list", 1, 0, np.inf, lambda c, v: c.but(usd_per_attempt=c.usd_per_attempt * v)),
+        free("api_price", "x list", 1, lambda c, v: c.but(usd_per_attempt=c.usd_per_attempt * v)),
     ]
-    mix = _mix(work.classes)
+    mix, other_usd = _mix(inputs), box.fixed_usd_per_month - people_usd
     if mix is not None:
-        out.append(
-            Knob(
-                "input_per_output_tokens",
-                "",
-                mix,
-                0,
-                np.inf,
-                lambda c, v: c.but(usd_per_attempt=_at_mix(inputs, v)),
-            )
+        turned = free(
+            "input_per_output_tokens", "", mix, lambda c, v: c.but(usd_per_attempt=_at_mix(inputs, v))
         )
+        out.append(turned)
     if people_usd > 0:
-        other = box.fixed_usd_per_month - people_usd
-        out.append(
-            Knob(
-                "people_usd_per_month",
-                "USD",
-                people_usd,
-                0,
-                np.inf,
-                lambda c, v: c.but(self_fixed_usd=other + v),
-            )
+        people = free(
+            "people_usd_per_month", "USD", people_usd, lambda c, v: c.but(self_fixed_usd=other_usd + v)
         )
+        out.append(people)
     return out
 
 
-def _mix(classes: Sequence[RequestClass]) -> float | None:
-    given = sum(c.weight * c.input_tokens for c in classes)
-    output = sum(c.weight * c.output_tokens for c in classes)
+def _mix(inputs: DecideInput) -> float | None:
+    given, _, output = inputs.workload.mean_tokens()
     return given / output if output > 0 and given > 0 else None
 
 
 def _at_mix(inputs: DecideInput, mix: Number) -> Number:
     """a at another input:output ratio, the mean call's tokens kept; cached share and goodput as they are."""
-    classes, api = inputs.workload.classes, inputs.api
-    now = _mix(classes)
-    assert now is not None
-    total = sum(c.weight for c in classes)
-    given = sum(c.weight * c.input_tokens for c in classes) / total
-    output = sum(c.weight * c.output_tokens for c in classes) / total
-    output_usd = output * api.output_usd_per_mtok / 1e6
-    input_usd = usd_per_attempt(classes, api) - output_usd
+    given, _, output = inputs.workload.mean_tokens()
+    output_usd = output * inputs.api.output_usd_per_mtok / TOKENS_PER_MTOK
+    input_usd = usd_per_attempt(inputs.workload.classes, inputs.api) - output_usd
     new_output = (given + output) / (mix + 1)
     return input_usd * (given + output - new_output) / given + output_usd * new_output / output

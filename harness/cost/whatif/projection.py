@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from harness.cost.breakeven.inputs import DecideInput
 from harness.cost.breakeven.vector import case_of, evaluate
+from harness.rundir.decide import DecideInput
+from harness.rundir.whatif import ProjectedMonth, Projection
 
 
 def projection(
     inputs: DecideInput, *, growth_per_month: float, months: int, one_off_usd: float
-) -> dict[str, Any] | None:
+) -> Projection | None:
     """Both bills month by month; `payback_month` is the first whose summed saving has paid `one_off_usd`.
 
     Month 1 has the present volume. None without a volume or goodput; `payback_month` None: not in these.
@@ -20,29 +19,29 @@ def projection(
         return None
     volumes = [tasks * (1 + growth_per_month) ** month for month in range(months)]
     out = evaluate(case_of(inputs, tasks).but(tasks_per_month=volumes))
-    rows: list[dict[str, Any]] = []
+    rows = []
     summed, payback = -one_off_usd, None
     for month, volume in enumerate(volumes, start=1):
         summed += float(out.saving_usd[month - 1])
         if payback is None and summed >= 0:
             payback = month
         rows.append(
-            {
-                "month": month,
-                "tasks": volume,
-                "instances": int(out.instances[month - 1]),
-                "self_usd": float(out.self_usd[month - 1]),
-                "api_usd": float(out.api_usd[month - 1]),
-                "summed_saving_usd": summed,
-            }
+            ProjectedMonth(
+                month=month,
+                tasks=volume,
+                instances=int(out.instances[month - 1]),
+                self_usd=float(out.self_usd[month - 1]),
+                api_usd=float(out.api_usd[month - 1]),
+                summed_saving_usd=summed,
+            )
         )
-    return {
-        "growth_per_month": growth_per_month,
-        "one_off_usd": one_off_usd,
-        "payback_month": payback,
-        "payback_months_at_present_volume": _payback(one_off_usd, float(out.saving_usd[0])),
-        "months": rows,
-    }
+    return Projection(
+        growth_per_month=growth_per_month,
+        one_off_usd=one_off_usd,
+        payback_month=payback,
+        payback_months_at_present_volume=_payback(one_off_usd, float(out.saving_usd[0])),
+        months=tuple(rows),
+    )
 
 
 def _payback(one_off_usd: float, saving_usd: float) -> float | None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
-from harness.cost.breakeven.inputs import DecideInput
-from harness.cost.breakeven.vector import VERDICTS, Array, Case, Outcome, case_of, evaluate
+from harness.cost.breakeven.vector import NEVER, WINDOW, YES, Array, Case, Outcome, case_of, evaluate
 from harness.cost.whatif.knobs import Knob, knobs
+from harness.rundir.decide import DecideInput
+from harness.rundir.results import Kind
+from harness.rundir.whatif import Distribution, MonteCarlo, Narrowed, Varied, VerdictShares
 
 DRAWS = 10_000
 BINS = 20
-DEFAULT_CONFIDENCE = 0.95
-QUANTILES = {"p05": 0.05, "p25": 0.25, "p50": 0.50, "p75": 0.75, "p95": 0.95}
+QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +24,32 @@ class Spread:
     """One uncertain input: how it is drawn, between which values, and who says so."""
 
     knob: Knob
-    how: str  # normal | triangular
     low: float
     high: float
-    said_by: str  # measured | listed | assumed
-    confidence: float | None = None
+    said_by: Kind
+    confidence: float | None = None  # of the interval of a normal distribution; None: a triangle
 
     def draw(self, random: np.random.Generator, n: int) -> Array:
         """n values: normal with the ends as its interval, or a triangle between them (mode: the present)."""
-        if self.how == "normal":
-            z = NormalDist().inv_cdf(0.5 + (self.confidence or DEFAULT_CONFIDENCE) / 2)
+        if self.confidence is not None:
+            z = NormalDist().inv_cdf(0.5 + self.confidence / 2)
             drawn = random.normal(self.knob.value, (self.high - self.low) / (2 * z), n)
         else:
             mode = min(max(self.knob.value, self.low), self.high)
             drawn = random.triangular(self.low, mode, self.high, n)
         return np.clip(drawn, self.knob.lowest, self.knob.highest)
 
-    def to_dict(self) -> dict[str, Any]:
-        """For decision.json."""
-        shown = {"input": self.knob.name, "unit": self.knob.unit, "value": self.knob.value}
-        return {**shown, "drawn": self.how, "low": self.low, "high": self.high, "said_by": self.said_by}
+    def varied(self) -> Varied:
+        """As decision.json has it."""
+        return Varied(
+            input=self.knob.name,
+            unit=self.knob.unit,
+            value=self.knob.value,
+            drawn="triangular" if self.confidence is None else "normal",
+            low=self.low,
+            high=self.high,
+            said_by=self.said_by,
+        )
 
 
 def spreads(
@@ -54,26 +60,27 @@ def spreads(
     spot_range: tuple[float, float] | None,
     confidence: float | None,
 ) -> list[Spread]:
-    """What is uncertain: the goodput's interval, a spot price's listed range, the demand's own ranges."""
+    """What is uncertain: the goodput's interval (`confidence` None: there is no goodput), a spot price's listed range,
+    the demand's own ranges."""
     by_name = {knob.name: knob for knob in knobs(inputs, people_usd)}
     found = {
-        name: Spread(by_name[name], "triangular", low, high, "assumed")
+        name: Spread(by_name[name], low, high, "assumed")
         for name, (low, high) in ranges.items()
         if name in by_name and low < high
     }
     box = inputs.self_host
     low, high = box.goodput_low, box.goodput_high
-    if box.goodput_requests_per_s and low is not None and high is not None and low < high:
+    if confidence is not None and low is not None and high is not None and low < high:
         knob = by_name["goodput_requests_per_s"]
-        found[knob.name] = Spread(knob, "normal", low, high, "measured", confidence)
+        found[knob.name] = Spread(knob, low, high, "measured", confidence)
     if spot_range is not None and "usd_per_hour" not in found and spot_range[0] < spot_range[1]:
-        found["usd_per_hour"] = Spread(by_name["usd_per_hour"], "triangular", *spot_range, "listed")
+        found["usd_per_hour"] = Spread(by_name["usd_per_hour"], *spot_range, "listed")
     return list(found.values())
 
 
 def simulate(
     inputs: DecideInput, uncertain: Sequence[Spread], *, seed: int = 1, draws: int = DRAWS
-) -> dict[str, Any] | None:
+) -> MonteCarlo | None:
     """Shares of each verdict, the distribution of the monthly saving, and which input to pin down first.
 
     None without a volume, and when nothing is uncertain: then the decision itself is all there is to say.
@@ -85,17 +92,17 @@ def simulate(
     random = np.random.default_rng(seed)
     drawn = {spread.knob.name: spread.draw(random, draws) for spread in uncertain}
     out = _turned(case, uncertain, drawn)
-    saving = out.saving_usd[np.isfinite(out.saving_usd)]
-    return {
-        "draws": draws,
-        "seed": seed,
-        "verdict_shares": {name: float(np.mean(out.verdict == code)) for code, name in enumerate(VERDICTS)},
-        "probability_self_host_wins": float(np.mean(out.self_host_wins)),
-        "infeasible_share": float(np.mean(out.capacity <= 0)),
-        "saving_usd_per_month": _distribution(saving),
-        "varied": [spread.to_dict() for spread in uncertain],
-        "narrow_first": _narrow_first(uncertain, drawn, out),
-    }
+    never, window, yes = (float(np.mean(out.verdict == code)) for code in (NEVER, WINDOW, YES))
+    return MonteCarlo(
+        draws=draws,
+        seed=seed,
+        verdict_shares=VerdictShares(never=never, window=window, yes=yes),
+        probability_self_host_wins=float(np.mean(out.self_host_wins)),
+        infeasible_share=float(np.mean(out.capacity <= 0)),
+        saving_usd_per_month=_distribution(out.saving_usd[np.isfinite(out.saving_usd)]),
+        varied=tuple(spread.varied() for spread in uncertain),
+        narrow_first=_narrow_first(uncertain, drawn, out),
+    )
 
 
 def _turned(case: Case, uncertain: Sequence[Spread], drawn: Mapping[str, Array]) -> Outcome:
@@ -104,16 +111,16 @@ def _turned(case: Case, uncertain: Sequence[Spread], drawn: Mapping[str, Array])
     return evaluate(case)
 
 
-def _distribution(saving: Array) -> dict[str, float] | None:
+def _distribution(saving: Array) -> Distribution | None:
     if saving.size == 0:
         return None
-    values = np.quantile(saving, list(QUANTILES.values()))
-    return {"mean": float(saving.mean()), **dict(zip(QUANTILES, map(float, values), strict=True))}
+    p05, p25, p50, p75, p95 = map(float, np.quantile(saving, QUANTILES))
+    return Distribution(mean=float(saving.mean()), p05=p05, p25=p25, p50=p50, p75=p75, p95=p95)
 
 
 def _narrow_first(
     uncertain: Sequence[Spread], drawn: Mapping[str, Array], out: Outcome
-) -> list[dict[str, Any]]:
+) -> tuple[Narrowed, ...]:
     """How much of the doubt would go if one input were known exactly, on average; most first.
 
     Var(E[Y|X]) / Var(Y) over BINS equal parts of X: of who wins where the draws disagree about it, else of
@@ -131,5 +138,5 @@ def _narrow_first(
         share = (
             max(0.0, known - total * BINS / y.size) / total if total > 0 else 0.0
         )  # less the bins' own noise
-        rows.append({"input": spread.knob.name, "doubt_removed": share})
-    return sorted(rows, key=lambda row: -float(row["doubt_removed"]))
+        rows.append(Narrowed(input=spread.knob.name, doubt_removed=share))
+    return tuple(sorted(rows, key=lambda row: row.doubt_removed, reverse=True))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
+from harness.base.rounding import amount, exact_volume, span, usd, volume
+from harness.cost.breakeven.staircase import Staircase
+from harness.cost.breakeven.words import window_ends
 from harness.report.charts import svg
-from harness.report.charts.curves import Api, SelfHost, api_of, self_host_of, tasks_of, windows_of
+from harness.report.charts.curves import corners, stairs_of
 from harness.report.model import Chart
-from harness.report.text import amount, clean, count, span, usd, volume
+from harness.report.text import clean, count
+from harness.rundir.decide import Window
+from harness.rundir.decision import Decision
 
 ARM_COLOURS = 6  # classes arm-0 .. arm-5 of the style sheet; a seventh arm starts over
 
@@ -22,8 +26,9 @@ class ArmCurve:
 
     name: str
     css: str
-    api: Api | None
-    windows: tuple[tuple[float, float | None], ...]
+    stairs: Staircase
+    windows: tuple[Window, ...]
+    ends: list[tuple[str, str | None]]  # the windows' ends, printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,104 +52,124 @@ _ABOVE_LANES = 18
 _LANES_INSIDE = 3  # more lanes make the drawing taller
 
 
-def cost_chart(decision: Mapping[str, Any]) -> Chart | None:
-    """The chart, or None when no arm has a price."""
+def cost_chart(decision: Decision) -> Chart:
+    """The chart."""
     arms = [
-        ArmCurve(clean(arm.get("name")), f"arm-{i % ARM_COLOURS}", api_of(arm), tuple(windows_of(arm)))
-        for i, arm in enumerate(decision.get("arms") or [])
+        ArmCurve(
+            clean(arm.name),
+            arm_css(i),
+            stairs_of(arm),
+            arm.decision.winning_windows,
+            window_ends(arm.decision),
+        )
+        for i, arm in enumerate(decision.arms)
     ]
-    arms = [arm for arm in arms if arm.api is not None]
-    if not arms:
-        return None
-    box = next((b for b in map(self_host_of, decision.get("arms") or []) if b is not None), None)
-    tasks = tasks_of(decision)
-    legend = [("self", "self-host, whole instances")] if box else []
+    tasks = decision.tasks_per_month
+    legend = [("self", "self-host, whole instances")] if _box(arms) else []
     legend += [(arm.css, arm.name) for arm in arms]
     return Chart(
         name="cost",
         title="Monthly cost against monthly volume",
-        alt=_described(arms, box, tasks),
-        wide=_draw(WIDE, arms, box, tasks),
-        narrow=_draw(NARROW, arms, box, tasks),
+        alt=_described(arms, tasks),
+        wide=_draw(WIDE, arms, tasks),
+        narrow=_draw(NARROW, arms, tasks),
         legend=tuple(legend),
     )
 
 
-def volume_range(arms: Sequence[ArmCurve], box: SelfHost | None, tasks: float | None) -> tuple[float, float]:
+def arm_css(position: int) -> str:
+    """The class of an arm's lines and marks."""
+    return f"arm-{position % ARM_COLOURS}"
+
+
+def _box(arms: Sequence[ArmCurve]) -> Staircase | None:
+    """The self-host side, which all arms have alike; None where no load step met the SLO."""
+    return arms[0].stairs if arms[0].stairs.capacity is not None else None
+
+
+def volume_range(arms: Sequence[ArmCurve], tasks: float | None) -> tuple[float, float]:
     """Tasks a month at the chart's two ends: round numbers around every volume that matters."""
-    marks = [tasks] if tasks else []
-    if box:
-        marks.append(box.capacity_tasks_per_month * box.min_instances)
-    for arm in arms:
-        marks += [edge for window in arm.windows[-100:] for edge in window if edge]
-    marks = [mark for mark in marks if mark > 0] or [1e3, 1e6]
-    low, high = svg.round_down(min(marks) / 5), svg.round_up(max(marks) * 2.5)
+    marks = [tasks, *(arm.stairs.full for arm in arms)]
+    marks += [edge for arm in arms for window in arm.windows[-100:] for edge in window]
+    known = [mark for mark in marks if mark] or [1e3, 1e6]
+    low, high = svg.round_down(min(known) / 5), svg.round_up(max(known) * 2.5)
     return low, max(high, low * 100)
 
 
-def _described(arms: Sequence[ArmCurve], box: SelfHost | None, tasks: float | None) -> str:
+def _described(arms: Sequence[ArmCurve], tasks: float | None) -> str:
+    box = _box(arms)
     if box is None:
         first = "No self-host curve: no load step met the SLO, so the box has no capacity to draw."
     else:
         first = (
             f"One instance costs {usd(box.usd_per_instance_month)} a month and serves "
-            f"{volume(box.capacity_tasks_per_month)} tasks; every further one is a step."
+            f"{volume(box.capacity)} tasks; every further one is a step."
         )
     parts = [first]
     if tasks is not None:
-        parts.append(f"Your volume is {volume(tasks)} tasks a month.")
+        parts.append(f"Your volume is {exact_volume(tasks)} tasks a month.")
     for arm in arms:
-        shown = [
-            f"{volume(low)} and above" if high is None else span(low, high) for low, high in arm.windows[:4]
-        ]
+        shown = [span(*ends) for ends in arm.ends[:4]]
         more = len(arm.windows) - len(shown)
         where = "; ".join(shown) + (f"; and {count(more, 'further window')}" if more > 0 else "")
-        parts.append(f"Against {arm.name} self-hosting wins {'at ' + where if where else 'at no volume'}.")
+        parts.append(f"Against {arm.name} self-hosting wins {where or 'at no volume'}.")
     return " ".join(parts)
 
 
-def _draw(layout: Layout, arms: Sequence[ArmCurve], box: SelfHost | None, tasks: float | None) -> str:
+def _draw(layout: Layout, arms: Sequence[ArmCurve], tasks: float | None) -> str:
     lanes = [arm for arm in arms if arm.windows]
-    low, high = volume_range(arms, box, tasks)
-    ends = [arm.api.usd(v) for arm in arms if arm.api for v in (low, high)]
-    if box:
-        ends += [box.usd(low), box.usd(high)]
-    positive = [end for end in ends if end > 0] or [1.0]
-    # API lines may start decades under the box; below a thousandth of it nothing is decided
-    floor = max(min(positive), (box.usd(low) / 1000 if box and box.usd(low) > 0 else min(positive)))
+    low, high = volume_range(arms, tasks)
+    steps = corners(box, low, high) if (box := _box(arms)) else []
+    y_low, y_high = _cost_range([arm.stairs.api_usd(v) for arm in arms for v in (low, high)], steps)
     height = layout.height + max(0, len(lanes) - _LANES_INSIDE) * layout.lane
     bottom = height - _BELOW_AXIS - (len(lanes) * layout.lane + _ABOVE_LANES if lanes else 0)
     x = svg.Scale(low, high, layout.left, layout.width - layout.right, log=True)
-    y_low, y_high = svg.round_down(floor), svg.round_up(max(positive))
-    y = svg.Scale(y_low, max(y_high, y_low * 10), bottom, layout.top, log=True)
+    y = svg.Scale(y_low, y_high, bottom, layout.top, log=True)
     parts = [
         *_bands(arms, x, y),
         *_axes(layout, x, y),
-        *_api_lines(arms, x, y),
-        *_staircase(box, x, y),
+        *(svg.path(_visible(arm.stairs, x, y), f"line {arm.css}", data_arm=arm.name) for arm in arms),
+        *_staircase(box, steps, x, y),
         *_own_volume(tasks, x, y),
-        *(_end_labels(layout, arms, box, x, y) if layout.labelled else []),
+        *(_end_labels(layout, arms, steps, x, y) if layout.labelled else []),
         *_lanes(layout, lanes, x, bottom + _BELOW_AXIS),
     ]
     title = "Monthly cost against monthly volume"
     return svg.document(
-        layout.width, height, title, _described(arms, box, tasks), parts, id_=f"cost-{layout.name}"
+        layout.width, height, title, _described(arms, tasks), parts, id_=f"cost-{layout.name}"
     )
+
+
+def _cost_range(api_ends: Sequence[float], steps: Sequence[svg.Point]) -> tuple[float, float]:
+    """USD a month at the chart's two ends: round numbers, at least a decade apart."""
+    ends = [*api_ends, *(steps[i][1] for i in (0, -1) if steps)]
+    positive = [end for end in ends if end > 0] or [1.0]
+    low = min(positive)
+    if steps and steps[0][1] > 0:
+        # API lines may start decades under the box; below a thousandth of it nothing is decided
+        low = max(low, steps[0][1] / 1000)
+    low = svg.round_down(low)
+    return low, max(svg.round_up(max(positive)), low * 10)
 
 
 def _bands(arms: Sequence[ArmCurve], x: svg.Scale, y: svg.Scale) -> list[Markup]:
     kind = "band" if sum(bool(arm.windows) for arm in arms) < 2 else "band faint"  # they lie over each other
-    return [_window(arm, window, x, y.end, y.start - y.end, kind) for arm in arms for window in arm.windows]
+    return [part for arm in arms for part in _windows(arm, x, y.end, y.start - y.end, kind)]
+
+
+def _windows(arm: ArmCurve, x: svg.Scale, top: float, height: float, kind: str) -> list[Markup]:
+    pairs = zip(arm.windows, arm.ends, strict=True)
+    return [_window(arm, window, span(*ends), x, top, height, kind) for window, ends in pairs]
 
 
 def _window(
-    arm: ArmCurve, window: tuple[float, float | None], x: svg.Scale, top: float, height: float, kind: str
+    arm: ArmCurve, window: Window, shown: str, x: svg.Scale, top: float, height: float, kind: str
 ) -> Markup:
     low, high = window
     start, end = x(low), x(x.high if high is None else high)
     return svg.element(
         "rect",
-        svg.element("title", f"self-hosting wins against {arm.name}: {_span(low, high)} tasks a month"),
+        svg.element("title", f"self-hosting wins against {arm.name}: {shown} tasks a month"),
         x=start,
         y=top,
         width=max(end - start, 1.5),  # a window narrower than a hair must still be seen
@@ -154,10 +179,6 @@ def _window(
         data_low=repr(low),
         data_high="" if high is None else repr(high),
     )
-
-
-def _span(low: float, high: float | None) -> str:
-    return f"from {volume(low)} on" if high is None else span(low, high)
 
 
 def _axes(layout: Layout, x: svg.Scale, y: svg.Scale) -> list[Markup]:
@@ -178,28 +199,22 @@ def _short(value: float) -> str:
     return volume(value) if value >= 1000 else amount(value).removesuffix(".00")
 
 
-def _api_lines(arms: Sequence[ArmCurve], x: svg.Scale, y: svg.Scale) -> list[Markup]:
-    return [
-        svg.path(_visible(arm.api, x, y), f"line {arm.css}", data_arm=arm.name) for arm in arms if arm.api
-    ]
-
-
-def _visible(api: Api, x: svg.Scale, y: svg.Scale) -> list[svg.Point]:
-    """The line's points from where it enters the drawing; a straight line is straight on two log axes
+def _visible(stairs: Staircase, x: svg.Scale, y: svg.Scale) -> list[svg.Point]:
+    """The API line's points from where it enters the drawing; a straight line is straight on two log axes
     unless it has a fixed part, so it is drawn in pieces."""
-    start = x.low
-    if api.usd_per_task > 0 and api.usd(x.low) < y.low:
-        start = min((y.low - api.fixed_usd_per_month) / api.usd_per_task, x.high)
-    pieces = 48 if api.fixed_usd_per_month else 1
+    start, fixed = x.low, stairs.api_fixed_usd
+    if stairs.usd_per_task > 0 and stairs.api_usd(x.low) < y.low:
+        start = min((y.low - fixed) / stairs.usd_per_task, x.high)
+    pieces = 48 if fixed else 1
     volumes = [start * (x.high / start) ** (i / pieces) for i in range(pieces + 1)]
-    return [(x(v), y(api.usd(v))) for v in volumes]
+    return [(x(v), y(stairs.api_usd(v))) for v in volumes]
 
 
-def _staircase(box: SelfHost | None, x: svg.Scale, y: svg.Scale) -> list[Markup]:
+def _staircase(box: Staircase | None, steps: Sequence[svg.Point], x: svg.Scale, y: svg.Scale) -> list[Markup]:
     if box is None:
         return []
-    corners = [(x(tasks), y(cost)) for tasks, cost in box.corners(x.low, x.high)]
-    return [svg.path(corners, "line self staircase", data_capacity=repr(box.capacity_tasks_per_month))]
+    drawn = [(x(tasks), y(cost)) for tasks, cost in steps]
+    return [svg.path(drawn, "line self staircase", data_capacity=repr(box.capacity))]
 
 
 def _own_volume(tasks: float | None, x: svg.Scale, y: svg.Scale) -> list[Markup]:
@@ -212,7 +227,7 @@ def _own_volume(tasks: float | None, x: svg.Scale, y: svg.Scale) -> list[Markup]
         svg.text(
             place + (-5 if anchor == "end" else 5),
             y.end - 6,
-            f"you: {volume(tasks)} a month",
+            f"you: {exact_volume(tasks)} a month",
             "own-label",
             anchor,
         ),
@@ -220,11 +235,11 @@ def _own_volume(tasks: float | None, x: svg.Scale, y: svg.Scale) -> list[Markup]
 
 
 def _end_labels(
-    layout: Layout, arms: Sequence[ArmCurve], box: SelfHost | None, x: svg.Scale, y: svg.Scale
+    layout: Layout, arms: Sequence[ArmCurve], steps: Sequence[svg.Point], x: svg.Scale, y: svg.Scale
 ) -> list[Markup]:
-    named = [(arm.name, arm.css, y(arm.api.usd(x.high))) for arm in arms if arm.api]
-    if box:
-        named.append(("self-host", "self", y(box.usd(x.high))))
+    named = [(arm.name, arm.css, y(arm.stairs.api_usd(x.high))) for arm in arms]
+    if steps:
+        named.append(("self-host", "self", y(steps[-1][1])))
     places = svg.spread([place for _, _, place in named], 17, y.end + 4, y.start)
     return [
         svg.text(layout.width - layout.right + 8, place + 4, _cut(name), f"end-label {css}")
@@ -252,7 +267,7 @@ def _lanes(layout: Layout, lanes: Sequence[ArmCurve], x: svg.Scale, top: float) 
                 class_="lane-floor",
             )
         )
-        parts += [_window(arm, window, x, place, layout.lane - 7.0, "lane") for window in arm.windows]
+        parts += _windows(arm, x, place, layout.lane - 7.0, "lane")
         if layout.labelled:
             parts.append(svg.text(x.end + 8, place + 10, _cut(arm.name), f"end-label {arm.css}"))
     return parts

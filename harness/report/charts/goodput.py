@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from markupsafe import Markup
 
+from harness.base.rounding import significant
 from harness.report.charts import svg
-from harness.report.charts.cost import ARM_COLOURS
+from harness.report.charts.cost import arm_css
 from harness.report.model import Chart
-from harness.report.text import clean, number, rate, significant
+from harness.report.text import clean, rate
+from harness.rundir.decision import Decision
 
 _ROW = 26
 _TOP, _BELOW = 30, 40
 
 
-def goodput_chart(decision: Mapping[str, Any]) -> Chart | None:
-    """The drawing, or None when there is neither a measured nor a needed value."""
-    goodput = (decision.get("self_host") or {}).get("goodput") or {}
-    measured = number(goodput.get("requests_per_s"))
+def goodput_chart(decision: Decision) -> Chart | None:
+    """The drawing, or None when no arm needs any."""
+    goodput = decision.self_host.goodput
+    measured = goodput.requests_per_s if goodput is not None else None
     needed = [
-        (clean(arm.get("name") or "unnamed"), f"arm-{i % ARM_COLOURS}", value)
-        for i, arm in enumerate(decision.get("arms") or [])
-        if (value := number((arm.get("decision") or {}).get("min_goodput_requests_per_s"))) and value > 0
+        (clean(arm.name), arm_css(i), value)
+        for i, arm in enumerate(decision.arms)
+        if (value := arm.decision.min_goodput_requests_per_s)
     ]
     if not needed:
         return None
-    ends = (number(goodput.get("low")), number(goodput.get("high")))
+    ends = (goodput.low, goodput.high) if goodput is not None else (None, None)
     title = "Goodput measured beside goodput needed, requests per second of one instance"
     alt = _described(measured, ends, needed)
     return Chart(
@@ -87,7 +86,7 @@ def _axis(x: svg.Scale, bottom: float, most: int) -> list[Markup]:
 
 
 def _measured(x: svg.Scale, bottom: float, measured: float | None, ends: _Ends) -> list[Markup]:
-    if measured is None or measured <= 0:
+    if measured is None:
         return [svg.text(x.start, 16, "measured: no load step met the SLO", "own-label")]
     parts = []
     low, high = ends
@@ -123,7 +122,7 @@ def _arm_row(
         ]
     else:
         names = [svg.text(12, y - 9, f"{shown} {label}", f"end-label {css}")]
-    gap = [svg.line((x(measured), y), (place, y), f"gap {css}")] if measured else []
+    gap = [] if measured is None else [svg.line((x(measured), y), (place, y), f"gap {css}")]
     diamond = f"M{place:.2f} {y - 6:.2f}l6 6l-6 6l-6 -6z"
     mark = svg.element("path", d=diamond, class_=f"need {css}", data_needed=repr(value))
     return [svg.line((x.start, y), (x.end, y), "grid"), *gap, *names, mark]

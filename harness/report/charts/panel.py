@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from harness.base.rounding import significant
 from harness.report.charts import svg
 from harness.report.model import Chart
-from harness.report.text import significant
 
 WIDTH, HEIGHT = 470, 268
 LEFT, RIGHT, TOP, BOTTOM = 58, 84, 34, 42

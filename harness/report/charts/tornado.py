@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
+from harness.base.rounding import amount, significant, usd
 from harness.report.charts import svg
 from harness.report.model import Chart
-from harness.report.text import amount, clean, input_words, number, significant, usd
+from harness.report.text import clean, input_words
+from harness.rundir.decision import Decision
+from harness.rundir.whatif import Swing
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM, ROW = 470, 150, 16, 44, 36, 24
 MOST_BARS = 9
@@ -27,45 +29,37 @@ class Bar:
     saving_at_high: float
     flips: bool  # the winner or the verdict is another at one of the ends
 
-    @property
-    def swing(self) -> float:
-        """How far the saving moves over the input's range."""
-        return abs(self.saving_at_high - self.saving_at_low)
 
-
-def tornado_charts(decision: Mapping[str, Any]) -> list[Chart]:
+def tornado_charts(decision: Decision) -> list[Chart]:
     """One drawing for each arm that has a sensitivity with a saving."""
     found = []
-    for i, arm in enumerate(decision.get("arms") or []):
-        given = arm.get("sensitivity") or {}
-        now = number(given.get("saving_usd_per_month"))
-        bars = bars_of(given.get("tornado") or [])
+    for i, arm in enumerate(decision.arms):
+        now = arm.sensitivity.saving_usd_per_month if arm.sensitivity is not None else None
+        bars = bars_of(arm.sensitivity.tornado) if arm.sensitivity is not None else []
         if now is None or not bars:
             continue
-        name = clean(arm.get("name") or "unnamed")
+        name = clean(arm.name)
+        title = f"Saving against {name}, one input at a time"
         alt = _described(name, now, bars)
         drawing = _draw(f"tornado-{i}", name, now, bars, alt)
-        found.append(
-            Chart(f"tornado-{i}", f"Saving against {name}, one input at a time", alt, drawing, drawing)
-        )
+        found.append(Chart(f"tornado-{i}", title, alt, drawing, drawing))
     return found
 
 
-def bars_of(rows: Sequence[Mapping[str, Any]]) -> list[Bar]:
-    """The inputs that move the saving, widest first."""
-    bars = []
-    for row in rows:
-        low, high = number(row.get("saving_usd_at_low")), number(row.get("saving_usd_at_high"))
-        if low is None or high is None or low == high:
-            continue
-        flips = bool(row.get("flips_winner") or row.get("flips_verdict"))
-        name, start, end = (
-            input_words(row.get("input")),
-            significant(row.get("low")),
-            significant(row.get("high")),
+def bars_of(swings: Sequence[Swing]) -> list[Bar]:
+    """The inputs that move the saving, in the decision's order: widest first."""
+    return [
+        Bar(
+            input_words(swing.input),
+            significant(swing.low),
+            significant(swing.high),
+            swing.saving_usd_at_low,
+            swing.saving_usd_at_high,
+            swing.flips,
         )
-        bars.append(Bar(name, start, end, low, high, flips))
-    return sorted(bars, key=lambda bar: -bar.swing)[:MOST_BARS]
+        for swing in swings
+        if swing.saving_usd_at_low is not None and swing.saving_usd_at_high is not None and swing.width_usd
+    ][:MOST_BARS]
 
 
 def _described(name: str, now: float, bars: Sequence[Bar]) -> str:

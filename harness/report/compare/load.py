@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.base.rounding import significant, whole
 from harness.report.charts.cost import ARM_COLOURS
 from harness.report.charts.load import (
     goodput_ends,
@@ -16,7 +17,7 @@ from harness.report.charts.panel import Panel, Point, Series, draw
 from harness.report.compare.runs import Comparison
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Chart, Column, Row, Table, Text
-from harness.report.text import duration, significant, whole
+from harness.report.text import duration
 from harness.rundir.results import Step
 
 

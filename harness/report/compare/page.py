@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from harness.base.rounding import NA, amount, significant, whole
 from harness.report.compare.load import load_blocks
 from harness.report.compare.parity import RunFiles
 from harness.report.compare.runs import REQUESTS, Comparison, Standing
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Check, Column, Report, Row, Section, Table, Text
-from harness.report.text import NA, amount, clean, count, duration, per_task, significant, whole
+from harness.report.text import clean, count, duration, per_task
 from harness.report.verdict import gather_checks
 from harness.rundir.results import Step
 

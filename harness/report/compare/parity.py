@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.report.text import clean, number, percent, price, significant
+from harness.base.rounding import significant
+from harness.report.text import clean, percent, price
+from harness.rundir.decision import Decision
 from harness.rundir.results import Metrics, Step
 from harness.scenario import Scenario, Slo
 
@@ -27,7 +29,7 @@ class RunFiles:
     run_dir: Path
     run: dict[str, Any]
     metrics: Metrics
-    decision: dict[str, Any] | None
+    decision: Decision | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +148,9 @@ def _of(*path: str) -> Callable[[RunFiles], str | None]:
 
 
 def _hourly(files: RunFiles) -> str | None:
-    instance = ((files.decision or {}).get("self_host") or {}).get("instance") or {}
-    usd = number(instance.get("usd_per_hour"))
-    return None if usd is None else f"{price(usd)} USD/h"
+    return (
+        None if files.decision is None else f"{price(files.decision.self_host.instance.usd_per_hour)} USD/h"
+    )
 
 
 Reader = Callable[[RunFiles], str | None]

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.base.rounding import amount, significant, usd
 from harness.base.units import SECONDS_PER_HOUR
 from harness.report.compare.parity import Difference, RunFiles, differences, unequal_work
-from harness.report.text import amount, clean, number, percent, significant, usd
+from harness.report.text import clean, percent
 from harness.report.verdict import gather_checks
 
 REQUESTS = 1000  # costs are quoted for so many requests
@@ -104,16 +105,18 @@ def _what_differs(names: Sequence[str]) -> list[str]:
 
 
 def _standing(files: RunFiles, label: str) -> Standing:
-    """The instance's goodput as it was priced, else as it was measured."""
-    box = (files.decision or {}).get("self_host") or {}
-    goodput = box.get("goodput") or (files.metrics.goodput.to_dict() if files.metrics.goodput else {})
+    """The goodput as it was measured, of as many engines as the priced instance has, and that instance's price."""
+    rented = files.decision.self_host.instance if files.decision is not None else None
+    goodput = files.metrics.goodput
+    if goodput is not None and rented is not None:
+        goodput = goodput.times(rented.replicas)
     errors = [c.code for c in gather_checks(files.metrics, None).items if c.level == "error"]
     return Standing(
         label=label,
-        goodput=number(goodput.get("requests_per_s")),
-        low=number(goodput.get("low")),
-        high=number(goodput.get("high")),
-        usd_per_hour=number((box.get("instance") or {}).get("usd_per_hour")),
+        goodput=None if goodput is None else goodput.requests_per_s,
+        low=None if goodput is None else goodput.low,
+        high=None if goodput is None else goodput.high,
+        usd_per_hour=None if rented is None else rented.usd_per_hour,
         errors=tuple(dict.fromkeys([*errors, *(["partial"] if files.run.get("partial") else [])])),
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.base.rounding import significant, whole
 from harness.report.measured.steps import gives_goodput
 from harness.report.model import Block, Cell, Column, Row, Table, Text
-from harness.report.text import clean, count, significant, whole
+from harness.report.text import clean, count
 from harness.rundir.results import Metrics, Step
 
 _UNFINISHED = "The search did not come to an end: the run was cut short."

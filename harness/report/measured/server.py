@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.base.rounding import NA, significant, whole
 from harness.report.model import Block, Cell, Column, Row, Table, Text
-from harness.report.text import NA, clean, duration, percent, significant, whole
+from harness.report.text import clean, duration, percent
 from harness.rundir.results import Metrics, ServerAccount, ServerSaid, Step
 
 

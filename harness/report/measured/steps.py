@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from harness.base.rounding import NA, significant, whole
 from harness.base.stats import SAMPLE_FLOORS
 from harness.report.model import Cell, Column, Row, Table
-from harness.report.text import (
-    MS_PER_S,
-    NA,
-    duration,
-    interval,
-    percent,
-    rate,
-    significant,
-    whole,
-)
+from harness.report.text import MS_PER_S, duration, interval, percent, rate
 from harness.rundir.results import Metrics, Step, Summary
 from harness.scenario import Slo
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from harness.base.rounding import amount, whole
 from harness.base.units import HOURS_PER_MONTH
-from harness.report.charts.curves import tasks_of
 from harness.report.model import Cell, Column, Row, Table
-from harness.report.money.money import arm_cell, instance_words, source_of
-from harness.report.text import NA, amount, clean, number, per_task, percent, price, volume, whole
+from harness.report.money.money import (
+    arm_cell,
+    at_volume_words,
+    instance_words,
+    source_words,
+    wins_for_good_from,
+    wins_from,
+)
+from harness.report.text import clean, per_task, percent, price
+from harness.rundir.decide import AtVolume, Decided
+from harness.rundir.decision import Arm, Decision, EffectiveRates
 
 _NOT_ITS_OWN = Cell("–", tone="muted")  # the box is what the arms are compared with
 
 
-def arms_table(decision: Mapping[str, Any]) -> Table:
+def arms_table(decision: Decision) -> Table:
     """Every arm a month and per task, the box among them."""
-    arms = decision.get("arms") or []
-    struck = any(_differs_without_people(arm) for arm in arms)
-    tasks = tasks_of(decision)
-    at = f"at {volume(tasks)} tasks a month" if tasks is not None else "no monthly volume was given"
+    struck = any(_differs_without_people(arm) for arm in decision.arms)
     columns = [
         Column("arm", right=False),
         Column("price in / out", "USD per Mtok"),
@@ -31,90 +34,79 @@ def arms_table(decision: Mapping[str, Any]) -> Table:
     ]
     if struck:
         columns.append(Column("wins from, people struck", "tasks a month"))
-    rows = [*(_arm_row(arm, struck) for arm in arms), _self_host_row(decision, struck)]
-    return Table(f"The arms, a month and per task, {at}", tuple(columns), tuple(rows))
+    rows = [*(_arm_row(arm, struck=struck) for arm in decision.arms), _self_host_row(decision, struck=struck)]
+    return Table(f"The arms, a month and per task, {at_volume_words(decision)}", tuple(columns), tuple(rows))
 
 
-def _differs_without_people(arm: Mapping[str, Any]) -> bool:
-    struck, decided = arm.get("decision_without_people") or {}, arm.get("decision") or {}
-    key = "first_win_tasks_per_month"
-    return bool(struck) and struck.get(key) != decided.get(key)
+def _differs_without_people(arm: Arm) -> bool:
+    return arm.decision_without_people.first_win_tasks_per_month != arm.decision.first_win_tasks_per_month
 
 
-def _arm_row(arm: Mapping[str, Any], struck: bool) -> Row:
-    decided, listed = arm.get("decision") or {}, arm.get("price") or {}
-    at = decided.get("at_volume") or {}
-    own, api = number(at.get("self_usd")), number(at.get("api_usd"))
-    saved = None if own is None or api is None else api - own
+def _arm_row(arm: Arm, *, struck: bool) -> Row:
+    decided, listed, at = arm.decision, arm.price, arm.decision.at_volume
+    saved = None if at is None else at.saving_usd
     cells = [
         arm_cell(arm),
-        Cell(_in_out(listed), note=_effective(listed) + source_of(listed)),
-        Cell(per_task(decided.get("api_usd_per_task"))),
-        Cell(amount(api), note="" if api is not None else "no volume given"),
+        Cell(
+            _in_out(listed),
+            note=_effective(listed, listed.effective)
+            + source_words(listed.source, listed.version, listed.checked_on),
+        ),
+        Cell(per_task(decided.api_usd_per_task)),
+        Cell(amount(None if at is None else at.api_usd), note="no volume given" if at is None else ""),
         Cell(amount(saved), tone="" if saved is None else "good" if saved >= 0 else "bad"),
-        _from(decided, "first_win_tasks_per_month"),
-        _from(decided, "permanent_win_tasks_per_month"),
+        _edge(decided, wins_from(decided)),
+        _edge(decided, wins_for_good_from(decided)),
     ]
     if struck:
-        cells.append(_from(arm.get("decision_without_people") or {}, "first_win_tasks_per_month"))
+        cells.append(_edge(arm.decision_without_people, wins_from(arm.decision_without_people)))
     return Row(tuple(cells))
 
 
-def _in_out(listed: Mapping[str, Any]) -> str:
-    return f"{price(listed.get('input_usd_per_mtok'))} / {price(listed.get('output_usd_per_mtok'))}"
+def _in_out(rates: EffectiveRates) -> str:
+    return f"{price(rates.input_usd_per_mtok)} / {price(rates.output_usd_per_mtok)}"
 
 
-def _effective(listed: Mapping[str, Any]) -> str:
+def _effective(listed: EffectiveRates, effective: EffectiveRates) -> str:
     """The rates the demand really comes to, where tiers, batches or several models make them others."""
-    effective = listed.get("effective") or {}
-    if not effective or _in_out(effective) == _in_out(listed):
-        return ""
-    return f"comes to {_in_out(effective)}\n"
+    return "" if _in_out(effective) == _in_out(listed) else f"comes to {_in_out(effective)}\n"
 
 
-def _from(decided: Mapping[str, Any], key: str) -> Cell:
-    if decided.get("capacity_tasks_per_month") is None:
+def _edge(decided: Decided, shown: str) -> Cell:
+    if decided.capacity_tasks_per_month is None:
         return Cell("no goodput", tone="bad")
-    tasks = number(decided.get(key))
-    never = decided.get("verdict") == "never"
-    return Cell("never" if tasks is None else volume(tasks), tone="bad" if never else "")
+    return Cell(shown, tone="bad" if decided.verdict == "never" else "")
 
 
-def _self_host_row(decision: Mapping[str, Any], struck: bool) -> Row:
-    instance = (decision.get("self_host") or {}).get("instance") or {}
-    arms = decision.get("arms") or []
-    volumes = [(arm.get("decision") or {}).get("at_volume") for arm in arms]
-    at: Mapping[str, Any] = next((a for a in volumes if a), {})
-    hourly = price(instance.get("usd_per_hour"))
+def _self_host_row(decision: Decision, *, struck: bool) -> Row:
+    instance, own = decision.self_host.instance, decision.arms[0].input.self_host
+    at = decision.arms[0].decision.at_volume
+    hourly = f"{price(instance.usd_per_hour)} USD/h"
+    per, month = (None, None) if at is None else (at.self_usd_per_task, at.self_usd)
     return Row(
         (
-            Cell(f"self-host on {clean(instance.get('id') or NA)}", note=instance_words(instance)),
-            Cell(NA if hourly == NA else f"{hourly} USD/h", note=source_of(instance)),
-            Cell(per_task(at.get("self_usd_per_task")), note=_why_no_task_price(at)),
-            Cell(amount(at.get("self_usd")), note=_sum_words(at, arms, hourly)),
+            Cell(f"self-host on {clean(instance.id)}", note=instance_words(instance)),
+            Cell(hourly, note=source_words(instance.source, None, instance.checked_on)),
+            Cell(per_task(per), note=_why_no_task_price(at)),
+            Cell(amount(month), note=_sum_words(at, hourly, own.fixed_usd_per_month)),
             *[_NOT_ITS_OWN] * (4 if struck else 3),
         ),
         strong=True,
     )
 
 
-def _sum_words(at: Mapping[str, Any], arms: list[Mapping[str, Any]], hourly: str) -> str:
+def _sum_words(at: AtVolume | None, hourly: str, fixed_usd: float) -> str:
     """`1 × 5.672 USD/h × 730 h + 8,667 fixed`, and how far the instances are used."""
-    instances = number(at.get("instances"))
-    if instances is None:
+    if at is None or at.instances is None:
         return "no goodput or no volume"
-    fixed = next(
-        (number(((a.get("input") or {}).get("self_host") or {}).get("fixed_usd_per_month")) for a in arms),
-        None,
-    )
-    more = f" + {amount(fixed)} fixed" if fixed else ""
-    used = f"\n{percent(at.get('utilization'))} used" if number(at.get("utilization")) is not None else ""
-    return f"{whole(instances)} × {hourly} USD/h × {HOURS_PER_MONTH} h{more}{used}"
+    more = f" + {amount(fixed_usd)} fixed" if fixed_usd else ""
+    used = f"{percent(at.utilization)} used"
+    return f"{whole(at.instances)} × {hourly} × {HOURS_PER_MONTH} h{more}\n{used}"
 
 
-def _why_no_task_price(at: Mapping[str, Any]) -> str:
-    if number(at.get("self_usd_per_task")) is not None:
-        return ""
-    if not at:
+def _why_no_task_price(at: AtVolume | None) -> str:
+    if at is None:
         return "no volume given"
-    return "no tasks" if number(at.get("tasks_per_month")) == 0 else "no goodput"
+    if at.self_usd_per_task is not None:
+        return ""
+    return "no tasks" if at.tasks_per_month == 0 else "no goodput"

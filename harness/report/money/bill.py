@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from harness.base.rounding import NA, amount, exact_volume, significant, volume, whole
 from harness.report.model import Cell, Column, Row, Table
-from harness.report.text import (
-    NA,
-    amount,
-    clean,
-    number,
-    per_task,
-    percent,
-    price,
-    significant,
-    volume,
-    whole,
-)
+from harness.report.money.money import checked_words
+from harness.report.text import clean, count, per_task, percent, price
+from harness.rundir.decision import Bill, BillLine, Decision, PurchaseOptions, Success, SuccessCost
+from harness.rundir.whatif import Projection
 
 _ABSENT = Cell("–", tone="muted")  # not on this side's bill at all, which is no unknown
 
 
-def bill_table(decision: Mapping[str, Any]) -> Table | None:
+def bill_table(decision: Decision) -> Table | None:
     """Every line of the month's bill, the box and each API beside each other, with the lines' sum."""
-    bills = [bill for bill in decision.get("monthly") or [] if bill.get("lines")]
-    if not bills:
+    bills, tasks = decision.monthly, decision.tasks_per_month
+    if not bills or tasks is None:
         return None
-    lines: dict[tuple[str, str], list[Mapping[str, Any] | None]] = {}
+    lines: dict[tuple[str, str], list[BillLine | None]] = {}
     for i, bill in enumerate(bills):
-        for line in bill["lines"]:
+        for line in bill.lines:
             lines.setdefault(_key(line), [None] * len(bills))[i] = line
     rows = [_line_row(key, side_by_side) for key, side_by_side in lines.items()]
-    rows += _sums(bills)
     columns = [Column("line", right=False), Column("origin", right=False)]
     columns += [Column(_side(bill), "USD a month") for bill in bills]
     return Table(
-        caption=f"The month, line by line, at {volume(_tasks(decision))} tasks",
+        caption=f"The month, line by line, at {exact_volume(tasks)} tasks",
         columns=tuple(columns),
-        rows=tuple(rows),
+        rows=(*rows, *_sums(bills)),
         notes=(
             "Strike what is not yours. Lines that both sides pay alike are in the sum and in no decision; "
             "a dash: not on that side's bill.",
@@ -46,75 +37,60 @@ def bill_table(decision: Mapping[str, Any]) -> Table | None:
     )
 
 
-def _tasks(decision: Mapping[str, Any]) -> Any:
-    return (decision.get("demand") or {}).get("tasks_per_month")
-
-
-def _key(line: Mapping[str, Any]) -> tuple[str, str]:
-    kind = clean(line.get("line") or "other").replace("_", " ")
+def _key(line: BillLine) -> tuple[str, str]:
+    kind = clean(line.line).replace("_", " ")
     # the box calls it instances, an API tokens; both are the inference
-    return kind, "" if kind == "inference" else clean(line.get("name") or "")
+    return kind, "" if kind == "inference" else clean(line.name)
 
 
-def _side(bill: Mapping[str, Any]) -> str:
-    return "self-host" if bill.get("name") == "self_host" else clean(bill.get("name") or "unnamed")
+def _side(bill: Bill) -> str:
+    return "self-host" if bill.name == "self_host" else clean(bill.name)
 
 
-def _line_row(key: tuple[str, str], side_by_side: Sequence[Mapping[str, Any] | None]) -> Row:
+def _line_row(key: tuple[str, str], side_by_side: Sequence[BillLine | None]) -> Row:
     kind, name = key
-    first: Mapping[str, Any] = next(line for line in side_by_side if line is not None)
+    first = next(line for line in side_by_side if line is not None)
     label = f"{kind}: {name}" if name and name != kind else kind
-    cells = [_ABSENT if line is None else Cell(amount(line.get("usd"))) for line in side_by_side]
-    note = clean(first.get("note") or "")
-    return Row((Cell(label, note=note), Cell(clean(first.get("kind") or NA)), *cells))
+    cells = [_ABSENT if line is None else Cell(amount(line.usd)) for line in side_by_side]
+    return Row((Cell(label, note=clean(first.note)), Cell(first.kind), *cells))
 
 
-def _sums(bills: Sequence[Mapping[str, Any]]) -> list[Row]:
-    rows = [
-        Row((Cell("sum"), Cell("computed"), *(Cell(amount(b.get("total_usd"))) for b in bills)), strong=True)
-    ]
-    people = [_people(bill) for bill in bills]
+def _sums(bills: Sequence[Bill]) -> list[Row]:
+    people = [sum(line.usd for line in bill.lines if line.line == "people") for bill in bills]
+    rows = [_sum_row("sum", [amount(bill.total_usd) for bill in bills], strong=True)]
     if any(people):
-        without = [
-            Cell(amount(total - spent if (total := number(b.get("total_usd"))) is not None else None))
-            for b, spent in zip(bills, people, strict=True)
-        ]
-        rows.append(Row((Cell("sum without people"), Cell("computed"), *without)))
-    per = [Cell(per_task(b.get("total_usd_per_task"))) for b in bills]
-    rows.append(Row((Cell("sum per task", note="USD"), Cell("computed"), *per)))
-    rows.append(
-        Row(
-            (Cell("of it decided on"), Cell("computed"), *(Cell(amount(b.get("decided_usd"))) for b in bills))
-        )
-    )
-    if any(number(b.get("one_off_usd")) for b in bills):
-        once = [Cell(amount(b.get("one_off_usd"))) for b in bills]
+        without = [amount(bill.total_usd - spent) for bill, spent in zip(bills, people, strict=True)]
+        rows.append(_sum_row("sum without people", without))
+    rows.append(_sum_row("sum per task", [per_task(bill.total_usd_per_task) for bill in bills], note="USD"))
+    rows.append(_sum_row("of it decided on", [amount(bill.decided_usd) for bill in bills]))
+    if any(bill.one_off_usd for bill in bills):
+        once = [Cell(amount(bill.one_off_usd)) for bill in bills]
         rows.append(Row((Cell("paid once", note="USD, in no month"), Cell("assumed"), *once)))
     return rows
 
 
-def _people(bill: Mapping[str, Any]) -> float:
-    return sum(number(line.get("usd")) or 0.0 for line in bill["lines"] if line.get("line") == "people")
+def _sum_row(what: str, amounts: Sequence[str], *, note: str = "", strong: bool = False) -> Row:
+    return Row((Cell(what, note=note), Cell("computed"), *map(Cell, amounts)), strong=strong)
 
 
-def options_table(decision: Mapping[str, Any]) -> Table | None:
+def options_table(decision: Decision) -> Table | None:
     """On demand, reserved, spot and mixed beside each other for the demand's own hours."""
-    given = decision.get("purchase_options") or {}
+    given = decision.purchase_options
+    if given is None:
+        return None
     rows = [
         Row(
             (
-                Cell(clean(option.get("option") or "unnamed").replace("_", " ")),
-                Cell(amount(option.get("usd_per_month"))),
-                Cell(whole(option.get("instance_hours_per_month"))),
-                Cell(significant(option.get("usd_per_instance_hour"), 4)),
-                Cell(clean(option.get("note") or NA)),
-                Cell(clean(option.get("source") or NA), note=_checked(option)),
+                Cell(clean(option.option).replace("_", " ")),
+                Cell(amount(option.usd_per_month)),
+                Cell(whole(option.instance_hours_per_month)),
+                Cell(significant(option.usd_per_instance_hour, 4)),
+                Cell(clean(option.note)),
+                Cell(clean(option.source or NA), note=checked_words(option.checked_on)),
             )
         )
-        for option in given.get("options") or []
+        for option in given.options
     ]
-    if not rows:
-        return None
     return Table(
         caption="Ways to buy the same instances, cheapest first",
         columns=(
@@ -130,27 +106,17 @@ def options_table(decision: Mapping[str, Any]) -> Table | None:
     )
 
 
-def _checked(listed: Mapping[str, Any]) -> str:
-    return f"checked {clean(listed['checked_on'])}" if listed.get("checked_on") else ""
+def _hours(given: PurchaseOptions) -> str:
+    said = "the demand's own profile" if given.profile == "demand" else clean(given.profile)
+    fewest, most = min(given.instances_by_hour), max(given.instances_by_hour)
+    needed = count(most, "instance") if fewest == most else f"{fewest:,} to {count(most, 'instance')}"
+    return f"{said}; {needed} needed over {len(given.instances_by_hour)} hours"
 
 
-def _hours(given: Mapping[str, Any]) -> str:
-    needed = [n for n in (number(v) for v in given.get("instances_by_hour") or []) if n is not None]
-    said = (
-        "the demand's own profile" if given.get("profile") == "demand" else clean(given.get("profile") or NA)
-    )
-    if not needed:
-        return said
-    span = (
-        whole(min(needed)) if min(needed) == max(needed) else f"{whole(min(needed))} to {whole(max(needed))}"
-    )
-    return f"{said}; {span} {'instance' if max(needed) == 1 else 'instances'} needed over {len(needed)} hours"
-
-
-def regions_table(decision: Mapping[str, Any]) -> Table | None:
+def regions_table(decision: Decision) -> Table | None:
     """The same instance on demand in other regions; None when only one is known."""
-    rows = (decision.get("purchase_options") or {}).get("regions") or []
-    if len(rows) < 2:
+    given = decision.purchase_options
+    if given is None or len(given.regions) < 2:
         return None
     return Table(
         caption="The same instance on demand elsewhere",
@@ -163,27 +129,28 @@ def regions_table(decision: Mapping[str, Any]) -> Table | None:
         rows=tuple(
             Row(
                 (
-                    Cell(clean(row.get("region") or NA)),
-                    Cell(price(row.get("usd_per_hour"))),
-                    Cell(amount(row.get("usd_per_month"))),
-                    Cell(clean(row.get("checked_on") or "date unknown")),
+                    Cell(clean(row.region or NA)),
+                    Cell(price(row.usd_per_hour)),
+                    Cell(amount(row.usd_per_month)),
+                    Cell(row.checked_on.isoformat() if row.checked_on else "date unknown"),
                 )
             )
-            for row in rows
+            for row in given.regions
         ),
     )
 
 
-def projection_table(decision: Mapping[str, Any]) -> Table | None:
+def projection_table(decision: Decision) -> Table | None:
     """A growing volume or something paid once, over the demand's horizon; None when there is neither."""
-    known = [(arm, arm["projection"]) for arm in decision.get("arms") or [] if arm.get("projection")]
-    known = [(a, p) for a, p in known if number(p.get("growth_per_month")) or number(p.get("one_off_usd"))]
+    known = [(clean(arm.name), arm.projection) for arm in decision.arms if arm.projection is not None]
+    known = [(name, ahead) for name, ahead in known if ahead.growth_per_month or ahead.one_off_usd]
     if not known:
         return None
-    growth = percent(known[0][1].get("growth_per_month"))
-    months = len(known[0][1].get("months") or [])
+    first = known[0][1]
     return Table(
-        caption=f"{months} months ahead, the volume growing by {growth} a month",
+        caption=(
+            f"{len(first.months)} months ahead, the volume growing by {percent(first.growth_per_month)} a month"
+        ),
         columns=(
             Column("API arm", right=False),
             Column("last month", "tasks"),
@@ -194,37 +161,30 @@ def projection_table(decision: Mapping[str, Any]) -> Table | None:
             Column("saved by then", "USD"),
             Column("paid back", right=False),
         ),
-        rows=tuple(_projection_row(arm, projected) for arm, projected in known),
+        rows=tuple(_projection_row(name, ahead) for name, ahead in known),
     )
 
 
-def _projection_row(arm: Mapping[str, Any], projected: Mapping[str, Any]) -> Row:
-    last: Mapping[str, Any] = (projected.get("months") or [{}])[-1]
-    month = number(projected.get("payback_month"))
+def _projection_row(name: str, ahead: Projection) -> Row:
+    last, month = ahead.months[-1], ahead.payback_month
     return Row(
         (
-            Cell(clean(arm.get("name") or "unnamed")),
-            Cell(volume(last.get("tasks"))),
-            Cell(whole(last.get("instances"))),
-            Cell(amount(last.get("self_usd"))),
-            Cell(amount(last.get("api_usd"))),
-            Cell(amount(projected.get("one_off_usd"))),
-            Cell(amount(last.get("summed_saving_usd"))),
-            Cell("not in these months" if month is None else f"in month {whole(month)}"),
+            Cell(name),
+            Cell(volume(last.tasks)),
+            Cell(whole(last.instances)),
+            Cell(amount(last.self_usd)),
+            Cell(amount(last.api_usd)),
+            Cell(amount(ahead.one_off_usd)),
+            Cell(amount(last.summed_saving_usd)),
+            Cell("not in these months" if month is None else f"in month {month}"),
         )
     )
 
 
-def success_table(decision: Mapping[str, Any]) -> Table | None:
+def success_table(decision: Decision) -> Table:
     """Cost of a task that really got done: attempts, what stays unsolved, the person who takes over."""
-    known = [(arm, arm["success"]) for arm in decision.get("arms") or [] if arm.get("success")]
-    if not known:
-        return None
-    rows = [
-        _success_row(clean(arm.get("name") or "unnamed"), given, given.get("api")) for arm, given in known
-    ]
-    rows.append(_success_row("self-host", known[0][1], known[0][1].get("self_host")))
-    human = number(known[0][1].get("human_usd_per_task"))
+    rows = [_success_row(clean(arm.name), arm.success, arm.success.api) for arm in decision.arms]
+    given = decision.arms[0].success
     return Table(
         caption="Cost of a task that really got done",
         columns=(
@@ -235,25 +195,26 @@ def success_table(decision: Mapping[str, Any]) -> Table | None:
             Column("of it people", "USD"),
             Column("per solved task", "USD, model only"),
         ),
-        rows=tuple(rows),
+        rows=(*rows, _success_row("self-host", given, given.self_host)),
         notes=(
-            f"A person takes over what failed, for {price(human)} USD a task (assumed)."
-            if human is not None
+            f"A person takes over what failed, for {price(given.human_usd_per_task)} USD a task (assumed)."
+            if given.human_usd_per_task is not None
             else "What no attempt solved costs nothing here: the demand gives no `human_usd_per_task`.",
             "The same failure rate is assumed for every arm; quality was not measured.",
         ),
     )
 
 
-def _success_row(name: str, given: Mapping[str, Any], side: Mapping[str, Any] | None) -> Row:
-    why = "" if side else "no volume or no goodput"
+def _success_row(name: str, given: Success, side: SuccessCost | None) -> Row:
+    usd = (side.usd_per_task, side.people_usd_per_task, side.usd_per_solved_task) if side else [None] * 3
+    per, people, solved = map(per_task, usd)
     return Row(
         (
             Cell(name),
-            Cell(significant(given.get("attempts_per_task"))),
-            Cell(percent(given.get("solved_share"))),
-            Cell(per_task((side or {}).get("usd_per_task")), note=why),
-            Cell(per_task((side or {}).get("people_usd_per_task"))),
-            Cell(per_task((side or {}).get("usd_per_solved_task"))),
+            Cell(significant(given.attempts_per_task)),
+            Cell(percent(given.solved_share)),
+            Cell(per, note="" if side else "no volume or no goodput"),
+            Cell(people),
+            Cell(solved),
         )
     )

@@ -1,45 +1,50 @@
-"""The report's tables of money: needed goodput, cost at several volumes, the arms, USD per million tokens."""
+"""The report's tables of money: needed goodput, cost at several volumes, and the console's one table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from harness.base.rounding import NA, amount, exact_volume, significant, volumes, whole
 from harness.base.units import HOURS_PER_MONTH
-from harness.report.charts.curves import api_of, self_host_of, tasks_of, windows_of
+from harness.cost.breakeven.staircase import Staircase, is_tie
+from harness.cost.breakeven.words import window_ends
+from harness.report.charts.curves import stairs_of
 from harness.report.model import Cell, Column, Row, Table, Tone
-from harness.report.text import (
-    NA,
-    amount,
-    clean,
-    interval,
-    number,
-    per_task,
-    percent,
-    price,
-    role,
-    significant,
-    volume,
-    whole,
-)
+from harness.report.text import ROLES, clean, interval, per_task, percent, price
+from harness.rundir.decide import Decided
+from harness.rundir.decision import Arm, BoxInstance, Day, Decision
+from harness.rundir.results import Goodput
 
 _VOLUMES_SHOWN = 12
 
 
-def arm_cell(arm: Mapping[str, Any]) -> Cell:
+def arm_cell(arm: Arm) -> Cell:
     """An arm's name with its role beneath, and why it stands in for another where it does."""
-    return Cell(clean(arm.get("name") or "unnamed"), note=arm_kind(arm))
+    return Cell(clean(arm.name), note=arm_kind(arm))
 
 
-def arm_kind(arm: Mapping[str, Any]) -> str:
+def arm_kind(arm: Arm) -> str:
     """What an arm is, in words: its label (a stand-in says for what it stands in), else its role."""
-    return clean(arm["label"]) if arm.get("label") else role(arm.get("role"))
+    return clean(arm.label) or ROLES[arm.role]
 
 
-def needed_table(decision: Mapping[str, Any]) -> Table:
+def at_volume_words(decision: Decision) -> str:
+    """`at 400,000 tasks a month`, or that nobody said how many."""
+    tasks = decision.tasks_per_month
+    return "no monthly volume was given" if tasks is None else f"at {exact_volume(tasks)} tasks a month"
+
+
+def wins_from(decided: Decided) -> str:
+    """The volume from which self-hosting wins, in the sentence's digits; `never` where there is none."""
+    ends = window_ends(decided)
+    return ends[0][0] if ends else "never"
+
+
+def wins_for_good_from(decided: Decided) -> str:
+    """The volume from which it wins at every larger one."""
+    return "never" if decided.permanent_win_tasks_per_month is None else window_ends(decided)[-1][0]
+
+
+def needed_table(decision: Decision) -> Table:
     """Goodput measured beside the smallest goodput at which one full instance pays for itself."""
-    goodput = (decision.get("self_host") or {}).get("goodput")
-    rows = tuple(_needed_row(arm, goodput) for arm in decision.get("arms") or [])
     return Table(
         caption="Goodput of one instance: measured, and needed before a full instance pays for itself",
         columns=(
@@ -49,79 +54,71 @@ def needed_table(decision: Mapping[str, Any]) -> Table:
             Column("measured ÷ needed"),
             Column("a full instance pays", right=False),
         ),
-        rows=rows,
+        rows=tuple(_needed_row(arm, decision.self_host.goodput) for arm in decision.arms),
         notes=(
             "Needed counts the instance's own cost only: fixed costs (people) move the volume, not this.",
         ),
     )
 
 
-def _needed_row(arm: Mapping[str, Any], goodput: Mapping[str, Any] | None) -> Row:
-    needed = number((arm.get("decision") or {}).get("min_goodput_requests_per_s"))
-    measured = number((goodput or {}).get("requests_per_s"))
-    low, high = number((goodput or {}).get("low")), number((goodput or {}).get("high"))
-    answer, tone = _pays(needed, measured, low, high)
-    ratio = significant(measured / needed) if measured is not None and needed else NA
+def _needed_row(arm: Arm, goodput: Goodput | None) -> Row:
+    needed = arm.decision.min_goodput_requests_per_s
+    measured = None if goodput is None else goodput.requests_per_s
+    answer, tone = _pays(needed, goodput)
     return Row(
         (
             arm_cell(arm),
             Cell(significant(needed), note="" if needed is not None else "the API costs nothing"),
             Cell(significant(measured), note=_measured_note(goodput)),
-            Cell(ratio if ratio == NA else f"{ratio}×"),
+            Cell(f"{significant(measured / needed)}×" if measured is not None and needed else NA),
             Cell(answer, tone=tone),
         )
     )
 
 
-def _measured_note(goodput: Mapping[str, Any] | None) -> str:
-    if not goodput:
+def _measured_note(goodput: Goodput | None) -> str:
+    if goodput is None:
         return "no load step met the SLO"
-    confidence = number(goodput.get("confidence"))
-    at = f" at {percent(confidence)}" if confidence is not None else ""
-    low, high = goodput.get("low"), goodput.get("high")
-    return interval(low, high) + (at if number(low) is not None else "")
+    at = f" at {percent(goodput.confidence)}" if goodput.low is not None else ""
+    return interval(goodput.low, goodput.high) + at
 
 
-def _pays(
-    needed: float | None, measured: float | None, low: float | None, high: float | None
-) -> tuple[str, Tone]:
-    if measured is None:
+def _pays(needed: float | None, goodput: Goodput | None) -> tuple[str, Tone]:
+    if goodput is None:
         return "no answer: no goodput", "bad"
     if needed is None:
         return "never: the API is free", "bad"
+    low, high = goodput.low, goodput.high
     if low is not None and high is not None and low < needed <= high:
         return "cannot tell: the interval holds the needed value", "warn"
     sure = "" if low is not None and high is not None else " (no interval)"
-    return ("yes" + sure, "good") if measured >= needed else ("no" + sure, "bad")
+    return ("yes" + sure, "good") if goodput.requests_per_s >= needed else ("no" + sure, "bad")
 
 
-def volume_table(decision: Mapping[str, Any]) -> Table | None:
+def volume_table(decision: Decision) -> Table | None:
     """The chart's numbers: what a month costs at the volumes where something changes."""
-    arms = [arm for arm in decision.get("arms") or [] if api_of(arm)]
-    box = next((b for b in map(self_host_of, arms) if b), None)
-    volumes = _volumes(decision)
-    if not arms or not volumes:
+    found = _volumes(decision)
+    if not found:
         return None
-    own = tasks_of(decision)
+    arms, own = [stairs_of(arm) for arm in decision.arms], decision.tasks_per_month
     rows = []
-    for tasks, why in volumes:
-        costs = [api.usd(tasks) for arm in arms if (api := api_of(arm))]
-        mine = box.usd(tasks) if box else None
-        cells = [
-            Cell(whole(tasks)),
-            Cell(why),
-            Cell(whole(box.instances(tasks)) if box else NA),
+    for (tasks, why), shown in zip(found.items(), volumes(*found), strict=True):
+        mine = None if arms[0].capacity is None else arms[0].self_usd(arms[0].instances(tasks))
+        cells = (
+            Cell(exact_volume(tasks) if tasks == own else shown),
+            Cell("; ".join(dict.fromkeys(why))),
+            Cell(NA if arms[0].capacity is None else whole(arms[0].instances(tasks))),
             Cell(amount(mine)),
-        ]
-        cells += [_against(cost, mine) for cost in costs]
-        rows.append(Row(tuple(cells), strong=tasks == own))
+            *(_against(arm.api_usd(tasks), mine) for arm in arms),
+        )
+        rows.append(Row(cells, strong=tasks == own))
     columns = [
         Column("tasks a month"),
         Column("what is there", right=False),
         Column("instances"),
         Column("self-host", "USD a month"),
     ]
-    columns += [Column(clean(arm.get("name")), "USD a month") for arm in arms]
+    columns += [Column(clean(arm.name), "USD a month") for arm in decision.arms]
     return Table(
         caption="What a month costs at the volumes where something changes",
         columns=tuple(columns),
@@ -133,93 +130,93 @@ def volume_table(decision: Mapping[str, Any]) -> Table | None:
 def _against(cost: float, mine: float | None) -> Cell:
     if mine is None:
         return Cell(amount(cost))
-    saved = cost - mine
-    if abs(saved) <= 1e-6 * max(cost, mine):
+    if is_tie(cost, mine):
         return Cell(amount(cost), note="both cost the same", tone="good")
-    wins = saved > 0
+    wins = cost > mine
     return Cell(
         amount(cost),
-        note=f"self-host {'saves' if wins else 'loses'} {amount(abs(saved))}",
+        note=f"self-host {'saves' if wins else 'loses'} {amount(abs(cost - mine))}",
         tone="good" if wins else "",
     )
 
 
-def _volumes(decision: Mapping[str, Any]) -> list[tuple[float, str]]:
+def _volumes(decision: Decision) -> dict[float, list[str]]:
     """Volumes worth a row, each with why: the reader's own, a full instance, where wins begin or end."""
     found: dict[float, list[str]] = {}
-    own = tasks_of(decision)
+    own = decision.tasks_per_month
     if own is not None:
         found.setdefault(own, []).append("your volume")
-    for arm in decision.get("arms") or []:
-        box = self_host_of(arm)
-        if box:
-            found.setdefault(box.capacity_tasks_per_month * box.min_instances, []).append(
-                "one instance full" if box.min_instances == 1 else f"{box.min_instances} instances full"
-            )
-        for low, high in windows_of(arm)[:4]:
-            found.setdefault(low, []).append(f"wins against {clean(arm.get('name'))}")
+    for arm in decision.arms:
+        stairs = stairs_of(arm)
+        if stairs.full is not None:
+            found.setdefault(stairs.full, []).append(_full(stairs))
+        for low, high in arm.decision.winning_windows[:4]:
+            found.setdefault(low, []).append(f"wins against {clean(arm.name)}")
             if high is not None:
-                found.setdefault(high, []).append(f"last win against {clean(arm.get('name'))}")
+                found.setdefault(high, []).append(f"last win against {clean(arm.name)}")
     kept = sorted(found.items())[:_VOLUMES_SHOWN]
-    return [(tasks, "; ".join(dict.fromkeys(why))) for tasks, why in kept if tasks > 0 or tasks == own]
+    return {tasks: why for tasks, why in kept if tasks > 0 or tasks == own}
 
 
-def instance_words(instance: Mapping[str, Any]) -> str:
+def _full(stairs: Staircase) -> str:
+    fewest = stairs.min_instances
+    return "one instance full" if fewest == 1 else f"{fewest} instances full"
+
+
+def instance_words(instance: BoxInstance) -> str:
     """`aws us-east-1, 4 × A10G (22.35 GiB each), on demand`."""
-    gpu, gpus = instance.get("gpu"), number(instance.get("gpu_count"))
-    memory = number(instance.get("gpu_memory_gib"))
+    memory = instance.gpu_memory_gib
     each = f" ({price(memory)} GiB each)" if memory is not None else ""
-    hardware = f"{whole(gpus)} × {clean(gpu)}{each}" if gpu and gpus else "no GPU" if gpus == 0 else ""
-    place = " ".join(clean(instance[key]) for key in ("provider", "region") if instance.get(key))
-    purchase = clean(instance["purchase"]).replace("_", " ") if instance.get("purchase") else ""
-    return ", ".join(part for part in (place, hardware, purchase) if part)
+    if instance.gpu and instance.gpu_count:
+        hardware = f"{whole(instance.gpu_count)} × {clean(instance.gpu)}{each}"
+    else:
+        hardware = "no GPU" if instance.gpu_count == 0 else ""
+    place = " ".join(clean(part) for part in (instance.provider, instance.region) if part)
+    return ", ".join(part for part in (place, hardware, clean(instance.purchase).replace("_", " ")) if part)
 
 
-def source_of(listed: Mapping[str, Any]) -> str:
+def source_words(source: str, version: str | None, checked_on: Day) -> str:
     """Where a price was listed, and on a second line when that was looked up."""
-    source = clean(listed["source"]) if listed.get("source") else "source unknown"
-    version = f" {clean(listed['version'])}" if listed.get("version") else ""
-    checked = f"checked {clean(listed['checked_on'])}" if listed.get("checked_on") else "date unknown"
-    return f"{source}{version}\n{checked}"
+    said = f"{clean(source)} {clean(version)}" if version else clean(source)
+    return f"{said}\n{checked_words(checked_on) or 'date unknown'}"
 
 
-def _self_month(decision: Mapping[str, Any]) -> str:
+def checked_words(checked_on: Day) -> str:
+    """`checked 2026-07-20`, or nothing where nobody said."""
+    return "" if checked_on is None else f"checked {checked_on.isoformat()}"
+
+
+def _self_month(arm: Arm) -> str:
     """What the self-host month is made of: `, self = 2 x 65.15 + 8,667 fixed by the demand`."""
-    arm = (decision.get("arms") or [{}])[0]
-    box = (arm.get("input") or {}).get("self_host") or {}
-    instances = ((arm.get("decision") or {}).get("at_volume") or {}).get("instances")
-    usd_per_hour, fixed = number(box.get("usd_per_hour")), number(box.get("fixed_usd_per_month"))
-    if instances is None or usd_per_hour is None:
+    at, own = arm.decision.at_volume, arm.input.self_host
+    if at is None or at.instances is None:
         return ""
-    people = f" + {amount(fixed)} fixed by the demand" if fixed else ""
-    return f", self = {instances} x {amount(usd_per_hour * HOURS_PER_MONTH)}{people}"
+    fixed = f" + {amount(own.fixed_usd_per_month)} fixed by the demand" if own.fixed_usd_per_month else ""
+    return f", self = {at.instances} x {amount(own.usd_per_hour * HOURS_PER_MONTH)}{fixed}"
 
 
-def console_arms_table(decision: Mapping[str, Any]) -> Table:
+def console_arms_table(decision: Decision) -> Table:
     """The one table of the console: narrow enough for 100 columns."""
-    goodput = (decision.get("self_host") or {}).get("goodput") or {}
+    goodput = decision.self_host.goodput
+    measured = significant(None if goodput is None else goodput.requests_per_s)
     rows = []
-    for arm in decision.get("arms") or []:
-        decided = arm.get("decision") or {}
-        at = decided.get("at_volume") or {}
-        first = decided.get("first_win_tasks_per_month")
-        rows.append(
-            Row(
-                (
-                    Cell(clean(arm.get("name") or "unnamed")),
-                    Cell(per_task(decided.get("api_usd_per_task"))),
-                    Cell(amount(at.get("api_usd"))),
-                    Cell(amount(at.get("self_usd"))),
-                    Cell(significant(decided.get("min_goodput_requests_per_s"))),
-                    Cell(significant(goodput.get("requests_per_s"))),
-                    Cell("never" if first is None else volume(first)),
-                )
-            )
+    for arm in decision.arms:
+        at = arm.decision.at_volume
+        cells = (
+            Cell(clean(arm.name)),
+            Cell(per_task(arm.decision.api_usd_per_task)),
+            Cell(amount(None if at is None else at.api_usd)),
+            Cell(amount(None if at is None else at.self_usd)),
+            Cell(significant(arm.decision.min_goodput_requests_per_s)),
+            Cell(measured),
+            Cell(wins_from(arm.decision)),
         )
-    tasks = tasks_of(decision)
-    at_volume = f"at {volume(tasks)} tasks a month" if tasks is not None else "(no monthly volume given)"
+        rows.append(Row(cells))
     return Table(
-        caption=f"USD {at_volume}{_self_month(decision)}; goodput in req/s of one instance; wins: self-hosting",
+        caption=(
+            f"USD, {at_volume_words(decision)}{_self_month(decision.arms[0])};"
+            " goodput in req/s of one instance; wins: self-hosting"
+        ),
         columns=(
             Column("API arm", right=False),
             Column("USD/task"),

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import orjson
 from markupsafe import Markup
 
 from harness.report.model import Report
+from harness.rundir.decision import Decision
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render_html(report: Report, decision: Mapping[str, Any] | None) -> str:
+def render_html(report: Report, decision: Decision | None) -> str:
     """The whole page, with `decision` embedded so that the page can recompute and a reader can keep it."""
     return (
         _environment()
@@ -28,7 +28,7 @@ def render_html(report: Report, decision: Mapping[str, Any] | None) -> str:
             scripts=[
                 Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("decide.js", "whatif.js")
             ],
-            decision_json=embedded_json(decision) if decision else None,
+            decision_json=embedded_json(decision.to_dict()) if decision is not None else None,
         )
     )
 
@@ -50,6 +50,5 @@ def _environment() -> jinja2.Environment:
 
 def embedded_json(data: Mapping[str, Any]) -> Markup:
     """JSON for a script element: no text inside can close the element or open a comment."""
-    known = orjson.loads(orjson.dumps(data, default=str))  # NaN becomes null
-    text = json.dumps(known, ensure_ascii=True, allow_nan=False)
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

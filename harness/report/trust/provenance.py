@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.base.rounding import NA, whole
 from harness.calibration.quote import quote
 from harness.report.measured.steps import slo_words
 from harness.report.model import Block, Cell, Code, Column, Row, Table, Text
-from harness.report.text import NA, clean, number, whole
+from harness.report.text import clean, number
 from harness.report.trust.origins import origins_table
+from harness.rundir.decision import Decision
 from harness.rundir.results import Metrics
 from harness.scenario import Slo
 
@@ -24,7 +26,7 @@ _SIDE_BY_SIDE = (Column("what", right=False), Column("value", right=False))
 
 
 def provenance_blocks(
-    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Mapping[str, Any] | None
+    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Decision | None
 ) -> tuple[Block, ...]:
     """The last section: numbers with their origin, engine, client, how to reproduce."""
     blocks: list[Block] = [

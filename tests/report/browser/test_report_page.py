@@ -4,9 +4,10 @@ import base64
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from report_cases import HOSTILE, NAMES, Case, case
+from report_cases import HOSTILE, NAMES, Case, case, changed, decision_of
 
 pytestmark = pytest.mark.browser
 
@@ -26,12 +27,9 @@ def test_it_opens_from_a_file_says_nothing_and_asks_nobody(browser, page_of: Pag
 
 @pytest.mark.parametrize("name", ["two_windows", "never", "infeasible", "errors", "twelve_steps"])
 def test_the_verdicts_are_those_of_decision_json(browser, page_of: PageOf, name: str) -> None:
-    decision = case(name).decision
-    assert decision is not None
-
     browser.open(page_of(name))
 
-    assert browser.texts(".verdicts .sentence") == [arm["sentence"] for arm in decision["arms"]]
+    assert browser.texts(".verdicts .sentence") == [arm.sentence for arm in decision_of(name).arms]
 
 
 def test_the_chart_has_a_step_and_the_shaded_windows_of_the_decision(browser, page_of: PageOf) -> None:
@@ -128,12 +126,13 @@ def test_it_prints_to_a_few_pages_of_a4(browser, page_of: PageOf) -> None:
 
 
 def test_hostile_names_do_nothing_but_stand_there(browser, page_of: PageOf) -> None:
-    run, metrics, decision = case("two_windows")
-    assert decision is not None
+    def rename(data: dict[str, Any]) -> None:
+        for arm in data["arms"]:
+            arm["name"] = arm["label"] = arm["sentence"] = HOSTILE + "</script><img src=x onerror=alert(2)>"
+
+    run, metrics, _ = case("two_windows")
     run["model"] = run["engine"]["version"] = HOSTILE
-    for arm in decision["arms"]:
-        arm["name"] = arm["label"] = arm["sentence"] = HOSTILE + "</script><img src=x onerror=alert(2)>"
-    page = page_of(Case(run, metrics, decision))
+    page = page_of(Case(run, metrics, changed(decision_of("two_windows"), rename)))
 
     browser.open(page)
 

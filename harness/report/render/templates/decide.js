@@ -137,7 +137,7 @@ const breakeven = (() => {
     };
   }
 
-  // ---- the sentence, word for word as harness/cost/words.py
+  // ---- the sentence, word for word as harness/cost/breakeven/words.py, rounded as harness/base/rounding.py
   const grouped = (value, digits) =>
     value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   function short(value, digits = 3) { // Python's %.3g
@@ -148,10 +148,11 @@ const breakeven = (() => {
     }
     return String(Number(value.toPrecision(digits)));
   }
+  const significant = (value) => grouped(value, Math.min(20, 2 - Math.floor(Math.log10(Math.abs(value)))));
   function usd(amount) {
     const size = Math.abs(amount);
-    if (size >= 100 || size === 0) return `USD ${grouped(amount, 0)}`;
-    return size >= 1 ? `USD ${grouped(amount, 2)}` : `USD ${short(amount)}`;
+    if (size >= 99.995 || size === 0) return `USD ${grouped(amount, 0)}`;
+    return `USD ${size >= 0.995 ? grouped(amount, 2) : significant(amount)}`;
   }
   function volume(tasks, digits = 3) {
     for (const [size, suffix] of [[1e9, "B"], [1e6, "M"], [1e3, "k"]]) {
@@ -161,12 +162,18 @@ const breakeven = (() => {
     }
     return short(tasks, digits);
   }
-  function volumes(...tasks) { // with as many digits as it takes to tell neighbours apart
-    for (let digits = 3; digits <= 9; digits += 1) {
-      const shown = tasks.map((one) => volume(one, digits));
-      if (shown.every((one, i) => i === 0 || one !== shown[i - 1])) return shown;
+  function volumes(tasks) { // each with as many digits as tell it from its neighbours
+    const digits = tasks.map(() => 3);
+    for (let i = 0; i + 1 < tasks.length; i += 1) {
+      const apart = [3, 4, 5, 6, 7, 8, 9].find((d) => volume(tasks[i], d) !== volume(tasks[i + 1], d)) ?? 3;
+      digits[i] = Math.max(digits[i], apart);
+      digits[i + 1] = apart;
     }
-    return tasks.map((one) => volume(one));
+    return tasks.map((one, i) => volume(one, digits[i]));
+  }
+  function windowEnds(windows) {
+    const shown = volumes(windows.flat().filter((edge) => edge !== null));
+    return windows.map(([, high]) => [shown.shift(), high === null ? null : shown.shift()]);
   }
   const exactVolume = (tasks) => Number.isInteger(tasks) ? grouped(tasks, 0)
     : Number(tasks.toPrecision(6)).toLocaleString("en-US", { maximumFractionDigits: 20 });
@@ -191,7 +198,7 @@ const breakeven = (() => {
   function atVolumeWords(at) {
     const saved = Math.abs(at.api_usd - at.self_usd);
     const where = `at your ${exactVolume(at.tasks_per_month)} tasks a month`;
-    if (saved <= 1e-9 * Math.max(at.api_usd, at.self_usd)) return `${where} both cost the same`;
+    if (saved <= ROUNDING * Math.max(at.api_usd, at.self_usd)) return `${where} both cost the same`;
     const boxes = at.instances > 1 ? ` (${grouped(at.instances, 0)} instances)` : "";
     const who = at.winner === "self_host" ? "self-hosting" : "the API";
     return `${where}${boxes} ${who} wins by ${usd(saved)} a month`;
@@ -204,19 +211,20 @@ const breakeven = (() => {
     return `self-hosting never wins, because one full box saves ${usd(saves)} and costs ${usd(costs)} a month`;
   }
   function windowWords(decided) {
-    const windows = decided.winning_windows, first = decided.first_win_tasks_per_month;
+    const windows = windowEnds(decided.winning_windows);
     if (decided.verdict === "window") return boundedWords(windows, decided.windows_truncated);
+    const [from, end] = windows[0], last = windows[windows.length - 1][0];
     if (windows.length === 1) {
-      return first === 0 ? "self-hosting wins at every volume" : `self-hosting wins from ${volume(first)} tasks a month on`;
+      const atOnce = decided.first_win_tasks_per_month === 0;
+      return `self-hosting wins ${atOnce ? "at every volume" : `from ${from} tasks a month on`}`;
     }
-    const [from, end, last] = volumes(first, windows[0][1], decided.permanent_win_tasks_per_month);
     const start = `self-hosting wins from ${from} tasks a month`;
     if (windows.length === 2) return `${start}, loses again from ${end} to ${last}, and wins for good above that`;
     const gaps = decided.windows_truncated ? "many" : String(windows.length - 1);
     return `${start}, loses again in ${gaps} stretches from ${end} on, and wins for good from ${last}`;
   }
   function boundedWords(windows, truncated) {
-    const [from, to] = volumes(...windows[0]);
+    const [from, to] = windows[0];
     const said = `self-hosting wins only ${from === to ? `at ${from}` : `from ${from} to ${to}`} tasks a month`;
     if (windows.length === 1) return said;
     return `${said} and in ${truncated ? "many" : windows.length - 1} more stretches above, never for good`;
@@ -229,5 +237,5 @@ const breakeven = (() => {
     return [`at the low end of the measured goodput it ${names[atLow]}, at the high end it ${names[atHigh]}`];
   }
 
-  return { decide, sentence, staircase, instancesFor, usd, volume, grouped };
+  return { decide, sentence, staircase, instancesFor, usd, volume, exactVolume, grouped };
 })();

@@ -4,8 +4,7 @@
   const panel = document.getElementById("what-if-panel");
   const source = document.getElementById("decision");
   if (!panel || !source) return;
-  const arms = JSON.parse(source.textContent).arms.filter((arm) => arm.input && arm.decision);
-  if (!arms.length) return;
+  const arms = JSON.parse(source.textContent).arms;
 
   // label, unit, where it lies in decide's input, kind of slider, smallest, largest
   const FIELDS = [
@@ -180,7 +179,7 @@
     draw(decided);
   }
 
-  // ---- the chart, as chart_cost.py draws it
+  // ---- the chart, as charts/cost.py draws it
   const SVG = "http://www.w3.org/2000/svg";
   function node(tag, attributes, text) {
     const element = document.createElementNS(SVG, tag);
@@ -266,7 +265,7 @@
       const place = x(tasks), right = place > (box.left + box.right) / 2;
       svg.append(node("line", { x1: place, x2: place, y1: box.top, y2: box.bottom, class: "own" }));
       svg.append(node("text", { x: place + (right ? -5 : 5), y: box.top + 12, class: "own-label",
-        "text-anchor": right ? "end" : "start" }, `${breakeven.volume(tasks)} a month`));
+        "text-anchor": right ? "end" : "start" }, `${breakeven.exactVolume(tasks)} a month`));
     }
     const legend = make("figcaption", { class: "legend shown" });
     for (const [css, text] of [["self", "self-host, whole instances"], ["arm-0", arms[Number(choice.value)].name]]) {

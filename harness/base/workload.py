@@ -12,6 +12,7 @@ from harness.base.yamlfile import Strict
 
 PROFILE_HOURS = (24, 168)  # a day, a week
 LARGEST = 1e12  # USD, tokens, requests: anything above is a slip of the keyboard
+MOST_TASKS = 1e15  # a month
 
 
 def _share(value: Any) -> Any:
@@ -36,8 +37,16 @@ def _checked_share(value: float, allowed: str, is_allowed: bool) -> float:
     raise PydanticCustomError("share", "must be a share, {allowed}", {"allowed": allowed, "hint": hint})
 
 
-Share = Annotated[float, Field(strict=True), BeforeValidator(_share)]
-PositiveShare = Annotated[float, Field(strict=True), BeforeValidator(_positive_share)]
+Share = Annotated[
+    float,
+    Field(strict=True, json_schema_extra={"minimum": 0, "exclusiveMaximum": 1}),
+    BeforeValidator(_share),
+]
+PositiveShare = Annotated[
+    float,
+    Field(strict=True, json_schema_extra={"exclusiveMinimum": 0, "maximum": 1}),
+    BeforeValidator(_positive_share),
+]
 Instances = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 Amount = Annotated[float, Field(strict=True, ge=0, le=LARGEST)]
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
@@ -95,7 +104,7 @@ class Traffic(Strict):
 class Workload(Traffic):
     """The month's tasks. A task is one draw from the classes by weight."""
 
-    tasks_per_month: Annotated[float, Field(strict=True, ge=0, le=1e15)] | None = None
+    tasks_per_month: Annotated[float, Field(strict=True, ge=0, le=MOST_TASKS)] | None = None
     classes: Annotated[list[RequestClass], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -103,3 +112,12 @@ class Workload(Traffic):
         if sum(c.weight for c in self.classes) <= 0:
             raise ValueError("the weights of `classes` must not all be 0")
         return self
+
+    def mean_tokens(self) -> tuple[float, float, float]:
+        """(input, of it cached, output) tokens of the mean call."""
+        total = sum(c.weight for c in self.classes)
+        return (
+            sum(c.weight * c.input_tokens for c in self.classes) / total,
+            sum(c.weight * c.cached_input_tokens for c in self.classes) / total,
+            sum(c.weight * c.output_tokens for c in self.classes) / total,
+        )

@@ -1,0 +1,119 @@
+"""What `decide` takes and what it gives: the parts of decision.json that other programs share with it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from harness.base.workload import Amount, Instances, PositiveShare, Workload
+from harness.base.yamlfile import Strict
+from harness.rundir.results import Result
+
+Verdict = Literal["never", "window", "yes"]
+Side = Literal["self_host", "api"]
+Window = tuple[float, float | None]  # tasks a month from, to; to None: without end
+
+
+class SelfHost(Strict):
+    """One rented instance and what it was measured to serve within the latency limits."""
+
+    usd_per_hour: Amount
+    goodput_requests_per_s: Amount | None  # None or 0: no load step met the limits
+    goodput_low: Amount | None = None
+    goodput_high: Amount | None = None
+    max_load: PositiveShare = 1
+    min_instances: Instances = 1
+    fixed_usd_per_month: Amount = 0
+
+    @model_validator(mode="after")
+    def _ends_in_order(self) -> SelfHost:
+        goodput, low, high = self.goodput_requests_per_s, self.goodput_low, self.goodput_high
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"goodput_low ({low:g}) must not be above goodput_high ({high:g})")
+        if goodput:
+            if low is not None and low > goodput:
+                raise _off_the_goodput(f"goodput_low ({low:g}) must not be above", goodput)
+            if high is not None and high < goodput:
+                raise _off_the_goodput(f"goodput_high ({high:g}) must not be below", goodput)
+            return self
+        for key, end in (("goodput_low", low), ("goodput_high", high)):
+            if end is not None:
+                raise _off_the_goodput(f"{key} ({end:g}) belongs to a goodput, but", goodput)
+        return self
+
+
+def _off_the_goodput(text: str, goodput: float | None) -> PydanticCustomError:
+    """An end of an interval that does not hold the goodput it is said to be of."""
+    if goodput:
+        said = f"{text} goodput_requests_per_s ({goodput:g})"
+        hint = "the interval is around the goodput, in the same requests/s"
+    else:
+        said = f"{text} goodput_requests_per_s is {'null' if goodput is None else 0}"
+        hint = "leave goodput_low and goodput_high out where no load met the limits"
+    return PydanticCustomError("interval", "{said}", {"said": said, "hint": hint})
+
+
+class Api(Strict):
+    """What the API charges. No cached price means cached tokens cost the input price."""
+
+    input_usd_per_mtok: Amount
+    cached_input_usd_per_mtok: Amount | None = None
+    output_usd_per_mtok: Amount
+    fixed_usd_per_month: Amount = 0
+
+    @property
+    def cache_read_usd_per_mtok(self) -> float:
+        """What a cached input token really costs."""
+        listed = self.cached_input_usd_per_mtok
+        return self.input_usd_per_mtok if listed is None else listed
+
+
+class DecideInput(Strict):
+    """The whole input of a decision."""
+
+    workload: Workload
+    self_host: SelfHost
+    api: Api
+
+
+class AtVolume(Result):
+    """Both sides' month at the reader's volume; None of the box: it has no capacity."""
+
+    tasks_per_month: float
+    instances: int | None
+    utilization: float | None
+    self_usd: float | None
+    api_usd: float
+    self_usd_per_task: float | None  # None without tasks too
+    winner: Side
+
+    @property
+    def saving_usd(self) -> float | None:
+        """What self-hosting saves a month; negative where it costs more."""
+        return None if self.self_usd is None else self.api_usd - self.self_usd
+
+
+class VerdictInterval(Result):
+    """The verdict at both ends of the goodput's interval."""
+
+    verdict_at_low: Verdict
+    verdict_at_high: Verdict
+
+
+class Decided(Result):
+    """The output of `decide`."""
+
+    api_usd_per_task: float  # without fixed costs
+    attempts_per_task: float
+    success_rate: float
+    capacity_tasks_per_month: float | None  # of one instance; None: no load step met the limits
+    verdict: Verdict
+    first_win_tasks_per_month: float | None
+    permanent_win_tasks_per_month: float | None
+    winning_windows: tuple[Window, ...]
+    windows_truncated: bool
+    min_goodput_requests_per_s: float | None  # None: the API is free
+    at_volume: AtVolume | None  # None: no volume was given
+    interval: VerdictInterval | None

@@ -1,0 +1,298 @@
+"""decision.json as types: what a run's goodput costs and when it pays. Built once, never changed.
+
+Money is USD, rates are USD per million tokens, volumes are tasks a month, `step` counts from 0 as in metrics.json.
+Unknown is None, never 0.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from harness.rundir.decide import Decided, DecideInput
+from harness.rundir.results import Check, Goodput, Kind, Result
+from harness.rundir.whatif import MonteCarlo, Projection, Sensitivity
+
+DECISION_SCHEMA = 1
+
+Day = date | None  # the day a source was read; None: unknown
+PriceKind = Literal["listed", "assumed"]
+Role = Literal["frontier", "same_weights", "cheap", "user"]
+
+
+class BoxInstance(Result):
+    """The rented machine and its price; what is None the catalogue does not say."""
+
+    id: str
+    provider: str | None
+    region: str | None
+    gpu: str | None
+    gpu_count: int | None
+    gpu_memory_gib: float | None  # of one GPU
+    usd_per_hour: Annotated[float, Field(ge=0)]
+    purchase: str
+    replicas: Annotated[
+        int, Field(ge=1)
+    ]  # engines like the measured one; goodput and tokens/s are times this
+    source: str
+    checked_on: Day
+    kind: PriceKind
+
+
+class MtokAtStep(Result):
+    """USD per million tokens of the box kept busy as in one load step."""
+
+    step: int
+    output_only: float  # the whole hour on output tokens
+    total: float | None  # the whole hour on input and output tokens alike
+    input_tokens_per_s: float | None
+    output_tokens_per_s: float
+
+
+class PerMtok(Result):
+    """At the step that gives the goodput, and at the one with most output; None: there is none."""
+
+    at_slo: MtokAtStep | None
+    at_peak: MtokAtStep | None
+
+
+class Split(Result):
+    """An hour of the box shared out over input and output tokens by one convention."""
+
+    convention: Literal["output_only", "total", "weighted"]
+    label: str
+    input_usd_per_mtok: float
+    output_usd_per_mtok: float
+    hour_usd: float
+
+
+class MeasuredWeight(Result):
+    """What an output token takes of the box, as so many input tokens; fitted over runs of different shape."""
+
+    output_weight: float
+    seconds_per_input_token: float
+    seconds_per_output_token: float
+    runs: int
+    largest_misfit: float
+
+
+class Splits(Result):
+    """The conventions at one step; `measured_weight` None: the weight is assumed."""
+
+    step: int
+    conventions: tuple[Split, ...]
+    measured_weight: MeasuredWeight | None
+
+
+class Box(Result):
+    """The self-host side: what is rented, what it served, what a million tokens costs on it."""
+
+    instance: BoxInstance
+    goodput: Goodput | None  # of the whole instance; None: no load step met the limits
+    usd_per_mtok: PerMtok
+    splits: Splits | None
+
+
+class EffectiveRates(Result):
+    """What the demand's own requests come to, after tiers, batches, mixes and tokenizers."""
+
+    input_usd_per_mtok: float
+    cached_input_usd_per_mtok: float | None
+    output_usd_per_mtok: float
+
+
+class ListRates(EffectiveRates):
+    """As a provider lists them."""
+
+    cache_write_usd_per_mtok: float | None
+
+
+class PriceTier(Result):
+    """Rates of a request with more input tokens than this."""
+
+    above_input_tokens: int
+    rates: ListRates
+
+
+class ListedPrice(ListRates):
+    """What one provider asks for one model, and who said so when."""
+
+    provider: str
+    model: str
+    source: str
+    tiers: tuple[PriceTier, ...]
+    batch: ListRates | None
+    batch_tiers: tuple[PriceTier, ...]
+    version: str | None
+    digest: str | None
+    checked_on: Day
+    label: str
+    kind: PriceKind
+
+
+class PartPrice(ListedPrice):
+    """One model of a mix."""
+
+    calls_per_task: float
+
+
+class ModelPrice(ListedPrice):
+    """The price of an arm that is one model."""
+
+    effective: EffectiveRates
+
+
+class MixPrice(EffectiveRates):
+    """The price of an arm of several models: its own rates are the effective ones."""
+
+    provider: str
+    model: str
+    source: str
+    version: str | None
+    digest: str | None
+    checked_on: Day
+    kind: PriceKind
+    parts: tuple[PartPrice, ...]
+
+    @property
+    def effective(self) -> EffectiveRates:
+        """The same rates, under the name that an arm of one model has for them."""
+        return self
+
+
+ArmPrice = Annotated[MixPrice | ModelPrice, Field(union_mode="left_to_right")]
+
+
+class ClassCost(Result):
+    """What a call of one class of the demand costs at an arm's prices."""
+
+    name: str
+    share: float
+    input_tokens: float
+    output_tokens: float
+    turns: int
+    usd_per_task: float
+
+
+class SuccessCost(Result):
+    """One side's cost of a task and of a solved task."""
+
+    usd_per_task: float
+    usd_per_solved_task: float | None
+    people_usd_per_task: float
+
+
+class Success(Result):
+    """Cost of a task that really got done; `human_usd_per_task` None: nobody takes over what failed."""
+
+    attempts_per_task: float
+    solved_share: float
+    human_usd_per_task: float | None
+    api: SuccessCost
+    self_host: SuccessCost | None
+
+
+class Arm(Result):
+    """One API beside the box: its price, what was decided on, what was decided, and what would change it."""
+
+    name: str
+    role: Role
+    label: str
+    provider: str
+    model: str
+    price: ArmPrice
+    input: DecideInput
+    decision: Decided
+    sentence: str
+    decision_without_people: Decided
+    sentence_without_people: str
+    classes: tuple[ClassCost, ...]
+    sensitivity: Sensitivity | None
+    monte_carlo: MonteCarlo | None
+    projection: Projection | None
+    success: Success
+
+
+class BillLine(Result):
+    """One line of a month's bill."""
+
+    line: str
+    name: str
+    usd: float
+    arm: Literal["self_host", "api", "both"]  # who pays it
+    kind: Kind
+    note: str
+
+
+class Bill(Result):
+    """The month of the box or of an arm, line by line."""
+
+    name: str
+    lines: tuple[BillLine, ...]
+    total_usd: float
+    total_usd_per_task: float | None
+    decided_usd: float
+    one_off_usd: float  # in no month
+
+
+class PurchaseOption(Result):
+    """A way to buy the instances; without a price `note` says why. `saving_usd` by arm."""
+
+    option: str
+    usd_per_month: float | None
+    instance_hours_per_month: float | None
+    usd_per_instance_hour: float | None
+    source: str | None
+    checked_on: Day
+    note: str
+    saving_usd: dict[str, float] | None
+
+
+class RegionPrice(Result):
+    """The same instance on demand in a region."""
+
+    region: str | None
+    usd_per_hour: float
+    usd_per_month: float
+    checked_on: Day
+
+
+class PurchaseOptions(Result):
+    """Ways to buy what the demand's hours need, cheapest first."""
+
+    instances_by_hour: Annotated[tuple[int, ...], Field(min_length=1)]
+    profile: str
+    options: tuple[PurchaseOption, ...]
+    regions: tuple[RegionPrice, ...]
+
+
+class Fact(Result):
+    """A number that went in: measured, listed by someone on a date, or assumed by someone."""
+
+    what: str
+    value: float | None
+    unit: str
+    kind: Kind
+    source: str
+    date: Day
+
+
+class Decision(Result):
+    """decision.json."""
+
+    version: int = Field(default=DECISION_SCHEMA, alias="schema")
+    demand: dict[str, JsonValue] = Field(description="The demand file that was priced, defaults filled in.")
+    self_host: Box
+    arms: Annotated[tuple[Arm, ...], Field(min_length=1)]
+    checks: tuple[Check, ...]
+    monthly: tuple[Bill, ...]  # empty without a volume
+    purchase_options: PurchaseOptions | None
+    provenance: tuple[Fact, ...]
+    inputs_digest: str  # sha256 of the arms' inputs: equal digest, equal decision
+
+    @property
+    def tasks_per_month(self) -> float | None:
+        """The reader's volume; None: none was given."""
+        return self.arms[0].input.workload.tasks_per_month

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -29,19 +30,29 @@ def reading(path: Path) -> Iterator[None]:
 TEXT = pd.StringDtype("pyarrow")  # an eighth of the memory of a Python string each
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table in a Parquet file as Arrow has it."""
-    # a parent folder named a=b is no column of it
-    return pq.read_table(path, columns=columns, partitioning=None)
+def read_frame(path: Path, kinds: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """The table in a Parquet file, text as `TEXT`; with `kinds` just these columns, as these types.
 
-
-def read_frame(path: Path) -> pd.DataFrame:
-    """The table in a Parquet file, text as `TEXT`."""
+    One column after the other, so that a large file is in memory once and not in three forms.
+    """
     texts = {pa.string(): TEXT, pa.large_string(): TEXT}
-    frame: pd.DataFrame = read_table(path).to_pandas(
-        types_mapper=texts.get, split_blocks=True, self_destruct=True
+    with pq.ParquetFile(path) as file:
+        columns = {
+            name: file.read([name]).to_pandas(types_mapper=texts.get)[name]
+            for name in file.schema_arrow.names
+            if kinds is None or name in kinds
+        }
+        rows = file.metadata.num_rows
+    if kinds is None:
+        return pd.DataFrame(columns)
+    return pd.DataFrame(
+        {
+            name: columns.pop(name).astype(kind)
+            if name in columns
+            else pd.Series(None, index=range(rows), dtype=kind)
+            for name, kind in kinds.items()
+        }
     )
-    return frame
 
 
 def with_numbers(frame: pd.DataFrame, numbers: Sequence[str], *others: str) -> pd.DataFrame:

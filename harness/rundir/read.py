@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pyarrow.types as pa_types
 
 from harness.base.errors import UsageError
 from harness.rundir.arrivals import Arrivals, offsets_of
 from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TOKENS
-from harness.rundir.parquet_file import DAMAGED, TEXT, read_frame, read_table, reading, with_numbers
+from harness.rundir.parquet_file import DAMAGED, TEXT, read_frame, reading, with_numbers
 from harness.rundir.records import COLUMNS
 from harness.rundir.scrapes import frame_of_scrapes
 
@@ -55,12 +58,27 @@ def read_parts(run_dir: Path, stem: str) -> list[dict[str, Any]]:
     return [row for path in sorted(run_dir.glob(f"{stem}-*.jsonl")) for row in read_lines(path)]
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Every column of the contract, typed, unknown as NA; in order of `scheduled_s`."""
-    frame = frame.reindex(columns=list(COLUMNS))
-    kinds: dict[str, Any] = dict.fromkeys(_COUNTS, "Int64") | dict.fromkeys(_SECONDS, "float64")
-    kinds |= dict.fromkeys(_TEXT, TEXT) | {"task_success": "boolean"}
-    return frame.astype(kinds).sort_values("scheduled_s", kind="stable", ignore_index=True)
+_KINDS: dict[str, Any] = {
+    name: TEXT
+    if name in _TEXT
+    else "Int64"
+    if name in _COUNTS
+    else "float64"
+    if name in _SECONDS
+    else "boolean"
+    for name in COLUMNS
+}
+
+
+def typed(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as the table of records: every column of the contract, unknown as NA; in order of `scheduled_s`."""
+    return _in_order(pd.DataFrame(rows, columns=list(COLUMNS)).astype(_KINDS))
+
+
+def _in_order(records: pd.DataFrame) -> pd.DataFrame:
+    if records["scheduled_s"].is_monotonic_increasing:
+        return records
+    return records.sort_values("scheduled_s", kind="stable", ignore_index=True)
 
 
 def read_records(run_dir: Path) -> pd.DataFrame:
@@ -68,7 +86,7 @@ def read_records(run_dir: Path) -> pd.DataFrame:
     path = run_dir / f"{RECORDS}.parquet"
     if path.exists():
         with reading(path):
-            return _typed(read_frame(path))
+            return _in_order(read_frame(path, _KINDS))
     rows = read_parts(run_dir, RECORDS)
     counted = {row.get("request_id"): row.get("output_tokens") for row in read_parts(run_dir, TOKENS)}
     for row in rows:
@@ -76,7 +94,7 @@ def read_records(run_dir: Path) -> pd.DataFrame:
             row["output_tokens"] = counted[row.get("request_id")]
             row["token_source"] = "endpoint_tokenizer"
     with reading(run_dir / f"{RECORDS}-*.jsonl"):
-        return _typed(pd.DataFrame(rows, columns=list(COLUMNS)))
+        return typed(rows)
 
 
 def read_client(run_dir: Path) -> pd.DataFrame:
@@ -111,13 +129,23 @@ def read_arrivals(run_dir: Path) -> Arrivals | None:
     if not path.exists():
         rows = read_parts(run_dir, ARRIVALS)
         return Arrivals.of({row["request_id"]: row["arrival_us"] for row in rows}) if rows else None
-    with reading(path):
-        table = read_table(path, ["request_id", "arrival_us"])
-        kind = table.schema.field("arrival_us").type
+    with reading(path), pq.ParquetFile(path) as file:
+        kind = file.schema_arrow.field("arrival_us").type
         if not (pa_types.is_list(kind) or pa_types.is_large_list(kind)):
             raise ValueError("`arrival_us` holds no lists")
-    lists = table["arrival_us"].combine_chunks()
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+        leaf = file.schema_arrow.get_field_index("arrival_us")
+        groups = [file.metadata.row_group(n).column(leaf) for n in range(file.num_row_groups)]
+        stamps_us = np.empty(sum(group.num_values for group in groups), np.int64)
+        ids, lengths, filled = [], [np.empty(0, np.int64)], 0
+        for batch in file.iter_batches(columns=["request_id", "arrival_us"]):
+            lists = batch.column("arrival_us")
+            flat = lists.flatten()
+            stamps_us[filled : filled + len(flat)] = flat
+            filled += len(flat)
+            ids.append(batch.column("request_id").cast(pa.string()))
+            lengths.append(pc.fill_null(pc.list_value_length(lists), 0).to_numpy())
     return Arrivals(
-        ids=table["request_id"], offsets=offsets_of(lengths), stamps_us=lists.flatten().to_numpy()
+        ids=pa.chunked_array(ids, pa.string()),
+        offsets=offsets_of(np.concatenate(lengths)),
+        stamps_us=stamps_us[:filled],
     )

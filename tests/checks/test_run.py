@@ -10,8 +10,7 @@ from harness.checks.run import Measured, with_checks, worst_level
 from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
 from harness.rundir.manifest import RunManifest
-from harness.rundir.read import _typed
-from harness.rundir.records import COLUMNS
+from harness.rundir.read import typed
 from harness.rundir.results import LoadOfStep
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
@@ -54,7 +53,7 @@ def findings(
         client=manifest.pop("client", {"exact_lengths": True}), seed=1, started_at="", started_monotonic_ns=0,
         harness_version="", git_revision=None, **manifest,
     )  # fmt: skip
-    records = _typed(pd.DataFrame(rows, columns=list(COLUMNS)))
+    records = typed(rows)
     server = server_side(None, None)
     client = pd.DataFrame(samples or [sample(n) for n in range(100)])
     metrics = compute_metrics(records, [closed(users)], work, server=server)

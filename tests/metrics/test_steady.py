@@ -3,14 +3,12 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from harness.checks.run import _steady
 from harness.metrics.steady import marginal_standard_error, settle, warmup_length
 from harness.metrics.steps import compute_metrics
-from harness.rundir.read import _typed
-from harness.rundir.records import COLUMNS
+from harness.rundir.read import typed
 from harness.rundir.results import LoadOfStep, Step, Warmup, WindowOfStep
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
@@ -82,7 +80,7 @@ def rows(slow: int) -> list[dict[str, Any]]:
 
 def measured(slow: int) -> Step:
     scenario = Scenario.model_validate({"name": "t", "load": {"kind": "closed", "users": [2]}})
-    frame = _typed(pd.DataFrame(rows(slow), columns=list(COLUMNS)))
+    frame = typed(rows(slow))
     (step,) = compute_metrics(frame, [STEP], scenario).steps
     return step
 

@@ -1,14 +1,12 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from harness.metrics.steps import compute_metrics, goodput_of, slo_met
 from harness.metrics.windows import Window, columns, tokens_in_window
 from harness.rundir.arrivals import Arrivals
-from harness.rundir.read import _typed
-from harness.rundir.records import COLUMNS
+from harness.rundir.read import typed
 from harness.rundir.results import LoadOfStep, Step, Summary, WindowOfStep
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario, Slo
@@ -29,7 +27,7 @@ def row(n: int, **more: Any) -> dict[str, Any]:
 
 
 def measured(rows: list[dict[str, Any]], scenario: Scenario = SCENARIO, **more: Any) -> Step:
-    frame = _typed(pd.DataFrame(rows, columns=list(COLUMNS)))
+    frame = typed(rows)
     return compute_metrics(frame, [STEP], scenario, **more).steps[0]
 
 
@@ -66,7 +64,7 @@ def test_the_schedule_lag_is_sent_minus_scheduled() -> None:
 
 
 def test_an_open_loop_counts_from_the_schedule() -> None:
-    frame = _typed(pd.DataFrame([row(1)], columns=list(COLUMNS)))
+    frame = typed([row(1)])
 
     assert columns(frame, from_schedule=True).ttft_s[0] == pytest.approx(0.75)
     assert columns(frame, from_schedule=False).ttft_s[0] == pytest.approx(0.5)

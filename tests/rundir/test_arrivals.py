@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from harness.rundir.arrivals import Arrivals
@@ -12,8 +13,8 @@ from harness.rundir.read import read_arrivals
 LISTS = {"a": [1_000_000, 1_500_000, 2_500_000], "b": [], "c": [2_000_000, 2_000_000]}
 
 
-def ids(*names: str) -> np.ndarray:
-    return np.array(names, dtype=object)
+def ids(*names: str) -> pa.Array:
+    return pa.array(names, pa.string())
 
 
 def test_every_request_is_found_in_any_order_and_strangers_are_not() -> None:

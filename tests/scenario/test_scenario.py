@@ -116,15 +116,15 @@ def test_the_digest_names_the_work_and_not_the_name() -> None:
 
 
 def test_the_default_slo_is_the_chat_preset() -> None:
-    assert Scenario.model_validate({"name": "a"}).slo.limits() == {"ttft_p99_s": 2.0, "tpot_p99_s": 0.2}
+    assert Scenario.model_validate({"name": "a"}).slo.limits() == (("ttft", "p99", 2.0), ("tpot", "p99", 0.2))
 
 
 def test_own_limits_stand_alone_and_override_a_named_preset() -> None:
     own = Scenario.model_validate({"name": "a", "slo": {"ttft_p95_s": 3}}).slo
     both = Scenario.model_validate({"name": "a", "slo": {"preset": "chat", "ttft_p99_s": 1}}).slo
 
-    assert own.limits() == {"ttft_p95_s": 3.0}
-    assert both.limits() == {"ttft_p99_s": 1.0, "tpot_p99_s": 0.2}
+    assert own.limits() == (("ttft", "p95", 3.0),)
+    assert both.limits() == (("ttft", "p99", 1.0), ("tpot", "p99", 0.2))
 
 
 @pytest.mark.parametrize("path", sorted(bundled_scenarios_dir().glob("*.yaml")), ids=lambda p: p.stem)

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from harness import __version__
+from harness.base.whole import written_whole
 from harness.calibration.oracle.judge import Judgement
 from harness.calibration.processor import cpu_name, usable_cores
 
@@ -179,11 +180,10 @@ def cache_path() -> Path:
 def save(found: Mapping[str, Any]) -> Path | None:
     """Cache a calibration; None where the cache cannot be written, which is no reason to lose the result."""
     path = cache_path()
-    temporary = path.with_suffix(f".{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
-        temporary.replace(path)
+        with written_whole(path) as place:
+            place.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
     except OSError:
         return None
     return path

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from harness.base.errors import BreakevenError
+from harness.base.whole import written_whole
 from harness.report.compare.page import comparison_report
 from harness.report.compare.parity import RunFiles
 from harness.report.compare.runs import Comparison, compare_runs
@@ -77,13 +78,11 @@ def console_comparison(comparison: Comparison, html: Path | None = None) -> Rend
 
 def _write(directory: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
-        path, temporary = directory / name, directory / f".{name}"
         try:
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
+            with written_whole(directory / name) as place:
+                place.write_text(text, encoding="utf-8")
         except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise BreakevenError(f"cannot write {path}: {error.strerror or error}") from None
+            raise BreakevenError(f"cannot write {directory / name}: {error.strerror or error}") from None
 
 
 def console_report(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from harness.base.errors import BreakevenError
-from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TEXTS, TOKENS
+from harness.base.whole import written_whole
+from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TEXTS, TOKENS, parts
 from harness.rundir.read import read_client, read_parts, read_records, read_server_metrics
 
 
@@ -25,7 +26,7 @@ def collect(run_dir: Path) -> None:
     if arrivals:
         _collect(run_dir, ARRIVALS, pd.DataFrame(arrivals))
     for stem in (TEXTS, TOKENS):  # their content is in the records now
-        for part in run_dir.glob(f"{stem}-*.jsonl"):
+        for part in parts(run_dir, stem):
             part.unlink()
 
 
@@ -33,22 +34,20 @@ def _collect(run_dir: Path, stem: str, frame: pd.DataFrame) -> None:
     path = run_dir / f"{stem}.parquet"
     if path.exists():
         return
-    temporary = run_dir / f".{stem}.parquet"
     try:
-        frame.to_parquet(temporary, index=False)
-        temporary.replace(path)
+        with written_whole(path) as place:
+            frame.to_parquet(place, index=False)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise BreakevenError(
             f"cannot write {path}: {error.strerror or error}",
             hint=f"the rows are safe in {run_dir}/{stem}-*.jsonl; free some space, then `breakeven report`",
         ) from None
-    for part in run_dir.glob(f"{stem}-*.jsonl"):
+    for part in parts(run_dir, stem):
         part.unlink()
 
 
 def has_rows(run_dir: Path) -> bool:
     """Whether the run has measured anything."""
     return (run_dir / f"{RECORDS}.parquet").exists() or any(
-        path.stat().st_size for path in run_dir.glob(f"{RECORDS}-*.jsonl")
+        path.stat().st_size for path in parts(run_dir, RECORDS)
     )

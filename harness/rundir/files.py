@@ -7,7 +7,6 @@ Parquet afterwards. A reader takes Parquet where it is and the JSON lines where 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,6 +16,7 @@ from typing import Any
 import orjson
 
 from harness.base.errors import BreakevenError, UsageError
+from harness.base.whole import written_whole
 from harness.rundir.manifest import RunManifest
 from harness.rundir.parquet_file import DAMAGED
 
@@ -28,6 +28,16 @@ SERVER = "server_metrics"
 TEXTS = "texts"  # generated text of answers whose tokens the server did not count
 TOKENS = "tokens"  # their counts, asked of the endpoint's tokenizer after the run
 STEPS = "steps.jsonl"
+
+
+def part_of(run_dir: Path, stem: str, process: str | int) -> Path:
+    """Where one load process writes its rows of `stem`; `process`: its pid, `w<n>-<pid>` on another machine."""
+    return run_dir / f"{stem}-{process}.jsonl"
+
+
+def parts(run_dir: Path, stem: str) -> list[Path]:
+    """What the load processes have written of `stem` so far."""
+    return sorted(run_dir.glob(f"{stem}-*.jsonl"))
 
 
 def create_run_dir(parent: Path, started: datetime, *names: str) -> Path:
@@ -58,18 +68,13 @@ def _safe(name: str) -> str:
 
 
 def write_json(run_dir: Path, name: str, data: Mapping[str, Any]) -> Path:
-    """Write `name` in one step, so that a reader sees the old file or the new one and never half of one."""
+    """Write a JSON file of the run, whole or not at all."""
     path = run_dir / name
-    temporary = path.with_name(f".{name}.{os.getpid()}")
+    option = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
     try:
-        temporary.write_bytes(
-            orjson.dumps(
-                data, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
-            )
-        )
-        temporary.replace(path)
+        with written_whole(path) as place:
+            place.write_bytes(orjson.dumps(data, option=option))
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise BreakevenError(f"cannot write {path}: {error.strerror or error}") from None
     return path
 

@@ -16,7 +16,7 @@ import pyarrow.types as pa_types
 
 from harness.base.errors import UsageError
 from harness.rundir.arrivals import Arrivals, offsets_of
-from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TOKENS
+from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TOKENS, parts
 from harness.rundir.parquet_file import DAMAGED, TEXT, read_frame, reading, with_numbers
 from harness.rundir.records import COLUMNS
 from harness.rundir.scrapes import frame_of_scrapes
@@ -55,7 +55,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def read_parts(run_dir: Path, stem: str) -> list[dict[str, Any]]:
     """All objects that the load processes wrote into `<stem>-<pid>.jsonl`."""
-    return [row for path in sorted(run_dir.glob(f"{stem}-*.jsonl")) for row in read_lines(path)]
+    return [row for path in parts(run_dir, stem) for row in read_lines(path)]
 
 
 _KINDS: dict[str, Any] = {

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, TEXTS, TOKENS, part_of
+
 FLUSH_S = 0.5  # a kill -9 loses at most this much, and what sits in requests under way
 
 
@@ -50,11 +52,11 @@ class Recorder:
 
     def __init__(self, run_dir: Path, *, keep_arrivals: bool) -> None:
         pid = os.getpid()
-        self.records = LineFile(run_dir / f"records-{pid}.jsonl")
-        self.client = LineFile(run_dir / f"client-{pid}.jsonl")
-        self.texts = LineFile(run_dir / f"texts-{pid}.jsonl")  # answers whose tokens the server did not count
-        self.tokens = LineFile(run_dir / f"tokens-{pid}.jsonl")  # their counts, asked after the run
-        self.arrivals = LineFile(run_dir / f"arrivals-{pid}.jsonl") if keep_arrivals else None
+        self.records = LineFile(part_of(run_dir, RECORDS, pid))
+        self.client = LineFile(part_of(run_dir, CLIENT, pid))
+        self.texts = LineFile(part_of(run_dir, TEXTS, pid))
+        self.tokens = LineFile(part_of(run_dir, TOKENS, pid))
+        self.arrivals = LineFile(part_of(run_dir, ARRIVALS, pid)) if keep_arrivals else None
 
     def _files(self) -> list[LineFile]:
         optional = [self.arrivals] if self.arrivals is not None else []

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from harness.rundir.files import RECORDS, parts
+
 
 class NewRows:
     """The rows that the load processes append to their `records-<pid>.jsonl`, each given once."""
@@ -18,7 +20,7 @@ class NewRows:
 
     def take(self) -> Iterable[dict[str, Any]]:
         """Rows since the last call; a line that is not whole yet comes with the next."""
-        for path in sorted(self._run_dir.glob("records-*.jsonl")):
+        for path in parts(self._run_dir, RECORDS):
             with path.open("rb") as file:
                 file.seek(self._read.get(path, 0))
                 data = file.read()

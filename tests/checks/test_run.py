@@ -43,6 +43,7 @@ def findings(
     samples: list[dict[str, Any]] | None = None,
     scenario: dict[str, Any] | None = None,
     users: int = 1,
+    ran: RanStep | None = None,
     **manifest: Any,
 ) -> dict[str, tuple[str, str]]:
     """code -> (level, message)"""
@@ -56,7 +57,7 @@ def findings(
     records = typed(rows)
     server = server_side(None, None)
     client = pd.DataFrame(samples or [sample(n) for n in range(100)])
-    metrics = compute_metrics(records, [closed(users)], work, server=server)
+    metrics = compute_metrics(records, [ran or closed(users)], work, server=server)
     checked = with_checks(metrics, Measured(records, client, run, work, server))
     return {found.code: (found.level, found.message) for found in (*checked.steps[0].checks, *checked.checks)}
 
@@ -207,3 +208,14 @@ def test_the_worst_level_decides() -> None:
     assert worst_level([]) is None
     assert worst_level([warning, warning]) == "warning"
     assert worst_level([warning, error]) == "error"
+
+
+def test_a_step_without_a_window_has_an_unknown_rate_and_not_none_at_all() -> None:
+    # the run was cut before the window began: nothing can be said of the rate, least of all that it came from 0
+    no_window = RanStep(
+        step=0, load=LoadOfStep(kind="closed", users=1), start_s=0.0, window_start_s=50.0, end_s=50.0
+    )
+
+    found = findings(GOOD, ran=no_window)
+
+    assert "the rate from" not in found["too_few_samples"][1]

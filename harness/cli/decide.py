@@ -10,7 +10,6 @@ import click
 from harness.base.yamlfile import read_yaml, read_yaml_stdin
 from harness.cost.breakeven.decision import decide_parsed
 from harness.cost.breakeven.inputs import parse
-from harness.cost.whatif.sensitivity import sensitivity, two_way_table
 
 
 @click.command(name="decide")
@@ -44,8 +43,11 @@ def command(source: str, wanted: bool, two_way: tuple[str, str] | None) -> None:
         where, data = source, read_yaml(Path(source), what="decision input")
     inputs = parse(data, where=where)
     out = decide_parsed(inputs)
-    if wanted:
-        out["sensitivity"] = sensitivity(inputs)
-    if two_way is not None:
-        out["two_way"] = two_way_table(inputs, *two_way)
+    if wanted or two_way is not None:
+        from harness.cost.whatif import sensitivity  # numpy, which the plain answer needs not wait for
+
+        if wanted:
+            out["sensitivity"] = sensitivity.sensitivity(inputs)
+        if two_way is not None:
+            out["two_way"] = sensitivity.two_way_table(inputs, *two_way)
     click.echo(json.dumps(out, indent=2, allow_nan=False))

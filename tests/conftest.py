@@ -1,3 +1,4 @@
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from harness.engines.kind import Settings
 from harness.engines.life.running import Engine, running_engine
 
 SLOTS = 4
+
+# a job in a shell's background ignores Ctrl-C, and so would every program that a test starts and interrupts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _say(line: str) -> None:

@@ -16,20 +16,21 @@ from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Break
 
 TRACEBACK = "BREAKEVEN_TRACEBACK"
 
-# command -> module in this package whose `command` it is; read when asked for, so that `decide` stays quick
+# command -> what the help of all says of it: the first line of its own. The command is `command` of the module of
+# that name in this package, read when it is asked for, so that nobody waits for what he does not use.
 COMMANDS = {
-    "run": "run",
-    "worker": "worker",
-    "report": "report",
-    "compare": "compare",
-    "decide": "decide",
-    "explain": "explain",
-    "prices": "prices",
-    "calibrate": "calibrate",
-    "engine": "engine",
-    "init": "init",
-    "demand": "demand",
-    "schema": "schema",
+    "run": "Measure what an endpoint serves under SCENARIO, and say what that costs and when it pays.",
+    "worker": "Lend this machine's cores to a run that another machine conducts.",
+    "report": "Compute figures, decision and reports of one or more run directories again.",
+    "compare": "Put two or more runs beside each other; the first is what the others are compared with.",
+    "decide": "At which monthly volumes a rented box beats an API: decision inputs in, decision JSON out.",
+    "explain": "Recompute published figures, each difference with its reason.",
+    "prices": "Instance and API prices with source and date.",
+    "calibrate": "Drive a server whose schedule is known, and say how wrong the client's times are.",
+    "engine": "Install, start, ask and stop an engine on this machine.",
+    "init": "Write a commented scenario to PATH (default scenario.yaml) and its JSON Schema beside it.",
+    "demand": "What a month asks for: demand files.",
+    "schema": "The JSON Schema of a file, for an editor or another program; without NAME a line for each.",
 }
 
 
@@ -40,9 +41,13 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in COMMANDS:
             return None
-        command = importlib.import_module(f"harness.cli.{COMMANDS[name]}").command
+        command = importlib.import_module(f"harness.cli.{name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(

@@ -10,7 +10,6 @@ import click
 from harness.base.yamlfile import read_yaml, read_yaml_stdin
 from harness.cost.breakeven.decision import decide_parsed
 from harness.cost.breakeven.inputs import parse
-from harness.cost.whatif.sensitivity import sensitivity, two_way_table
 
 
 @click.command(name="decide")
@@ -44,9 +43,15 @@ def command(source: str, wanted: bool, two_way: tuple[str, str] | None) -> None:
         where, data = source, read_yaml(Path(source), what="decision input")
     inputs = parse(data, where=where)
     out = decide_parsed(inputs).to_dict()
-    if wanted:
-        moved = sensitivity(inputs)
-        out["sensitivity"] = moved.to_dict() if moved is not None else None
-    if two_way is not None:
-        out["two_way"] = two_way_table(inputs, *two_way).to_dict()
+    if wanted or two_way is not None:
+        from harness.cost.whatif.sensitivity import (
+            sensitivity,
+            two_way_table,
+        )  # numpy: only who asks waits for it
+
+        if wanted:
+            moved = sensitivity(inputs)
+            out["sensitivity"] = moved.to_dict() if moved is not None else None
+        if two_way is not None:
+            out["two_way"] = two_way_table(inputs, *two_way).to_dict()
     click.echo(json.dumps(out, indent=2, allow_nan=False))

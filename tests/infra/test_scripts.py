@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,8 @@ def test_check_asks_whether_it_serves_and_then_one_real_question_on_stderr(name:
 
 
 def test_check_of_an_engine_that_does_not_run_ends_with_1_and_asks_nothing(tmp_path: Path) -> None:
-    environment = os.environ | {"XDG_STATE_HOME": str(tmp_path)}
+    here = Path(sys.executable).parent  # the environment that runs the tests has the command too
+    environment = os.environ | {"XDG_STATE_HOME": str(tmp_path), "PATH": f"{here}:{os.environ['PATH']}"}
 
     done = subprocess.run(
         [str(ROOT / "infra" / "llama_server" / "check")],

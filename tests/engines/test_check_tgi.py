@@ -181,14 +181,20 @@ def test_the_right_key_opens(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert KEY not in "".join(capsys.readouterr())
 
 
-def test_tgi_is_asked_past_a_proxy_and_the_package_is_left_as_it_was(
-    tgi: TgiDouble, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class LooksAtThePackage(TgiDouble):
+    """Sees, while it is asked, what the package's client asks through."""
+
+    def job(self, inputs: str, parameters: dict[str, Any]) -> Job:
+        assert text_generation.client.requests is requests
+        return super().job(inputs, parameters)
+
+
+def test_tgi_is_asked_past_a_proxy_and_the_package_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
 
-    assert ask_engine("tgi", url=tgi.url).problem is None
-    assert text_generation.client.requests is requests
+    with LooksAtThePackage() as tgi:
+        assert ask_engine("tgi", url=tgi.url).problem is None
 
 
 def test_without_the_package_the_command_that_installs_it_is_said(

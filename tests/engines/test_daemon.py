@@ -5,13 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 from engine_helpers import ROOT, complete, is_gone, until
 
+from harness.base.errors import EngineError
 from harness.engines.life import daemon
+from harness.engines.process import process
 
 NAME = "llama_cpp_python"
 
@@ -139,11 +142,48 @@ def test_another_process_with_the_same_id_is_not_taken_for_the_engine(state: Pat
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"name": 1}'])
-def test_an_unreadable_state_file_counts_as_nothing_running(state: Path, content: str) -> None:
+def test_a_state_file_that_cannot_be_read_is_said_and_stays(state: Path, content: str) -> None:
     state.mkdir(parents=True)
-    (state / f"{NAME}.json").write_text(content)
+    path = state / f"{NAME}.json"
+    path.write_text(content)
 
-    assert daemon.read_state(NAME) is None
+    with pytest.raises(EngineError, match=r"cannot read what is known of llama-cpp-python: .*\.json: "):
+        daemon.read_state(NAME)
+
+    assert path.exists()
+
+
+def test_an_engine_remembered_by_another_version_is_still_stopped(state: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE, start_new_session=True
+    ) as child:
+        daemon._write_state(a_started(child.pid, psutil.Process(child.pid).create_time()))
+        path = state / f"{NAME}.json"
+        known = json.loads(path.read_text())
+        del known["flags"]  # a key that came later
+        path.write_text(json.dumps(known | {"key_of_a_later_version": 1}))
+
+        stopped = daemon.stop(NAME)
+
+    assert stopped is not None
+    assert is_gone(child.pid)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("cleanup", [["no-such-command"], [sys.executable, "-c", "input()"]])
+def test_a_clean_up_that_cannot_be_run_or_does_not_end_forgets_no_engine(
+    state: Path, cleanup: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_CLEAN_UP_LIMIT_S", 0.1)
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE, start_new_session=True
+    ) as child:
+        started = a_started(child.pid, psutil.Process(child.pid).create_time())
+        daemon._write_state(replace(started, cleanup=cleanup))
+
+        assert daemon.stop(NAME) is not None
+
+    assert list(state.glob("*.json")) == []
 
 
 def test_an_unknown_engine_is_bad_input() -> None:

@@ -10,6 +10,7 @@ from engine_helpers import ROOT
 from harness.base.errors import EngineError
 from harness.engines import engine_kind
 from harness.engines.kind import Settings
+from harness.engines.kinds import tgi
 from harness.engines.kinds.install import run_step
 from harness.engines.kinds.llama_server import server_path
 from harness.engines.life.ready import how_it_ended
@@ -162,3 +163,13 @@ def test_tgi_is_bound_to_loopback_without_prefix_cache_and_holds_no_secret(
 )
 def test_the_end_of_an_engine_is_said_in_words(exit_code: int | None, words: str) -> None:
     assert how_it_ended(exit_code) == words
+
+
+def test_the_image_of_tgi_is_looked_up_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BREAKEVEN_TGI_IMAGE", "my/own:1")
+    monkeypatch.setattr(tgi, "_check_docker", lambda: None)
+
+    made = tgi.launch("some/model", Settings(), 8000, lambda _: None)
+
+    assert "my/own:1" in made.command
+    assert made.flags[0] == "my/own:1"

@@ -6,9 +6,8 @@ Imported only when TGI is asked: the package brings HTTP clients along.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
+from importlib import util
 from itertools import islice
 from types import ModuleType
 from typing import Any
@@ -60,7 +59,9 @@ def ask_tgi(question: Question) -> EngineAnswer:
     """
     client, errors = _package()
     known = {getattr(errors, name): said for name, said in ERRORS.items()}
-    with _own_session(client) as responses:
+    responses: list[Response] = []  # as they come
+    with _session(responses) as session:
+        client.requests = session
         try:
             return _ask_both(question, client, responses)
         except tuple(known) as error:
@@ -80,7 +81,7 @@ def ask_tgi(question: Question) -> EngineAnswer:
             raise broken(question, error) from None
 
 
-def _ask_both(question: Question, client: ModuleType, responses: list[Response]) -> EngineAnswer:
+def _ask_both(question: Question, client: Any, responses: list[Response]) -> EngineAnswer:
     # its calls go to the base URL itself: the route `/`, which takes whole and streamed requests
     asked = client.Client(f"{question.base_url}/", headers=question.headers(), timeout=question.timeout_s)
     began = time.perf_counter()
@@ -138,8 +139,12 @@ def _no_tgi(question: Question, responses: list[Response], error: Exception) -> 
     )
 
 
-def _package() -> tuple[ModuleType, ModuleType]:
-    """Its modules `client` and `errors`."""
+def _package() -> tuple[Any, ModuleType]:
+    """A copy of its module `client` for this question alone, and its module `errors`.
+
+    The client asks through its module's global `requests`. A question that is not answered in time is left to itself in
+    its thread, so nothing that others use may be changed for it.
+    """
     try:
         from text_generation import client, errors
     except ImportError as error:
@@ -147,23 +152,22 @@ def _package() -> tuple[ModuleType, ModuleType]:
             f"TGI is asked through its own package, which is not installed: {error}",
             hint="pip install 'breakeven[tgi]'",
         ) from None
-    return client, errors
+    spec = util.spec_from_file_location(client.__name__, client.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    own = util.module_from_spec(spec)
+    spec.loader.exec_module(own)
+    return own, errors
 
 
-@contextmanager
-def _own_session(client: Any) -> Iterator[list[Response]]:
-    """The package's calls go through a session of ours; its responses, as they come.
+def _session(responses: list[Response]) -> Session:
+    """Takes the place of `requests` in the package's client, and keeps its responses.
 
-    By itself it would ask through the environment's proxy, send what ~/.netrc has for the host in place of our
+    By itself the client would ask through the environment's proxy, send what ~/.netrc has for the host in place of our
     key, and follow redirects.
     """
-    responses: list[Response] = []
-    with Session() as session:
-        session.trust_env = False
-        session.max_redirects = 0
-        session.hooks["response"] = [lambda response, **_: responses.append(response)]
-        theirs, client.requests = client.requests, session
-        try:
-            yield responses
-        finally:
-            client.requests = theirs
+    session = Session()
+    session.trust_env = False
+    session.max_redirects = 0
+    session.hooks["response"] = [lambda response, **_: responses.append(response)]
+    return session

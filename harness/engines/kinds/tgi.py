@@ -15,7 +15,8 @@ from harness.engines.kind import EngineKind, Identity, Launch, Progress, Setting
 from harness.engines.process.ask import ask_json
 
 NAME = "tgi"
-IMAGE = os.environ.get("BREAKEVEN_TGI_IMAGE", "ghcr.io/huggingface/text-generation-inference:3.3.7")
+IMAGE = "ghcr.io/huggingface/text-generation-inference:3.3.7"
+IMAGE_VARIABLE = "BREAKEVEN_TGI_IMAGE"
 _DOCKER_LIMIT_S = 20
 
 
@@ -44,14 +45,19 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
         *settings.extra_flags,
     ]  # fmt: skip
     return Launch(
-        command=[*docker, IMAGE, *flags],
-        flags=[IMAGE, "PREFIX_CACHING=0", *flags],
+        command=[*docker, image(), *flags],
+        flags=[image(), "PREFIX_CACHING=0", *flags],
         loads=local.name if local else str(model),
         model_path=local,
         quantization=None,
         environment={key: os.environ[key] for key in ("HF_TOKEN",) if key in os.environ},
         cleanup=["docker", "rm", "--force", name],  # a killed `docker run` leaves its container running
     )
+
+
+def image() -> str:
+    """The container's image: the user's own, or the last that was published."""
+    return os.environ.get(IMAGE_VARIABLE, IMAGE)
 
 
 def _hub_cache() -> Path:
@@ -92,10 +98,12 @@ def install(progress: Progress) -> None:
         EngineError: no docker, or the image cannot be had.
     """
     _check_docker()
-    progress(f"pulling {IMAGE}")
-    pulled = subprocess.run(["docker", "pull", "--quiet", IMAGE], capture_output=True, text=True, check=False)
+    progress(f"pulling {image()}")
+    pulled = subprocess.run(
+        ["docker", "pull", "--quiet", image()], capture_output=True, text=True, check=False
+    )
     if pulled.returncode != 0:
-        raise EngineError(f"cannot pull {IMAGE}", detail=pulled.stderr.strip())
+        raise EngineError(f"cannot pull {image()}", detail=pulled.stderr.strip())
 
 
 def installed_version() -> str | None:
@@ -104,11 +112,14 @@ def installed_version() -> str | None:
         return None
     try:
         found = subprocess.run(
-            ["docker", "image", "inspect", IMAGE], capture_output=True, timeout=_DOCKER_LIMIT_S, check=False
+            ["docker", "image", "inspect", image()],
+            capture_output=True,
+            timeout=_DOCKER_LIMIT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return None
-    return IMAGE.rpartition(":")[2] if found.returncode == 0 else None
+    return image().rpartition(":")[2] if found.returncode == 0 else None
 
 
 ENGINE = EngineKind(

@@ -1,7 +1,7 @@
 """Engines that go on running after the command that started them: `breakeven engine start|stop|status`.
 
 What runs is remembered in `$XDG_STATE_HOME/breakeven/engines/NAME.json`, one engine of a name at a time. A
-file whose process is gone is stale, and removed by whoever sees it.
+file whose process is gone is stale, and removed by whoever sees it; one that cannot be read stays, and is said.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Literal
 
 import psutil
+from pydantic import TypeAdapter, ValidationError
 
 from harness.base.errors import EngineError
 from harness.engines import engine_kind
 from harness.engines.kind import EngineKind, Launch, Progress, Settings
 from harness.engines.life.ready import wait_until_ready
 from harness.engines.process.ask import ask
-from harness.engines.process.process import GRACE_S, choose_port, engine_environment
+from harness.engines.process.process import GRACE_S, choose_port, clean_up, engine_environment
 from harness.engines.weights.cache import state_dir
 
 _KILL_S = 5.0
-_CLEANUP_LIMIT_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,7 @@ def stop(name: str) -> Started | None:
     if started is None:
         return None
     _end_group(started.pid)
-    if started.cleanup:
-        subprocess.run(started.cleanup, capture_output=True, timeout=_CLEANUP_LIMIT_S, check=False)
+    clean_up(started.cleanup)
     _state_path(name).unlink(missing_ok=True)
     return started
 
@@ -159,19 +158,31 @@ def health(started: Started | None) -> Literal["stopped", "loading", "serving"]:
 
 
 def read_state(name: str) -> Started | None:
-    """The engine of that name that runs; a stale or unreadable file is removed."""
+    """The engine of that name that runs. A stale file is removed; keys of another version are left out.
+
+    Raises:
+        EngineError: the file cannot be read: what it stands for may still run, and is not forgotten.
+    """
     path = _state_path(name)
     try:
-        started = Started(**json.loads(path.read_text()))
+        started = TypeAdapter(Started).validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError):
-        path.unlink(missing_ok=True)
-        return None
+    except (OSError, ValidationError) as error:
+        why = _first_complaint(error) if isinstance(error, ValidationError) else error.strerror
+        raise EngineError(
+            f"cannot read what is known of {engine_kind(name).title}: {path}: {why}",
+            hint="end the engine by hand if it still runs, then remove the file",
+        ) from None
     if started.alive():
         return started
     path.unlink(missing_ok=True)
     return None
+
+
+def _first_complaint(error: ValidationError) -> str:
+    found = error.errors()[0]
+    return f"`{found['loc'][0]}`: {found['msg']}" if found["loc"] else found["msg"]
 
 
 def _state_path(name: str) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import time
-from pathlib import Path
 
 from harness.base.errors import EngineError
 from harness.engines.kind import EngineKind, Progress
@@ -14,12 +13,15 @@ from harness.engines.process.process import Watched, log_tail
 
 _POLL_S = 0.1
 _SAY_EVERY_S = 1.0
-# llama.cpp, C++, Python, CUDA and vLLM, in their own words
+_SHELLS_SIGNAL = 128  # a shell, or docker, ends with this and the signal of what it ran
+# llama.cpp, C++, the C library, Python, CUDA and vLLM, in their own words; "temporarily unavailable": a thread's stack
 _NO_MEMORY = re.compile(
-    r"failed to (create llama_context|allocate)|unable to allocate|bad_alloc|MemoryError|out of memory"
-    r"|cannot allocate memory|No available memory for the cache",
+    r"failed to (create llama_context|allocate|mmap)|unable to allocate|bad_alloc|MemoryError|out ?of ?memory"
+    r"|cannot allocate memory|mmap failed|resource temporarily unavailable|No available memory for the cache",
     re.IGNORECASE,
 )
+# how a process ends that the kernel took the memory from, or that gave up by itself (ggml's and C++'s abort)
+_STARVED = (signal.SIGKILL, signal.SIGABRT)
 
 
 def no_progress(_line: str) -> None:
@@ -41,12 +43,12 @@ def wait_until_ready(
         now = time.monotonic()
         if now - started > kind.ready_timeout_s:
             took = f"did not answer within {kind.ready_timeout_s:.0f} s"
-            raise _did_not_come_up(kind, took, loads, process.log_path)
+            raise _did_not_come_up(kind, took, loads, process)
         if now - said >= _SAY_EVERY_S:
             said = now
             progress(f"{kind.title} loads {loads}, {now - started:.0f} s")
         time.sleep(_POLL_S)
-    raise _did_not_come_up(kind, how_it_ended(process.exit_code), loads, process.log_path)
+    raise _did_not_come_up(kind, how_it_ended(process.exit_code), loads, process)
 
 
 def how_it_ended(exit_code: int | None) -> str:
@@ -60,14 +62,13 @@ def how_it_ended(exit_code: int | None) -> str:
     return f"was killed by {name}" + (" (out of memory?)" if exit_code == -signal.SIGKILL else "")
 
 
-def _did_not_come_up(kind: EngineKind, how: str, loads: str, log_path: Path) -> EngineError:
-    tail = log_tail(log_path)
-    log = f"its whole log: {log_path}"
-    starved = _NO_MEMORY.search(tail) or how == how_it_ended(-signal.SIGKILL)
+def _did_not_come_up(kind: EngineKind, how: str, loads: str, process: Watched) -> EngineError:
+    tail = log_tail(process.log_path)
+    code, hint = process.exit_code, f"its whole log: {process.log_path}"
+    if _NO_MEMORY.search(tail):
+        hint = f"not enough memory: take a smaller model, context or number of users; {hint}"
+    elif code is not None and any(code in (-number, _SHELLS_SIGNAL + number) for number in _STARVED):
+        hint = f"not enough memory? Take a smaller model, context or number of users; {hint}"
     return EngineError(
-        f"{kind.title} did not come up: it {how} while loading {loads}",
-        detail=tail,
-        hint=f"not enough memory: take a smaller model, context or number of users; {log}"
-        if starved
-        else log,
+        f"{kind.title} did not come up: it {how} while loading {loads}", detail=tail, hint=hint
     )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.engines import engine_kind
-from harness.engines.kind import Launch, Progress, Settings
+from harness.engines.kind import Progress, Settings
 from harness.engines.life.ready import no_progress, wait_until_ready
-from harness.engines.process.process import LeashedProcess, choose_port, engine_environment, log_tail
-
-_CLEANUP_LIMIT_S = 30
+from harness.engines.process.process import (
+    LeashedProcess,
+    choose_port,
+    clean_up,
+    engine_environment,
+    log_tail,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,4 @@ def running_engine(
                 process=process,
             )
     finally:
-        clean_up(launch)
-
-
-def clean_up(launch: Launch) -> None:
-    """Run the launch's own last command, if it has one; how that ends does not matter."""
-    if launch.cleanup:
-        subprocess.run(launch.cleanup, capture_output=True, timeout=_CLEANUP_LIMIT_S, check=False)
+        clean_up(launch.cleanup)

@@ -18,6 +18,7 @@ from harness.engines.process import leash
 
 GRACE_S = 10.0  # SIGTERM to SIGKILL: an engine with a stream in flight first wants to finish it
 TAIL_LINES = 15
+_CLEAN_UP_LIMIT_S = 30
 
 _PASSED_ON = (
     "PATH", "HOME", "USER", "LANG", "LC_*", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
@@ -69,6 +70,13 @@ def log_tail(path: Path, lines: int = TAIL_LINES) -> str:
         return ""
     said = [line.rstrip() for line in text.splitlines() if line.strip()]
     return "\n".join(said[-lines:])
+
+
+def clean_up(command: Sequence[str] | None) -> None:
+    """Run an engine's own last command, if it has one; how that ends, or whether it can run at all, does not matter."""
+    if command:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(command, capture_output=True, timeout=_CLEAN_UP_LIMIT_S, check=False)
 
 
 class Watched(Protocol):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
 
 from harness.base.units import SECONDS_PER_HOUR
+from harness.load.protocol import BrokenPart, Doing, Live, RunEvent, StepBegun, Warned
 
 
 class RunDisplay:
@@ -22,7 +22,8 @@ class RunDisplay:
         self._bar = self._console.is_terminal
         self._usd_per_hour = usd_per_hour
         self._began = time.monotonic()
-        self._step: dict[str, Any] | None = None
+        self._step: StepBegun | None = None
+        self._first_s: float | None = None  # the first step's start
         self._last_said = ""
         self._progress = Progress(
             TextColumn(
@@ -39,7 +40,6 @@ class RunDisplay:
             expand=True,
         )
         self._task: TaskID = self._progress.add_task("starting", total=planned_s)
-        self._done_s = 0.0
 
     def __enter__(self) -> RunDisplay:
         if self._bar:
@@ -59,52 +59,46 @@ class RunDisplay:
             self._last_said = text.split(",")[0]
             print(f"{time.monotonic() - self._began:6.1f} s  {text}", file=sys.stderr, flush=True)
 
-    def on_event(self, event: dict[str, Any]) -> None:
-        """Show one event of the load process."""
-        kind = event["event"]
-        if kind == "doing":
-            self.say(event["text"])
-        elif kind == "warning":
-            self._progress.console.print(f"warning: {event['text']}", markup=False, soft_wrap=True)
-        elif kind == "step":
-            self._step = event
-            self.say(_step_name(event))
-            self._done_s = event["planned_end_s"]
-        elif kind == "live" and self._step is not None:
-            if self._bar:
-                self._progress.update(
-                    self._task, description=self._live(event), completed=self._position(event)
-                )
-        elif kind == "done":
-            self._progress.update(self._task, completed=self._progress.tasks[0].total or 0)
+    def on_event(self, event: RunEvent) -> None:
+        """Show one event of the load."""
+        match event:
+            case Doing():
+                self.say(event.text)
+            case Warned():
+                self._warn(event.text)
+            case BrokenPart():
+                self._warn(f"{event.part} failed ({event.text}): the run goes on without, and says so")
+            case StepBegun():
+                self._step = event
+                self._first_s = event.start_s if self._first_s is None else self._first_s
+                self.say(_step_name(event))
+            case Live():
+                if self._bar and self._step is not None and self._first_s is not None:
+                    done_s = event.t_s - self._first_s
+                    text = f"{_step_name(self._step)}, {self._live(event)}"
+                    self._progress.update(self._task, description=text, completed=done_s)
 
-    def _position(self, event: dict[str, Any]) -> float:
-        """Seconds of load done, counted from the first step."""
-        assert self._step is not None
-        if not hasattr(self, "_first_s"):
-            self._first_s = self._step["start_s"]
-        return float(event["t_s"]) - float(self._first_s)
+    def _warn(self, text: str) -> None:
+        self._progress.console.print(f"warning: {text}", markup=False, soft_wrap=True)
 
-    def _live(self, event: dict[str, Any]) -> str:
-        assert self._step is not None
-        parts = [
-            _step_name(self._step),
-            f"{event['output_tokens']} tok/s",
-            f"{event['in_flight']} in flight",
-        ]
-        if event["ttft_p50_s"] is not None:
-            parts.append(f"TTFT p50 {event['ttft_p50_s']:.2f} s")
-        parts.append(f"{event['finished']} done")
-        if event["failed"]:
-            parts.append(f"{event['failed']} failed")
+    def _live(self, live: Live) -> str:
+        parts = [f"{live.output_tokens} tok/s", f"{live.in_flight} in flight"]
+        if live.ttft_p50_s is not None:
+            parts.append(f"TTFT p50 {live.ttft_p50_s:.2f} s")
+        parts.append(f"{live.finished} done")
+        if live.failed:
+            parts.append(f"{live.failed} failed")
         if self._usd_per_hour:
             spent = self._usd_per_hour * (time.monotonic() - self._began) / SECONDS_PER_HOUR
             parts.append(f"USD {spent:.4f}")
         return ", ".join(parts)
 
 
-def _step_name(event: dict[str, Any]) -> str:
-    load = event["load"]
-    users = load.get("users")
-    what = f"{users} user{'s' if users != 1 else ''}" if users else f"{load.get('requests_per_s')} requests/s"
-    return f"step {event['step'] + 1}: {what}"
+def _step_name(begun: StepBegun) -> str:
+    users = begun.load.get("users")
+    what = (
+        f"{users} user{'s' if users != 1 else ''}"
+        if users
+        else f"{begun.load.get('requests_per_s')} requests/s"
+    )
+    return f"step {begun.step + 1}: {what}"

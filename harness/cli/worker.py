@@ -13,6 +13,7 @@ from harness import __version__
 from harness.base.errors import UsageError
 from harness.calibration.processor import usable_cores
 from harness.calibration.quote import facts_for_a_run
+from harness.load.protocol import Who
 from harness.load.remote.muster import address
 from harness.load.remote.serve import Lender
 
@@ -50,13 +51,7 @@ def command(master: str, processes: int, out_dir: Path, *, once: bool) -> int:
       breakeven run chat.yaml --url http://10.0.0.9:8000 --remote-workers 4 --listen 10.0.0.5:5557
     """
     host, port = _master(master)
-    who = {
-        "version": __version__,
-        "host": platform.node(),
-        "cores": usable_cores(),
-        "python": platform.python_version(),
-        "calibration": facts_for_a_run(),
-    }
+    who = Who(__version__, platform.node(), usable_cores(), platform.python_version(), facts_for_a_run())
     _check_writable(out_dir)
     click.echo(f"waiting for a run at {master}; Ctrl-C ends", err=True)
     return Lender((host, port), processes, out_dir, who, lambda text: click.echo(text, err=True)).serve(

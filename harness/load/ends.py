@@ -2,64 +2,87 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
-import orjson
+from harness.load.protocol import Command, End, encode
+
+CHILD = (sys.executable, "-m", "harness.load.process.child")
+
+
+def start_child(log: Any) -> tuple[subprocess.Popen[bytes], int]:
+    """A load process, and the descriptor that its events come out of; whatever it prints goes to `log`."""
+    events, theirs = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [*CHILD, str(theirs)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            pass_fds=(theirs,),
+            start_new_session=True,  # Ctrl-C in a terminal reaches us first, and alone
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    except OSError:
+        os.close(events)
+        raise
+    finally:
+        os.close(theirs)
+    return process, events
+
+
+def how_it_ended(code: int) -> str:
+    """A load process's exit code in words."""
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 class LocalEnd:
     """A load process on this machine, on its pipes."""
 
     def __init__(self, log: Any) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "harness.load.process.child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,  # Ctrl-C in a terminal reaches us first, and alone
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
-        os.set_blocking(self.fileno(), False)
+        self.process, self._events = start_child(log)
 
     def fileno(self) -> int:
         """Where its lines come from."""
-        assert self.process.stdout is not None
-        return self.process.stdout.fileno()
+        return self._events
 
-    def send(self, line: bytes) -> None:
-        """A line to it.
+    def send(self, command: Command) -> None:
+        """Tell it.
 
         Raises:
             BrokenPipeError: it died.
         """
         assert self.process.stdin is not None
-        self.process.stdin.write(line)
+        self.process.stdin.write(encode(command))
         self.process.stdin.flush()
 
     def how_it_ended(self) -> str:
         """After its last line."""
-        code = self.process.wait()
-        return f"signal {-code}" if code < 0 else f"exit code {code}"
+        return how_it_ended(self.process.wait())
 
     def interrupt(self) -> None:
         """Ask it to end now and keep its rows."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
 
+    def kill(self) -> None:
+        """End it at once; its lines end."""
+        self.process.kill()
+
     def close(self) -> None:
         """Kill it if it is there, and tidy up."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                _close_quietly(pipe)
+        os.close(self._events)
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # what was buffered for a process that died
+            self.process.stdin.close()
 
 
 class RemoteEnd:
@@ -72,13 +95,13 @@ class RemoteEnd:
         """Where its lines come from."""
         return self._sock.fileno()
 
-    def send(self, line: bytes) -> None:
-        """A line to it.
+    def send(self, command: Command) -> None:
+        """Tell it.
 
         Raises:
             BrokenPipeError: it is gone.
         """
-        self._sock.sendall(line)
+        self._sock.sendall(encode(command))
 
     def how_it_ended(self) -> str:
         """After its last line."""
@@ -86,28 +109,17 @@ class RemoteEnd:
 
     def interrupt(self) -> None:
         """Ask it to end now and keep its rows."""
-        try:
-            self.send(orjson.dumps({"do": "end"}, option=orjson.OPT_APPEND_NEWLINE))
-        except (BrokenPipeError, ConnectionResetError):
-            return
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.send(End())
+
+    def kill(self) -> None:
+        """End it at once: where we say nothing more its agent kills it, and its lines end."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """Let go of it: its agent kills what still runs."""
         self._sock.close()
 
 
-End = LocalEnd | RemoteEnd
-
-
-def log_tail(path: Path, lines: int) -> str | None:
-    """The last lines of a log; None where there is nothing."""
-    return (
-        "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) or None if path.exists() else None
-    )
-
-
-def _close_quietly(pipe: Any) -> None:
-    try:
-        pipe.close()
-    except BrokenPipeError:  # what was buffered for a process that died
-        return
+LineEnd = LocalEnd | RemoteEnd

@@ -1,12 +1,10 @@
-"""What the command line hands to the load process, as one JSON line on its standard input (never on disk)."""
+"""What a load process must know before it can begin; it travels on its standard input, never on disk."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
-
-import orjson
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +31,12 @@ class LoadPlan:
     listen: str = ""  # HOST:PORT where those connect to
     process_base: int = 0  # added to a process's number, so that those of several machines differ
     gpu_urls: list[str] = field(default_factory=list)  # DCGM-exporter's, of the boxes that serve
-    learned: dict[str, Any] | None = None  # what process 0 has learned of the endpoint: see `Learned`
-    usd_per_hour: float | None = None  # of the box, to say what a search has saved
-    needed_goodput: dict[str, float | None] = field(default_factory=dict)
-    """Requests per second at which the box pays, by arm; None: at none. A search may stop when all are decided."""
+    learned: Learned | None = None  # by process 0, of the endpoint
 
     @property
     def process(self) -> int:
         """The number of the process that asks, as it stands in every row."""
         return self.process_base + os.getpid()
-
-    def to_line(self) -> bytes:
-        """One line of JSON."""
-        return orjson.dumps(asdict(self), option=orjson.OPT_APPEND_NEWLINE)
-
-    @classmethod
-    def from_line(cls, line: bytes) -> LoadPlan:
-        """The plan out of its line."""
-        return cls(**orjson.loads(line))
 
 
 @dataclass(frozen=True, slots=True)

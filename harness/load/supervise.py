@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.base.errors import UsageError
 from harness.load.conduct.conductor import Conductor
 from harness.load.conduct.crew import Crew, OnEvent, Watch, watch_nothing
 from harness.load.limits import check_limits
 from harness.load.plan import LoadPlan
-from harness.load.search.probing import Judge, Searcher
+from harness.load.protocol import Doing
+from harness.load.search.next_probe import Stop
+from harness.load.search.probing import Aim, Searcher
 from harness.scenario import Scenario, SearchLoad, TraceLoad
 from harness.scenario.steps import Step, most_at_once, planned_steps
 from harness.scenario.trace import read_trace
@@ -24,16 +24,13 @@ class LoadOutcome:
     """How the load ended."""
 
     interrupted: bool  # Ctrl-C or SIGTERM: the rows so far are there
-    prepared: Mapping[str, Any] | None  # what the endpoint said of itself
-    search: dict[str, str] | None = (
-        None  # how a search ended: {"reason", "text"}; None where it was cut short
-    )
+    search: Stop | None = None  # how a search ended; None where there was none, or it was cut short
 
 
 def drive(
-    plan: LoadPlan, on_event: OnEvent, judge: Judge | None = None, watch: Watch = watch_nothing
+    plan: LoadPlan, on_event: OnEvent, aim: Aim | None = None, watch: Watch = watch_nothing
 ) -> LoadOutcome:
-    """Run the load to its end and hand every event to `on_event`; a search needs `judge`.
+    """Run the load to its end and hand every event to `on_event`; a search needs its `aim`.
 
     Each second `watch` may end it with an error; rows are kept.
 
@@ -45,32 +42,21 @@ def drive(
     """
     scenario = Scenario.model_validate(plan.scenario)
     steps = steps_of(scenario, Path(plan.base_dir))
-    if scenario.load.is_open and most_at_once(scenario.load) < plan.workers:
-        raise UsageError(
-            f"--workers {plan.workers} share max_in_flight {most_at_once(scenario.load)}: too few"
-        )
-    here = plan.workers - plan.remote_workers
-    if here:
-        check_limits(math.ceil(most_at_once(scenario.load) * here / plan.workers), here, plan.urls)
+    _check_shares(plan, most_at_once(scenario.load), is_open=scenario.load.is_open)
     crew = Crew(plan, on_event, watch)
     conductor = Conductor(crew)
-    searcher: Searcher | None = None
+    ending: Stop | None = None
     interrupted = False
     try:
         try:
             crew.start()
-            if isinstance(scenario.load, SearchLoad):
-                assert judge is not None
-                searcher = Searcher(crew, conductor, scenario, judge)
-                searcher.run()
-            elif not crew.is_over:
-                conductor.run(steps)
+            ending = _conduct(crew, conductor, scenario, steps, aim)
             crew.wait()
         except KeyboardInterrupt:
             interrupted = True
             conductor.end_step()
             crew.interrupt()
-            on_event({"event": "doing", "text": "stopping; Ctrl-C again to drop what is under way"})
+            on_event(Doing("stopping; Ctrl-C again to drop what is under way"))
             crew.wait()
     except KeyboardInterrupt:
         interrupted = True
@@ -78,8 +64,34 @@ def drive(
         crew.close()
     if crew.failure is not None and not interrupted:
         raise crew.failure
-    ending = searcher.ending if searcher is not None else None
-    return LoadOutcome(interrupted or crew.was_interrupted, crew.prepared, ending)
+    return LoadOutcome(interrupted or crew.was_interrupted, ending)
+
+
+def _check_shares(plan: LoadPlan, most: int, *, is_open: bool) -> None:
+    """Whether `most` requests at once can be shared by the processes, and be had on this machine.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if is_open and most < plan.workers:
+        raise UsageError(f"--workers {plan.workers} share max_in_flight {most}: too few")
+    here = plan.workers - plan.remote_workers
+    if here:
+        check_limits(math.ceil(most * here / plan.workers), here, plan.urls)
+
+
+def _conduct(
+    crew: Crew, conductor: Conductor, scenario: Scenario, steps: list[Step], aim: Aim | None
+) -> Stop | None:
+    """The steps as planned, or the search as it goes; how the search ended."""
+    if isinstance(scenario.load, SearchLoad):
+        assert aim is not None
+        searcher = Searcher(crew, conductor, scenario, aim)
+        searcher.run()
+        return searcher.ending
+    if not crew.is_over:
+        conductor.run(steps)
+    return None
 
 
 def steps_of(scenario: Scenario, base_dir: Path) -> list[Step]:

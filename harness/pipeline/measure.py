@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,16 @@ from harness.checks.impossible import without_impossible
 from harness.engines.kind import Settings
 from harness.engines.life.ready import how_it_ended
 from harness.engines.life.running import Engine, running_engine
+from harness.load.conduct.crew import OnEvent
 from harness.load.plan import LoadPlan
+from harness.load.protocol import BrokenPart, Doing, Elsewhere, Lost, Prepared, RunEvent
+from harness.load.search.probing import Aim
 from harness.load.supervise import drive
 from harness.metrics.steps import compute_metrics
 from harness.rundir import files
 from harness.rundir.collect import collect, has_rows
 from harness.rundir.manifest import RunManifest
-from harness.rundir.read import read_records
+from harness.rundir.read import typed
 from harness.rundir.results import Step
 from harness.rundir.steps import step_of
 from harness.scenario import Scenario, SessionPrompts, SyntheticPrompts, TraceLoad
@@ -35,13 +38,7 @@ from harness.scenario.trace import read_trace
 ENGINE_LOG = "engine.log"
 SPARE_CONTEXT_TOKENS = 64  # BOS, chat template, a rounding of lengths
 DEFAULT_CONTEXT_TOKENS = 4096  # where prompts come from a file
-WORKERS_KEPT_AS = {
-    "elsewhere": "remote_workers",
-    "lost": "lost_workers",
-}  # events, and their keys in run.json
 MOST_SLOTS = 64  # of an engine that we start; more requests than that wait their turn
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +122,11 @@ def _drive(
             outcome = drive(
                 plan,
                 lambda event: _on_event(event, run_dir, manifest, on_event),
-                lambda step: _figures(step, run_dir, options.scenario),
+                Aim(
+                    lambda step, rows: _figures(step, rows, options.scenario),
+                    options.needed_goodput,
+                    options.usd_per_hour,
+                ),
                 lambda: _death(engine),
             )
         except BreakevenError as error:
@@ -133,8 +134,8 @@ def _drive(
                 raise
             return _note_end(manifest, error), False
         if outcome.search is not None:
-            manifest.client["search"] = outcome.search
-            manifest.notes.append(f"The search ended: {outcome.search['text']}.")
+            manifest.client["search"] = asdict(outcome.search)
+            manifest.notes.append(f"The search ended: {outcome.search.text}.")
         death = _death(engine)
         if death is not None and not outcome.interrupted:
             return _note_end(manifest, death), False
@@ -158,29 +159,47 @@ def _note_end(manifest: RunManifest, error: BreakevenError) -> BreakevenError:
     return error
 
 
-def _figures(step: Mapping[str, Any], run_dir: Path, scenario: Scenario) -> Step:
-    """A probe's figures from the rows so far: the very ones that its report will show."""
-    records, _ = without_impossible(read_records(run_dir))
+def _figures(step: Mapping[str, Any], rows: list[dict[str, Any]], scenario: Scenario) -> Step:
+    """A probe's figures from its rows: the very ones that its report will show."""
+    records, _ = without_impossible(typed(rows))
     return compute_metrics(records, [step_of(dict(step))], scenario).steps[0]
 
 
-def _on_event(event: dict[str, Any], run_dir: Path, manifest: RunManifest, on_event: OnEvent) -> None:
-    if event["event"] == "prepared":
-        manifest.model = manifest.model or event["model"]
-        manifest.client |= {key: event[key] for key in ("tokenizer", "exact_lengths", "served_models")}
-        if manifest.engine.get("name") is None:
-            manifest.engine = event["engine"]
-        files.write_manifest(run_dir, manifest)
-    elif event["event"] in WORKERS_KEPT_AS:
-        manifest.client[WORKERS_KEPT_AS[event["event"]]] = event["workers"]
-        manifest.partial = manifest.partial or event["event"] == "lost"
-        files.write_manifest(run_dir, manifest)
+def _on_event(event: RunEvent, run_dir: Path, manifest: RunManifest, on_event: OnEvent) -> None:
+    """Keep in run.json what a reader of the run must know, then hand it on."""
+    client = manifest.client
+    match event:
+        case Prepared():
+            manifest.model = manifest.model or event.model
+            client |= {
+                "tokenizer": event.tokenizer,
+                "exact_lengths": event.exact_lengths,
+                "served_models": event.served_models,
+            }
+            if manifest.engine.get("name") is None:
+                manifest.engine = event.engine
+        case Elsewhere():
+            client["remote_workers"] = [asdict(worker) for worker in event.workers]
+        case Lost():
+            client["lost_workers"] = [asdict(worker) for worker in event.workers]
+            manifest.partial = True
+        case BrokenPart():
+            client.setdefault("broken_parts", []).append(asdict(event))
+            manifest.partial = True
+            manifest.notes.append(
+                f"In load process {event.worker + 1} {event.part} failed after {event.t_s:.0f} s ({event.text}): "
+                "what it would have told is missing from then on."
+            )
+        case _:
+            on_event(event)
+            return
+    files.write_manifest(run_dir, manifest)
     on_event(event)
 
 
 def _start_engine(options: RunOptions, run_dir: Path, stack: ExitStack, on_event: OnEvent) -> Engine:
     def say(text: str) -> None:
-        on_event({"event": "doing", "text": text})
+        on_event(Doing(text))
 
     name = options.engine or "llama_cpp_python"
     say(f"starting {name}")
@@ -241,8 +260,6 @@ def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Eng
         workers=options.workers,
         remote_workers=options.remote_workers,
         listen=options.listen,
-        usd_per_hour=options.usd_per_hour,
-        needed_goodput=dict(options.needed_goodput),
     )
 
 

@@ -2,12 +2,13 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from faulty_server import FaultyServer
-from load_helpers import records_of, run_load, scenario
+from load_helpers import A_LIVE, records_of, run_load, scenario
 
 from harness import cli
 from harness.backends.faults import hint_for
@@ -15,6 +16,7 @@ from harness.base.errors import EngineError
 from harness.engines.kinds import llama_cpp_python
 from harness.load.conduct import hopeless as hopeless_module
 from harness.load.conduct.hopeless import hopeless
+from harness.load.protocol import Live, RunEvent
 from harness.pipeline.analyse import analyse_run
 from harness.pipeline.measure import RunOptions, measure
 from harness.rundir.read import read_records
@@ -78,9 +80,8 @@ def test_words_that_point_at_nothing_get_no_hint(error: str, detail: str | None)
     assert hint_for(error, detail) is None
 
 
-def live(**more: Any) -> dict[str, Any]:
-    base = {"refused": 0, "failed": 0, "finished": 0, "unreachable": 0, "unreachable_s": 0.0}
-    return base | {"last_error": "http_401: no"} | more
+def live(**more: Any) -> Live:
+    return replace(A_LIVE, last_error="http_401: no", **more)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def live(**more: Any) -> dict[str, Any]:
         (live(unreachable=4, unreachable_s=20.0, failed=4), False),
     ],
 )
-def test_a_load_ends_early_only_where_no_request_can_succeed(sample: dict[str, Any], ends: bool) -> None:
+def test_a_load_ends_early_only_where_no_request_can_succeed(sample: Live, ends: bool) -> None:
     assert (hopeless(sample, ["http://127.0.0.1:1"]) is not None) == ends
 
 
@@ -178,8 +179,8 @@ def test_an_endpoint_that_goes_away_ends_the_run_and_keeps_the_rows(
     server = FaultyServer().__enter__()
     stop = [server]
 
-    def end_the_server(event: dict[str, Any]) -> None:
-        if event["event"] == "live" and event["finished"] and stop:
+    def end_the_server(event: RunEvent) -> None:
+        if isinstance(event, Live) and event.finished and stop:
             stop.pop().__exit__()
 
     work = scenario(load={"kind": "closed", "users": [2, 1], "step_s": 60, "warmup_s": 0})

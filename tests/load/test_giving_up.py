@@ -7,7 +7,8 @@ import pytest
 from faulty_server import FaultyServer
 from load_helpers import scenario
 
-from harness.load.search.giving_up import Tally, cannot_pass, most_to_come
+from harness.load.protocol import Live, RunEvent
+from harness.load.search.giving_up import Tally, cannot_pass, late_after_s, most_to_come
 from harness.pipeline.measure import RunOptions, measure
 from harness.rundir.read import read_records
 from harness.rundir.tail import NewRows
@@ -28,7 +29,14 @@ def tally(*, within: int = 0, over: int = 0, failed: int = 0) -> Tally:
 
 
 def row(**more: Any) -> dict[str, Any]:
-    return {"error": None, "sent_s": 0.0, "first_token_s": 0.5, "finished_s": 2.0, "output_tokens": 4} | more
+    return {
+        "request_id": "r",
+        "error": None,
+        "sent_s": 0.0,
+        "first_token_s": 0.5,
+        "finished_s": 2.0,
+        "output_tokens": 4,
+    } | more
 
 
 @pytest.mark.parametrize(
@@ -53,8 +61,8 @@ def test_a_p95_is_lost_when_the_rest_cannot_dilute_it(
 
 def test_who_has_waited_longer_than_the_limit_has_broken_it() -> None:
     waiting = tally(within=5)
-    # six sent at 8.9 have waited 1.1 s, above the limit; the one sent at 2.0 is before the window
-    waiting.wait([(2.0, 8.0), *([(8.9, 1.1)] * 6), (9.5, 0.5)], 5.0)
+    # six of 8.9 have waited 1.1 s, above the limit; the one of 2.0 was due before the window
+    waiting.wait([("a", 2.0, 8.0), *[(f"b{n}", 8.9, 1.1) for n in range(6)], ("c", 9.5, 0.5)], 5.0)
 
     # 6 of the 96 to come are late already: n 101 of which 95 may be within, n 102 of which 96 are (see above)
     assert waiting.waits_s == [1.1] * 6 + [0.5]
@@ -65,36 +73,53 @@ def test_who_has_waited_longer_than_the_limit_has_broken_it() -> None:
 
 def test_who_waits_is_counted_once() -> None:
     counted = Tally()
-    counted.add(row(sent_s=8.9, first_token_s=10.1, finished_s=11.0))
+    counted.add(row(request_id="a", sent_s=8.9, first_token_s=10.1, finished_s=11.0))
 
-    counted.wait([(8.9, 1.1)], 5.0)  # from before its row came
+    counted.wait(
+        [("a", 8.9, 1.1), ("b", 8.9, 1.1)], 5.0
+    )  # from before its row came, and another of that instant
 
-    assert counted.waits_s == []
+    assert counted.waits_s == [1.1]
 
 
-def test_a_search_hears_who_is_waiting_and_other_loads_do_not_ask(tmp_path: Path) -> None:
-    heard = {}
+@pytest.mark.parametrize(
+    ("over", "slo", "late_s"),
+    [
+        ("users", {"ttft_p95_s": 2, "e2e_p50_s": 0.5, "tpot_p95_s": 0.1}, 0.5),
+        ("users", {"tpot_p95_s": 0.1}, None),  # whoever waits may still be quick
+        ("requests_per_s", {"ttft_p95_s": 2}, None),  # such a search gives up by its queue
+    ],
+)
+def test_a_search_hears_of_those_who_have_waited_longer_than_its_shortest_limit(
+    over: str, slo: dict[str, float], late_s: float | None
+) -> None:
+    load = {"kind": "search", "over": over, "low": 1, "high": 3}
+
+    assert late_after_s(scenario(load=load, slo=slo)) == late_s
+
+
+def test_a_search_hears_who_is_waiting_by_the_ids_of_their_rows(tmp_path: Path) -> None:
+    lives: list[Live] = []
     searching = {"kind": "search", "over": "users", "low": 3, "high": 3, "step_s": 2.2, "warmup_s": 0,
                  "max_step_s": 2.2, "max_probes": 1}  # fmt: skip
-    plain = {"kind": "closed", "users": [3], "step_s": 2.2, "warmup_s": 0}
+
+    def on_event(event: RunEvent) -> None:
+        if isinstance(event, Live):
+            lives.append(event)
 
     with FaultyServer() as server:
-        for load in (searching, plain):
-            lives: list[dict[str, Any]] = []
-            options = RunOptions(
-                scenario=scenario(load=load), base_dir=tmp_path, backend="vllm", out_dir=tmp_path,
-                urls=[server.url("slow-first-token=0.9")],
-            )  # fmt: skip
-            measured = measure(options, lambda e, to=lives: to.append(e) if e["event"] == "live" else None)
-            heard[load["kind"]] = [tuple(pair) for live in lives for pair in live["waiting"]]
-            sent_s = set(read_records(measured.run_dir)["sent_s"])
+        options = RunOptions(
+            scenario=scenario(load=searching, slo={"ttft_p50_s": 0.3}), base_dir=tmp_path, backend="vllm",
+            out_dir=tmp_path, urls=[server.url("slow-first-token=0.9")],
+        )  # fmt: skip
+        measured = measure(options, on_event)
 
-            # the very instants that their rows will have
-            assert {waiting_since_s for waiting_since_s, _ in heard[load["kind"]]} <= sent_s
-            assert all(0 < waited_s < 1.1 for _, waited_s in heard[load["kind"]])
-
-    assert heard["search"]
-    assert heard["closed"] == []
+    rows = read_records(measured.run_dir).set_index("request_id")
+    waiting = [one for live in lives for one in live.waiting]
+    assert waiting
+    for request_id, scheduled_s, waited_s in waiting:
+        assert rows.loc[request_id, "scheduled_s"] == scheduled_s
+        assert 0.3 < waited_s < 1.1
 
 
 def test_before_ten_have_ended_the_unloaded_time_bounds_what_can_come() -> None:

@@ -3,16 +3,17 @@
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 from faulty_server import FaultyServer
-from load_helpers import OPEN_STEPS, planned_arrivals, prompts_asked, records_of, run_load, scenario
+from load_helpers import A_LIVE, OPEN_STEPS, planned_arrivals, prompts_asked, records_of, run_load, scenario
 
 from harness.checks.load import load_checks
 from harness.load.conduct.live import merged
+from harness.load.protocol import Doing, RunEvent, StepBegun
 from harness.pipeline.measure import RunOptions, measure
 from harness.rundir import files
 from harness.rundir.steps import read_steps
@@ -66,16 +67,16 @@ def test_users_are_split_and_ask_what_they_would_ask_alone(server: FaultyServer,
 def test_a_process_that_dies_is_noticed_and_the_run_is_marked(server: FaultyServer, tmp_path: Path) -> None:
     said: list[str] = []
 
-    def on_event(event: dict[str, Any]) -> None:
-        if event["event"] == "step":
+    def on_event(event: RunEvent) -> None:
+        if isinstance(event, StepBegun):
             children = [
                 p
                 for p in psutil.Process().children()
                 if "harness.load.process.child" in " ".join(p.cmdline())
             ]
             os.kill(max(child.pid for child in children), signal.SIGKILL)
-        elif event["event"] == "doing":
-            said.append(event["text"])
+        elif isinstance(event, Doing):
+            said.append(event.text)
 
     options = RunOptions(
         scenario=scenario(load={"users": [4], "step_s": 1.5, "warmup_s": 0}),
@@ -95,28 +96,14 @@ def test_a_process_that_dies_is_noticed_and_the_run_is_marked(server: FaultyServ
 
 
 def test_samples_of_several_processes_are_shown_as_one() -> None:
-    one = {
-        "event": "live", "t_s": 1.0, "process": 1, "cpu": 0.2, "loop_lag_p50_s": 0.1, "loop_lag_max_s": 0.3,
-        "in_flight": 3, "connections": 3, "clock_steps": 0, "sent": 10, "finished": 7, "failed": 0, "not_sent": 0,
-        "refused": 0, "unreachable": 0, "unreachable_s": 4.0,
-        "last_error": None, "waiting": [], "output_tokens": 100, "ttft_p50_s": 0.4, "ttft_max_s": 0.5,
-    }  # fmt: skip
-    other = one | {
-        "cpu": 0.5,
-        "in_flight": 2,
-        "failed": 1,
-        "refused": 2,
-        "unreachable_s": 1.0,
-        "last_error": "timeout",
-        "ttft_p50_s": None,
-    }
+    one = replace(A_LIVE, in_flight=3, sent=10, output_tokens=100, unreachable_s=4.0, ttft_p50_s=0.4)
+    other = replace(
+        one, cpu=0.5, in_flight=2, failed=1, refused=2, unreachable_s=1.0, last_error="timeout", ttft_p50_s=None,
+    )  # fmt: skip
 
     both = merged([one, other])
 
-    assert (both["in_flight"], both["sent"], both["failed"], both["output_tokens"]) == (5, 20, 1, 200)
-    assert (both["refused"], both["unreachable_s"]) == (
-        2,
-        1.0,
-    )  # unreachable for as long as all of them say so
-    assert (both["cpu"], both["ttft_p50_s"], both["last_error"]) == (0.5, 0.4, "timeout")
+    assert (both.in_flight, both.sent, both.failed, both.output_tokens) == (5, 20, 1, 200)
+    assert (both.refused, both.unreachable_s) == (2, 1.0)  # for as long as all of them say so
+    assert (both.cpu, both.ttft_p50_s, both.last_error) == (0.5, 0.4, "timeout")
     assert merged([one]) is one

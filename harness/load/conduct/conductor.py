@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import orjson
 
 from harness.base.errors import BreakevenError
 from harness.load.conduct.crew import Crew
+from harness.load.protocol import Finish, RunSteps, StepBegun
 from harness.rundir.files import STEPS
 from harness.scenario.steps import Step
 
@@ -30,8 +30,8 @@ class Conductor:
         """Run planned steps, each beginning where the last one ends."""
         crew = self._crew
         start_s = crew.now_s() + START_S + crew.lead_s
-        crew.tell("steps", steps=[asdict(step) for step in steps], start_s=start_s)
-        crew.tell("finish")
+        crew.tell(RunSteps(steps, start_s))
+        crew.tell(Finish())
         for step in steps:
             self.begin_step(step, start_s)
             start_s += step.length_s
@@ -51,7 +51,7 @@ class Conductor:
         }
         self._write(row)
         self._open = step.step
-        self._crew.on_event({"event": "step", **row, "planned_end_s": start_s + step.length_s})
+        self._crew.on_event(StepBegun(step.step, step.load, start_s, start_s + step.length_s))
         return row
 
     def end_step(self, end_s: float | None = None, **facts: Any) -> dict[str, Any]:

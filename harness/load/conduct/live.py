@@ -1,29 +1,37 @@
-"""What the load processes say of themselves each second, as one line for the display."""
+"""What the load processes say of themselves each second, as one sample for the display."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from harness.load.protocol import Live
 
-def merged(lives: list[dict[str, Any]]) -> dict[str, Any]:
+_SUMS = (
+    "in_flight", "connections", "sent", "finished", "failed", "not_sent", "refused", "unreachable",
+    "output_tokens",
+)  # fmt: skip
+_WORST = ("cpu", "loop_lag_p50_s", "loop_lag_max_s", "ttft_max_s", "clock_steps")
+
+
+def merged(lives: list[Live]) -> Live:
     """The samples of several processes as one: sums, and of lags and times the worst; p50 is their mean."""
     first = lives[0]
     if len(lives) == 1:
         return first
-    sums = (
-        "in_flight", "connections", "sent", "finished", "failed", "not_sent", "refused", "unreachable",
-        "output_tokens",
-    )  # fmt: skip
-    worst = ("cpu", "loop_lag_p50_s", "loop_lag_max_s", "ttft_max_s", "clock_steps")
-    medians = [live["ttft_p50_s"] for live in lives if live["ttft_p50_s"] is not None]
-    return (
-        first
-        | {key: sum(live[key] for live in lives) for key in sums}
-        | {key: max((live[key] for live in lives if live[key] is not None), default=None) for key in worst}
-        | {
-            "ttft_p50_s": sum(medians) / len(medians) if medians else None,
-            "unreachable_s": min(live["unreachable_s"] for live in lives),
-            "waiting": [pair for live in lives for pair in live["waiting"]],
-            "last_error": next((live["last_error"] for live in lives if live["last_error"]), None),
-        }
+    medians = [live.ttft_p50_s for live in lives if live.ttft_p50_s is not None]
+    sums: dict[str, Any] = {name: sum(getattr(live, name) for live in lives) for name in _SUMS}
+    worst: dict[str, Any] = {name: _worst([getattr(live, name) for live in lives]) for name in _WORST}
+    return replace(
+        first,
+        **sums,
+        **worst,
+        ttft_p50_s=sum(medians) / len(medians) if medians else None,
+        unreachable_s=min(live.unreachable_s for live in lives),
+        waiting=[one for live in lives for one in live.waiting],
+        last_error=next((live.last_error for live in lives if live.last_error), None),
     )
+
+
+def _worst(values: list[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)

@@ -1,4 +1,4 @@
-"""A worker machine's side of a run: `python -m harness.load.remote.agent`, orders on stdin, events on stdout.
+"""A worker machine's side of a run: `python -m harness.load.remote.agent`, orders on stdin, news on stdout.
 
 It connects to the master, starts a load process when the plan comes, hands its lines and its files on, and ends
 with it. The files stay here until the master has every byte. A master that falls silent ends the load.
@@ -14,17 +14,54 @@ import shutil
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gevent
 import gevent.event
 import gevent.socket
-import gevent.subprocess
-import orjson
+from gevent.fileobject import FileObject
 from locust.env import Environment
 
+from harness.load.ends import how_it_ended, start_child
+from harness.load.plan import LoadPlan
+from harness.load.protocol import (
+    Begin,
+    Done,
+    Event,
+    Failed,
+    Idle,
+    Malformed,
+    command_of,
+    encode,
+    event_of,
+)
 from harness.load.remote.courier import Courier, NotTaken, take_part
+from harness.load.remote.messages import (
+    AgentOrders,
+    Busy,
+    Bye,
+    Got,
+    Hello,
+    Home,
+    Kill,
+    News,
+    Nobody,
+    Over,
+    Part,
+    Ping,
+    Pong,
+    Refused,
+    Said,
+    Say,
+    TakenOn,
+    Trouble,
+    Welcome,
+    agent_orders,
+    listen,
+    send,
+)
 
 SHIP_S = 0.5
 SILENT_S = 15.0  # of the master
@@ -35,21 +72,20 @@ NOBODY_S = 10.0  # without a master, before it is said
 LOG = "load.log"
 FILES = "files"  # that the plan names: prompts, a trace, certificates
 LOG_LINES_SENT = 15
-FINAL = {"idle", "done", "error"}  # lines that mean: the rows before them are there
+FINAL = Idle | Done | Failed  # events that mean: the rows before them are there
 
 
-def emit(event: str, **facts: Any) -> None:
-    """One event line for whoever started us, if they are still there."""
+def tell(news: News) -> None:
+    """One line for whoever started us, if they are still there."""
     with contextlib.suppress(BrokenPipeError):
-        os.write(1, orjson.dumps({"event": event, **facts}, option=orjson.OPT_APPEND_NEWLINE))
+        os.write(1, encode(news))
 
 
 class Agent:
     """One run's work on this machine."""
 
-    def __init__(self, orders: dict[str, Any]) -> None:
-        self._out_dir = Path(orders["out_dir"])
-        self._who = orders["who"]
+    def __init__(self, orders: AgentOrders) -> None:
+        self._orders = orders
         self._place: Path | None = None
         self._child: Any = None
         self._heard = time.monotonic()
@@ -60,20 +96,31 @@ class Agent:
         self.exit_code = 0
         self._runner: Any = None
         gevent.spawn(self._watch_parent)
-        gevent.spawn_later(NOBODY_S, lambda: None if self._runner is not None else emit("nobody"))
-        self._runner = Environment().create_worker_runner(orders["host"], orders["port"])
-        self._courier = Courier(lambda kind, data: self._runner.send_message(kind, data))
-        for name in ("welcome", "refused", "ping", "say", "kill", "bye", "part", "got"):
-            self._runner.register_message(name, getattr(self, f"_on_{name}"))
+        gevent.spawn_later(NOBODY_S, lambda: None if self._runner is not None else tell(Nobody()))
+        self._runner = Environment().create_worker_runner(orders.host, orders.port)
+        self._courier = Courier(lambda part: send(self._runner, part))
+        listen(
+            self._runner,
+            {
+                Welcome: self._on_welcome,
+                Refused: self._on_refused,
+                Ping: self._on_ping,
+                Say: self._on_say,
+                Kill: self._on_kill,
+                Bye: lambda _master, _bye: self._bye.set(),
+                Part: self._on_part,
+                Got: lambda _master, got: self._courier.got(got),
+            },
+        )
 
     def run(self) -> int:
         """From the hello to the last byte; the exit code."""
         gevent.signal_handler(signal.SIGTERM, self._stop)
         gevent.signal_handler(signal.SIGINT, self._stop)
-        self._runner.send_message("hello", self._who)
+        send(self._runner, Hello(self._orders.who))
         while not self._over.wait(1.0):
             if time.monotonic() - self._heard > SILENT_S:
-                emit("failed", text=f"the master has been silent for {SILENT_S:g} s; the load ends here")
+                tell(Trouble(f"the master has been silent for {SILENT_S:g} s; the load ends here"))
                 self.exit_code = 1
                 self._stop()
                 break
@@ -82,12 +129,11 @@ class Agent:
         self._tidy()
         return self.exit_code
 
-    def _on_welcome(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002
-        worker = msg.data["worker"]
-        place = self._out_dir / f"{Path(msg.data['run']).name}-worker{worker}"
-        emit("joined", worker=worker, run=msg.data["run"])
+    def _on_welcome(self, _master: str, welcome: Welcome) -> None:
+        place = Path(self._orders.out_dir) / f"{Path(welcome.run).name}-worker{welcome.worker}"
+        tell(TakenOn(welcome.worker, welcome.run))
         try:
-            place.mkdir(parents=True, exist_ok=True)
+            place.mkdir(parents=True)
         except OSError as error:
             self._cannot(
                 f"cannot write to {place}: {error.strerror}", "name another place with --out DIR there"
@@ -95,84 +141,69 @@ class Agent:
         else:
             self._place = place
 
-    def _on_refused(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002
-        emit("failed" if msg.data["is_final"] else "busy", text=msg.data["text"])
-        self.exit_code = 2 if msg.data["is_final"] else 0
+    def _on_refused(self, _master: str, refused: Refused) -> None:
+        tell(Trouble(refused.text) if refused.is_final else Busy())
+        self.exit_code = 2 if refused.is_final else 0
         self._over.set()
 
-    def _on_ping(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002
-        seen_ns = time.monotonic_ns()
-        self._runner.send_message("echo", {"sent_ns": msg.data["sent_ns"], "seen_ns": seen_ns})
+    def _on_ping(self, _master: str, ping: Ping) -> None:
+        send(self._runner, Pong(ping.sent_ns, time.monotonic_ns()))
         self._heard = time.monotonic()
 
-    def _on_part(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002
+    def _on_part(self, _master: str, part: Part) -> None:
         if self._place is None:
             return
-        path = self._place / FILES / Path(msg.data["name"]).name
+        path = self._place / FILES / Path(part.name).name
         try:
             path.parent.mkdir(exist_ok=True)
-            got = take_part(path, msg.data)
+            got = take_part(path, part)
         except OSError as error:
             self._cannot(f"cannot write {path}: {error.strerror}", "free some space there")
         else:
-            self._runner.send_message("got", got)
+            send(self._runner, got)
 
-    def _on_got(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002
-        self._courier.got(msg.data)
-
-    def _on_say(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002
-        line = msg.data["line"]
+    def _on_say(self, _master: str, say: Say) -> None:
         if self._place is None:
             return
         if self._child is None:
             try:
-                self._start(orjson.loads(line))
+                command = command_of(say.line)
+                if isinstance(command, Begin):
+                    self._start(command.plan)
+            except Malformed as error:
+                self._cannot(f"no plan came: {error}", "do both run the same version?")
             except OSError as error:
                 self._cannot(
                     f"no load process can be started: {error.strerror}", "is the machine out of space?"
                 )
         else:
             with contextlib.suppress(BrokenPipeError):
-                self._child.stdin.write(line + b"\n")
+                self._child.stdin.write(say.line + b"\n")
                 self._child.stdin.flush()
 
-    def _start(self, plan: dict[str, Any]) -> None:
+    def _start(self, plan: LoadPlan) -> None:
         """The plan has come: files beside the rows, then a load process as anywhere else."""
         assert self._place is not None
-        key = plan["api_key_env"]
+        key = plan.api_key_env
         if key and not os.environ.get(key):
             text = f"--api-key-env {key}: no such environment variable there, or it is empty"
             self._cannot(text, f"export {key}=... where `breakeven worker` runs", exit_code=2)
             return
         files = self._place / FILES
-        plan |= {"run_dir": str(self._place), "base_dir": str(files)}
-        if plan["ca_file"]:
-            plan["ca_file"] = str(files / plan["ca_file"])
+        ca_file = str(files / plan.ca_file) if plan.ca_file else None
+        plan = replace(plan, run_dir=str(self._place), base_dir=str(files), ca_file=ca_file)
         with (self._place / LOG).open("wb") as log:
-            self._child = gevent.subprocess.Popen(
-                [sys.executable, "-m", "harness.load.process.child"],
-                stdin=gevent.subprocess.PIPE,
-                stdout=gevent.subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
-        self._child.stdin.write(orjson.dumps(plan) + b"\n")
+            self._child, events = start_child(log)
+        self._child.stdin.write(encode(Begin(plan)))
         self._child.stdin.flush()
         gevent.spawn(self._ship_often)
-        gevent.spawn(self._relay)
+        gevent.spawn(self._relay, events)
 
     def _cannot(self, text: str, hint: str, exit_code: int = 1) -> None:
         """This machine cannot take part: say so here and there. A handler must not wait: others come after it."""
-        emit("failed", text=text)
+        tell(Trouble(text))
         self.exit_code = 1
-        error = {
-            "event": "error",
-            "message": f"{platform.node()}: {text}",
-            "hint": hint,
-            "exit_code": exit_code,
-        }
-        self._say(orjson.dumps(error))
+        self._pass_on(encode(Failed(f"{platform.node()}: {text}", exit_code, hint=hint)))
         gevent.spawn(self._finish, "not started", "")
 
     def _watch_parent(self) -> None:
@@ -182,25 +213,25 @@ class Agent:
             os._exit(1)  # deep in Locust's waiting for a master
         self._stop()
 
-    def _relay(self) -> None:
-        for line in self._child.stdout:
-            event = orjson.loads(line)["event"]
-            if event in FINAL:
-                self._ship()
-            if event != "done" or not self._stopped_here:  # who is stopped here has left, the run goes on
-                self._say(line.rstrip(b"\n"))
-        code = self._child.wait()
+    def _relay(self, events: int) -> None:
+        with FileObject(events, "rb") as lines:
+            for line in lines:
+                event = _event(line)
+                if isinstance(event, FINAL):
+                    self._ship()
+                if not isinstance(event, Done) or not self._stopped_here:  # it has left, the run goes on
+                    self._pass_on(line)
+        how = how_it_ended(self._child.wait())
         self._all_there = self._ship()
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
         assert self._place is not None
         log = (self._place / LOG).read_text(errors="replace").splitlines()[-LOG_LINES_SENT:]
         self._finish("stopped on its machine" if self._stopped_here else how, "\n".join(log))
 
-    def _say(self, line: bytes) -> None:
-        self._runner.send_message("said", {"line": line})
+    def _pass_on(self, line: bytes) -> None:
+        send(self._runner, Said(line.rstrip(b"\n")))
 
     def _finish(self, how: str, log: str) -> None:
-        self._runner.send_message("over", {"how": how, "log": log})
+        send(self._runner, Over(how, log))
         self._bye.wait(BYE_S)
         self._over.set()
 
@@ -220,13 +251,10 @@ class Agent:
                 all_there = False
         return all_there
 
-    def _on_kill(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002
+    def _on_kill(self, _master: str, _kill: Kill) -> None:
         self._kill()
         if self._child is None:
             self._over.set()
-
-    def _on_bye(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002
-        self._bye.set()
 
     def _stop(self) -> None:
         """Ctrl-C or SIGTERM here, or no master: the load process writes its rows down and ends."""
@@ -246,23 +274,32 @@ class Agent:
             return
         if self._child is None or (self._all_there and self._bye.is_set()):
             shutil.rmtree(self._place, ignore_errors=True)
-            with contextlib.suppress(OSError):  # others may have rows there
-                self._out_dir.rmdir()
+            if self._orders.is_out_dir_ours:
+                with contextlib.suppress(OSError):  # others may have rows there
+                    Path(self._orders.out_dir).rmdir()
             if self.exit_code == 0:
-                emit("finished")
+                tell(Home())
         else:
-            emit("failed", text=f"the master has not taken all rows; they are kept in {self._place}")
+            tell(Trouble(f"the master has not taken all rows; they are kept in {self._place}"))
             self.exit_code = 1
+
+
+def _event(line: bytes) -> Event | None:
+    """None for what is no event: whoever it is for will say so."""
+    try:
+        return event_of(line)
+    except Malformed:
+        return None
 
 
 def main() -> int:
     """Read the orders, work, end."""
     logging.getLogger("locust").setLevel(logging.CRITICAL)
-    orders = orjson.loads(sys.stdin.buffer.readline())
+    orders = agent_orders()
     try:
         return Agent(orders).run()
     except ConnectionError:
-        emit("nobody")
+        tell(Nobody())
         return 0
 
 

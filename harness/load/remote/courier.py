@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gevent.event
 import gevent.lock
 
+from harness.load.remote.messages import Got, Part
+
 PIECE_BYTES = 256 * 1024
 PATIENCE_S = 10.0  # for one piece
-
-Send = Callable[[str, dict[str, Any]], None]
-"""(message type, data)"""
 
 
 class NotTaken(Exception):
@@ -23,7 +21,7 @@ class NotTaken(Exception):
 class Courier:
     """Sends files that may still grow; whole lines or not does not matter, they are bytes."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Callable[[Part], None]) -> None:
         self._send = send
         self._sent: dict[str, int] = {}  # bytes that are there, by name
         self._name = ""  # of the file under way
@@ -48,7 +46,7 @@ class Courier:
     def _there(self, name: str, at: int, data: bytes) -> int:
         """Send a piece; how many bytes the other side has then. It may have had some of it from a try before."""
         self._name, self._got = name, gevent.event.AsyncResult()
-        self._send("part", {"name": name, "at": at, "data": data})
+        self._send(Part(name, at, data))
         try:
             there = int(self._got.get(timeout=PATIENCE_S))
         except gevent.Timeout:
@@ -57,21 +55,21 @@ class Courier:
             raise NotTaken(name)
         return there
 
-    def got(self, data: dict[str, Any]) -> None:
+    def got(self, answer: Got) -> None:
         """The other side has said how much of a file it has."""
-        if data["name"] == self._name:  # not of a file that was given up meanwhile
-            self._got.set(data["bytes"])
+        if answer.name == self._name:  # not of a file that was given up meanwhile
+            self._got.set(answer.size)
 
 
-def take_part(path: Path, part: dict[str, Any]) -> dict[str, Any]:
+def take_part(path: Path, part: Part) -> Got:
     """Write a piece where it belongs; the answer to it. A piece that came twice changes nothing.
 
     Raises:
         OSError: the disk is full or gone.
     """
     has = path.stat().st_size if path.exists() else 0
-    if part["at"] == has:
+    if part.at == has:
         with path.open("ab") as file:
-            file.write(part["data"])
-        has += len(part["data"])
-    return {"name": part["name"], "bytes": has}
+            file.write(part.data)
+        has += len(part.data)
+    return Got(part.name, has)

@@ -7,16 +7,15 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from harness.base.errors import UsageError
-from harness.load.ends import End, RemoteEnd
+from harness.load.ends import LineEnd, RemoteEnd
 from harness.load.plan import LoadPlan
+from harness.load.protocol import Begin, Joined, encode
+from harness.load.remote.messages import MasterOrders
 
 ANY = "0.0.0.0"
 PATIENCE_S = 300.0  # for the last worker to come
@@ -41,15 +40,10 @@ class Muster:
         )
         for _, other in pairs:
             other.close()
-        self.ends: list[End] = [RemoteEnd(ours) for ours, _ in pairs]
-        orders = {
-            "host": host,
-            "port": port,
-            "run_dir": plan.run_dir,
-            "links": [(first + k, descriptor) for k, descriptor in enumerate(theirs)],
-        }
+        self.ends: list[LineEnd] = [RemoteEnd(ours) for ours, _ in pairs]
+        links = [(first + k, descriptor) for k, descriptor in enumerate(theirs)]
         assert self.process.stdin is not None
-        self.process.stdin.write(orjson.dumps(orders, option=orjson.OPT_APPEND_NEWLINE))
+        self.process.stdin.write(encode(MasterOrders(host, port, plan.run_dir, links)))
         self.process.stdin.flush()
 
     def close(self) -> None:
@@ -62,9 +56,9 @@ class Muster:
         self.process.stdin.close()
 
 
-def plan_line(plan: LoadPlan) -> bytes:
+def for_elsewhere(plan: LoadPlan) -> Begin:
     """The plan of a worker elsewhere: the files that it names go with it, under names of their own."""
-    facts = asdict(plan)
+    scenario = dict(plan.scenario)
     attached: dict[str, str] = {}
     base = Path(plan.base_dir)
 
@@ -74,12 +68,10 @@ def plan_line(plan: LoadPlan) -> bytes:
         return name
 
     for part, key in (("prompts", "path"), ("load", "file")):
-        if facts["scenario"][part].get(key):
-            facts["scenario"][part] = facts["scenario"][part] | {key: attach(facts["scenario"][part][key])}
-    if plan.ca_file:
-        facts["ca_file"] = attach(str(Path(plan.ca_file).resolve()))
-    order = {"do": "plan", "plan": facts, "attached": attached}
-    return orjson.dumps(order, option=orjson.OPT_APPEND_NEWLINE)
+        if scenario[part].get(key):
+            scenario[part] = scenario[part] | {key: attach(scenario[part][key])}
+    ca_file = attach(str(Path(plan.ca_file).resolve())) if plan.ca_file else None
+    return Begin(replace(plan, scenario=scenario, ca_file=ca_file), attached)
 
 
 def address(text: str) -> tuple[str, int]:
@@ -125,7 +117,8 @@ def _free_address(host: str, port: int) -> tuple[str, int]:
     return str(where[0]), port
 
 
-def told(facts: Mapping[str, Any]) -> str:
+def told(joined: Joined) -> str:
     """A worker that has come, in a few words."""
-    error_s = facts["clock"]["error_s"]
-    return f"{facts['host']} ({facts['cores']} cores, its clock is known to {error_s * 1000:.2f} ms)"
+    who, error_s = joined.who, joined.clock.error_s
+    known = "n/a" if error_s is None else f"{error_s * 1000:.2f} ms"
+    return f"{who.host} ({who.cores} cores, its clock is known to {known})"

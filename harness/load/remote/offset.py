@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.base.units import NS_PER_S
+from harness.load.protocol import ClockFacts
 
 LATEST = 10  # echoes that tell how the clocks stand now
 
@@ -62,14 +62,14 @@ class Relation:
             self.best, self._is_fixed = min(self._latest, key=lambda echo: echo.error_ns), True
         return self.best.offset_ns
 
-    def facts(self) -> dict[str, Any]:
-        """Seconds: `error_s` at the start, `moved_s` since then, `moved_error_s` of that; n/a is None."""
+    def facts(self) -> ClockFacts:
+        """As it stands now."""
         if self.best is None:
-            return {"error_s": None, "moved_s": None, "moved_error_s": None, "echoes": 0}
+            return ClockFacts(None, None, None, 0)
         now = min(self._latest, key=lambda echo: echo.error_ns)
-        return {
-            "error_s": self.best.error_ns / NS_PER_S,
-            "moved_s": (now.offset_ns - self.best.offset_ns) / NS_PER_S,
-            "moved_error_s": (now.error_ns + self.best.error_ns) / NS_PER_S,
-            "echoes": self.echoes,
-        }
+        return ClockFacts(
+            error_s=self.best.error_ns / NS_PER_S,
+            moved_s=(now.offset_ns - self.best.offset_ns) / NS_PER_S,
+            moved_error_s=(now.error_ns + self.best.error_ns) / NS_PER_S,
+            echoes=self.echoes,
+        )

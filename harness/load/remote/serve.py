@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import orjson
+from harness.load.protocol import Malformed, Who, encode
+from harness.load.remote.messages import AgentOrders, Busy, Home, News, Nobody, TakenOn, Trouble, news_of
 
 AGAIN_S = 2.0  # before an agent asks a busy master again
 REFUSED = 2  # exit code of an agent whose master will never take it
@@ -39,10 +39,9 @@ class _Slot:
 class Lender:
     """Lends `processes` load processes of this machine to the master at `host:port`."""
 
-    def __init__(
-        self, master: tuple[str, int], processes: int, out_dir: Path, who: Mapping[str, Any], say: Say
-    ) -> None:
-        self._orders = {"host": master[0], "port": master[1], "out_dir": str(out_dir), "who": dict(who)}
+    def __init__(self, master: tuple[str, int], processes: int, out_dir: Path, who: Who, say: Say) -> None:
+        is_ours = not out_dir.exists()
+        self._orders = AgentOrders(master[0], master[1], str(out_dir), is_out_dir_ours=is_ours, who=who)
         self._slots = [_Slot(number) for number in range(processes)]
         self._selector = selectors.DefaultSelector()
         self._say = say
@@ -84,7 +83,7 @@ class Lender:
         )
         assert slot.agent.stdin is not None
         assert slot.agent.stdout is not None
-        slot.agent.stdin.write(orjson.dumps(self._orders, option=orjson.OPT_APPEND_NEWLINE))
+        slot.agent.stdin.write(encode(self._orders))
         slot.agent.stdin.flush()
         self._selector.register(slot.agent.stdout, selectors.EVENT_READ, slot)
 
@@ -98,23 +97,28 @@ class Lender:
             return
         *lines, slot.pending = (slot.pending + data).split(b"\n")
         for line in lines:
-            self._take(slot, orjson.loads(line))
+            try:
+                news = news_of(line)
+            except Malformed:  # what a library prints
+                self._say(line.decode(errors="replace"))
+            else:
+                self._take(slot, news)
 
-    def _take(self, slot: _Slot, event: Mapping[str, Any]) -> None:
-        match event["event"]:
-            case "joined":
+    def _take(self, slot: _Slot, news: News) -> None:
+        match news:
+            case TakenOn():
                 slot.has_served, slot.has_waited = True, False
-                self._say(f"worker {event['worker'] + 1} of {event['run']}")
-            case "finished":
+                self._say(f"worker {news.worker + 1} of {news.run}")
+            case Home():
                 self._say("its rows are with the master")
-            case "busy":
+            case Busy():
                 slot.again_at_s = time.monotonic() + AGAIN_S
-            case "nobody":
+            case Nobody():
                 if not slot.has_waited:
                     self._say("nobody there yet; still waiting")
                 slot.has_waited = True
-            case "failed":
-                self._say(event["text"])
+            case Trouble():
+                self._say(news.text)
 
     def _ended(self, slot: _Slot) -> None:
         assert slot.agent is not None

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.base.stats import MIN_SLO_SAMPLES
 from harness.rundir.records import NOT_FAILURES
-from harness.scenario import Limit
+from harness.scenario import Limit, Scenario, SearchLoad
 
 WAITED_FOR = ("ttft", "e2e")
 LATE_S = 1.0  # rows reach the disk, and then us, at most this much after they ended
@@ -23,11 +23,11 @@ class Tally:
     latencies_s: dict[str, list[float]] = field(default_factory=lambda: {"ttft": [], "tpot": [], "e2e": []})
     failed: int = 0
     waits_s: list[float] = field(default_factory=list)
-    _sent_s: set[float] = field(default_factory=set)  # of the rows that are in
+    _seen: set[str] = field(default_factory=set)  # request_ids of the rows that are in
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count a row of the window; definitions as in harness.metrics.steps, from when it was sent."""
-        self._sent_s.add(row["sent_s"])
+        self._seen.add(row["request_id"])
         if row["error"] is not None:
             self.failed += row["error"] not in NOT_FAILURES
             return
@@ -41,11 +41,24 @@ class Tally:
         if first_s is not None and end_s is not None and (tokens or 0) > 1:
             self.latencies_s["tpot"].append((end_s - first_s) / (tokens - 1))
 
-    def wait(self, waiting: Iterable[tuple[float, float]], window_start_s: float) -> None:
-        """Who is under way without a first token: (sent_s, seconds waited); whose row is in is not any more."""
+    def wait(self, waiting: Iterable[tuple[str, float, float]], window_start_s: float) -> None:
+        """Who is under way without a first token: (request_id, scheduled_s, seconds waited); whose row is in is not
+        any more.
+        """
         self.waits_s = [
-            waited_s for sent_s, waited_s in waiting if sent_s > window_start_s and sent_s not in self._sent_s
+            waited_s
+            for request_id, scheduled_s, waited_s in waiting
+            if scheduled_s >= window_start_s and request_id not in self._seen
         ]
+
+
+def late_after_s(scenario: Scenario) -> float | None:
+    """The shortest limit that a wait for a first token alone can break in a search over users; None: there is none."""
+    load = scenario.load
+    if not isinstance(load, SearchLoad) or load.over != "users":
+        return None
+    waits = [limit.seconds for limit in scenario.slo.limits() if limit.latency in WAITED_FOR]
+    return min(waits, default=None)
 
 
 def most_to_come(tally: Tally, users: int, left_s: float, unloaded_s: float | None = None) -> int | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.load.conduct.conductor import Conductor
 from harness.load.conduct.crew import Crew
+from harness.load.protocol import CutStep, Doing, Drop, Finish, RunSteps
 from harness.load.search.giving_up import LATE_S, Tally, cannot_pass, most_to_come
 from harness.load.search.next_probe import (
     Next,
@@ -29,46 +30,53 @@ from harness.scenario.steps import Step, rate_step, user_step
 
 SEARCH = "search.json"
 START_S = 0.05  # from telling the processes to the probe's start
-DRAIN_S = (
-    30.0  # what is under way after a probe gets min(timeout_s, this), as after the last step of a ladder
-)
+# what is under way after a probe gets min(timeout_s, this), as after the last step of a ladder
+DRAIN_S = 30.0
 CUT_S = 10.0  # for the processes to write down what was cut
 
-Judge = Callable[[Mapping[str, Any]], StepFigures]
-"""From a finished step (its row of steps.jsonl) to its figures (a step of metrics.json)."""
+Judge = Callable[[Mapping[str, Any], list[dict[str, Any]]], StepFigures]
+"""From a finished step (its row of steps.jsonl) and the records that ended in it to a step of metrics.json."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What a search goes by, besides its scenario."""
+
+    judge: Judge
+    needed_goodput: Mapping[str, float | None] = field(default_factory=dict)
+    """Requests per second at which the box pays, by arm (None: at none): the search ends when all are decided."""
+    usd_per_hour: float | None = None  # of the box, to say what the search has saved
 
 
 class Searcher:
     """One search; `run` returns when the answer is known."""
 
-    def __init__(self, crew: Crew, conductor: Conductor, scenario: Scenario, judge: Judge) -> None:
+    def __init__(self, crew: Crew, conductor: Conductor, scenario: Scenario, aim: Aim) -> None:
         assert isinstance(scenario.load, SearchLoad)
         self._crew = crew
         self._conductor = conductor
         self._search = scenario.load
         self._scenario = scenario
-        self._judge = judge
+        self._aim = aim
         self._limits = scenario.slo.limits()
-        self._unloaded_s: float | None = (
-            None  # a request's time at the smallest load: when a queue can be told
-        )
-        self._rows = NewRows(Path(crew.plan.run_dir))
+        self._unloaded_s: float | None = None  # a request's time at the smallest load: tells a queue
+        self._new_rows = NewRows(Path(crew.plan.run_dir))
+        self._rows: list[dict[str, Any]] = []  # that came since the probe began
         self.history: list[Probe] = []
-        self.ending: dict[str, str] | None = None  # {"reason", "text"}; None while it goes on
+        self.ending: Stop | None = None  # None while it goes on
 
     def run(self) -> None:
         """Probe until the next move is to stop; search.json is there after every probe, `ending` at the end."""
-        plan = self._crew.plan
         while not self._crew.is_over:
-            move = next_probe(self._search, self._limits, self.history, plan.needed_goodput)
+            move = next_probe(self._search, self._limits, self.history, self._aim.needed_goodput)
             if isinstance(move, Stop):
                 self._write(move)
-                self.ending = {"reason": move.reason, "text": move.text + self._savings()}
-                self._crew.on_event({"event": "doing", "text": f"search ended: {self.ending['text']}"})
+                self.ending = Stop(move.reason, move.text + self._savings())
+                self._crew.on_event(Doing(f"search ended: {self.ending.text}"))
                 break
             self.history.append(self._probe(len(self.history), move))
             self._write(None)
-        self._crew.tell("finish")
+        self._crew.tell(Finish())
 
     def _probe(self, number: int, move: Next) -> Probe:
         crew, search = self._crew, self._search
@@ -77,10 +85,11 @@ class Searcher:
         else:
             step = rate_step(number, move.load, move.length_s, search.warmup_s, kind="search")
         start_s = crew.now_s() + START_S + self._crew.lead_s
-        crew.tell("steps", steps=[asdict(step)], start_s=start_s)
+        crew.tell(RunSteps([step], start_s))
         row = self._conductor.begin_step(step, start_s)
-        dropped = crew.not_sent
-        tally = Tally()
+        self._look_at_rows()
+        self._rows.clear()  # they ended before
+        dropped, tally = crew.not_sent, Tally()
         crew.wait(
             start_s + step.length_s,
             until=lambda: self._is_saturated(step, row, dropped) or self._is_lost(step, row, tally),
@@ -110,39 +119,45 @@ class Searcher:
 
         Not where a decision is sought: there the throughput of a load that fails bounds the goodput from above.
         """
-        if step.users is None or self._crew.plan.needed_goodput:
+        if step.users is None or self._aim.needed_goodput:
             return False
-        for record in self._rows.take():
+        for record in self._look_at_rows():
             if record["step"] == step.step and (record["scheduled_s"] or 0.0) >= row["window_start_s"]:
                 tally.add(record)
         live = self._crew.latest
         if live is not None:
-            tally.wait(live["waiting"], row["window_start_s"])
+            tally.wait(live.waiting, row["window_start_s"])
         left_s = row["start_s"] + step.length_s - self._crew.now_s() + LATE_S
         to_come = most_to_come(tally, step.users[0], left_s, self._unloaded_s)
         return to_come is not None and cannot_pass(
             tally, to_come, self._limits, self._scenario.slo.error_rate
         )
 
+    def _look_at_rows(self) -> list[dict[str, Any]]:
+        """What has come since the last look; every row is read once."""
+        new = list(self._new_rows.take())
+        self._rows += new
+        return new
+
     def _settle(self, step: Step, *, was_cut: bool) -> None:
         """Nothing of this probe may be under way in the next."""
         crew = self._crew
         if was_cut:
             why = "it cannot pass any more" if step.users is not None else "the queue grows"
-            crew.on_event({"event": "doing", "text": f"{why} at {step.load}: cut"})
-            crew.tell("cut")
+            crew.on_event(Doing(f"{why} at {step.load}: cut"))
+            crew.tell(CutStep())
         else:
             drain_s = min(self._scenario.request.timeout_s, DRAIN_S)
             crew.wait(crew.now_s() + drain_s, until=lambda: crew.is_idle)
         if not crew.is_idle:
-            crew.tell("drop")
+            crew.tell(Drop())
             crew.wait(crew.now_s() + CUT_S, until=lambda: crew.is_idle)
 
     def _judged(self, row: Mapping[str, Any], move: Next, seconds: float) -> Probe:
-        figures = self._judge(row)
-        typical_s = figures.e2e_s.p50
-        if self._unloaded_s is None and figures.slo_met and typical_s is not None:
-            self._unloaded_s = typical_s
+        self._look_at_rows()
+        figures = self._aim.judge(row, self._rows)
+        if self._unloaded_s is None and figures.slo_met:
+            self._unloaded_s = figures.e2e_s.p50
         return Probe(
             load=move.load,
             passed=figures.slo_met,
@@ -156,7 +171,7 @@ class Searcher:
         )
 
     def _savings(self) -> str:
-        less = saved(self._search, self._limits, self.history, self._crew.plan.usd_per_hour)
+        less = saved(self._search, self._limits, self.history, self._aim.usd_per_hour)
         if less["seconds"] is None or less["seconds"] <= 0:
             return ""
         usd = "" if less["usd"] is None else f", USD {less['usd']:.2f}"
@@ -177,9 +192,9 @@ class Searcher:
             "samples_needed": floor,
             "bracket": {"passes": best, "fails": fail},
             "goodput_bounds": {"low": low, "high": high if high != float("inf") else None},
-            "needed_goodput_requests_per_s": dict(self._crew.plan.needed_goodput) or None,
+            "needed_goodput_requests_per_s": dict(self._aim.needed_goodput) or None,
             "stop": asdict(stop) if stop is not None else None,
-            "saved": saved(self._search, self._limits, self.history, self._crew.plan.usd_per_hour),
+            "saved": saved(self._search, self._limits, self.history, self._aim.usd_per_hour),
             "saved_against": _ladder_words(self._search, self.history),
         }
 

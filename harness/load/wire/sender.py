@@ -22,7 +22,7 @@ from harness.load.wire.sockets import LOOKOUT
 from harness.load.wire.transport import ConnectFailed, ConnectionLost, Exchange, Target
 from harness.rundir.recorder import Recorder
 from harness.rundir.records import NOT_FAILURES, RequestRecord
-from harness.scenario import Scenario, SearchLoad
+from harness.scenario import Scenario
 
 MIN_SECRET_CHARS = 6  # shorter header values ("true", "1") are no secrets and would spoil every message
 MOST_WAITING = 1000
@@ -31,11 +31,10 @@ RECENT = 200  # latest first-token times shown while running
 
 
 @dataclass(slots=True)
-class Live:
-    """Running totals for the progress display; no metric comes from here."""
+class Totals:
+    """How the load stands, for the progress display; no metric comes from here."""
 
     in_flight: int = 0
-    peak_in_flight: int = 0
     sent: int = 0
     finished: int = 0
     failed: int = 0
@@ -83,10 +82,9 @@ class Sender:
         self.wire = wire
         self.clock = clock
         self.recorder = recorder
-        self.live = Live()
+        self.live = Totals()
         self.targets: list[Target] = []
-        self._under_way: dict[gevent.Greenlet, tuple[Exchange, Reading]] = {}
-        self.tells_waits = isinstance(scenario.load, SearchLoad) and scenario.load.over == "users"
+        self._under_way: dict[gevent.Greenlet, tuple[RequestRecord, Exchange, Reading]] = {}
         self._plan = plan
         self._reuses_prefix = scenario.wants_prefix_reuse
         self._path = wire.path(self.request.api, stream=self.request.stream)
@@ -141,17 +139,18 @@ class Sender:
         for greenlet in list(self._under_way):
             greenlet.kill(Cut, block=False)
 
-    def waiting(self) -> list[tuple[float, float]]:
-        """(sent_s as in its row, seconds waited so far) of those under way without a first token, the longest first;
-        no more than 1,000, so that the line stays short.
+    def waiting(self, longer_than_s: float) -> list[tuple[str, float, float]]:
+        """(request_id, scheduled_s, seconds waited so far) of those without a first token for so long, the longest
+        first; no more than 1,000, so that the line stays short.
         """
         now_s = self.clock.now_s()
-        sent_s = sorted(
-            self.clock.from_monotonic_s(exchange.sent_ns)
-            for exchange, reading in self._under_way.values()
-            if exchange.sent_ns is not None and reading.first_ns is None
-        )
-        return [(t_s, now_s - t_s) for t_s in sent_s[:MOST_WAITING]]
+        waits = [
+            (row.request_id, row.scheduled_s, now_s - self.clock.from_monotonic_s(exchange.sent_ns))
+            for row, exchange, reading in self._under_way.values()
+            if row.scheduled_s is not None and exchange.sent_ns is not None and reading.first_ns is None
+        ]
+        late = [wait for wait in waits if wait[2] > longer_than_s]
+        return sorted(late, key=lambda wait: -wait[2])[:MOST_WAITING]
 
     def _ask(self, prompt: Prompt, request_id: str) -> Ask:
         request = self.request
@@ -201,11 +200,10 @@ class Sender:
     def _begin(self, target: Target, row: RequestRecord, exchange: Exchange, reading: Reading) -> None:
         assert row.scheduled_s is not None
         self.live.late_s = max(self.live.late_s, self.clock.now_s() - row.scheduled_s)
-        self._under_way[gevent.getcurrent()] = exchange, reading
+        self._under_way[gevent.getcurrent()] = row, exchange, reading
         target.in_flight += 1
         self.live.sent += 1
         self.live.in_flight += 1
-        self.live.peak_in_flight = max(self.live.peak_in_flight, self.live.in_flight)
 
     def _end(self, target: Target) -> None:
         self._under_way.pop(gevent.getcurrent(), None)

@@ -15,6 +15,7 @@ import struct
 import sys
 import time
 from collections import deque
+from typing import Any
 
 import gevent.monkey
 import gevent.socket
@@ -103,16 +104,13 @@ class StampedSocket(gevent.socket.socket):  # type: ignore[name-defined]
         return data, None
 
 
-def _stamping_socket() -> plain_socket.socket | None:
-    """Stays open for as long as the process runs: the kernel begins to stamp a while after the first socket of the
-    machine has asked for it, and ends with the last.
+def _keep_stamping() -> None:
+    """A socket that stays open for as long as the process runs: the kernel begins to stamp a while after the first
+    socket of the machine has asked for it, and ends with the last.
     """
-    if not HAS_KERNEL_STAMPS:
-        return None
     sock = plain_socket.socket(plain_socket.AF_INET, plain_socket.SOCK_DGRAM)
     sock.setsockopt(plain_socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     atexit.register(sock.close)
-    return sock
 
 
 class Lookout:
@@ -120,12 +118,18 @@ class Lookout:
 
     def __init__(self) -> None:
         self._sockets: dict[int, StampedSocket] = {}
-        self._epoll = _EPOLL() if _EPOLL is not None else None
-        self._stamping = _stamping_socket()
+        self._epoll: Any = None  # until it is opened
         self._due_ns = 0
+
+    def open(self) -> None:
+        """Be ready, before the first request if the kernel shall stamp its answer; once is enough."""
+        if _EPOLL is not None and self._epoll is None:
+            self._epoll = _EPOLL()
+            _keep_stamping()
 
     def watch(self, sock: StampedSocket) -> None:
         """A request goes out on `sock`."""
+        self.open()
         if self._epoll is not None:
             descriptor = sock.fileno()
             self._sockets[descriptor] = sock
@@ -140,7 +144,6 @@ class Lookout:
         """Read ahead where something arrived; costs nothing until the next glance is due. Call it often."""
         if not self._sockets or time.monotonic_ns() < self._due_ns:
             return
-        assert self._epoll is not None
         for descriptor, _ in self._epoll.poll(0):
             self._sockets[descriptor].read_ahead()
         self._due_ns = time.monotonic_ns() + GLANCE_NS

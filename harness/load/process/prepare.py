@@ -1,0 +1,59 @@
+"""Before the load: who the endpoint is, and which words are one token to it. The first process asks for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.load.plan import Learned, LoadPlan
+from harness.load.process.identify import Identity, identify, other_model
+from harness.load.process.tokenizer import EndpointTokenizer, build_vocabulary
+from harness.load.prompts.texts import Vocabulary
+from harness.load.protocol import Doing, Event, Prepared, Warned
+from harness.load.wire.sender import Sender
+
+MODELS_KEPT = 1000  # names of a gateway's list
+
+Say = Callable[[Event], None]
+
+
+def prepare(plan: LoadPlan, sender: Sender, tokenizer: EndpointTokenizer, say: Say) -> Vocabulary:
+    """The endpoint's words; sender and tokenizer know the model and the tokenizer's route afterwards.
+
+    Raises:
+        EndpointError: nobody listens there.
+    """
+    known = plan.learned
+    if known is not None:
+        sender.model = tokenizer.model = known.model
+        tokenizer.path = known.tokenizer_path
+        return Vocabulary(tuple(known.words), known.overhead_tokens, known.exact)
+    identity = _identity(plan, sender, say)
+    sender.model = tokenizer.model = plan.model or identity.model
+    other = other_model(plan.model, identity)
+    if other is not None:
+        say(Warned(f"{plan.urls[0]} {other}"))
+    say(Doing("asking its tokenizer for words of one token"))
+    tokenizer.find()
+    found = build_vocabulary(tokenizer)
+    say(
+        Prepared(
+            model=sender.model,
+            engine=identity.engine,
+            served_models=identity.models[:MODELS_KEPT],
+            has_metrics=identity.has_metrics,
+            tokenizer=tokenizer.path,
+            exact_lengths=found.exact,
+            learned=Learned(
+                sender.model, tokenizer.path, list(found.words), found.overhead_tokens, found.exact
+            ),
+        )
+    )
+    return found
+
+
+def _identity(plan: LoadPlan, sender: Sender, say: Say) -> Identity:
+    if plan.known_engine:
+        return Identity(model=plan.model)
+    say(Doing(f"asking {plan.urls[0]} who it is"))
+    all_there = [identify(target, sender.clock, sender.request.timeout_s) for target in sender.targets]
+    return all_there[0]

@@ -1,0 +1,344 @@
+"""What a run's parent and its load processes say to each other, here or on another machine: one JSON line a message.
+
+Each message is a type. A line is read once, where it comes in; one that is no message costs only itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypeVar
+
+import orjson
+from pydantic import Field, TypeAdapter, ValidationError
+
+from harness.load.plan import Learned, LoadPlan
+from harness.scenario.steps import Step
+
+M = TypeVar("M")
+
+
+# ---- what a load process says
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What is being done, for the display."""
+
+    text: str
+    event: Literal["doing"] = "doing"
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that the user should know, and that the load goes on with."""
+
+    text: str
+    event: Literal["warning"] = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the first process has found out about the endpoint."""
+
+    model: str | None
+    engine: dict[str, Any]  # name, version, flags
+    served_models: list[str]
+    has_metrics: bool
+    tokenizer: str | None  # its route
+    exact_lengths: bool
+    learned: Learned
+    event: Literal["prepared"] = "prepared"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """It awaits its steps."""
+
+    event: Literal["ready"] = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Its loop comes round, whatever else it is busy with."""
+
+    event: Literal["alive"] = "alive"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look of a load process at itself: a row of client.parquet."""
+
+    t_s: float
+    process: int
+    cpu: float  # of one core
+    loop_lag_p50_s: float
+    loop_lag_max_s: float
+    schedule_lag_max_s: float
+    in_flight: int
+    asked: int | None  # requests in flight that it is meant to have; None: an open load, as many as come
+    events: int  # of requests that ended since the last sample
+    shared_events: int
+    connections: int
+    clock_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Live(Sample):
+    """A sample, and how the load stands: totals of the run, but for what is said otherwise."""
+
+    sent: int
+    finished: int
+    failed: int
+    not_sent: int
+    refused: int  # answers that any further request would get too
+    unreachable: int  # requests in a row, up to now, that found nobody
+    unreachable_s: float  # for how long
+    last_error: str | None
+    output_tokens: int  # since the last sample
+    ttft_p50_s: float | None
+    ttft_max_s: float | None
+    waiting: list[tuple[str, float, float]] = field(default_factory=list)
+    """(request_id, scheduled_s, seconds waited) of those whom a search may count as late already."""
+    event: Literal["live"] = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """A search's probe is over, and nothing of it is under way."""
+
+    step: int
+    event: Literal["idle"] = "idle"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A part of it failed; the load goes on without."""
+
+    part: str  # "the sampler"
+    text: str
+    event: Literal["broken"] = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It cannot go on; its last word."""
+
+    message: str
+    exit_code: int
+    hint: str | None = None
+    detail: str | None = None
+    event: Literal["error"] = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Every row is written; its last word."""
+
+    interrupted: bool
+    event: Literal["done"] = "done"
+
+
+# ---- what is said for a load process elsewhere, by the process that knows its machine
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """A machine that lends a process."""
+
+    version: str
+    host: str
+    cores: int | None
+    python: str
+    calibration: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockFacts:
+    """How well another machine's clock is known, in s: at the start, and how far it has moved since; None: n/a."""
+
+    error_s: float | None
+    moved_s: float | None
+    moved_error_s: float | None
+    echoes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """It has come."""
+
+    who: Who
+    clock: ClockFacts
+    event: Literal["joined"] = "joined"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """It is gone, and how."""
+
+    how: str
+    clock: ClockFacts
+    event: Literal["left"] = "left"
+
+
+Event = (
+    Doing | Warned | Prepared | Ready | Alive | Live | Idle | Broken | Failed | Done | Joined | Left
+)  # fmt: skip
+
+
+# ---- what a load process is told
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Its plan, the first that it hears. `attached`: files that travel with it, by the names that the plan has."""
+
+    plan: LoadPlan
+    attached: dict[str, str] = field(default_factory=dict)
+    do: Literal["begin"] = "begin"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSteps:
+    """Run these one after another, the first from `start_s` on."""
+
+    steps: list[Step]
+    start_s: float
+    do: Literal["steps"] = "steps"
+
+
+@dataclass(frozen=True, slots=True)
+class CutStep:
+    """End the step that is on, and what it has under way."""
+
+    do: Literal["cut"] = "cut"
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """End what is under way."""
+
+    do: Literal["drop"] = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """No more steps come."""
+
+    do: Literal["finish"] = "finish"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End now, keep every row."""
+
+    do: Literal["end"] = "end"
+
+
+Command = Begin | RunSteps | CutStep | Drop | Finish | End
+
+
+# ---- what the parent tells whoever watches the run, beside a process's own words
+
+
+@dataclass(frozen=True, slots=True)
+class StepBegun:
+    """A step begins at `start_s`."""
+
+    step: int
+    load: dict[str, Any]
+    start_s: float
+    planned_end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteWorker:
+    """What is known of a process elsewhere, as run.json keeps it; None before it has come."""
+
+    worker: int
+    host: str | None = None
+    cores: int | None = None
+    python: str | None = None
+    calibration: dict[str, Any] | None = None
+    clock: ClockFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The processes on other machines, whenever more is known of one."""
+
+    workers: list[RemoteWorker]
+
+
+@dataclass(frozen=True, slots=True)
+class LostWorker:
+    """A process that died, as run.json keeps it."""
+
+    worker: int
+    how: str
+    t_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """All that have died so far."""
+
+    workers: list[LostWorker]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPart:
+    """A part of a process that failed, as run.json keeps it."""
+
+    worker: int
+    part: str
+    text: str
+    t_s: float
+
+
+RunEvent = Doing | Warned | Prepared | Live | BrokenPart | StepBegun | Elsewhere | Lost
+
+
+# ---- lines
+
+
+class Malformed(ValueError):
+    """What came is no message; the text says why."""
+
+
+def encode(message: Any) -> bytes:
+    """A message as its line."""
+    return orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def decode(kind: TypeAdapter[M], line: bytes) -> M:
+    """The message in a line.
+
+    Raises:
+        Malformed: it is none of that kind.
+    """
+    try:
+        return kind.validate_json(line)
+    except ValidationError as error:
+        raise Malformed(f"{error.errors()[0]['msg']}: {line[:80]!r}") from None
+
+
+_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+_COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
+
+
+def event_of(line: bytes) -> Event:
+    """What a load process says.
+
+    Raises:
+        Malformed: a library's print, or a line that was cut.
+    """
+    return decode(_EVENT, line)
+
+
+def command_of(line: bytes) -> Command:
+    """What a load process is told.
+
+    Raises:
+        Malformed: it is no command.
+    """
+    return decode(_COMMAND, line)

@@ -21,6 +21,7 @@ def pair() -> Iterator[tuple[StampedSocket, socket.socket]]:
         client.connect(listener.getsockname())
         server, _ = listener.accept()
         server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    LOOKOUT.open()
     LOOKOUT.watch(client)
     yield client, server
     LOOKOUT.forget(client)

@@ -16,7 +16,7 @@ import pytest
 from dialects import PROMPT_TOKENS, Dialect
 
 from harness.backends import BACKENDS
-from harness.prices.catalog import find_instance, load_user_prices, quote_for, resolve_api
+from harness.cli import invoke
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -63,17 +63,30 @@ def test_a_decision_from_python_says_what_each_way_to_buy_needs() -> None:
     assert len(done.stdout.splitlines()) == 3
 
 
-def test_the_price_file_is_read_and_wins_over_the_listed_prices() -> None:
-    prices = load_user_prices(EXAMPLES / "prices.yaml")
+def test_the_price_file_is_read_and_wins_over_the_listed_prices(capsys: pytest.CaptureFixture[str]) -> None:
+    code = invoke(
+        [
+            "prices",
+            "list",
+            "--prices",
+            str(EXAMPLES / "prices.yaml"),
+            "--api",
+            "contract:some-model",
+            "--json",
+        ]
+    )
+    listed = json.loads(capsys.readouterr().out)
 
-    listed_box, own_box = find_instance("g5.12xlarge", prices), find_instance("rack-7", prices)
-    api = resolve_api("contract:some-model", prices)
-
-    assert quote_for(listed_box, "on_demand").usd_per_hour == 4.80
-    assert quote_for(listed_box, "reserved_1y").usd_per_hour == 3.57336  # not given, so the listed one stays
-    assert (quote_for(own_box, "on_demand").usd_per_hour, own_box.gpu_memory_gib) == (1.35, 44.7)
-    assert (api.rates.output_usd_per_mtok, api.rates_for(300_000).output_usd_per_mtok) == (12.0, 18.0)
-    assert api.kind == "listed"
+    usd_per_hour = {(i["id"], i["region"], i["purchase"]): i["usd_per_hour"] for i in listed["instances"]}
+    api = next(price for price in listed["api"] if price["provider"] == "contract")
+    assert code == 0
+    assert usd_per_hour["g5.12xlarge", "us-east-1", "on_demand"] == 4.80
+    assert (
+        usd_per_hour["g5.12xlarge", "us-east-1", "reserved_1y"] == 3.57336
+    )  # not given: the listed one stays
+    assert usd_per_hour["rack-7", None, "on_demand"] == 1.35
+    assert (api["output_usd_per_mtok"], api["tiers"][0]["rates"]["output_usd_per_mtok"]) == (12.0, 18.0)
+    assert (api["kind"], api["checked_on"]) == ("listed", "2026-11-01")
 
 
 # The kept quickstart: goodput 0.135 (0.115 to 0.154) req/s, first tokens between 9 and 13 s at two users.

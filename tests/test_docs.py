@@ -85,7 +85,7 @@ def lines_of_shell(page: Path) -> Iterator[list[str]]:
         if language not in ("", "sh"):
             continue
         for line in block.replace("\\\n", " ").splitlines():
-            if "breakeven" in line or line.startswith("make "):
+            if "breakeven" in line:
                 words = shlex.split(re.sub(r"\$\(|\)", " ; ", line), comments=True)
                 text = "\0".join(words)
                 yield from (part.split("\0") for part in re.split(r"\0?(?:&&|\||;)\0?", text) if part)

@@ -12,9 +12,10 @@ from harness.load.search.giving_up import Tally, cannot_pass, late_after_s, most
 from harness.pipeline.measure import RunOptions, measure
 from harness.rundir.read import read_records
 from harness.rundir.tail import NewRows
+from harness.scenario import Limit
 
-P95 = {"ttft_p95_s": 1.0}
-P50 = {"ttft_p50_s": 1.0}
+P95 = (Limit("ttft", "p95", 1.0),)
+P50 = (Limit("ttft", "p50", 1.0),)
 
 
 def tally(*, within: int = 0, over: int = 0, failed: int = 0) -> Tally:
@@ -68,7 +69,7 @@ def test_who_has_waited_longer_than_the_limit_has_broken_it() -> None:
     assert waiting.waits_s == [1.1] * 6 + [0.5]
     assert cannot_pass(waiting, 96, P95, 0.01)
     assert not cannot_pass(waiting, 97, P95, 0.01)
-    assert not cannot_pass(waiting, 96, {"tpot_p95_s": 1.0}, 0.01)  # they may still be quick tokens
+    assert not cannot_pass(waiting, 96, (Limit("tpot", "p95", 1.0),), 0.01)  # they may still be quick tokens
 
 
 def test_who_waits_is_counted_once() -> None:
@@ -153,10 +154,10 @@ def test_each_limit_looks_at_its_own_latency() -> None:
     # first token 0.5 s, whole 2 s, and (2 - 0.5) / 3 = 0.5 s a token
     seen = tally(within=10)
 
-    assert cannot_pass(seen, 0, {"tpot_p50_s": 0.49}, 0.01)
-    assert not cannot_pass(seen, 0, {"tpot_p50_s": 0.5}, 0.01)
-    assert cannot_pass(seen, 0, {"e2e_p50_s": 1.9}, 0.01)
-    assert not cannot_pass(seen, 0, {"ttft_p50_s": 0.5}, 0.01)
+    assert cannot_pass(seen, 0, (Limit("tpot", "p50", 0.49),), 0.01)
+    assert not cannot_pass(seen, 0, (Limit("tpot", "p50", 0.5),), 0.01)
+    assert cannot_pass(seen, 0, (Limit("e2e", "p50", 1.9),), 0.01)
+    assert not cannot_pass(seen, 0, (Limit("ttft", "p50", 0.5),), 0.01)
 
 
 def test_answers_of_one_token_or_an_unknown_number_have_no_time_per_token() -> None:

@@ -186,7 +186,7 @@ def test_a_process_that_dies_elsewhere_is_noticed_and_the_run_is_marked(
     assert manifest.partial is True
     assert [(lost["worker"], lost["how"]) for lost in manifest.client["lost_workers"]] == [(1, "signal 9")]
     assert any("its share of the load is lost" in text for text in said)
-    assert [c["code"] for c in load_checks("closed", manifest.client)] == ["worker_lost"]
+    assert [check.code for check in load_checks("closed", manifest.client)] == ["worker_lost"]
     rows = records_of(measured)
     assert (rows["process"] >= 10_000_000).sum() > 0  # what it had measured before is here
 

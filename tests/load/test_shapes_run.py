@@ -35,7 +35,7 @@ def test_an_open_load_sends_exactly_its_plan_at_its_instants(oracle: RunningOrac
     measured = run_load(tmp_path, oracle.url, work=work)
 
     rows, steps = records_of(measured), read_steps(measured.run_dir)
-    assert [s["load"] for s in steps] == [{"kind": "open", "requests_per_s": r} for r in (20, 60)]
+    assert [(step.load.kind, step.load.requests_per_s) for step in steps] == [("open", 20), ("open", 60)]
     for step, instants in zip(steps, planned, strict=True):
         mine = rows[rows["step"] == step.step]
         assert list(mine["scheduled_s"] - step.start_s) == pytest.approx(instants, abs=1e-6)

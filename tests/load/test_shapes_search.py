@@ -3,9 +3,10 @@
 import pytest
 
 from harness.load.search.next_probe import Next, Probe, Stop, bounds, bracket, next_probe, saved
+from harness.scenario import Limit
 from harness.scenario.load import SearchLoad
 
-LIMITS = {"ttft_p95_s": 2.0}  # 130 good requests
+LIMITS = (Limit("ttft", "p95", 2.0),)  # 130 good requests
 
 
 def users(**more: float) -> SearchLoad:
@@ -98,7 +99,7 @@ def test_a_probe_is_as_long_as_its_percentile_needs() -> None:
     history = [probe(1, True)]
     assert next_probe(rates(), LIMITS, history) == Next(2, 76.5)
     # p99 needs 662: 364.1 s and 5
-    assert next_probe(rates(), {"tpot_p99_s": 1.0}, history) == Next(2, 369.1)
+    assert next_probe(rates(), (Limit("tpot", "p99", 1.0),), history) == Next(2, 369.1)
     # and never longer than max_step_s
     assert next_probe(rates(max_step_s=60), LIMITS, history) == Next(2, 60)
 

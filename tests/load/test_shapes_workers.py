@@ -89,7 +89,7 @@ def test_a_process_that_dies_is_noticed_and_the_run_is_marked(server: FaultyServ
     assert manifest.partial is True
     assert [lost["how"] for lost in manifest.client["lost_workers"]] == ["signal 9"]
     assert any("its share of the load is lost" in text for text in said)
-    assert [c["code"] for c in load_checks("closed", manifest.client)] == ["worker_lost"]
+    assert [check.code for check in load_checks("closed", manifest.client)] == ["worker_lost"]
     rows = records_of(measured)
     assert len(rows) > 5  # the other went on to the end
     assert rows["scheduled_s"].max() > read_steps(measured.run_dir)[0].start_s + 1

@@ -13,6 +13,24 @@ from harness.load.wire.sockets import GLANCE_NS, LOOKOUT, StampedSocket
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps segments")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def stamping() -> None:
+    """The kernel begins to stamp a moment after it is asked to."""
+    LOOKOUT.open()
+    for _ in range(100):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client = StampedSocket(socket.AF_INET, socket.SOCK_STREAM, 0)
+            client.connect(listener.getsockname())
+            server, _ = listener.accept()
+            server.sendall(b"x")
+            client.recv(1)
+            client.close()
+            server.close()
+        if client.arrived_ns is not None:
+            return
+    pytest.fail("the kernel stamps nothing")
+
+
 @pytest.fixture
 def pair() -> Iterator[tuple[StampedSocket, socket.socket]]:
     """A stamped client socket, watched, and the server's end of its connection."""
@@ -21,7 +39,6 @@ def pair() -> Iterator[tuple[StampedSocket, socket.socket]]:
         client.connect(listener.getsockname())
         server, _ = listener.accept()
         server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    LOOKOUT.open()
     LOOKOUT.watch(client)
     yield client, server
     LOOKOUT.forget(client)

@@ -75,7 +75,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     chromium, driver_path = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver_path is None:
         pytest.fail(
-            "no chromium and chromedriver on this machine: apt-get install chromium chromium-driver", pytrace=False
+            "no chromium and chromedriver on this machine: apt-get install chromium chromium-driver",
+            pytrace=False,
         )
     options = webdriver.ChromeOptions()
     options.binary_location = chromium

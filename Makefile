@@ -1,5 +1,6 @@
 # `make run`: from nothing to a verdict on a real engine.  `make test`: the whole suite, real engines included.
-# Uses uv where there is one, plain venv and pip where not. Needs Python >= 3.11 and a C++ compiler with cmake.
+# Uses uv where there is one, plain venv and pip where not. Needs Python >= 3.11 and a C++ compiler; `make test` also
+# cmake, Chromium and its driver, which it installs itself where it is root and there is apt-get.
 
 VENV   := .venv
 STAMPS := .stamps
@@ -19,16 +20,39 @@ else
   INSTALL   = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help setup engine run test lint clean
+# What must be there before anything starts, each program with Debian's package that brings it.
+COMPILER := $(if $(filter default,$(origin CXX)),c++,$(firstword $(CXX))):g++
+TOOLS    := $(COMPILER) cmake:cmake chromium:chromium chromedriver:chromium-driver
+
+# $(call missing,PROGRAM:PACKAGE ...) puts the programs that are not there in $$missing, their packages in $$packages.
+missing = missing= packages=; for tool in $(1); do command -v "$${tool%:*}" >/dev/null || \
+          { missing="$$missing $${tool%:*}"; packages="$$packages $${tool\#*:}"; }; done
+complain = { echo "error: not on this machine:$$missing (Debian: apt-get install$$packages)" >&2; exit 1; }
+
+# `make check` runs this many tests at once: they wait more than they compute. All that share a file stay together.
+CHECKS_AT_ONCE := 4
+
+.NOTPARALLEL:
+.PHONY: help setup compiler tools engine run check test lint clean
 
 help:
 	@echo "make run    set up, start a real engine, drive it, print a verdict (first time: minutes, it compiles llama.cpp)"
+	@echo "make check  ruff, mypy and all tests that need neither engine nor browser nor patience (2 minutes)"
 	@echo "make test   set up, install three real engines (first time: 15 to 30 minutes), run the whole suite"
 	@echo "make lint   ruff and mypy"
 	@echo "make setup  only the environment in $(VENV)"
 
 setup: $(STAMPS)/setup
-engine: $(STAMPS)/engine
+engine: compiler $(STAMPS)/engine
+
+compiler:
+	@[ -e $(STAMPS)/engine ] && exit; $(call missing,$(COMPILER)); [ -z "$$missing" ] || $(complain)
+
+tools:
+	@$(call missing,$(TOOLS)); [ -z "$$missing" ] && exit; \
+	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || $(complain); \
+	echo "installing$$packages" >&2; export DEBIAN_FRONTEND=noninteractive; \
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends $$packages >/dev/null || $(complain)
 
 $(STAMPS)/setup: pyproject.toml
 	@echo "setting up $(VENV)" >&2
@@ -41,10 +65,13 @@ $(STAMPS)/engine: $(STAMPS)/setup
 	@$(INSTALL) -e '.[llama-cpp]'
 	@touch $@
 
-run: $(STAMPS)/engine
+run: compiler $(STAMPS)/engine
 	@$(BIN)/breakeven run
 
-test: $(STAMPS)/engine
+check: lint
+	@$(BIN)/python -m pytest -q -n $(CHECKS_AT_ONCE) --dist loadfile -m "not engine and not browser and not slow" $(PYTEST_ARGS)
+
+test: tools $(STAMPS)/engine
 	@$(BIN)/breakeven engine install llama_server vllm
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 

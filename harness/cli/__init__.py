@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import select
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -34,6 +37,29 @@ COMMANDS = {
 }
 
 
+@contextmanager
+def readers_may_leave() -> Iterator[None]:
+    """Output that nobody reads any more (`| head`) ends a command with 0; any other broken pipe is a bug.
+
+    Click would end both with 1 and without a word.
+    """
+    try:
+        yield
+    except BrokenPipeError as error:
+        if not _nobody_reads(sys.__stdout__):
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is not yet written goes there at the end
+        raise click.exceptions.Exit(0) from None
+
+
+def _nobody_reads(output: TextIO | None) -> bool:
+    if output is None:
+        return False
+    poll = select.poll()
+    poll.register(output.fileno(), 0)
+    return any(state & select.POLLERR for _, state in poll.poll(0))
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -44,6 +70,14 @@ class _Commands(click.Group):
         command = importlib.import_module(f"harness.cli.{name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with readers_may_leave():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with readers_may_leave():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
@@ -93,9 +127,6 @@ def invoke(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # `| head` has seen enough
-        sys.stderr.close()
-        return 0
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise

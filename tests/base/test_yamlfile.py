@@ -123,7 +123,6 @@ def refused(part: str, key: str, value: object) -> UsageError:
 @pytest.mark.parametrize(
     ("value", "hint"),
     [
-        (8, "is 8 meant as 0.08?"),
         ("8%", "8% is written 0.08"),
         ("0.08", "it is text: leave the quotes out; and YAML takes 1e3 for text, write 1.0e+3"),
         ("eight", None),

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,8 +25,10 @@ C_SOURCE = Path(__file__).parent.parent.parent / "benchmarks" / "client" / "orac
 @pytest.fixture(scope="session")
 def c_oracle(tmp_path_factory):
     """The benchmarks' C twin of the server, built as the benchmarks build it."""
-    binary = tmp_path_factory.mktemp("oracle") / "oracle"
-    subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", binary, C_SOURCE], check=True)
+    binary, compiler = tmp_path_factory.mktemp("oracle") / "oracle", os.environ.get("CC", "cc")
+    if shutil.which(compiler) is None:
+        pytest.fail(f"no C compiler `{compiler}` on this machine: apt-get install gcc", pytrace=False)
+    subprocess.run([compiler, "-O2", "-o", binary, C_SOURCE], check=True)
     return binary
 
 

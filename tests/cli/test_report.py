@@ -168,18 +168,3 @@ def test_a_decision_and_its_goodput_are_of_one_analysis(run_dir: Path) -> None:
     assert read.decision == Decision.model_validate(data)
     assert read.metrics.goodput is not None
     assert read.metrics.goodput.requests_per_s == pytest.approx(1.98)
-
-
-def test_a_comparison_beside_the_run_is_left_out(
-    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    comparison = tmp_path / "a-comparison"
-    comparison.mkdir()
-    (comparison / "comparison.md").touch()
-
-    code = invoke(["report", str(comparison), str(run_dir), "--json"])
-
-    said = capsys.readouterr()
-    assert code == 0
-    assert said.err == f"{comparison} is a comparison, no run: left out\n"
-    assert len(json.loads(said.out)) == 1

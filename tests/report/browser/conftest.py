@@ -74,7 +74,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A Chromium that lasts as long as the tests do."""
     chromium, driver_path = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver_path is None:
-        pytest.fail("no chromium and chromedriver: `apt-get install chromium chromium-driver`")
+        pytest.fail(
+            "no chromium and chromedriver on this machine: apt-get install chromium chromium-driver",
+            pytrace=False,
+        )
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):

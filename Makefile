@@ -76,8 +76,8 @@ test: tools $(STAMPS)/engine
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(STAMPS)/setup
-	@$(BIN)/ruff check harness tests benchmarks
-	@$(BIN)/ruff format --check harness tests benchmarks
+	@$(BIN)/ruff check harness tests benchmarks examples
+	@$(BIN)/ruff format --check harness tests benchmarks examples
 	@$(BIN)/mypy
 
 clean:

@@ -56,6 +56,9 @@ class RunManifest:
             if not isinstance(data[known.name], kinds):
                 raise ValueError(f"`{known.name}` must be {words}, got {data[known.name]!r:.80}")
         _check_inside(data)
+        engine = data["engine"]
+        if engine.get("name") == "llama-server":  # as runs by --url called it before 2026-11-28
+            data = data | {"engine": engine | {"name": "llama_server"}}
         return cls(**{f.name: data[f.name] for f in fields(cls) if f.name in data})
 
 

@@ -93,11 +93,14 @@ def _read(answers: dict[str, Any]) -> Identity:
     return identity
 
 
+LLAMA_CPP_PYTHON_OWNER = "me"  # as its server/app.py fills /v1/models; nobody else does
+
+
 def _engine(answers: dict[str, Any], metrics: bytes, models: object) -> dict[str, Any]:
     props, info, version = _json(answers["/props"]), _json(answers["/info"]), _json(answers["/version"])
     if props.get("build_info"):
         flags = {key: props[key] for key in ("total_slots", "n_ctx", "model_path") if key in props}
-        return {"name": "llama-server", "version": props["build_info"], "flags": flags}
+        return {"name": "llama_server", "version": props["build_info"], "flags": flags}
     if info.get("router"):
         return {"name": "tgi", "version": info.get("version"), "flags": info}
     owner = (
@@ -107,4 +110,6 @@ def _engine(answers: dict[str, Any], metrics: bytes, models: object) -> dict[str
     )
     if b"vllm:" in metrics or owner == "vllm":
         return {"name": "vllm", "version": version.get("version"), "flags": None}
+    if owner == LLAMA_CPP_PYTHON_OWNER:
+        return {"name": "llama_cpp_python", "version": None, "flags": None}
     return {"name": None, "version": version.get("version"), "flags": None}

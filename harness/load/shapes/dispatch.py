@@ -6,7 +6,7 @@ Every load process draws the whole plan and sends its own part of it: arrival i 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import suppress
 
 import gevent
 import gevent.event
@@ -14,7 +14,7 @@ import gevent.pool
 
 from harness.load.prompts.texts import Prompt, PromptSource
 from harness.load.shapes.arrivals import ArrivalPlan
-from harness.load.shapes.users import request_id, tell_locust
+from harness.load.shapes.users import request_id
 from harness.load.wire.sender import Cut, Sender
 from harness.rundir.records import RequestRecord
 from harness.scenario import Scenario, TraceLoad
@@ -81,12 +81,11 @@ Plan = RatePlan | TracePlan
 class Dispatcher:
     """Sends the arrivals of one step after another; at most `cap` of this process's requests are in flight."""
 
-    def __init__(self, sender: Sender, plan: Plan, run_id: str, cap: int, environment: Any) -> None:
+    def __init__(self, sender: Sender, plan: Plan, run_id: str, cap: int) -> None:
         self._sender = sender
         self._plan = plan
         self._run_id = run_id
         self._cap = cap
-        self._environment = environment
         self._under_way = gevent.pool.Group()
         self.worker, self.workers = 0, 1
 
@@ -108,8 +107,5 @@ class Dispatcher:
         return ((n, due_s) for n, due_s in self._plan.due(step) if n % self.workers == self.worker)
 
     def _send(self, prompt: Prompt, row: RequestRecord) -> None:
-        try:
+        with suppress(Cut):
             self._sender.send(prompt, row)
-        except Cut:
-            return
-        tell_locust(self._environment, row)

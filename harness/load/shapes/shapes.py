@@ -127,6 +127,6 @@ def shape_of(
         arrivals = RatePlan(scenario, prompts)
     whole, rest = divmod(most_at_once(load), plan.workers)
     cap = whole + (plan.worker < rest)
-    dispatcher = Dispatcher(sender, arrivals, plan.run_id, cap, environment)
+    dispatcher = Dispatcher(sender, arrivals, plan.run_id, cap)
     dispatcher.worker, dispatcher.workers = plan.worker, plan.workers
     return OpenShape(dispatcher, environment)

@@ -11,7 +11,6 @@ import time
 import uuid
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import gevent
 from locust import User, task
@@ -136,7 +135,6 @@ def closed_user(gate: ClosedGate) -> type[User]:
                 talk.answered(sent.reply if sent is not None and row.error is None else None)
             if sent is None:
                 return
-            tell_locust(self.environment, row)
             failed = row.error is not None and row.error not in NOT_FAILURES
             self.failures = self.failures + 1 if failed else 0
             gate.pause(max(gate.think_time_s, back_off_s(self.failures, sent)))
@@ -166,16 +164,3 @@ def retry_after_s(value: str, now: datetime) -> float | None:
             return None
         seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
     return max(seconds, 0.0) if seconds == seconds else None
-
-
-def tell_locust(environment: Any, row: RequestRecord) -> None:
-    """Locust's own live table: one event a request, in its milliseconds. No metric of ours comes from it."""
-    end_s = row.finished_s or row.first_token_s or row.sent_s or 0.0
-    environment.events.request.fire(
-        request_type="POST",
-        name="generate",
-        response_time=(end_s - (row.sent_s or end_s)) * 1000,
-        response_length=row.output_tokens or 0,
-        exception=row.error,
-        context={},
-    )

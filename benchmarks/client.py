@@ -47,9 +47,7 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, default=64, help="concurrent users [64]")
     parser.add_argument("--tokens-per-s", type=float, default=50, help="of each stream [50]")
     parser.add_argument("--seconds", type=float, default=75, help="length of the step [75]")

@@ -25,9 +25,7 @@ TAIL_LINES = 40
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep-caches", action="store_true", help="use this user's caches")
     options = parser.parse_args()
     root = Path(__file__).parent.parent

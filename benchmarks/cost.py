@@ -47,10 +47,7 @@ METRICS = Metrics.model_validate(
 INPUTS = {
     "workload": {
         "tasks_per_month": 400_000,
-        "classes": [
-            {"input_tokens": 800, "output_tokens": 250},
-            {"input_tokens": 3000, "output_tokens": 300},
-        ],
+        "classes": [{"input_tokens": 800, "output_tokens": 250}, {"input_tokens": 3000, "output_tokens": 300}],
         "hourly_profile": [1, 1, 1, 1, 1, 2, 4, 6, 8, 9, 9, 9, 9, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1],
         "retry_failure_rate": 0.08,
         "max_retries": 2,
@@ -89,9 +86,7 @@ def main() -> int:
     draws_s = _median_s(lambda: simulate(parsed, uncertain, draws=10_000), rounds=10)
     build_decision(MANIFEST, METRICS, demand, [])  # the price list is read once
     whole_s = _median_s(lambda: build_decision(MANIFEST, METRICS, demand, []), rounds=10)
-    print(
-        f"one decision                    {1e3 * decision_s:9.3f} ms   (limit {1e3 * DECISION_LIMIT_S:g} ms)"
-    )
+    print(f"one decision                    {1e3 * decision_s:9.3f} ms   (limit {1e3 * DECISION_LIMIT_S:g} ms)")
     print(
         f"10,000 draws of {len(uncertain)} inputs        {1e3 * draws_s:9.1f} ms   (limit {1e3 * DRAWS_LIMIT_S:g} ms)"
     )

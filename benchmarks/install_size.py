@@ -32,9 +32,7 @@ def main() -> int:
         whole_mb = _disk_mb(place / "venv")
         (site,) = (place / "venv" / "lib").glob("python*/site-packages")
         packages = sorted(((_disk_mb(p), p.name) for p in site.iterdir() if p.is_dir()), reverse=True)
-    print(
-        f"{wheel.name} installed: {whole_mb} MB (limit {LIMIT_MB}), {empty_mb} MB of them an empty environment"
-    )
+    print(f"{wheel.name} installed: {whole_mb} MB (limit {LIMIT_MB}), {empty_mb} MB of them an empty environment")
     for size_mb, name in packages[:BIGGEST_SHOWN]:
         print(f"  {size_mb:4} MB  {name}")
     return 0 if whole_mb <= LIMIT_MB else 1

@@ -14,9 +14,7 @@ MEASURED = {"goodput_requests_per_s": 0.6, "goodput_low": 0.5, "goodput_high": 0
 def main() -> None:
     """A line for each way to buy."""
     for purchase, usd_per_hour in BOX_USD_PER_HOUR.items():
-        answer = decide(
-            {"workload": WORK, "self_host": {"usd_per_hour": usd_per_hour, **MEASURED}, "api": API}
-        )
+        answer = decide({"workload": WORK, "self_host": {"usd_per_hour": usd_per_hour, **MEASURED}, "api": API})
         at = answer["at_volume"]
         print(
             f"{purchase:<16}  needed {answer['min_goodput_requests_per_s']:.3f} req/s,"

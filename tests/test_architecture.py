@@ -70,9 +70,7 @@ def test_the_rooms_are_the_folders_of_the_house() -> None:
 def test_the_table_is_in_order_from_the_ground_up() -> None:
     order = list(ROOMS)
 
-    upward = [
-        (room, other) for room in ROOMS for other in ROOMS[room] if order.index(other) >= order.index(room)
-    ]
+    upward = [(room, other) for room in ROOMS for other in ROOMS[room] if order.index(other) >= order.index(room)]
 
     assert upward == []
 

@@ -129,8 +129,7 @@ def test_every_command_and_option_that_is_shown_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
-    ["breakeven rent", "breakeven run --speed 3", "breakeven run --backend gpt", "breakeven engine fly"],
+    "line", ["breakeven rent", "breakeven run --speed 3", "breakeven run --backend gpt", "breakeven engine fly"]
 )
 def test_a_command_that_does_not_exist_is_found(line: str) -> None:
     assert wrong(shlex.split(line)) != []
@@ -148,9 +147,7 @@ def test_every_option_named_in_passing_exists(page: Path) -> None:
             parts = [command.get_command(context, name) for name in command.list_commands(context)]
             stack += [part for part in parts if part is not None]
 
-    named = {
-        word for code in CODE.findall(prose(page)) for word in re.findall(r"(?<!\S)--[a-z][a-z-]*", code)
-    }
+    named = {word for code in CODE.findall(prose(page)) for word in re.findall(r"(?<!\S)--[a-z][a-z-]*", code)}
 
     assert named - known == set()
 
@@ -234,15 +231,7 @@ def test_every_file_that_a_run_can_leave_is_described() -> None:
         f"{stem}-<pid>.jsonl"
         for stem in (files.RECORDS, files.ARRIVALS, files.CLIENT, files.SERVER, files.TEXTS, files.TOKENS)
     }
-    computed = {
-        "metrics.json",
-        "decision.json",
-        "focus.csv",
-        HTML,
-        MARKDOWN,
-        COMPARISON_HTML,
-        COMPARISON_MARKDOWN,
-    }
+    computed = {"metrics.json", "decision.json", "focus.csv", HTML, MARKDOWN, COMPARISON_HTML, COMPARISON_MARKDOWN}
     logs = {ENGINE_LOG, LOG}
 
     named = set(CODE.findall(RESULTS.read_text()))
@@ -251,9 +240,7 @@ def test_every_file_that_a_run_can_leave_is_described() -> None:
 
 
 def test_a_run_leaves_no_file_column_or_key_that_is_not_described(tmp_path: Path) -> None:
-    work = scenario(
-        load={"kind": "search", "over": "users", "low": 1, "high": 1, "step_s": 1.2, "warmup_s": 0}
-    )
+    work = scenario(load={"kind": "search", "over": "users", "low": 1, "high": 1, "step_s": 1.2, "warmup_s": 0})
     with running_oracle(tmp_path / "ledger", ttft_s=0.01, itl_s=0.001) as oracle:
         run_dir = run_load(tmp_path / "out", oracle.url, work=work, keep_arrivals=True).run_dir
 

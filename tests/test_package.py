@@ -87,9 +87,7 @@ def test_installed_from_the_wheel_it_works_far_from_the_checkout(wheel: Path, tm
     place.mkdir()
 
     def run(*command: str, codes: tuple[int, ...] = (0,)) -> str:
-        done = subprocess.run(
-            command, cwd=place, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode in codes, done.stderr
         return done.stdout
 

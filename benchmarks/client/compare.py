@@ -62,24 +62,17 @@ def main() -> int:
             load = LOADS[name]
             print(f"\n{name}: {load.streams} streams, a token each {load.itl_s * 1000:g} ms,", end=" ")
             print(f"{load.output_tokens} tokens, {load.requests} requests; client on core(s) {client_cores}")
-            print(
-                f"{'':20}{'requests':>9}{'TTFT error ms p50 / p99':>26}{'E2E error ms p50 / p99':>26}", end=""
-            )
+            print(f"{'':20}{'requests':>9}{'TTFT error ms p50 / p99':>26}{'E2E error ms p50 / p99':>26}", end="")
             print(f"{'tok/s':>10}{'server late p99':>17}")
             for client in clients():
                 if options.only and client.name not in options.only:
                     continue
-                print(
-                    f"{client.name:20}{_measure(client, load, oracle, (server_core, client_cores))}",
-                    flush=True,
-                )
+                print(f"{client.name:20}{_measure(client, load, oracle, (server_core, client_cores))}", flush=True)
     return 0
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--load", nargs="+", choices=LOADS, default=["steady"], help="[steady]")
     parser.add_argument("--only", nargs="+", metavar="CLIENT", help="names as in the table")
     parser.add_argument("--cores", type=int, default=1, help="cores of the client [1]")

@@ -63,26 +63,19 @@ def main() -> int:
     lost = int(ledger["tokens_sent"].sum() - records["output_tokens"].sum())
     lag_p99_s = float(np.nanpercentile(lag_s, 99))
 
-    print(
-        f"{options.rate:g} requests/s of {options.output_tokens} tokens for {options.seconds:g} s, ", end=""
-    )
+    print(f"{options.rate:g} requests/s of {options.output_tokens} tokens for {options.seconds:g} s, ", end="")
     print(f"{options.workers} load process(es) on core(s) {client_cores}, server on {server_core}")
     print(f"planned {len(planned):,}   rows {len(records):,}   received {len(ledger):,}", end="   ")
     print(f"at the planned instants: {'all' if same_plan else 'NOT ALL'}", end="   ")
     print(f"failed {int(records['error'].notna().sum()):,}   tokens lost {lost:,}")
-    print(
-        f"schedule lag ms   p50 {1000 * np.nanpercentile(lag_s, 50):.3f}   p99 {1000 * lag_p99_s:.3f}",
-        end="   ",
-    )
+    print(f"schedule lag ms   p50 {1000 * np.nanpercentile(lag_s, 50):.3f}   p99 {1000 * lag_p99_s:.3f}", end="   ")
     print(f"max {1000 * np.nanmax(lag_s):.3f}      rate achieved against planned {100 * rate_off:+.3f} %")
     kept = same_plan and len(ledger) == len(planned) and not lost and bool(records["error"].isna().all())
     return 0 if kept and lag_p99_s < LAG_P99_LIMIT_S and abs(rate_off) < RATE_LIMIT else 1
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=float, default=500, help="requests per second [500]")
     parser.add_argument("--seconds", type=float, default=60, help="[60]")
     parser.add_argument("--output-tokens", type=int, default=16, help="of a request [16]")

@@ -130,10 +130,7 @@ def _inference_perf(python: Path, url: str, load: Load, place: Path) -> list[str
         },
         "server": {"type": "vllm", "model_name": "oracle", "base_url": url, "ignore_eos": True},
         "tokenizer": {"pretrained_model_name_or_path": str(_snapshot())},  # it finds no name offline
-        "report": {
-            "request_lifecycle": {"summary": True, "per_stage": False, "per_request": True},
-            "prometheus": None,
-        },
+        "report": {"request_lifecycle": {"summary": True, "per_stage": False, "per_request": True}, "prometheus": None},
         "storage": {"local_storage": {"path": str(place / "out")}},
     }
     (place / "config.yaml").write_text(json.dumps(config))
@@ -238,10 +235,7 @@ def clients() -> list[Client]:
         Client("locust iter_lines", own, _iter_lines, _read_iter_lines),
         Client("vllm bench", _installed(PEERS / "vllm/bin/python", *vllm), _vllm, _read_vllm),
         Client(
-            "inference-perf",
-            _installed(PEERS / "inference-perf/bin/python"),
-            _inference_perf,
-            _read_inference_perf,
+            "inference-perf", _installed(PEERS / "inference-perf/bin/python"), _inference_perf, _read_inference_perf
         ),
         Client("aiperf", _installed(PEERS / "aiperf/bin/python"), _aiperf, _read_aiperf),
         Client("guidellm", _installed(PEERS / "guidellm/bin/python"), _guidellm, _read_guidellm),

@@ -6,9 +6,4 @@ from harness.backends.tgi import TgiWire
 from harness.backends.vllm import VllmWire
 from harness.backends.wire import Wire
 
-BACKENDS: dict[str, Wire] = {
-    "vllm": VllmWire(),
-    "tgi": TgiWire(),
-    "llama_cpp": LlamaCppWire(),
-    "openai": OpenAiWire(),
-}
+BACKENDS: dict[str, Wire] = {"vllm": VllmWire(), "tgi": TgiWire(), "llama_cpp": LlamaCppWire(), "openai": OpenAiWire()}

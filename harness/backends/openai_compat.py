@@ -89,9 +89,7 @@ def _read_counts(answer: Answer, data: dict[str, Any]) -> None:
     metrics = data.get("metrics")  # vLLM with --enable-per-request-metrics, in its last chunk
     if metrics:
         answer.server_queue_s = _seconds(metrics.get("queue_time_ms"))
-        answer.server_prefill_s = _seconds(
-            metrics.get("time_to_first_token_ms")
-        )  # from its start, not arrival
+        answer.server_prefill_s = _seconds(metrics.get("time_to_first_token_ms"))  # from its start, not arrival
         answer.server_decode_s = _seconds(metrics.get("generation_time_ms"))
 
 
@@ -131,12 +129,7 @@ class OpenAiWire:
             body["messages"] = list(ask.messages or ({"role": "user", "content": ask.prompt},))
         else:
             body["prompt"] = ask.prompt
-        body |= {
-            "max_tokens": ask.max_tokens,
-            "temperature": ask.temperature,
-            "top_p": 1,
-            "stream": ask.stream,
-        }
+        body |= {"max_tokens": ask.max_tokens, "temperature": ask.temperature, "top_p": 1, "stream": ask.stream}
         if ask.stream:
             body["stream_options"] = {"include_usage": True}
         return body | self.engine_keys(ask) | dict(ask.extra_body)
@@ -175,12 +168,7 @@ class OpenAiWire:
 
     def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002
         """vLLM's form, which others took over; llama-server's `content` beside it does no harm."""
-        body: dict[str, Any] = {
-            "prompt": text,
-            "content": text,
-            "add_special": True,
-            "add_special_tokens": True,
-        }
+        body: dict[str, Any] = {"prompt": text, "content": text, "add_special": True, "add_special_tokens": True}
         return body | ({"model": model} if model else {})
 
     def token_count(self, path: str, body: bytes) -> int | None:  # noqa: ARG002

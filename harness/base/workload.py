@@ -38,14 +38,10 @@ def _checked_share(value: float, allowed: str, is_allowed: bool) -> float:
 
 
 Share = Annotated[
-    float,
-    Field(strict=True, json_schema_extra={"minimum": 0, "exclusiveMaximum": 1}),
-    BeforeValidator(_share),
+    float, Field(strict=True, json_schema_extra={"minimum": 0, "exclusiveMaximum": 1}), BeforeValidator(_share)
 ]
 PositiveShare = Annotated[
-    float,
-    Field(strict=True, json_schema_extra={"exclusiveMinimum": 0, "maximum": 1}),
-    BeforeValidator(_positive_share),
+    float, Field(strict=True, json_schema_extra={"exclusiveMinimum": 0, "maximum": 1}), BeforeValidator(_positive_share)
 ]
 Instances = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 Amount = Annotated[float, Field(strict=True, ge=0, le=LARGEST)]
@@ -77,9 +73,7 @@ class Traffic(Strict):
     retry_failure_rate: Share = 0
     max_retries: Count | None = 0  # None: until it succeeds
     response_cache_hit_rate: Share = 0
-    peak_to_mean: Annotated[float, Field(strict=True, ge=1, le=LARGEST)] | None = (
-        None  # None: 1, or the profile's
-    )
+    peak_to_mean: Annotated[float, Field(strict=True, ge=1, le=LARGEST)] | None = None  # None: 1, or the profile's
     hourly_profile: list[Amount] | None = None
 
     @model_validator(mode="after")

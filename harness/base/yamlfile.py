@@ -64,9 +64,7 @@ def validate(model: type[Model], data: dict[str, Any], *, where: str) -> Model:
         path = _path_of(first, model)
         others = {_path_of(problem, model) for problem in problems} - {path}
         more = f" (and {len(others)} more)" if others else ""
-        raise UsageError(
-            f"{where}: {_complaint(path, first)}{more}", hint=_hint(model, first, path)
-        ) from None
+        raise UsageError(f"{where}: {_complaint(path, first)}{more}", hint=_hint(model, first, path)) from None
 
 
 def _meant(problems: list[Any]) -> list[Any]:

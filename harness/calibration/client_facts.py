@@ -37,7 +37,5 @@ def git_revision() -> str | None:
     root = Path(__file__).parent.parent.parent
     if git is None or not (root / ".git").exists():
         return None
-    done = subprocess.run(
-        [git, "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([git, "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return done.stdout.strip() or None

@@ -31,11 +31,7 @@ def _not_sent(step: Step, dropped: int, level: Level) -> list[Check]:
     if not dropped:
         return []
     text = f"{at(step)} {dropped} arrivals were dropped: `load.max_in_flight` requests were in flight"
-    return [
-        check(
-            "not_sent", level, text, "the server could not keep up; a higher cap only makes the queue longer"
-        )
-    ]
+    return [check("not_sent", level, text, "the server could not keep up; a higher cap only makes the queue longer")]
 
 
 def _late(step: Step, offered_per_s: float, sent_per_s: float, dropped: int) -> list[Check]:
@@ -67,12 +63,7 @@ def load_checks(kind: str, client: Mapping[str, Any]) -> list[Check]:
         "the load of a ramp never settles: each slice's figures lag behind its load",
         "confirm what it shows with a closed or open step at that load",
     )
-    return [
-        *([ramp] if kind == "ramp" else []),
-        *_search(client.get("search")),
-        *_lost(client),
-        *_clocks(client),
-    ]
+    return [*([ramp] if kind == "ramp" else []), *_search(client.get("search")), *_lost(client), *_clocks(client)]
 
 
 _UNFINISHED = {  # how a search ends whose goodput is not the most that the box serves
@@ -88,9 +79,7 @@ def _search(ending: Mapping[str, str] | None) -> list[Check]:
     if ending is None or ending["reason"] not in _UNFINISHED:
         return []
     text = f"the search stopped early: {_UNFINISHED[ending['reason']]} ({ending['text']})"
-    return [
-        check("search_stopped", "warning", text, "search.json has every probe and the bounds of the goodput")
-    ]
+    return [check("search_stopped", "warning", text, "search.json has every probe and the bounds of the goodput")]
 
 
 def _where(lost: Mapping[str, Any], client: Mapping[str, Any]) -> str:

@@ -123,28 +123,16 @@ def _too_few(step: Step, scenario: Scenario) -> list[Check]:
     if not short:
         return []
     return [
-        check(
-            "too_few_samples",
-            "warning",
-            f"{at(step)} too few requests: {', '.join(short)}",
-            "make step_s longer",
-        )
+        check("too_few_samples", "warning", f"{at(step)} too few requests: {', '.join(short)}", "make step_s longer")
     ]
 
 
 def _lengths(step: Step, scenario: Scenario) -> list[Check]:
     out = []
     got, asked = step.mean_output_tokens, step.mean_requested_output_tokens
-    if (
-        scenario.request.force_length
-        and got is not None
-        and asked
-        and _off(got, asked) > OUTPUT_LENGTH_TOLERANCE
-    ):
+    if scenario.request.force_length and got is not None and asked and _off(got, asked) > OUTPUT_LENGTH_TOLERANCE:
         text = f"{at(step)} answers had {got:.1f} tokens on average, {asked:.1f} were asked for"
-        out.append(
-            check("lengths_differ", "warning", text, "this engine cannot be told to ignore end-of-sequence")
-        )
+        out.append(check("lengths_differ", "warning", text, "this engine cannot be told to ignore end-of-sequence"))
     wanted = _wanted_input(scenario)
     got_in = step.mean_input_tokens
     if wanted and got_in is not None and _off(got_in, wanted) > INPUT_LENGTH_TOLERANCE:
@@ -167,26 +155,17 @@ def _off(got: float, wanted: float) -> float:
 def _cache_hits(step: Step, rows: pd.DataFrame, scenario: Scenario) -> list[Check]:
     cached = step.cached_input_tokens
     prompt_tokens = rows["prompt_tokens"].sum()
-    if (
-        not cached
-        or not prompt_tokens
-        or scenario.wants_prefix_reuse
-        or cached / prompt_tokens <= CACHE_HIT_TOLERANCE
-    ):
+    if not cached or not prompt_tokens or scenario.wants_prefix_reuse or cached / prompt_tokens <= CACHE_HIT_TOLERANCE:
         return []
     text = f"{at(step)} {cached / prompt_tokens:.0%} of the prompt tokens came from the server's prefix cache"
-    return [
-        check("prefix_cache_hits", "warning", text, "throughput looks better than fresh prompts would give")
-    ]
+    return [check("prefix_cache_hits", "warning", text, "throughput looks better than fresh prompts would give")]
 
 
 def _steady(step: Step) -> list[Check]:
     warmup = step.warmup
     if warmup is not None and warmup.settled is False and not step.over_saturated:
         text = f"{at(step)} the time for a token settles nowhere in the first half of the window"
-        return [
-            check("not_steady", "warning", text, "the figures mix two states; make step_s or warmup_s longer")
-        ]
+        return [check("not_steady", "warning", text, "the figures mix two states; make step_s or warmup_s longer")]
     if warmup is not None and warmup.found_s is not None and warmup.found_s > warmup.given_s:
         text = (
             f"{at(step)} the server settled {warmup.found_s:.1f} s after the step's start, "
@@ -198,9 +177,7 @@ def _steady(step: Step) -> list[Check]:
     if correlation is None or correlation <= HIGH_CORRELATION:
         return []
     text = f"{at(step)} the rate drifts: neighbouring batches correlate at {correlation:.2f}"
-    return [
-        check("not_steady", "warning", text, "the interval is too narrow; make step_s or warmup_s longer")
-    ]
+    return [check("not_steady", "warning", text, "the interval is too narrow; make step_s or warmup_s longer")]
 
 
 def _single_stream(metrics: Metrics, manifest: RunManifest) -> list[Check]:
@@ -218,9 +195,7 @@ def _cut_into_pieces(metrics: Metrics, manifest: RunManifest) -> list[Check]:
     if manifest.backend != "tgi" or longest <= TGI_PIECE_TOKENS:
         return []
     text = f"TGI generates answers of {longest:.0f} tokens in pieces of {TGI_PIECE_TOKENS}, each queued anew"
-    return [
-        check("cut_into_pieces", "warning", text, "ask for fewer tokens: the gaps between pieces are TGI's")
-    ]
+    return [check("cut_into_pieces", "warning", text, "ask for fewer tokens: the gaps between pieces are TGI's")]
 
 
 def _other_model(records: pd.DataFrame, manifest: RunManifest) -> list[Check]:
@@ -239,9 +214,7 @@ def _token_source(records: pd.DataFrame) -> list[Check]:
     if not len(others):
         return []
     sources = sorted(set(others["token_source"]))
-    text = (
-        f"{len(others)} of {len(served)} token counts are not the server's own but from: {', '.join(sources)}"
-    )
+    text = f"{len(others)} of {len(served)} token counts are not the server's own but from: {', '.join(sources)}"
     hint = "counts of source unknown are left out of throughput" if "unknown" in sources else None
     return [check("token_source", "error" if len(others) and "unknown" in sources else "warning", text, hint)]
 

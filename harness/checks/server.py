@@ -21,11 +21,7 @@ def server_step_checks(step: Step, catalogue: Catalogue | None) -> list[Check]:
     """Findings of one step; `catalogue` None where no page of a known engine was read."""
     found = [*_times(step), *_throttled(step)]
     if catalogue is not None and step.server is not None:
-        found += [
-            *_counts(step, step.server, catalogue),
-            *_preempted(step, step.server),
-            *_hits(step, step.server),
-        ]
+        found += [*_counts(step, step.server, catalogue), *_preempted(step, step.server), *_hits(step, step.server)]
     return found
 
 
@@ -45,9 +41,7 @@ def _times(step: Step) -> list[Check]:
         f"{at(step)} requests took {times.decode_s * 1000:+.0f} ms from first token to last here, compared"
         f" with the server's own time (median of {times.n})"
     )
-    return [
-        check("times_differ", "warning", text, "the network, a proxy that buffers, or a client that is late")
-    ]
+    return [check("times_differ", "warning", text, "the network, a proxy that buffers, or a client that is late")]
 
 
 def _counts(step: Step, server: ServerAccount, catalogue: Catalogue) -> list[Check]:
@@ -79,12 +73,8 @@ def _hits(step: Step, server: ServerAccount) -> list[Check]:
     rate = server.prefix_cache_hit_rate
     if rate is None or rate <= HITS_TOLERANCE or step.cached_input_tokens is not None:
         return []
-    text = (
-        f"{at(step)} {rate:.0%} of the prompt tokens came from the server's prefix cache, by its own counters"
-    )
-    return [
-        check("prefix_cache_hits", "warning", text, "throughput looks better than fresh prompts would give")
-    ]
+    text = f"{at(step)} {rate:.0%} of the prompt tokens came from the server's prefix cache, by its own counters"
+    return [check("prefix_cache_hits", "warning", text, "throughput looks better than fresh prompts would give")]
 
 
 def _resets(pages: ServerPages) -> list[Check]:

@@ -33,9 +33,7 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 
 @click.command(name="compare")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--fail-over", callback=_share, metavar="5%", help="End with 1 when a run lost more goodput than this."
-)
+@click.option("--fail-over", callback=_share, metavar="5%", help="End with 1 when a run lost more goodput than this.")
 @click.option(
     "--out",
     "out_dir",

@@ -14,13 +14,9 @@ from harness.cost.breakeven.inputs import parse
 
 @click.command(name="decide")
 @click.argument("source", metavar="INPUT")
-@click.option(
-    "--sensitivity", "wanted", is_flag=True, help="Add what would change the answer (needs a volume)."
-)
+@click.option("--sensitivity", "wanted", is_flag=True, help="Add what would change the answer (needs a volume).")
 @click.option("--two-way", nargs=2, metavar="X Y", help="Add a table of two inputs against each other.")
-@click.option(
-    "--json", is_flag=True, expose_value=False, help="JSON is what it always prints; accepted for scripts."
-)
+@click.option("--json", is_flag=True, expose_value=False, help="JSON is what it always prints; accepted for scripts.")
 def command(source: str, wanted: bool, two_way: tuple[str, str] | None) -> None:
     """At which monthly volumes a rented box beats an API: decision inputs in, decision JSON out.
 
@@ -44,10 +40,7 @@ def command(source: str, wanted: bool, two_way: tuple[str, str] | None) -> None:
     inputs = parse(data, where=where)
     out = decide_parsed(inputs).to_dict()
     if wanted or two_way is not None:
-        from harness.cost.whatif.sensitivity import (
-            sensitivity,
-            two_way_table,
-        )  # numpy: only who asks waits for it
+        from harness.cost.whatif.sensitivity import sensitivity, two_way_table  # numpy: only who asks waits for it
 
         if wanted:
             moved = sensitivity(inputs)

@@ -72,16 +72,10 @@ def _summary(trace: Trace, demand: dict[str, Any]) -> str:
     skipped = f", {trace.skipped:,} without tokens left out" if trace.skipped else ""
     volume = demand["tasks_per_month"]
     per_month = "n/a (the log is too short)" if volume is None else f"{volume:,} a month"
-    lines = [
-        f"{len(trace.rows):,} requests over {_span(trace)} ({trace.layout} layout{skipped}): {per_month}"
-    ]
+    lines = [f"{len(trace.rows):,} requests over {_span(trace)} ({trace.layout} layout{skipped}): {per_month}"]
     if "hourly_profile" in demand:
         peak = max(demand["hourly_profile"])
-        clock = (
-            ""
-            if trace.first_hour_s is not None
-            else "; hours count from the first request, the log has no clock"
-        )
+        clock = "" if trace.first_hour_s is not None else "; hours count from the first request, the log has no clock"
         lines.append(f"busiest hour {peak:.2f} times the mean{clock}")
     else:
         lines.append("less than a day: no hourly profile, the peak is taken as the mean")

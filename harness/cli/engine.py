@@ -59,9 +59,7 @@ def install(names: tuple[str, ...]) -> None:
 
 @command.command()
 @_NAME
-@click.option(
-    "--model", help="A GGUF file (vllm, tgi: also a directory or a hub's id). Default: SmolLM2-135M."
-)
+@click.option("--model", help="A GGUF file (vllm, tgi: also a directory or a hub's id). Default: SmolLM2-135M.")
 @click.option("--port", type=int, help="Port on 127.0.0.1. Default: a free one.")
 @click.option("--context-tokens", type=click.IntRange(min=1), default=2048, show_default=True,
               help="Prompt and output of the longest request.")  # fmt: skip
@@ -168,16 +166,12 @@ def version(name: str, as_json: bool) -> None:
     row = _row(engine_kind(name).name)
     found = row.get("version") or row["installed_version"]
     if found is None:
-        raise EngineError(
-            f"{engine_kind(name).title} is not installed", hint=f"breakeven engine install {name}"
-        )
+        raise EngineError(f"{engine_kind(name).title} is not installed", hint=f"breakeven engine install {name}")
     click.echo(json.dumps({"name": name, "version": found}) if as_json else found)
 
 
 def _answer_lines(answer: EngineAnswer) -> str:
-    prompt, output = (
-        "n/a" if tokens is None else tokens for tokens in (answer.prompt_tokens, answer.output_tokens)
-    )
+    prompt, output = ("n/a" if tokens is None else tokens for tokens in (answer.prompt_tokens, answer.output_tokens))
     end = "normal" if answer.finished_normally else "not normal"
     lines = [
         f"engine  {answer.engine} at {answer.base_url}",
@@ -194,19 +188,13 @@ def _answer_lines(answer: EngineAnswer) -> str:
 
 def _quoted(text: str) -> str:
     """As JSON has it; what a terminal would obey is escaped too."""
-    return "".join(
-        c if c.isprintable() else json.dumps(c)[1:-1] for c in json.dumps(text, ensure_ascii=False)
-    )
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in json.dumps(text, ensure_ascii=False))
 
 
 def _row(name: str) -> dict[str, Any]:
     started = daemon.read_state(name)
     known: dict[str, Any] = asdict(started) if started else {"name": name}
-    return {
-        **known,
-        "health": daemon.health(started),
-        "installed_version": engine_kind(name).installed_version(),
-    }
+    return {**known, "health": daemon.health(started), "installed_version": engine_kind(name).installed_version()}
 
 
 def _version(row: dict[str, Any]) -> str:

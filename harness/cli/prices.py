@@ -19,9 +19,7 @@ from harness.prices.record import STALE_AFTER_DAYS
 WIDTH = 100  # columns of a terminal that everything printed fits
 
 _own = click.option("--prices", "file", type=click.Path(path_type=Path), help="Your own prices; they win.")
-_api = click.option(
-    "--api", "apis", multiple=True, metavar="PROVIDER:MODEL", help="An API model to show too."
-)
+_api = click.option("--api", "apis", multiple=True, metavar="PROVIDER:MODEL", help="An API model to show too.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -27,9 +27,7 @@ class RunDisplay:
         self._last_said = ""
         self._progress = Progress(
             TextColumn(
-                "{task.description}",
-                markup=False,
-                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+                "{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
             ),
             BarColumn(bar_width=10),
             TimeElapsedColumn(table_column=Column(min_width=7, no_wrap=True)),
@@ -96,9 +94,5 @@ class RunDisplay:
 
 def _step_name(begun: StepBegun) -> str:
     users = begun.load.get("users")
-    what = (
-        f"{users} user{'s' if users != 1 else ''}"
-        if users
-        else f"{begun.load.get('requests_per_s')} requests/s"
-    )
+    what = f"{users} user{'s' if users != 1 else ''}" if users else f"{begun.load.get('requests_per_s')} requests/s"
     return f"step {begun.step + 1}: {what}"

@@ -17,22 +17,12 @@ from harness.report import WIDTH, console_report
 
 @click.command(name="report")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--api", "apis", metavar="PROVIDER:MODEL", multiple=True, help="API to compare with; repeatable.")
 @click.option(
-    "--api", "apis", metavar="PROVIDER:MODEL", multiple=True, help="API to compare with; repeatable."
+    "--demand", "demand_file", metavar="FILE", type=click.Path(path_type=Path), help="Monthly demand to price."
 )
 @click.option(
-    "--demand",
-    "demand_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Monthly demand to price.",
-)
-@click.option(
-    "--prices",
-    "prices_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Your own prices; they win.",
+    "--prices", "prices_file", metavar="FILE", type=click.Path(path_type=Path), help="Your own prices; they win."
 )
 @click.option("--pool", "is_pooled", is_flag=True, help="RUNs repeat one measurement: mean and interval too.")
 @click.option("--json", "as_json", is_flag=True, help="Print run, metrics and decision as JSON.")
@@ -59,10 +49,7 @@ def command(
       breakeven report RUN --json | jq '.[0].decision.arms[].sentence'
     """
     runs = without_comparisons(runs)
-    done = [
-        analyse_run(run, apis=apis, demand_file=demand_file, prices_file=prices_file, beside=runs)
-        for run in runs
-    ]
+    done = [analyse_run(run, apis=apis, demand_file=demand_file, prices_file=prices_file, beside=runs) for run in runs]
     pooled = pooled_of(done) if is_pooled else None
     if as_json:
         said = [as_dict(analysis) for analysis in done]

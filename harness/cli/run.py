@@ -33,49 +33,26 @@ _PATH = click.Path(path_type=Path)
 @click.command(name="run")
 @click.argument("scenario", default=QUICKSTART)
 @click.option(
-    "--url",
-    "urls",
-    multiple=True,
-    metavar="URL",
-    help="Endpoint to drive; several are replicas of one model.",
+    "--url", "urls", multiple=True, metavar="URL", help="Endpoint to drive; several are replicas of one model."
 )
 @click.option(
-    "--backend",
-    type=click.Choice([*sorted(BACKENDS), ALL]),
-    help="Its dialect.  [default with --url: openai]",
+    "--backend", type=click.Choice([*sorted(BACKENDS), ALL]), help="Its dialect.  [default with --url: openai]"
 )
 @click.option("--engine", type=click.Choice(sorted(ENGINES)), help="Engine to start when there is no --url.")
 @click.option("--model", help="Model name to ask for; for an engine we start, a model file.")
-@click.option(
-    "--instance", metavar="ID", help="What the box is, e.g. g5.12xlarge; `breakeven prices list` shows all."
-)
+@click.option("--instance", metavar="ID", help="What the box is, e.g. g5.12xlarge; `breakeven prices list` shows all.")
 @click.option("--purchase", type=click.Choice(PURCHASES), default="on_demand", show_default=True)
+@click.option("--usd-per-hour", type=click.FloatRange(min=0, min_open=True), help="Your own price of the box.")
 @click.option(
-    "--usd-per-hour", type=click.FloatRange(min=0, min_open=True), help="Your own price of the box."
+    "--replicas-per-instance", type=click.IntRange(min=1), help="One of N equal replicas is driven: goodput x N."
 )
-@click.option(
-    "--replicas-per-instance",
-    type=click.IntRange(min=1),
-    help="One of N equal replicas is driven: goodput x N.",
-)
-@click.option(
-    "--api", "apis", multiple=True, metavar="PROVIDER:MODEL", help="API to compare with; may be repeated."
-)
+@click.option("--api", "apis", multiple=True, metavar="PROVIDER:MODEL", help="API to compare with; may be repeated.")
 @click.option("--demand", "demand_file", type=_PATH, help="Monthly demand to price (YAML).")
+@click.option("--prices", "prices_file", type=_PATH, help="Your own prices (YAML); they win over the catalogue's.")
 @click.option(
-    "--prices", "prices_file", type=_PATH, help="Your own prices (YAML); they win over the catalogue's."
+    "--out", "out_dir", type=_PATH, default=Path("results"), show_default=True, help="Parent of the run's directory."
 )
-@click.option(
-    "--out",
-    "out_dir",
-    type=_PATH,
-    default=Path("results"),
-    show_default=True,
-    help="Parent of the run's directory.",
-)
-@click.option(
-    "--header", "headers", multiple=True, metavar="K=V", help="Sent with every request; never written down."
-)
+@click.option("--header", "headers", multiple=True, metavar="K=V", help="Sent with every request; never written down.")
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the bearer token.")
 @click.option("--ca-file", type=_PATH, help="CA certificates (PEM) for https.")
 @click.option("--extra-body", metavar="JSON", help="Keys added to every request's JSON body.")
@@ -158,10 +135,7 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     needed = goodput_to_reach(options, given["prices_file"])
     measured = _measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), usd_per_hour)
     analysis = analyse_run(
-        measured.run_dir,
-        apis=given["apis"],
-        demand_file=given["demand_file"],
-        prices_file=given["prices_file"],
+        measured.run_dir, apis=given["apis"], demand_file=given["demand_file"], prices_file=given["prices_file"]
     )
     if as_json:
         click.echo(json.dumps(as_dict(analysis)))
@@ -193,6 +167,4 @@ def _print_estimate(options: RunOptions, usd_per_hour: float | None, *, as_json:
         few, many = plan[name]
         click.echo(f"  {name.replace('_', ' '):14} {few:,} to {many:,}")
     usd = plan["instance_usd"]
-    click.echo(
-        f"  instance       {'n/a (no --instance)' if usd is None else f'USD {usd:.4f} at USD {usd_per_hour}/h'}"
-    )
+    click.echo(f"  instance       {'n/a (no --instance)' if usd is None else f'USD {usd:.4f} at USD {usd_per_hour}/h'}")

@@ -63,9 +63,7 @@ def engines_here() -> list[str]:
     """Every engine but TGI where no container runtime answers: it comes in no package."""
     names = sorted(ENGINES)
     if NEEDS_CONTAINER in names and not _has_container_runtime():
-        click.echo(
-            "TGI is left out: it comes as a container only, and no container runtime answers here", err=True
-        )
+        click.echo("TGI is left out: it comes as a container only, and no container runtime answers here", err=True)
         names.remove(NEEDS_CONTAINER)
     return names
 

@@ -31,9 +31,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     """Everything checked before anything is started."""
     urls = [endpoint_url(url) for url in given["urls"]]
     if urls and given["engine"]:
-        raise UsageError(
-            "--url and --engine exclude each other", hint="--engine starts one, --url drives one"
-        )
+        raise UsageError("--url and --engine exclude each other", hint="--engine starts one, --url drives one")
     engine = None if urls else (given["engine"] or EMBEDDED_ENGINE)
     if given["backend"] == ALL and (urls or given["engine"]):
         raise UsageError("--backend all starts every engine itself", hint="leave --url and --engine out")
@@ -45,9 +43,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         )
     if scenario.request.api not in BACKENDS[backend].apis:
         known = ", ".join(BACKENDS[backend].apis)
-        raise UsageError(
-            f"`request.api`: {backend} has no `{scenario.request.api}` route", hint=f"it has {known}"
-        )
+        raise UsageError(f"`request.api`: {backend} has no `{scenario.request.api}` route", hint=f"it has {known}")
     demand = load_demand(given["demand_file"]).to_dict() if given["demand_file"] else None
     prices = load_prices(given["prices_file"])
     for reference in given["apis"]:
@@ -86,9 +82,7 @@ def _workers(given: Mapping[str, Any]) -> dict[str, Any]:
     remote = given["remote_workers"]
     here = given["workers"] if given["workers"] is not None else (0 if remote else 1)
     if not here + remote:
-        raise UsageError(
-            "--workers 0 leaves nobody to drive the load", hint="--workers 1, or --remote-workers N"
-        )
+        raise UsageError("--workers 0 leaves nobody to drive the load", hint="--workers 1, or --remote-workers N")
     if remote and not given["urls"]:
         raise UsageError("--remote-workers drive an endpoint that they can reach", hint="name it with --url")
     address(given["listen"])
@@ -155,7 +149,6 @@ def _extra_body(text: str | None) -> dict[str, Any]:
         raise UsageError(f"--extra-body is not JSON: {error}") from None
     if not isinstance(data, dict):
         raise UsageError(
-            f"--extra-body is a JSON {type(data).__name__}, expected an object",
-            hint="""--extra-body '{"top_k": 1}'""",
+            f"--extra-body is a JSON {type(data).__name__}, expected an object", hint="""--extra-body '{"top_k": 1}'"""
         )
     return data

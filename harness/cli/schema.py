@@ -47,7 +47,4 @@ def command(name: str | None) -> None:
 
 def json_schema(name: str) -> dict[str, Any]:
     """The schema of what may be read."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **TypeAdapter(SCHEMAS[name][1]).json_schema(),
-    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **TypeAdapter(SCHEMAS[name][1]).json_schema()}

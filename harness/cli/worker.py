@@ -54,9 +54,7 @@ def command(master: str, processes: int, out_dir: Path, *, once: bool) -> int:
     who = Who(__version__, platform.node(), usable_cores(), platform.python_version(), facts_for_a_run())
     _check_writable(out_dir)
     click.echo(f"waiting for a run at {master}; Ctrl-C ends", err=True)
-    return Lender((host, port), processes, out_dir, who, lambda text: click.echo(text, err=True)).serve(
-        once=once
-    )
+    return Lender((host, port), processes, out_dir, who, lambda text: click.echo(text, err=True)).serve(once=once)
 
 
 def _check_writable(out_dir: Path) -> None:

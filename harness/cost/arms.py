@@ -66,8 +66,7 @@ class ApiArm:
             checked_on=min((price.checked_on for _, price in self.parts if price.checked_on), default=None),
             kind=first.kind,
             parts=tuple(
-                PartPrice.model_validate({**price.to_dict(), "calls_per_task": calls})
-                for calls, price in self.parts
+                PartPrice.model_validate({**price.to_dict(), "calls_per_task": calls}) for calls, price in self.parts
             ),
         )
 
@@ -130,9 +129,7 @@ def _mix(mix: Mix, user_prices: UserPrices | None, on: date | None) -> ApiArm:
     return ApiArm(mix.name, "user", f"several models, calls per task: {shares}", resolved)
 
 
-def _same_weights(
-    model: str | None, demand: Demand, user_prices: UserPrices | None, on: date | None
-) -> ApiArm:
+def _same_weights(model: str | None, demand: Demand, user_prices: UserPrices | None, on: date | None) -> ApiArm:
     def usd(price: ApiPrice) -> float:
         return usd_per_call(price, demand.requests(), demand.tokens_ratio)
 

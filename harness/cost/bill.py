@@ -44,9 +44,7 @@ def _line(line: str, name: str, usd: float, arm: Payer, kind: Kind, note: str = 
 
 def one_off_usd(demand: Demand, side: Side) -> float:
     """What one side pays once."""
-    return sum(
-        item.usd for item in demand.items if isinstance(item, OneOffItem) and item.arm in (side, "both")
-    )
+    return sum(item.usd for item in demand.items if isinstance(item, OneOffItem) and item.arm in (side, "both"))
 
 
 def people_usd(demand: Demand) -> float:

@@ -108,8 +108,7 @@ def _possible(box: PricedBox, model: str | None, quantization: str | None) -> li
     if reached <= ceiling:
         return []
     message = (
-        f"{reached:,.0f} tokens/s of {model} are above the {ceiling:,.0f}"
-        f" that {box.listed.id} can compute in 16 bits"
+        f"{reached:,.0f} tokens/s of {model} are above the {ceiling:,.0f} that {box.listed.id} can compute in 16 bits"
     )
     hint = "a prefix cache, 8-bit arithmetic, the wrong instance, or a wrong token count"
     return [_check("implausible_throughput", "warning", message, hint)]
@@ -154,9 +153,7 @@ def _second_opinions(arms: Sequence[ApiArm]) -> list[Check]:
 def _sizes(rented: BoxInstance, arms: Sequence[ApiArm], demand: Demand) -> list[Check]:
     found = []
     if rented.replicas > 1:
-        message = (
-            f"one engine was driven and its goodput taken {rented.replicas} times for {rented.id}: assumed"
-        )
+        message = f"one engine was driven and its goodput taken {rented.replicas} times for {rented.id}: assumed"
         hint = "drive all of them: --url once for each"
         found.append(_check("replicas_assumed", "warning", message, hint))
     without = [arm.name for arm in arms if not all(price.batch for _, price in arm.parts)]

@@ -48,9 +48,7 @@ def bills(arms: Sequence[Arm], demand: Demand) -> tuple[Bill, ...]:
     return tuple(month for month in months if month is not None)
 
 
-def options(
-    box: PricedBox, demand: Demand, arms: Sequence[Arm], prices: UserPrices
-) -> PurchaseOptions | None:
+def options(box: PricedBox, demand: Demand, arms: Sequence[Arm], prices: UserPrices) -> PurchaseOptions | None:
     """Ways to buy what the demand's profile needs, and the same instance elsewhere; None without volume or goodput.
 
     A peak without a profile says nothing about the hours: then every hour is taken as the peak.

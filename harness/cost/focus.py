@@ -137,12 +137,7 @@ def _tokens(arm: Arm) -> list[Row]:
 
 
 def _overhead(arm: str, line: BillLine) -> Row:
-    row = {
-        "ServiceCategory": "Other",
-        "ServiceName": line.line,
-        "ChargeDescription": line.name,
-        "BilledCost": line.usd,
-    }
+    row = {"ServiceCategory": "Other", "ServiceName": line.line, "ChargeDescription": line.name, "BilledCost": line.usd}
     return _complete(row, arm, line.line, line.kind)
 
 

@@ -21,9 +21,7 @@ def provenance(box: PricedBox, arms: Sequence[ApiArm], demand: Demand) -> tuple[
     return (*_box(box), *(fact for arm in arms for fact in _prices(arm)), *_demand(demand))
 
 
-def _fact(
-    what: str, value: float | None, unit: str, kind: Kind, source: str, read_on: date | None = None
-) -> Fact:
+def _fact(what: str, value: float | None, unit: str, kind: Kind, source: str, read_on: date | None = None) -> Fact:
     return Fact(what=what, value=value, unit=unit, kind=kind, source=source, date=read_on)
 
 
@@ -80,8 +78,7 @@ def _demand(demand: Demand) -> list[Fact]:
     """The demand's numbers: assumed by its file where it says them, by Breakeven where it does not."""
     said, file = demand.model_fields_set, f"demand {demand.name}"
     facts = [
-        _fact(name, getattr(demand, name), unit, "assumed", file if name in said else "default")
-        for name, unit in _WORK
+        _fact(name, getattr(demand, name), unit, "assumed", file if name in said else "default") for name, unit in _WORK
     ]
     tokens = demand.mean_tokens()
     facts += [_fact("mean input", tokens[0], "tokens", "assumed", file)]

@@ -109,9 +109,7 @@ def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
         "fixed_usd_per_month": demand.fixed_usd("api"),
     }
     return DecideInput(
-        workload=demand.workload(),
-        self_host=validate(SelfHost, own, where=where),
-        api=validate(Api, api, where=where),
+        workload=demand.workload(), self_host=validate(SelfHost, own, where=where), api=validate(Api, api, where=where)
     )
 
 

@@ -14,15 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from harness.base.workload import (
-    LARGEST,
-    MOST_TASKS,
-    Instances,
-    PositiveShare,
-    RequestClass,
-    Traffic,
-    Workload,
-)
+from harness.base.workload import LARGEST, MOST_TASKS, Instances, PositiveShare, RequestClass, Traffic, Workload
 from harness.base.yamlfile import Strict, read_yaml, validate
 from harness.demand.items import Amount, Item, usd_per_month
 from harness.scenario import bundled_scenarios_dir
@@ -77,12 +69,8 @@ class DemandClass(Strict):
     weight: Amount = 1
     input_tokens: Amount | None = None
     history: History | None = None
-    cached_input_tokens: Amount = Field(
-        default=0, description="Part of the input read from the prompt cache."
-    )
-    cache_write_tokens: Amount = Field(
-        default=0, description="Part of the input written to the prompt cache."
-    )
+    cached_input_tokens: Amount = Field(default=0, description="Part of the input read from the prompt cache.")
+    cache_write_tokens: Amount = Field(default=0, description="Part of the input written to the prompt cache.")
     output_tokens: Amount
 
     @model_validator(mode="after")
@@ -149,9 +137,7 @@ class Demand(Traffic):
     human_usd_per_task: Amount | None = Field(
         default=None, description="What a person costs who takes over a task that failed; None: nobody does."
     )
-    growth_per_month: Annotated[float, Field(gt=-1, le=10)] = Field(
-        default=0, description="0.05: 5 % a month."
-    )
+    growth_per_month: Annotated[float, Field(gt=-1, le=10)] = Field(default=0, description="0.05: 5 % a month.")
     horizon_months: Annotated[int, Field(ge=1, le=600)] = 12
     batch_share: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0, description="Share of the tasks that can wait for an API's batch price."
@@ -183,9 +169,7 @@ class Demand(Traffic):
     def _last_month(self) -> Demand:
         growth = (self.horizon_months - 1) * math.log1p(self.growth_per_month)
         if self.tasks_per_month and growth > math.log(MOST_TASKS / self.tasks_per_month):
-            raise ValueError(
-                f"`growth_per_month` over `horizon_months` ends above {MOST_TASKS:g} tasks a month"
-            )
+            raise ValueError(f"`growth_per_month` over `horizon_months` ends above {MOST_TASKS:g} tasks a month")
         return self
 
     def requests(self) -> list[Request]:
@@ -205,9 +189,7 @@ class Demand(Traffic):
 
     def without(self, *names: str) -> Demand:
         """The demand with these items struck; a name of a line ("people") strikes all its self_host items."""
-        kept = [
-            i for i in self.items if i.name not in names and not (i.line in names and i.arm == "self_host")
-        ]
+        kept = [i for i in self.items if i.name not in names and not (i.line in names and i.arm == "self_host")]
         return self.model_copy(update={"items": kept})
 
     def workload(self) -> Workload:

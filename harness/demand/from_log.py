@@ -23,11 +23,7 @@ def demand_of(trace: Trace, *, name: str, classes: int = 1) -> dict[str, Any]:
         # n requests have n - 1 gaps between them
         per_s = (len(trace.rows) - 1) / trace.span_s
         volume = round(per_s * SECONDS_PER_MONTH)
-    demand: dict[str, Any] = {
-        "name": name,
-        "tasks_per_month": volume,
-        "classes": _classes(trace.rows, classes),
-    }
+    demand: dict[str, Any] = {"name": name, "tasks_per_month": volume, "classes": _classes(trace.rows, classes)}
     profile = hourly_profile(trace)
     return demand | ({"hourly_profile": profile} if profile is not None else {})
 
@@ -41,9 +37,7 @@ def _classes(rows: list[TraceRow], wanted: int) -> list[dict[str, Any]]:
         part = ordered[edges[i] : edges[i + 1]]
         out.append(
             {
-                "name": "request"
-                if count == 1
-                else f"{part[0].input_tokens} to {part[-1].input_tokens} tokens in",
+                "name": "request" if count == 1 else f"{part[0].input_tokens} to {part[-1].input_tokens} tokens in",
                 "weight": len(part),
                 "input_tokens": round(sum(row.input_tokens for row in part) / len(part), 2),
                 "output_tokens": round(sum(row.output_tokens for row in part) / len(part), 2),

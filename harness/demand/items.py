@@ -14,14 +14,7 @@ WEEKS_PER_MONTH = 52 / 12
 
 Payer = Literal["self_host", "api", "both"]
 Line = Literal[
-    "infrastructure",
-    "people",
-    "embeddings",
-    "vector_store",
-    "evaluation",
-    "experiments",
-    "logging",
-    "one_off",
+    "infrastructure", "people", "embeddings", "vector_store", "evaluation", "experiments", "logging", "one_off"
 ]
 Amount = Annotated[float, Field(ge=0, le=1e12)]
 

@@ -44,8 +44,7 @@ def api_key_in(variable: str | None) -> str | None:
     key = os.environ.get(variable)
     if not key:
         raise UsageError(
-            f"--api-key-env {variable}: no such environment variable, or it is empty",
-            hint=f"export {variable}=...",
+            f"--api-key-env {variable}: no such environment variable, or it is empty", hint=f"export {variable}=..."
         )
     if not (key.isascii() and key.isprintable() and key == key.strip()):
         raise UsageError(

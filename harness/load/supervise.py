@@ -27,9 +27,7 @@ class LoadOutcome:
     search: Stop | None = None  # how a search ended; None where there was none, or it was cut short
 
 
-def drive(
-    plan: LoadPlan, on_event: OnEvent, aim: Aim | None = None, watch: Watch = watch_nothing
-) -> LoadOutcome:
+def drive(plan: LoadPlan, on_event: OnEvent, aim: Aim | None = None, watch: Watch = watch_nothing) -> LoadOutcome:
     """Run the load to its end and hand every event to `on_event`; a search needs its `aim`.
 
     Each second `watch` may end it with an error; rows are kept.
@@ -80,9 +78,7 @@ def _check_shares(plan: LoadPlan, most: int, *, is_open: bool) -> None:
         check_limits(math.ceil(most * here / plan.workers), here, plan.urls)
 
 
-def _conduct(
-    crew: Crew, conductor: Conductor, scenario: Scenario, steps: list[Step], aim: Aim | None
-) -> Stop | None:
+def _conduct(crew: Crew, conductor: Conductor, scenario: Scenario, steps: list[Step], aim: Aim | None) -> Stop | None:
     """The steps as planned, or the search as it goes; how the search ended."""
     if isinstance(scenario.load, SearchLoad):
         assert aim is not None

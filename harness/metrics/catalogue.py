@@ -31,9 +31,7 @@ class Catalogue:
     names: Mapping[str, Names]
     counts_at: Literal["token", "request_end"]  # when a generated token enters the counter
     absent_is_zero: bool = False  # a counter that nothing has touched yet is not on the page
-    never: Mapping[str, str] = field(
-        default_factory=dict
-    )  # quantities that this engine does not tell, and why
+    never: Mapping[str, str] = field(default_factory=dict)  # quantities that this engine does not tell, and why
 
 
 CATALOGUES: dict[str, Catalogue] = {
@@ -46,10 +44,7 @@ CATALOGUES: dict[str, Catalogue] = {
             "requests_finished": (("vllm:request_success_total", "all"),),
             "requests_running": (("vllm:num_requests_running", "all"),),
             "requests_waiting": (("vllm:num_requests_waiting", "all"),),
-            "kv_cache_usage": (
-                ("vllm:kv_cache_usage_perc", "0.10 on"),
-                ("vllm:gpu_cache_usage_perc", "before 0.10"),
-            ),
+            "kv_cache_usage": (("vllm:kv_cache_usage_perc", "0.10 on"), ("vllm:gpu_cache_usage_perc", "before 0.10")),
             "preemptions": (("vllm:num_preemptions_total", "all"),),
             "prefix_cache_queries": (
                 ("vllm:prefix_cache_queries_total", "0.10 on"),
@@ -92,14 +87,7 @@ CATALOGUES: dict[str, Catalogue] = {
             "prefix_cache_hits": (("llamacpp:prompt_tokens_cached_total", "b11434 on"),),
         },
         never=dict.fromkeys(
-            (
-                "requests_finished",
-                "kv_cache_usage",
-                "preemptions",
-                "prefix_cache_queries",
-                "queue_time_s",
-                "ttft_s",
-            ),
+            ("requests_finished", "kv_cache_usage", "preemptions", "prefix_cache_queries", "queue_time_s", "ttft_s"),
             "llama-server has no such series",
         ),
     ),
@@ -143,9 +131,7 @@ class Readings:
 
     def name_of(self, quantity: str) -> str | None:
         """The series that holds it in this run, None where none of its names is there."""
-        there = (
-            n for n, _ in self._names.get(quantity, ()) if n in self._series or f"{n}_count" in self._series
-        )
+        there = (n for n, _ in self._names.get(quantity, ()) if n in self._series or f"{n}_count" in self._series)
         return next(there, None)
 
     def missing(self) -> list[str]:

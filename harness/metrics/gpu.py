@@ -117,7 +117,5 @@ def _throttling(series: GpuSeries, times_s: Floats) -> dict[str, float] | None:
         return None
     bits = np.concatenate([_held(rows, times_s) for rows in found.values()])
     masks = bits[~np.isnan(bits)].astype(np.int64)
-    shares = (
-        {words: float(np.mean((masks & bit) != 0)) for bit, words in THROTTLED.items()} if len(masks) else {}
-    )
+    shares = {words: float(np.mean((masks & bit) != 0)) for bit, words in THROTTLED.items()} if len(masks) else {}
     return {words: share for words, share in shares.items() if share > 0}

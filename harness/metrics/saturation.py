@@ -35,9 +35,7 @@ def in_flight_at(times_s: Floats, sent_s: Floats, ended_s: Floats) -> Floats:
     """Requests in flight at each of the times; an unknown end (NaN) has not come yet."""
     began = np.sort(sent_s[~np.isnan(sent_s)])
     ended = np.sort(ended_s[~np.isnan(ended_s) & ~np.isnan(sent_s)])
-    return (
-        np.searchsorted(began, times_s, side="right") - np.searchsorted(ended, times_s, side="right")
-    ).astype(float)
+    return (np.searchsorted(began, times_s, side="right") - np.searchsorted(ended, times_s, side="right")).astype(float)
 
 
 def peak_in_flight(sent_s: Floats, ended_s: Floats, window: tuple[float, float]) -> int:

@@ -80,9 +80,7 @@ def _account(pages: ServerPages, window: Window, data: Columns) -> ServerAccount
     def gauge(quantity: str) -> Gauge | None:
         return _gauge(pages.readings, quantity, inside)
 
-    hits, queries, prompt_tokens = map(
-        increase, ("prefix_cache_hits", "prefix_cache_queries", "prompt_tokens")
-    )
+    hits, queries, prompt_tokens = map(increase, ("prefix_cache_hits", "prefix_cache_queries", "prompt_tokens"))
     asked = queries
     if asked is None and hits is not None and prompt_tokens is not None:
         asked = prompt_tokens + hits  # llama-server counts the two apart
@@ -113,9 +111,7 @@ def _calm(times_s: list[float], pages: ServerPages, data: Columns) -> list[float
     if pages.catalogue.counts_at == "token":
         return times_s
     ends_s = np.sort(data.finished_s[~np.isnan(data.finished_s)])
-    near = np.searchsorted(ends_s, np.asarray(times_s) + CALM_S) - np.searchsorted(
-        ends_s, np.asarray(times_s) - CALM_S
-    )
+    near = np.searchsorted(ends_s, np.asarray(times_s) + CALM_S) - np.searchsorted(ends_s, np.asarray(times_s) - CALM_S)
     return [t for t, count in zip(times_s, near, strict=True) if count == 0]
 
 
@@ -159,9 +155,7 @@ def server_times(data: Columns, timed: Bools) -> ServerTimes | None:
     if not told.any():
         return None
     first_s, decode_s = data.first_s[told], data.server_decode_s[told]
-    outside_s = (
-        first_s - data.sent_s[told] - np.nan_to_num(data.server_queue_s[told]) - data.server_prefill_s[told]
-    )
+    outside_s = first_s - data.sent_s[told] - np.nan_to_num(data.server_queue_s[told]) - data.server_prefill_s[told]
     return ServerTimes(
         n=int(told.sum()),
         outside_s=float(np.median(outside_s)),

@@ -11,9 +11,7 @@ from harness.base.stats import Floats
 MIN_BATCHES = 20
 MAX_BATCHES = 60
 REQUESTS_A_BATCH = 5
-SIGMAS = (
-    4.0  # by which the warm-up differs from the rest; it was looked for, so three would find one too often
-)
+SIGMAS = 4.0  # by which the warm-up differs from the rest; it was looked for, so three would find one too often
 ROUNDING = 1e-9
 LEAST_CHANGE = 0.05  # of the rest's mean: less is not worth a shorter window
 
@@ -63,9 +61,7 @@ def _differ(head: Floats, rest: Floats) -> bool:
     return change > SIGMAS * spread and change > LEAST_CHANGE * abs(float(rest.mean()))
 
 
-def settle(
-    scheduled_s: Floats, e2e_s: Floats, output_tokens: Floats, start_s: float
-) -> tuple[float, bool | None]:
+def settle(scheduled_s: Floats, e2e_s: Floats, output_tokens: Floats, start_s: float) -> tuple[float, bool | None]:
     """Where the steady part of a window begins that is planned to begin at `start_s`, by its good requests.
 
     Looked at is each request's time for one output token (its whole time where tokens are unknown), in the order

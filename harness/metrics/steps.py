@@ -17,15 +17,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from harness.base.stats import (
-    MIN_BATCHES,
-    MIN_SLO_SAMPLES,
-    Floats,
-    batch_rates,
-    lag1_correlation,
-    summary,
-    t_interval,
-)
+from harness.base.stats import MIN_BATCHES, MIN_SLO_SAMPLES, Floats, batch_rates, lag1_correlation, summary, t_interval
 from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight
 from harness.metrics.server import ServerSide, server_times
 from harness.metrics.steady import settle
@@ -62,9 +54,7 @@ def _after_warmup(ran: RanStep, data: Columns, window: Window, scenario: Scenari
     timed = window.holds(data.scheduled_s) & data.ok & ~np.isnan(data.e2e_s)
     if isinstance(scenario.load, RampLoad | TraceLoad) or not timed.any():
         return window, Warmup(given_s=given_s)
-    start_s, settled = settle(
-        data.scheduled_s[timed], data.e2e_s[timed], data.output_tokens[timed], window.start_s
-    )
+    start_s, settled = settle(data.scheduled_s[timed], data.e2e_s[timed], data.output_tokens[timed], window.start_s)
     found_s = start_s - ran.start_s if settled else None
     return replace(window, start_s=start_s), Warmup(given_s=given_s, found_s=found_s, settled=settled)
 
@@ -91,9 +81,7 @@ def step_metrics(
     is_met = slo_met(requests, failed, latencies, scenario.slo)
     facts = _open_facts(ran, data, window) if scenario.load.is_open else OpenFacts()
     if facts.over_saturated or _drops(facts, requests, scenario.slo) or ran.given_up:
-        is_met = (
-            False  # it would not last, was not the load asked for, or what was under way would have failed it
-        )
+        is_met = False  # it would not last, was not the load asked for, or what was under way would have failed it
     requests_per_s, input_per_s, output_per_s = _rates(data, window, stamps)
     good_per_s, low, high, lag1 = _goodput(data, window, scenario.slo.limits())
     return Step(
@@ -144,9 +132,7 @@ def _drops(facts: OpenFacts, requests: int, slo: Slo) -> bool:
     return dropped > slo.error_rate * max(requests + dropped, 1)
 
 
-def _rates(
-    data: Columns, window: Window, stamps: Stamps | None
-) -> tuple[float | None, float | None, float | None]:
+def _rates(data: Columns, window: Window, stamps: Stamps | None) -> tuple[float | None, float | None, float | None]:
     """Requests, input tokens and output tokens per second of the window; None without a window."""
     if window.length_s <= 0:
         return None, None, None
@@ -155,9 +141,7 @@ def _rates(
     finished = window.holds(data.finished_s) & data.ok
     prompt_seen_s = np.where(np.isnan(data.first_s), data.finished_s, data.first_s)
     prompts = window.holds(prompt_seen_s) & served
-    tokens = tokens_in_window(
-        data.first_s[served], data.finished_s[served], data.output_tokens[served], window
-    )
+    tokens = tokens_in_window(data.first_s[served], data.finished_s[served], data.output_tokens[served], window)
     if stamps is not None:
         output, rows = data.output_tokens[served], stamps.rows[served]
         counted = stamps.arrivals.tokens_between(rows, output, window.start_s, window.end_s)
@@ -197,9 +181,7 @@ def _goodput(data: Columns, window: Window, limits: Sequence[Limit]) -> Goodputs
         return None, None, None, None
     good = data.ok & ~np.isnan(data.sent_s) & ~np.isnan(data.finished_s)
     for limit in limits:
-        good &= ~(
-            data.latency_s(limit.latency) > limit.seconds
-        )  # an unknown one (one token: no TPOT) breaks none
+        good &= ~(data.latency_s(limit.latency) > limit.seconds)  # an unknown one (one token: no TPOT) breaks none
     ended = int((good & window.holds(data.finished_s)).sum())
     rate = ended / window.length_s
     if ended < MIN_BATCHES:
@@ -222,10 +204,7 @@ def goodput_of(steps: Sequence[Step]) -> Goodput | None:
     if best is None or best.goodput_requests_per_s is None:
         return None
     return Goodput(
-        requests_per_s=best.goodput_requests_per_s,
-        low=best.goodput_low,
-        high=best.goodput_high,
-        step=best.step,
+        requests_per_s=best.goodput_requests_per_s, low=best.goodput_low, high=best.goodput_high, step=best.step
     )
 
 

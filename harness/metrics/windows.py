@@ -71,9 +71,7 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
     ok = error.isna().to_numpy(dtype=bool)
     cut = (error == "cut_at_end").to_numpy(dtype=bool, na_value=False)
     planned = error.isin(list(NOT_FAILURES)).to_numpy(dtype=bool, na_value=False)
-    scheduled_s, sent_s, first_s, finished_s = map(
-        floats, ("scheduled_s", "sent_s", "first_token_s", "finished_s")
-    )
+    scheduled_s, sent_s, first_s, finished_s = map(floats, ("scheduled_s", "sent_s", "first_token_s", "finished_s"))
     output_tokens = floats("output_tokens")
     begin_s = scheduled_s if from_schedule else sent_s
     failed = ~ok & ~planned

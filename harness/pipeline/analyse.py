@@ -122,18 +122,14 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
         )
     server = server_side(read_server_metrics(run_dir), manifest.engine.get("name"))
     metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir), server)
-    return with_checks(
-        metrics, Measured(records, read_client(run_dir), manifest, scenario, server, impossible)
-    )
+    return with_checks(metrics, Measured(records, read_client(run_dir), manifest, scenario, server, impossible))
 
 
 def _shape_runs(manifest: RunManifest, metrics: Metrics, others: Sequence[Path]) -> list[BusyRun]:
     """Busy seconds and tokens of this run and of those that were served by the same thing."""
     served = [metrics]
     for run_dir in others:
-        if (run_dir / "metrics.json").exists() and _served_by(files.read_manifest(run_dir)) == _served_by(
-            manifest
-        ):
+        if (run_dir / "metrics.json").exists() and _served_by(files.read_manifest(run_dir)) == _served_by(manifest):
             served.append(read_metrics(run_dir))
     return [run for run in map(busy_run, served) if run is not None]
 
@@ -153,9 +149,7 @@ def choose_demand(manifest: RunManifest, metrics: Metrics, demand_file: Path | N
         return demand_from_dict(manifest.demand, where="run.json: demand")
     default = default_demand()
     step = metrics.decisive
-    input_tokens, output_tokens = (
-        (None, None) if step is None else (step.mean_input_tokens, step.mean_output_tokens)
-    )
+    input_tokens, output_tokens = (None, None) if step is None else (step.mean_input_tokens, step.mean_output_tokens)
     if input_tokens is None or output_tokens is None or has_shape(default, input_tokens, output_tokens):
         return default
     shape = {"name": "request", "input_tokens": round(input_tokens), "output_tokens": round(output_tokens)}

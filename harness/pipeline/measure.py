@@ -273,9 +273,7 @@ def _manifest(options: RunOptions, started: datetime) -> RunManifest:
         quantization=None,
         instance=dict(options.instance),
         client=client_facts(
-            workers=options.workers,
-            header_names=list(options.headers),
-            extra_body=dict(options.extra_body),
+            workers=options.workers, header_names=list(options.headers), extra_body=dict(options.extra_body)
         ),
         seed=options.scenario.seed,
         started_at=started.isoformat(timespec="seconds"),

@@ -29,9 +29,7 @@ def resolve_api(reference: str, user_prices: UserPrices | None = None, *, on: da
     """
     provider, colon, model = reference.partition(":")
     if not colon or not provider.strip() or not model.strip():
-        raise UsageError(
-            f"an API is named provider:model, got `{reference}`", hint="for example `openai:gpt-4.1-mini`"
-        )
+        raise UsageError(f"an API is named provider:model, got `{reference}`", hint="for example `openai:gpt-4.1-mini`")
     own = user_prices.api.get(reference.lower()) if user_prices is not None else None
     return own if own is not None else genai.resolve(provider.strip(), model.strip(), on=on)
 

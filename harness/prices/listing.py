@@ -58,10 +58,7 @@ def api_rows(references: Sequence[str], prices: UserPrices, today: date | None =
     wanted = [resolve_api(reference, prices) for reference in dict.fromkeys([*prices.api, *references])]
     if today is None:
         return [price.to_dict() for price in wanted]
-    return [
-        {**price.to_dict(), **age(price.checked_on, today), "disagrees": _disagreement(price)}
-        for price in wanted
-    ]
+    return [{**price.to_dict(), **age(price.checked_on, today), "disagrees": _disagreement(price)} for price in wanted]
 
 
 def _disagreement(price: ApiPrice) -> str:

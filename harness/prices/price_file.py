@@ -181,8 +181,7 @@ def known_purchases(row: InstanceRow, where: str) -> None:
     for purchase in (*row.usd_per_hour, *row.other_sources):
         if purchase not in PURCHASES:
             raise UsageError(
-                f"{where}.usd_per_hour`: unknown purchase option `{purchase}`",
-                hint=f"known: {', '.join(PURCHASES)}",
+                f"{where}.usd_per_hour`: unknown purchase option `{purchase}`", hint=f"known: {', '.join(PURCHASES)}"
             )
 
 
@@ -192,8 +191,7 @@ def _user_price(row: ApiRow, path: Path) -> ApiPrice:
         model=row.model,
         rates=row.rates(),
         tiers=tuple(
-            Tier(t.above_input_tokens, t.rates())
-            for t in sorted(row.tiers, key=lambda t: t.above_input_tokens)
+            Tier(t.above_input_tokens, t.rates()) for t in sorted(row.tiers, key=lambda t: t.above_input_tokens)
         ),
         batch=row.batch.rates() if row.batch else None,
         source=row.source or f"the user's file {path.name}",

@@ -14,9 +14,7 @@ _NOISE = frozenset({
     "databricks", "mistralai", "google",
 })  # fmt: skip
 _QUANTIZATION = re.compile(r"[-._](i?q\d[\w.]*|\d+bit|f16|f32)$")
-_RESELLERS = frozenset(
-    {"openrouter", "github-copilot", "cursor"}
-)  # their price is another host's plus a margin
+_RESELLERS = frozenset({"openrouter", "github-copilot", "cursor"})  # their price is another host's plus a margin
 
 
 def weights_key(model: str) -> tuple[str, ...]:

@@ -65,9 +65,7 @@ def render_comparison(comparison: Comparison, directory: Path) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BreakevenError(f"cannot make {directory}: {error.strerror or error}") from None
-    _write(
-        directory, {COMPARISON_HTML: render_html(report, None), COMPARISON_MARKDOWN: render_markdown(report)}
-    )
+    _write(directory, {COMPARISON_HTML: render_html(report, None), COMPARISON_MARKDOWN: render_markdown(report)})
     return directory / COMPARISON_HTML
 
 

@@ -12,21 +12,10 @@ from harness.report.charts.goodput import goodput_chart
 from harness.report.charts.load import load_charts
 from harness.report.measured.search import search_blocks, search_end
 from harness.report.measured.server import server_blocks
-from harness.report.measured.steps import (
-    console_steps_table,
-    measured_line,
-    slo_words,
-    steps_table,
-)
+from harness.report.measured.steps import console_steps_table, measured_line, slo_words, steps_table
 from harness.report.model import Block, Checks, Panel, Report, Section, Text
 from harness.report.money.arms import arms_table
-from harness.report.money.bill import (
-    bill_table,
-    options_table,
-    projection_table,
-    regions_table,
-    success_table,
-)
+from harness.report.money.bill import bill_table, options_table, projection_table, regions_table, success_table
 from harness.report.money.doubt import doubt_blocks
 from harness.report.money.money import console_arms_table, needed_table, volume_table
 from harness.report.money.tokens import per_mtok_table, splits_table
@@ -38,9 +27,7 @@ from harness.rundir.results import Metrics
 from harness.scenario import Slo
 
 
-def build_report(
-    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Decision | None
-) -> Report:
+def build_report(run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Decision | None) -> Report:
     """Everything the printers print, in reading order. Absent parts are said, never left out."""
     checks = gather_checks(metrics, decision)
     stops = notices(run, checks)
@@ -71,9 +58,7 @@ def build_report(
     )
 
 
-_NOT_PRICED = Text(
-    "Nothing was priced: `breakeven report RUN --api PROVIDER:MODEL --demand FILE` adds it.", "muted"
-)
+_NOT_PRICED = Text("Nothing was priced: `breakeven report RUN --api PROVIDER:MODEL --demand FILE` adds it.", "muted")
 
 _WHAT_IF = Panel(
     "what-if",
@@ -178,9 +163,7 @@ def _facts(run: Mapping[str, Any], metrics: Metrics) -> tuple[tuple[str, str], .
     loop = (((run.get("scenario") or {}).get("load") or {}).get("kind")) or "load"
     step, shape = metrics.decisive, ""
     if step is not None and step.mean_output_tokens is not None:
-        shape = (
-            f"{significant(step.mean_input_tokens)} in / {significant(step.mean_output_tokens)} out tokens"
-        )
+        shape = f"{significant(step.mean_input_tokens)} in / {significant(step.mean_output_tokens)} out tokens"
     facts = [
         ("scenario", clean((run.get("scenario") or {}).get("name") or "unnamed")),
         ("engine", _engine(run) or "unknown"),

@@ -96,9 +96,7 @@ def steps(indices: list[int]) -> str:
         if i + 1 < len(ordered) and ordered[i + 1] == step + 1:
             continue
         first = ordered[start]
-        parts.append(
-            str(first) if first == step else f"{first} to {step}" if step - first > 1 else f"{first}, {step}"
-        )
+        parts.append(str(first) if first == step else f"{first} to {step}" if step - first > 1 else f"{first}, {step}")
         start = i + 1
     return f"step{'' if len(ordered) == 1 else 's'} {', '.join(parts)}"
 

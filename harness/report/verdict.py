@@ -75,9 +75,7 @@ def _counted(arms: Sequence[Arm], tasks: float | None) -> str:
         return "No load step met the SLO, so this box has no capacity to price"
     if tasks is None:
         able = sum(arm.decision.verdict != "never" for arm in arms)
-        return (
-            f"Self-hosting can pay against {able} of {count(len(arms), 'API')}; no monthly volume was given"
-        )
+        return f"Self-hosting can pay against {able} of {count(len(arms), 'API')}; no monthly volume was given"
     wins = [_wins(arm.decision) for arm in arms]
     at = f"At {exact_volume(tasks)} tasks a month"
     if all(wins):
@@ -115,9 +113,7 @@ def verdict_note(decision: Decision | None) -> str:
     decided = [arm.decision for arm in decision.arms] if decision is not None else []
     if not decided or not all(_is_sure(one) for one in decided):
         return ""
-    whose = (
-        "The verdict is" if len(decided) == 1 else f"{'Both' if len(decided) == 2 else 'All'} verdicts are"
-    )
+    whose = "The verdict is" if len(decided) == 1 else f"{'Both' if len(decided) == 2 else 'All'} verdicts are"
     return f"{whose} the same at both ends of the measured goodput"
 
 

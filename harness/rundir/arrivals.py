@@ -52,9 +52,7 @@ class Arrivals:
         if len(self.ids) == 0:
             return np.full(len(request_ids), -1)
         from_the_end = pc.index_in(request_ids, value_set=self.ids[::-1])
-        places: Ints = (
-            len(self.ids) - 1 - pc.fill_null(from_the_end, len(self.ids)).to_numpy().astype(np.int64)
-        )
+        places: Ints = len(self.ids) - 1 - pc.fill_null(from_the_end, len(self.ids)).to_numpy().astype(np.int64)
         return places
 
     def tokens_between(self, rows: Ints, tokens: Floats, start_s: float, end_s: float) -> Floats:

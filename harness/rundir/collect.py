@@ -48,6 +48,4 @@ def _collect(run_dir: Path, stem: str, frame: pd.DataFrame) -> None:
 
 def has_rows(run_dir: Path) -> bool:
     """Whether the run has measured anything."""
-    return (run_dir / f"{RECORDS}.parquet").exists() or any(
-        path.stat().st_size for path in parts(run_dir, RECORDS)
-    )
+    return (run_dir / f"{RECORDS}.parquet").exists() or any(path.stat().st_size for path in parts(run_dir, RECORDS))

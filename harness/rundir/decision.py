@@ -33,9 +33,7 @@ class BoxInstance(Result):
     gpu_memory_gib: float | None  # of one GPU
     usd_per_hour: Annotated[float, Field(ge=0)]
     purchase: str
-    replicas: Annotated[
-        int, Field(ge=1)
-    ]  # engines like the measured one; goodput and tokens/s are times this
+    replicas: Annotated[int, Field(ge=1)]  # engines like the measured one; goodput and tokens/s are times this
     source: str
     checked_on: Day
     kind: PriceKind

@@ -57,8 +57,7 @@ def create_run_dir(parent: Path, started: datetime, *names: str) -> Path:
             return parent / f"{stem}{suffix}"
     except OSError as error:
         raise UsageError(
-            f"cannot write results under {parent}: {error.strerror or error}",
-            hint="name another place with --out DIR",
+            f"cannot write results under {parent}: {error.strerror or error}", hint="name another place with --out DIR"
         ) from None
     raise UsageError(f"too many runs named {stem} under {parent}", hint="name another place with --out DIR")
 
@@ -93,9 +92,7 @@ def read_json(run_dir: Path, name: str) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
     except orjson.JSONDecodeError as error:
-        raise UsageError(
-            f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}", hint=DAMAGED
-        ) from None
+        raise UsageError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}", hint=DAMAGED) from None
     if not isinstance(data, dict):
         raise UsageError(f"{path} holds a {type(data).__name__}, expected an object")
     return data
@@ -113,9 +110,7 @@ def read_manifest(run_dir: Path) -> RunManifest:
         UsageError: no run directory, or one whose run.json lacks keys, has wrong ones, or is of a newer version.
     """
     if not run_dir.is_dir():
-        raise UsageError(
-            f"no such run directory: {run_dir}", hint="runs lie under results/ unless --out said else"
-        )
+        raise UsageError(f"no such run directory: {run_dir}", hint="runs lie under results/ unless --out said else")
     data = read_json(run_dir, MANIFEST)
     try:
         return RunManifest.from_dict(data)

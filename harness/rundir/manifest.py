@@ -71,10 +71,7 @@ def _check_inside(data: dict[str, Any]) -> None:
     replicas = data["instance"].get("replicas")
     if replicas is not None and not 1 <= replicas <= MOST_REPLICAS:
         raise ValueError(f"`instance.replicas` must be from 1 to {MOST_REPLICAS}, got {replicas}")
-    for part, texts in (
-        ("arms", data.get("arms")),
-        ("client.served_models", data["client"].get("served_models")),
-    ):
+    for part, texts in (("arms", data.get("arms")), ("client.served_models", data["client"].get("served_models"))):
         for text in texts or ():
             if not isinstance(text, str):
                 raise ValueError(f"`{part}` must be a list of text, got {text!r:.80} in it")

@@ -47,9 +47,7 @@ def read_frame(path: Path, kinds: Mapping[str, Any] | None = None) -> pd.DataFra
         return pd.DataFrame(columns)
     return pd.DataFrame(
         {
-            name: columns.pop(name).astype(kind)
-            if name in columns
-            else pd.Series(None, index=range(rows), dtype=kind)
+            name: columns.pop(name).astype(kind) if name in columns else pd.Series(None, index=range(rows), dtype=kind)
             for name, kind in kinds.items()
         }
     )

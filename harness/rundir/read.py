@@ -59,13 +59,7 @@ def read_parts(run_dir: Path, stem: str) -> list[dict[str, Any]]:
 
 
 _KINDS: dict[str, Any] = {
-    name: TEXT
-    if name in _TEXT
-    else "Int64"
-    if name in _COUNTS
-    else "float64"
-    if name in _SECONDS
-    else "boolean"
+    name: TEXT if name in _TEXT else "Int64" if name in _COUNTS else "float64" if name in _SECONDS else "boolean"
     for name in COLUMNS
 }
 

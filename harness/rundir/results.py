@@ -225,8 +225,7 @@ class Goodput(Result):
     def times(self, replicas: int) -> Goodput:
         """Of so many engines like the measured one."""
         ends = {
-            end: None if value is None else value * replicas
-            for end, value in (("low", self.low), ("high", self.high))
+            end: None if value is None else value * replicas for end, value in (("low", self.low), ("high", self.high))
         }
         return self.model_copy(update={"requests_per_s": self.requests_per_s * replicas, **ends})
 
@@ -263,7 +262,6 @@ class Metrics(Result):
     def with_checks(self, of_steps: Sequence[Sequence[Check]], of_run: Sequence[Check]) -> Metrics:
         """The same with its findings, a list for each step in order."""
         steps = tuple(
-            step.model_copy(update={"checks": tuple(found)})
-            for step, found in zip(self.steps, of_steps, strict=True)
+            step.model_copy(update={"checks": tuple(found)}) for step, found in zip(self.steps, of_steps, strict=True)
         )
         return self.model_copy(update={"steps": steps, "checks": tuple(of_run)})

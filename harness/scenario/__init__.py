@@ -12,14 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from harness.base.errors import UsageError
 from harness.base.yamlfile import read_yaml, validate
 from harness.scenario.load import ClosedLoad, Load, OpenLoad, RampLoad, SearchLoad, TraceLoad
-from harness.scenario.prompts import (
-    FilePrompts,
-    Length,
-    LengthSpread,
-    Prompts,
-    SessionPrompts,
-    SyntheticPrompts,
-)
+from harness.scenario.prompts import FilePrompts, Length, LengthSpread, Prompts, SessionPrompts, SyntheticPrompts
 from harness.scenario.strict import YEAR_S, Strict
 
 __all__ = [
@@ -54,15 +47,11 @@ class Limit(NamedTuple):
 class Request(Strict):
     """How each request is asked."""
 
-    api: Literal["completions", "chat", "native"] = Field(
-        default="completions", description="Route to drive."
-    )
+    api: Literal["completions", "chat", "native"] = Field(default="completions", description="Route to drive.")
     stream: bool = Field(default=True, description="Stream the answer; without it there is no TTFT.")
     temperature: float = Field(default=0, ge=0, le=2, description="0 is greedy.")
     force_length: bool = Field(default=True, description="Ask the engine to ignore end-of-sequence tokens.")
-    timeout_s: float = Field(
-        default=600, gt=0, le=YEAR_S, description="A request that takes longer has failed."
-    )
+    timeout_s: float = Field(default=600, gt=0, le=YEAR_S, description="A request that takes longer has failed.")
 
 
 class Slo(Strict):
@@ -71,9 +60,7 @@ class Slo(Strict):
     preset: Literal["chat", "interactive_70b", "interactive_8b", "batch"] | None = Field(
         default=None, description="MLPerf's limits; own keys override single ones."
     )
-    error_rate: float = Field(
-        default=DEFAULT_ERROR_RATE, ge=0, lt=1, description="Share of requests, 0.01 = 1 %."
-    )
+    error_rate: float = Field(default=DEFAULT_ERROR_RATE, ge=0, lt=1, description="Share of requests, 0.01 = 1 %.")
     ttft_p50_s: float | None = Field(default=None, gt=0)
     ttft_p90_s: float | None = Field(default=None, gt=0)
     ttft_p95_s: float | None = Field(default=None, gt=0)
@@ -103,9 +90,7 @@ class Slo(Strict):
 class Scenario(Strict):
     """One load scenario: how much load, which prompts, how asked, which limits, from which seed."""
 
-    name: str = Field(
-        max_length=100, description="Short name; part of the run directory's name.", examples=["chat"]
-    )
+    name: str = Field(max_length=100, description="Short name; part of the run directory's name.", examples=["chat"])
     load: Annotated[Load, Field(discriminator="kind")] = Field(
         default=ClosedLoad(), description="The shape of the load."
     )
@@ -114,9 +99,7 @@ class Scenario(Strict):
     )
     request: Request = Field(default=Request(), description="How it is asked.")
     slo: Slo = Field(default=Slo(), description="What counts as served well.")
-    seed: int = Field(
-        default=1, ge=0, le=2**63 - 1, strict=True, description="Every random choice comes from it."
-    )
+    seed: int = Field(default=1, ge=0, le=2**63 - 1, strict=True, description="Every random choice comes from it.")
 
     @field_validator("name")
     @classmethod
@@ -189,6 +172,4 @@ def find_scenario(name_or_path: str) -> Path:
     if candidate.exists():
         return candidate
     known = ", ".join(sorted(p.stem for p in bundled.glob("*.yaml")))
-    raise UsageError(
-        f"no scenario `{name_or_path}`: neither a file nor a bundled scenario", hint=f"bundled: {known}"
-    )
+    raise UsageError(f"no scenario `{name_or_path}`: neither a file nor a bundled scenario", hint=f"bundled: {known}")

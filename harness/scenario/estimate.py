@@ -58,11 +58,7 @@ _SPEEDS = ((SLOW_TTFT_S, SLOW_TPOT_S), (FAST_TTFT_S, FAST_TPOT_S))
 
 def _trace(scenario: Scenario, base_dir: Path) -> Trace | None:
     load = scenario.load
-    return (
-        read_trace(base_dir / load.file, max_requests=load.max_requests)
-        if isinstance(load, TraceLoad)
-        else None
-    )
+    return read_trace(base_dir / load.file, max_requests=load.max_requests) if isinstance(load, TraceLoad) else None
 
 
 def _steps(scenario: Scenario, trace: Trace | None) -> list[Step]:
@@ -75,9 +71,7 @@ def _steps(scenario: Scenario, trace: Trace | None) -> list[Step]:
     while len(loads) < load.max_probes:  # it grows, then stays about where it failed
         loads.append(min(loads[-1] * 2, load.high))
     if load.over == "users":
-        return [
-            user_step(i, int(n), load.max_step_s, load.warmup_s, kind="search") for i, n in enumerate(loads)
-        ]
+        return [user_step(i, int(n), load.max_step_s, load.warmup_s, kind="search") for i, n in enumerate(loads)]
     return [rate_step(i, r, load.max_step_s, load.warmup_s, kind="search") for i, r in enumerate(loads)]
 
 
@@ -95,9 +89,7 @@ def _tokens(scenario: Scenario, trace: Trace | None) -> tuple[float, float]:
     prompts = scenario.prompts
     if trace is not None:
         n = len(trace.rows)
-        return sum(row.input_tokens for row in trace.rows) / n, sum(
-            row.output_tokens for row in trace.rows
-        ) / n
+        return sum(row.input_tokens for row in trace.rows) / n, sum(row.output_tokens for row in trace.rows) / n
     output = mean_tokens(prompts.output_tokens) if prompts.output_tokens is not None else 250.0
     if isinstance(prompts, FilePrompts):
         return FILE_PROMPT_TOKENS, output

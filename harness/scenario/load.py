@@ -90,14 +90,10 @@ class RampLoad(Strict):
 
     kind: Literal["ramp"]
     over: Over = Field(default="requests_per_s", description="What changes.")
-    start: float = Field(
-        gt=0, le=MOST_PER_S, description="Load at the beginning, in users or requests per second."
-    )
+    start: float = Field(gt=0, le=MOST_PER_S, description="Load at the beginning, in users or requests per second.")
     end: float = Field(gt=0, le=MOST_PER_S, description="Load at the end.")
     ramp_s: float = Field(default=120, gt=0, le=YEAR_S, description="Length of the ramp in seconds.")
-    slices: int = Field(
-        default=6, ge=1, le=1000, strict=True, description="Equal parts that are reported as steps."
-    )
+    slices: int = Field(default=6, ge=1, le=1000, strict=True, description="Equal parts that are reported as steps.")
     arrivals: Arrivals = Field(default="poisson", description=ARRIVALS)
     burstiness: float = Field(default=1.0, gt=0, le=1000, description=BURSTINESS)
     max_in_flight: int = Field(default=1000, ge=1, le=MOST_USERS, strict=True, description=MAX_IN_FLIGHT)
@@ -129,10 +125,7 @@ class TraceLoad(Strict):
         default=None, ge=1, strict=True, description="Only the first so many of the trace; none: all."
     )
     step_s: float | None = Field(
-        default=None,
-        gt=0,
-        le=YEAR_S,
-        description="Report parts of this many seconds as steps; none: one step.",
+        default=None, gt=0, le=YEAR_S, description="Report parts of this many seconds as steps; none: one step."
     )
     warmup_s: float = Field(
         default=0, ge=0, le=YEAR_S, description="Seconds at the trace's start that no metric counts."
@@ -156,21 +149,14 @@ class SearchLoad(Strict):
 
     kind: Literal["search"]
     over: Over = Field(default="users", description="What is searched.")
-    low: float = Field(
-        default=1, gt=0, le=MOST_PER_S, description="First load tried, in users or requests per second."
-    )
+    low: float = Field(default=1, gt=0, le=MOST_PER_S, description="First load tried, in users or requests per second.")
     high: float = Field(default=256, gt=0, le=MOST_PER_S, description="No load above this is tried.")
     resolution: float = Field(
         default=0.1, gt=0, lt=1, description="Stop when pass and fail are this close, as a share of the load."
     )
-    step_s: float = Field(
-        default=30, gt=0, le=YEAR_S, description="Shortest probe in seconds, warm-up included."
-    )
+    step_s: float = Field(default=30, gt=0, le=YEAR_S, description="Shortest probe in seconds, warm-up included.")
     max_step_s: float = Field(
-        default=300,
-        gt=0,
-        le=YEAR_S,
-        description="Longest probe; probes are made long enough for the SLO's percentile.",
+        default=300, gt=0, le=YEAR_S, description="Longest probe; probes are made long enough for the SLO's percentile."
     )
     warmup_s: float = Field(default=5, ge=0, le=YEAR_S, description=WARMUP_S)
     max_probes: int = Field(default=16, ge=1, le=1000, strict=True, description="No more probes than this.")

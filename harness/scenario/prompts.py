@@ -15,9 +15,7 @@ class LengthSpread(Strict):
     mean: float = Field(gt=0, le=MOST_TOKENS, description="Mean length in tokens.")
     stdev: float = Field(default=0, ge=0, le=MOST_TOKENS, description="Standard deviation in tokens.")
     min: int = Field(default=1, ge=1, le=MOST_TOKENS, description="No request is shorter, in tokens.")
-    max: int | None = Field(
-        default=None, ge=1, le=MOST_TOKENS, description="No request is longer, in tokens."
-    )
+    max: int | None = Field(default=None, ge=1, le=MOST_TOKENS, description="No request is longer, in tokens.")
 
     @model_validator(mode="after")
     def _ordered(self) -> LengthSpread:
@@ -58,9 +56,7 @@ class FilePrompts(Strict):
 
     kind: Literal["file"]
     path: str = Field(description="The file; relative to the scenario.")
-    format: Literal["sharegpt", "jsonl", "csv"] = Field(
-        default="jsonl", description="How the file is laid out."
-    )
+    format: Literal["sharegpt", "jsonl", "csv"] = Field(default="jsonl", description="How the file is laid out.")
     output_tokens: Length | None = Field(
         default=None, description="Generated tokens asked for; none: what each line says, else 250."
     )

@@ -28,14 +28,9 @@ def planned_steps(load: Load, *, trace_span_s: float | None = None, trace_reques
     """The steps of a load in order; none for a search. A trace's need its span and number of requests."""
     match load:
         case ClosedLoad():
-            return [
-                user_step(i, n, load.step_s, load.warmup_s, kind="closed") for i, n in enumerate(load.users)
-            ]
+            return [user_step(i, n, load.step_s, load.warmup_s, kind="closed") for i, n in enumerate(load.users)]
         case OpenLoad():
-            return [
-                rate_step(i, r, load.step_s, load.warmup_s, kind="open")
-                for i, r in enumerate(load.requests_per_s)
-            ]
+            return [rate_step(i, r, load.step_s, load.warmup_s, kind="open") for i, r in enumerate(load.requests_per_s)]
         case RampLoad():
             return [_slice(load, i) for i in range(load.slices)]
         case TraceLoad():

@@ -85,15 +85,10 @@ def read_trace(path: Path, *, max_requests: int | None = None) -> Trace:
             layout = _layout_of(raw, path)
         try:
             arrival_s, dated = _arrival(raw[layout.arrival], layout)
-            input_tokens, output_tokens = (
-                int(float(raw[layout.input_tokens])),
-                int(float(raw[layout.output_tokens])),
-            )
+            input_tokens, output_tokens = (int(float(raw[layout.input_tokens])), int(float(raw[layout.output_tokens])))
             blocks = tuple(int(block) for block in raw.get("hash_ids") or ())
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise UsageError(
-                f"{path}:{number}: not a row of trace layout `{layout.name}`: {_what(error)}"
-            ) from None
+            raise UsageError(f"{path}:{number}: not a row of trace layout `{layout.name}`: {_what(error)}") from None
         is_dated = is_dated or dated
         if input_tokens < 1 or output_tokens < 1:
             skipped += 1

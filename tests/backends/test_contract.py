@@ -134,9 +134,7 @@ def test_an_event_without_text_is_a_token_where_the_engine_sends_one_event_a_ste
 
 @pytest.mark.parametrize("dialect", [d for d in DIALECTS if d.api == "chat" and d.backend != "tgi"], ids=str)
 def test_a_chunk_that_only_names_the_role_is_no_token(dialect: Dialect) -> None:
-    role = (
-        b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
-    )
+    role = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
     null = role.replace(b'""', b"null")
 
     for first in (role, null):

@@ -43,9 +43,7 @@ def assert_times_agree(good: pd.DataFrame) -> None:
     ours_s = good["finished_s"] - good["first_token_s"]
     assert abs((ours_s - good["server_decode_s"]).median()) < DECODE_ALLOWED_S
     inside_s = good["server_prefill_s"] + good["server_queue_s"].fillna(0)
-    assert (
-        good["first_token_s"] - good["sent_s"] > inside_s - 0.001
-    ).all()  # nothing arrives before it is made
+    assert (good["first_token_s"] - good["sent_s"] > inside_s - 0.001).all()  # nothing arrives before it is made
 
 
 @pytest.mark.parametrize("api", ["native", "completions", "chat"])
@@ -60,9 +58,7 @@ def test_llama_servers_counts_and_timings_agree_with_ours(
     assert metrics["server"]["missing"] == []
 
 
-def test_llama_servers_whole_answers_on_its_own_route_are_read(
-    llama_server_engine: Engine, tmp_path: Path
-) -> None:
+def test_llama_servers_whole_answers_on_its_own_route_are_read(llama_server_engine: Engine, tmp_path: Path) -> None:
     good, _ = drive(tmp_path, llama_server_engine, api="native", stream=False)
 
     assert set(good["output_tokens"]) == {TOKENS}
@@ -70,17 +66,13 @@ def test_llama_servers_whole_answers_on_its_own_route_are_read(
     assert good["first_token_s"].isna().all()
 
 
-def test_vllms_counters_and_its_times_of_single_requests_agree_with_ours(
-    vllm_engine: Engine, tmp_path: Path
-) -> None:
+def test_vllms_counters_and_its_times_of_single_requests_agree_with_ours(vllm_engine: Engine, tmp_path: Path) -> None:
     good, metrics = drive(tmp_path, vllm_engine, api="completions")
 
     assert_counts_agree(good, metrics)
     assert_times_agree(good)
     server = metrics["steps"][0]["server"]
-    assert (
-        abs(server["generation_tokens"] - server["client_generation_tokens"]) <= 12
-    )  # 2 streams, both edges
+    assert abs(server["generation_tokens"] - server["client_generation_tokens"]) <= 12  # 2 streams, both edges
     assert server["kv_cache_usage"]["max"] > 0
     assert server["queue_time_s"]["n"] > 0
     assert metrics["server"]["missing"] == []

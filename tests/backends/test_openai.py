@@ -22,9 +22,7 @@ def chat(delta: dict[str, Any], finish: str | None = None, **more: Any) -> dict[
 
 
 def test_a_role_only_chunk_is_no_token() -> None:
-    stream, tokens = read(
-        [chat({"role": "assistant", "content": ""}), chat({"content": "Hi"})], empty_is_token=True
-    )
+    stream, tokens = read([chat({"role": "assistant", "content": ""}), chat({"content": "Hi"})], empty_is_token=True)
 
     assert tokens == [False, True]
     assert stream.answer.token_events == 1
@@ -33,9 +31,7 @@ def test_a_role_only_chunk_is_no_token() -> None:
 def test_reasoning_and_tool_text_are_tokens() -> None:
     call = {"index": 0, "function": {"name": "f", "arguments": ""}}
 
-    _, tokens = read(
-        [chat({"reasoning_content": "hm"}), chat({"tool_calls": [call]}), chat({"content": None})]
-    )
+    _, tokens = read([chat({"reasoning_content": "hm"}), chat({"tool_calls": [call]}), chat({"content": None})])
 
     assert tokens == [True, True, False]
 
@@ -71,10 +67,7 @@ def test_an_empty_finish_reason_is_none_yet() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [
-        {"error": {"message": "out of memory", "code": 500}},
-        {"error": "out of memory", "error_type": "generation"},
-    ],
+    [{"error": {"message": "out of memory", "code": 500}}, {"error": "out of memory", "error_type": "generation"}],
 )
 def test_an_error_event_is_kept_in_words(error: dict[str, Any]) -> None:
     stream, tokens = read([completion("a"), error, b"[DONE]"])
@@ -104,9 +97,9 @@ def test_lengths_are_forced_in_each_engines_own_words() -> None:
 
 
 def test_extra_body_has_the_last_word() -> None:
-    assert BACKENDS["vllm"].body(ask(extra_body={"temperature": 1, "top_k": 4})) | {} == BACKENDS[
-        "vllm"
-    ].body(ask()) | {"temperature": 1, "top_k": 4}
+    assert BACKENDS["vllm"].body(ask(extra_body={"temperature": 1, "top_k": 4})) | {} == BACKENDS["vllm"].body(
+        ask()
+    ) | {"temperature": 1, "top_k": 4}
 
 
 def test_a_chat_prompt_is_one_user_message() -> None:

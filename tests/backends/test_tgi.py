@@ -36,12 +36,7 @@ def test_a_greedy_native_request_has_no_temperature_and_no_top_p() -> None:
     # temperature 0 and top_p 1 are refused by the router; `parameters` left out altogether would mean sampling
     assert TGI.body(ask()) == {
         "inputs": "p",
-        "parameters": {
-            "do_sample": False,
-            "max_new_tokens": 7,
-            "details": True,
-            "return_full_text": False,
-        },
+        "parameters": {"do_sample": False, "max_new_tokens": 7, "details": True, "return_full_text": False},
     }
 
 
@@ -104,9 +99,7 @@ def test_a_seed_beyond_a_doubles_precision_and_a_null_logprob_do_no_harm() -> No
 def test_a_special_token_counts_but_is_no_text() -> None:
     reader = TGI.reader("native")
 
-    assert reader.feed(
-        b'{"index":1,"token":{"id":2,"text":"</s>","logprob":0,"special":true},"generated_text":null}'
-    )
+    assert reader.feed(b'{"index":1,"token":{"id":2,"text":"</s>","logprob":0,"special":true},"generated_text":null}')
     assert reader.answer.text == []
 
 
@@ -131,9 +124,7 @@ def test_a_whole_answers_times_and_prompt_length_are_in_its_headers() -> None:
 
 
 def test_the_compat_routes_one_element_list_is_read_too() -> None:
-    body = (
-        b'[{"generated_text":"a","details":{"finish_reason":"eos_token","generated_tokens":1,"seed":null}}]'
-    )
+    body = b'[{"generated_text":"a","details":{"finish_reason":"eos_token","generated_tokens":1,"seed":null}}]'
 
     assert TGI.read_body("native", body, {}).finish_reason == "eos_token"
 
@@ -148,9 +139,7 @@ def test_the_compat_routes_one_element_list_is_read_too() -> None:
         ({}, None),
     ],
 )
-def test_what_the_package_objects_to_is_said_before_the_load(
-    parameters: dict[str, Any], words: str | None
-) -> None:
+def test_what_the_package_objects_to_is_said_before_the_load(parameters: dict[str, Any], words: str | None) -> None:
     complaint = TGI.complaint(ask(extra_body={"parameters": parameters}))
 
     assert (words is None and complaint is None) or (words is not None and words in (complaint or ""))

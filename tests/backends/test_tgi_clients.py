@@ -114,9 +114,7 @@ def test_the_hubs_client_chats(tgi: TgiDouble) -> None:
     client = the_hubs(tgi)
 
     whole = client.chat_completion(MESSAGES, max_tokens=9, temperature=0.5)
-    stream = list(
-        client.chat_completion(MESSAGES, max_tokens=9, stream=True, stream_options={"include_usage": True})
-    )
+    stream = list(client.chat_completion(MESSAGES, max_tokens=9, stream=True, stream_options={"include_usage": True}))
 
     assert whole.choices[0].message.content == " tok tok"
     assert whole.usage.completion_tokens == 3
@@ -151,9 +149,7 @@ def test_openais_client_reads_streams_with_usage(tgi: TgiDouble, the_openais: op
             model="tgi", messages=MESSAGES, max_tokens=3, stream=True, stream_options={"include_usage": True}
         )
     )
-    completion = list(
-        the_openais.completions.create(model="tgi", prompt="one two", max_tokens=3, stream=True)
-    )
+    completion = list(the_openais.completions.create(model="tgi", prompt="one two", max_tokens=3, stream=True))
 
     assert "".join(c.choices[0].delta.content or "" for c in chat if c.choices) == " tok tok tok"
     assert chat[-1].usage is not None

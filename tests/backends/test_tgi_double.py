@@ -94,10 +94,7 @@ def test_03_a_streams_validation_error_is_one_event_under_status_200(tgi: TgiDou
 
     assert answer.status == 200
     assert answer.events == [
-        {
-            "error": "Input validation error: `top_p` must be > 0.0 and < 1.0",
-            "error_type": "validation",
-        }
+        {"error": "Input validation error: `top_p` must be > 0.0 and < 1.0", "error_type": "validation"}
     ]
 
 
@@ -110,8 +107,7 @@ def test_04_the_same_request_not_streamed_is_a_422_in_json(tgi: TgiDouble) -> No
 
 @pytest.mark.parametrize("path", ["/generate", "/generate_stream", "/v1/chat/completions"])
 @pytest.mark.parametrize(
-    ("body", "kind", "status"),
-    [(b"{half", JSON, 400), (b'{"inputs":3,"messages":3}', JSON, 422), (b"{}", None, 415)],
+    ("body", "kind", "status"), [(b"{half", JSON, 400), (b'{"inputs":3,"messages":3}', JSON, 422), (b"{}", None, 415)]
 )
 def test_05_what_is_no_request_is_refused_in_plain_text_on_streams_too(
     tgi: TgiDouble, path: str, body: bytes, kind: str | None, status: int
@@ -185,22 +181,10 @@ def test_12_the_index_runs_from_1_to_the_number_of_generated_tokens(tgi: TgiDoub
     events = post(tgi, "/generate_stream", native(4)).events
 
     assert [e["index"] for e in events] == [1, 2, 3, 4]
-    assert events[-1]["details"] == {
-        "finish_reason": "length",
-        "generated_tokens": 4,
-        "seed": None,
-        "input_length": 2,
-    }
+    assert events[-1]["details"] == {"finish_reason": "length", "generated_tokens": 4, "seed": None, "input_length": 2}
 
 
-TIMES = {
-    "x-compute-time",
-    "x-total-time",
-    "x-queue-time",
-    "x-inference-time",
-    "x-time-per-token",
-    "x-prompt-tokens",
-}
+TIMES = {"x-compute-time", "x-total-time", "x-queue-time", "x-inference-time", "x-time-per-token", "x-prompt-tokens"}
 
 
 def test_13_times_are_in_headers_of_whole_answers_only(tgi: TgiDouble) -> None:
@@ -349,12 +333,7 @@ def test_info_names_the_router_and_an_unknown_path_is_a_404_without_a_word(tgi: 
 
 
 def test_tokenize_gives_a_list_of_tokens_with_their_places(tgi: TgiDouble) -> None:
-    assert post(tgi, "/tokenize", {"inputs": "one two"}).json()[1] == {
-        "id": 1,
-        "text": " two",
-        "start": 3,
-        "stop": 7,
-    }
+    assert post(tgi, "/tokenize", {"inputs": "one two"}).json()[1] == {"id": 1, "text": " two", "start": 3, "stop": 7}
     assert post(tgi, "/tokenize", {"inputs": ""}).json()["error_type"] == "validation"
 
 

@@ -15,9 +15,7 @@ from harness.base.rounding import amount, exact_volume, significant, span, usd, 
         (None, "n/a"),
     ],
 )
-def test_a_number_has_three_digits_and_an_unknown_one_is_said_to_be_unknown(
-    value: float | None, shown: str
-) -> None:
+def test_a_number_has_three_digits_and_an_unknown_one_is_said_to_be_unknown(value: float | None, shown: str) -> None:
     assert significant(value) == shown
 
 

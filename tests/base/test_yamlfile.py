@@ -40,9 +40,7 @@ def test_a_merged_key_may_be_given_again() -> None:
 
 def aliases_of_aliases(levels: int) -> str:
     """Each level nine times the one before."""
-    return "\n".join(
-        ["l0: &l0 [1]", *(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, levels))]
-    )
+    return "\n".join(["l0: &l0 [1]", *(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, levels))])
 
 
 def test_aliases_used_many_times_are_no_nesting() -> None:
@@ -78,11 +76,7 @@ def test_utf_16_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("key", "shown"),
-    [
-        ("a\nb", "`api.a\\nb`"),
-        ("\x1b[31mred", "`api.\\x1b[31mred`"),
-        ("x" * 5000, "`api." + "x" * 116 + "...`"),
-    ],
+    [("a\nb", "`api.a\\nb`"), ("\x1b[31mred", "`api.\\x1b[31mred`"), ("x" * 5000, "`api." + "x" * 116 + "...`")],
     ids=["line break", "colour", "endless"],
 )
 def test_a_key_from_a_file_is_printed_on_one_line(key: str, shown: str) -> None:
@@ -128,9 +122,7 @@ def refused(part: str, key: str, value: object) -> UsageError:
         ("eight", None),
     ],
 )
-def test_a_number_written_as_something_else_is_answered_with_how_to_write_it(
-    value: object, hint: str | None
-) -> None:
+def test_a_number_written_as_something_else_is_answered_with_how_to_write_it(value: object, hint: str | None) -> None:
     assert refused("workload", "retry_failure_rate", value).hint == hint
 
 

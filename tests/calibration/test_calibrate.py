@@ -65,9 +65,7 @@ def test_a_level_of_the_calibration_counts_exactly():
     level = measure_level((4, 100), 2.5)
 
     assert level.judgement.is_complete
-    assert (
-        level.judgement.tokens_sent >= 400
-    )  # 4 streams x 100 tok/s for 2.5 s, less what a busy machine takes
+    assert level.judgement.tokens_sent >= 400  # 4 streams x 100 tok/s for 2.5 s, less what a busy machine takes
     assert level.judgement.ttft.n == level.judgement.requests > 0
 
 

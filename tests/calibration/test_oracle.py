@@ -136,13 +136,9 @@ def test_both_clocks_of_the_ledger_tell_the_same_distances(oracle):
     ask(oracle, streamed(max_tokens=20))
     (row,) = ledger_rows(oracle)
 
-    offsets = [
-        real - mono for real, mono in zip(row["sent_realtime_ns"], row["sent_monotonic_ns"], strict=True)
-    ]
+    offsets = [real - mono for real, mono in zip(row["sent_realtime_ns"], row["sent_monotonic_ns"], strict=True)]
     offsets.append(row["received_realtime_ns"] - row["received_monotonic_ns"])
-    assert (
-        max(offsets) - min(offsets) < 50_000_000
-    )  # 50 ms: a clock may be slewed, or this process be stopped between
+    assert max(offsets) - min(offsets) < 50_000_000  # 50 ms: a clock may be slewed, or this process be stopped between
 
 
 def test_headers_of_a_request_override_its_schedule(oracle):
@@ -184,9 +180,7 @@ def test_metrics_count_the_tokens_really_sent(oracle):
     _, text = get(oracle, "/metrics")
 
     assert 'vllm:generation_tokens_total{engine="0",model_name="oracle"} 12.0' in text  # 5 + 7
-    assert (
-        'vllm:prompt_tokens_total{engine="0",model_name="oracle"} 6.0' in text
-    )  # a| wonderfu|l| day, one| two
+    assert 'vllm:prompt_tokens_total{engine="0",model_name="oracle"} 6.0' in text  # a| wonderfu|l| day, one| two
     assert 'vllm:request_success_total{engine="0",finished_reason="length",model_name="oracle"} 2.0' in text
 
 
@@ -221,11 +215,7 @@ def test_generated_text_has_one_token_for_each_token_generated():
     [
         ({"max_tokens": 3}, {}, "prompt"),
         ({"prompt": "a", "max_tokens": 0}, {}, "max_tokens must be a whole number above 0, got 0"),
-        (
-            {"prompt": "a"},
-            {"x-oracle-itl-s": "soon"},
-            "x-oracle-itl-s must be seconds, 0 or more, got 'soon'",
-        ),
+        ({"prompt": "a"}, {"x-oracle-itl-s": "soon"}, "x-oracle-itl-s must be seconds, 0 or more, got 'soon'"),
     ],
     ids=["no prompt", "no tokens", "bad header"],
 )
@@ -256,9 +246,7 @@ def test_the_server_ends_with_the_process_that_started_it(tmp_path):
         "sys.stdin.read()\n"
     )
     root = Path(__file__).parent.parent.parent
-    parent = subprocess.Popen(
-        [sys.executable, "-c", script], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    parent = subprocess.Popen([sys.executable, "-c", script], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert parent.stdout is not None
     assert "port" in json.loads(parent.stdout.readline())
 

@@ -40,10 +40,7 @@ def test_what_can_be_stays_as_it_is_and_finds_nothing() -> None:
 @pytest.mark.parametrize(
     ("change", "unknown"),
     [
-        (
-            {"finished_s": -1.0},
-            {"first_token_s", "finished_s"},
-        ),  # the end before the first token: which is wrong?
+        ({"finished_s": -1.0}, {"first_token_s", "finished_s"}),  # the end before the first token: which is wrong?
         ({"finished_s": 1.2}, {"first_token_s", "finished_s"}),
         ({"finished_s": math.inf}, {"finished_s"}),
         ({"finished_s": 1e300}, {"finished_s"}),

@@ -30,12 +30,8 @@ def test_two_requests_at_the_edge_are_no_missed_rate() -> None:
 
 def test_a_rate_that_was_not_reached_is_the_clients_fault() -> None:
     # 300 planned: 6 late are 2 %, 30 late are 10 %
-    assert codes(open_checks(step(sent_requests_per_s=294 / 30), is_goodput=True)) == [
-        ("rate_missed", "warning")
-    ]
-    assert codes(open_checks(step(sent_requests_per_s=270 / 30), is_goodput=True)) == [
-        ("rate_missed", "error")
-    ]
+    assert codes(open_checks(step(sent_requests_per_s=294 / 30), is_goodput=True)) == [("rate_missed", "warning")]
+    assert codes(open_checks(step(sent_requests_per_s=270 / 30), is_goodput=True)) == [("rate_missed", "error")]
 
 
 def test_dropped_arrivals_are_no_missed_rate() -> None:

@@ -17,9 +17,7 @@ from harness.scenario import Scenario
 
 
 def closed(users: int) -> RanStep:
-    return RanStep(
-        step=0, load=LoadOfStep(kind="closed", users=users), start_s=0.0, window_start_s=0.0, end_s=100.0
-    )
+    return RanStep(step=0, load=LoadOfStep(kind="closed", users=users), start_s=0.0, window_start_s=0.0, end_s=100.0)
 
 
 def row(n: int, **more: Any) -> dict[str, Any]:
@@ -73,10 +71,7 @@ def test_late_sending_is_client_bound() -> None:
     late = [row(n, sent_s=n + 0.06) for n in range(99)]
     later = [row(n, sent_s=n + 0.02) for n in range(99)]
 
-    assert findings(late)["client_bound"] == (
-        "error",
-        "at 1 user requests left 60 ms late (p99 of sent - scheduled)",
-    )
+    assert findings(late)["client_bound"] == ("error", "at 1 user requests left 60 ms late (p99 of sent - scheduled)")
     assert findings(later)["client_bound"][0] == "warning"
 
 
@@ -116,10 +111,7 @@ def test_too_few_in_flight_is_client_bound() -> None:
 
 
 def test_errors_over_the_limit_break_the_run_when_nothing_passes() -> None:
-    rows = [row(n) for n in range(97)] + [
-        row(97, error="http_500", error_detail="boom"),
-        row(98, error="timeout"),
-    ]
+    rows = [row(n) for n in range(97)] + [row(97, error="http_500", error_detail="boom"), row(98, error="timeout")]
 
     level, message = findings(rows)["errors_over_limit"]
 
@@ -151,10 +143,7 @@ def test_answers_shorter_than_asked_are_said() -> None:
 
 
 def test_prompts_of_another_length_are_said() -> None:
-    assert (
-        "700 tokens on average, 800"
-        in findings([row(n, prompt_tokens=700) for n in range(99)])["lengths_differ"][1]
-    )
+    assert "700 tokens on average, 800" in findings([row(n, prompt_tokens=700) for n in range(99)])["lengths_differ"][1]
 
 
 def test_prefix_cache_hits_that_nobody_wanted_are_said() -> None:
@@ -190,10 +179,7 @@ def test_answers_that_tgi_cuts_into_pieces_are_said() -> None:
 
 
 def test_a_stepped_clock_is_an_error() -> None:
-    assert (
-        findings(GOOD, samples=[sample(n, clock_steps=n // 50) for n in range(100)])["clock_stepped"][0]
-        == "error"
-    )
+    assert findings(GOOD, samples=[sample(n, clock_steps=n // 50) for n in range(100)])["clock_stepped"][0] == "error"
 
 
 def test_a_partial_run_and_estimated_lengths_are_said() -> None:
@@ -212,9 +198,7 @@ def test_the_worst_level_decides() -> None:
 
 def test_a_step_without_a_window_has_an_unknown_rate_and_not_none_at_all() -> None:
     # the run was cut before the window began: nothing can be said of the rate, least of all that it came from 0
-    no_window = RanStep(
-        step=0, load=LoadOfStep(kind="closed", users=1), start_s=0.0, window_start_s=50.0, end_s=50.0
-    )
+    no_window = RanStep(step=0, load=LoadOfStep(kind="closed", users=1), start_s=0.0, window_start_s=50.0, end_s=50.0)
 
     found = findings(GOOD, ran=no_window)
 

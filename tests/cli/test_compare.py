@@ -73,11 +73,7 @@ def test_out_writes_the_comparison(runs: Path) -> None:
     ],
 )
 def test_bad_input_is_one_line_and_ends_with_2(
-    runs: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    message: str,
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(runs)
 

@@ -26,13 +26,7 @@ def run_dir(tmp_path: Path) -> Path:
     run["instance"]["usd_per_hour"] = None
     run["scenario"]["load"].update(users=[2], step_s=100.0, warmup_s=0.0)
     files.write_json(place, "run.json", {**run, "arms": []})
-    step = {
-        "step": 0,
-        "load": {"kind": "closed", "users": 2},
-        "start_s": 0.0,
-        "window_start_s": 0.0,
-        "end_s": 100.0,
-    }
+    step = {"step": 0, "load": {"kind": "closed", "users": 2}, "start_s": 0.0, "window_start_s": 0.0, "end_s": 100.0}
     (place / "steps.jsonl").write_text(json.dumps(step) + "\n")
     rows = [
         RequestRecord(
@@ -62,9 +56,7 @@ def test_a_run_that_was_never_analysed_is_reported(run_dir: Path, capsys: pytest
 
     said = capsys.readouterr().out
     assert code == 0
-    assert {"metrics.json", "decision.json", "report.html", "report.md"} <= {
-        p.name for p in run_dir.iterdir()
-    }
+    assert {"metrics.json", "decision.json", "report.html", "report.md"} <= {p.name for p in run_dir.iterdir()}
     # requests 0 to 197 end before 100 s: 1.98 req/s; the first token comes after 0.2 s
     assert "goodput 1.98 req/s" in said
     assert "TTFT p50 200 ms, p95 200 ms" in said
@@ -90,12 +82,8 @@ def test_other_apis_and_another_demand_can_be_priced(
     assert arms["openai:gpt-4.1"]["decision"]["at_volume"]["api_usd"] == pytest.approx(3600)
 
 
-def test_without_options_the_runs_own_apis_are_priced(
-    run_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    files.write_json(
-        run_dir, "run.json", {**files.read_json(run_dir, "run.json"), "arms": ["openai:gpt-4.1"]}
-    )
+def test_without_options_the_runs_own_apis_are_priced(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files.write_json(run_dir, "run.json", {**files.read_json(run_dir, "run.json"), "arms": ["openai:gpt-4.1"]})
 
     invoke(["report", str(run_dir), "--json"])
 
@@ -110,9 +98,7 @@ def test_the_same_run_reported_twice_says_the_same(run_dir: Path) -> None:
 
     invoke(["report", str(run_dir)])
 
-    assert {
-        p.name: p.read_bytes() for p in run_dir.glob("*.*") if p.suffix in {".json", ".md", ".html"}
-    } == before
+    assert {p.name: p.read_bytes() for p in run_dir.glob("*.*") if p.suffix in {".json", ".md", ".html"}} == before
 
 
 @pytest.mark.parametrize(

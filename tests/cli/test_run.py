@@ -71,9 +71,7 @@ def finished(oracle: RunningOracle, tmp_path_factory: pytest.TempPathFactory) ->
     (place / "short.yaml").write_text(SCENARIO % 2)
     box = ["--backend", "vllm", "--instance", "g5.12xlarge"]
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        code = cli.invoke(
-            ["run", str(place / "short.yaml"), "--url", oracle.url, *box, "--out", str(place / "out")]
-        )
+        code = cli.invoke(["run", str(place / "short.yaml"), "--url", oracle.url, *box, "--out", str(place / "out")])
     return Finished(code, only_run(place / "out"), said.getvalue())
 
 
@@ -103,38 +101,23 @@ def test_a_report_can_be_made_again_and_says_the_same(finished: Finished, tmp_pa
 def test_without_an_instance_there_is_no_decision_and_it_is_said(
     oracle: RunningOracle, short: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = cli.invoke(
-        ["run", str(short), "--url", oracle.url, "--backend", "vllm", "--out", str(tmp_path / "out")]
-    )
+    code = cli.invoke(["run", str(short), "--url", oracle.url, "--backend", "vllm", "--out", str(tmp_path / "out")])
 
     assert code == 0
     assert not (only_run(tmp_path / "out") / "decision.json").exists()
     assert "--instance" in capsys.readouterr().err
 
 
-def test_when_every_request_fails_all_files_are_there_and_the_exit_code_is_3(
-    short: Path, tmp_path: Path
-) -> None:
+def test_when_every_request_fails_all_files_are_there_and_the_exit_code_is_3(short: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
 
     with FaultyServer() as server:
         code = cli.invoke(
-            [
-                "run",
-                str(short),
-                "--url",
-                server.url("status=500"),
-                "--instance",
-                "g5.12xlarge",
-                "--out",
-                str(out),
-            ]
+            ["run", str(short), "--url", server.url("status=500"), "--instance", "g5.12xlarge", "--out", str(out)]
         )
 
     assert code == 3
-    assert {p.name for p in only_run(out).iterdir()} == FILES - {
-        "server_metrics.parquet"
-    }  # it has no /metrics
+    assert {p.name for p in only_run(out).iterdir()} == FILES - {"server_metrics.parquet"}  # it has no /metrics
     assert "errors_over_limit" in (only_run(out) / "metrics.json").read_text()
 
 
@@ -143,9 +126,7 @@ def test_an_endpoint_that_never_answers_ends_in_time_and_exits_3(tmp_path: Path)
     path.write_text("name: s\nload: {users: [1], step_s: 1, warmup_s: 0}\nrequest: {timeout_s: 0.5}\n")
 
     with FaultyServer() as server:
-        code = cli.invoke(
-            ["run", str(path), "--url", server.url("never-answers"), "--out", str(tmp_path / "out")]
-        )
+        code = cli.invoke(["run", str(path), "--url", server.url("never-answers"), "--out", str(tmp_path / "out")])
 
     rows = read_records(only_run(tmp_path / "out"))
     assert code == 3
@@ -213,17 +194,13 @@ def test_an_unwritable_out_directory_is_refused_before_anything_starts(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
 
-    code = cli.invoke(
-        ["run", str(short), "--url", "http://127.0.0.1:9", "--out", str(tmp_path / "file" / "out")]
-    )
+    code = cli.invoke(["run", str(short), "--url", "http://127.0.0.1:9", "--out", str(tmp_path / "file" / "out")])
 
     assert code == 2
     assert "cannot write results under" in capsys.readouterr().err
 
 
-def test_nobody_listening_exits_1_with_the_url(
-    short: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nobody_listening_exits_1_with_the_url(short: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = cli.invoke(["run", str(short), "--url", "http://127.0.0.1:9", "--out", str(tmp_path / "out")])
 
     assert code == 1
@@ -249,9 +226,7 @@ def test_a_dry_run_says_what_it_takes_and_sends_nothing(
 
 
 def start(short: Path, oracle: RunningOracle, out: Path) -> subprocess.Popen[bytes]:
-    command = breakeven(
-        "run", str(short), "--url", oracle.url, "--backend", "vllm", "--instance", "g5.12xlarge"
-    )
+    command = breakeven("run", str(short), "--url", oracle.url, "--backend", "vllm", "--instance", "g5.12xlarge")
     return subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
@@ -265,9 +240,7 @@ def wait_for_rows(out: Path, within_s: float = 30) -> Path:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_an_interrupted_run_reports_what_it_had(
-    oracle: RunningOracle, tmp_path: Path, number: signal.Signals
-) -> None:
+def test_an_interrupted_run_reports_what_it_had(oracle: RunningOracle, tmp_path: Path, number: signal.Signals) -> None:
     path, out = tmp_path / "long.yaml", tmp_path / "out"
     path.write_text(SCENARIO % 60)
     process = start(path, oracle, out)
@@ -324,9 +297,7 @@ def test_a_full_disk_ends_the_run_and_keeps_the_rows(oracle: RunningOracle, tmp_
     )
     command = [sys.executable, "-c", limited, *breakeven("run", str(path), "--url", oracle.url)[3:]]
 
-    done = subprocess.run(
-        [*command, "--out", str(out)], capture_output=True, text=True, timeout=90, check=False
-    )
+    done = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, timeout=90, check=False)
 
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -334,9 +305,7 @@ def test_a_full_disk_ends_the_run_and_keeps_the_rows(oracle: RunningOracle, tmp_
     assert len(read_records(only_run(out))) > 5
 
 
-def test_init_writes_a_scenario_that_is_valid_and_a_schema(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_init_writes_a_scenario_that_is_valid_and_a_schema(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from harness.scenario import load_scenario
 
     path = tmp_path / "mine.yaml"

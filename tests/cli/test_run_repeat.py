@@ -41,9 +41,7 @@ def test_each_repeat_has_a_directory_and_the_mean_is_theirs(
     assert sorted(row["run_dir"] for row in pooled["runs"]) == sorted(str(p) for p in out.iterdir())
     goodputs = [run["metrics"]["goodput"]["requests_per_s"] for run in (first, second)]
     assert pooled["goodput"]["requests_per_s"] == pytest.approx(sum(goodputs) / 2)
-    assert [files.read_json(Path(row["run_dir"]), "run.json")["partial"] for row in pooled["runs"]] == [
-        False
-    ] * 2
+    assert [files.read_json(Path(row["run_dir"]), "run.json")["partial"] for row in pooled["runs"]] == [False] * 2
 
 
 def test_repeat_needs_one_engine(short: Path, capsys: pytest.CaptureFixture[str]) -> None:

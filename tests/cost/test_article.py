@@ -39,17 +39,11 @@ def test_the_worked_example_comes_out_both_ways() -> None:
     assert hidden_usd() == pytest.approx(VECTORS["SEED-06"]["expected"]["total"])
     assert printed["total"] == pytest.approx(expected["article_sum"])
     assert printed["per_conversation"] == pytest.approx(expected["article_per_conv"])
-    assert [printed[k] for k in ("inference", "infra", "hidden")] == pytest.approx(
-        expected["article_shares_pct"]
-    )
+    assert [printed[k] for k in ("inference", "infra", "hidden")] == pytest.approx(expected["article_shares_pct"])
     assert right["total"] == pytest.approx(expected["correct_sum"])
     assert right["per_conversation"] == pytest.approx(expected["correct_per_conv"])
-    assert [right[k] for k in ("inference", "infra", "hidden")] == pytest.approx(
-        expected["correct_shares_pct"]
-    )
-    assert totals(inference_usd(haiku_list, sonnet))["total"] == pytest.approx(
-        VECTORS["SEED-08"]["expected"]["total"]
-    )
+    assert [right[k] for k in ("inference", "infra", "hidden")] == pytest.approx(expected["correct_shares_pct"])
+    assert totals(inference_usd(haiku_list, sonnet))["total"] == pytest.approx(VECTORS["SEED-08"]["expected"]["total"])
     assert cascade_usd(haiku, sonnet) == pytest.approx(1394)
     assert cascade_usd(haiku_list, sonnet) == pytest.approx(1558)
 
@@ -85,9 +79,7 @@ def test_the_worked_example_comes_out_both_ways() -> None:
         ("one g5.12xlarge on demand and half a person", None, 12807.2266666667),
     ],
 )
-def test_each_figure_is_the_one_its_inputs_give(
-    what: str, printed: float | str | None, recomputed: float
-) -> None:
+def test_each_figure_is_the_one_its_inputs_give(what: str, printed: float | str | None, recomputed: float) -> None:
     found = finding(what)
 
     assert found.printed == printed

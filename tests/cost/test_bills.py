@@ -80,11 +80,7 @@ def test_the_csv_has_the_columns_and_the_money(decision: Decision, tmp_path: Pat
         rows = list(csv.DictReader(file))
 
     assert tuple(rows[0]) == COLUMNS
-    sonnet = [
-        row
-        for row in rows
-        if row["x_Arm"] == "anthropic:claude-sonnet-4-6" and row["ConsumedUnit"] == "Tokens"
-    ]
+    sonnet = [row for row in rows if row["x_Arm"] == "anthropic:claude-sonnet-4-6" and row["ConsumedUnit"] == "Tokens"]
     assert sum(float(row["BilledCost"]) for row in sonnet) == pytest.approx(2460)
     assert [row["ConsumedQuantity"] for row in sonnet] == ["320000000.0", "100000000.0"]
     for name in ("self_host", "openai:gpt-4.1-mini"):
@@ -136,9 +132,7 @@ def test_purchase_options_are_held_against_every_arm(decision: Decision) -> None
     reserved = options["reserved_1y_static"]
     assert reserved.saving_usd is not None
     # 2,460 - (730 x 3.57336 + 8,666.67)
-    assert reserved.saving_usd["anthropic:claude-sonnet-4-6"] == pytest.approx(
-        2460 - 2608.5528 - 8666.666666667
-    )
+    assert reserved.saving_usd["anthropic:claude-sonnet-4-6"] == pytest.approx(2460 - 2608.5528 - 8666.666666667)
     regions = decision.purchase_options.regions
     assert regions[-1].region == "ap-northeast-1"
     assert regions[-1].usd_per_month == pytest.approx(8.23 * 730)
@@ -181,9 +175,7 @@ def test_an_escalated_task_costs_the_person_too() -> None:
 
 
 def test_a_solved_task_costs_one_over_its_success_rate_more() -> None:
-    inputs = given(
-        workload__retry_failure_rate=0.08, workload__max_retries=1, workload__tasks_per_month=10**6
-    )
+    inputs = given(workload__retry_failure_rate=0.08, workload__max_retries=1, workload__tasks_per_month=10**6)
     decided = decide_parsed(parse(inputs))
 
     got = success_costs(decided, human_usd=5, cache_hit_rate=0)
@@ -229,9 +221,7 @@ def test_seventy_billion_parameters_on_a_g5() -> None:
     assert weights_gib(70.6e9, 16) == pytest.approx(VECTORS["HOST-04"]["expected"]["weights_bf16"])
     assert ceiling_tokens_per_s(70.6e9, box) == pytest.approx(VECTORS["HOST-03"]["expected"]["tok_s"])
     assert "131.5" not in str(weights_do_not_fit("Llama-3.3-70B", None, box))  # 4 bits would fit
-    assert "16-bit weights of 70B parameters take 130.4 GiB" in str(
-        weights_do_not_fit("Llama-3.3-70B", "bf16", box)
-    )
+    assert "16-bit weights of 70B parameters take 130.4 GiB" in str(weights_do_not_fit("Llama-3.3-70B", "bf16", box))
 
 
 def test_a_model_that_cannot_have_run_there_is_an_error() -> None:

@@ -112,9 +112,7 @@ def test_a_box_that_needs_two_instances_breaks_even_at_twice_the_volume() -> Non
 
 @pytest.mark.parametrize(("retries", "place"), [(0, 0), (1, 1), (2, 2), (3, 3), (None, 4)], ids=str)
 @pytest.mark.parametrize("rate", [0.08, 0.3])
-def test_a_success_costs_one_over_one_minus_p_whatever_the_cap(
-    rate: float, retries: int | None, place: int
-) -> None:
+def test_a_success_costs_one_over_one_minus_p_whatever_the_cap(rate: float, retries: int | None, place: int) -> None:
     expected = VECTORS["AN-07"]["expected"][f"{rate:.2f}"]
 
     got = decide(given(workload__retry_failure_rate=rate, workload__max_retries=retries))
@@ -211,9 +209,7 @@ def test_the_interval_has_the_verdict_at_both_ends() -> None:
 
 def test_bills_hold_each_sides_own_fixed_costs_and_the_task_price_does_not() -> None:
     got = decide(
-        given(
-            workload__tasks_per_month=400000, self_host__fixed_usd_per_month=100, api__fixed_usd_per_month=40
-        )
+        given(workload__tasks_per_month=400000, self_host__fixed_usd_per_month=100, api__fixed_usd_per_month=40)
     )
 
     assert got["api_usd_per_task"] == close(0.00615)
@@ -294,16 +290,8 @@ def test_a_million_windows_take_no_longer_than_one() -> None:
         ({"workload__hourly_profile": [0] * 24}, "must not all be 0", None),
         ({"workload__hourly_profile": [1] * 23 + [-1]}, "`workload.hourly_profile[23]`", None),
         ({"workload__classes": []}, "`workload.classes`", None),
-        (
-            {"workload__classes": [{"input_tokens": 1}]},
-            "`workload.classes[0].output_tokens` is missing",
-            None,
-        ),
-        (
-            {"workload__classes": [{"input_tokens": 1, "output_tokens": 1, "weight": 0}]},
-            "must not all be 0",
-            None,
-        ),
+        ({"workload__classes": [{"input_tokens": 1}]}, "`workload.classes[0].output_tokens` is missing", None),
+        ({"workload__classes": [{"input_tokens": 1, "output_tokens": 1, "weight": 0}]}, "must not all be 0", None),
         (
             {"workload__classes": [{"input_tokens": 1, "cached_input_tokens": 2, "output_tokens": 1}]},
             "cached_input_tokens (2) must not be above input_tokens (1)",
@@ -333,9 +321,7 @@ def test_a_million_windows_take_no_longer_than_one() -> None:
     ],
     ids=str,
 )
-def test_bad_input_names_the_key_and_the_value(
-    changes: dict[str, Any], message: str, hint: str | None
-) -> None:
+def test_bad_input_names_the_key_and_the_value(changes: dict[str, Any], message: str, hint: str | None) -> None:
     with pytest.raises(UsageError) as caught:
         decide(given(**changes))
 

@@ -15,11 +15,7 @@ def needed(tmp_path: Path, tasks_per_month: float | None, **box: object) -> dict
     prices = tmp_path / "prices.yaml"
     prices.write_text(PRICES)
     demand = demand_from_dict(
-        {
-            "name": "d",
-            "tasks_per_month": tasks_per_month,
-            "classes": [{"input_tokens": 800, "output_tokens": 250}],
-        }
+        {"name": "d", "tasks_per_month": tasks_per_month, "classes": [{"input_tokens": 800, "output_tokens": 250}]}
     )
     found = needed_goodput(BOX | box, ["mine:m"], demand, prices_file=prices)
     return {name: value for name, value in found.items() if name.startswith("mine:m")}

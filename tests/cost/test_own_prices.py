@@ -53,9 +53,7 @@ def test_the_models_of_a_mix_keep_their_prices(tmp_path: Path) -> None:
 
     now, again = decided(ROUTED), decided(ROUTED, path)
 
-    assert [(arm.price, arm.decision) for arm in again.arms] == [
-        (arm.price, arm.decision) for arm in now.arms
-    ]
+    assert [(arm.price, arm.decision) for arm in again.arms] == [(arm.price, arm.decision) for arm in now.arms]
     mixes = [arm.price for arm in again.arms if isinstance(arm.price, MixPrice)]
     assert [part.calls_per_task for part in mixes[0].parts] == [0.7, 0.3]
 
@@ -73,18 +71,9 @@ def test_a_listed_price_survives_being_decided_on(tmp_path: Path) -> None:
     ("change", "said"),
     [
         (lambda d: d["self_host"].update(instance=5), "`self_host.instance`"),
-        (
-            lambda d: d["arms"][0]["price"].update(input_usd_per_mtok="x"),
-            "`arms[0].price.input_usd_per_mtok`",
-        ),
-        (
-            lambda d: d["arms"][0]["price"].update(output_usd_per_mtok=-1),
-            "`output_usd_per_mtok`: must be 0, or from",
-        ),
-        (
-            lambda d: d["self_host"]["instance"].update(usd_per_hour=1e300),
-            "`usd_per_hour.on_demand`: must be 0, or",
-        ),
+        (lambda d: d["arms"][0]["price"].update(input_usd_per_mtok="x"), "`arms[0].price.input_usd_per_mtok`"),
+        (lambda d: d["arms"][0]["price"].update(output_usd_per_mtok=-1), "`output_usd_per_mtok`: must be 0, or from"),
+        (lambda d: d["self_host"]["instance"].update(usd_per_hour=1e300), "`usd_per_hour.on_demand`: must be 0, or"),
         (lambda d: d["self_host"]["instance"].update(purchase="lease"), "unknown purchase option `lease`"),
     ],
     ids=["no instance", "text", "negative", "huge", "purchase"],

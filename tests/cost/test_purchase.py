@@ -75,9 +75,7 @@ def test_spot_falls_back_to_on_demand_while_it_is_lost() -> None:
     rows = purchase_options(QUOTES, Fleet((1,) * 24), Terms(10, 0.05, 10))
 
     # 730 x (2.0796 + 5 % x 10/60 x 5.672)
-    assert row_of(rows, "spot_with_fallback").usd_per_month == pytest.approx(
-        730 * (2.0796 + 0.05 / 6 * 5.672)
-    )
+    assert row_of(rows, "spot_with_fallback").usd_per_month == pytest.approx(730 * (2.0796 + 0.05 / 6 * 5.672))
     note = row_of(rows, "spot_with_fallback").note
     assert note.endswith("on spot alone an hour that serves is USD 2.097")
 
@@ -94,9 +92,7 @@ def test_what_nobody_priced_is_last_and_says_so() -> None:
     rows = purchase_options(QUOTES, fleet(), Terms(10, 0.05, 10))
 
     assert [row.usd_per_month is None for row in rows] == [False] * 5 + [True] * 2
-    assert row_of(rows, "reserved_3y_static").note == (
-        "no reserved 3y price is known; give yours with --prices FILE"
-    )
+    assert row_of(rows, "reserved_3y_static").note == ("no reserved 3y price is known; give yours with --prices FILE")
     priced = [row.usd_per_month for row in rows if row.usd_per_month is not None]
     assert priced == sorted(priced)
 
@@ -118,9 +114,7 @@ def test_a_fleet_beyond_all_measure_is_no_fleet() -> None:
 
 def test_what_is_paid_once_is_paid_back_by_what_is_saved() -> None:
     # 1M tasks save 2,009.44 a month: 5,000 are back in the third month, 2.488 months in
-    got = projection(
-        parse(given(workload__tasks_per_month=1_000_000)), growth_per_month=0, months=12, one_off_usd=5000
-    )
+    got = projection(parse(given(workload__tasks_per_month=1_000_000)), growth_per_month=0, months=12, one_off_usd=5000)
 
     assert got is not None
     assert got.payback_month == 3
@@ -130,18 +124,14 @@ def test_what_is_paid_once_is_paid_back_by_what_is_saved() -> None:
 
 def test_a_growing_volume_is_decided_month_by_month() -> None:
     # 400,000 growing 20 %: 400, 480, 576, 691 thousand; the fourth is above 673,262
-    got = projection(
-        parse(given(workload__tasks_per_month=400_000)), growth_per_month=0.2, months=5, one_off_usd=0
-    )
+    got = projection(parse(given(workload__tasks_per_month=400_000)), growth_per_month=0.2, months=5, one_off_usd=0)
 
     assert got is not None
     assert [row.api_usd > row.self_usd for row in got.months] == [False, False, False, True, True]
 
 
 def test_a_box_that_saves_nothing_pays_nothing_back() -> None:
-    got = projection(
-        parse(given(workload__tasks_per_month=1000)), growth_per_month=0, months=12, one_off_usd=5000
-    )
+    got = projection(parse(given(workload__tasks_per_month=1000)), growth_per_month=0, months=12, one_off_usd=5000)
 
     assert got is not None
     assert got.payback_month is None

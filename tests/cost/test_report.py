@@ -103,18 +103,14 @@ def test_a_run_is_priced_for_the_support_agent_against_every_arm(run_dir: Path) 
 
 def test_a_demand_of_another_shape_is_refused_in_words(run_dir: Path, tmp_path: Path) -> None:
     path = tmp_path / "long.yaml"
-    path.write_text(
-        "{name: long, tasks_per_month: 1000, classes: [{input_tokens: 3000, output_tokens: 250}]}"
-    )
+    path.write_text("{name: long, tasks_per_month: 1000, classes: [{input_tokens: 3000, output_tokens: 250}]}")
 
     got = reported(run_dir, "--demand", str(path))
 
     assert [check["code"] for check in got["checks"] if check["level"] == "error"] == ["demand_shape_differs"]
 
 
-def test_runs_of_two_shapes_on_one_box_measure_what_an_output_token_weighs(
-    run_dir: Path, tmp_path: Path
-) -> None:
+def test_runs_of_two_shapes_on_one_box_measure_what_an_output_token_weighs(run_dir: Path, tmp_path: Path) -> None:
     # busiest steps: 0.9/s of 800/250 is 720 in, 225 out a second; with 1/1440 s an input and 1/450 s an output token
     # that is 0.5 + 0.5 of each second; 200/250 then fits 1/(200/1440 + 250/450) = 1.44/s; weight 1440/450 = 3.2
     one, two = tmp_path / "one", tmp_path / "two"

@@ -92,9 +92,7 @@ def test_people_are_an_input_of_their_own() -> None:
     got = the_sensitivity(inputs, people_usd=1000)
 
     # 6,150 - 4,140.56 leaves 2,009.44 a month for people
-    assert row_of(got.flip_points, "people_usd_per_month").winner_flips.above == pytest.approx(
-        2009.44, rel=1e-6
-    )
+    assert row_of(got.flip_points, "people_usd_per_month").winner_flips.above == pytest.approx(2009.44, rel=1e-6)
 
 
 def test_break_even_values_bring_both_sides_to_a_tie() -> None:

@@ -95,18 +95,14 @@ def test_windows_are_those_that_a_walk_over_the_instances_finds(inputs: dict[str
 
 @given(comparisons(), st.lists(st.integers(0, 10**9), min_size=1, max_size=20))
 @settings(max_examples=300, deadline=None)
-def test_every_volume_inside_a_window_wins_and_every_other_loses(
-    inputs: dict[str, Any], volumes: list[int]
-) -> None:
+def test_every_volume_inside_a_window_wins_and_every_other_loses(inputs: dict[str, Any], volumes: list[int]) -> None:
     walk = Walk(inputs)
     assume(not has_a_close_call(walk))
     got = decide(inputs)
     assume(not got["windows_truncated"])
 
     for volume in volumes:
-        inside = any(
-            low <= volume <= (volume if high is None else high) for low, high in got["winning_windows"]
-        )
+        inside = any(low <= volume <= (volume if high is None else high) for low, high in got["winning_windows"])
         at_an_edge = any(
             edge is not None and abs(volume - edge) <= 1e-6 * max(1, edge)
             for window in got["winning_windows"]

@@ -37,9 +37,7 @@ def per_task(parts: list[tuple[float, ApiPrice]], wanted: Demand) -> float:
         "output_usd_per_mtok": rates.output_usd_per_mtok,
     }
     box = {"usd_per_hour": 1, "goodput_requests_per_s": 1}
-    usd: float = decide({"workload": wanted.workload().model_dump(), "self_host": box, "api": api})[
-        "api_usd_per_task"
-    ]
+    usd: float = decide({"workload": wanted.workload().model_dump(), "self_host": box, "api": api})["api_usd_per_task"]
     return usd
 
 

@@ -20,9 +20,7 @@ def simulated(
     return simulate(parsed, uncertain, **options)
 
 
-def drawn(
-    inputs: dict[str, Any], ranges: dict[str, tuple[float, float]] | None = None, **options: Any
-) -> MonteCarlo:
+def drawn(inputs: dict[str, Any], ranges: dict[str, tuple[float, float]] | None = None, **options: Any) -> MonteCarlo:
     found = simulated(inputs, ranges, **options)
     assert found is not None
     return found
@@ -74,9 +72,7 @@ def test_the_input_to_narrow_first_is_the_one_that_decides() -> None:
 
 
 def test_a_certain_saving_leaves_nothing_to_narrow() -> None:
-    inputs = given(
-        workload__tasks_per_month=400_000, self_host__goodput_low=0.58, self_host__goodput_high=0.62
-    )
+    inputs = given(workload__tasks_per_month=400_000, self_host__goodput_low=0.58, self_host__goodput_high=0.62)
 
     got = drawn(inputs)
 

@@ -14,9 +14,7 @@ from harness.cost.breakeven.inputs import parse
 from harness.cost.breakeven.vector import VERDICTS, case_of, evaluate
 
 
-@given(
-    comparisons(), st.lists(st.integers(0, 10**7), min_size=1, max_size=5), st.sampled_from([None, 0, 1, 3])
-)
+@given(comparisons(), st.lists(st.integers(0, 10**7), min_size=1, max_size=5), st.sampled_from([None, 0, 1, 3]))
 @settings(max_examples=200, deadline=None)
 def test_an_array_of_volumes_is_decided_as_each_alone(
     inputs: dict[str, Any], volumes: list[int], retries: int | None

@@ -127,18 +127,11 @@ def test_only_what_one_side_pays_alone_counts_in_its_fixed_costs() -> None:
         ({"ranges": {"usd_per_hour": [0, True]}}, "`ranges`: must not be true or false"),
         ({"growth_per_month": 10, "horizon_months": 600}, "ends above 1e+15 tasks a month"),
         (
-            {
-                "classes": [
-                    {"history": {"turns": 3, "base_tokens": 1, "growth_tokens": 6e11}, "output_tokens": 1}
-                ]
-            },
+            {"classes": [{"history": {"turns": 3, "base_tokens": 1, "growth_tokens": 6e11}, "output_tokens": 1}]},
             "the last turn's input tokens must be at most 1e+12",
         ),
         ({"ranges": {"rent": [1, 2]}}, "`ranges`: unknown input `rent`; known: tasks_per_month"),
-        (
-            {"ranges": {"usd_per_hour": [5, 2]}},
-            "`ranges`: the range of `usd_per_hour` must be [low, high], got [5, 2]",
-        ),
+        ({"ranges": {"usd_per_hour": [5, 2]}}, "`ranges`: the range of `usd_per_hour` must be [low, high], got [5, 2]"),
         (
             {"ranges": {"peak_to_mean": [0.5, 2]}},
             "`ranges`: the range of `peak_to_mean` must be [low, high], from 1 on, got [0.5, 2]",

@@ -46,10 +46,7 @@ def test_a_profile_needs_a_day() -> None:
 def test_the_profile_counts_each_hour_by_the_time_the_log_covers_it() -> None:
     # 25 h from midnight: hour 0 is covered twice. One request in each hour, but three at hour 5 and two at hour 0,
     # one on each day; the last request is at the end of the 25th hour, which is hour 1 of the second day
-    rows = [(3600.0 * hour + 60, 1, 1) for hour in range(25)] + [
-        (5 * 3600.0 + 120, 1, 1),
-        (5 * 3600.0 + 180, 1, 1),
-    ]
+    rows = [(3600.0 * hour + 60, 1, 1) for hour in range(25)] + [(5 * 3600.0 + 120, 1, 1), (5 * 3600.0 + 180, 1, 1)]
     profile = hourly_profile(trace(*sorted(rows), (25 * 3600.0, 1, 1)))
 
     assert profile is not None
@@ -70,13 +67,9 @@ def test_the_profile_starts_at_the_logs_own_hour() -> None:
     assert [hour for hour, weight in enumerate(profile) if weight > 0] == [4, 18, 19]
 
 
-def test_the_command_writes_a_demand_that_can_be_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_writes_a_demand_that_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "requests.csv"
-    log.write_text(
-        "arrival_s,input_tokens,output_tokens\n" + "".join(f"{t},800,250\n" for t in range(0, 1001, 10))
-    )
+    log.write_text("arrival_s,input_tokens,output_tokens\n" + "".join(f"{t},800,250\n" for t in range(0, 1001, 10)))
     out = tmp_path / "demand.yaml"
 
     assert cli.invoke(["demand", "from-trace", str(log), "--out", str(out)]) == 0

@@ -90,10 +90,7 @@ def test_an_answer_of_no_use_is_shown_and_fails(
     ],
 )
 def test_what_is_no_completion_is_one_line(status: int, body: Any, line: str) -> None:
-    with (
-        canned(body, status, location="http://127.0.0.1:9/") as server,
-        pytest.raises(EndpointError) as caught,
-    ):
+    with canned(body, status, location="http://127.0.0.1:9/") as server, pytest.raises(EndpointError) as caught:
         ask_engine("vllm", url=server.url, api_key=KEY)
 
     assert str(caught.value) == f"vLLM at {server.url} {line}"

@@ -122,9 +122,7 @@ def test_an_engine_that_does_not_come_up_shows_its_log(state: Path, tmp_path: Pa
 
 
 def test_a_state_file_of_a_process_that_is_gone_is_removed(state: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
-    ) as child:
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as child:
         started = a_started(child.pid, psutil.Process(child.pid).create_time())
         daemon._write_state(started)
         assert daemon.read_state(NAME) == started

@@ -10,9 +10,7 @@ def test_an_url_loses_the_slashes_at_its_end() -> None:
     assert endpoint_url("http://127.0.0.1:8000/v1//") == "http://127.0.0.1:8000/v1"
 
 
-@pytest.mark.parametrize(
-    "text", ["127.0.0.1:8000", "ftp://a", "http://", "http://a b", "http://ä", "http://a:99999"]
-)
+@pytest.mark.parametrize("text", ["127.0.0.1:8000", "ftp://a", "http://", "http://a b", "http://ä", "http://a:99999"])
 def test_what_is_no_url_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--url"):
         endpoint_url(text)

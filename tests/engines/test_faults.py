@@ -202,9 +202,7 @@ def test_backend_all_says_how_one_engine_died_and_measures_the_others(
     monkeypatch.setitem(
         ENGINES,
         "llama_cpp_python",
-        dataclasses.replace(
-            ENGINES["llama_cpp_python"], launch=limited_launch(ENGINES["llama_cpp_python"], 450)
-        ),
+        dataclasses.replace(ENGINES["llama_cpp_python"], launch=limited_launch(ENGINES["llama_cpp_python"], 450)),
     )
     monkeypatch.setattr(run_all, "COOL_DOWN_S", 0.1)
     path, out = tmp_path / "s.yaml", tmp_path / "out"

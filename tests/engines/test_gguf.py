@@ -74,9 +74,7 @@ def test_the_packaged_model_is_smollm2_135m_in_q4_1() -> None:
     ],
     ids=["text", "empty", "old", "corrupt", "cut header", "cut weights"],
 )
-def test_a_file_that_is_no_whole_model_is_refused_in_one_line(
-    tmp_path: Path, content: bytes, complaint: str
-) -> None:
+def test_a_file_that_is_no_whole_model_is_refused_in_one_line(tmp_path: Path, content: bytes, complaint: str) -> None:
     path = tmp_path / "broken.gguf"
     path.write_bytes(content)
 

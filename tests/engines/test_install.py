@@ -39,9 +39,7 @@ def test_a_step_says_how_far_the_build_is(tmp_path: Path) -> None:
     assert said[1].startswith("building, step 12 of 206, ")
 
 
-def test_only_one_process_installs_an_engine_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_one_process_installs_an_engine_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     code = """if True:
         from harness.engines.weights.cache import install_lock
@@ -70,9 +68,7 @@ def test_only_one_process_installs_an_engine_at_a_time(
     assert said[0] == "another process installs thing, waiting for it"
 
 
-def test_a_cache_that_cannot_be_made_names_its_variable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cache_that_cannot_be_made_names_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
 
@@ -140,9 +136,7 @@ def test_tgi_is_bound_to_loopback_without_prefix_cache_and_holds_no_secret(
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.setenv("HF_TOKEN", "hf_very_secret")
 
-    launch = engine_kind("tgi").launch(
-        "org/model", Settings(context_tokens=4096, slots=8), 8089, lambda _: None
-    )
+    launch = engine_kind("tgi").launch("org/model", Settings(context_tokens=4096, slots=8), 8089, lambda _: None)
 
     assert "127.0.0.1:8089:80" in launch.command
     assert "PREFIX_CACHING=0" in launch.command

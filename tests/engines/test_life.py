@@ -37,10 +37,7 @@ def test_a_clean_up_that_fails_does_not_hide_why_the_run_ended(
     monkeypatch.setattr(process, "_CLEAN_UP_LIMIT_S", 0.1)
     monkeypatch.setitem(ENGINES, "llama_server", stand_in(SERVE, cleanup))
 
-    with (
-        pytest.raises(ZeroDivisionError),
-        running_engine("llama_server", log_path=tmp_path / "log"),
-    ):
+    with pytest.raises(ZeroDivisionError), running_engine("llama_server", log_path=tmp_path / "log"):
         _ = 1 / 0
 
 
@@ -74,9 +71,7 @@ def test_an_engine_that_found_no_memory_while_it_loaded_is_told_by_its_kind_of_e
     monkeypatch.setitem(ENGINES, "llama_server", stand_in(code))
 
     with (
-        pytest.raises(
-            EngineError, match=r"llama-server did not come up: it .* while loading its model"
-        ) as caught,
+        pytest.raises(EngineError, match=r"llama-server did not come up: it .* while loading its model") as caught,
         running_engine("llama_server", log_path=tmp_path / "log"),
     ):
         pass

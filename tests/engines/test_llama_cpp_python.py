@@ -53,9 +53,7 @@ def test_it_listens_on_loopback_only(llama_engine: Engine) -> None:
     assert listening_on(llama_engine.pid) == {"127.0.0.1"}
 
 
-def test_environment_variables_do_not_move_the_engine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environment_variables_do_not_move_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "1")  # the server would follow both, whatever its flags say
     monkeypatch.setenv("HOST", "no-such-host.invalid")
     said: list[str] = []
@@ -151,9 +149,7 @@ def test_context_tokens_bound_what_one_request_may_hold(tmp_path: Path) -> None:
         assert caught.value.code == 400
 
 
-def test_engine_check_asks_the_engine_for_the_capital(
-    llama_engine: Engine, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_engine_check_asks_the_engine_for_the_capital(llama_engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["engine", "check", "llama_cpp_python", "--url", llama_engine.base_url]) == 0
 
     checked = capsys.readouterr().out

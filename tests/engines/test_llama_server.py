@@ -65,9 +65,7 @@ def test_requests_are_served_at_once(llama_server_engine: Engine) -> None:
     assert metric(llama_server_engine, "n_decode_total") - before < 2 * 127
 
 
-def test_a_broken_model_is_shown_with_the_end_of_llama_servers_log(
-    llama_server_engine: Engine, tmp_path: Path
-) -> None:
+def test_a_broken_model_is_shown_with_the_end_of_llama_servers_log(llama_server_engine: Engine, tmp_path: Path) -> None:
     assert llama_server_engine.alive()  # and so it is built
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(bundled_model_path().read_bytes()[:-64])

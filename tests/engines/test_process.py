@@ -26,9 +26,7 @@ def python(code: str) -> list[str]:
 def test_output_of_the_command_lands_in_the_log(tmp_path: Path) -> None:
     log = tmp_path / "made" / "engine.log"
 
-    with LeashedProcess(
-        python("import sys; print('out'); print('err', file=sys.stderr)"), log, os.environ
-    ) as child:
+    with LeashedProcess(python("import sys; print('out'); print('err', file=sys.stderr)"), log, os.environ) as child:
         until(lambda: not child.alive(), "the command ended")
 
     assert sorted(log_tail(log).splitlines()) == ["err", "out"]
@@ -81,9 +79,7 @@ def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_the_command_does_not_outlive_the_program_that_holds_it(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_the_command_does_not_outlive_the_program_that_holds_it(tmp_path: Path, number: signal.Signals) -> None:
     code = f"""
         import os, time
         from pathlib import Path
@@ -92,9 +88,7 @@ def test_the_command_does_not_outlive_the_program_that_holds_it(
             print(child.pid, flush=True)
             time.sleep(3600)
     """
-    with subprocess.Popen(
-        python(code), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as holder:
+    with subprocess.Popen(python(code), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as holder:
         assert holder.stdout is not None
         pid = int(holder.stdout.readline())
         assert not is_gone(pid)

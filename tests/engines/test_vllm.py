@@ -17,12 +17,7 @@ pytestmark = pytest.mark.engine
 
 
 def test_vllm_answers_paris(vllm_engine: Engine) -> None:
-    body = {
-        "model": vllm_engine.model,
-        "prompt": "The capital of France is",
-        "max_tokens": 1,
-        "temperature": 0,
-    }
+    body = {"model": vllm_engine.model, "prompt": "The capital of France is", "max_tokens": 1, "temperature": 0}
 
     answer = post(f"{vllm_engine.base_url}/v1/completions", body)
 
@@ -65,9 +60,7 @@ def test_a_directory_without_weights_is_bad_input(vllm_engine: Engine, tmp_path:
         engine_kind("vllm").launch(str(tmp_path), Settings(), 8000, lambda _: None)
 
 
-def test_engine_check_asks_vllm_for_the_capital(
-    vllm_engine: Engine, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_engine_check_asks_vllm_for_the_capital(vllm_engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["engine", "check", "vllm", "--url", vllm_engine.base_url]) == 0
 
     checked = capsys.readouterr().out

@@ -43,9 +43,7 @@ def module(path: Path) -> ModuleType:
 
 
 def test_the_readme_lists_every_example_and_no_other() -> None:
-    listed = {
-        line.split("`")[1] for line in (EXAMPLES / "README.md").read_text().splitlines() if "| `" in line
-    }
+    listed = {line.split("`")[1] for line in (EXAMPLES / "README.md").read_text().splitlines() if "| `" in line}
 
     assert listed == {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".yaml")}
 
@@ -65,15 +63,7 @@ def test_a_decision_from_python_says_what_each_way_to_buy_needs() -> None:
 
 def test_the_price_file_is_read_and_wins_over_the_listed_prices(capsys: pytest.CaptureFixture[str]) -> None:
     code = invoke(
-        [
-            "prices",
-            "list",
-            "--prices",
-            str(EXAMPLES / "prices.yaml"),
-            "--api",
-            "contract:some-model",
-            "--json",
-        ]
+        ["prices", "list", "--prices", str(EXAMPLES / "prices.yaml"), "--api", "contract:some-model", "--json"]
     )
     listed = json.loads(capsys.readouterr().out)
 
@@ -81,21 +71,15 @@ def test_the_price_file_is_read_and_wins_over_the_listed_prices(capsys: pytest.C
     api = next(price for price in listed["api"] if price["provider"] == "contract")
     assert code == 0
     assert usd_per_hour["g5.12xlarge", "us-east-1", "on_demand"] == 4.80
-    assert (
-        usd_per_hour["g5.12xlarge", "us-east-1", "reserved_1y"] == 3.57336
-    )  # not given: the listed one stays
+    assert usd_per_hour["g5.12xlarge", "us-east-1", "reserved_1y"] == 3.57336  # not given: the listed one stays
     assert usd_per_hour["rack-7", None, "on_demand"] == 1.35
     assert (api["output_usd_per_mtok"], api["tiers"][0]["rates"]["output_usd_per_mtok"]) == (12.0, 18.0)
     assert (api["kind"], api["checked_on"]) == ("listed", "2026-11-01")
 
 
 # The kept quickstart: goodput 0.135 (0.115 to 0.154) req/s, first tokens between 9 and 13 s at two users.
-@pytest.mark.parametrize(
-    ("at_least", "first_token_s", "code"), [("0.1", "20", 0), ("0.12", "20", 1), ("0.1", "5", 1)]
-)
-def test_the_checker_ends_with_1_when_a_condition_does_not_hold(
-    at_least: str, first_token_s: str, code: int
-) -> None:
+@pytest.mark.parametrize(("at_least", "first_token_s", "code"), [("0.1", "20", 0), ("0.12", "20", 1), ("0.1", "5", 1)])
+def test_the_checker_ends_with_1_when_a_condition_does_not_hold(at_least: str, first_token_s: str, code: int) -> None:
     done = run("check_run.py", str(QUICKSTART), "--at-least", at_least, "--first-token-s", first_token_s)
 
     assert done.stderr == ""
@@ -166,9 +150,5 @@ def test_the_contract_was_found_whole() -> None:
 def test_the_example_backend_counts_tokens_and_says_what_it_cannot_do() -> None:
     wire = module(EXAMPLES / "parrot.py").WIRE
 
-    assert [wire.token_count("/v1/count", body) for body in (b'{"count": 7}', b"[7]", b"x")] == [
-        7,
-        None,
-        None,
-    ]
+    assert [wire.token_count("/v1/count", body) for body in (b'{"count": 7}', b"[7]", b"x")] == [7, None, None]
     assert "full length" in wire.complaint(contract.ask(PARROT))

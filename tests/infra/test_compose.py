@@ -66,14 +66,7 @@ def test_the_recipes_follow_the_compose_specification() -> None:
 def test_the_schema_check_can_fail(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(json.dumps({"services": {"a": {"image": "b", "helthcheck": {}}}}))
-    command = [
-        sys.executable,
-        "-m",
-        "check_jsonschema",
-        "--builtin-schema",
-        "vendor.compose-spec",
-        str(wrong),
-    ]
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(wrong)]
 
     assert subprocess.run(command, capture_output=True, check=False).returncode == 1
 
@@ -195,8 +188,6 @@ def test_vllm_knows_the_flags_of_its_recipe(vllm_engine: Engine) -> None:
     python = Path(f"/proc/{vllm_engine.pid}/cmdline").read_text().split("\0")[0]
     flags = [command_line(service) for service in services(COMPOSE / "vllm.yaml").values()]
 
-    parsed = subprocess.run(
-        [python, "-c", code, json.dumps(flags)], capture_output=True, text=True, check=False
-    )
+    parsed = subprocess.run([python, "-c", code, json.dumps(flags)], capture_output=True, text=True, check=False)
 
     assert parsed.stdout.count("enable_prefix_caching=False") == len(flags), parsed.stderr[-2000:]

@@ -38,9 +38,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path / "bin")
 
 
-def test_without_root_the_tests_name_what_is_missing_and_how_to_get_it_and_start_nothing(
-    machine: Machine,
-) -> None:
+def test_without_root_the_tests_name_what_is_missing_and_how_to_get_it_and_start_nothing(machine: Machine) -> None:
     machine.put("id", "echo 1000")
     machine.put("apt-get", "echo called >&2")
 

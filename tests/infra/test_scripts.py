@@ -32,10 +32,7 @@ def test_every_engine_has_the_four_scripts(name: str) -> None:
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_check_asks_whether_it_serves_and_then_one_real_question_on_stderr(name: str) -> None:
-    assert lines(name, "check") == [
-        f'{CALL} status {name} "$@" || exit',
-        f"exec {CALL} check {name} >&2",
-    ]
+    assert lines(name, "check") == [f'{CALL} status {name} "$@" || exit', f"exec {CALL} check {name} >&2"]
 
 
 def test_check_of_an_engine_that_does_not_run_ends_with_1_and_asks_nothing(tmp_path: Path) -> None:

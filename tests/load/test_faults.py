@@ -80,9 +80,7 @@ def test_odd_but_right_answers_are_counted_exactly(server: FaultyServer, tmp_pat
     assert (good["sent_s"] <= good["headers_s"]).all()
 
 
-def test_merged_tokens_are_counted_by_the_server_and_not_by_events(
-    server: FaultyServer, tmp_path: Path
-) -> None:
+def test_merged_tokens_are_counted_by_the_server_and_not_by_events(server: FaultyServer, tmp_path: Path) -> None:
     good = records_of(run_load(tmp_path, server.url("merged=2"), backend="vllm")).query("error.isna()")
 
     assert set(good["output_tokens"]) == {5}
@@ -128,9 +126,7 @@ def test_a_whole_answer_of_another_shape_leaves_its_row(server: FaultyServer, tm
     rows = records_of(run_load(tmp_path, server.url("odd-body"), work=work))
 
     assert len(rows) > 0
-    assert set(zip(rows["error"], rows["error_detail"], strict=True)) == {
-        ("error_event", "JSON of another shape")
-    }
+    assert set(zip(rows["error"], rows["error_detail"], strict=True)) == {("error_event", "JSON of another shape")}
 
 
 def test_a_key_that_is_cut_off_in_a_servers_words_is_struck_out(
@@ -179,9 +175,7 @@ def test_failing_users_back_off(server: FaultyServer, tmp_path: Path) -> None:
 
 
 def test_nobody_listening_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(
-        EndpointError, match=r"nobody can be reached at http://127\.0\.0\.1:9: Connection refused"
-    ):
+    with pytest.raises(EndpointError, match=r"nobody can be reached at http://127\.0\.0\.1:9: Connection refused"):
         run_load(tmp_path / "results", "http://127.0.0.1:9")
 
     assert list(tmp_path.iterdir()) == []
@@ -196,9 +190,7 @@ def test_replicas_share_the_load(server: FaultyServer, tmp_path: Path) -> None:
     assert rows["url"].nunique() == 2
 
 
-def test_a_replica_that_is_gone_does_not_draw_the_requests_of_the_others(
-    server: FaultyServer, tmp_path: Path
-) -> None:
+def test_a_replica_that_is_gone_does_not_draw_the_requests_of_the_others(server: FaultyServer, tmp_path: Path) -> None:
     other = FaultyServer().__enter__()
 
     def on_event(event: RunEvent) -> None:
@@ -224,9 +216,7 @@ def test_secrets_never_reach_the_run_directory(
 ) -> None:
     monkeypatch.setenv("TEST_KEY", "sk-very-secret-1")
 
-    measured = run_load(
-        tmp_path, server.url("status=401"), api_key_env="TEST_KEY", headers={"X-Team": "hush-hush-2"}
-    )
+    measured = run_load(tmp_path, server.url("status=401"), api_key_env="TEST_KEY", headers={"X-Team": "hush-hush-2"})
 
     sent = server.generations()[-1]
     assert sent.headers["authorization"] == "Bearer sk-very-secret-1"

@@ -69,12 +69,7 @@ def test_what_a_server_says_points_to_the_way_out(error: str, detail: str, way_o
 
 @pytest.mark.parametrize(
     ("error", "detail"),
-    [
-        ("http_500", "boom"),
-        ("timeout", "no whole answer in 1 s"),
-        ("error_event", "CUDA error"),
-        ("reset", None),
-    ],
+    [("http_500", "boom"), ("timeout", "no whole answer in 1 s"), ("error_event", "CUDA error"), ("reset", None)],
 )
 def test_words_that_point_at_nothing_get_no_hint(error: str, detail: str | None) -> None:
     assert hint_for(error, detail) is None
@@ -100,9 +95,7 @@ def test_a_load_ends_early_only_where_no_request_can_succeed(sample: Live, ends:
     assert (hopeless(sample, ["http://127.0.0.1:1"]) is not None) == ends
 
 
-def test_a_refused_key_ends_the_run_at_once_with_every_file(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_refused_key_ends_the_run_at_once_with_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, out = tmp_path / "long.yaml", tmp_path / "out"
     path.write_text(LONG % 12)
     began = time.monotonic()
@@ -184,9 +177,7 @@ def test_an_endpoint_that_goes_away_ends_the_run_and_keeps_the_rows(
             stop.pop().__exit__()
 
     work = scenario(load={"kind": "closed", "users": [2, 1], "step_s": 60, "warmup_s": 0})
-    options = RunOptions(
-        scenario=work, base_dir=tmp_path, backend="vllm", out_dir=tmp_path, urls=[server.url()]
-    )
+    options = RunOptions(scenario=work, base_dir=tmp_path, backend="vllm", out_dir=tmp_path, urls=[server.url()])
 
     measured = measure(options, end_the_server)
 
@@ -208,11 +199,7 @@ def test_an_endpoint_that_goes_away_ends_the_run_and_keeps_the_rows(
     ],
 )
 def test_an_engine_that_is_not_installed_is_one_line_with_the_command(
-    engine: str,
-    said: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    engine: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
 
@@ -223,9 +210,7 @@ def test_an_engine_that_is_not_installed_is_one_line_with_the_command(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_engine_of_a_wrong_version_is_refused_by_its_number(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_engine_of_a_wrong_version_is_refused_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info = tmp_path / "llama_cpp_python-0.2.90.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: llama-cpp-python\nVersion: 0.2.90\n")

@@ -54,9 +54,7 @@ def row(**more: Any) -> dict[str, Any]:
         (0, 10, 1000, False),
     ],
 )
-def test_a_p95_is_lost_when_the_rest_cannot_dilute_it(
-    within: int, over: int, to_come: int, lost: bool
-) -> None:
+def test_a_p95_is_lost_when_the_rest_cannot_dilute_it(within: int, over: int, to_come: int, lost: bool) -> None:
     assert cannot_pass(tally(within=within, over=over), to_come, P95, 0.01) is lost
 
 
@@ -76,9 +74,7 @@ def test_who_waits_is_counted_once() -> None:
     counted = Tally()
     counted.add(row(request_id="a", sent_s=8.9, first_token_s=10.1, finished_s=11.0))
 
-    counted.wait(
-        [("a", 8.9, 1.1), ("b", 8.9, 1.1)], 5.0
-    )  # from before its row came, and another of that instant
+    counted.wait([("a", 8.9, 1.1), ("b", 8.9, 1.1)], 5.0)  # from before its row came, and another of that instant
 
     assert counted.waits_s == [1.1]
 

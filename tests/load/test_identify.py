@@ -12,9 +12,7 @@ NOTHING = {"/v1/models": None, "/metrics": None, "/props": None, "/info": None, 
 
 
 def listing(owner: str) -> bytes:
-    return json.dumps(
-        {"object": "list", "data": [{"id": "m", "object": "model", "owned_by": owner}]}
-    ).encode()
+    return json.dumps({"object": "list", "data": [{"id": "m", "object": "model", "owned_by": owner}]}).encode()
 
 
 @pytest.mark.parametrize(
@@ -28,15 +26,7 @@ def listing(owner: str) -> bytes:
         ({"/v1/models": listing("somebody")}, None),
         ({}, None),
     ],
-    ids=[
-        "llama-server",
-        "llama-cpp-python",
-        "vllm by its list",
-        "vllm by its metrics",
-        "tgi",
-        "a gateway",
-        "silence",
-    ],
+    ids=["llama-server", "llama-cpp-python", "vllm by its list", "vllm by its metrics", "tgi", "a gateway", "silence"],
 )
 def test_an_engine_by_url_has_the_name_that_it_has_when_we_start_it(
     answers: dict[str, bytes], engine: str | None

@@ -32,9 +32,7 @@ def test_every_token_sent_is_a_token_recorded(measured_and_ledger) -> None:
     measured, ledger_path = measured_and_ledger
     manifest = files.read_manifest(measured.run_dir)
 
-    joined = join(
-        records_of(measured), read_ledger(ledger_path), started_monotonic_ns=manifest.started_monotonic_ns
-    )
+    joined = join(records_of(measured), read_ledger(ledger_path), started_monotonic_ns=manifest.started_monotonic_ns)
 
     assert len(joined.requests) > 20
     assert joined.unknown_to_client == ()
@@ -47,9 +45,7 @@ def test_recorded_times_are_the_ledgers_times(measured_and_ledger) -> None:
     measured, ledger_path = measured_and_ledger
     manifest = files.read_manifest(measured.run_dir)
 
-    joined = join(
-        records_of(measured), read_ledger(ledger_path), started_monotonic_ns=manifest.started_monotonic_ns
-    )
+    joined = join(records_of(measured), read_ledger(ledger_path), started_monotonic_ns=manifest.started_monotonic_ns)
 
     # one machine, one clock: an arrival cannot be before it was sent (50 us for the offset between the clocks),
     # and the middle one is not late by more than a busy machine explains
@@ -117,10 +113,7 @@ def test_a_shared_prefix_is_shared_and_no_more(tmp_path: Path) -> None:
     from harness.scenario import SyntheticPrompts
 
     source = PromptSource(
-        SyntheticPrompts(input_tokens=60, shared_prefix_tokens=40),
-        1,
-        Vocabulary(WORDS, overhead_tokens=1),
-        tmp_path,
+        SyntheticPrompts(input_tokens=60, shared_prefix_tokens=40), 1, Vocabulary(WORDS, overhead_tokens=1), tmp_path
     )
 
     one, two = (source.get(user, 0).text.split() for user in (0, 1))

@@ -46,9 +46,7 @@ def other_clock() -> list[str]:
 
 
 @contextmanager
-def worker(
-    master: str, out_dir: Path, *more: str, prefix: list[str] | None = None, **env: str
-) -> Iterator[Any]:
+def worker(master: str, out_dir: Path, *more: str, prefix: list[str] | None = None, **env: str) -> Iterator[Any]:
     """`breakeven worker`, as its user starts it."""
     command = [sys.executable, "-m", "harness", "worker", "--master", master, "--out", str(out_dir), *more]
     with subprocess.Popen(
@@ -58,9 +56,7 @@ def worker(
         try:
             yield process
         finally:
-            for child in (
-                [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
-            ):
+            for child in [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []:
                 child.kill()
             process.kill()
 
@@ -82,9 +78,7 @@ def test_workers_elsewhere_send_the_same_plan_on_the_masters_clock(tmp_path: Pat
         FaultyServer() as server,
         worker(master, tmp_path / "there", "--processes", "2", "--once", prefix=prefix) as lent,
     ):
-        measured = run_load(
-            tmp_path / "here", server.url(), work=work, workers=3, remote_workers=2, listen=master
-        )
+        measured = run_load(tmp_path / "here", server.url(), work=work, workers=3, remote_workers=2, listen=master)
         assert lent.wait(20) == 0
         assert prompts_asked(server) == asked_alone
 
@@ -130,12 +124,7 @@ def test_a_search_is_driven_by_workers_elsewhere(server: FaultyServer, tmp_path:
 
     with worker(master, tmp_path / "there", "--once"):
         measured = run_load(
-            tmp_path,
-            server.url("slow-first-token=0.05"),
-            work=work,
-            workers=1,
-            remote_workers=1,
-            listen=master,
+            tmp_path, server.url("slow-first-token=0.05"), work=work, workers=1, remote_workers=1, listen=master
         )
 
     found = json.loads((measured.run_dir / "search.json").read_text())
@@ -177,9 +166,7 @@ def kill_child(lent: Any) -> None:
         child.kill()
 
 
-def test_a_process_that_dies_elsewhere_is_noticed_and_the_run_is_marked(
-    server: FaultyServer, tmp_path: Path
-) -> None:
+def test_a_process_that_dies_elsewhere_is_noticed_and_the_run_is_marked(server: FaultyServer, tmp_path: Path) -> None:
     measured, said, _ = dying(tmp_path, server, kill_child)
 
     manifest = files.read_manifest(measured.run_dir)
@@ -191,9 +178,7 @@ def test_a_process_that_dies_elsewhere_is_noticed_and_the_run_is_marked(
     assert (rows["process"] >= 10_000_000).sum() > 0  # what it had measured before is here
 
 
-def test_a_worker_that_is_stopped_at_its_own_machine_brings_its_rows_home(
-    server: FaultyServer, tmp_path: Path
-) -> None:
+def test_a_worker_that_is_stopped_at_its_own_machine_brings_its_rows_home(server: FaultyServer, tmp_path: Path) -> None:
     measured, _, lent = dying(tmp_path, server, lambda lent: lent.send_signal(signal.SIGINT))
 
     client = files.read_manifest(measured.run_dir).client
@@ -251,14 +236,7 @@ def test_a_worker_without_the_api_key_says_so_and_nothing_is_left_behind(
         worker(master, tmp_path / "there", "--once", SOME_KEY=""),
         pytest.raises(UsageError, match="SOME_KEY: no such environment variable there"),
     ):
-        run_load(
-            tmp_path / "here",
-            server.url(),
-            workers=1,
-            remote_workers=1,
-            listen=master,
-            api_key_env="SOME_KEY",
-        )
+        run_load(tmp_path / "here", server.url(), workers=1, remote_workers=1, listen=master, api_key_env="SOME_KEY")
 
     assert not (tmp_path / "here").exists()
 

@@ -100,9 +100,7 @@ def order_for(tmp_path: Path, **more: Any) -> Begin:
 
 def test_the_plan_of_a_worker_elsewhere_names_files_by_their_bare_names(tmp_path: Path) -> None:
     of_trace = order_for(tmp_path, load={"kind": "trace", "file": "logs/day.csv"})
-    of_file = order_for(
-        tmp_path, prompts={"kind": "file", "path": "/d/p.jsonl", "format": "jsonl", "output_tokens": 3}
-    )
+    of_file = order_for(tmp_path, prompts={"kind": "file", "path": "/d/p.jsonl", "format": "jsonl", "output_tokens": 3})
 
     log = str((tmp_path / "logs/day.csv").resolve())
     assert of_trace.attached == {"0-day.csv": log, "1-ca.pem": "/etc/ca.pem"}

@@ -106,9 +106,7 @@ def test_a_ramp_of_users_adds_them_one_by_one() -> None:
 
 def test_a_trace_is_one_step_or_parts_of_a_length() -> None:
     whole = planned_steps(TraceLoad(kind="trace", file="t", speed=2), trace_span_s=58, trace_requests=60)
-    parts = planned_steps(
-        TraceLoad(kind="trace", file="t", step_s=10, warmup_s=1), trace_span_s=58, trace_requests=60
-    )
+    parts = planned_steps(TraceLoad(kind="trace", file="t", step_s=10, warmup_s=1), trace_span_s=58, trace_requests=60)
 
     assert [(s.length_s, s.load["requests_per_s"]) for s in whole] == [(30, 2)]  # 58 s / 2 and a second
     assert [(s.length_s, s.warmup_s) for s in parts] == [(10, 1)] + [(10, 0)] * 5
@@ -124,10 +122,7 @@ def test_the_most_at_once_is_users_or_the_cap() -> None:
     ("load", "message"),
     [
         ({"kind": "open"}, "`load.requests_per_s` is missing"),
-        (
-            {"kind": "open", "requests_per_s": [1, 0]},
-            "`load.requests_per_s[1]`: must be greater than 0, got 0",
-        ),
+        ({"kind": "open", "requests_per_s": [1, 0]}, "`load.requests_per_s[1]`: must be greater than 0, got 0"),
         ({"kind": "open", "requests_per_s": 1, "burstiness": 2}, "burstiness (2) needs `arrivals: gamma`"),
         ({"kind": "open", "requests_per_s": 1, "step_s": 4}, "warmup_s (5) must be below step_s (4)"),
         ({"kind": "ramp", "over": "users", "start": 1.5, "end": 3}, "users are whole numbers, got 1.5 to 3"),
@@ -153,6 +148,4 @@ def test_conversations_need_users() -> None:
 
 def test_a_turn_must_have_room_for_the_last_reply() -> None:
     with pytest.raises(UsageError, match=r"growth_tokens \(200\) must be above output_tokens \(250\)"):
-        validate(
-            Scenario, {"name": "a", "prompts": {"kind": "sessions", "growth_tokens": 200}}, where="s.yaml"
-        )
+        validate(Scenario, {"name": "a", "prompts": {"kind": "sessions", "growth_tokens": 200}}, where="s.yaml")

@@ -25,9 +25,7 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningOracle]:
 
 def test_an_open_load_sends_exactly_its_plan_at_its_instants(oracle: RunningOracle, tmp_path: Path) -> None:
     work = scenario(
-        load={"kind": "open", "requests_per_s": [20, 60], "step_s": 2, "warmup_s": 0.5},
-        prompts=PROMPTS,
-        seed=3,
+        load={"kind": "open", "requests_per_s": [20, 60], "step_s": 2, "warmup_s": 0.5}, prompts=PROMPTS, seed=3
     )
     plan = ArrivalPlan(3, "poisson")
     planned = [plan.step(2, 20), plan.step(2, 60)]
@@ -84,8 +82,7 @@ def test_arrivals_beyond_the_cap_are_dropped_counted_and_fail_the_step(tmp_path:
 
 def test_a_ramp_gets_denser(oracle: RunningOracle, tmp_path: Path) -> None:
     work = scenario(
-        load={"kind": "ramp", "start": 5, "end": 45, "ramp_s": 2, "slices": 2, "arrivals": "constant"},
-        prompts=PROMPTS,
+        load={"kind": "ramp", "start": 5, "end": 45, "ramp_s": 2, "slices": 2, "arrivals": "constant"}, prompts=PROMPTS
     )
 
     rows = records_of(run_load(tmp_path, oracle.url, work=work))
@@ -96,8 +93,7 @@ def test_a_ramp_gets_denser(oracle: RunningOracle, tmp_path: Path) -> None:
 
 def test_a_ramp_of_users_brings_them_in_one_by_one(oracle: RunningOracle, tmp_path: Path) -> None:
     work = scenario(
-        load={"kind": "ramp", "over": "users", "start": 1, "end": 4, "ramp_s": 1.5, "slices": 1},
-        prompts=PROMPTS,
+        load={"kind": "ramp", "over": "users", "start": 1, "end": 4, "ramp_s": 1.5, "slices": 1}, prompts=PROMPTS
     )
 
     measured = run_load(tmp_path, oracle.url, work=work)
@@ -133,9 +129,7 @@ def test_conversations_grow_by_the_servers_own_replies(tmp_path: Path, api: str)
     )
 
     with FaultyServer() as server:
-        rows = records_of(
-            run_load(tmp_path, server.url("slow-first-token=0.05"), work=work, backend="openai")
-        )
+        rows = records_of(run_load(tmp_path, server.url("slow-first-token=0.05"), work=work, backend="openai"))
         asked = [x for x in server.generations() if x.path.endswith("completions")]
 
     whole = rows[rows["error"].isna()]
@@ -266,8 +260,6 @@ def test_the_certificate_of_a_run_says_each_second_what_was_asked_and_reached(
 
 
 def test_an_open_load_asks_for_no_number_in_flight(oracle: RunningOracle, tmp_path: Path) -> None:
-    work = scenario(
-        load={"kind": "open", "requests_per_s": [20], "step_s": 1.5, "warmup_s": 0}, prompts=PROMPTS
-    )
+    work = scenario(load={"kind": "open", "requests_per_s": [20], "step_s": 1.5, "warmup_s": 0}, prompts=PROMPTS)
 
     assert read_client(run_load(tmp_path, oracle.url, work=work).run_dir)["asked"].isna().all()

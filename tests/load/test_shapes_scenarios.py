@@ -65,14 +65,7 @@ def test_a_trace_takes_its_requests_and_tokens(tmp_path: Path) -> None:
 
 
 def test_a_search_takes_at_most_its_longest_probes() -> None:
-    load = {
-        "kind": "search",
-        "over": "requests_per_s",
-        "low": 1,
-        "high": 4,
-        "max_probes": 4,
-        "max_step_s": 100,
-    }
+    load = {"kind": "search", "over": "requests_per_s", "low": 1, "high": 4, "max_probes": 4, "max_step_s": 100}
 
     plan = estimate(work(load=load), None)
 
@@ -82,13 +75,7 @@ def test_a_search_takes_at_most_its_longest_probes() -> None:
 
 def test_conversations_need_room_for_their_last_turn() -> None:
     scenario = work(
-        prompts={
-            "kind": "sessions",
-            "turns": 4,
-            "base_tokens": 300,
-            "growth_tokens": 350,
-            "output_tokens": 250,
-        }
+        prompts={"kind": "sessions", "turns": 4, "base_tokens": 300, "growth_tokens": 350, "output_tokens": 250}
     )
 
     # the last prompt has 300 + 3 * 350 tokens; the mean one 300 + 1.5 * 350
@@ -97,9 +84,7 @@ def test_conversations_need_room_for_their_last_turn() -> None:
     assert plan["input_tokens"][1] == pytest.approx(plan["requests"][1] * 825, rel=0.05)
 
 
-def test_a_dry_run_reads_the_trace_and_sends_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dry_run_reads_the_trace_and_sends_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.invoke(["run", "trace", "--url", "http://127.0.0.1:9", "--dry-run"]) == 0
     assert "nothing is sent now" in capsys.readouterr().out
 

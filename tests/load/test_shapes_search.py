@@ -119,9 +119,7 @@ def test_goodput_lies_between_what_passed_and_what_failed() -> None:
 
     assert bounds(rates(), [passed]) == (1.5, float("inf"))
     assert bounds(rates(), [passed, probe(4, False)]) == (1.5, 4)
-    assert bounds(users(), [passed, probe(4, False, requests=100, requests_per_s=2.0)]) == pytest.approx(
-        (1.5, 2.4)
-    )
+    assert bounds(users(), [passed, probe(4, False, requests=100, requests_per_s=2.0)]) == pytest.approx((1.5, 2.4))
 
 
 @pytest.mark.parametrize(

@@ -69,11 +69,7 @@ def test_a_process_that_dies_is_noticed_and_the_run_is_marked(server: FaultyServ
 
     def on_event(event: RunEvent) -> None:
         if isinstance(event, StepBegun):
-            children = [
-                p
-                for p in psutil.Process().children()
-                if "harness.load.process.child" in " ".join(p.cmdline())
-            ]
+            children = [p for p in psutil.Process().children() if "harness.load.process.child" in " ".join(p.cmdline())]
             os.kill(max(child.pid for child in children), signal.SIGKILL)
         elif isinstance(event, Doing):
             said.append(event.text)

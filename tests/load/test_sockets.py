@@ -91,9 +91,7 @@ def test_without_a_glance_the_kernel_stamps_merged_tokens_with_the_last(
     assert arrived_ns >= second_ns  # why the lookout is there
 
 
-def test_a_reader_that_sleeps_is_woken_by_what_was_read_ahead(
-    pair: tuple[StampedSocket, socket.socket],
-) -> None:
+def test_a_reader_that_sleeps_is_woken_by_what_was_read_ahead(pair: tuple[StampedSocket, socket.socket]) -> None:
     client, server = pair
     reader = gevent.spawn(client.recv, 256)
     gevent.sleep(0)  # it waits now
@@ -103,9 +101,7 @@ def test_a_reader_that_sleeps_is_woken_by_what_was_read_ahead(
     assert reader.get(timeout=5) == b"token"
 
 
-def test_what_follows_is_read_in_order_and_an_end_is_an_end(
-    pair: tuple[StampedSocket, socket.socket],
-) -> None:
+def test_what_follows_is_read_in_order_and_an_end_is_an_end(pair: tuple[StampedSocket, socket.socket]) -> None:
     client, server = pair
     server.sendall(b"first")
     glance()
@@ -116,9 +112,7 @@ def test_what_follows_is_read_in_order_and_an_end_is_an_end(
     assert [client.recv(256) for _ in range(3)] == [b"first", b"second", b""]
 
 
-def test_a_reset_that_was_noticed_ahead_is_the_readers_error(
-    pair: tuple[StampedSocket, socket.socket],
-) -> None:
+def test_a_reset_that_was_noticed_ahead_is_the_readers_error(pair: tuple[StampedSocket, socket.socket]) -> None:
     client, server = pair
     # closing with unread data resets the connection
     client.sendall(b"x")

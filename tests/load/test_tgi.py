@@ -14,8 +14,7 @@ from harness.base.errors import UsageError
 from harness.cli import invoke
 
 every_route = pytest.mark.parametrize(
-    ("api", "stream"),
-    [(api, stream) for api in ("native", "completions", "chat") for stream in (True, False)],
+    ("api", "stream"), [(api, stream) for api in ("native", "completions", "chat") for stream in (True, False)]
 )
 
 
@@ -50,9 +49,7 @@ def test_answers_of_every_route_are_counted_by_the_server(
 
 
 @every_route
-def test_a_stop_at_the_end_of_sequence_counts_its_token(
-    tgi: TgiDouble, tmp_path: Path, api: str, stream: bool
-) -> None:
+def test_a_stop_at_the_end_of_sequence_counts_its_token(tgi: TgiDouble, tmp_path: Path, api: str, stream: bool) -> None:
     tgi.behaviour = Behaviour(eos_after=2)
 
     rows = drive(tmp_path, tgi, api, stream)
@@ -120,9 +117,7 @@ def test_a_wrong_key_is_a_401(tmp_path: Path) -> None:
         assert set(drive(tmp_path, tgi)["error"]) == {"http_401"}
 
 
-def test_what_tgi_would_refuse_in_every_request_ends_the_run_before_it_begins(
-    tgi: TgiDouble, tmp_path: Path
-) -> None:
+def test_what_tgi_would_refuse_in_every_request_ends_the_run_before_it_begins(tgi: TgiDouble, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="top_p"):
         drive(tmp_path, tgi, extra_body={"parameters": {"top_p": 1.0}})
 
@@ -138,9 +133,7 @@ def test_the_run_command_drives_tgi_from_its_url_alone(
         "prompts: {kind: synthetic, input_tokens: 20, output_tokens: 5}\nrequest: {api: native, timeout_s: 5}\n"
     )
 
-    code = invoke(
-        ["run", str(work), "--backend", "tgi", "--url", tgi.url, "--out", str(tmp_path / "out"), "--json"]
-    )
+    code = invoke(["run", str(work), "--backend", "tgi", "--url", tgi.url, "--out", str(tmp_path / "out"), "--json"])
 
     said = json.loads(capsys.readouterr().out)
     assert code == 0

@@ -88,9 +88,7 @@ def test_an_endpoint_with_the_users_ca_is_driven_and_stamped_in_python(
     assert (good["sent_s"] < good["first_token_s"]).all()
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(
-    certificate: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: tuple[Path, Path], tmp_path: Path) -> None:
     with (
         FaultyServer() as server,
         tls_in_front_of(server.port, *certificate) as port,

@@ -66,19 +66,7 @@ def test_comments_and_empty_lines_are_no_events() -> None:
 
 
 LINES = st.sampled_from(
-    [
-        b"data: a",
-        b"data: ",
-        b"data:b",
-        b"data",
-        b" data: c",
-        b": note",
-        b"id: 7",
-        b"",
-        b"",
-        b"",
-        b"data: d\re",
-    ]
+    [b"data: a", b"data: ", b"data:b", b"data", b" data: c", b": note", b"id: 7", b"", b"", b"", b"data: d\re"]
 )
 ENDS = st.sampled_from([b"\n", b"\n", b"\n", b"\r\n", b""])
 

@@ -17,9 +17,7 @@ from harness.metrics.saturation import OpenFacts, in_flight_at, is_growing, open
     ],
     ids=["falls behind", "steady", "scatters", "fills up", "chance", "shrinks", "few"],
 )
-def test_a_growing_queue_is_told_from_a_steady_one(
-    in_flight: list[float], arrivals: float, grows: bool
-) -> None:
+def test_a_growing_queue_is_told_from_a_steady_one(in_flight: list[float], arrivals: float, grows: bool) -> None:
     assert is_growing(in_flight, arrivals) is grows
 
 
@@ -48,9 +46,7 @@ def test_an_open_step_says_what_was_planned_sent_and_dropped() -> None:
 
     facts = open_facts(scheduled, sent, sent + 0.1, (0.0, 10.0), np.full(8, 0.1))
 
-    assert facts == OpenFacts(
-        offered_requests_per_s=1.0, sent_requests_per_s=0.8, not_sent=2, over_saturated=False
-    )
+    assert facts == OpenFacts(offered_requests_per_s=1.0, sent_requests_per_s=0.8, not_sent=2, over_saturated=False)
 
 
 def test_a_server_at_eight_tenths_of_the_rate_is_over_saturated() -> None:

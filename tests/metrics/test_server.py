@@ -163,8 +163,7 @@ def test_a_restart_is_an_error() -> None:
 
 def test_preemptions_and_cache_hits_are_warnings() -> None:
     pages = [
-        (t, vllm(tokens=t * 100, running=2, preemptions=t, queries=t * 20, hits=t * 10))
-        for t in map(float, range(11))
+        (t, vllm(tokens=t * 100, running=2, preemptions=t, queries=t * 20, hits=t * 10)) for t in map(float, range(11))
     ]
 
     metrics, found = judged(pages)

@@ -82,9 +82,7 @@ def test_tokens_and_seconds_come_from_the_same_window() -> None:
     [(10, 20, 11, 10), (0, 9.9, 5, 0), (10, 10, 1, 1), (20, 30, 11, 0), (0, 30, 31, 10), (5, 15, 1001, 500)],
     ids=["end excluded", "before", "one token at the start", "at the end", "around", "half"],
 )
-def test_evenly_spread_tokens_are_counted_exactly(
-    first: float, finished: float, tokens: int, inside: int
-) -> None:
+def test_evenly_spread_tokens_are_counted_exactly(first: float, finished: float, tokens: int, inside: int) -> None:
     got = tokens_in_window(np.array([first]), np.array([finished]), np.array([tokens]), Window(10, 20))
 
     assert got[0] == pytest.approx(inside, abs=1)
@@ -129,8 +127,7 @@ def test_a_missing_prompt_count_makes_the_input_rate_unknown() -> None:
 def test_arrivals_give_itl_and_exact_window_counts() -> None:
     # arrivals at 9.9, 10.1, 10.4: two of three events are in; 3 tokens -> 2 in the window; gaps 0.2 and 0.3
     step = measured(
-        [row(0, scheduled_s=10.0, output_tokens=3)],
-        arrivals=Arrivals.of({"r0": [9_900_000, 10_100_000, 10_400_000]}),
+        [row(0, scheduled_s=10.0, output_tokens=3)], arrivals=Arrivals.of({"r0": [9_900_000, 10_100_000, 10_400_000]})
     )
 
     assert step.output_tokens_per_s == pytest.approx(0.2)
@@ -174,12 +171,7 @@ def test_one_failure_in_fifty_breaks_a_limit_of_one_percent() -> None:
 
 def test_goodput_is_that_of_the_highest_passing_step_below_the_first_failing_one() -> None:
     # AN-24: 0.6 passes, 0.9 does not; a step above that passes again does not count
-    steps = [
-        judged(0, 1, True, 0.2),
-        judged(1, 2, True, 0.6),
-        judged(2, 4, False, 0.9),
-        judged(3, 8, True, 1.2),
-    ]
+    steps = [judged(0, 1, True, 0.2), judged(1, 2, True, 0.6), judged(2, 4, False, 0.9), judged(3, 8, True, 1.2)]
 
     goodput = goodput_of(steps)
 

@@ -117,15 +117,7 @@ def test_metrics_agree_with_the_records(run_dir: Path) -> None:
 
 def test_ctrl_c_stops_the_engine_and_keeps_the_rows(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(SCENARIO.replace("step_s: 12", "step_s: 100"))
-    command = [
-        sys.executable,
-        "-m",
-        "harness",
-        "run",
-        str(tmp_path / "tiny.yaml"),
-        "--out",
-        str(tmp_path / "runs"),
-    ]
+    command = [sys.executable, "-m", "harness", "run", str(tmp_path / "tiny.yaml"), "--out", str(tmp_path / "runs")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
     while not any(p.stat().st_size for p in tmp_path.glob("runs/*/records-*.jsonl")):

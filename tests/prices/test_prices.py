@@ -123,9 +123,7 @@ def test_a_cached_request_costs_what_the_price_package_says() -> None:
     from genai_prices import Usage, calc_price
 
     theirs = calc_price(
-        Usage(input_tokens=800, cache_read_tokens=600, output_tokens=250),
-        "claude-sonnet-4-6",
-        provider_id="anthropic",
+        Usage(input_tokens=800, cache_read_tokens=600, output_tokens=250), "claude-sonnet-4-6", provider_id="anthropic"
     )
 
     ours = resolve_api("anthropic:claude-sonnet-4-6").rates_for(800)
@@ -187,20 +185,11 @@ ROW = "{provider: acme, model: m, input_usd_per_mtok: 1, output_usd_per_mtok: 2}
     ("text", "said"),
     [
         ("api: [{provider: a, model: b, input_usd_per_mtok: 1}]", "`api[0].output_usd_per_mtok` is missing"),
-        (
-            "instances: [{id: a, usd_per_hour: {on_demand: -1}}]",
-            "must be 0, or from 1e-09 to 1e+09 USD, got -1",
-        ),
+        ("instances: [{id: a, usd_per_hour: {on_demand: -1}}]", "must be 0, or from 1e-09 to 1e+09 USD, got -1"),
         ("instances: [{id: a, usd_per_hour: {ondemand: 1}}]", "unknown purchase option `ondemand`"),
-        (
-            "instances: [{id: a, currency: EUR, usd_per_hour: {on_demand: 1}}]",
-            "only USD is understood, got 'EUR'",
-        ),
+        ("instances: [{id: a, currency: EUR, usd_per_hour: {on_demand: 1}}]", "only USD is understood, got 'EUR'"),
         ("apis: []", "unknown key `apis`"),
-        (
-            f"api: [{ROW}, {ROW.replace('acme', 'Acme')}]",
-            "`api[1]`: acme:m is given twice, first in `api[0]`",
-        ),
+        (f"api: [{ROW}, {ROW.replace('acme', 'Acme')}]", "`api[1]`: acme:m is given twice, first in `api[0]`"),
         (
             "instances: [{id: a, usd_per_hour: {on_demand: 1}}, {id: a, usd_per_hour: {spot: 1}}]",
             "`instances[1]`: a is given twice, first in `instances[0]`",
@@ -268,8 +257,7 @@ def test_one_models_names_are_one_key(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["meta-llama/Llama-3-8B-Instruct", "deepseek-r1-distill-llama-8b", "llama-3.1-70b", "llama-guard-3-8b"],
+    "name", ["meta-llama/Llama-3-8B-Instruct", "deepseek-r1-distill-llama-8b", "llama-3.1-70b", "llama-guard-3-8b"]
 )
 def test_other_weights_have_another_key(name: str) -> None:
     assert weights_key(name) != ("3.1", "8b", "llama")
@@ -307,17 +295,7 @@ def test_the_list_fits_100_columns_and_gives_every_price_its_source_and_date(
 
     lines = capsys.readouterr().out.splitlines()
     box = next(line.split() for line in lines if line.startswith("g5.12xlarge ") and "reserved_1y" in line)
-    assert box == [
-        "g5.12xlarge",
-        "us-east-1",
-        "4",
-        "A10G",
-        "48/192",
-        "reserved_1y",
-        "3.57336",
-        "2025-11-30",
-        box[-1],
-    ]
+    assert box == ["g5.12xlarge", "us-east-1", "4", "A10G", "48/192", "reserved_1y", "3.57336", "2025-11-30", box[-1]]
     assert any(line.startswith(f"{box[-1]}  Vantage data, 1-year standard reserved") for line in lines)
     api = next(line.split() for line in lines if line.startswith("openai:gpt-4.1 "))
     assert api[:5] == ["openai:gpt-4.1", "2", "0.5", "8", "genai-prices"]
@@ -346,9 +324,7 @@ def test_a_second_list_that_disagrees_is_quoted() -> None:
 
     found = differences(wrong)
 
-    assert [(d.which, d.first, d.second, d.second_source) for d in found] == [
-        ("input", 0.15, 0.4, "models-dev")
-    ]
+    assert [(d.which, d.first, d.second, d.second_source) for d in found] == [("input", 0.15, 0.4, "models-dev")]
 
 
 def test_a_model_that_the_second_list_lacks_is_no_disagreement() -> None:

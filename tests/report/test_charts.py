@@ -50,9 +50,7 @@ def test_the_whole_request_is_drawn_when_the_slo_limits_it() -> None:
 
 
 def test_a_goodput_interval_is_a_broad_stroke() -> None:
-    metrics = changed(
-        case("two_windows").metrics, lambda m: m["steps"][2].update(goodput_low=0.55, goodput_high=0.65)
-    )
+    metrics = changed(case("two_windows").metrics, lambda m: m["steps"][2].update(goodput_low=0.55, goodput_high=0.65))
 
     drawn = next(chart.wide for chart in load_charts(metrics, SLO) if chart.name == "load-requests")
 

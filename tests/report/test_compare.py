@@ -71,10 +71,7 @@ def test_a_winner_is_named_when_the_work_was_equal_and_the_intervals_lie_apart()
     most, least = comparison.outcomes
     # 5.672 USD/h: 1000 requests at 0.55 req/s cost 5.672 / (0.55 * 3600) * 1000 = 2.865, at 0.65 2.424
     assert (most.winner, least.winner) == ("vllm 0.11.0", "vllm 0.11.0")
-    assert (
-        most.words
-        == "vllm 0.11.0 serves most, 0.550 to 0.650 req/s, against vllm 0.10.1 0.470 to 0.530 req/s"
-    )
+    assert most.words == "vllm 0.11.0 serves most, 0.550 to 0.650 req/s, against vllm 0.10.1 0.470 to 0.530 req/s"
     assert least.words.startswith("vllm 0.11.0 costs least for 1000 requests, USD 2.42 to 2.86, against")
 
 
@@ -94,9 +91,7 @@ def test_an_instance_serves_what_all_its_engines_do() -> None:
     # decision.json's own goodput may be of an older analysis: what counts is measured now
     old = rented(run_of(goodput=(0.55, 0.6, 0.65)), replicas=4)
     assert old.decision is not None
-    said = changed(
-        old.decision, lambda d: d["self_host"]["goodput"].update(requests_per_s=99, low=98, high=100)
-    )
+    said = changed(old.decision, lambda d: d["self_host"]["goodput"].update(requests_per_s=99, low=98, high=100))
 
     first, _ = compare_runs([replace(old, decision=said), run_of()]).standings
 
@@ -159,9 +154,7 @@ def test_streaming_against_not_streaming_is_a_comparison_of_its_own() -> None:
 
     comparison = compare_runs([run_of(goodput=(0.4, 0.45, 0.5)), whole])
 
-    assert [(d.what, d.values, d.about) for d in comparison.differences] == [
-        ("streamed", ("yes", "no"), "subject")
-    ]
+    assert [(d.what, d.values, d.about) for d in comparison.differences] == [("streamed", ("yes", "no"), "subject")]
     assert comparison.outcomes[0].winner is not None
 
 
@@ -176,9 +169,7 @@ def test_a_native_route_is_the_same_work_as_completions() -> None:
 
 def test_where_prefixes_are_shared_an_engine_that_tells_no_hits_is_in_doubt() -> None:
     shared = _scenario(lambda s: s["prompts"].update(shared_prefix_tokens=400))
-    told, silent = (
-        with_lengths(run_of(scenario=shared), cached_input_tokens=tokens) for tokens in (66 * 400, None)
-    )
+    told, silent = (with_lengths(run_of(scenario=shared), cached_input_tokens=tokens) for tokens in (66 * 400, None))
 
     found = differences([told, silent])
 
@@ -187,10 +178,7 @@ def test_where_prefixes_are_shared_an_engine_that_tells_no_hits_is_in_doubt() ->
 
 def test_what_is_compared_differs_without_forbidding_anything() -> None:
     found = differences(
-        [
-            run_of(engine=engine("0.10.1")),
-            run_of(engine=engine("0.11.0"), seed=2, instance={"id": "p5.48xlarge"}),
-        ]
+        [run_of(engine=engine("0.10.1")), run_of(engine=engine("0.11.0"), seed=2, instance={"id": "p5.48xlarge"})]
     )
 
     assert unequal_work(found) == []
@@ -207,10 +195,7 @@ def test_an_slo_written_out_is_the_same_as_its_preset() -> None:
 
 
 def test_a_path_and_a_bare_name_are_the_same_model() -> None:
-    runs = [
-        run_of(model="/cache/SmolLM2-135M-Instruct-Q4_1.gguf"),
-        run_of(model="smollm2-135m-instruct-q4_1"),
-    ]
+    runs = [run_of(model="/cache/SmolLM2-135M-Instruct-Q4_1.gguf"), run_of(model="smollm2-135m-instruct-q4_1")]
 
     assert differences(runs) == []
 
@@ -264,11 +249,7 @@ def test_the_console_says_first_what_was_unequal_and_fits() -> None:
     said = printed(comparison)
 
     assert max(len(line) for line in said.splitlines()) <= WIDTH
-    assert (
-        said.index("! quantisation")
-        < said.index("No winner: the work was unequal")
-        < said.index("req/s with its")
-    )
+    assert said.index("! quantisation") < said.index("No winner: the work was unequal") < said.index("req/s with its")
 
 
 def test_a_run_that_got_worse_is_the_first_thing_said() -> None:

@@ -107,13 +107,7 @@ def written(parent: Path, name: str, per_s: int) -> Path:
         "seed": 1, "started_at": "2026-08-01T00:00:00+00:00", "started_monotonic_ns": 0,
         "harness_version": "1", "git_revision": None,
     }  # fmt: skip
-    step = {
-        "step": 0,
-        "load": {"kind": "closed", "users": per_s},
-        "start_s": 0,
-        "window_start_s": 0,
-        "end_s": 10,
-    }
+    step = {"step": 0, "load": {"kind": "closed", "users": per_s}, "start_s": 0, "window_start_s": 0, "end_s": 10}
     rows = [
         {"request_id": f"{s}-{n}", "step": 0, "scheduled_s": s + 0.1, "sent_s": s + 0.1, "first_token_s": s + 0.2,
          "finished_s": s + 0.5, "prompt_tokens": 9, "output_tokens": 5, "requested_output_tokens": 5}

@@ -33,13 +33,7 @@ def test_a_run_against_an_endpoint_is_repeated_against_it() -> None:
 
 def test_an_engine_that_was_started_for_the_run_is_started_again() -> None:
     run = case("two_windows").run
-    run["engine"] = {
-        "name": "llama_server",
-        "version": "b6989",
-        "flags": {},
-        "slots": 4,
-        "context_tokens": 4096,
-    }
+    run["engine"] = {"name": "llama_server", "version": "b6989", "flags": {}, "slots": 4, "context_tokens": 4096}
 
     command = shlex.split(reproduce(RUN_DIR, run)[1])
 
@@ -98,13 +92,7 @@ def test_without_a_calibration_that_is_said() -> None:
 
 
 def test_workers_of_other_machines_are_named_with_their_clock_and_their_own_error() -> None:
-    level = {
-        "streams": 4,
-        "tokens_per_s": 200.0,
-        "void": None,
-        "ttft": {"p99_s": 0.002},
-        "itl": {"p99_s": 0.001},
-    }
+    level = {"streams": 4, "tokens_per_s": 200.0, "void": None, "ttft": {"p99_s": 0.002}, "itl": {"p99_s": 0.001}}
     run, metrics, _ = case("two_windows")
     run["client"] |= {
         "workers": 2,
@@ -121,9 +109,7 @@ def test_workers_of_other_machines_are_named_with_their_clock_and_their_own_erro
 
     # at most 8 in flight and 225 tok/s, by two processes: 4 and 113 each
     assert "client error" not in facts  # this machine drove nothing
-    assert facts["client worker 1"].startswith(
-        "load-1, 4 cores; its clock is known to 0.20 ms and moved -0.10 ms"
-    )
+    assert facts["client worker 1"].startswith("load-1, 4 cores; its clock is known to 0.20 ms and moved -0.10 ms")
     assert "adds at most 2.00 ms to 99 % of first tokens" in facts["client worker 1"]
     assert "moved n/a" in facts["client worker 2"]
     assert "not calibrated" in facts["client worker 2"]
@@ -139,9 +125,7 @@ def test_workers_of_other_machines_are_named_with_their_clock_and_their_own_erro
         ({"kind": "search", "over": "requests_per_s"}, "Open loop", "from the instant the request was due"),
     ],
 )
-def test_the_method_says_from_which_instant_latencies_run(
-    load: dict[str, object], loop: str, begin: str
-) -> None:
+def test_the_method_says_from_which_instant_latencies_run(load: dict[str, object], loop: str, begin: str) -> None:
     run, metrics, _ = case("two_windows")
     run["scenario"]["load"] = load
 

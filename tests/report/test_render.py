@@ -25,9 +25,7 @@ from harness.scenario import bundled_scenarios_dir
 def written(tmp_path: Path, given: Case) -> tuple[str, str]:
     """report.html and report.md of a run."""
     render_report(tmp_path, *given)
-    return (tmp_path / "report.html").read_text(encoding="utf-8"), (tmp_path / "report.md").read_text(
-        encoding="utf-8"
-    )
+    return (tmp_path / "report.html").read_text(encoding="utf-8"), (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 def redecided(given: Case, change: Callable[[dict[str, Any]], object]) -> Case:
@@ -86,9 +84,7 @@ def test_a_dozen_arms_still_make_a_chart_with_a_label_and_a_lane_each(tmp_path: 
     html, _ = written(tmp_path, redecided(case("two_windows"), twelve))
 
     wide = re.search(
-        r'<div class="wide"><svg viewBox="0 0 980 (\d+)".*?</svg>',
-        html[html.index('id="chart-cost"') :],
-        re.DOTALL,
+        r'<div class="wide"><svg viewBox="0 0 980 (\d+)".*?</svg>', html[html.index('id="chart-cost"') :], re.DOTALL
     )
     assert wide is not None
     assert int(wide[1]) == 470 + 9 * 19  # nine lanes more than fit
@@ -213,12 +209,7 @@ def test_what_a_message_quotes_is_a_code_span(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "safe"),
-    [
-        ("a ` b", "a \\` b"),
-        ("``` x", "\\`\\`\\` x"),
-        ("` a ``b` c", "\\` a \\`\\`b\\` c"),
-        ("`a|b`", "\\`a\\|b\\`"),
-    ],
+    [("a ` b", "a \\` b"), ("``` x", "\\`\\`\\` x"), ("` a ``b` c", "\\` a \\`\\`b\\` c"), ("`a|b`", "\\`a\\|b\\`")],
 )
 def test_backticks_that_quote_nothing_are_no_markup(text: str, safe: str) -> None:
     assert escape(text) == safe
@@ -227,9 +218,7 @@ def test_backticks_that_quote_nothing_are_no_markup(text: str, safe: str) -> Non
 def test_numbers_of_the_arms_are_those_of_the_decision(tmp_path: Path) -> None:
     _, markdown = written(tmp_path, case("two_windows"))
 
-    row = next(
-        line for line in markdown.splitlines() if line.startswith("| claude-sonnet-4-6") and "3 / 15" in line
-    )
+    row = next(line for line in markdown.splitlines() if line.startswith("| claude-sonnet-4-6") and "3 / 15" in line)
 
     # 400,000 * 0.00615 = 2,460; 2,460 - 12,807.23 = -10,347.23
     assert row == (
@@ -249,17 +238,7 @@ def test_every_number_says_whether_it_was_measured_listed_or_assumed(tmp_path: P
 
 
 # of a fixed set of words, or dates: another word there is refused when the file is read
-OWN_WORDS = {
-    "kind",
-    "level",
-    "role",
-    "verdict",
-    "winner",
-    "verdict_at_low",
-    "verdict_at_high",
-    "checked_on",
-    "date",
-}
+OWN_WORDS = {"kind", "level", "role", "verdict", "winner", "verdict_at_low", "verdict_at_high", "checked_on", "date"}
 
 
 def _with_hostile_words(value: Any) -> Any:
@@ -278,9 +257,7 @@ def test_hostile_names_stay_text_everywhere(tmp_path: Path) -> None:
     html, markdown = written(tmp_path, hostile)
     page = Page(html)
 
-    assert [
-        attributes for tag, attributes in page.elements if tag == "script" and "type" not in attributes
-    ] == [
+    assert [attributes for tag, attributes in page.elements if tag == "script" and "type" not in attributes] == [
         attributes
         for tag, attributes in Page(written(tmp_path, given)[0]).elements
         if tag == "script" and "type" not in attributes
@@ -338,9 +315,7 @@ def test_everything_the_cost_model_adds_is_shown(tmp_path: Path) -> None:
     ]
     # 5.672 * 730 = 4,140.56; 0.5 * 208,000 / 12 = 8,666.67; 0.00615 * 400,000 = 2,460
     assert re.search(r"^\| inference \| computed \| 4,141 \| .*\b288\b", markdown, re.MULTILINE)
-    assert re.search(
-        r"^\| people: operating the box \(.*\) \| assumed \| 8,667 \| – \| – \|", markdown, re.MULTILINE
-    )
+    assert re.search(r"^\| people: operating the box \(.*\) \| assumed \| 8,667 \| – \| – \|", markdown, re.MULTILINE)
     assert "1 × 5.672 USD/h × 730 h + 8,667 fixed, 25.4 % used" in markdown
     # the winner at 400,000 tasks changes where self-hosting first wins
     assert re.search(r"^\| tasks a month \| 400,000 \(tasks\) \| .*above 2.76M", markdown, re.MULTILINE)

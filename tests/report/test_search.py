@@ -29,12 +29,7 @@ def probe(step: int, users: int, met: bool | None, goodput: float | None, **more
 
 METRICS = Metrics.model_validate(
     {
-        "steps": [
-            probe(0, 1, True, 1.5),
-            probe(1, 2, True, 2.5),
-            probe(2, 4, False, 0.5),
-            probe(3, 3, False, 0.75),
-        ],
+        "steps": [probe(0, 1, True, 1.5), probe(1, 2, True, 2.5), probe(2, 4, False, 0.5), probe(3, 3, False, 0.75)],
         "goodput": {"requests_per_s": 2.5, "step": 1},
     }
 )

@@ -28,9 +28,7 @@ def arm_of(inputs: dict[str, Any]) -> Arm:
 
 @given(comparisons())
 @settings(max_examples=300, deadline=None)
-def test_at_every_edge_of_a_window_the_chart_has_the_decisions_number_of_boxes(
-    inputs: dict[str, Any],
-) -> None:
+def test_at_every_edge_of_a_window_the_chart_has_the_decisions_number_of_boxes(inputs: dict[str, Any]) -> None:
     arm = arm_of(inputs)
     stairs = stairs_of(arm)
     edges = [edge for window in arm.decision.winning_windows for edge in window if edge]

@@ -4,8 +4,7 @@ from harness.report import text
 
 
 @pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [(0.18, "180 ms"), (0.0249, "24.9 ms"), (1.9, "1.90 s"), (12.34, "12.3 s"), (None, "n/a")],
+    ("seconds", "expected"), [(0.18, "180 ms"), (0.0249, "24.9 ms"), (1.9, "1.90 s"), (12.34, "12.3 s"), (None, "n/a")]
 )
 def test_a_duration_is_in_ms_below_a_second(seconds: float | None, expected: str) -> None:
     assert text.duration(seconds) == expected
@@ -13,12 +12,7 @@ def test_a_duration_is_in_ms_below_a_second(seconds: float | None, expected: str
 
 @pytest.mark.parametrize(
     ("numbers", "expected"),
-    [
-        ([2], "step 3"),
-        ([0, 1], "steps 1, 2"),
-        ([3, 0, 1, 2], "steps 1 to 4"),
-        ([0, 1, 2, 5], "steps 1 to 3, 6"),
-    ],
+    [([2], "step 3"), ([0, 1], "steps 1, 2"), ([3, 0, 1, 2], "steps 1 to 4"), ([0, 1, 2, 5], "steps 1 to 3, 6")],
 )
 def test_steps_in_a_row_count_from_one_and_are_written_as_a_range(numbers: list[int], expected: str) -> None:
     assert text.steps(numbers) == expected

@@ -44,10 +44,7 @@ def test_a_run_with_a_failed_check_says_first_not_to_decide_on_it() -> None:
 
     stops = notices(run, gather_checks(metrics, decision))
 
-    assert [(stop.level, stop.code) for stop in stops] == [
-        ("error", "client_bound"),
-        ("error", "demand_shape_differs"),
-    ]
+    assert [(stop.level, stop.code) for stop in stops] == [("error", "client_bound"), ("error", "demand_shape_differs")]
     assert headline(decision, trusted=False).startswith("Do not decide on this run.")
 
 
@@ -73,11 +70,7 @@ def test_the_same_finding_in_several_steps_is_one_entry() -> None:
 def test_a_stand_in_says_so_in_words() -> None:
     kinds = [verdict.kind for verdict in verdicts(case("twelve_steps").decision)]
 
-    assert kinds == [
-        "frontier API",
-        "cheap API",
-        "stand-in: nobody hosts SmolLM2-135M, so this is a larger open model",
-    ]
+    assert kinds == ["frontier API", "cheap API", "stand-in: nobody hosts SmolLM2-135M, so this is a larger open model"]
 
 
 def test_outcomes_tell_here_elsewhere_and_never_apart() -> None:

@@ -52,9 +52,7 @@ def test_an_unknown_token_count_stays_unknown() -> None:
     assert np.isnan(tokens).all()
 
 
-@pytest.mark.parametrize(
-    ("rows", "gaps_s"), [([0, 1, 2], [0.5, 1.0]), ([2], []), ([-1], []), ([1, 0], [0.5, 1.0])]
-)
+@pytest.mark.parametrize(("rows", "gaps_s"), [([0, 1, 2], [0.5, 1.0]), ([2], []), ([-1], []), ([1, 0], [0.5, 1.0])])
 def test_gaps_are_within_a_request_and_none_is_zero(rows: list[int], gaps_s: list[float]) -> None:
     # from a's last (2.5) to c's first (2.0) is no gap; c's two came at once
     assert list(Arrivals.of(LISTS).gaps_s(np.array(rows))) == gaps_s

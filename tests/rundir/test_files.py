@@ -32,13 +32,7 @@ MANIFEST = {
     "harness_version": "0.1.0",
     "git_revision": None,
 }
-STEP = {
-    "step": 0,
-    "load": {"kind": "closed", "users": 2},
-    "start_s": 0.0,
-    "window_start_s": 1.0,
-    "end_s": 30.0,
-}
+STEP = {"step": 0, "load": {"kind": "closed", "users": 2}, "start_s": 0.0, "window_start_s": 1.0, "end_s": 30.0}
 
 
 @pytest.fixture
@@ -131,10 +125,7 @@ def records(**changed: object) -> Callable[[Path], object]:
         (manifest(instance={"replicas": -2}), "run.json: `instance.replicas` must be from 1 to 1000, got -2"),
         (manifest(instance={"id": 7}), "run.json: `instance.id` must be text or null, got 7"),
         (manifest(arms=[5]), "run.json: `arms` must be a list of text, got 5 in it"),
-        (
-            manifest(client={"served_models": 5}),
-            "run.json: `client.served_models` must be a list or null, got 5",
-        ),
+        (manifest(client={"served_models": 5}), "run.json: `client.served_models` must be a list or null, got 5"),
         (manifest(client={"ended_early": {}}), "run.json: `client.ended_early` must have `text` and `hint`"),
         (manifest(instance={"usd_per_hour": 1e-320}), "`instance.usd_per_hour` must be 0, or from 1e-09"),
     ],
@@ -164,15 +155,7 @@ def test_a_damaged_file_is_named_in_one_line(
         records(output_tokens=-5),
         records(prompt_tokens=2**62),
     ],
-    ids=[
-        "no end",
-        "ends before it was sent",
-        "ends in ages",
-        "first after last",
-        "no times",
-        "no tokens",
-        "tokens",
-    ],
+    ids=["no end", "ends before it was sent", "ends in ages", "first after last", "no times", "no tokens", "tokens"],
 )
 @pytest.mark.parametrize("command", ["report", "compare"])
 def test_values_that_cannot_be_are_unknown_and_end_with_3(

@@ -3,12 +3,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import UsageError
-from harness.scenario import (
-    Scenario,
-    bundled_scenarios_dir,
-    find_scenario,
-    load_scenario,
-)
+from harness.scenario import Scenario, bundled_scenarios_dir, find_scenario, load_scenario
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -21,11 +16,7 @@ def write(tmp_path: Path, text: str) -> Path:
     ("text", "message", "hint"),
     [
         ("name: a\nload: {usrs: [1]}", "unknown key `load.usrs`", "did you mean `users`?"),
-        (
-            "name: a\nload: {users: [1, -2]}",
-            "`load.users[1]`: must be greater than or equal to 1, got -2",
-            None,
-        ),
+        ("name: a\nload: {users: [1, -2]}", "`load.users[1]`: must be greater than or equal to 1, got -2", None),
         ("name: a\nload: {users: [1.5]}", "`load.users[0]`: must be a valid integer, got 1.5", None),
         ("name: a\nload: {users: many}", "`load.users`: must be a valid list, got 'many'", None),
         ("name: a\nload: {step_s: -3}", "`load.step_s`: must be greater than 0, got -3", None),
@@ -35,16 +26,8 @@ def write(tmp_path: Path, text: str) -> Path:
         ("name: a\nslo: {preset: chatty}", "`slo.preset`", None),
         ("name: a/b", "`name`", None),
         ("name: " + "a" * 101, "`name`: string should have at most 100 characters", None),
-        (
-            "name: a\nload: {users: [1000000000000]}",
-            "`load.users[0]`: must be less than or equal to 100000",
-            None,
-        ),
-        (
-            "name: a\nload: {step_s: 1.0e+308}",
-            "`load.step_s`: must be less than or equal to 31536000",
-            None,
-        ),
+        ("name: a\nload: {users: [1000000000000]}", "`load.users[0]`: must be less than or equal to 100000", None),
+        ("name: a\nload: {step_s: 1.0e+308}", "`load.step_s`: must be less than or equal to 31536000", None),
         (
             f"name: a\nprompts: {{input_tokens: 1{'0' * 400}}}",
             "`prompts.input_tokens`: must be less than or equal to 100000000",
@@ -55,11 +38,7 @@ def write(tmp_path: Path, text: str) -> Path:
             "`prompts.input_tokens`: max (1) must not be below min (10)",
             None,
         ),
-        (
-            "name: a\nprompts: {input_tokens: {mean: -5}}",
-            "`prompts.input_tokens.mean`: must be greater",
-            None,
-        ),
+        ("name: a\nprompts: {input_tokens: {mean: -5}}", "`prompts.input_tokens.mean`: must be greater", None),
         (
             "name: a\nprompts: {input_tokens: 80, shared_prefix_tokens: 100}",
             "`prompts`: shared_prefix_tokens (100) must not be above input_tokens (80)",
@@ -72,9 +51,7 @@ def write(tmp_path: Path, text: str) -> Path:
         ("", "is empty", None),
     ],
 )
-def test_bad_scenarios_are_refused_in_one_line(
-    tmp_path: Path, text: str, message: str, hint: str | None
-) -> None:
+def test_bad_scenarios_are_refused_in_one_line(tmp_path: Path, text: str, message: str, hint: str | None) -> None:
     path = write(tmp_path, text)
 
     with pytest.raises(UsageError) as caught:

@@ -18,9 +18,7 @@ OURS_JSON = (
     '{"arrival_s": 2, "input_tokens": 200, "output_tokens": 20}\n'
 )
 AZURE_2023 = (
-    "TIMESTAMP,ContextTokens,GeneratedTokens\n"
-    "2023-11-16 18:17:03.9799600,100,10\n"
-    "2023-11-16 18:17:05.4799600,200,20\n"
+    "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600,100,10\n2023-11-16 18:17:05.4799600,200,20\n"
 )
 AZURE_2024 = (
     "TIMESTAMP,ContextTokens,GeneratedTokens\n"
@@ -93,10 +91,7 @@ def test_rows_are_put_in_order_before_the_first_ones_are_taken(tmp_path: Path) -
         ("arrival_s,input_tokens,output_tokens\n1,2,3\nnan,2,3\n", ":3: not a row of trace layout `ours`"),
         ("arrival_s,input_tokens,output_tokens\n1,2\n", ":2: not a row of trace layout `ours`"),
         ('{"arrival_s": 1,\n', ":1: not JSON"),
-        (
-            "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-13-99 10:00:00,1,1\n",
-            ":2: not a row of trace layout `azure`",
-        ),
+        ("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-13-99 10:00:00,1,1\n", ":2: not a row of trace layout `azure`"),
     ],
 )
 def test_what_is_no_trace_is_said_with_its_line(tmp_path: Path, text: str, message: str) -> None:

@@ -24,12 +24,7 @@ def comparisons(draw: st.DrawFn) -> dict[str, Any]:
     """Decide inputs of any plausible size, exact in decimal."""
     return {
         "workload": {
-            "classes": [
-                {
-                    "input_tokens": draw(st.integers(1, 20_000)),
-                    "output_tokens": draw(st.integers(0, 4000)),
-                }
-            ],
+            "classes": [{"input_tokens": draw(st.integers(1, 20_000)), "output_tokens": draw(st.integers(0, 4000))}],
             "peak_to_mean": draw(st.sampled_from([1, 1.25, 2, 2.5])),
         },
         "self_host": {

@@ -52,11 +52,7 @@ def _delta(delta: Event, finish: str | None, **more: Any) -> Event:
 
 
 def _usage(tokens: int) -> Event:
-    return {
-        "prompt_tokens": PROMPT_TOKENS,
-        "completion_tokens": tokens,
-        "total_tokens": PROMPT_TOKENS + tokens,
-    }
+    return {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": tokens, "total_tokens": PROMPT_TOKENS + tokens}
 
 
 def _usage_chunk(tokens: int, **more: Any) -> bytes:

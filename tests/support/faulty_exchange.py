@@ -11,14 +11,7 @@ from typing import Any
 
 TOKENS = 5  # where the request does not say
 TOKEN_GAP_S = 0.001
-_TEXTS = {
-    401: "Unauthorized",
-    404: "Not Found",
-    422: "Unprocessable",
-    429: "Too Many",
-    500: "Error",
-    503: "Busy",
-}
+_TEXTS = {401: "Unauthorized", 404: "Not Found", 422: "Unprocessable", 429: "Too Many", 500: "Error", 503: "Busy"}
 
 
 @dataclass
@@ -75,9 +68,7 @@ class Exchange:
         while self.sock.recv(65536):
             pass
 
-    def event(
-        self, text: str | None, *, finish: str | None = None, tokens_so_far: int | None = None
-    ) -> bytes:
+    def event(self, text: str | None, *, finish: str | None = None, tokens_so_far: int | None = None) -> bytes:
         """A token's event, in the form that the path asks for."""
         if self.path.endswith("/generate_stream"):
             return self._tgi_event(text, finish, tokens_so_far)
@@ -110,9 +101,7 @@ class Exchange:
     def usage(self, tokens: int | None = None) -> bytes:
         n = self.tokens if tokens is None else tokens
         counts = {"prompt_tokens": 7, "completion_tokens": n, "total_tokens": 7 + n}
-        return data(
-            {"id": "f", "object": "chunk", "created": 0, "model": "faulty", "choices": [], "usage": counts}
-        )
+        return data({"id": "f", "object": "chunk", "created": 0, "model": "faulty", "choices": [], "usage": counts})
 
     def good_events(self) -> list[bytes]:
         """A whole stream as it should be, without `[DONE]` in TGI's native form."""

@@ -34,12 +34,7 @@ def good(x: Exchange) -> None:
         x.end()
         return
     text = " tok" * x.tokens
-    choice = {
-        "index": 0,
-        "finish_reason": "length",
-        "text": text,
-        "message": {"role": "assistant", "content": text},
-    }
+    choice = {"index": 0, "finish_reason": "length", "text": text, "message": {"role": "assistant", "content": text}}
     usage = {"prompt_tokens": 7, "completion_tokens": x.tokens, "total_tokens": 7 + x.tokens}
     x.whole(200, json.dumps({"id": "f", "object": "o", "choices": [choice], "usage": usage}).encode())
 
@@ -158,11 +153,7 @@ def connection_close(x: Exchange) -> None:
 
 
 def commented(x: Exchange) -> list[bytes]:
-    return [
-        b": ping\n\n",
-        b":\n\n",
-        *(part for event in x.good_events() for part in (event, b": keep-alive\n\n")),
-    ]
+    return [b": ping\n\n", b":\n\n", *(part for event in x.good_events() for part in (event, b": keep-alive\n\n"))]
 
 
 def merged(x: Exchange) -> list[bytes]:
@@ -183,9 +174,7 @@ WAYS: dict[str, Callable[[Exchange], None]] = {
     "html": lambda x: x.whole(200, HTML, "text/html"),
     "json-not-sse": lambda x: x.whole(200, b'{"choices": [{"text": "whole", "finish_reason": "stop"}]}'),
     "cut-mid-stream": cut_mid_stream,
-    "cut-cleanly": streams(
-        lambda x: x.token_events(x.k())
-    ),  # a body that ends well around a stream that does not
+    "cut-cleanly": streams(lambda x: x.token_events(x.k())),  # a body that ends well around a stream that does not
     "rst": reset,
     "never-answers": Exchange.wait_for_client,  # GET probes neither
     "silent": Exchange.wait_for_client,

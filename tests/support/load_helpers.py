@@ -23,9 +23,7 @@ def scenario(**more: Any) -> Scenario:
     return Scenario.model_validate(base | more)
 
 
-def run_load(
-    out_dir: Path, *urls: str, backend: str = "vllm", work: Scenario | None = None, **more: Any
-) -> Measured:
+def run_load(out_dir: Path, *urls: str, backend: str = "vllm", work: Scenario | None = None, **more: Any) -> Measured:
     options = RunOptions(
         scenario=work or scenario(), base_dir=out_dir, backend=backend, out_dir=out_dir, urls=urls, **more
     )

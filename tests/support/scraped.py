@@ -52,9 +52,7 @@ def scrapes(*pages: tuple[float, str], url: str = "http://a") -> list[dict[str, 
     rows, before = [], set[str]()
     for t_s, page in pages:
         lines = page.splitlines()
-        rows.append(
-            {"t_s": t_s, "url": url, "up": True, "lines": [line for line in lines if line not in before]}
-        )
+        rows.append({"t_s": t_s, "url": url, "up": True, "lines": [line for line in lines if line not in before]})
         before = set(lines)
     return rows
 

@@ -70,9 +70,7 @@ def test_statuses_come_with_a_json_body_or_with_text(server, status):
 def test_what_arrived_is_kept_and_a_misspelt_way_is_an_error(server):
     ask(server, "html")
 
-    assert [(x.way, x.path, x.body["max_tokens"]) for x in server.generations()] == [
-        ("html", "/v1/completions", 5)
-    ]
+    assert [(x.way, x.path, x.body["max_tokens"]) for x in server.generations()] == [("html", "/v1/completions", 5)]
     with pytest.raises(KeyError):
         server.url("htlm")
 

@@ -218,18 +218,14 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(422, "Template error: template not found", "template_error")
         inputs = "".join(f"<{m['role']}> {m.get('content') or ''}\n" for m in data["messages"])
         penalty = data.get("presence_penalty")
-        parameters = _openai_parameters(data) | (
-            {"repetition_penalty": penalty + 2.0} if penalty is not None else {}
-        )
+        parameters = _openai_parameters(data) | ({"repetition_penalty": penalty + 2.0} if penalty is not None else {})
         self._openai(data, inputs, parameters, chat=True)
 
     def completions(self, body: bytes) -> None:
         data = self._parse(body, "completions")
         if data.get("suffix") is not None:
             raise Refusal(
-                422,
-                "Suffix is not supported and can be achieved by preprocessing the prompt.",
-                "suffix not supported",
+                422, "Suffix is not supported and can be achieved by preprocessing the prompt.", "suffix not supported"
             )
         # of several prompts the double answers the first
         prompts = data["prompt"] if isinstance(data["prompt"], list) else [data["prompt"]]
@@ -241,9 +237,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _openai(self, data: dict[str, Any], inputs: str, parameters: dict[str, Any], *, chat: bool) -> None:
         self.server.counts["tgi_request_count"] += 1  # and once more below: the router counts these twice
-        kind = ("chat.completion" if chat else "text_completion") + (
-            ".chunk" if chat and data.get("stream") else ""
-        )
+        kind = ("chat.completion" if chat else "text_completion") + (".chunk" if chat and data.get("stream") else "")
         model = data.get("model") or "tgi"
         common = {
             "object": kind, "id": "", "created": int(time.time()), "model": MODEL if model == "tgi" else model,
@@ -256,9 +250,7 @@ class Handler(BaseHTTPRequestHandler):
             text = {"message": {"role": "assistant", "content": job.text}} if chat else {"text": job.text}
             finish = _finish(job.tokens[-1].finish, chat)
             choice = {"index": 0, **text, "logprobs": None, "finish_reason": finish}
-            self._whole(
-                200, json.dumps({**common, "choices": [choice], "usage": job.usage()}).encode(), **times
-            )
+            self._whole(200, json.dumps({**common, "choices": [choice], "usage": job.usage()}).encode(), **times)
             return
         usage_wanted = bool(data.get("stream_options", {}).get("include_usage"))
 

@@ -88,11 +88,7 @@ class Job:
 
     def usage(self) -> dict[str, int]:
         made = len(self.tokens)
-        return {
-            "prompt_tokens": self.input_tokens,
-            "completion_tokens": made,
-            "total_tokens": self.input_tokens + made,
-        }
+        return {"prompt_tokens": self.input_tokens, "completion_tokens": made, "total_tokens": self.input_tokens + made}
 
 
 def words(text: str) -> list[str]:

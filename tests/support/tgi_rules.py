@@ -81,9 +81,7 @@ def _check_types(data: dict[str, Any], fields: dict[str, str], path: str = "") -
         value = data[name]
         if not (value is None and kind.endswith("?")) and not _is(value, kind.rstrip("?!")):
             shown = json.dumps(value)[:40]
-            raise Refusal(
-                422, f"{WRONG_TYPE}{path}{name}: invalid type: {shown}, expected {kind} at line 1 column 9"
-            )
+            raise Refusal(422, f"{WRONG_TYPE}{path}{name}: invalid type: {shown}, expected {kind} at line 1 column 9")
 
 
 def parse(body: bytes, content_type: str, form: str) -> dict[str, Any]:
@@ -128,9 +126,7 @@ def validate(inputs: str, p: dict[str, Any], input_tokens: int, limits: Limits) 
     _check_numbers(p)
     stop = p.get("stop") or []
     if len(stop) > limits.max_stop_sequences:
-        raise _invalid(
-            f"`stop` supports up to {limits.max_stop_sequences} stop sequences. Given: {len(stop)}"
-        )
+        raise _invalid(f"`stop` supports up to {limits.max_stop_sequences} stop sequences. Given: {len(stop)}")
     if best_of > 1 and p.get("seed") is not None:
         raise _invalid("`seed` must not be set when `best_of` > 1")
     top_n = p.get("top_n_tokens") or 0
@@ -146,9 +142,7 @@ def validate(inputs: str, p: dict[str, Any], input_tokens: int, limits: Limits) 
             f"Given: {input_tokens} `inputs` tokens and {wanted} `max_new_tokens`"
         )
     if input_tokens > limits.max_input_tokens:
-        raise _invalid(
-            f"`inputs` must have less than {limits.max_input_tokens} tokens. Given: {input_tokens}"
-        )
+        raise _invalid(f"`inputs` must have less than {limits.max_input_tokens} tokens. Given: {input_tokens}")
     return wanted
 
 

@@ -96,8 +96,7 @@ def expects_continue(inbox: bytearray) -> bool:
 def answer(status: int, body: bytes, content_type: str = "application/json") -> bytes:
     """A whole answer with Content-Length."""
     head = (
-        f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: {content_type}\r\n"
-        f"content-length: {len(body)}\r\n\r\n"
+        f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode("latin-1") + body
 

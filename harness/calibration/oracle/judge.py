@@ -65,9 +65,7 @@ def judge(run_dir: Path, ledger_path: Path, *, started_monotonic_ns: int) -> Jud
         itl=summarize(timed.itl_error_s),
         lateness=summarize(everything.lateness_s),
         tokens_per_s=_tokens_per_s(ledger, windows, started_monotonic_ns),
-        kernel_stamped=int(
-            (warm["request_id"].isin(whole["request_id"]) & (warm["clock"] == "kernel")).sum()
-        ),
+        kernel_stamped=int((warm["request_id"].isin(whole["request_id"]) & (warm["clock"] == "kernel")).sum()),
     )
 
 

@@ -73,9 +73,7 @@ def join(
     """
     sent = records[records["error"].fillna("") != "not_sent"]
     both = sent.merge(ledger, on="request_id", suffixes=("", "_truth"), validate="one_to_one")
-    rows = pd.DataFrame(
-        [_compare(row, started_monotonic_ns) for row in both.to_dict("records")], columns=_COLUMNS
-    )
+    rows = pd.DataFrame([_compare(row, started_monotonic_ns) for row in both.to_dict("records")], columns=_COLUMNS)
     known, true = set(sent["request_id"]), set(ledger["request_id"])
     lateness = [np.asarray(values, dtype=float) for values in ledger["lateness_ns"]]
     return Joined(

@@ -43,9 +43,7 @@ def running_oracle(
     Raises:
         BreakevenError: it did not come up.
     """
-    start = (
-        list(command) if command is not None else [sys.executable, "-m", "harness.calibration.oracle.server"]
-    )
+    start = list(command) if command is not None else [sys.executable, "-m", "harness.calibration.oracle.server"]
     options = ["--ledger", str(ledger), "--ttft-s", repr(ttft_s), "--itl-s", repr(itl_s), "--with-parent"]
     if core is not None:
         options += ["--core", str(core)]
@@ -54,9 +52,7 @@ def running_oracle(
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise BreakevenError(
-                f"the known-schedule server did not start (exit code {process.wait(STOP_S)})"
-            )
+            raise BreakevenError(f"the known-schedule server did not start (exit code {process.wait(STOP_S)})")
         ready = orjson.loads(line)
         yield RunningOracle(ready["url"], ready["port"], ready["pid"], ledger)
     finally:

@@ -301,9 +301,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--max-tokens", type=int, default=16, help="tokens where the request does not say")
     parser.add_argument("--model", default="oracle", help="model name to report")
     parser.add_argument("--core", type=int, help="pin the server to this CPU (Linux)")
-    parser.add_argument(
-        "--with-parent", action="store_true", help="end when the process that started it ends"
-    )
+    parser.add_argument("--with-parent", action="store_true", help="end when the process that started it ends")
     return parser.parse_args(arguments)
 
 

@@ -41,15 +41,7 @@ class Connection:
 class Stream:
     """One generation in progress: its plan and when its tokens really left."""
 
-    __slots__ = (
-        "connection",
-        "events",
-        "queued_writes",
-        "received",
-        "sent_monotonic",
-        "sent_realtime",
-        "work",
-    )
+    __slots__ = ("connection", "events", "queued_writes", "received", "sent_monotonic", "sent_realtime", "work")
 
     def __init__(self, connection: Connection, work: wire.Work, received: Received) -> None:
         self.connection = connection

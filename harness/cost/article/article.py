@@ -12,14 +12,7 @@ from harness.base.workload import Workload
 from harness.cost.breakeven.decision import attempts_per_task
 from harness.cost.breakeven.success import indifferent_human_usd
 from harness.demand.demand import History
-from harness.demand.items import (
-    WEEKS_PER_MONTH,
-    EmbeddingItem,
-    HoursItem,
-    PerTaskItem,
-    usd_per_month,
-    usd_per_pass,
-)
+from harness.demand.items import WEEKS_PER_MONTH, EmbeddingItem, HoursItem, PerTaskItem, usd_per_month, usd_per_pass
 from harness.prices.record import Rates
 
 CONVERSATIONS = 100_000
@@ -68,12 +61,7 @@ def cascade_usd(haiku: Rates, sonnet: Rates) -> float:
 
 
 _KNOWLEDGE = EmbeddingItem(
-    name="knowledge",
-    kind="embeddings",
-    chunks=50_000,
-    tokens_per_chunk=400,
-    usd_per_mtok=0.02,
-    passes_per_year=12,
+    name="knowledge", kind="embeddings", chunks=50_000, tokens_per_chunk=400, usd_per_mtok=0.02, passes_per_year=12
 )
 _QUERIES = PerTaskItem(name="queries", kind="per_task", tokens_per_task=30, usd_per_mtok=0.02)
 _ENGINEER = HoursItem(name="engineer", kind="hours", hours_per_week=3, usd_per_hour=100)
@@ -97,10 +85,7 @@ def totals(inference: float) -> dict[str, float]:
     """Grand total, per conversation and the three shares in per cent."""
     infra, hidden = infrastructure_usd(), hidden_usd()
     total = inference + infra + hidden
-    shares = {
-        name: 100 * usd / total
-        for name, usd in (("inference", inference), ("infra", infra), ("hidden", hidden))
-    }
+    shares = {name: 100 * usd / total for name, usd in (("inference", inference), ("infra", infra), ("hidden", hidden))}
     return {"total": total, "per_conversation": total / CONVERSATIONS, **shares}
 
 

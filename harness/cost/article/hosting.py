@@ -97,9 +97,7 @@ def price_table() -> list[Finding]:
     """Section 5: the price list."""
     section = "prices, in/out per Mtok"
     return [
-        Finding(
-            section, name, _pair(printed), _pair(listed), "USD", f"the price of {whose}" if whose else "right"
-        )
+        Finding(section, name, _pair(printed), _pair(listed), "USD", f"the price of {whose}" if whose else "right")
         for name, (printed, listed, whose) in PRICES.items()
     ]
 
@@ -117,10 +115,7 @@ def three_arms() -> list[Finding]:
     arms: dict[str, tuple[float | None, float]] = {
         "Haiku and Sonnet, printed prices": (PRINTED_INFERENCE_USD, inference_usd(haiku, sonnet)),
         "Haiku and Sonnet, list prices": (None, inference_usd(haiku_list, sonnet)),
-        **{
-            name: (None, CALLS * rates.request_usd(INPUT_TOKENS, OUTPUT_TOKENS))
-            for name, rates in HOSTED.items()
-        },
+        **{name: (None, CALLS * rates.request_usd(INPUT_TOKENS, OUTPUT_TOKENS)) for name, rates in HOSTED.items()},
         f"one {BOX} on demand": (None, month),
         f"one {BOX} reserved for a year": (None, quotes["reserved_1y"].usd_per_hour * HOURS_PER_MONTH),
         f"one {BOX} on spot": (None, quotes["spot"].usd_per_hour * HOURS_PER_MONTH),

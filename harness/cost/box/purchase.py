@@ -33,9 +33,7 @@ class Fleet:
 
     def autoscaled_hours(self, startup_minutes: float = 0) -> float:
         """Instance-hours a month when each hour runs what it needs; a start is billed before it serves."""
-        return (
-            sum(self.by_hour) + self.starts() * startup_minutes / MINUTES_PER_HOUR
-        ) * self.cycles_per_month
+        return (sum(self.by_hour) + self.starts() * startup_minutes / MINUTES_PER_HOUR) * self.cycles_per_month
 
     def starts(self) -> int:
         """Instances launched in one cycle."""
@@ -125,9 +123,7 @@ def _row(option: str, usd: float | None, hours: float | None, note: str, *quotes
 
 
 def _unpriced(option: str, purchase: str) -> PurchaseOption:
-    return _row(
-        option, None, None, f"no {purchase.replace('_', ' ')} price is known; give yours with --prices FILE"
-    )
+    return _row(option, None, None, f"no {purchase.replace('_', ' ')} price is known; give yours with --prices FILE")
 
 
 def _static(purchase: str, quotes: Mapping[str, Quote], fleet: Fleet) -> PurchaseOption:

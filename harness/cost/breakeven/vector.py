@@ -117,9 +117,7 @@ def evaluate(case: Case) -> Outcome:
     )
 
 
-def _verdict(
-    per_task: Array, capacity: Array, month: Array, fixed: Array, fewest: Array
-) -> npt.NDArray[np.int8]:
+def _verdict(per_task: Array, capacity: Array, month: Array, fixed: Array, fewest: Array) -> npt.NDArray[np.int8]:
     """Formula 10, never as 0, window as 1, yes as 2."""
     worth = per_task * capacity
     saving = _settle(worth - month, worth)

@@ -7,9 +7,7 @@ from harness.rundir.decide import DecideInput
 from harness.rundir.whatif import ProjectedMonth, Projection
 
 
-def projection(
-    inputs: DecideInput, *, growth_per_month: float, months: int, one_off_usd: float
-) -> Projection | None:
+def projection(inputs: DecideInput, *, growth_per_month: float, months: int, one_off_usd: float) -> Projection | None:
     """Both bills month by month; `payback_month` is the first whose summed saving has paid `one_off_usd`.
 
     Month 1 has the present volume. None without a volume or goodput; `payback_month` None: not in these.

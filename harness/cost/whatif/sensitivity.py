@@ -23,9 +23,7 @@ GRID = 400
 REFINEMENTS = 4  # each narrows a flip point by GRID
 
 
-def tornado(
-    case: Case, turned: Sequence[Knob], ranges: Mapping[str, tuple[float, float]]
-) -> tuple[Swing, ...]:
+def tornado(case: Case, turned: Sequence[Knob], ranges: Mapping[str, tuple[float, float]]) -> tuple[Swing, ...]:
     """Each input alone at the low and the high end of its range; the widest swing of the saving first.
 
     The range is the demand's own, else +-20 % (rates of 0: up to 0.1).
@@ -197,6 +195,4 @@ def _default_table(case: Case, by_name: Mapping[str, Knob]) -> TwoWay | None:
     tasks, goodput = by_name.get("tasks_per_month"), by_name.get("goodput_requests_per_s")
     if tasks is None or goodput is None:
         return None
-    return two_way(
-        case, tasks, goodput, [tasks.value * f for f in _VOLUMES], [goodput.value * f for f in _GOODPUTS]
-    )
+    return two_way(case, tasks, goodput, [tasks.value * f for f in _VOLUMES], [goodput.value * f for f in _GOODPUTS])

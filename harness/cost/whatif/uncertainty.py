@@ -118,9 +118,7 @@ def _distribution(saving: Array) -> Distribution | None:
     return Distribution(mean=float(saving.mean()), p05=p05, p25=p25, p50=p50, p75=p75, p95=p95)
 
 
-def _narrow_first(
-    uncertain: Sequence[Spread], drawn: Mapping[str, Array], out: Outcome
-) -> tuple[Narrowed, ...]:
+def _narrow_first(uncertain: Sequence[Spread], drawn: Mapping[str, Array], out: Outcome) -> tuple[Narrowed, ...]:
     """How much of the doubt would go if one input were known exactly, on average; most first.
 
     Var(E[Y|X]) / Var(Y) over BINS equal parts of X: of who wins where the draws disagree about it, else of
@@ -135,8 +133,6 @@ def _narrow_first(
     for spread in uncertain:
         parts = np.array_split(y[np.argsort(drawn[spread.knob.name], kind="stable")], BINS)
         known = float(np.var([part.mean() for part in parts]))
-        share = (
-            max(0.0, known - total * BINS / y.size) / total if total > 0 else 0.0
-        )  # less the bins' own noise
+        share = max(0.0, known - total * BINS / y.size) / total if total > 0 else 0.0  # less the bins' own noise
         rows.append(Narrowed(input=spread.knob.name, doubt_removed=share))
     return tuple(sorted(rows, key=lambda row: row.doubt_removed, reverse=True))

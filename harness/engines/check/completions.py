@@ -70,9 +70,7 @@ def ask_completions(question: Question) -> EngineAnswer:
         answer, text = Answer(error="the answer is no completion"), ""
     if answer.error is not None or not answer.text:
         words = answer.error or "the answer is no completion"
-        raise unanswered(
-            question, f"{question.who} answers HTTP 200, but {words}", wrong_server_hint(question)
-        )
+        raise unanswered(question, f"{question.who} answers HTTP 200, but {words}", wrong_server_hint(question))
     return EngineAnswer(
         engine=question.title,
         base_url=question.base_url,

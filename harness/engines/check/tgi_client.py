@@ -134,9 +134,7 @@ def _no_tgi(question: Question, responses: list[Response], error: Exception) -> 
     last = responses[-1]
     if last.status_code != 200:
         return http_error(question, last.status_code, error_detail(last.content))
-    return unanswered(
-        question, f"{question.who} does not answer as TGI does: {error}", wrong_server_hint(question)
-    )
+    return unanswered(question, f"{question.who} does not answer as TGI does: {error}", wrong_server_hint(question))
 
 
 def _package() -> tuple[Any, ModuleType]:

@@ -8,22 +8,12 @@ from importlib import metadata, util
 from pathlib import Path
 
 from harness.base.errors import EngineError
-from harness.engines.kind import (
-    EngineKind,
-    Identity,
-    Launch,
-    Progress,
-    Settings,
-    published_flags,
-    waiting_environment,
-)
+from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings, published_flags, waiting_environment
 from harness.engines.process.ask import ask_json, first_model
 from harness.engines.weights.models import find_gguf, in_words, whole_context
 
 NAME = "llama_cpp_python"
-INSTALL_HINT = (
-    "pip install 'breakeven[llama-cpp]' (compiles llama.cpp: needs a C++ compiler and some minutes)"
-)
+INSTALL_HINT = "pip install 'breakeven[llama-cpp]' (compiles llama.cpp: needs a C++ compiler and some minutes)"
 OLDEST_VERSION = (0, 3, 36)  # of the extra in pyproject.toml: older ones lack flags and keys used here
 _NEEDED = ("llama_cpp", "uvicorn", "fastapi", "sse_starlette", "starlette_context", "pydantic_settings")
 
@@ -78,9 +68,7 @@ def install(_progress: Progress) -> None:
     """
     missing = [name for name in _NEEDED if util.find_spec(name) is None]
     if missing:
-        raise EngineError(
-            f"llama-cpp-python's server is not installed: no module {missing[0]}", hint=INSTALL_HINT
-        )
+        raise EngineError(f"llama-cpp-python's server is not installed: no module {missing[0]}", hint=INSTALL_HINT)
     version = installed_version() or ""
     known = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     if known and tuple(map(int, known.groups())) < OLDEST_VERSION:

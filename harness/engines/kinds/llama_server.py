@@ -14,15 +14,7 @@ import tarfile
 from pathlib import Path
 
 from harness.base.errors import EngineError
-from harness.engines.kind import (
-    EngineKind,
-    Identity,
-    Launch,
-    Progress,
-    Settings,
-    published_flags,
-    waiting_environment,
-)
+from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings, published_flags, waiting_environment
 from harness.engines.kinds.install import make_venv, run_step, tools_python
 from harness.engines.process.ask import ask_json, first_model
 from harness.engines.weights.cache import cache_dir, install_lock
@@ -133,13 +125,7 @@ def _source(work: Path, progress: Progress) -> Path:
     if not (work / "unpacked").exists():
         log = work / "download.log"
         command = [str(tools_python(log, progress)), "-m", "pip", "download", "--no-deps"]
-        command += [
-            "--no-binary",
-            "llama-cpp-python",
-            "--dest",
-            str(work),
-            f"llama-cpp-python=={SOURCE_VERSION}",
-        ]
+        command += ["--no-binary", "llama-cpp-python", "--dest", str(work), f"llama-cpp-python=={SOURCE_VERSION}"]
         run_step("fetching llama.cpp's source (77 MB)", command, log, progress)
         progress("unpacking llama.cpp's source")
         with tarfile.open(work / f"{_SOURCE}.tar.gz") as archive:

@@ -99,9 +99,7 @@ def install(progress: Progress) -> None:
     """
     _check_docker()
     progress(f"pulling {image()}")
-    pulled = subprocess.run(
-        ["docker", "pull", "--quiet", image()], capture_output=True, text=True, check=False
-    )
+    pulled = subprocess.run(["docker", "pull", "--quiet", image()], capture_output=True, text=True, check=False)
     if pulled.returncode != 0:
         raise EngineError(f"cannot pull {image()}", detail=pulled.stderr.strip())
 
@@ -112,10 +110,7 @@ def installed_version() -> str | None:
         return None
     try:
         found = subprocess.run(
-            ["docker", "image", "inspect", image()],
-            capture_output=True,
-            timeout=_DOCKER_LIMIT_S,
-            check=False,
+            ["docker", "image", "inspect", image()], capture_output=True, timeout=_DOCKER_LIMIT_S, check=False
         )
     except subprocess.TimeoutExpired:
         return None

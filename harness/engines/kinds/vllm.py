@@ -11,15 +11,7 @@ import shutil
 from pathlib import Path
 
 from harness.base.errors import EngineError, UsageError
-from harness.engines.kind import (
-    EngineKind,
-    Identity,
-    Launch,
-    Progress,
-    Settings,
-    published_flags,
-    usable_cpus,
-)
+from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings, published_flags, usable_cpus
 from harness.engines.kinds.install import make_venv, run_step
 from harness.engines.process.ask import ask_json
 from harness.engines.weights import convert_gguf
@@ -169,9 +161,7 @@ def install(progress: Progress) -> None:
             log = cache_dir(NAME) / f"{_distribution()}.log"
             pip = [str(make_venv(_venv(), log, progress)), "-m", "pip"]
             if has_nvidia():
-                run_step(
-                    "installing vLLM", [*pip, "install", f"vllm=={VERSION}", *_CONVERTING], log, progress
-                )
+                run_step("installing vLLM", [*pip, "install", f"vllm=={VERSION}", *_CONVERTING], log, progress)
             else:
                 _install_cpu(pip, log, progress)
             (_venv() / "complete").touch()

@@ -152,9 +152,7 @@ def health(started: Started | None) -> Literal["stopped", "loading", "serving"]:
     """What an engine does now; `loading` also when it hangs."""
     if started is None:
         return "stopped"
-    return (
-        "serving" if ask(started.base_url + engine_kind(started.name).ready_path) is not None else "loading"
-    )
+    return "serving" if ask(started.base_url + engine_kind(started.name).ready_path) is not None else "loading"
 
 
 def read_state(name: str) -> Started | None:

@@ -69,6 +69,4 @@ def _did_not_come_up(kind: EngineKind, how: str, loads: str, process: Watched) -
         hint = f"not enough memory: take a smaller model, context or number of users; {hint}"
     elif code is not None and any(code in (-number, _SHELLS_SIGNAL + number) for number in _STARVED):
         hint = f"not enough memory? Take a smaller model, context or number of users; {hint}"
-    return EngineError(
-        f"{kind.title} did not come up: it {how} while loading {loads}", detail=tail, hint=hint
-    )
+    return EngineError(f"{kind.title} did not come up: it {how} while loading {loads}", detail=tail, hint=hint)

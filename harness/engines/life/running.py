@@ -10,13 +10,7 @@ from pathlib import Path
 from harness.engines import engine_kind
 from harness.engines.kind import Progress, Settings
 from harness.engines.life.ready import no_progress, wait_until_ready
-from harness.engines.process.process import (
-    LeashedProcess,
-    choose_port,
-    clean_up,
-    engine_environment,
-    log_tail,
-)
+from harness.engines.process.process import LeashedProcess, choose_port, clean_up, engine_environment, log_tail
 
 
 @dataclass(frozen=True, slots=True)

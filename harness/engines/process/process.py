@@ -110,9 +110,7 @@ class LeashedProcess:
             log_path.parent.mkdir(parents=True, exist_ok=True)
             log = log_path.open("ab")
         except OSError as error:
-            raise EngineError(
-                f"cannot write the engine's log {log_path}: {error.strerror or error}"
-            ) from None
+            raise EngineError(f"cannot write the engine's log {log_path}: {error.strerror or error}") from None
         with log:
             self._leash = subprocess.Popen(
                 [sys.executable, "-I", "-S", leash.__file__, str(GRACE_S), *command],

@@ -16,9 +16,7 @@ from harness.base.errors import UsageError
 
 _FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
-_MAX_COUNT = (
-    1 << 24
-)  # tensors, pairs or array items: far above any model, below what a corrupt count asks for
+_MAX_COUNT = 1 << 24  # tensors, pairs or array items: far above any model, below what a corrupt count asks for
 
 # llama.h, enum llama_ftype: what most of the weights are stored as
 FILE_TYPES = {

@@ -19,8 +19,7 @@ def hopeless(live: Live, urls: Sequence[str]) -> EndpointError | None:
     if live.refused >= REFUSALS_IN_A_ROW and live.refused == live.failed and not live.finished:
         error, _, detail = (live.last_error or "").partition(": ")
         return RefusedError(
-            f"{where} refuses every request, the run ends here: {live.last_error}",
-            hint=hint_for(error, detail),
+            f"{where} refuses every request, the run ends here: {live.last_error}", hint=hint_for(error, detail)
         )
     if live.unreachable >= GONE_REQUESTS and live.unreachable_s >= GONE_S:
         return EndpointError(

@@ -69,11 +69,7 @@ class LoadProcess:
         self.stepper = Stepper(self.clock, self.sender, self.say)
         self.failure: BreakevenError | None = None
         self.tokenizer = EndpointTokenizer(
-            self.sender.targets[0],
-            self.clock,
-            self.wire,
-            plan.model,
-            min(5.0, self.scenario.request.timeout_s),
+            self.sender.targets[0], self.clock, self.wire, plan.model, min(5.0, self.scenario.request.timeout_s)
         )
 
     def run(self) -> None:
@@ -83,9 +79,7 @@ class LoadProcess:
             BreakevenError: nobody to be driven, a disk that is full, a part that nothing goes on without.
         """
         vocabulary = prepare(self.plan, self.sender, self.tokenizer, self.say)
-        prompts = PromptSource(
-            self.scenario.prompts, self.scenario.seed, vocabulary, Path(self.plan.base_dir)
-        )
+        prompts = PromptSource(self.scenario.prompts, self.scenario.seed, vocabulary, Path(self.plan.base_dir))
         self.shape = shape_of(self.scenario, self.plan, self.sender, prompts, Environment())
         scraper = self._scraper()
         helpers = self._helpers(scraper)
@@ -128,9 +122,7 @@ class LoadProcess:
             helpers.append(self._helper("the scraper of /metrics", scraper.run, self._go_on))
         return helpers
 
-    def _helper(
-        self, part: str, run: Callable[[], None], on_failure: Callable[[str, str], None]
-    ) -> gevent.Greenlet:
+    def _helper(self, part: str, run: Callable[[], None], on_failure: Callable[[str, str], None]) -> gevent.Greenlet:
         helper: gevent.Greenlet = gevent.spawn(run)
         helper.link_exception(lambda it: on_failure(part, f"{type(it.exception).__name__}: {it.exception}"))
         return helper

@@ -103,11 +103,7 @@ def _engine(answers: dict[str, Any], metrics: bytes, models: object) -> dict[str
         return {"name": "llama_server", "version": props["build_info"], "flags": flags}
     if info.get("router"):
         return {"name": "tgi", "version": info.get("version"), "flags": info}
-    owner = (
-        models[0].get("owned_by")
-        if isinstance(models, list) and models and isinstance(models[0], dict)
-        else None
-    )
+    owner = models[0].get("owned_by") if isinstance(models, list) and models and isinstance(models[0], dict) else None
     if b"vllm:" in metrics or owner == "vllm":
         return {"name": "vllm", "version": version.get("version"), "flags": None}
     if owner == LLAMA_CPP_PYTHON_OWNER:

@@ -43,9 +43,7 @@ def prepare(plan: LoadPlan, sender: Sender, tokenizer: EndpointTokenizer, say: S
             has_metrics=identity.has_metrics,
             tokenizer=tokenizer.path,
             exact_lengths=found.exact,
-            learned=Learned(
-                sender.model, tokenizer.path, list(found.words), found.overhead_tokens, found.exact
-            ),
+            learned=Learned(sender.model, tokenizer.path, list(found.words), found.overhead_tokens, found.exact),
         )
     )
     return found

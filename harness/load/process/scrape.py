@@ -29,13 +29,7 @@ class Scraper:
     """Scrapes every target that has the page, until it is killed."""
 
     def __init__(
-        self,
-        targets: list[Target],
-        clock: RunClock,
-        run_dir: Path,
-        *,
-        timeout_s: float,
-        gpus: LocalGpus | None = None,
+        self, targets: list[Target], clock: RunClock, run_dir: Path, *, timeout_s: float, gpus: LocalGpus | None = None
     ) -> None:
         self._targets = targets  # its own: the users' connections are theirs
         self._clock = clock
@@ -75,9 +69,7 @@ class Scraper:
             status, page = fetch(target, self._clock, PATH, timeout_s=self._timeout_s)
         except (ConnectFailed, ConnectionLost, HTTPParseError, TimeoutError):
             status, page = 0, b""
-        up = status == 200 and (
-            MARK in page or not page.strip()
-        )  # TGI's is empty until something has happened
+        up = status == 200 and (MARK in page or not page.strip())  # TGI's is empty until something has happened
         if not up and target.url not in self._before:
             return False
         self._keep(target.url, page if up else None)

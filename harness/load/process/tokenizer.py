@@ -82,9 +82,7 @@ def build_vocabulary(tokenizer: EndpointTokenizer) -> Vocabulary:
     return Vocabulary(tuple(sorted(words)), overhead_tokens)
 
 
-def count_answers(
-    tokenizer: EndpointTokenizer, answers: Iterable[Mapping[str, str]]
-) -> Iterator[tuple[str, int]]:
+def count_answers(tokenizer: EndpointTokenizer, answers: Iterable[Mapping[str, str]]) -> Iterator[tuple[str, int]]:
     """(request_id, tokens) of each answer's `text`; ends early where the endpoint stops telling, or takes too long."""
     tokenizer.timeout_s = BUSY_TIMEOUT_S
     deadline = time.monotonic() + COUNT_AFTERWARDS_S

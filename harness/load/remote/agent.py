@@ -26,17 +26,7 @@ from locust.env import Environment
 
 from harness.load.ends import how_it_ended, start_child
 from harness.load.plan import LoadPlan
-from harness.load.protocol import (
-    Begin,
-    Done,
-    Event,
-    Failed,
-    Idle,
-    Malformed,
-    command_of,
-    encode,
-    event_of,
-)
+from harness.load.protocol import Begin, Done, Event, Failed, Idle, Malformed, command_of, encode, event_of
 from harness.load.remote.courier import Courier, NotTaken, take_part
 from harness.load.remote.messages import (
     AgentOrders,
@@ -135,9 +125,7 @@ class Agent:
         try:
             place.mkdir(parents=True)
         except OSError as error:
-            self._cannot(
-                f"cannot write to {place}: {error.strerror}", "name another place with --out DIR there"
-            )
+            self._cannot(f"cannot write to {place}: {error.strerror}", "name another place with --out DIR there")
         else:
             self._place = place
 
@@ -173,9 +161,7 @@ class Agent:
             except Malformed as error:
                 self._cannot(f"no plan came: {error}", "do both run the same version?")
             except OSError as error:
-                self._cannot(
-                    f"no load process can be started: {error.strerror}", "is the machine out of space?"
-                )
+                self._cannot(f"no load process can be started: {error.strerror}", "is the machine out of space?")
         else:
             with contextlib.suppress(BrokenPipeError):
                 self._child.stdin.write(say.line + b"\n")

@@ -82,9 +82,7 @@ def address(text: str) -> tuple[str, int]:
     """
     host, _, port = text.rpartition(":")
     if ":" in host:
-        raise UsageError(
-            f"`{text}` is an IPv6 address", hint="workers meet over IPv4: 10.0.0.5:5557, or a name"
-        )
+        raise UsageError(f"`{text}` is an IPv6 address", hint="workers meet over IPv4: 10.0.0.5:5557, or a name")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise UsageError(f"`{text}` is not HOST:PORT with a port from 1 to 65535", hint="e.g. 10.0.0.5:5557")
     return host, int(port)

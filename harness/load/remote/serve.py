@@ -65,11 +65,7 @@ class Lender:
 
     def _tend(self, *, once: bool) -> None:
         for slot in self._slots:
-            if (
-                slot.agent is None
-                and self._is_wanted(slot, once=once)
-                and time.monotonic() >= slot.again_at_s
-            ):
+            if slot.agent is None and self._is_wanted(slot, once=once) and time.monotonic() >= slot.again_at_s:
                 self._start(slot)
         for key, _ in self._selector.select(0.2):
             self._read(key.data)

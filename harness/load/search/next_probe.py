@@ -66,9 +66,7 @@ def next_probe(
         return Stop("decided", verdict)
     last = history[-1]
     if last.passed is None and last.length_s >= search.max_step_s:
-        return Stop(
-            "too_short", f"{_name(search, last.load)}: too few requests in {last.length_s:g} s to judge"
-        )
+        return Stop("too_short", f"{_name(search, last.load)}: too few requests in {last.length_s:g} s to judge")
     if len(history) >= search.max_probes:
         return Stop("max_probes", f"{search.max_probes} probes were made (`load.max_probes`)")
     if last.passed is None:
@@ -130,9 +128,7 @@ def bounds(search: SearchLoad, history: Sequence[Probe]) -> tuple[float, float]:
     the limits, so the goodput is below the rate it offered, or below the throughput its users got.
     """
     best, fail = bracket(history)
-    lows = [
-        p.goodput_low for p in history if p.passed and p.goodput_low is not None and p.load <= (best or 0)
-    ]
+    lows = [p.goodput_low for p in history if p.passed and p.goodput_low is not None and p.load <= (best or 0)]
     highs = []
     for probe in history:
         if probe.passed is not False:

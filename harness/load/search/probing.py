@@ -11,16 +11,7 @@ from harness.load.conduct.conductor import Conductor
 from harness.load.conduct.crew import Crew
 from harness.load.protocol import CutStep, Doing, Drop, Finish, RunSteps
 from harness.load.search.giving_up import LATE_S, Tally, cannot_pass, most_to_come
-from harness.load.search.next_probe import (
-    Next,
-    Probe,
-    Stop,
-    bounds,
-    bracket,
-    next_probe,
-    samples_needed,
-    saved,
-)
+from harness.load.search.next_probe import Next, Probe, Stop, bounds, bracket, next_probe, samples_needed, saved
 from harness.metrics.saturation import SETTLED, is_growing
 from harness.rundir.files import write_json
 from harness.rundir.results import Step as StepFigures
@@ -129,9 +120,7 @@ class Searcher:
             tally.wait(live.waiting, row["window_start_s"])
         left_s = row["start_s"] + step.length_s - self._crew.now_s() + LATE_S
         to_come = most_to_come(tally, step.users[0], left_s, self._unloaded_s)
-        return to_come is not None and cannot_pass(
-            tally, to_come, self._limits, self._scenario.slo.error_rate
-        )
+        return to_come is not None and cannot_pass(tally, to_come, self._limits, self._scenario.slo.error_rate)
 
     def _look_at_rows(self) -> list[dict[str, Any]]:
         """What has come since the last look; every row is read once."""

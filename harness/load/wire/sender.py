@@ -74,9 +74,7 @@ def secrets(plan: LoadPlan) -> list[str]:
 class Sender:
     """Sends requests to the target with the fewest in flight; each leaves exactly one row."""
 
-    def __init__(
-        self, plan: LoadPlan, scenario: Scenario, wire: Wire, clock: RunClock, recorder: Recorder
-    ) -> None:
+    def __init__(self, plan: LoadPlan, scenario: Scenario, wire: Wire, clock: RunClock, recorder: Recorder) -> None:
         self.request = scenario.request
         self.model = plan.model
         self.wire = wire
@@ -167,9 +165,7 @@ class Sender:
             cache_salt=None if self._reuses_prefix else request_id,
         )
 
-    def _exchange(
-        self, target: Target, body: bytes, row: RequestRecord, reading: Reading, exchange: Exchange
-    ) -> None:
+    def _exchange(self, target: Target, body: bytes, row: RequestRecord, reading: Reading, exchange: Exchange) -> None:
         timeout = gevent.Timeout(self.request.timeout_s)
         try:
             with timeout:

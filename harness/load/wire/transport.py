@@ -149,11 +149,7 @@ class Target:
             **headers,
         }
         self._head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        kwargs: dict[str, Any] = {
-            "size": 1_000_000,
-            "connection_timeout": CONNECT_TIMEOUT_S,
-            "network_timeout": None,
-        }
+        kwargs: dict[str, Any] = {"size": 1_000_000, "connection_timeout": CONNECT_TIMEOUT_S, "network_timeout": None}
         address = (parts.hostname, port, parts.hostname, port)
         if parts.scheme == "https":
             options = {"ca_certs": ca_file} if ca_file else {}

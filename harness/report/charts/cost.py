@@ -55,13 +55,7 @@ _LANES_INSIDE = 3  # more lanes make the drawing taller
 def cost_chart(decision: Decision) -> Chart:
     """The chart."""
     arms = [
-        ArmCurve(
-            clean(arm.name),
-            arm_css(i),
-            stairs_of(arm),
-            arm.decision.winning_windows,
-            window_ends(arm.decision),
-        )
+        ArmCurve(clean(arm.name), arm_css(i), stairs_of(arm), arm.decision.winning_windows, window_ends(arm.decision))
         for i, arm in enumerate(decision.arms)
     ]
     tasks = decision.tasks_per_month
@@ -135,9 +129,7 @@ def _draw(layout: Layout, arms: Sequence[ArmCurve], tasks: float | None) -> str:
         *_lanes(layout, lanes, x, bottom + _BELOW_AXIS),
     ]
     title = "Monthly cost against monthly volume"
-    return svg.document(
-        layout.width, height, title, _described(arms, tasks), parts, id_=f"cost-{layout.name}"
-    )
+    return svg.document(layout.width, height, title, _described(arms, tasks), parts, id_=f"cost-{layout.name}")
 
 
 def _cost_range(api_ends: Sequence[float], steps: Sequence[svg.Point]) -> tuple[float, float]:
@@ -162,9 +154,7 @@ def _windows(arm: ArmCurve, x: svg.Scale, top: float, height: float, kind: str) 
     return [_window(arm, window, span(*ends), x, top, height, kind) for window, ends in pairs]
 
 
-def _window(
-    arm: ArmCurve, window: Window, shown: str, x: svg.Scale, top: float, height: float, kind: str
-) -> Markup:
+def _window(arm: ArmCurve, window: Window, shown: str, x: svg.Scale, top: float, height: float, kind: str) -> Markup:
     low, high = window
     start, end = x(low), x(x.high if high is None else high)
     return svg.element(
@@ -259,12 +249,7 @@ def _lanes(layout: Layout, lanes: Sequence[ArmCurve], x: svg.Scale, top: float) 
         place = top + _ABOVE_LANES + i * layout.lane
         parts.append(
             svg.element(
-                "rect",
-                x=x.start,
-                y=place,
-                width=x.end - x.start,
-                height=layout.lane - 7.0,
-                class_="lane-floor",
+                "rect", x=x.start, y=place, width=x.end - x.start, height=layout.lane - 7.0, class_="lane-floor"
             )
         )
         parts += _windows(arm, x, place, layout.lane - 7.0, "lane")

@@ -46,14 +46,10 @@ def _described(measured: float | None, ends: _Ends, needed: _Needed) -> str:
     first = f"Measured {rate(measured)}" if measured is not None else "Nothing measured met the SLO"
     if ends[0] is not None and ends[1] is not None:
         first += f" ({significant(ends[0])} to {significant(ends[1])})"
-    return (
-        f"{first}. Needed: " + "; ".join(f"{rate(value)} against {name}" for name, _, value in needed) + "."
-    )
+    return f"{first}. Needed: " + "; ".join(f"{rate(value)} against {name}" for name, _, value in needed) + "."
 
 
-def _draw(
-    name: str, width: int, left: int, measured: float | None, ends: _Ends, needed: _Needed, alt: str
-) -> str:
+def _draw(name: str, width: int, left: int, measured: float | None, ends: _Ends, needed: _Needed, alt: str) -> str:
     row = _ROW if left else _ROW + 14  # a narrow drawing has the names above their lines
     height = _TOP + row * len(needed) + _BELOW
     values = [value for _, _, value in needed]
@@ -69,9 +65,7 @@ def _draw(
     parts = [*_axis(x, bottom, 8 if left else 5), *_measured(x, bottom, measured, ends)]
     for i, (arm, css, value) in enumerate(needed):
         parts += _arm_row(x, _TOP + row * (i + 1) - 12, arm, css, value, measured, left)
-    return svg.document(
-        width, height, "Goodput measured beside goodput needed", alt, parts, id_=f"goodput-{name}"
-    )
+    return svg.document(width, height, "Goodput measured beside goodput needed", alt, parts, id_=f"goodput-{name}")
 
 
 def _axis(x: svg.Scale, bottom: float, most: int) -> list[Markup]:
@@ -79,9 +73,7 @@ def _axis(x: svg.Scale, bottom: float, most: int) -> list[Markup]:
     for tick in x.ticks(most):
         parts.append(svg.line((x(tick), bottom), (x(tick), bottom + 4), "axis"))
         parts.append(svg.text(x(tick), bottom + 17, f"{tick:,.10g}", "tick", "middle"))
-    parts.append(
-        svg.text(x.end, bottom + 34, "requests per second of one instance (log scale)", "axis-title", "end")
-    )
+    parts.append(svg.text(x.end, bottom + 34, "requests per second of one instance (log scale)", "axis-title", "end"))
     return parts
 
 
@@ -116,10 +108,7 @@ def _arm_row(
     label = f"needs {significant(value)}"
     if left:
         away = measured is not None and value < measured
-        names = [
-            svg.text(left - 12, y + 4, shown, f"end-label {css}", "end"),
-            _beside(place, y, label, x, away),
-        ]
+        names = [svg.text(left - 12, y + 4, shown, f"end-label {css}", "end"), _beside(place, y, label, x, away)]
     else:
         names = [svg.text(12, y - 9, f"{shown} {label}", f"end-label {css}")]
     gap = [] if measured is None else [svg.line((x(measured), y), (place, y), f"gap {css}")]
@@ -131,6 +120,4 @@ def _arm_row(
 def _beside(place: float, y: float, label: str, x: svg.Scale, to_the_left: bool) -> Markup:
     """The label on the side away from the line to the measured value, where there is room for it."""
     left = place > x.end - 110 or (to_the_left and place > x.start + 80)
-    return svg.text(
-        place + (-10 if left else 10), y + 4, label, "tick need-label", "end" if left else "start"
-    )
+    return svg.text(place + (-10 if left else 10), y + 4, label, "tick need-label", "end" if left else "start")

@@ -30,9 +30,7 @@ def _printed(value: object) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
-def document(
-    width: int, height: int, title: str, description: str, children: Iterable[str], *, id_: str
-) -> str:
+def document(width: int, height: int, title: str, description: str, children: Iterable[str], *, id_: str) -> str:
     """A whole drawing, scaled to its box, with the title and description that a screen reader reads."""
     return str(
         element(

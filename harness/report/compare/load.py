@@ -6,13 +6,7 @@ from collections.abc import Sequence
 
 from harness.base.rounding import significant, whole
 from harness.report.charts.cost import ARM_COLOURS
-from harness.report.charts.load import (
-    goodput_ends,
-    latency_points,
-    latency_unit,
-    load_unit,
-    points_of,
-)
+from harness.report.charts.load import goodput_ends, latency_points, latency_unit, load_unit, points_of
 from harness.report.charts.panel import Panel, Point, Series, draw
 from harness.report.compare.runs import Comparison
 from harness.report.measured.steps import percentile_cell
@@ -59,9 +53,7 @@ def comparison_charts(comparison: Comparison) -> list[Chart]:
 def equal_loads_table(comparison: Comparison) -> Table | None:
     """Loads that at least two runs were driven at: output rate and median first token of each."""
     by_load = [{s.load.size: s for s in run.metrics.steps if s.load.size} for run in comparison.runs]
-    shared = sorted(
-        load for load in {key for one in by_load for key in one} if sum(load in one for one in by_load) > 1
-    )
+    shared = sorted(load for load in {key for one in by_load for key in one} if sum(load in one for one in by_load) > 1)
     if not shared:
         return None
     rows = []

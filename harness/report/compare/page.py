@@ -19,9 +19,7 @@ def comparison_report(comparison: Comparison) -> Report:
     return Report(
         title=f"comparison · {names}",
         headline=_headline(comparison),
-        facts=tuple(
-            (label, clean(run.run_dir)) for label, run in zip(comparison.labels, comparison.runs, strict=True)
-        ),
+        facts=tuple((label, clean(run.run_dir)) for label, run in zip(comparison.labels, comparison.runs, strict=True)),
         notices=tuple(_notices(comparison)),
         verdicts=(),
         sections=(
@@ -228,8 +226,5 @@ def console_differences(comparison: Comparison) -> Table | None:
         Row((Cell(("! " if d.about == "work" else "") + d.what), *(Cell(v) for v in d.values)))
         for d in comparison.differences
     )
-    columns = (
-        Column("not the same", right=False),
-        *(Column(label, right=False) for label in comparison.labels),
-    )
+    columns = (Column("not the same", right=False), *(Column(label, right=False) for label in comparison.labels))
     return Table("what is not the same (!: unequal work, so no winner)", columns, rows)

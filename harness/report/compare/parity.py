@@ -120,9 +120,7 @@ def named_flags(flags: Any) -> dict[str, Any]:
     return {key: value for key, value in named.items() if key not in {"host", "port"}}
 
 
-def _of_flat(
-    objects: Sequence[Mapping[str, str]], prefix: str, about: Literal["work", "subject"]
-) -> list[Difference]:
+def _of_flat(objects: Sequence[Mapping[str, str]], prefix: str, about: Literal["work", "subject"]) -> list[Difference]:
     keys = dict.fromkeys(key for one in objects for key in one)
     rows = [(key, tuple(one.get(key, "not set") for one in objects)) for key in keys]
     return [Difference(prefix + clean(key), values, about) for key, values in rows if len(set(values)) > 1]
@@ -148,9 +146,7 @@ def _of(*path: str) -> Callable[[RunFiles], str | None]:
 
 
 def _hourly(files: RunFiles) -> str | None:
-    return (
-        None if files.decision is None else f"{price(files.decision.self_host.instance.usd_per_hour)} USD/h"
-    )
+    return None if files.decision is None else f"{price(files.decision.self_host.instance.usd_per_hour)} USD/h"
 
 
 Reader = Callable[[RunFiles], str | None]

@@ -34,9 +34,7 @@ def pool(runs: Sequence[RunFiles]) -> dict[str, Any]:
     pooled: dict[str, Any] = {"runs": rows, "goodput": None, "spread": None, "note": None}
     if len(values) < len(rows):
         without = len(rows) - len(values)
-        return pooled | {
-            "note": f"{without} of {len(rows)} runs met the SLO at no load, so no mean would be fair"
-        }
+        return pooled | {"note": f"{without} of {len(rows)} runs met the SLO at no load, so no mean would be fair"}
     interval = t_interval(values)
     assert interval.low is not None
     assert interval.high is not None

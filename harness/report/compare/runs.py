@@ -145,9 +145,7 @@ def _serves_most(standings: Sequence[Standing], unequal: Sequence[str]) -> Outco
     rivals = [r for r in ranges if r is not best]
     shown = {s.label: f"{_range(s.low, s.high)} req/s" for s in standings}
     if any(high >= best[1] for _, _, high in rivals):
-        return Outcome(
-            question, None, f"nobody serves most for sure: the intervals overlap ({_listed(shown)})"
-        )
+        return Outcome(question, None, f"nobody serves most for sure: the intervals overlap ({_listed(shown)})")
     return Outcome(question, best[0], f"{best[0]} serves most, {_beside(best[0], shown)}")
 
 
@@ -165,12 +163,8 @@ def _costs_least(standings: Sequence[Standing], unequal: Sequence[str]) -> Outco
     best = min(known, key=lambda r: r[2])
     shown = {label: f"{usd(low)} to {amount(high)}" for label, low, high in known}
     if any(low <= best[2] for _, low, _ in (r for r in known if r is not best)):
-        return Outcome(
-            question, None, f"nobody costs least for sure: the intervals overlap ({_listed(shown)})"
-        )
-    return Outcome(
-        question, best[0], f"{best[0]} costs least for {REQUESTS} requests, {_beside(best[0], shown)}"
-    )
+        return Outcome(question, None, f"nobody costs least for sure: the intervals overlap ({_listed(shown)})")
+    return Outcome(question, best[0], f"{best[0]} costs least for {REQUESTS} requests, {_beside(best[0], shown)}")
 
 
 def _listed(shown: Mapping[str, str]) -> str:
@@ -186,12 +180,9 @@ def _range(low: float | None, high: float | None) -> str:
     return f"{significant(low)} to {significant(high)}"
 
 
-def _regressions(
-    runs: Sequence[RunFiles], standings: Sequence[Standing], limit: float
-) -> tuple[Regression, ...]:
+def _regressions(runs: Sequence[RunFiles], standings: Sequence[Standing], limit: float) -> tuple[Regression, ...]:
     pairs = [
-        (other, unequal_work(differences([runs[0], run])))
-        for run, other in zip(runs[1:], standings[1:], strict=True)
+        (other, unequal_work(differences([runs[0], run]))) for run, other in zip(runs[1:], standings[1:], strict=True)
     ]
     return tuple(_regression(standings[0], other, unequal, limit) for other, unequal in pairs)
 

@@ -20,10 +20,7 @@ def search_blocks(run: Mapping[str, Any], metrics: Metrics) -> tuple[Block, ...]
     if not probes:
         return ()
     ended = search_end(run)
-    return (
-        Text(f"{ended}." if ended else _UNFINISHED, "" if ended else "warn"),
-        probes_table(metrics, probes),
-    )
+    return (Text(f"{ended}." if ended else _UNFINISHED, "" if ended else "warn"), probes_table(metrics, probes))
 
 
 def search_end(run: Mapping[str, Any]) -> str:
@@ -42,10 +39,7 @@ def probes_table(metrics: Metrics, probes: list[Step]) -> Table:
             _verdict(step),
             Cell(significant(step.window.length_s)),
             Cell(whole(step.requests)),
-            Cell(
-                significant(step.goodput_requests_per_s),
-                tone="muted" if step.goodput_requests_per_s is None else "",
-            ),
+            Cell(significant(step.goodput_requests_per_s), tone="muted" if step.goodput_requests_per_s is None else ""),
         )
         rows.append(Row(cells, strong=gives_goodput(metrics, step)))
     return Table(

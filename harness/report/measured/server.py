@@ -91,11 +91,7 @@ def _gpu_table(steps: Sequence[Step]) -> Table:
         gpu = step.gpu
         texts = [NA] * 7
         if gpu is not None:
-            slow = (
-                None
-                if gpu.throttled is None
-                else [f"{percent(s)} {clean(w)}" for w, s in gpu.throttled.items()]
-            )
+            slow = None if gpu.throttled is None else [f"{percent(s)} {clean(w)}" for w, s in gpu.throttled.items()]
             texts = [
                 whole(gpu.gpus),
                 percent(gpu.utilization),

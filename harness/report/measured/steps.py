@@ -16,9 +16,7 @@ _SECONDS_FROM = 10  # a column whose largest value is this many seconds is print
 
 def slo_words(slo: Slo) -> str:
     """`TTFT p99 ≤ 2.00 s, TPOT p99 ≤ 200 ms, errors ≤ 1 %`."""
-    parts = [
-        f"{limit.latency.upper()} {limit.percentile} ≤ {duration(limit.seconds)}" for limit in slo.limits()
-    ]
+    parts = [f"{limit.latency.upper()} {limit.percentile} ≤ {duration(limit.seconds)}" for limit in slo.limits()]
     return ", ".join([*parts, f"errors ≤ {percent(slo.error_rate)}"])
 
 

@@ -49,8 +49,7 @@ def _arm_row(arm: Arm, *, struck: bool) -> Row:
         arm_cell(arm),
         Cell(
             _in_out(listed),
-            note=_effective(listed, listed.effective)
-            + source_words(listed.source, listed.version, listed.checked_on),
+            note=_effective(listed, listed.effective) + source_words(listed.source, listed.version, listed.checked_on),
         ),
         Cell(per_task(decided.api_usd_per_task)),
         Cell(amount(None if at is None else at.api_usd), note="no volume given" if at is None else ""),

@@ -148,9 +148,7 @@ def projection_table(decision: Decision) -> Table | None:
         return None
     first = known[0][1]
     return Table(
-        caption=(
-            f"{len(first.months)} months ahead, the volume growing by {percent(first.growth_per_month)} a month"
-        ),
+        caption=(f"{len(first.months)} months ahead, the volume growing by {percent(first.growth_per_month)} a month"),
         columns=(
             Column("API arm", right=False),
             Column("last month", "tasks"),

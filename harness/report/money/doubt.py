@@ -84,9 +84,7 @@ def _flip_cell(point: FlipPoint | None) -> Cell:
     if point is None:
         return Cell(NA, tone="muted")
     winner, verdict = _sides(point.unit, point.winner_flips), _sides(point.unit, point.verdict_flips)
-    return Cell(
-        winner or _NO_FLIP, note=f"verdict: {verdict}" if verdict else "", tone="" if winner else "muted"
-    )
+    return Cell(winner or _NO_FLIP, note=f"verdict: {verdict}" if verdict else "", tone="" if winner else "muted")
 
 
 def _sides(unit: str, flips: Flips) -> str:

@@ -55,9 +55,7 @@ def needed_table(decision: Decision) -> Table:
             Column("a full instance pays", right=False),
         ),
         rows=tuple(_needed_row(arm, decision.self_host.goodput) for arm in decision.arms),
-        notes=(
-            "Needed counts the instance's own cost only: fixed costs (people) move the volume, not this.",
-        ),
+        notes=("Needed counts the instance's own cost only: fixed costs (people) move the volume, not this.",),
     )
 
 

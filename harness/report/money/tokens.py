@@ -57,11 +57,7 @@ def splits_table(decision: Decision) -> Table | None:
         return None
     return Table(
         caption=f"The same hour split over input and output, at step {step_number(splits.step)}",
-        columns=(
-            Column("convention", right=False),
-            Column("input", "USD per Mtok"),
-            Column("output", "USD per Mtok"),
-        ),
+        columns=(Column("convention", right=False), Column("input", "USD per Mtok"), Column("output", "USD per Mtok")),
         rows=tuple(
             Row(
                 (

@@ -77,9 +77,7 @@ def _check(check: Check) -> Iterator[RenderableType]:
 
 
 def _table(table: Table) -> Iterator[RenderableType]:
-    out = RichTable(
-        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 1), pad_edge=False, show_edge=False, title_justify="left"
-    )
+    out = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 1), pad_edge=False, show_edge=False, title_justify="left")
     for column in table.columns:
         title = Text(column.title + (f", {column.unit}" if column.unit else ""))
         out.add_column(title, justify="right" if column.right else "left", overflow="fold")

@@ -25,9 +25,7 @@ def render_html(report: Report, decision: Decision | None) -> str:
         .render(
             report=report,
             css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-            scripts=[
-                Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("decide.js", "whatif.js")
-            ],
+            scripts=[Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("decide.js", "whatif.js")],
             decision_json=embedded_json(decision.to_dict()) if decision is not None else None,
         )
     )

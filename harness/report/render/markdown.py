@@ -6,20 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import singledispatch
 
-from harness.report.model import (
-    Cell,
-    Chart,
-    Check,
-    Checks,
-    Code,
-    Column,
-    Panel,
-    Report,
-    Row,
-    Section,
-    Table,
-    Text,
-)
+from harness.report.model import Cell, Chart, Check, Checks, Code, Column, Panel, Report, Row, Section, Table, Text
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~#&])")
 _EDGE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # inside a word it means nothing
@@ -63,9 +50,7 @@ def render_markdown(report: Report) -> str:
     lines += [f"**{escape(report.headline)}.**", ""]
     for verdict in report.verdicts:
         detail = f" {escape(verdict.detail)}" if verdict.detail else ""
-        lines.append(
-            f"- **{escape(verdict.arm)}** ({escape(verdict.kind)}): {escape(verdict.sentence)}{detail}"
-        )
+        lines.append(f"- **{escape(verdict.arm)}** ({escape(verdict.kind)}): {escape(verdict.sentence)}{detail}")
     if report.verdict_note:
         lines += ["", escape(f"{report.verdict_note}.")]
     lines += ["", escape(report.measured), ""]

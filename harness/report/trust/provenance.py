@@ -19,9 +19,7 @@ from harness.rundir.decision import Decision
 from harness.rundir.results import Metrics
 from harness.scenario import Slo
 
-_TAKE_SCENARIO = (
-    'import json,sys; json.dump(json.load(open(sys.argv[1]))["scenario"], open(sys.argv[2], "w"))'
-)
+_TAKE_SCENARIO = 'import json,sys; json.dump(json.load(open(sys.argv[1]))["scenario"], open(sys.argv[2], "w"))'
 _SIDE_BY_SIDE = (Column("what", right=False), Column("value", right=False))
 
 
@@ -70,8 +68,7 @@ def _engine_facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("backend", _or_unknown(run.get("backend"))),
         (
             "engine",
-            " ".join(clean(engine[key]) for key in ("name", "version") if engine.get(key))
-            or "unknown: it did not say",
+            " ".join(clean(engine[key]) for key in ("name", "version") if engine.get(key)) or "unknown: it did not say",
         ),
         ("flags", _flags(engine.get("flags"))),
         ("model", _or_unknown(run.get("model"))),
@@ -116,15 +113,11 @@ def _client_facts(run: Mapping[str, Any], metrics: Metrics) -> list[tuple[str, s
         facts.append(("client error", _client_error(client.get("calibration"), metrics)))
     facts += [_worker_elsewhere(worker, client, metrics) for worker in elsewhere]
     shown_apart = {"calibration", "remote_workers"}
-    told = {
-        key: value for key, value in client.items() if key not in shown_apart and value not in (None, [], {})
-    }
+    told = {key: value for key, value in client.items() if key not in shown_apart and value not in (None, [], {})}
     return facts + [(f"client {clean(key).replace('_', ' ')}", _flag(value)) for key, value in told.items()]
 
 
-def _worker_elsewhere(
-    worker: Mapping[str, Any], client: Mapping[str, Any], metrics: Metrics
-) -> tuple[str, str]:
+def _worker_elsewhere(worker: Mapping[str, Any], client: Mapping[str, Any], metrics: Metrics) -> tuple[str, str]:
     """A load process on another machine: where, how its clock stands to ours, what it adds."""
     clock = worker.get("clock") or {}
     known, moved, moved_error = (
@@ -152,9 +145,7 @@ def _client_error(calibration: Any, metrics: Metrics, processes: int = 1) -> str
 
 
 def _facts(caption: str, facts: list[tuple[str, str]]) -> Table:
-    return Table(
-        caption, _SIDE_BY_SIDE, tuple(Row((Cell(what), Cell(value, code=True))) for what, value in facts)
-    )
+    return Table(caption, _SIDE_BY_SIDE, tuple(Row((Cell(what), Cell(value, code=True))) for what, value in facts))
 
 
 def reproduce(run_dir: Path, run: Mapping[str, Any]) -> list[str]:
@@ -178,9 +169,7 @@ def _endpoint(run: Mapping[str, Any]) -> list[str]:
     options = ["--backend", clean(run["backend"])] if run.get("backend") else []
     options += [part for url in run.get("urls") or [] for part in ("--url", clean(url))]
     options += ["--model", clean(run["model"])] if run.get("model") else []
-    options += [
-        part for name in client.get("header_names") or [] for part in ("--header", f"{clean(name)}=...")
-    ]
+    options += [part for name in client.get("header_names") or [] for part in ("--header", f"{clean(name)}=...")]
     body = client.get("extra_body")
     return options + (["--extra-body", clean(json.dumps(body))] if body else [])
 

@@ -35,9 +35,7 @@ class Browser:
 
     def open(self, page: Path, *, width: int = 1440, scheme: str = "light", media: str = "screen") -> None:
         """Show a file at a width, in a colour scheme, as on screen or on paper."""
-        self.command(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
-        )
+        self.command("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.command("Emulation.setEmulatedMedia", media=media, features=features)
         self.driver.get("about:blank")
@@ -54,9 +52,7 @@ class Browser:
 
     def texts(self, selector: str) -> list[str]:
         """The text of each element, spaces collapsed."""
-        found = self.js(
-            "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector
-        )
+        found = self.js("return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector)
         return [" ".join(text.split()) for text in found]
 
     def complaints(self) -> list[str]:
@@ -75,8 +71,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     chromium, driver_path = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver_path is None:
         pytest.fail(
-            "no chromium and chromedriver on this machine: apt-get install chromium chromium-driver",
-            pytrace=False,
+            "no chromium and chromedriver on this machine: apt-get install chromium chromium-driver", pytrace=False
         )
     options = webdriver.ChromeOptions()
     options.binary_location = chromium

@@ -15,12 +15,7 @@ def test_a_test_that_needs_the_browser_names_the_packages(tmp_path: Path) -> Non
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--maxfail", "1", TEST]
 
     done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=os.environ | {"PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
+        command, cwd=ROOT, env=os.environ | {"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
     )
 
     lines = done.stdout.splitlines()

@@ -83,9 +83,7 @@ def test_words_stand_out_from_the_page_in_both_colour_schemes(browser, page_of: 
 
     page, *words = [_luminance(colour) for colour in colours]
     assert (page < 0.1) == (scheme == "dark")
-    assert [
-        colour for colour, word in zip(colours[1:], words, strict=True) if _contrast(page, word) < 4.5
-    ] == []
+    assert [colour for colour, word in zip(colours[1:], words, strict=True) if _contrast(page, word) < 4.5] == []
 
 
 def _luminance(colour: str) -> float:

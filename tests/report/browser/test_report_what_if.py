@@ -107,9 +107,7 @@ def test_the_page_gives_pythons_numbers_and_words_for_inputs_of_all_kinds(browse
         other_words += [(words, said)] if words != (said := said_of(input_)) else []
     # an amount that ends in exactly 5 may round either way; everything else is the same to the letter
     assert len(other_words) <= 10
-    assert [
-        pair for pair in other_words if len({re.sub(r"[\d.,]+", "#", words) for words in pair}) != 1
-    ] == []
+    assert [pair for pair in other_words if len({re.sub(r"[\d.,]+", "#", words) for words in pair}) != 1] == []
 
 
 def test_the_page_tells_volumes_side_by_side_apart_as_python_does(browser, page_of: PageOf) -> None:
@@ -133,9 +131,7 @@ def _differences(expected: Any, got: Any, path: str = "") -> list[str]:
         ]
     if isinstance(expected, list | tuple) and isinstance(got, list) and len(expected) == len(got):
         return [
-            d
-            for i, (e, g) in enumerate(zip(expected, got, strict=True))
-            for d in _differences(e, g, f"{path}[{i}]")
+            d for i, (e, g) in enumerate(zip(expected, got, strict=True)) for d in _differences(e, g, f"{path}[{i}]")
         ]
     if isinstance(expected, int | float) and isinstance(got, int | float) and not isinstance(expected, bool):
         same = math.isclose(expected, got, rel_tol=1e-9, abs_tol=1e-9)
@@ -245,9 +241,7 @@ def test_reset_brings_the_run_back(browser, page_of: PageOf) -> None:
 def test_another_arm_can_be_chosen(browser, page_of: PageOf) -> None:
     browser.open(page_of("two_windows"))
 
-    browser.js(
-        "const s = document.getElementById('wi-arm'); s.value = '1'; s.dispatchEvent(new Event('change'))"
-    )
+    browser.js("const s = document.getElementById('wi-arm'); s.value = '1'; s.dispatchEvent(new Event('change'))")
 
     assert _differences(decision_of("two_windows").arms[1].decision.to_dict(), _shown(browser)[0]) == []
 

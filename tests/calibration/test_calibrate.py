@@ -13,6 +13,8 @@ from harness.rundir.files import read_manifest
 from harness.rundir.read import read_records
 from harness.scenario import ClosedLoad, Request, Scenario, SyntheticPrompts
 
+pytestmark = pytest.mark.slow  # real loads of many seconds
+
 # The machine that runs the tests may be busy: what must hold there is the median, the counts are exact.
 MEDIAN_ERROR_ALLOWED_S = 0.005
 

@@ -10,6 +10,8 @@ from harness.calibration.oracle.process import running_oracle
 from harness.cli import run_repeat
 from harness.rundir import files
 
+pytestmark = pytest.mark.slow  # real loads of many seconds
+
 SCENARIO = """\
 name: short
 load: {kind: closed, users: [2], step_s: 1, warmup_s: 0}

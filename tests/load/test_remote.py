@@ -27,6 +27,8 @@ from harness.rundir import files
 from harness.rundir.read import read_client, read_parts
 from harness.rundir.steps import read_steps
 
+pytestmark = pytest.mark.slow  # real loads of many seconds
+
 PROMPTS = {"kind": "synthetic", "input_tokens": 30, "output_tokens": 3}
 OTHER_CLOCK_S = 5000  # what another machine's monotonic clock is ahead of ours
 

@@ -158,6 +158,7 @@ def test_closed_users_wait_as_long_as_the_server_asks(tmp_path: Path) -> None:
     assert rows["scheduled_s"].diff().iloc[1] >= 1.0
 
 
+@pytest.mark.slow
 def test_a_search_finds_the_last_number_of_users_that_meets_the_limits(tmp_path: Path) -> None:
     # llama-cpp-python's way: one answer at a time. 0.1 s each, so u users wait u * 0.1 s
     work = scenario(
@@ -178,6 +179,7 @@ def test_a_search_finds_the_last_number_of_users_that_meets_the_limits(tmp_path:
     assert metrics.goodput.requests_per_s == pytest.approx(10, rel=0.25)
 
 
+@pytest.mark.slow
 def test_a_search_by_rate_cuts_the_step_whose_queue_grows(tmp_path: Path) -> None:
     # 12.5 answers a second where 20 arrive: 7.5 more in flight each second, until the cap drops some
     work = scenario(
@@ -242,6 +244,7 @@ def test_a_search_stops_when_the_decision_is_certain(oracle: RunningOracle, tmp_
     assert found["saved"]["usd"] == pytest.approx(found["saved"]["seconds"] / 1000)  # 3.6 USD/h
 
 
+@pytest.mark.slow
 def test_the_certificate_of_a_run_says_each_second_what_was_asked_and_reached(
     oracle: RunningOracle, tmp_path: Path
 ) -> None:

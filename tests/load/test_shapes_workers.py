@@ -18,6 +18,8 @@ from harness.pipeline.measure import RunOptions, measure
 from harness.rundir import files
 from harness.rundir.steps import read_steps
 
+pytestmark = pytest.mark.slow  # real loads of many seconds
+
 PROMPTS = {"kind": "synthetic", "input_tokens": 30, "output_tokens": 3}
 
 

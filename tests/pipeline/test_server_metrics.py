@@ -20,6 +20,8 @@ from harness.pipeline.analyse import analyse_run
 from harness.rundir.read import read_server_metrics
 from harness.rundir.results import Metrics
 
+pytestmark = pytest.mark.slow  # real loads of many seconds
+
 LOAD = {"kind": "closed", "users": [2], "step_s": 5.0, "warmup_s": 0.5}
 PROMPTS = {"kind": "synthetic", "input_tokens": 20, "output_tokens": 20}
 

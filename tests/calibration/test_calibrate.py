@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from harness.calibration.oracle.judge import judge
 from harness.calibration.oracle.ledger import read_ledger
 from harness.calibration.oracle.process import running_oracle

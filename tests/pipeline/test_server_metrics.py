@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
 from faulty_server import FaultyServer
 from load_helpers import run_load, scenario
 from tgi_double import TgiDouble

@@ -12,7 +12,8 @@ from typing import Any
 
 from harness.load.protocol import Command, End, encode
 
-CHILD = (sys.executable, "-m", "harness.load.process.child")
+# -P: a folder `harness` where the user stands is not ours
+CHILD = (sys.executable, "-P", "-m", "harness.load.process.child")
 
 
 def start_child(log: Any) -> tuple[subprocess.Popen[bytes], int]:

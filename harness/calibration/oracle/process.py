@@ -43,7 +43,7 @@ def running_oracle(
     Raises:
         BreakevenError: it did not come up.
     """
-    start = list(command) if command is not None else [sys.executable, "-m", "harness.calibration.oracle.server"]
+    start = list(command) if command is not None else [sys.executable, "-P", "-m", "harness.calibration.oracle.server"]
     options = ["--ledger", str(ledger), "--ttft-s", repr(ttft_s), "--itl-s", repr(itl_s), "--with-parent"]
     if core is not None:
         options += ["--core", str(core)]

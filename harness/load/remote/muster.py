@@ -30,7 +30,7 @@ class Muster:
         pairs = [socket.socketpair() for _ in range(plan.remote_workers)]
         theirs = [other.fileno() for _, other in pairs]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "harness.load.remote.master"],
+            [sys.executable, "-P", "-m", "harness.load.remote.master"],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

@@ -72,7 +72,7 @@ class Lender:
 
     def _start(self, slot: _Slot) -> None:
         slot.agent = subprocess.Popen(
-            [sys.executable, "-m", "harness.load.remote.agent"],
+            [sys.executable, "-P", "-m", "harness.load.remote.agent"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C reaches us first

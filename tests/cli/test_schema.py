@@ -13,7 +13,7 @@ from harness.cli import invoke
 from harness.cli.schema import SCHEMAS, json_schema
 
 ROOT = Path(__file__).parents[2]
-RUNS = [path for part in ("results/kept", "tests/data/report") for path in sorted((ROOT / part).glob("*/*.json"))]
+RUNS = sorted((ROOT / "results" / "kept").glob("*/*.json"))
 FILES = [
     *((path, path.stem) for path in RUNS),
     *((path, "scenario") for path in sorted((ROOT / "scenarios").glob("*.yaml"))),

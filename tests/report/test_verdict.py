@@ -24,7 +24,7 @@ def test_the_headline_counts_the_apis_that_lose() -> None:
         "At 400,000 tasks a month self-hosting is cheaper than 2 of 3 APIs"
     )
     assert headline(case("never").decision, trusted=True) == (
-        "At 400,000 tasks a month both APIs are cheaper than self-hosting"
+        "At 400,000 tasks a month all 3 APIs are cheaper than self-hosting"
     )
 
 
@@ -44,7 +44,7 @@ def test_a_run_with_a_failed_check_says_first_not_to_decide_on_it() -> None:
 
     stops = notices(run, gather_checks(metrics, decision))
 
-    assert [(stop.level, stop.code) for stop in stops] == [("error", "client_bound"), ("error", "demand_shape_differs")]
+    assert [(stop.level, stop.code) for stop in stops] == [("error", "demand_shape_differs"), ("error", "client_bound")]
     assert headline(decision, trusted=False).startswith("Do not decide on this run.")
 
 
@@ -60,17 +60,24 @@ def test_the_same_finding_in_several_steps_is_one_entry() -> None:
     found = {check.code: check for check in gather_checks(metrics, decision).items}
 
     assert found["too_few_samples"].where == "steps 1 to 3"
-    assert found["too_few_samples"].message == "216 requests: p99 needs 662"
+    words = "too few requests: TTFT p99 from {0} (needs 662), TPOT p99 from {0} (needs 662)"
+    assert found["too_few_samples"].message == f"at 1 user {words.format(216)}"
     assert found["too_few_samples"].more == (
-        "step 2: 405 requests: p99 needs 662",
-        "step 3: 576 requests: p99 needs 662",
+        f"step 2: at 2 users {words.format(405)}",
+        f"step 3: at 3 users {words.format(576)}",
     )
+
+
+STAND_IN = (
+    "stand-in: nobody is listed as hosting SmolLM2-135M-Instruct-Q4_1.gguf, so llama-3.1-8b-instant at groq stands in "
+    "for it"
+)
 
 
 def test_a_stand_in_says_so_in_words() -> None:
     kinds = [verdict.kind for verdict in verdicts(case("twelve_steps").decision)]
 
-    assert kinds == ["frontier API", "cheap API", "stand-in: nobody hosts SmolLM2-135M, so this is a larger open model"]
+    assert kinds == ["frontier API", "cheap API", STAND_IN]
 
 
 def test_outcomes_tell_here_elsewhere_and_never_apart() -> None:

@@ -27,7 +27,6 @@ class Identity:
     models: list[str] = field(default_factory=list)  # all that it lists
     engine: dict[str, Any] = field(default_factory=lambda: {"name": None, "version": None, "flags": None})
     has_metrics: bool = False
-    max_context_tokens: int | None = None
 
 
 def identify(target: Target, clock: RunClock, timeout_s: float) -> Identity:
@@ -84,9 +83,6 @@ def _read(answers: dict[str, Any]) -> Identity:
         listed = [entry.get("id") for entry in models if isinstance(entry, dict)]
         identity.models = [name for name in listed if isinstance(name, str)]
         identity.model = first.get("id") if isinstance(first.get("id"), str) else None
-        meta = first.get("meta") or {}
-        limit = first.get("max_model_len") or meta.get("n_ctx_train")
-        identity.max_context_tokens = limit if isinstance(limit, int) else None
     metrics = answers["/metrics"] if isinstance(answers["/metrics"], bytes) else b""
     identity.has_metrics = b"# TYPE" in metrics
     identity.engine = _engine(answers, metrics, models)

@@ -29,7 +29,7 @@ missing = missing= packages=; for tool in $(1); do command -v "$${tool%:*}" >/de
           { missing="$$missing $${tool%:*}"; packages="$$packages $${tool\#*:}"; }; done
 complain = { echo "error: not on this machine:$$missing (Debian: apt-get install$$packages)" >&2; exit 1; }
 
-# `make check` runs this many tests at once: they wait more than they compute. All that share a file stay together.
+# `make check` runs this many tests at once: every other second they wait for a server.
 CHECKS_AT_ONCE := 4
 
 .NOTPARALLEL:
@@ -69,7 +69,7 @@ run: compiler $(STAMPS)/engine
 	@$(BIN)/breakeven run
 
 check: lint
-	@$(BIN)/python -m pytest -q -n $(CHECKS_AT_ONCE) --dist loadfile -m "not engine and not browser and not slow" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -n $(CHECKS_AT_ONCE) --dist worksteal -m "not engine and not browser and not slow" $(PYTEST_ARGS)
 
 test: tools $(STAMPS)/engine
 	@$(BIN)/breakeven engine install llama_server vllm

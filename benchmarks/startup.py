@@ -3,7 +3,7 @@
     python benchmarks/startup.py
 
 Each runs in a process of its own, after one that is not counted. Exit code 1 when a limit is missed: the help of
-all below 350 ms, every other below 1,500 ms.
+all below 350 ms, what only reads below 1,000 ms, what analyses a run below 1,500 ms.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "results" / "kept" / "20261125T000520Z-quickstart-llama_cpp_python-c7i.large"
 TIMES = 10
 HELP_LIMIT_MS = 350
-LIMIT_MS = 1500
+LIMIT_MS = 1000
+ANALYSIS_LIMIT_MS = 1500
 INPUT = """\
 workload: {tasks_per_month: 400000, classes: [{input_tokens: 800, output_tokens: 250}]}
 self_host: {usd_per_hour: 5.672, goodput_requests_per_s: 0.6}
@@ -37,8 +38,8 @@ COMMANDS = {
     "init --force": LIMIT_MS,
     "run --dry-run": LIMIT_MS,
     "report --help": LIMIT_MS,
-    "report run": LIMIT_MS,
-    "compare run run": LIMIT_MS,
+    "report run": ANALYSIS_LIMIT_MS,
+    "compare run run": ANALYSIS_LIMIT_MS,
 }
 
 

@@ -4,40 +4,11 @@ import struct
 from pathlib import Path
 
 import pytest
+from tiny_gguf import model_bytes
 
 from harness.base.errors import UsageError
 from harness.engines.weights.gguf import read_gguf
 from harness.engines.weights.models import bundled_model_path
-
-U32, STRING, ARRAY = 4, 8, 9
-
-
-def text(value: str) -> bytes:
-    return struct.pack("<Q", len(value)) + value.encode()
-
-
-def pair(key: str, kind: int, value: bytes) -> bytes:
-    return text(key) + struct.pack("<I", kind) + value
-
-
-def tensor(name: str, dimensions: list[int], offset: int) -> bytes:
-    shape = struct.pack(f"<I{len(dimensions)}Q", len(dimensions), *dimensions)
-    return text(name) + shape + struct.pack("<IQ", 0, offset)
-
-
-def model_bytes() -> bytes:
-    pairs = [
-        pair("general.architecture", STRING, text("llama")),
-        pair("general.name", STRING, text("Tiny")),
-        pair("general.file_type", U32, struct.pack("<I", 15)),
-        pair("tokenizer.ggml.tokens", ARRAY, struct.pack("<IQ", STRING, 2) + text("a") + text("bc")),
-        pair("tokenizer.ggml.token_type", ARRAY, struct.pack("<IQ3I", U32, 3, 1, 1, 1)),
-        pair("llama.context_length", U32, struct.pack("<I", 4096)),
-        pair("tokenizer.chat_template", STRING, text("{{ messages }}")),
-    ]
-    tensors = [tensor("a.weight", [3, 4], 0), tensor("b.weight", [5], 64)]
-    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(pairs))
-    return head + b"".join(pairs) + b"".join(tensors) + bytes(64 + 20)
 
 
 def test_the_header_gives_name_quantization_context_and_size(tmp_path: Path) -> None:
@@ -54,6 +25,7 @@ def test_the_header_gives_name_quantization_context_and_size(tmp_path: Path) -> 
     assert model.has_chat_template
 
 
+@pytest.mark.engine
 def test_the_packaged_model_is_smollm2_135m_in_q4_1() -> None:
     model = read_gguf(bundled_model_path())
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from engine_helpers import ROOT
+from tiny_gguf import model_bytes
 
 from harness.base.errors import EngineError
 from harness.engines import engine_kind
@@ -83,9 +84,11 @@ def test_an_engine_that_is_not_installed_says_how_to_install_it(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model = tmp_path / "tiny.gguf"
+    model.write_bytes(model_bytes())
 
     with pytest.raises(EngineError, match="not") as caught:  # noqa: SIM117
-        with running_engine(name, log_path=tmp_path / "log"):
+        with running_engine(name, log_path=tmp_path / "log", model=model):
             pass
 
     assert caught.value.hint == f"breakeven engine install {name}"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from faulty_server import FaultyServer
 from load_helpers import A_LIVE, records_of, run_load, scenario
+from tiny_gguf import model_bytes
 
 from harness import cli
 from harness.backends.faults import hint_for
@@ -203,7 +204,10 @@ def test_an_engine_that_is_not_installed_is_one_line_with_the_command(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
 
-    code = cli.invoke(["run", "--engine", engine, "--out", str(tmp_path / "out")])
+    model = tmp_path / "tiny.gguf"
+    model.write_bytes(model_bytes())
+
+    code = cli.invoke(["run", "--engine", engine, "--model", str(model), "--out", str(tmp_path / "out")])
 
     assert code == 1
     assert f"error: {said}" in capsys.readouterr().err
@@ -214,6 +218,8 @@ def test_an_engine_of_a_wrong_version_is_refused_by_its_number(tmp_path: Path, m
     info = tmp_path / "llama_cpp_python-0.2.90.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: llama-cpp-python\nVersion: 0.2.90\n")
+    for module in llama_cpp_python._NEEDED:
+        (tmp_path / f"{module}.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
 
     with pytest.raises(EngineError, match=r"llama-cpp-python 0\.2\.90 is too old, 0\.3\.36 is needed"):

@@ -29,7 +29,7 @@ def drive(out_dir: Path, engine: Engine, **request: Any) -> tuple[pd.DataFrame, 
     good = rows[rows["error"].isna()]
     assert len(good) >= 3
     assert set(rows["error"].dropna()) <= {"cut_at_end"}
-    return good, analyse_run(measured.run_dir).metrics
+    return good, analyse_run(measured.run_dir).metrics.to_dict()
 
 
 def assert_counts_agree(good: pd.DataFrame, metrics: dict[str, Any]) -> None:

@@ -76,10 +76,11 @@ _WORK = (
 
 def _demand(demand: Demand) -> list[Fact]:
     """The demand's numbers: assumed by its file where it says them, by Breakeven where it does not."""
-    said, file = demand.model_fields_set, f"demand {demand.name}"
-    facts = [
-        _fact(name, getattr(demand, name), unit, "assumed", file if name in said else "default") for name, unit in _WORK
-    ]
+    said, file = set(demand.model_fields_set), f"demand {demand.name}"
+    values = {name: getattr(demand, name) for name, _ in _WORK} | {"peak_to_mean": demand.peak()}
+    if demand.hourly_profile is not None:
+        said.add("peak_to_mean")  # it says so hour by hour
+    facts = [_fact(name, values[name], unit, "assumed", file if name in said else "default") for name, unit in _WORK]
     tokens = demand.mean_tokens()
     facts += [_fact("mean input", tokens[0], "tokens", "assumed", file)]
     facts += [_fact("mean output", tokens[1], "tokens", "assumed", file)]

@@ -62,5 +62,4 @@ def _with_unit(value: float, unit: str) -> str:
 
 
 def _unset(what: str) -> str:
-    known = {"max_retries": "no limit: until success", "peak_to_mean": "from the hourly profile"}
-    return known.get(what, "not given")
+    return "no limit: until success" if what == "max_retries" else "not given"

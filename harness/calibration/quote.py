@@ -64,17 +64,14 @@ class Level:
         p99_s = self.p99_s
         return self.void is None and p99_s is not None and p99_s < LIMIT_S and self.judgement.is_complete
 
+    def load(self) -> dict[str, Any]:
+        """What was asked for, and the largest error under it, as JSON."""
+        names = ("streams", "tokens_per_s_per_stream", "tokens_per_s", "p99_s")
+        return {name: getattr(self, name) for name in names}
+
     def to_dict(self) -> dict[str, Any]:
         """The level as JSON; errors in seconds."""
-        return {
-            "streams": self.streams,
-            "tokens_per_s_per_stream": self.tokens_per_s_per_stream,
-            "tokens_per_s": self.tokens_per_s,
-            "void": self.void,
-            "holds": self.holds,
-            "p99_s": self.p99_s,
-            **asdict(self.judgement),
-        }
+        return {**self.load(), "void": self.void, "holds": self.holds, **asdict(self.judgement)}
 
 
 def calibration(levels: Sequence[Level], taken_at: str) -> dict[str, Any]:
@@ -89,17 +86,8 @@ def calibration(levels: Sequence[Level], taken_at: str) -> dict[str, Any]:
         "taken_at": taken_at,
         "machine": machine(),
         "limit_s": LIMIT_S,
-        "highest": None if highest is None else _load_of(highest),
+        "highest": None if highest is None else highest.load(),
         "levels": [level.to_dict() for level in levels],
-    }
-
-
-def _load_of(level: Level) -> dict[str, Any]:
-    return {
-        "streams": level.streams,
-        "tokens_per_s_per_stream": level.tokens_per_s_per_stream,
-        "tokens_per_s": level.tokens_per_s,
-        "p99_s": level.p99_s,
     }
 
 
@@ -127,13 +115,8 @@ def facts_for_a_run() -> dict[str, Any] | None:
     if found is None:
         return None
     levels = [
-        {
-            "streams": level["streams"],
-            "tokens_per_s": level["tokens_per_s"],
-            "void": level["void"],
-            "ttft": {"p99_s": level["ttft"]["p99_s"]},
-            "itl": {"p99_s": level["itl"]["p99_s"]},
-        }
+        {key: level[key] for key in ("streams", "tokens_per_s", "void")}
+        | {key: {"p99_s": level[key]["p99_s"]} for key in ("ttft", "itl")}
         for level in found["levels"]
     ]
     return {"taken_at": found["taken_at"], "highest": found["highest"], "levels": levels}

@@ -23,7 +23,6 @@ from harness.scenario import ClosedLoad, Scenario, SyntheticPrompts, TraceLoad
 OUTPUT_LENGTH_TOLERANCE = 0.01
 INPUT_LENGTH_TOLERANCE = 0.05
 CACHE_HIT_TOLERANCE = 0.01
-DRIFT_TOLERANCE = 0.2
 HIGH_CORRELATION = 0.5
 TGI_PIECE_TOKENS = 1024  # router/src/validation.rs of TGI 3.3
 

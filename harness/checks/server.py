@@ -89,7 +89,7 @@ def _resets(pages: ServerPages) -> list[Check]:
 def _missing(pages: ServerPages, said: ServerSaid, version: str | None) -> list[Check]:
     if not said.missing:
         return []
-    looked = [name for quantity in said.missing for name, _ in pages.catalogue.names[quantity]]
+    looked = [name for quantity in said.missing for name in pages.catalogue.names[quantity]]
     text = (
         f"{pages.engine} {version or 'of unknown version'} does not tell {', '.join(said.missing)} "
         f"(looked for {', '.join(looked)})"

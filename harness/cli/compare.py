@@ -14,7 +14,7 @@ from rich.console import Console
 from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
 from harness.cli.run_dirs import without_comparisons
 from harness.pipeline.analyse import read_analysis
-from harness.report import WIDTH, Comparison, RunFiles, compare_runs, console_comparison, render_comparison
+from harness.report import WIDTH, Comparison, compare_runs, console_comparison, render_comparison
 
 
 def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
@@ -62,7 +62,7 @@ def command(runs: Sequence[Path], fail_over: float | None, out_dir: Path | None,
         raise UsageError(
             f"compare needs at least two runs, got {len(runs)}", hint="`breakeven report` shows a single one"
         )
-    comparison = compare_runs([_read(run) for run in runs], fail_over)
+    comparison = compare_runs([read_analysis(run) for run in runs], fail_over)
     html = render_comparison(comparison, out_dir) if out_dir is not None else None
     if as_json:
         click.echo(json.dumps(_as_dict(comparison), indent=2))
@@ -71,11 +71,6 @@ def command(runs: Sequence[Path], fail_over: float | None, out_dir: Path | None,
         console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
         console.print(console_comparison(comparison, html))
     return _exit_code(comparison)
-
-
-def _read(run_dir: Path) -> RunFiles:
-    done = read_analysis(run_dir)
-    return RunFiles(run_dir, done.run, done.metrics, done.decision)
 
 
 def _as_dict(comparison: Comparison) -> dict[str, Any]:

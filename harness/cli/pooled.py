@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from harness.base.rounding import NA, significant
-from harness.pipeline.analyse import Analysis
-from harness.report import RunFiles
-from harness.report.compare.pool import pool
 from harness.report.text import percent
-
-
-def pooled_of(analyses: Sequence[Analysis]) -> dict[str, Any]:
-    """The runs' pooled figures (`harness.report.compare.pool`)."""
-    return pool([RunFiles(a.run_dir, a.run, a.metrics, a.decision) for a in analyses])
 
 
 def print_pooled(pooled: Mapping[str, Any]) -> None:

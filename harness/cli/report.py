@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from harness.cli.pooled import pooled_of, print_pooled
+from harness.cli.pooled import print_pooled
 from harness.cli.run_dirs import without_comparisons
 from harness.pipeline.analyse import Analysis, analyse_run
 from harness.report import WIDTH, console_report
+from harness.report.compare.pool import pool
 
 
 @click.command(name="report")
@@ -50,7 +51,7 @@ def command(
     """
     runs = without_comparisons(runs)
     done = [analyse_run(run, apis=apis, demand_file=demand_file, prices_file=prices_file, beside=runs) for run in runs]
-    pooled = pooled_of(done) if is_pooled else None
+    pooled = pool(done) if is_pooled else None
     if as_json:
         said = [as_dict(analysis) for analysis in done]
         click.echo(json.dumps({"runs": said, "pooled": pooled} if is_pooled else said, indent=2))

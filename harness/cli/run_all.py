@@ -16,7 +16,7 @@ from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, BreakevenError
 from harness.engines import ENGINES, engine_kind
 from harness.pipeline.analyse import Analysis
 from harness.pipeline.measure import Measured, RunOptions
-from harness.report import WIDTH, RunFiles, compare_runs, console_comparison, render_comparison
+from harness.report import WIDTH, compare_runs, console_comparison, render_comparison
 
 COOL_DOWN_S = 10.0  # between engines: caches written back, clocks and heat settled
 NEEDS_CONTAINER = "tgi"
@@ -79,7 +79,7 @@ def _has_container_runtime() -> bool:
 
 
 def _compare(done: list[Analysis], out_dir: Path) -> None:
-    comparison = compare_runs([RunFiles(a.run_dir, a.run, a.metrics, a.decision) for a in done])
+    comparison = compare_runs(done)
     html = render_comparison(comparison, out_dir / f"{done[0].run_dir.name}-comparison")
     console = Console(width=WIDTH, highlight=False)
     console.print(console_comparison(comparison, html))

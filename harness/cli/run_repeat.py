@@ -9,9 +9,10 @@ from collections.abc import Callable
 import click
 
 from harness.base.errors import EXIT_INTERRUPTED, BreakevenError
-from harness.cli.pooled import pooled_of, print_pooled
+from harness.cli.pooled import print_pooled
 from harness.pipeline.analyse import Analysis
 from harness.pipeline.measure import Measured
+from harness.report.compare.pool import pool
 
 COOL_DOWN_S = 5.0  # between runs: the last one's requests are gone, caches and heat settle
 
@@ -43,7 +44,7 @@ def run_repeat(
         if measured.interrupted:
             return EXIT_INTERRUPTED
         done.append(analysis)
-    pooled = pooled_of(done)
+    pooled = pool(done)
     if as_json:
         click.echo(json.dumps(pooled))
     else:

@@ -16,29 +16,11 @@ from harness.rundir.decision import Arm, BillLine, BoxInstance, Decision
 from harness.rundir.results import Kind
 
 COLUMNS = (
-    "ProviderName",
-    "PublisherName",
-    "ServiceCategory",
-    "ServiceName",
-    "RegionId",
-    "SkuId",
-    "SkuPriceId",
-    "ChargeCategory",
-    "ChargeDescription",
-    "ConsumedQuantity",
-    "ConsumedUnit",
-    "PricingQuantity",
-    "PricingUnit",
-    "ListUnitPrice",
-    "BilledCost",
-    "BillingCurrency",
-    "CommitmentDiscountType",
-    "x_Arm",
-    "x_Line",
-    "x_Kind",
-    "x_PriceSource",
-    "x_PriceCheckedOn",
-)
+    "ProviderName", "PublisherName", "ServiceCategory", "ServiceName", "RegionId", "SkuId", "SkuPriceId",
+    "ChargeCategory", "ChargeDescription", "ConsumedQuantity", "ConsumedUnit", "PricingQuantity", "PricingUnit",
+    "ListUnitPrice", "BilledCost", "BillingCurrency", "CommitmentDiscountType",
+    "x_Arm", "x_Line", "x_Kind", "x_PriceSource", "x_PriceCheckedOn",
+)  # fmt: skip
 
 Row = dict[str, Any]
 

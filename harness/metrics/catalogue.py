@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
@@ -19,8 +19,8 @@ from harness.base.stats import Floats
 from harness.rundir.results import Histogram
 from harness.rundir.scrapes import UP
 
-Names = tuple[tuple[str, str], ...]
-"""(series, engine versions that have it), newest first; the first that is there is read, never two of them."""
+Names = tuple[str, ...]
+"""Series, newest first; the first that is there is read, never two of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +31,25 @@ class Catalogue:
     names: Mapping[str, Names]
     counts_at: Literal["token", "request_end"]  # when a generated token enters the counter
     absent_is_zero: bool = False  # a counter that nothing has touched yet is not on the page
-    never: Mapping[str, str] = field(default_factory=dict)  # quantities that this engine does not tell, and why
 
 
+# vLLM's names with `gpu_` are those from before 0.10; llama-server tells of its cache from b11434 on
 CATALOGUES: dict[str, Catalogue] = {
     "vllm": Catalogue(
         prefix="vllm:",
         counts_at="token",
         names={
-            "generation_tokens": (("vllm:generation_tokens_total", "all"),),
-            "prompt_tokens": (("vllm:prompt_tokens_total", "all"),),
-            "requests_finished": (("vllm:request_success_total", "all"),),
-            "requests_running": (("vllm:num_requests_running", "all"),),
-            "requests_waiting": (("vllm:num_requests_waiting", "all"),),
-            "kv_cache_usage": (("vllm:kv_cache_usage_perc", "0.10 on"), ("vllm:gpu_cache_usage_perc", "before 0.10")),
-            "preemptions": (("vllm:num_preemptions_total", "all"),),
-            "prefix_cache_queries": (
-                ("vllm:prefix_cache_queries_total", "0.10 on"),
-                ("vllm:gpu_prefix_cache_queries_total", "before 0.10"),
-            ),
-            "prefix_cache_hits": (
-                ("vllm:prefix_cache_hits_total", "0.10 on"),
-                ("vllm:gpu_prefix_cache_hits_total", "before 0.10"),
-            ),
-            "queue_time_s": (("vllm:request_queue_time_seconds", "all"),),
-            "ttft_s": (("vllm:time_to_first_token_seconds", "all"),),
+            "generation_tokens": ("vllm:generation_tokens_total",),
+            "prompt_tokens": ("vllm:prompt_tokens_total",),
+            "requests_finished": ("vllm:request_success_total",),
+            "requests_running": ("vllm:num_requests_running",),
+            "requests_waiting": ("vllm:num_requests_waiting",),
+            "kv_cache_usage": ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"),
+            "preemptions": ("vllm:num_preemptions_total",),
+            "prefix_cache_queries": ("vllm:prefix_cache_queries_total", "vllm:gpu_prefix_cache_queries_total"),
+            "prefix_cache_hits": ("vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total"),
+            "queue_time_s": ("vllm:request_queue_time_seconds",),
+            "ttft_s": ("vllm:time_to_first_token_seconds",),
         },
     ),
     "tgi": Catalogue(
@@ -63,36 +57,27 @@ CATALOGUES: dict[str, Catalogue] = {
         counts_at="request_end",
         absent_is_zero=True,
         names={
-            "generation_tokens": (("tgi_request_generated_tokens_sum", "all"),),
-            "prompt_tokens": (("tgi_request_input_length_sum", "all"),),
+            "generation_tokens": ("tgi_request_generated_tokens_sum",),
+            "prompt_tokens": ("tgi_request_input_length_sum",),
             # not tgi_request_count: it rises twice for a request to an OpenAI route
-            "requests_finished": (("tgi_request_success", "all"),),
-            "requests_running": (("tgi_batch_current_size", "all"),),
-            "requests_waiting": (("tgi_queue_size", "all"),),
-            "queue_time_s": (("tgi_request_queue_duration", "all"),),
+            "requests_finished": ("tgi_request_success",),
+            "requests_running": ("tgi_batch_current_size",),
+            "requests_waiting": ("tgi_queue_size",),
+            "queue_time_s": ("tgi_request_queue_duration",),
         },
-        never=dict.fromkeys(
-            ("kv_cache_usage", "preemptions", "prefix_cache_queries", "prefix_cache_hits", "ttft_s"),
-            "TGI has no such series",
-        ),
     ),
     "llama_server": Catalogue(
         prefix="llamacpp:",
         counts_at="request_end",  # seen on b11434: 0 until the request of 300 tokens had ended
         names={
-            "generation_tokens": (("llamacpp:tokens_predicted_total", "all"),),
-            "prompt_tokens": (("llamacpp:prompt_tokens_total", "all"),),  # without those out of the cache
-            "requests_running": (("llamacpp:requests_processing", "all"),),
-            "requests_waiting": (("llamacpp:requests_deferred", "all"),),
-            "prefix_cache_hits": (("llamacpp:prompt_tokens_cached_total", "b11434 on"),),
+            "generation_tokens": ("llamacpp:tokens_predicted_total",),
+            "prompt_tokens": ("llamacpp:prompt_tokens_total",),  # without those out of the cache
+            "requests_running": ("llamacpp:requests_processing",),
+            "requests_waiting": ("llamacpp:requests_deferred",),
+            "prefix_cache_hits": ("llamacpp:prompt_tokens_cached_total",),
         },
-        never=dict.fromkeys(
-            ("requests_finished", "kv_cache_usage", "preemptions", "prefix_cache_queries", "queue_time_s", "ttft_s"),
-            "llama-server has no such series",
-        ),
     ),
 }
-GAUGES = ("requests_running", "requests_waiting", "kv_cache_usage")
 COUNTERS = (
     "generation_tokens", "prompt_tokens", "requests_finished", "preemptions",
     "prefix_cache_queries", "prefix_cache_hits",
@@ -131,7 +116,7 @@ class Readings:
 
     def name_of(self, quantity: str) -> str | None:
         """The series that holds it in this run, None where none of its names is there."""
-        there = (n for n, _ in self._names.get(quantity, ()) if n in self._series or f"{n}_count" in self._series)
+        there = (n for n in self._names.get(quantity, ()) if n in self._series or f"{n}_count" in self._series)
         return next(there, None)
 
     def missing(self) -> list[str]:

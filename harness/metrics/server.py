@@ -12,7 +12,7 @@ from harness.metrics.catalogue import Catalogue, Readings, catalogue_of, scrape_
 from harness.metrics.gpu import GpuSeries, gpu_account, gpu_series, without_gpus
 from harness.metrics.windows import Columns, Window, tokens_in_window
 from harness.rundir.arrivals import Bools
-from harness.rundir.results import Between, Gauge, GpuAccount, ServerAccount, ServerSaid, ServerTimes
+from harness.rundir.results import Gauge, GpuAccount, ServerAccount, ServerSaid, ServerTimes, WindowOfStep
 from harness.rundir.scrapes import UP
 
 MIN_SCRAPES = 3  # fewer in a window leave too much of it unseen
@@ -85,7 +85,7 @@ def _account(pages: ServerPages, window: Window, data: Columns) -> ServerAccount
     if asked is None and hits is not None and prompt_tokens is not None:
         asked = prompt_tokens + hits  # llama-server counts the two apart
     return ServerAccount(
-        between=Between(start_s=start_s, end_s=end_s),
+        between=WindowOfStep(start_s=start_s, end_s=end_s),
         scrapes=len(inside),
         generation_tokens=increase("generation_tokens"),
         prompt_tokens=prompt_tokens,

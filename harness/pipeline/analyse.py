@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,9 @@ from harness.demand.demand import Demand, default_demand, demand_from_dict, load
 from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
 from harness.pipeline.reread import read_decision, read_metrics
-from harness.report import render_report
+from harness.report import RunFiles, render_report
 from harness.rundir import files
 from harness.rundir.collect import has_rows
-from harness.rundir.decision import Decision
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import read_arrivals, read_client, read_records, read_server_metrics
 from harness.rundir.results import Check, Metrics
@@ -31,14 +29,8 @@ from harness.rundir.steps import read_steps
 from harness.scenario import Scenario
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """Everything a run says, and the exit code it earns."""
-
-    run_dir: Path
-    run: dict[str, Any]
-    metrics: Metrics
-    decision: Decision | None  # None: no instance, hence no price, is known
+class Analysis(RunFiles):
+    """Everything a run says, and the exit code it earns. Without a decision no instance, hence no price, is known."""
 
     @property
     def exit_code(self) -> int:

@@ -17,16 +17,10 @@ Row = dict[str, Any]  # as `--json` prints it
 
 def instance_rows(prices: UserPrices, today: date | None = None) -> list[Row]:
     """One row an instance and purchase option; with `today` how old each is."""
+    known = ("id", "region", "provider", "gpu", "gpu_count", "gpu_memory_gib", "vcpu", "ram_gib")
     return [
         {
-            "id": instance.id,
-            "region": instance.region,
-            "provider": instance.provider,
-            "gpu": instance.gpu,
-            "gpu_count": instance.gpu_count,
-            "gpu_memory_gib": instance.gpu_memory_gib,
-            "vcpu": instance.vcpu,
-            "ram_gib": instance.ram_gib,
+            **{name: getattr(instance, name) for name in known},
             "purchase": purchase,
             "usd_per_hour": quote.usd_per_hour,
             "source": quote.source,

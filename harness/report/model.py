@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 Tone = Literal["", "good", "bad", "warn", "muted"]
 
@@ -44,6 +45,31 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+
+
+T = TypeVar("T")
+Field = tuple[str, str | None, Callable[[T], Cell | str]]
+"""A column and what it shows of an item: title, unit (None: words, which stand on the left), and how."""
+
+
+def table_of(
+    caption: str,
+    items: Iterable[T],
+    *fields: Field[T],
+    notes: tuple[str, ...] = (),
+    strong: Callable[[T], bool] = lambda _: False,
+) -> Table:
+    """A table of one row an item; each column is told once, with what it shows."""
+    return Table(
+        caption,
+        tuple(Column(title, unit or "", right=unit is not None) for title, unit, _ in fields),
+        tuple(Row(tuple(_cell(show(item)) for *_, show in fields), strong(item)) for item in items),
+        notes,
+    )
+
+
+def _cell(shown: Cell | str) -> Cell:
+    return Cell(shown) if isinstance(shown, str) else shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,11 +82,11 @@ class AtVolume(Result):
     """Both sides' month at the reader's volume; None of the box: it has no capacity."""
 
     tasks_per_month: float
-    instances: int | None
-    utilization: float | None
-    self_usd: float | None
+    instances: int | None = None
+    utilization: float | None = None
+    self_usd: float | None = None
     api_usd: float
-    self_usd_per_task: float | None  # None without tasks too
+    self_usd_per_task: float | None = None  # None without tasks too
     winner: Side
 
     @property

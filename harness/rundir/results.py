@@ -121,17 +121,10 @@ class Histogram(Result):
     p95_at_most: float | None = None
 
 
-class Between(Result):
-    """The first and the last look at the server's counters inside a window."""
-
-    start_s: float
-    end_s: float
-
-
 class ServerAccount(Result):
     """The servers' own account of a step, by their /metrics; None: this engine does not tell it."""
 
-    between: Between
+    between: WindowOfStep  # the first and the last look at the counters inside the window
     scrapes: int
     generation_tokens: float | None = None
     prompt_tokens: float | None = None

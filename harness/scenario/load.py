@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -29,9 +29,39 @@ def _check_warmup(warmup_s: float, step_s: float) -> None:
         raise ValueError(f"warmup_s ({warmup_s:g}) must be below step_s ({step_s:g})")
 
 
-def _check_burstiness(arrivals: str, burstiness: float) -> None:
-    if burstiness != 1 and arrivals != "gamma":
-        raise ValueError(f"burstiness ({burstiness:g}) needs `arrivals: gamma`, got `{arrivals}`")
+class ByPlan(Strict):
+    """What is common to loads whose requests leave by a plan that waits for nobody."""
+
+    arrivals: Arrivals = Field(default="poisson", description=ARRIVALS)
+    burstiness: float = Field(default=1.0, gt=0, le=1000, description=BURSTINESS)
+    max_in_flight: int = Field(default=1000, ge=1, le=MOST_USERS, strict=True, description=MAX_IN_FLIGHT)
+
+    @model_validator(mode="after")
+    def _bursts_are_gamma(self) -> Self:
+        if self.burstiness != 1 and self.arrivals != "gamma":
+            raise ValueError(f"burstiness ({self.burstiness:g}) needs `arrivals: gamma`, got `{self.arrivals}`")
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests leave by a plan and latencies count from it."""
+        return True
+
+
+class OverEither(ByPlan):
+    """Common to loads that go over users, who wait for their answers, or over a rate."""
+
+    over: Over
+    think_time_s: float = Field(default=0, ge=0, le=YEAR_S, description=THINK_TIME_S)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests leave by a plan and latencies count from it."""
+        return self.over == "requests_per_s"
+
+    def _check_users(self, first: float, last: float) -> None:
+        if self.over == "users" and (first % 1 or last % 1):
+            raise ValueError(f"users are whole numbers, got {first:g} to {last:g}")
 
 
 class ClosedLoad(Strict):
@@ -58,16 +88,13 @@ class ClosedLoad(Strict):
         return False
 
 
-class OpenLoad(Strict):
+class OpenLoad(ByPlan):
     """Requests arrive at a rate whatever the server does; latencies count from the planned instant."""
 
     kind: Literal["open"]
     requests_per_s: Annotated[list[Rate], Field(min_length=1)] = Field(
         description="Mean arrival rate, one step per entry.", examples=[[0.5, 1, 2]]
     )
-    arrivals: Arrivals = Field(default="poisson", description=ARRIVALS)
-    burstiness: float = Field(default=1.0, gt=0, le=1000, description=BURSTINESS)
-    max_in_flight: int = Field(default=1000, ge=1, le=MOST_USERS, strict=True, description=MAX_IN_FLIGHT)
     step_s: float = Field(default=30, gt=0, le=YEAR_S, description=STEP_S)
     warmup_s: float = Field(default=5, ge=0, le=YEAR_S, description=WARMUP_S)
 
@@ -76,16 +103,10 @@ class OpenLoad(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> OpenLoad:
         _check_warmup(self.warmup_s, self.step_s)
-        _check_burstiness(self.arrivals, self.burstiness)
         return self
 
-    @property
-    def is_open(self) -> bool:
-        """Whether requests leave by a plan and latencies count from it."""
-        return True
 
-
-class RampLoad(Strict):
+class RampLoad(OverEither):
     """A load that changes linearly from `start` to `end`; its slices are the steps of the result."""
 
     kind: Literal["ramp"]
@@ -94,22 +115,11 @@ class RampLoad(Strict):
     end: float = Field(gt=0, le=MOST_PER_S, description="Load at the end.")
     ramp_s: float = Field(default=120, gt=0, le=YEAR_S, description="Length of the ramp in seconds.")
     slices: int = Field(default=6, ge=1, le=1000, strict=True, description="Equal parts that are reported as steps.")
-    arrivals: Arrivals = Field(default="poisson", description=ARRIVALS)
-    burstiness: float = Field(default=1.0, gt=0, le=1000, description=BURSTINESS)
-    max_in_flight: int = Field(default=1000, ge=1, le=MOST_USERS, strict=True, description=MAX_IN_FLIGHT)
-    think_time_s: float = Field(default=0, ge=0, le=YEAR_S, description=THINK_TIME_S)
 
     @model_validator(mode="after")
     def _consistent(self) -> RampLoad:
-        _check_burstiness(self.arrivals, self.burstiness)
-        if self.over == "users" and (self.start % 1 or self.end % 1):
-            raise ValueError(f"users are whole numbers, got {self.start:g} to {self.end:g}")
+        self._check_users(self.start, self.end)
         return self
-
-    @property
-    def is_open(self) -> bool:
-        """Whether requests leave by a plan and latencies count from it."""
-        return self.over == "requests_per_s"
 
 
 class TraceLoad(Strict):
@@ -144,7 +154,7 @@ class TraceLoad(Strict):
         return True
 
 
-class SearchLoad(Strict):
+class SearchLoad(OverEither):
     """Look for the highest load that meets the SLO: grow, bracket, bisect."""
 
     kind: Literal["search"]
@@ -160,27 +170,16 @@ class SearchLoad(Strict):
     )
     warmup_s: float = Field(default=5, ge=0, le=YEAR_S, description=WARMUP_S)
     max_probes: int = Field(default=16, ge=1, le=1000, strict=True, description="No more probes than this.")
-    arrivals: Arrivals = Field(default="poisson", description=ARRIVALS)
-    burstiness: float = Field(default=1.0, gt=0, le=1000, description=BURSTINESS)
-    max_in_flight: int = Field(default=1000, ge=1, le=MOST_USERS, strict=True, description=MAX_IN_FLIGHT)
-    think_time_s: float = Field(default=0, ge=0, le=YEAR_S, description=THINK_TIME_S)
 
     @model_validator(mode="after")
     def _consistent(self) -> SearchLoad:
         _check_warmup(self.warmup_s, self.step_s)
-        _check_burstiness(self.arrivals, self.burstiness)
         if self.low > self.high:
             raise ValueError(f"low ({self.low:g}) must not be above high ({self.high:g})")
         if self.max_step_s < self.step_s:
             raise ValueError(f"max_step_s ({self.max_step_s:g}) must not be below step_s ({self.step_s:g})")
-        if self.over == "users" and (self.low % 1 or self.high % 1):
-            raise ValueError(f"users are whole numbers, got {self.low:g} to {self.high:g}")
+        self._check_users(self.low, self.high)
         return self
-
-    @property
-    def is_open(self) -> bool:
-        """Whether requests leave by a plan and latencies count from it."""
-        return self.over == "requests_per_s"
 
 
 Load = ClosedLoad | OpenLoad | RampLoad | TraceLoad | SearchLoad

@@ -24,7 +24,9 @@ class LengthSpread(Strict):
         return self
 
 
-Length = Annotated[int, Field(ge=1, le=MOST_TOKENS, strict=True)] | LengthSpread
+Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS, strict=True)]
+TokensOrNone = Annotated[int, Field(ge=0, le=MOST_TOKENS, strict=True)]
+Length = Tokens | LengthSpread
 
 
 class SyntheticPrompts(Strict):
@@ -33,12 +35,8 @@ class SyntheticPrompts(Strict):
     kind: Literal["synthetic"] = "synthetic"
     input_tokens: Length = Field(default=800, description="Prompt length in tokens.")
     output_tokens: Length = Field(default=250, description="Generated tokens asked for.")
-    shared_prefix_tokens: int = Field(
-        default=0,
-        ge=0,
-        le=MOST_TOKENS,
-        strict=True,
-        description="Tokens at the start that every prompt shares (system prompt).",
+    shared_prefix_tokens: TokensOrNone = Field(
+        default=0, description="Tokens at the start that every prompt shares (system prompt)."
     )
 
     @model_validator(mode="after")
@@ -70,23 +68,11 @@ class SessionPrompts(Strict):
 
     kind: Literal["sessions"]
     turns: int = Field(default=4, ge=1, le=10_000, strict=True, description="Turns of one conversation.")
-    base_tokens: int = Field(
-        default=300, ge=1, le=MOST_TOKENS, strict=True, description="Input tokens of the first turn."
-    )
-    growth_tokens: int = Field(
-        default=350,
-        ge=1,
-        le=MOST_TOKENS,
-        strict=True,
-        description="Input tokens each turn adds: last reply and new question.",
-    )
+    base_tokens: Tokens = Field(default=300, description="Input tokens of the first turn.")
+    growth_tokens: Tokens = Field(default=350, description="Input tokens each turn adds: last reply and new question.")
     output_tokens: Length = Field(default=250, description="Generated tokens asked for at each turn.")
-    shared_prefix_tokens: int = Field(
-        default=0,
-        ge=0,
-        le=MOST_TOKENS,
-        strict=True,
-        description="Tokens of base_tokens that all conversations share (system prompt).",
+    shared_prefix_tokens: TokensOrNone = Field(
+        default=0, description="Tokens of base_tokens that all conversations share (system prompt)."
     )
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from scraped import run, scrapes, steady, vllm
 
 from harness.metrics.catalogue import Readings, catalogue_of, scrape_times
-from harness.rundir.results import Between, Gauge, Histogram, Metrics
+from harness.rundir.results import Gauge, Histogram, Metrics, WindowOfStep
 from harness.rundir.scrapes import frame_of_scrapes
 
 
@@ -129,7 +129,7 @@ def test_counts_that_agree_are_no_finding() -> None:
 
     server = metrics.steps[0].server
     assert server is not None
-    assert server.between == Between(start_s=2.0, end_s=10.0)
+    assert server.between == WindowOfStep(start_s=2.0, end_s=10.0)
     assert server.generation_tokens == 800
     assert server.client_generation_tokens == 800  # 2 users x 8 s x 50
     assert server.requests_running == Gauge(mean=2.0, max=2.0)

@@ -15,10 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.base.units import NS_PER_S
+from harness.base.units import NS_PER_S, US_PER_S
 from harness.rundir.read import read_lines
-
-US_PER_S = 1_000_000
 
 
 def read_ledger(path: Path) -> pd.DataFrame:
@@ -64,10 +62,9 @@ def join(
     Columns of the result's `requests`: `request_id`; `is_whole` (ended well on both sides, so that its times
     can be judged); `ttft_error_s`, `e2e_error_s` (of durations); `sent_error_s`, `first_token_error_s`,
     `finished_error_s` (of absolute times; `sent` against the arrival of the request's last byte, so below 0
-    by the way there); `tokens_sent`, `tokens_received` (the client's output_tokens), `events_received`,
-    `lost`, `invented` (tokens). A streamed request is known by its token events, of which the oracle sends
-    one a token, and by the count the client reports; the worse of the two is taken. Whatever the client
-    calls failed although the server sent it whole is lost; what was cut at the run's end is not, but nothing
+    by the way there); `lost`, `invented` (tokens). A streamed request is known by its token events, of which
+    the oracle sends one a token, and by the count the client reports; the worse of the two is taken. Whatever the
+    client calls failed although the server sent it whole is lost; what was cut at the end is not, but nothing
     may be invented there either.
     A record that was never sent (`not_sent`) is no request. Unknown times give NaN.
     """
@@ -87,7 +84,7 @@ def join(
 
 _COLUMNS = [
     "request_id", "is_whole", "ttft_error_s", "e2e_error_s", "sent_error_s", "first_token_error_s",
-    "finished_error_s", "tokens_sent", "tokens_received", "events_received", "lost", "invented",
+    "finished_error_s", "lost", "invented",
 ]  # fmt: skip
 
 
@@ -112,9 +109,6 @@ def _compare(row: Mapping[Any, Any], started_ns: int) -> dict[str, Any]:
         "sent_error_s": sent_s - received_s,
         "first_token_error_s": first_token_s - first_s,
         "finished_error_s": finished_s - last_s,
-        "tokens_sent": truth,
-        "tokens_received": int(row["output_tokens"]) if not pd.isna(row["output_tokens"]) else None,
-        "events_received": int(row["events"]),
         "lost": max(0, truth - min(counts, default=0)) if not was_cut else 0,
         "invented": max(0, max(counts, default=0) - truth),
     }

@@ -7,6 +7,7 @@ functions that price a run; every difference has its reason beside it. Money is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from harness.base.workload import Workload
 from harness.cost.breakeven.decision import attempts_per_task
@@ -100,8 +101,7 @@ def worked_example() -> list[Finding]:
     at_list = totals(inference_usd(haiku_list, sonnet))
     to_haiku = CONVERSATIONS * HAIKU_SHARE
 
-    def row(what: str, was: float | str | None, gives: float | str, unit: str, why: str) -> Finding:
-        return Finding("worked example", what, was, gives, unit, why)
+    row = partial(Finding, "worked example")
 
     return [
         row("Haiku input tokens", 280, to_haiku * TURNS * INPUT_TOKENS / 1e6, "M",
@@ -158,8 +158,7 @@ def claims() -> list[Finding]:
     routed_list = routing_factor(0.8, opus[1].output_usd_per_mtok / haiku[1].output_usd_per_mtok)
     human = indifferent_human_usd((0.10, 1.0), (4 * 0.005, 0.0))
 
-    def row(what: str, was: float | str | None, gives: float | str, unit: str, why: str) -> Finding:
-        return Finding("claims", what, was, gives, unit, why)
+    row = partial(Finding, "claims")
 
     return [
         row("200 in, 1,500 out on Sonnet", 0.023, usd, "USD", "right"),

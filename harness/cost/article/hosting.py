@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, usd_per_mtok
 from harness.cost.api_rates import usd_per_mtok_blended
 from harness.cost.article.article import (
@@ -52,8 +54,7 @@ def self_hosting() -> list[Finding]:
     def against(model: str) -> float:
         return 100 * (1 - 0.30 / usd_per_mtok_blended(PRICES[model][0], ratio))
 
-    def row(what: str, was: float | str | None, gives: float | str, unit: str, why: str) -> Finding:
-        return Finding("self-hosting", what, was, gives, unit, why)
+    row = partial(Finding, "self-hosting")
 
     return [
         row("tokens/s for 0.30 USD per Mtok", None, needed, "tokens/s",

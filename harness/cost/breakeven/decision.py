@@ -151,15 +151,7 @@ def min_goodput(inputs: DecideInput) -> float | None:
 def _at_volume(stairs: Staircase, tasks: float) -> AtVolume:
     api_usd = stairs.api_usd(tasks)
     if stairs.capacity is None:
-        return AtVolume(
-            tasks_per_month=tasks,
-            instances=None,
-            utilization=None,
-            self_usd=None,
-            api_usd=api_usd,
-            self_usd_per_task=None,
-            winner="api",
-        )
+        return AtVolume(tasks_per_month=tasks, api_usd=api_usd, winner="api")
     if tasks / MOST_INSTANCES > stairs.capacity:
         raise UsageError(
             f"`workload.tasks_per_month`: {tasks:g} tasks would take more than {MOST_INSTANCES:.0e} instances"

@@ -47,11 +47,9 @@ def knobs(inputs: DecideInput, people_usd: float = 0) -> list[Knob]:
     ]
     mix, other_usd = _mix(inputs), box.fixed_usd_per_month - people_usd
     if mix is not None:
-        turned = free("input_per_output_tokens", "", mix, lambda c, v: c.but(usd_per_attempt=_at_mix(inputs, v)))
-        out.append(turned)
+        out.append(free("input_per_output_tokens", "", mix, lambda c, v: c.but(usd_per_attempt=_at_mix(inputs, v))))
     if people_usd > 0:
-        people = free("people_usd_per_month", "USD", people_usd, lambda c, v: c.but(self_fixed_usd=other_usd + v))
-        out.append(people)
+        out.append(free("people_usd_per_month", "USD", people_usd, lambda c, v: c.but(self_fixed_usd=other_usd + v)))
     return out
 
 

@@ -106,18 +106,25 @@ def _nearest_change(case: Case, knob: Knob, end: float, read: Callable[[Outcome]
     return other
 
 
-def two_way(case: Case, x: Knob, y: Knob, x_values: Sequence[float], y_values: Sequence[float]) -> TwoWay:
-    """The monthly saving and the winner over all pairs of two inputs; rows are `y`, columns `x`."""
+def two_way(case: Case, x: Knob, y: Knob, x_factors: Sequence[float], y_factors: Sequence[float]) -> TwoWay:
+    """The monthly saving and the winner over all pairs of two inputs, each at these factors of its present value.
+
+    Rows are `y`, columns `x`.
+    """
+    x_values, y_values = (
+        tuple(min(max(knob.value * factor, knob.lowest), knob.highest) for factor in factors)
+        for knob, factors in ((x, x_factors), (y, y_factors))
+    )
     xs, ys = np.meshgrid(np.asarray(x_values, float), np.asarray(y_values, float))
     out = evaluate(y.set(x.set(case, xs.ravel()), ys.ravel()))
-    rows = range(0, xs.size, len(x_values))
+    rows = [slice(i, i + len(x_values)) for i in range(0, xs.size, len(x_values))]
     savings, winners, verdicts = out.savings(), out.winners(), out.verdicts()
     return TwoWay(
-        x=Axis(input=x.name, values=tuple(x_values)),
-        y=Axis(input=y.name, values=tuple(y_values)),
-        saving_usd=tuple(tuple(savings[i : i + len(x_values)]) for i in rows),
-        winner=tuple(tuple(winners[i : i + len(x_values)]) for i in rows),
-        verdict=tuple(tuple(verdicts[i : i + len(x_values)]) for i in rows),
+        x=Axis(input=x.name, values=x_values),
+        y=Axis(input=y.name, values=y_values),
+        saving_usd=tuple(tuple(savings[row]) for row in rows),
+        winner=tuple(tuple(winners[row]) for row in rows),
+        verdict=tuple(tuple(verdicts[row]) for row in rows),
     )
 
 
@@ -136,11 +143,7 @@ def two_way_table(
         if name not in by_name:
             raise UsageError(f"no input `{name}` above 0 to turn", hint=f"known: {', '.join(by_name)}")
     case = case_of(inputs, inputs.workload.tasks_per_month)
-    turned = [
-        [min(max(knob.value * f, knob.lowest), knob.highest) for f in factors or _GOODPUTS]
-        for knob in (by_name[x], by_name[y])
-    ]
-    return two_way(case, by_name[x], by_name[y], *turned)
+    return two_way(case, by_name[x], by_name[y], factors or _GOODPUTS, factors or _GOODPUTS)
 
 
 def sensitivity(
@@ -195,4 +198,4 @@ def _default_table(case: Case, by_name: Mapping[str, Knob]) -> TwoWay | None:
     tasks, goodput = by_name.get("tasks_per_month"), by_name.get("goodput_requests_per_s")
     if tasks is None or goodput is None:
         return None
-    return two_way(case, tasks, goodput, [tasks.value * f for f in _VOLUMES], [goodput.value * f for f in _GOODPUTS])
+    return two_way(case, tasks, goodput, _VOLUMES, _GOODPUTS)

@@ -157,18 +157,10 @@ def _windows(arm: ArmCurve, x: svg.Scale, top: float, height: float, kind: str) 
 def _window(arm: ArmCurve, window: Window, shown: str, x: svg.Scale, top: float, height: float, kind: str) -> Markup:
     low, high = window
     start, end = x(low), x(x.high if high is None else high)
-    return svg.element(
-        "rect",
-        svg.element("title", f"self-hosting wins against {arm.name}: {shown} tasks a month"),
-        x=start,
-        y=top,
-        width=max(end - start, 1.5),  # a window narrower than a hair must still be seen
-        height=height,
-        class_=f"{kind} {arm.css}",
-        data_arm=arm.name,
-        data_low=repr(low),
-        data_high="" if high is None else repr(high),
-    )
+    label = svg.element("title", f"self-hosting wins against {arm.name}: {shown} tasks a month")
+    width = max(end - start, 1.5)  # a window narrower than a hair must still be seen
+    data = {"data_arm": arm.name, "data_low": repr(low), "data_high": "" if high is None else repr(high)}
+    return svg.rect(start, top, width, height, f"{kind} {arm.css}", label, **data)
 
 
 def _axes(layout: Layout, x: svg.Scale, y: svg.Scale) -> list[Markup]:
@@ -232,13 +224,9 @@ def _end_labels(
         named.append(("self-host", "self", y(steps[-1][1])))
     places = svg.spread([place for _, _, place in named], 17, y.end + 4, y.start)
     return [
-        svg.text(layout.width - layout.right + 8, place + 4, _cut(name), f"end-label {css}")
+        svg.text(layout.width - layout.right + 8, place + 4, svg.cut(name, 27), f"end-label {css}")
         for (name, css, _), place in zip(named, places, strict=True)
     ]
-
-
-def _cut(name: str, most: int = 27) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def _lanes(layout: Layout, lanes: Sequence[ArmCurve], x: svg.Scale, top: float) -> list[Markup]:
@@ -247,12 +235,8 @@ def _lanes(layout: Layout, lanes: Sequence[ArmCurve], x: svg.Scale, top: float) 
     parts = [svg.text(4, top + 10, "self-hosting wins against", "axis-title")]
     for i, arm in enumerate(lanes):
         place = top + _ABOVE_LANES + i * layout.lane
-        parts.append(
-            svg.element(
-                "rect", x=x.start, y=place, width=x.end - x.start, height=layout.lane - 7.0, class_="lane-floor"
-            )
-        )
+        parts.append(svg.rect(x.start, place, x.end - x.start, layout.lane - 7.0, "lane-floor"))
         parts += _windows(arm, x, place, layout.lane - 7.0, "lane")
         if layout.labelled:
-            parts.append(svg.text(x.end + 8, place + 10, _cut(arm.name), f"end-label {arm.css}"))
+            parts.append(svg.text(x.end + 8, place + 10, svg.cut(arm.name, 27), f"end-label {arm.css}"))
     return parts

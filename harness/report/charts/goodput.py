@@ -84,16 +84,8 @@ def _measured(x: svg.Scale, bottom: float, measured: float | None, ends: _Ends) 
     low, high = ends
     if low is not None and high is not None and high > 0:
         start = x(max(low, x.low))
-        parts.append(
-            svg.element(
-                "rect",
-                x=start,
-                y=_TOP - 8.0,
-                width=max(x(high) - start, 1.0),
-                height=bottom - _TOP + 8,
-                class_="measured-band",
-            )
-        )
+        width, height = max(x(high) - start, 1.0), bottom - _TOP + 8
+        parts.append(svg.rect(start, _TOP - 8.0, width, height, "measured-band"))
     parts.append(svg.line((x(measured), _TOP - 8), (x(measured), bottom), "measured-line"))
     anchor = "end" if x(measured) > (x.start + x.end) / 2 else "start"
     parts.append(svg.text(x(measured), 16, f"measured {rate(measured)}", "measured-label", anchor))
@@ -104,7 +96,7 @@ def _arm_row(
     x: svg.Scale, y: float, arm: str, css: str, value: float, measured: float | None, left: int
 ) -> list[Markup]:
     place = x(value)
-    shown = arm if len(arm) <= 30 else arm[:29] + "…"
+    shown = svg.cut(arm, 30)
     label = f"needs {significant(value)}"
     if left:
         away = measured is not None and value < measured

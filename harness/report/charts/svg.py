@@ -56,6 +56,12 @@ def line(start: Point, end: Point, class_: str) -> Markup:
     return element("line", x1=start[0], y1=start[1], x2=end[0], y2=end[1], class_=class_)
 
 
+def rect(x: float, y: float, width: float, height: float, class_: str, *children: str, **attributes: object) -> Markup:
+    """A rectangle from its upper left corner."""
+    sizes = {"x": x, "y": y, "width": width, "height": height}
+    return element("rect", *children, **sizes, class_=class_, **attributes)
+
+
 def path(points: Sequence[Point], class_: str, **attributes: object) -> Markup:
     """A line through points; level and upright pieces are written as H and V."""
     out: list[str] = []
@@ -132,6 +138,11 @@ def round_up(value: float) -> float:
     """The next 1, 2 or 5 times a power of ten at or above."""
     size = 10.0 ** math.floor(math.log10(value))
     return min(m * size for m in (1, 2, 5, 10) if m * size >= value * 0.9999)
+
+
+def cut(name: str, most: int) -> str:
+    """A name of at most so many characters."""
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:

@@ -88,7 +88,7 @@ def _draw(id_: str, name: str, now: float, bars: Sequence[Bar], alt: str) -> str
     x = svg.Scale(low - pad, high + pad, LEFT, WIDTH - RIGHT)
     bottom = float(height - BOTTOM)
     parts = [
-        svg.text(4, 14, f"against {name if len(name) <= 44 else name[:43] + '…'}", "panel-title"),
+        svg.text(4, 14, f"against {svg.cut(name, 44)}", "panel-title"),
         *_axis(x, bottom),
         *(part for i, bar in enumerate(bars) for part in _bar(bar, x, TOP + ROW * i)),
         svg.line((x(now), TOP - 6), (x(now), bottom), "own"),
@@ -116,14 +116,7 @@ def _axis(x: svg.Scale, bottom: float) -> list[Markup]:
 def _bar(bar: Bar, x: svg.Scale, top: float) -> list[Markup]:
     start, end = sorted((x(bar.saving_at_low), x(bar.saving_at_high)))
     label = svg.element("title", f"{bar.name} {bar.low} to {bar.high}")
-    rect = svg.element(
-        "rect",
-        label,
-        x=start,
-        y=top + 4.0,
-        width=max(end - start, 1.5),
-        height=ROW - 10.0,
-        class_="bar flips" if bar.flips else "bar",
-    )
+    kind = "bar flips" if bar.flips else "bar"
+    rect = svg.rect(start, top + 4.0, max(end - start, 1.5), ROW - 10.0, kind, label)
     name = svg.text(LEFT - 8, top + 15, bar.name, "flip-name" if bar.flips else "tick", "end")
     return [rect, name]

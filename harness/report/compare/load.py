@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.base.rounding import significant, whole
 from harness.report.charts.cost import ARM_COLOURS
@@ -10,7 +10,7 @@ from harness.report.charts.load import goodput_ends, latency_points, latency_uni
 from harness.report.charts.panel import Panel, Point, Series, draw
 from harness.report.compare.runs import Comparison
 from harness.report.measured.steps import percentile_cell
-from harness.report.model import Block, Cell, Chart, Column, Row, Table, Text
+from harness.report.model import Block, Cell, Chart, Table, Text, table_of
 from harness.report.text import duration
 from harness.rundir.results import Step
 
@@ -56,17 +56,21 @@ def equal_loads_table(comparison: Comparison) -> Table | None:
     shared = sorted(load for load in {key for one in by_load for key in one} if sum(load in one for one in by_load) > 1)
     if not shared:
         return None
-    rows = []
-    for load in shared:
-        step = next(one[load] for one in by_load if load in one)
-        rows.append(Row((Cell(step.load.words), *(_at_load(one.get(load)) for one in by_load))))
-    columns = (Column("load", right=False), *(Column(label, "tok/s") for label in comparison.labels))
-    note = "Beneath the output rate: time to first token, median, and its sample count."
-    return Table("Output tokens per second at the same load", columns, tuple(rows), (note,))
+    return table_of(
+        "Output tokens per second at the same load",
+        shared,
+        ("load", None, lambda load: next(one[load] for one in by_load if load in one).load.words),
+        *((label, "tok/s", _at_load(one)) for label, one in zip(comparison.labels, by_load, strict=True)),
+        notes=("Beneath the output rate: time to first token, median, and its sample count.",),
+    )
 
 
-def _at_load(step: Step | None) -> Cell:
-    if step is None:
-        return Cell("not driven", tone="muted")
-    first = percentile_cell(step.ttft_s, "p50", duration).text
-    return Cell(significant(step.output_tokens_per_s), note=f"{first}, n {whole(step.ttft_s.n)}")
+def _at_load(steps: Mapping[float, Step]) -> Callable[[float], Cell]:
+    def cell(load: float) -> Cell:
+        if load not in steps:
+            return Cell("not driven", tone="muted")
+        step = steps[load]
+        first = percentile_cell(step.ttft_s, "p50", duration).text
+        return Cell(significant(step.output_tokens_per_s), note=f"{first}, n {whole(step.ttft_s.n)}")
+
+    return cell

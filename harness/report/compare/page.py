@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from harness.base.rounding import NA, amount, significant, whole
 from harness.report.compare.load import load_blocks
-from harness.report.compare.parity import RunFiles
+from harness.report.compare.parity import Difference, RunFiles
 from harness.report.compare.runs import REQUESTS, Comparison, Standing
 from harness.report.measured.steps import percentile_cell
-from harness.report.model import Block, Cell, Check, Column, Report, Row, Section, Table, Text
+from harness.report.model import Block, Cell, Check, Field, Report, Section, Table, Text, table_of
 from harness.report.text import clean, count, duration, per_task
 from harness.report.verdict import gather_checks
 from harness.rundir.results import Step
@@ -59,60 +61,71 @@ def _notices(comparison: Comparison) -> list[Check]:
 def _unequal(comparison: Comparison) -> tuple[Block, ...]:
     if not comparison.differences:
         return (Text("Nothing that is known: model, work, engine and machine say the same.", "good"),)
-    about = {"work": "the work", "subject": "what is compared"}
-    rows = [
-        Row(
-            (
-                Cell(difference.what),
-                Cell(about[difference.about], tone="bad" if difference.about == "work" else "muted"),
-                *(Cell(value, code=True) for value in difference.values),
-            )
-        )
-        for difference in comparison.differences
-    ]
-    columns = [Column("what", right=False), Column("concerns", right=False)]
-    columns += [Column(label, right=False) for label in comparison.labels]
+    about = {"work": Cell("the work", tone="bad"), "subject": Cell("what is compared", tone="muted")}
     note = (
         "A difference in the work (model, quantisation, context, slots, lengths, cache, sampling, load) "
         "forbids a winner."
     )
-    return (Table("What is not the same in all runs", tuple(columns), tuple(rows), (note,)),)
+    table = table_of(
+        "What is not the same in all runs",
+        comparison.differences,
+        ("what", None, lambda difference: difference.what),
+        ("concerns", None, lambda difference: about[difference.about]),
+        *_values(comparison, code=True),
+        notes=(note,),
+    )
+    return (table,)
+
+
+def _values(comparison: Comparison, *, code: bool) -> list[Field[Difference]]:
+    """A column a run of what differs."""
+
+    def value(i: int) -> Callable[[Difference], Cell]:
+        return lambda difference: Cell(difference.values[i], code=code)
+
+    return [(label, None, value(i)) for i, label in enumerate(comparison.labels)]
 
 
 def runs_table(comparison: Comparison) -> Table:
     """Runs as rows: goodput with its interval, against the first, cost, rates and latencies where it is reached."""
     first = comparison.standings[0]
-    rows = [
-        Row(
-            (
-                Cell(standing.label, note=_place(run)),
-                Cell(significant(standing.goodput), note=_interval(standing)),
-                _against(first, standing),
-                Cell(per_task(standing.usd_at(standing.goodput)), note=_cost_interval(standing)),
-                *_rates(run.metrics.decisive),
-                Cell(", ".join(standing.errors) or "none", tone="bad" if standing.errors else ""),
-            )
-        )
-        for run, standing in zip(comparison.runs, comparison.standings, strict=True)
-    ]
-    return Table(
-        caption="Each run at the load that gives its goodput (where none met the SLO: at its highest output)",
-        columns=(
-            Column("run", right=False),
-            Column("goodput", "req/s"),
-            Column("against the first", right=False),
-            Column("cost", f"USD per {REQUESTS} requests"),
-            Column("load", right=False),
-            Column("requests"),
-            Column("failed"),
-            Column("output", "tok/s"),
-            Column("TTFT p50"),
-            Column("TTFT p95"),
-            Column("TPOT p50"),
-            Column("failed checks", right=False),
-        ),
-        rows=tuple(rows),
+    return table_of(
+        "Each run at the load that gives its goodput (where none met the SLO: at its highest output)",
+        _beside(comparison),
+        ("run", None, lambda row: Cell(row[0].label, note=_place(row[1]))),
+        ("goodput", "req/s", lambda row: Cell(significant(row[0].goodput), note=_interval(row[0]))),
+        ("against the first", None, lambda row: _against(first, row[0])),
+        ("cost", f"USD per {REQUESTS} requests", lambda row: _cost(row[0])),
+        ("load", None, _at(lambda step: step.load.words)),
+        ("requests", "", _at(lambda step: whole(step.requests))),
+        ("failed", "", _at(lambda step: whole(step.failed))),
+        ("output", "tok/s", _at(lambda step: significant(step.output_tokens_per_s))),
+        ("TTFT p50", "", _at(lambda step: percentile_cell(step.ttft_s, "p50", duration))),
+        ("TTFT p95", "", _at(lambda step: percentile_cell(step.ttft_s, "p95", duration))),
+        ("TPOT p50", "", _at(lambda step: percentile_cell(step.tpot_s, "p50", duration))),
+        ("failed checks", None, lambda row: _failed(row[0].errors)),
     )
+
+
+_Beside = tuple[Standing, RunFiles]
+
+
+def _beside(comparison: Comparison) -> list[_Beside]:
+    return list(zip(comparison.standings, comparison.runs, strict=True))
+
+
+def _at(show: Callable[[Step], Cell | str], why_not: str = "nothing measured") -> Callable[[_Beside], Cell | str]:
+    """Of the step that counts."""
+
+    def at(row: _Beside) -> Cell | str:
+        step = row[1].metrics.decisive
+        return Cell(why_not, tone="muted") if step is None else show(step)
+
+    return at
+
+
+def _failed(errors: Sequence[str]) -> Cell:
+    return Cell(", ".join(errors) or "none", tone="bad" if errors else "")
 
 
 def _place(run: RunFiles) -> str:
@@ -128,11 +141,12 @@ def _interval(standing: Standing) -> str:
     return f"{significant(standing.low)} to {significant(standing.high)}"
 
 
-def _cost_interval(standing: Standing) -> str:
+def _cost(standing: Standing) -> Cell:
     low, high = standing.usd_at(standing.high), standing.usd_at(standing.low)
-    if low is None or high is None:
-        return "no price" if standing.usd_per_hour is None else "no interval"
-    return f"{per_task(low)} to {per_task(high)}"
+    note = "no price" if standing.usd_per_hour is None else "no interval"
+    if low is not None and high is not None:
+        note = f"{per_task(low)} to {per_task(high)}"
+    return Cell(per_task(standing.usd_at(standing.goodput)), note=note)
 
 
 def _against(first: Standing, standing: Standing) -> Cell:
@@ -148,83 +162,46 @@ def _against(first: Standing, standing: Standing) -> Cell:
     return Cell(ratio, note="intervals apart" if apart else "intervals overlap: no difference shown")
 
 
-def _rates(step: Step | None) -> tuple[Cell, ...]:
-    if step is None:
-        return tuple(Cell("nothing measured", tone="muted") for _ in range(7))
-    return (
-        Cell(step.load.words),
-        Cell(whole(step.requests)),
-        Cell(whole(step.failed)),
-        Cell(significant(step.output_tokens_per_s)),
-        percentile_cell(step.ttft_s, "p50", duration),
-        percentile_cell(step.ttft_s, "p95", duration),
-        percentile_cell(step.tpot_s, "p50", duration),
-    )
-
-
 def _checks(comparison: Comparison) -> tuple[Block, ...]:
-    rows = [
-        Row(
-            (
-                Cell(label),
-                Cell(check.level, tone="bad" if check.level == "error" else "warn"),
-                Cell(check.message, note=check.where),
-                Cell(check.code, code=True),
-            )
-        )
+    found = [
+        (label, check)
         for label, run in zip(comparison.labels, comparison.runs, strict=True)
         for check in gather_checks(run.metrics, None).items
     ]
-    if not rows:
+    if not found:
         return (Text("No check found anything.", "good"),)
-    columns = tuple(Column(title, right=False) for title in ("run", "level", "what", "code"))
-    return (Table("What the checks of each run found", columns, tuple(rows)),)
+    table = table_of(
+        "What the checks of each run found",
+        found,
+        ("run", None, lambda row: row[0]),
+        ("level", None, lambda row: Cell(row[1].level, tone="bad" if row[1].level == "error" else "warn")),
+        ("what", None, lambda row: Cell(row[1].message, note=row[1].where)),
+        ("code", None, lambda row: Cell(row[1].code, code=True)),
+    )
+    return (table,)
 
 
 def _console_table(comparison: Comparison) -> Table:
-    rows = []
-    for run, standing in zip(comparison.runs, comparison.standings, strict=True):
-        step = run.metrics.decisive
-        rows.append(
-            Row(
-                (
-                    Cell(standing.label),
-                    Cell(significant(standing.goodput)),
-                    Cell(_interval(standing)),
-                    Cell(amount(standing.usd_at(standing.goodput))),
-                    *_console_rates(step),
-                )
-            )
-        )
-    return Table(
-        caption=f"goodput in req/s with its 95 % interval; cost in USD per {REQUESTS} requests",
-        columns=(
-            Column("run", right=False),
-            Column("goodput"),
-            Column("interval"),
-            Column("cost"),
-            Column("tok/s"),
-            Column("TTFT p50"),
-            Column("load", right=False),
-        ),
-        rows=tuple(rows),
+    return table_of(
+        f"goodput in req/s with its 95 % interval; cost in USD per {REQUESTS} requests",
+        _beside(comparison),
+        ("run", None, lambda row: row[0].label),
+        ("goodput", "", lambda row: significant(row[0].goodput)),
+        ("interval", "", lambda row: _interval(row[0])),
+        ("cost", "", lambda row: amount(row[0].usd_at(row[0].goodput))),
+        ("tok/s", "", _at(lambda step: significant(step.output_tokens_per_s), NA)),
+        ("TTFT p50", "", _at(lambda step: percentile_cell(step.ttft_s, "p50", duration), NA)),
+        ("load", None, _at(lambda step: step.load.words)),
     )
-
-
-def _console_rates(step: Step | None) -> tuple[Cell, ...]:
-    if step is None:
-        return Cell(NA), Cell(NA), Cell("nothing measured")
-    first = percentile_cell(step.ttft_s, "p50", duration)
-    return Cell(significant(step.output_tokens_per_s)), first, Cell(step.load.words)
 
 
 def console_differences(comparison: Comparison) -> Table | None:
     """What differs, for the console; None when nothing does."""
     if not comparison.differences:
         return None
-    rows = tuple(
-        Row((Cell(("! " if d.about == "work" else "") + d.what), *(Cell(v) for v in d.values)))
-        for d in comparison.differences
+    return table_of(
+        "what is not the same (!: unequal work, so no winner)",
+        comparison.differences,
+        ("not the same", None, lambda one: ("! " if one.about == "work" else "") + one.what),
+        *_values(comparison, code=False),
     )
-    columns = (Column("not the same", right=False), *(Column(label, right=False) for label in comparison.labels))
-    return Table("what is not the same (!: unequal work, so no winner)", columns, rows)

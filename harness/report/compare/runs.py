@@ -140,44 +140,40 @@ def _serves_most(standings: Sequence[Standing], unequal: Sequence[str]) -> Outco
     why_not = _no_winner(standings, unequal)
     if why_not:
         return Outcome(question, None, why_not)
-    ranges = [(s.label, s.low or 0.0, s.high or 0.0) for s in standings]
-    best = max(ranges, key=lambda r: r[1])
-    rivals = [r for r in ranges if r is not best]
-    shown = {s.label: f"{_range(s.low, s.high)} req/s" for s in standings}
-    if any(high >= best[1] for _, _, high in rivals):
-        return Outcome(question, None, f"nobody serves most for sure: the intervals overlap ({_listed(shown)})")
-    return Outcome(question, best[0], f"{best[0]} serves most, {_beside(best[0], shown)}")
+    ranges = {s.label: (s.low or 0.0, s.high or 0.0) for s in standings}
+    best = max(ranges, key=lambda label: ranges[label][0])
+    shown = {label: f"{significant(low)} to {significant(high)} req/s" for label, (low, high) in ranges.items()}
+    is_sure = all(high < ranges[best][0] for label, (_, high) in ranges.items() if label != best)
+    return _outcome(question, question, best, shown, is_sure=is_sure)
 
 
 def _costs_least(standings: Sequence[Standing], unequal: Sequence[str]) -> Outcome:
     question = "costs least"
     why_not = _no_winner(standings, unequal)
+    # the ends swap: most requests a second is the lowest cost
+    ends = {s.label: (s.usd_at(s.high), s.usd_at(s.low)) for s in standings}
+    ranges = {label: (low, high) for label, (low, high) in ends.items() if low is not None and high is not None}
+    if not why_not and len(ranges) < len(ends):
+        unpriced = [label for label in ends if label not in ranges]
+        why_not = f"no winner: no price, or no lower end, for {', '.join(unpriced)}"
     if why_not:
         return Outcome(question, None, why_not)
-    # the ends swap: most requests a second is the lowest cost
-    ranges = [(s.label, s.usd_at(s.high), s.usd_at(s.low)) for s in standings]
-    known = [(label, low, high) for label, low, high in ranges if low is not None and high is not None]
-    if len(known) < len(ranges):
-        unpriced = [label for label, low, high in ranges if low is None or high is None]
-        return Outcome(question, None, f"no winner: no price, or no lower end, for {', '.join(unpriced)}")
-    best = min(known, key=lambda r: r[2])
-    shown = {label: f"{usd(low)} to {amount(high)}" for label, low, high in known}
-    if any(low <= best[2] for _, low, _ in (r for r in known if r is not best)):
-        return Outcome(question, None, f"nobody costs least for sure: the intervals overlap ({_listed(shown)})")
-    return Outcome(question, best[0], f"{best[0]} costs least for {REQUESTS} requests, {_beside(best[0], shown)}")
+    best = min(ranges, key=lambda label: ranges[label][1])
+    shown = {label: f"{usd(low)} to {amount(high)}" for label, (low, high) in ranges.items()}
+    is_sure = all(low > ranges[best][1] for label, (low, _) in ranges.items() if label != best)
+    return _outcome(question, f"{question} for {REQUESTS} requests", best, shown, is_sure=is_sure)
+
+
+def _outcome(question: str, does: str, best: str, shown: Mapping[str, str], *, is_sure: bool) -> Outcome:
+    if not is_sure:
+        words = f"nobody {question} for sure: the intervals overlap ({_listed(shown)})"
+        return Outcome(question, None, words)
+    rest = {label: text for label, text in shown.items() if label != best}
+    return Outcome(question, best, f"{best} {does}, {shown[best]}, against {_listed(rest)}")
 
 
 def _listed(shown: Mapping[str, str]) -> str:
     return "; ".join(f"{label} {text}" for label, text in shown.items())
-
-
-def _beside(best: str, shown: Mapping[str, str]) -> str:
-    rest = {label: text for label, text in shown.items() if label != best}
-    return f"{shown[best]}, against {_listed(rest)}"
-
-
-def _range(low: float | None, high: float | None) -> str:
-    return f"{significant(low)} to {significant(high)}"
 
 
 def _regressions(runs: Sequence[RunFiles], standings: Sequence[Standing], limit: float) -> tuple[Regression, ...]:

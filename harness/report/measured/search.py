@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.base.rounding import significant, whole
-from harness.report.measured.steps import gives_goodput
-from harness.report.model import Block, Cell, Column, Row, Table, Text
+from harness.report.measured.steps import THE_BOLD_ROW, gives_goodput
+from harness.report.model import Block, Cell, Table, Text, table_of
 from harness.report.text import clean, count
 from harness.rundir.results import Metrics, Step
 
@@ -31,30 +31,22 @@ def search_end(run: Mapping[str, Any]) -> str:
 
 def probes_table(metrics: Metrics, probes: list[Step]) -> Table:
     """One row a probe, in the order they were made."""
-    rows = []
-    for number, step in enumerate(probes, start=1):
-        cells = (
-            Cell(str(number)),
-            Cell(step.load.words),
-            _verdict(step),
-            Cell(significant(step.window.length_s)),
-            Cell(whole(step.requests)),
-            Cell(significant(step.goodput_requests_per_s), tone="muted" if step.goodput_requests_per_s is None else ""),
-        )
-        rows.append(Row(cells, strong=gives_goodput(metrics, step)))
-    return Table(
-        caption=f"The search's {count(len(probes), 'probe')}, in the order they were made",
-        columns=(
-            Column("probe"),
-            Column("load", right=False),
-            Column("verdict", right=False),
-            Column("window", "s"),
-            Column("requests"),
-            Column("within SLO", "req/s"),
-        ),
-        rows=tuple(rows),
-        notes=("The row in bold gives the goodput.",) if any(row.strong for row in rows) else (),
+    return table_of(
+        f"The search's {count(len(probes), 'probe')}, in the order they were made",
+        enumerate(probes, start=1),
+        ("probe", "", lambda row: str(row[0])),
+        ("load", None, lambda row: row[1].load.words),
+        ("verdict", None, lambda row: _verdict(row[1])),
+        ("window", "s", lambda row: significant(row[1].window.length_s)),
+        ("requests", "", lambda row: whole(row[1].requests)),
+        ("within SLO", "req/s", lambda row: _within(row[1].goodput_requests_per_s)),
+        notes=(THE_BOLD_ROW,) if any(gives_goodput(metrics, step) for step in probes) else (),
+        strong=lambda row: gives_goodput(metrics, row[1]),
     )
+
+
+def _within(goodput: float | None) -> Cell:
+    return Cell(significant(goodput), tone="muted" if goodput is None else "")
 
 
 def _verdict(step: Step) -> Cell:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from harness.base.rounding import NA, significant, whole
-from harness.report.model import Block, Cell, Column, Row, Table, Text
+from harness.report.model import Block, Cell, Field, Table, Text, table_of
 from harness.report.text import clean, duration, percent
-from harness.rundir.results import Metrics, ServerAccount, ServerSaid, Step
+from harness.rundir.results import Gauge, GpuAccount, Histogram, Metrics, ServerAccount, ServerSaid, Step
 
 
 def server_blocks(metrics: Metrics) -> tuple[Block, ...]:
@@ -32,25 +32,21 @@ def _sentence(text: str) -> str:
 
 
 def _server_table(said: ServerSaid, steps: Sequence[Step]) -> Table:
-    rows = tuple(Row(tuple(_cells(step))) for step in steps)
-    return Table(
-        caption=f"By {clean(said.engine or 'the server')}'s own /metrics, looked at each second",
-        columns=(
-            Column("step"),
-            Column("load", right=False),
-            Column("tokens it counted"),
-            Column("tokens we received"),
-            Column("running, mean"),
-            Column("running, most"),
-            Column("waiting, mean"),
-            Column("waiting, most"),
-            Column("queue time, mean"),
-            Column("KV cache, most"),
-            Column("preempted"),
-            Column("prefix hits"),
-            Column("outside the engine"),
-        ),
-        rows=rows,
+    return table_of(
+        f"By {clean(said.engine or 'the server')}'s own /metrics, looked at each second",
+        steps,
+        *_STEP,
+        ("tokens it counted", "", _told(lambda s: whole(s.generation_tokens))),
+        ("tokens we received", "", _told(lambda s: whole(s.client_generation_tokens))),
+        ("running, mean", "", _told(lambda s: significant(_mean(s.requests_running)))),
+        ("running, most", "", _told(lambda s: whole(_most(s.requests_running)))),
+        ("waiting, mean", "", _told(lambda s: significant(_mean(s.requests_waiting)))),
+        ("waiting, most", "", _told(lambda s: whole(_most(s.requests_waiting)))),
+        ("queue time, mean", "", _told(lambda s: duration(_mean(s.queue_time_s)))),
+        ("KV cache, most", "", _told(lambda s: percent(_most(s.kv_cache_usage)))),
+        ("preempted", "", _told(lambda s: whole(s.preemptions))),
+        ("prefix hits", "", _told(lambda s: percent(s.prefix_cache_hit_rate))),
+        ("outside the engine", "", _outside),
         notes=(
             "Tokens: generated between the first and the last look inside the step's window; they must agree within "
             "2 %. n/a: this engine does not tell it. Outside the engine: median first-token time less the engine's "
@@ -59,61 +55,51 @@ def _server_table(said: ServerSaid, steps: Sequence[Step]) -> Table:
     )
 
 
-def _cells(step: Step) -> list[Cell]:
-    outside = NA if step.server_times is None else duration(step.server_times.outside_s)
-    told = [NA] * 10 if step.server is None else _told(step.server)
-    first = [Cell(str(step.number)), Cell(step.load.words)]
-    return first + [Cell(text, tone="muted" if text == NA else "") for text in (*told, outside)]
+_STEP: tuple[Field[Step], ...] = (
+    ("step", "", lambda step: str(step.number)),
+    ("load", None, lambda step: step.load.words),
+)
 
 
-def _told(server: ServerAccount) -> list[str]:
-    running, waiting, queue, cache = (
-        server.requests_running,
-        server.requests_waiting,
-        server.queue_time_s,
-        server.kv_cache_usage,
-    )
-    return [
-        whole(server.generation_tokens),
-        whole(server.client_generation_tokens),
-        *((NA, NA) if running is None else (significant(running.mean), whole(running.max))),
-        *((NA, NA) if waiting is None else (significant(waiting.mean), whole(waiting.max))),
-        NA if queue is None else duration(queue.mean),
-        NA if cache is None else percent(cache.max),
-        whole(server.preemptions),
-        percent(server.prefix_cache_hit_rate),
-    ]
+def _mean(of: Gauge | Histogram | None) -> float | None:
+    return None if of is None else of.mean
+
+
+def _most(gauge: Gauge | None) -> float | None:
+    return None if gauge is None else gauge.max
+
+
+def _or_na(text: str) -> Cell:
+    return Cell(text, tone="muted" if text == NA else "")
+
+
+def _told(show: Callable[[ServerAccount], str]) -> Callable[[Step], Cell]:
+    return lambda step: _or_na(NA if step.server is None else show(step.server))
+
+
+def _outside(step: Step) -> Cell:
+    return _or_na(NA if step.server_times is None else duration(step.server_times.outside_s))
 
 
 def _gpu_table(steps: Sequence[Step]) -> Table:
-    rows = []
-    for step in steps:
-        gpu = step.gpu
-        texts = [NA] * 7
-        if gpu is not None:
-            slow = None if gpu.throttled is None else [f"{percent(s)} {clean(w)}" for w, s in gpu.throttled.items()]
-            texts = [
-                whole(gpu.gpus),
-                percent(gpu.utilization),
-                significant(gpu.memory_used_gib),
-                significant(gpu.memory_total_gib),
-                significant(gpu.power_w),
-                significant(gpu.joules_per_output_token),
-                NA if slow is None else ", ".join(slow) or "no",
-            ]
-        rows.append(Row((Cell(str(step.number)), Cell(step.load.words), *map(Cell, texts))))
-    return Table(
-        caption="The GPUs, over each step's window",
-        columns=(
-            Column("step"),
-            Column("load", right=False),
-            Column("GPUs"),
-            Column("busy"),
-            Column("memory", "GiB"),
-            Column("of", "GiB"),
-            Column("power", "W"),
-            Column("energy", "J per output token"),
-            Column("throttled", right=False),
-        ),
-        rows=tuple(rows),
+    def told(show: Callable[[GpuAccount], str]) -> Callable[[Step], str]:
+        return lambda step: NA if step.gpu is None else show(step.gpu)
+
+    return table_of(
+        "The GPUs, over each step's window",
+        steps,
+        *_STEP,
+        ("GPUs", "", told(lambda gpu: whole(gpu.gpus))),
+        ("busy", "", told(lambda gpu: percent(gpu.utilization))),
+        ("memory", "GiB", told(lambda gpu: significant(gpu.memory_used_gib))),
+        ("of", "GiB", told(lambda gpu: significant(gpu.memory_total_gib))),
+        ("power", "W", told(lambda gpu: significant(gpu.power_w))),
+        ("energy", "J per output token", told(lambda gpu: significant(gpu.joules_per_output_token))),
+        ("throttled", None, told(lambda gpu: _throttled(gpu.throttled))),
     )
+
+
+def _throttled(reasons: dict[str, float] | None) -> str:
+    if reasons is None:
+        return NA
+    return ", ".join(f"{percent(share)} {clean(why)}" for why, share in reasons.items()) or "no"

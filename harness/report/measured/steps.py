@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 from harness.base.rounding import NA, significant, whole
 from harness.base.stats import SAMPLE_FLOORS
-from harness.report.model import Cell, Column, Row, Table
+from harness.report.model import Cell, Field, Table, table_of
 from harness.report.text import MS_PER_S, duration, interval, percent, rate
 from harness.rundir.results import Metrics, Step, Summary
 from harness.scenario import Slo
 
+THE_BOLD_ROW = "The row in bold gives the goodput."
 _SECONDS_FROM = 10  # a column whose largest value is this many seconds is printed in s, else in ms
 
 
@@ -31,46 +32,38 @@ def percentile_cell(stats: Summary, name: str, show: Callable[[float], str]) -> 
 def steps_table(metrics: Metrics) -> Table:
     """One row a load step: load, requests, rates, latencies, whether the SLO held."""
     steps = metrics.steps
-    columns = [
-        Column("step"),
-        Column("load", right=False),
-        Column("SLO", right=False),
-        Column("window", "s"),
-        Column("requests"),
-        Column("failed"),
-        Column("finished", "req/s"),
-        Column("within SLO", "req/s"),
-        Column("input", "tok/s"),
-        Column("output", "tok/s"),
-    ]
-    latencies = [
-        ("ttft", "TTFT", ("p50", "p95", "p99")),
-        ("tpot", "TPOT", ("p50", "p99")),
-        ("e2e", "E2E", ("p50", "p95")),
-    ]
-    shows = {}
-    for key, title, percentiles in latencies:
-        unit, shows[key] = _unit(steps, key)
-        columns += [Column(f"{title} {name}", unit) for name in percentiles]
-    rows = []
-    for step in steps:
-        cells = _counts(step)
-        for key, _, percentiles in latencies:
-            cells += [percentile_cell(step.latency(key), name, shows[key]) for name in percentiles]
-        rows.append(Row(tuple(cells), strong=gives_goodput(metrics, step)))
-    return Table(
-        caption="Every load step, counted over its steady window",
-        columns=tuple(columns),
-        rows=tuple(rows),
+    latencies = [("ttft", "p50"), ("ttft", "p95"), ("ttft", "p99"), ("tpot", "p50"), ("tpot", "p99"),
+                 ("e2e", "p50"), ("e2e", "p95")]  # fmt: skip
+    return table_of(
+        "Every load step, counted over its steady window",
+        steps,
+        ("step", "", lambda step: str(step.number)),
+        ("load", None, lambda step: step.load.words),
+        ("SLO", None, _slo_cell),
+        ("window", "s", lambda step: significant(step.window.length_s)),
+        ("requests", "", lambda step: whole(step.requests)),
+        ("failed", "", lambda step: Cell(whole(step.failed), tone="bad" if step.failed else "")),
+        ("finished", "req/s", lambda step: significant(step.requests_per_s)),
+        ("within SLO", "req/s", lambda step: Cell(significant(step.goodput_requests_per_s), _ends(step))),
+        ("input", "tok/s", lambda step: significant(step.input_tokens_per_s)),
+        ("output", "tok/s", lambda step: significant(step.output_tokens_per_s)),
+        *(_latency(steps, kind, percentile) for kind, percentile in latencies),
         notes=(
             "A window begins after the warm-up given, or later where the step's own requests show that the server "
             "had not settled by then (told from 100 requests on). Rates: requests finished and tokens arrived "
             "inside the window. Latencies: requests scheduled inside it. A percentile needs samples: p95 130, p99 "
             "662; below that it reads “too few (n)”. With fewer than 10 requests the SLO is unknown. Beneath a "
             "goodput: its 95 % interval.",
-            *(("The row in bold gives the goodput.",) if metrics.goodput is not None else ()),
+            *((THE_BOLD_ROW,) if metrics.goodput is not None else ()),
         ),
+        strong=lambda step: gives_goodput(metrics, step),
     )
+
+
+def _latency(steps: Sequence[Step], kind: str, percentile: str) -> Field[Step]:
+    unit, show = _unit(steps, kind)
+    title = f"{kind.upper()} {percentile}"
+    return title, unit, lambda step: percentile_cell(step.latency(kind), percentile, show)
 
 
 def gives_goodput(metrics: Metrics, step: Step) -> bool:
@@ -83,21 +76,6 @@ def _unit(steps: Sequence[Step], name: str) -> tuple[str, Callable[[float], str]
     if max((v for v in values if v is not None), default=0.0) >= _SECONDS_FROM:
         return "s", significant
     return "ms", lambda seconds: significant(seconds * MS_PER_S)
-
-
-def _counts(step: Step) -> list[Cell]:
-    return [
-        Cell(str(step.number)),
-        Cell(step.load.words),
-        _slo_cell(step),
-        Cell(significant(step.window.length_s)),
-        Cell(whole(step.requests)),
-        Cell(whole(step.failed), tone="bad" if step.failed else ""),
-        Cell(significant(step.requests_per_s)),
-        Cell(significant(step.goodput_requests_per_s), note=_ends(step)),
-        Cell(significant(step.input_tokens_per_s)),
-        Cell(significant(step.output_tokens_per_s)),
-    ]
 
 
 def _ends(step: Step) -> str:
@@ -142,32 +120,15 @@ def measured_line(metrics: Metrics) -> str:
 
 def console_steps_table(metrics: Metrics) -> Table:
     """The console's table when there is no decision to show."""
-    rows = tuple(
-        Row(
-            (
-                Cell(step.load.words),
-                Cell(whole(step.requests)),
-                Cell(whole(step.failed)),
-                Cell(significant(step.requests_per_s)),
-                Cell(significant(step.output_tokens_per_s)),
-                percentile_cell(step.ttft_s, "p50", duration),
-                percentile_cell(step.ttft_s, "p95", duration),
-                _slo_cell(step),
-            )
-        )
-        for step in metrics.steps
-    )
-    return Table(
-        caption="load steps",
-        columns=(
-            Column("load", right=False),
-            Column("requests"),
-            Column("failed"),
-            Column("req/s"),
-            Column("output tok/s"),
-            Column("TTFT p50"),
-            Column("TTFT p95"),
-            Column("SLO", right=False),
-        ),
-        rows=rows,
+    return table_of(
+        "load steps",
+        metrics.steps,
+        ("load", None, lambda step: step.load.words),
+        ("requests", "", lambda step: whole(step.requests)),
+        ("failed", "", lambda step: whole(step.failed)),
+        ("req/s", "", lambda step: significant(step.requests_per_s)),
+        ("output tok/s", "", lambda step: significant(step.output_tokens_per_s)),
+        ("TTFT p50", "", lambda step: percentile_cell(step.ttft_s, "p50", duration)),
+        ("TTFT p95", "", lambda step: percentile_cell(step.ttft_s, "p95", duration)),
+        ("SLO", None, _slo_cell),
     )

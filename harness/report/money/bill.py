@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from harness.base.rounding import NA, amount, exact_volume, significant, volume, whole
-from harness.report.model import Cell, Column, Row, Table
+from harness.report.model import Cell, Column, Row, Table, table_of
 from harness.report.money.money import checked_words
 from harness.report.text import clean, count, per_task, percent, price
 from harness.rundir.decision import Bill, BillLine, Decision, PurchaseOptions, Success, SuccessCost
-from harness.rundir.whatif import Projection
 
 _ABSENT = Cell("–", tone="muted")  # not on this side's bill at all, which is no unknown
 
@@ -78,30 +77,15 @@ def options_table(decision: Decision) -> Table | None:
     given = decision.purchase_options
     if given is None:
         return None
-    rows = [
-        Row(
-            (
-                Cell(clean(option.option).replace("_", " ")),
-                Cell(amount(option.usd_per_month)),
-                Cell(whole(option.instance_hours_per_month)),
-                Cell(significant(option.usd_per_instance_hour, 4)),
-                Cell(clean(option.note)),
-                Cell(clean(option.source or NA), note=checked_words(option.checked_on)),
-            )
-        )
-        for option in given.options
-    ]
-    return Table(
-        caption="Ways to buy the same instances, cheapest first",
-        columns=(
-            Column("purchase", right=False),
-            Column("a month", "USD"),
-            Column("instance-hours", "a month"),
-            Column("instance-hour", "USD"),
-            Column("what that is", right=False),
-            Column("source", right=False),
-        ),
-        rows=tuple(rows),
+    return table_of(
+        "Ways to buy the same instances, cheapest first",
+        given.options,
+        ("purchase", None, lambda option: clean(option.option).replace("_", " ")),
+        ("a month", "USD", lambda option: amount(option.usd_per_month)),
+        ("instance-hours", "a month", lambda option: whole(option.instance_hours_per_month)),
+        ("instance-hour", "USD", lambda option: significant(option.usd_per_instance_hour, 4)),
+        ("what that is", None, lambda option: clean(option.note)),
+        ("source", None, lambda option: Cell(clean(option.source or NA), checked_words(option.checked_on))),
         notes=(f"Hours: {_hours(given)}.",),
     )
 
@@ -118,25 +102,13 @@ def regions_table(decision: Decision) -> Table | None:
     given = decision.purchase_options
     if given is None or len(given.regions) < 2:
         return None
-    return Table(
-        caption="The same instance on demand elsewhere",
-        columns=(
-            Column("region", right=False),
-            Column("instance", "USD/h"),
-            Column("a month", "USD"),
-            Column("checked", right=False),
-        ),
-        rows=tuple(
-            Row(
-                (
-                    Cell(clean(row.region or NA)),
-                    Cell(price(row.usd_per_hour)),
-                    Cell(amount(row.usd_per_month)),
-                    Cell(row.checked_on.isoformat() if row.checked_on else "date unknown"),
-                )
-            )
-            for row in given.regions
-        ),
+    return table_of(
+        "The same instance on demand elsewhere",
+        given.regions,
+        ("region", None, lambda row: clean(row.region or NA)),
+        ("instance", "USD/h", lambda row: price(row.usd_per_hour)),
+        ("a month", "USD", lambda row: amount(row.usd_per_month)),
+        ("checked", None, lambda row: row.checked_on.isoformat() if row.checked_on else "date unknown"),
     )
 
 
@@ -146,54 +118,39 @@ def projection_table(decision: Decision) -> Table | None:
     known = [(name, ahead) for name, ahead in known if ahead.growth_per_month or ahead.one_off_usd]
     if not known:
         return None
-    first = known[0][1]
-    return Table(
-        caption=(f"{len(first.months)} months ahead, the volume growing by {percent(first.growth_per_month)} a month"),
-        columns=(
-            Column("API arm", right=False),
-            Column("last month", "tasks"),
-            Column("instances", "last month"),
-            Column("self-host", "USD, last month"),
-            Column("API", "USD, last month"),
-            Column("paid once", "USD more than the API"),
-            Column("saved by then", "USD"),
-            Column("paid back", right=False),
-        ),
-        rows=tuple(_projection_row(name, ahead) for name, ahead in known),
+    growth, months = percent(known[0][1].growth_per_month), len(known[0][1].months)
+    return table_of(
+        f"{months} months ahead, the volume growing by {growth} a month",
+        [(name, ahead, ahead.months[-1]) for name, ahead in known],
+        ("API arm", None, lambda row: row[0]),
+        ("last month", "tasks", lambda row: volume(row[2].tasks)),
+        ("instances", "last month", lambda row: whole(row[2].instances)),
+        ("self-host", "USD, last month", lambda row: amount(row[2].self_usd)),
+        ("API", "USD, last month", lambda row: amount(row[2].api_usd)),
+        ("paid once", "USD more than the API", lambda row: amount(row[1].one_off_usd)),
+        ("saved by then", "USD", lambda row: amount(row[2].summed_saving_usd)),
+        ("paid back", None, lambda row: _paid_back(row[1].payback_month)),
     )
 
 
-def _projection_row(name: str, ahead: Projection) -> Row:
-    last, month = ahead.months[-1], ahead.payback_month
-    return Row(
-        (
-            Cell(name),
-            Cell(volume(last.tasks)),
-            Cell(whole(last.instances)),
-            Cell(amount(last.self_usd)),
-            Cell(amount(last.api_usd)),
-            Cell(amount(ahead.one_off_usd)),
-            Cell(amount(last.summed_saving_usd)),
-            Cell("not in these months" if month is None else f"in month {month}"),
-        )
-    )
+def _paid_back(month: int | None) -> str:
+    return "not in these months" if month is None else f"in month {month}"
 
 
 def success_table(decision: Decision) -> Table:
     """Cost of a task that really got done: attempts, what stays unsolved, the person who takes over."""
-    rows = [_success_row(clean(arm.name), arm.success, arm.success.api) for arm in decision.arms]
     given = decision.arms[0].success
-    return Table(
-        caption="Cost of a task that really got done",
-        columns=(
-            Column("arm", right=False),
-            Column("attempts", "a task"),
-            Column("solved", "share of tasks"),
-            Column("per task", "USD, with people"),
-            Column("of it people", "USD"),
-            Column("per solved task", "USD, model only"),
-        ),
-        rows=(*rows, _success_row("self-host", given, given.self_host)),
+    sides = [(clean(arm.name), arm.success, arm.success.api) for arm in decision.arms]
+    rows: list[tuple[str, Success, SuccessCost | None]] = [*sides, ("self-host", given, given.self_host)]
+    return table_of(
+        "Cost of a task that really got done",
+        rows,
+        ("arm", None, lambda row: row[0]),
+        ("attempts", "a task", lambda row: significant(row[1].attempts_per_task)),
+        ("solved", "share of tasks", lambda row: percent(row[1].solved_share)),
+        ("per task", "USD, with people", lambda row: _usd(row[2], lambda side: side.usd_per_task, _NO_SIDE)),
+        ("of it people", "USD", lambda row: _usd(row[2], lambda side: side.people_usd_per_task)),
+        ("per solved task", "USD, model only", lambda row: _usd(row[2], lambda side: side.usd_per_solved_task)),
         notes=(
             f"A person takes over what failed, for {price(given.human_usd_per_task)} USD a task (assumed)."
             if given.human_usd_per_task is not None
@@ -203,16 +160,8 @@ def success_table(decision: Decision) -> Table:
     )
 
 
-def _success_row(name: str, given: Success, side: SuccessCost | None) -> Row:
-    usd = (side.usd_per_task, side.people_usd_per_task, side.usd_per_solved_task) if side else [None] * 3
-    per, people, solved = map(per_task, usd)
-    return Row(
-        (
-            Cell(name),
-            Cell(significant(given.attempts_per_task)),
-            Cell(percent(given.solved_share)),
-            Cell(per, note="" if side else "no volume or no goodput"),
-            Cell(people),
-            Cell(solved),
-        )
-    )
+_NO_SIDE = "no volume or no goodput"
+
+
+def _usd(side: SuccessCost | None, of: Callable[[SuccessCost], float | None], why_not: str = "") -> Cell:
+    return Cell(per_task(None), note=why_not) if side is None else Cell(per_task(of(side)))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.base.rounding import NA, amount, exact_volume, significant, volume, whole
 from harness.report.charts.tornado import tornado_charts
-from harness.report.model import Block, Cell, Column, Row, Table, Text
+from harness.report.model import Block, Cell, Table, Text, table_of
 from harness.report.text import clean, count, input_words, percent
 from harness.rundir.decision import Arm, Decision
 from harness.rundir.whatif import FlipPoint, Flips, MonteCarlo
@@ -45,22 +45,12 @@ def flip_table(arms: Sequence[Arm]) -> Table | None:
     known = {name: point for one in points for name, point in one.items()}
     if not known:
         return None
-    rows = [
-        Row(
-            (
-                Cell(input_words(name)),
-                Cell(_now(point), note="" if point.unit == "share" else clean(point.unit)),
-                *(_flip_cell(one.get(name)) for one in points),
-            )
-        )
-        for name, point in known.items()
-    ]
-    columns = [Column("input", right=False), Column("now")]
-    columns += [Column(clean(arm.name), right=False) for arm in arms]
-    return Table(
-        caption="The value at which the answer changes, everything else as it is",
-        columns=tuple(columns),
-        rows=tuple(rows),
+    return table_of(
+        "The value at which the answer changes, everything else as it is",
+        known.values(),
+        ("input", None, lambda point: input_words(point.input)),
+        ("now", "", _now),
+        *((clean(arm.name), None, _flips_in(one)) for arm, one in zip(arms, points, strict=True)),
         notes=(
             "First line: where the winner at your volume changes. Beneath it: where the verdict over all volumes "
             "(never, window, yes) changes, if anywhere.",
@@ -68,8 +58,13 @@ def flip_table(arms: Sequence[Arm]) -> Table | None:
     )
 
 
-def _now(point: FlipPoint) -> str:
-    return exact_volume(point.value) if point.unit == "tasks" else _shown(point.unit, point.value)
+def _flips_in(points: Mapping[str, FlipPoint]) -> Callable[[FlipPoint], Cell]:
+    return lambda point: _flip_cell(points.get(point.input))
+
+
+def _now(point: FlipPoint) -> Cell:
+    value = exact_volume(point.value) if point.unit == "tasks" else _shown(point.unit, point.value)
+    return Cell(value, note="" if point.unit == "share" else clean(point.unit))
 
 
 def _shown(unit: str, value: float) -> str:
@@ -103,41 +98,27 @@ def simulation_table(arms: Sequence[Arm]) -> Table | None:
         for name, one in varied.items()
     )
     draws = count(max(drawn.draws for _, drawn in known), "draw")
-    return Table(
-        caption=f"How sure that is: {draws} of everything uncertain at once",
-        columns=(
-            Column("API arm", right=False),
-            Column("self-host wins", "at your volume"),
-            Column("verdict never", "share"),
-            Column("window", "share"),
-            Column("yes", "share"),
-            Column("saving p05", "USD a month"),
-            Column("p50", "USD a month"),
-            Column("p95", "USD a month"),
-            Column("measure better first", right=False),
-        ),
-        rows=tuple(_simulation_row(name, drawn) for name, drawn in known),
+    return table_of(
+        f"How sure that is: {draws} of everything uncertain at once",
+        [(name, drawn, drawn.verdict_shares, drawn.saving_usd_per_month) for name, drawn in known],
+        ("API arm", None, lambda row: row[0]),
+        ("self-host wins", "at your volume", lambda row: percent(row[1].probability_self_host_wins)),
+        ("verdict never", "share", lambda row: percent(row[2].never)),
+        ("window", "share", lambda row: percent(row[2].window)),
+        ("yes", "share", lambda row: percent(row[2].yes)),
+        ("saving p05", "USD a month", lambda row: amount(row[3].p05 if row[3] else None)),
+        ("p50", "USD a month", lambda row: amount(row[3].p50 if row[3] else None)),
+        ("p95", "USD a month", lambda row: amount(row[3].p95 if row[3] else None)),
+        ("measure better first", None, lambda row: _first_to_measure(row[1])),
         notes=(f"Drawn: {what}.",),
     )
 
 
-def _simulation_row(name: str, drawn: MonteCarlo) -> Row:
-    shares, saving = drawn.verdict_shares, drawn.saving_usd_per_month
-    quantiles = (saving.p05, saving.p50, saving.p95) if saving is not None else (None, None, None)
+def _first_to_measure(drawn: MonteCarlo) -> Cell:
     first = next((one for one in drawn.narrow_first if one.doubt_removed), None)
-    return Row(
-        (
-            Cell(name),
-            Cell(percent(drawn.probability_self_host_wins)),
-            *(Cell(percent(share)) for share in (shares.never, shares.window, shares.yes)),
-            *(Cell(amount(quantile)) for quantile in quantiles),
-            Cell(
-                input_words(first.input) if first else "nothing: the answer is sure",
-                note=f"{percent(first.doubt_removed)} of the doubt" if first else "",
-                tone="" if first else "muted",
-            ),
-        )
-    )
+    if first is None:
+        return Cell("nothing: the answer is sure", tone="muted")
+    return Cell(input_words(first.input), note=f"{percent(first.doubt_removed)} of the doubt")
 
 
 def resampling_words(arm: Arm) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from harness.base.rounding import NA, amount, exact_volume, significant, volumes, whole
 from harness.base.units import HOURS_PER_MONTH
 from harness.cost.breakeven.staircase import Staircase, is_tie
 from harness.cost.breakeven.words import window_ends
 from harness.report.charts.curves import stairs_of
-from harness.report.model import Cell, Column, Row, Table, Tone
+from harness.report.model import Cell, Table, table_of
 from harness.report.text import ROLES, clean, interval, per_task, percent, price
 from harness.rundir.decide import Decided
 from harness.rundir.decision import Arm, BoxInstance, Day, Decision
@@ -45,33 +47,27 @@ def wins_for_good_from(decided: Decided) -> str:
 
 def needed_table(decision: Decision) -> Table:
     """Goodput measured beside the smallest goodput at which one full instance pays for itself."""
-    return Table(
-        caption="Goodput of one instance: measured, and needed before a full instance pays for itself",
-        columns=(
-            Column("API arm", right=False),
-            Column("needed", "req/s"),
-            Column("measured", "req/s"),
-            Column("measured ÷ needed"),
-            Column("a full instance pays", right=False),
-        ),
-        rows=tuple(_needed_row(arm, decision.self_host.goodput) for arm in decision.arms),
+    goodput = decision.self_host.goodput
+    measured = None if goodput is None else goodput.requests_per_s
+
+    def times(arm: Arm) -> str:
+        needed = arm.decision.min_goodput_requests_per_s
+        return f"{significant(measured / needed)}×" if measured is not None and needed else NA
+
+    return table_of(
+        "Goodput of one instance: measured, and needed before a full instance pays for itself",
+        decision.arms,
+        ("API arm", None, arm_cell),
+        ("needed", "req/s", lambda arm: _needed(arm.decision.min_goodput_requests_per_s)),
+        ("measured", "req/s", lambda _: Cell(significant(measured), note=_measured_note(goodput))),
+        ("measured ÷ needed", "", times),
+        ("a full instance pays", None, lambda arm: _pays(arm.decision.min_goodput_requests_per_s, goodput)),
         notes=("Needed counts the instance's own cost only: fixed costs (people) move the volume, not this.",),
     )
 
 
-def _needed_row(arm: Arm, goodput: Goodput | None) -> Row:
-    needed = arm.decision.min_goodput_requests_per_s
-    measured = None if goodput is None else goodput.requests_per_s
-    answer, tone = _pays(needed, goodput)
-    return Row(
-        (
-            arm_cell(arm),
-            Cell(significant(needed), note="" if needed is not None else "the API costs nothing"),
-            Cell(significant(measured), note=_measured_note(goodput)),
-            Cell(f"{significant(measured / needed)}×" if measured is not None and needed else NA),
-            Cell(answer, tone=tone),
-        )
-    )
+def _needed(needed: float | None) -> Cell:
+    return Cell(significant(needed), note="" if needed is not None else "the API costs nothing")
 
 
 def _measured_note(goodput: Goodput | None) -> str:
@@ -81,16 +77,17 @@ def _measured_note(goodput: Goodput | None) -> str:
     return interval(goodput.low, goodput.high) + at
 
 
-def _pays(needed: float | None, goodput: Goodput | None) -> tuple[str, Tone]:
+def _pays(needed: float | None, goodput: Goodput | None) -> Cell:
     if goodput is None:
-        return "no answer: no goodput", "bad"
+        return Cell("no answer: no goodput", tone="bad")
     if needed is None:
-        return "never: the API is free", "bad"
+        return Cell("never: the API is free", tone="bad")
     low, high = goodput.low, goodput.high
     if low is not None and high is not None and low < needed <= high:
-        return "cannot tell: the interval holds the needed value", "warn"
+        return Cell("cannot tell: the interval holds the needed value", tone="warn")
     sure = "" if low is not None and high is not None else " (no interval)"
-    return ("yes" + sure, "good") if goodput.requests_per_s >= needed else ("no" + sure, "bad")
+    pays = goodput.requests_per_s >= needed
+    return Cell(f"{'yes' if pays else 'no'}{sure}", tone="good" if pays else "bad")
 
 
 def volume_table(decision: Decision) -> Table | None:
@@ -99,29 +96,24 @@ def volume_table(decision: Decision) -> Table | None:
     if not found:
         return None
     arms, own = [stairs_of(arm) for arm in decision.arms], decision.tasks_per_month
-    rows = []
-    for (tasks, why), shown in zip(found.items(), volumes(*found), strict=True):
-        mine = None if arms[0].capacity is None else arms[0].self_usd(arms[0].instances(tasks))
-        cells = (
-            Cell(exact_volume(tasks) if tasks == own else shown),
-            Cell("; ".join(dict.fromkeys(why))),
-            Cell(NA if arms[0].capacity is None else whole(arms[0].instances(tasks))),
-            Cell(amount(mine)),
-            *(_against(arm.api_usd(tasks), mine) for arm in arms),
-        )
-        rows.append(Row(cells, strong=tasks == own))
-    columns = [
-        Column("tasks a month"),
-        Column("what is there", right=False),
-        Column("instances"),
-        Column("self-host", "USD a month"),
-    ]
-    columns += [Column(clean(arm.name), "USD a month") for arm in decision.arms]
-    return Table(
-        caption="What a month costs at the volumes where something changes",
-        columns=tuple(columns),
-        rows=tuple(rows),
+    box = arms[0] if arms[0].capacity is not None else None
+
+    def mine(tasks: float) -> float | None:
+        return None if box is None else box.self_usd(box.instances(tasks))
+
+    def against(stairs: Staircase) -> Callable[[tuple[float, str]], Cell]:
+        return lambda row: _against(stairs.api_usd(row[0]), mine(row[0]))
+
+    return table_of(
+        "What a month costs at the volumes where something changes",
+        zip(found, volumes(*found), strict=True),
+        ("tasks a month", "", lambda row: exact_volume(row[0]) if row[0] == own else row[1]),
+        ("what is there", None, lambda row: "; ".join(dict.fromkeys(found[row[0]]))),
+        ("instances", "", lambda row: NA if box is None else whole(box.instances(row[0]))),
+        ("self-host", "USD a month", lambda row: amount(mine(row[0]))),
+        *((clean(arm.name), "USD a month", against(stairs)) for arm, stairs in zip(decision.arms, arms, strict=True)),
         notes=("Beneath an API's price: what self-hosting saves or loses against it.",),
+        strong=lambda row: row[0] == own,
     )
 
 
@@ -197,32 +189,15 @@ def console_arms_table(decision: Decision) -> Table:
     """The one table of the console: narrow enough for 100 columns."""
     goodput = decision.self_host.goodput
     measured = significant(None if goodput is None else goodput.requests_per_s)
-    rows = []
-    for arm in decision.arms:
-        at = arm.decision.at_volume
-        cells = (
-            Cell(clean(arm.name)),
-            Cell(per_task(arm.decision.api_usd_per_task)),
-            Cell(amount(None if at is None else at.api_usd)),
-            Cell(amount(None if at is None else at.self_usd)),
-            Cell(significant(arm.decision.min_goodput_requests_per_s)),
-            Cell(measured),
-            Cell(wins_from(arm.decision)),
-        )
-        rows.append(Row(cells))
-    return Table(
-        caption=(
-            f"USD, {at_volume_words(decision)}{_self_month(decision.arms[0])};"
-            " goodput in req/s of one instance; wins: self-hosting"
-        ),
-        columns=(
-            Column("API arm", right=False),
-            Column("USD/task"),
-            Column("API/month"),
-            Column("self/month"),
-            Column("needed"),
-            Column("measured"),
-            Column("wins from"),
-        ),
-        rows=tuple(rows),
+    return table_of(
+        f"USD, {at_volume_words(decision)}{_self_month(decision.arms[0])};"
+        " goodput in req/s of one instance; wins: self-hosting",
+        [(arm, arm.decision, arm.decision.at_volume) for arm in decision.arms],
+        ("API arm", None, lambda row: clean(row[0].name)),
+        ("USD/task", "", lambda row: per_task(row[1].api_usd_per_task)),
+        ("API/month", "", lambda row: amount(row[2].api_usd if row[2] else None)),
+        ("self/month", "", lambda row: amount(row[2].self_usd if row[2] else None)),
+        ("needed", "", lambda row: significant(row[1].min_goodput_requests_per_s)),
+        ("measured", "", lambda _: measured),
+        ("wins from", "", lambda row: wins_from(row[1])),
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from harness.base.rounding import NA, significant
-from harness.report.model import Cell, Column, Row, Table
+from harness.report.model import Cell, Table, table_of
 from harness.report.text import clean
 from harness.rundir.decision import Decision, MtokAtStep
 from harness.rundir.results import step_number
@@ -14,20 +16,23 @@ def per_mtok_table(decision: Decision) -> Table | None:
     rates = decision.self_host.usd_per_mtok
     if rates.at_slo is None and rates.at_peak is None:
         return None
-    return Table(
-        caption="USD per million tokens of one instance kept busy at that step",
-        columns=(
-            Column("load", right=False),
-            Column("step"),
-            Column("input", "tok/s"),
-            Column("output", "tok/s"),
-            Column("all on output", "USD per Mtok out"),
-            Column("spread over all", "USD per Mtok in + out"),
-        ),
-        rows=(
-            _mtok_row("at the SLO", rates.at_slo, "no step met the SLO"),
-            _mtok_row("at the peak, SLO ignored", rates.at_peak, "not measured"),
-        ),
+    rows = (
+        ("at the SLO", rates.at_slo, "no step met the SLO"),
+        ("at the peak, SLO ignored", rates.at_peak, "not measured"),
+    )
+
+    def told(show: Callable[[MtokAtStep], str]) -> Callable[[_AtLoad], str]:
+        return lambda row: NA if row[1] is None else show(row[1])
+
+    return table_of(
+        "USD per million tokens of one instance kept busy at that step",
+        rows,
+        ("load", None, lambda row: Cell(row[0], note="" if row[1] else row[2])),
+        ("step", "", told(lambda at: str(step_number(at.step)))),
+        ("input", "tok/s", told(lambda at: significant(at.input_tokens_per_s))),
+        ("output", "tok/s", told(lambda at: significant(at.output_tokens_per_s))),
+        ("all on output", "USD per Mtok out", told(lambda at: significant(at.output_only, 4))),
+        ("spread over all", "USD per Mtok in + out", told(lambda at: significant(at.total, 4))),
         notes=(
             "How an hour is split over input and output tokens is a convention. Both columns carry the whole "
             "hour: never add them up. The verdict uses neither; it compares the cost of the same task.",
@@ -35,19 +40,7 @@ def per_mtok_table(decision: Decision) -> Table | None:
     )
 
 
-def _mtok_row(name: str, at: MtokAtStep | None, why_not: str) -> Row:
-    if at is None:
-        return Row((Cell(name, note=why_not), *[Cell(NA)] * 5))
-    return Row(
-        (
-            Cell(name),
-            Cell(str(step_number(at.step))),
-            Cell(significant(at.input_tokens_per_s)),
-            Cell(significant(at.output_tokens_per_s)),
-            Cell(significant(at.output_only, 4)),
-            Cell(significant(at.total, 4)),
-        )
-    )
+_AtLoad = tuple[str, MtokAtStep | None, str]  # load, its figures, or why there are none
 
 
 def splits_table(decision: Decision) -> Table | None:
@@ -55,19 +48,12 @@ def splits_table(decision: Decision) -> Table | None:
     splits = decision.self_host.splits
     if splits is None:
         return None
-    return Table(
-        caption=f"The same hour split over input and output, at step {step_number(splits.step)}",
-        columns=(Column("convention", right=False), Column("input", "USD per Mtok"), Column("output", "USD per Mtok")),
-        rows=tuple(
-            Row(
-                (
-                    Cell(clean(row.label)),
-                    Cell(_or_free(row.input_usd_per_mtok)),
-                    Cell(_or_free(row.output_usd_per_mtok)),
-                )
-            )
-            for row in splits.conventions
-        ),
+    return table_of(
+        f"The same hour split over input and output, at step {step_number(splits.step)}",
+        splits.conventions,
+        ("convention", None, lambda row: clean(row.label)),
+        ("input", "USD per Mtok", lambda row: _or_free(row.input_usd_per_mtok)),
+        ("output", "USD per Mtok", lambda row: _or_free(row.output_usd_per_mtok)),
         notes=("In each convention input and output together cost exactly the hour.",),
     )
 

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import singledispatch
 
-from harness.report.model import Cell, Chart, Check, Checks, Code, Column, Panel, Report, Row, Section, Table, Text
+from harness.report.model import (
+    Block,
+    Cell,
+    Chart,
+    Check,
+    Checks,
+    Code,
+    Column,
+    Panel,
+    Report,
+    Row,
+    Section,
+    Table,
+    Text,
+)
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~#&])")
 _EDGE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # inside a word it means nothing
@@ -77,47 +90,23 @@ def _section(position: int, section: Section) -> list[str]:
     return lines
 
 
-@singledispatch
-def _block(block: object) -> list[str]:
-    raise TypeError(f"no Markdown for {type(block).__name__}")
+def _block(block: Block) -> list[str]:
+    match block:
+        case Code():
+            return ["```sh", *block.text.replace("```", "'''").splitlines(), "```"]
+        case Chart():
+            return [f"**{escape(block.title)}** (drawn in report.html). {escape(block.alt)}"]
+        case Text() | Panel():
+            return [escape(block.text)]
+        case Checks():
+            return [line for check in block.items for line in _check(check)]
+        case Table():
+            notes = [line for note in block.notes for line in ("", escape(note))]
+            return [f"**{escape(block.caption)}**", "", *_rows(block.columns, block.rows), *notes]
 
 
-@_block.register
-def _(block: Text) -> list[str]:
-    return [escape(block.text)]
-
-
-@_block.register
-def _(block: Code) -> list[str]:
-    return ["```sh", *block.text.replace("```", "'''").splitlines(), "```"]
-
-
-@_block.register
-def _(block: Chart) -> list[str]:
-    return [f"**{escape(block.title)}** (drawn in report.html). {escape(block.alt)}"]
-
-
-@_block.register
-def _(block: Panel) -> list[str]:
-    return [escape(block.text)]
-
-
-@_block.register
-def _(block: Checks) -> list[str]:
-    lines = []
-    for check in block.items:
-        lines.append(f"- **{_level(check)}** {_said(check)}")
-        lines += [f"  - {escape(line)}" for line in check.more]
-    return lines
-
-
-@_block.register
-def _(block: Table) -> list[str]:
-    lines = [f"**{escape(block.caption)}**", ""]
-    lines += _rows(block.columns, block.rows)
-    for note in block.notes:
-        lines += ["", escape(note)]
-    return lines
+def _check(check: Check) -> list[str]:
+    return [f"- **{_level(check)}** {_said(check)}", *(f"  - {escape(line)}" for line in check.more)]
 
 
 def _rows(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:

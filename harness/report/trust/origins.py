@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.base.rounding import significant, whole
 from harness.report.measured.steps import goodput_words
-from harness.report.model import Cell, Column, Row, Table
+from harness.report.model import Table, table_of
 from harness.report.money.money import checked_words
 from harness.report.text import clean, input_words, percent, price
 from harness.rundir.decision import Decision
@@ -18,15 +18,13 @@ def origins_table(metrics: Metrics, decision: Decision | None) -> Table:
     rows = _measured_rows(metrics)
     if decision is not None:
         rows += _stated_rows(decision)
-    return Table(
-        caption="Every number that the verdict rests on",
-        columns=(
-            Column("number", right=False),
-            Column("value", right=False),
-            Column("origin", right=False),
-            Column("source", right=False),
-        ),
-        rows=tuple(Row(tuple(Cell(text) for text in row)) for row in rows),
+    return table_of(
+        "Every number that the verdict rests on",
+        rows,
+        ("number", None, lambda row: row[0]),
+        ("value", None, lambda row: row[1]),
+        ("origin", None, lambda row: row[2]),
+        ("source", None, lambda row: row[3]),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from harness.base.rounding import NA, whole
 from harness.calibration.quote import quote
 from harness.report.measured.steps import slo_words
-from harness.report.model import Block, Cell, Code, Column, Row, Table, Text
+from harness.report.model import Block, Cell, Code, Field, Table, Text, table_of
 from harness.report.text import clean, number
 from harness.report.trust.origins import origins_table
 from harness.rundir.decision import Decision
@@ -20,7 +20,6 @@ from harness.rundir.results import Metrics
 from harness.scenario import Slo
 
 _TAKE_SCENARIO = 'import json,sys; json.dump(json.load(open(sys.argv[1]))["scenario"], open(sys.argv[2], "w"))'
-_SIDE_BY_SIDE = (Column("what", right=False), Column("value", right=False))
 
 
 def provenance_blocks(
@@ -145,7 +144,8 @@ def _client_error(calibration: Any, metrics: Metrics, processes: int = 1) -> str
 
 
 def _facts(caption: str, facts: list[tuple[str, str]]) -> Table:
-    return Table(caption, _SIDE_BY_SIDE, tuple(Row((Cell(what), Cell(value, code=True))) for what, value in facts))
+    value: Field[tuple[str, str]] = ("value", None, lambda fact: Cell(fact[1], code=True))
+    return table_of(caption, facts, ("what", None, lambda fact: fact[0]), value)
 
 
 def reproduce(run_dir: Path, run: Mapping[str, Any]) -> list[str]:

@@ -25,7 +25,7 @@ from geventhttpclient.response import HTTPResponse
 def test_geventhttpclients_pool_still_has_the_hook(owner: type, name: str, arguments: list[str]) -> None:
     hook = getattr(owner, name, None)
 
-    assert hook is not None, f"geventhttpclient: {owner.__name__}.{name} is gone (harness/load/wire/transport.py)"
+    assert hook is not None, f"geventhttpclient: {owner.__name__}.{name} is gone (harness/load/wire/pools.py)"
     assert list(inspect.signature(hook).parameters) == arguments, f"{owner.__name__}.{name} takes other arguments"
 
 

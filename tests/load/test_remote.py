@@ -103,14 +103,21 @@ def test_workers_elsewhere_send_the_same_plan_on_the_masters_clock(tmp_path: Pat
     assert load_checks("open", files.read_manifest(measured.run_dir).client) == []
 
 
-def test_files_that_the_scenario_names_travel_to_the_workers(server: FaultyServer, tmp_path: Path) -> None:
+def test_files_that_the_scenario_names_travel_to_a_worker_whose_own_folder_stays(
+    server: FaultyServer, tmp_path: Path
+) -> None:
     (tmp_path / "prompts.jsonl").write_text('{"prompt": "why is the sea salt"}\n{"prompt": "name a tree"}\n')
     work = scenario(prompts={"kind": "file", "path": "prompts.jsonl", "format": "jsonl", "output_tokens": 3})
     master = free_address()
 
-    with worker(master, tmp_path / "there", "--once"):
-        run_load(tmp_path, server.url(), work=work, workers=1, remote_workers=1, listen=master)
+    there = tmp_path / "there"
+    there.mkdir()
 
+    with worker(master, there, "--once") as lent:
+        run_load(tmp_path, server.url(), work=work, workers=1, remote_workers=1, listen=master)
+        assert lent.wait(20) == 0
+
+    assert list(there.iterdir()) == []  # every row is with the master
     asked = prompts_asked(server)
     assert asked
     assert all("why is the sea salt" in prompt or "name a tree" in prompt for prompt in asked)

@@ -6,7 +6,7 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.load import limits
-from harness.load.wire.transport import Addresses
+from harness.load.wire.pools import Addresses
 
 URLS = ["http://127.0.0.1:8000", "http://127.0.0.1:8001/prefix"]
 
@@ -86,7 +86,7 @@ def test_addresses_are_looked_up_once_for_all_connections_that_open_together() -
 
 def test_a_look_up_that_fails_is_tried_again_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("harness.load.wire.transport.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("harness.load.wire.pools.time.monotonic", lambda: now[0])
     addresses = Addresses()
     asked = []
 

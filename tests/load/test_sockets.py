@@ -1,6 +1,7 @@
 """Arrival stamps of the kernel, and the lookout that reads first tokens while the process is busy."""
 
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -122,3 +123,16 @@ def test_a_reset_that_was_noticed_ahead_is_the_readers_error(pair: tuple[Stamped
 
     with pytest.raises(ConnectionResetError):
         client.recv(256)
+
+
+def test_an_import_opens_nothing() -> None:
+    code = (
+        "import os; from pathlib import Path; import gevent.socket\n"
+        "def opened(): return {os.readlink(p) for p in Path('/proc/self/fd').iterdir() if p.is_symlink()}\n"
+        "before = opened(); import harness.load.wire.sockets\n"
+        "print([x for x in opened() - before if x.startswith(('socket:', 'anon_inode:'))])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import select
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -12,87 +11,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
-import gevent.lock
-import gevent.monkey
-from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from geventhttpclient.response import HTTPParseError, HTTPResponse
 
 from harness.base.errors import UsageError
 from harness.load.wire.clock import RunClock
+from harness.load.wire.pools import Addresses, PlainPool, Socket, TlsPool
 from harness.load.wire.sockets import FIRST_READ_BYTES, HAS_KERNEL_STAMPS, LOOKOUT, READ_BYTES, StampedSocket
 
-Socket = Any  # a gevent socket, plain, stamped or TLS
-_POLL = gevent.monkey.get_original("select", "poll")
 CONNECT_TIMEOUT_S = 10.0
-ADDRESSES_KEPT_S = 10.0
-ERROR_KEPT_S = 1.0
 MAX_BODY_BYTES = 1 << 20  # of a body that is not a stream
-
-
-def _is_idle(sock: Socket | None) -> bool:
-    """True for a connection that can be used again: open, and nothing unread in it.
-
-    poll(), because select() cannot look at file descriptors above 1023; unpatched, because gevent's waits.
-    """
-    if sock is None or sock.fileno() < 0:
-        return False
-    poll = _POLL()
-    poll.register(sock.fileno(), select.POLLIN)
-    return not poll.poll(0)
-
-
-class Addresses:
-    """What a host's name stands for, asked anew every 10 s.
-
-    Each look-up runs in a thread that fights with all requests for the interpreter: a hundred connections that open
-    together would hold the loop up for milliseconds.
-    """
-
-    def __init__(self) -> None:
-        self._known: list[Any] = []
-        self._error: OSError | None = None
-        self._until_s = 0.0
-        self._lock = gevent.lock.Semaphore()
-
-    def get(self, look_up: Callable[[], list[Any]]) -> list[Any]:
-        """As `look_up` gives them; where it fails what was known before, or its error for a second.
-
-        Raises:
-            OSError: the name is not known, and never was.
-        """
-        with self._lock:
-            if time.monotonic() >= self._until_s:
-                try:
-                    self._known, self._error = look_up(), None
-                except OSError as error:
-                    self._error = error
-                self._until_s = time.monotonic() + (ADDRESSES_KEPT_S if self._known else ERROR_KEPT_S)
-            if self._error is not None and not self._known:
-                raise self._error
-            return self._known
-
-
-class _PlainPool(ConnectionPool):
-    addresses: Addresses
-
-    def _resolve(self) -> list[Any]:
-        return self.addresses.get(super()._resolve)
-
-    def _create_tcp_socket(self, family: int, socktype: int, protocol: int) -> StampedSocket:
-        return StampedSocket(family, socktype, protocol)
-
-    def _is_socket_alive(self, sock: Socket | None) -> bool:
-        return _is_idle(sock)
-
-
-class _TlsPool(SSLConnectionPool):
-    addresses: Addresses
-
-    def _resolve(self) -> list[Any]:
-        return self.addresses.get(super()._resolve)
-
-    def _is_socket_alive(self, sock: Socket | None) -> bool:
-        return _is_idle(sock)
 
 
 class _Response(HTTPResponse):
@@ -153,9 +80,9 @@ class Target:
         address = (parts.hostname, port, parts.hostname, port)
         if parts.scheme == "https":
             options = {"ca_certs": ca_file} if ca_file else {}
-            self._pool: _TlsPool | _PlainPool = _TlsPool(*address, ssl_options=options, **kwargs)
+            self._pool: TlsPool | PlainPool = TlsPool(*address, ssl_options=options, **kwargs)
         else:
-            self._pool = _PlainPool(*address, **kwargs)
+            self._pool = PlainPool(*address, **kwargs)
         self._pool.addresses = Addresses()
 
     def request(
@@ -209,43 +136,21 @@ class Target:
         response = _Response(method)
         reusable = False
         stamped = isinstance(sock, StampedSocket)
-        watched = exchange.kernel_clock = stamped and HAS_KERNEL_STAMPS
+        exchange.kernel_clock = stamped and HAS_KERNEL_STAMPS
         try:
-            if watched:
+            if stamped:
                 LOOKOUT.watch(sock)
             exchange.sent_ns = time.monotonic_ns()
             sock.sendall(data)
             exchange.sent_ns = getattr(sock, "sent_ns", exchange.sent_ns)
-            while not response.message_complete or response.get_code() < 200:
-                piece = sock.recv(FIRST_READ_BYTES if exchange.awaits_first else READ_BYTES)
-                arrived_ns = sock.arrived_ns if stamped else None
-                if arrived_ns is None:
-                    exchange.arrived_ns = time.monotonic_ns()
-                    exchange.kernel_clock = exchange.kernel_clock and not piece
-                else:
-                    exchange.arrived_ns = clock.from_realtime_ns(arrived_ns)
-                response.feed(piece)
-                if exchange.status is None:
-                    if not piece:
-                        raise ConnectionLost("closed before any answer")
-                    if not response.headers_complete or response.get_code() < 200:
-                        continue
-                    _note_headers(exchange, response)
-                body = response.take_body()
-                if body:
-                    on_bytes(exchange, body)
-                    if watched and not exchange.awaits_first:
-                        LOOKOUT.forget(sock)
-                        watched = False
-                if not piece:
-                    break
+            _receive(sock, response, on_bytes, clock, exchange)
             exchange.complete = response.message_complete
             reusable = not response.should_close()
         except OSError as error:
             name = errno.errorcode.get(error.errno or 0, "")
             raise ConnectionLost(f"{name} {error.strerror or error}".strip()) from None
         finally:
-            if watched:
+            if stamped:
                 LOOKOUT.forget(sock)
             if reusable:
                 sock.kept = True
@@ -261,6 +166,40 @@ class Target:
     def close(self) -> None:
         """Close the kept connections."""
         self._pool.close()
+
+
+def _receive(
+    sock: Socket, response: _Response, on_bytes: Callable[[Exchange, bytes], None], clock: RunClock, exchange: Exchange
+) -> None:
+    """Read the answer to its end, each piece of its body handed on with its stamp.
+
+    Raises:
+        ConnectionLost: it ended before any answer. OSError: the connection broke.
+    """
+    stamped = watched = isinstance(sock, StampedSocket)
+    while not response.message_complete or response.get_code() < 200:
+        piece = sock.recv(FIRST_READ_BYTES if exchange.awaits_first else READ_BYTES)
+        arrived_ns = sock.arrived_ns if stamped else None
+        if arrived_ns is None:
+            exchange.arrived_ns = time.monotonic_ns()
+            exchange.kernel_clock = exchange.kernel_clock and not piece
+        else:
+            exchange.arrived_ns = clock.from_realtime_ns(arrived_ns)
+        response.feed(piece)
+        if exchange.status is None:
+            if not piece:
+                raise ConnectionLost("closed before any answer")
+            if not response.headers_complete or response.get_code() < 200:
+                continue
+            _note_headers(exchange, response)
+        body = response.take_body()
+        if body:
+            on_bytes(exchange, body)
+            if watched and not exchange.awaits_first:
+                LOOKOUT.forget(sock)
+                watched = False
+        if not piece:
+            return
 
 
 def _note_headers(exchange: Exchange, response: _Response) -> None:

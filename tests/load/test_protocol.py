@@ -1,0 +1,72 @@
+"""Lines between a run's parent and its load processes: a message is a type, anything else costs only itself."""
+
+import pytest
+from load_helpers import A_LIVE, scenario
+
+from harness.load.plan import Learned, LoadPlan
+from harness.load.protocol import (
+    Begin,
+    Broken,
+    ClockFacts,
+    CutStep,
+    Done,
+    End,
+    Failed,
+    Idle,
+    Joined,
+    Left,
+    Malformed,
+    Ready,
+    RunSteps,
+    Who,
+    command_of,
+    encode,
+    event_of,
+)  # fmt: skip
+from harness.scenario.steps import rate_step, user_step
+
+CLOCK = ClockFacts(error_s=0.001, moved_s=None, moved_error_s=None, echoes=20)
+PLAN = LoadPlan(
+    run_dir="r", run_id="i", scenario=scenario().model_dump(mode="json"), base_dir=".", urls=["http://127.0.0.1:1"],
+    backend="vllm", model=None, started_monotonic_ns=5, learned=Learned("m", None, ["a"], 1, exact=True),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        A_LIVE, Ready(), Idle(3), Done(interrupted=True), Broken("the sampler", "boom"), Left("signal 9", CLOCK),
+        Failed("cannot", 2, hint="do"), Joined(Who("1", "box", None, "3.11", {"levels": []}), CLOCK),
+    ],
+    ids=lambda event: event.event,
+)  # fmt: skip
+def test_an_event_comes_out_as_it_went_in(event: object) -> None:
+    assert event_of(encode(event)) == event
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Begin(PLAN, {"0-a.csv": "/d/a.csv"}), CutStep(), End(),
+        RunSteps([user_step(0, 2, 1.5, 0.5, kind="closed"), rate_step(1, 2.5, 1.5, 0.5, kind="open")], 3.25),
+    ],
+    ids=lambda command: command.do,
+)  # fmt: skip
+def test_a_command_comes_out_as_it_went_in(command: object) -> None:
+    assert command_of(encode(command)) == command
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"", b"hello, says a library", b"[]", b"{}", b'{"event": "none of ours"}', b'{"event": "idle"}',
+        b'{"event": "idle", "step": "first"}', encode(A_LIVE)[:-20],
+    ],
+)  # fmt: skip
+def test_what_is_no_event_says_so(line: bytes) -> None:
+    with pytest.raises(Malformed):
+        event_of(line)
+
+
+def test_a_key_that_a_later_version_says_is_left_out() -> None:
+    assert event_of(b'{"event": "idle", "step": 1, "more": true}') == Idle(1)

@@ -4,7 +4,8 @@
 
 A step: users enter spread over one request's time, warm-up, a window of 50 s, and the load held until all that was
 sent in it has ended. The truth is the same engine's rate over a long run, its drift averaged. `ideal` is 1.96 standard
-deviations of the estimate itself over the runs: an interval from somebody who knows its variance. A run: such steps of
+deviations of the estimate itself over the runs: an interval from somebody who knows its variance. `drifts`: runs
+that name a drift the window is too short for. A run: such steps of
 2, 4, 8, 16 and 24 users under a limit on TPOT p95; the right step is the highest whose own long run keeps it.
 Exit code 1 where a case misses its least coverage, or is wider than 1.5 times an ideal of 1 % or more.
 """
@@ -29,6 +30,7 @@ from harness.metrics.steady import settle
 from harness.metrics.windows import Window
 
 RUNS = 1000
+SEED = 7  # not one that the method was chosen with
 WINDOW_S = 50.0
 WARMUP_S = 10.0
 LONG_S = 50_000.0
@@ -37,14 +39,19 @@ FROM_IDEAL = 0.01
 LADDER = (2, 4, 8, 16, 24)
 
 
+STEADY, SLOW, SLOWER = Engine(), Engine(drift=0.06, drift_s=20), Engine(drift=0.12, drift_s=30)
+SHORT_WORK = Work()  # a request takes a second
+LONG_WORK = Work(output_tokens=340)  # a request takes an eighth of the window
+
+
 @dataclass(frozen=True, slots=True)
 class StepCase:
     """One load on one engine, and how often its interval must hold the truth at least."""
 
     name: str
     least: float
-    engine: Engine = Engine()
-    work: Work = Work()
+    engine: Engine = STEADY
+    work: Work = SHORT_WORK
     users: int = 8
     requests_per_s: float = 0.0
 
@@ -65,15 +72,13 @@ class LadderCase:
     work: Work
     tpot_p95_s: float
     right: int
-    engine: Engine = Engine()
+    engine: Engine = STEADY
 
     def step(self, users: int) -> StepCase:
         """One of its steps."""
         return StepCase(self.name, self.least, self.engine, self.work, users)
 
 
-SLOW, SLOWER = Engine(drift=0.06, drift_s=20), Engine(drift=0.12, drift_s=30)
-LONG_WORK = Work(output_tokens=340)  # a request takes an eighth of the window
 STEPS = (
     StepCase("equal", 0.93, work=Work("equal")),
     StepCase("varied", 0.93),
@@ -94,9 +99,12 @@ STEPS = (
     StepCase("varied, long, drift 12 %, 30 s", 0.85, SLOWER, LONG_WORK),
 )
 LADDERS = (
-    LadderCase("ladder", 0.93, Work(), 0.0255, 16),
+    LadderCase("ladder", 0.93, SHORT_WORK, 0.0255, 16),
     LadderCase("ladder, long", 0.93, LONG_WORK, 0.0245, 16),
     LadderCase("ladder, long and equal", 0.93, Work("equal", 340), 0.0245, 16),
+    LadderCase("ladder, limit just kept", 0.93, SHORT_WORK, 0.0231, 16),
+    LadderCase("ladder, limit just broken", 0.93, SHORT_WORK, 0.0229, 8),
+    LadderCase("ladder, drift 6 %, 20 s", 0.90, SHORT_WORK, 0.0265, 16, SLOW),
 )
 
 
@@ -129,7 +137,9 @@ class Row:
         )
 
 
-HEAD = f"{'case':32s} {'held':>7s} {'least':>6s} {'right':>7s} {'half %':>7s} {'ideal':>7s} {'ratio':>6s} {'drifts':>7s}"
+HEAD = (
+    f"{'case':32s} {'held':>7s} {'least':>6s} {'right':>7s} {'half %':>7s} {'ideal':>7s} {'ratio':>6s} {'drifts':>7s}"
+)
 
 
 def served(requests: Requests, which: np.ndarray) -> Served:
@@ -170,7 +180,7 @@ def measured(case: StepCase, seed: tuple[int, ...], tpot_limit_s: float | None) 
 
 def truth(case: StepCase, tpot_limit_s: float | None) -> tuple[float, bool]:
     """The rate of the long run, and whether that keeps the limit."""
-    requests = serve(case.engine, case.work, case.load(), LONG_S, (0,))
+    requests = serve(case.engine, case.work, case.load(), LONG_S, (SEED,))
     window = Window(LONG_S / 50, LONG_S)
     good = served(requests, good_ones(requests, tpot_limit_s))
     per_s = float(shares(good.sent_s, good.finished_s, window).sum()) / window.length_s
@@ -179,7 +189,7 @@ def truth(case: StepCase, tpot_limit_s: float | None) -> tuple[float, bool]:
 
 def step_row(case: StepCase, runs: int) -> Row:
     per_s, _ = truth(case, None)
-    rates = [measured(case, (1, run), None)[0] for run in range(runs)]
+    rates = [measured(case, (SEED, run), None)[0] for run in range(runs)]
     named = sum(rate.drift is not None for rate in rates) / runs
     return _row(case.name, case.least, per_s, rates, None, named)
 
@@ -200,14 +210,12 @@ def run_ladder(case: LadderCase, run: int) -> RunGoodput | None:
     """The goodput of one run over all steps."""
     steps = []
     for number, users in enumerate(LADDER):
-        rate, slo = measured(case.step(users), (2, run, number), case.tpot_p95_s)
+        rate, slo = measured(case.step(users), (SEED, run, number), case.tpot_p95_s)
         steps.append(JudgedStep(number, users, rate, slo))
     return goodput_of(steps)
 
 
-def _row(
-    name: str, least: float, per_s: float, rates: list[Rate], right: float | None, named: float | None
-) -> Row:
+def _row(name: str, least: float, per_s: float, rates: list[Rate], right: float | None, named: float | None) -> Row:
     points = np.array([rate.per_s for rate in rates])
     low = np.array([-np.inf if rate.low is None else rate.low for rate in rates])
     high = np.array([np.inf if rate.high is None else rate.high for rate in rates])

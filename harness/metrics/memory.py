@@ -3,10 +3,11 @@
 An engine that gets slower and faster again over tens of seconds looks steady inside each short batch, so batch means
 that are taken as independent hold the truth far too seldom. What decides is how long the engine remembers, and a
 window of a few memories tells that badly: any single estimate of it is too short too often (the bias of an estimated
-correlation, Kendall 1954, Biometrika 41:403). So none is picked: each memory from next to nothing up to the whole
-window counts with the weight that the series itself gives it, and the interval is that of the mixture. Beforehand a
-memory anywhere in the window is equally likely, and a drift under noise the less so the larger it would be: a large
-one would show, and where there is only noise the interval should be that of noise.
+correlation, Kendall 1954, Biometrika 41:403). So none is picked: each memory from next to nothing up to the
+window and half counts with the weight that the series itself gives it, and the interval is that of the mixture.
+Beforehand any memory up to a minute is equally likely and a longer one ever less, and a drift under noise is the less
+likely the larger it would be: a large one would show, and where there is only noise the interval should be noise's.
+These two weights were chosen by `benchmarks/coverage.py`; so much of its coverage under drift is by construction.
 
 The model: bins = mean + s * (white noise + drift with correlation exp(-lag/memory)), the drift smoothed as the share
 of service smooths it (a request's own share is even over its service, so a speed is seen through a triangle of two
@@ -27,6 +28,7 @@ from harness.base.stats import Floats, t_975
 BINS = 40
 MEMORIES = tuple(float(x) for x in np.geomspace(1 / 80, 1.5, 12))  # in windows
 ODDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1000.0)  # variance of the drift to the noise's
+USUAL_S = 60.0  # memories up to this are equally likely beforehand
 LONG = 0.1  # windows: a memory that leaves too few of itself in the window
 SMOOTHED = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28)  # service times, in windows
 FINE = 9  # steps of a bin that correlations are worked out on; odd, so that each box has a middle
@@ -47,21 +49,23 @@ class _Hypotheses:
     """All pairs of memory and share for one number of bins and one smoothing; the first axis counts them."""
 
     residual: Floats  # (k, bins, bins): the quadratic form of the deviations from the mean
-    log_weight: Floats  # of the series' likelihood but for its deviations, and of the memory beforehand
+    log_weight: Floats  # of the series' likelihood but for its deviations, and of the odds beforehand
     mean_sd: Floats  # of the plain mean, for s = 1
     memory: Floats
     odds: Floats
 
 
-def spread_of_mean(series: Floats, smoothed: float) -> Spread:
-    """Half the 95 % interval of the mean of a series of `BINS` equal bins; `smoothed`: a service time, in windows."""
+def spread_of_mean(series: Floats, window_s: float, smoothed: float) -> Spread:
+    """What a window's equal bins (`BINS` of them) say about their mean; `smoothed`: a service time, in windows."""
     nearest = min(SMOOTHED, key=lambda width: abs(math.log((width + 0.005) / (smoothed + 0.005))))
     known = _hypotheses(len(series), nearest)
     deviations = series - series.mean()
     free = len(series) - 1
     squares = np.einsum("kij,i,j->k", known.residual, deviations, deviations)
     squares = np.maximum(squares, 1e-24)  # a series without any spread
-    log_weight = known.log_weight - free / 2 * np.log(squares)
+    memory_s = known.memory * window_s
+    beforehand = np.log(memory_s) - np.log1p((memory_s / USUAL_S) ** 2)  # the grid is even in the logarithm
+    log_weight = known.log_weight + beforehand - free / 2 * np.log(squares)
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
     sd = known.mean_sd * np.sqrt(squares / free)
@@ -98,8 +102,7 @@ def _hypotheses(bins: int, smoothed: float) -> _Hypotheses:
             precision = float(ones @ pull)
             residual.append(inverse - np.outer(pull, pull) / precision)
             log_det = float(np.linalg.slogdet(covariance)[1])
-            beforehand = math.log(memory) - math.log(odds) / 2  # even in memory: the grid is a logarithmic one
-            log_weight.append(beforehand - (log_det + math.log(precision)) / 2)
+            log_weight.append(-(math.log(odds) + log_det + math.log(precision)) / 2)
             mean_sd.append(math.sqrt(float(covariance.sum())) / bins)
     memory_of, odds_of = np.repeat(MEMORIES, len(ODDS)), np.tile(ODDS, len(MEMORIES))
     return _Hypotheses(np.array(residual), np.array(log_weight), np.array(mean_sd), memory_of, odds_of)

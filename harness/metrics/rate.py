@@ -83,7 +83,7 @@ def rate_of(served: Served, window: Window, *, busy: float) -> Rate:
     lengths = busy * _half_of_lengths(excess, counts)
     series = per_bin(requests, window, np.ones(len(counts))) + busy * per_bin(requests, window, excess)
     smoothed_s = float((counts * service_s**2).sum() / (counts * service_s).sum())
-    speed = spread_of_mean(series / per_s, smoothed_s / window.length_s)
+    speed = spread_of_mean(series / per_s, window.length_s, smoothed_s / window.length_s)
     half = max(math.hypot(lengths, speed.half), ONE_REQUEST / n)
     memory_s = speed.memory * window.length_s
     seen = speed.half > DRIFTS and speed.drifts > LIKELY

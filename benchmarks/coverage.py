@@ -178,25 +178,26 @@ def measured(case: StepCase, seed: tuple[int, ...], tpot_limit_s: float | None) 
     return rate, judge(int(counted.sum()), 0, [sample], 0.01)
 
 
-def truth(case: StepCase, tpot_limit_s: float | None) -> tuple[float, bool]:
+def truth(case: StepCase, tpot_limit_s: float | None, long_s: float) -> tuple[float, bool]:
     """The rate of the long run, and whether that keeps the limit."""
-    requests = serve(case.engine, case.work, case.load(), LONG_S, (SEED,))
-    window = Window(LONG_S / 50, LONG_S)
+    requests = serve(case.engine, case.work, case.load(), long_s, (SEED,))
+    window = Window(long_s / 50, long_s)
     good = served(requests, good_ones(requests, tpot_limit_s))
     per_s = float(shares(good.sent_s, good.finished_s, window).sum()) / window.length_s
     return per_s, tpot_limit_s is None or float(np.nanpercentile(tpot_s(requests), 95)) <= tpot_limit_s
 
 
-def step_row(case: StepCase, runs: int) -> Row:
-    per_s, _ = truth(case, None)
+def step_row(case: StepCase, runs: int, long_s: float = LONG_S) -> Row:
+    """`held`: the step's interval holds the long run's rate."""
+    per_s, _ = truth(case, None, long_s)
     rates = [measured(case, (SEED, run), None)[0] for run in range(runs)]
     named = sum(rate.drift is not None for rate in rates) / runs
     return _row(case.name, case.least, per_s, rates, None, named)
 
 
-def ladder_row(case: LadderCase, runs: int) -> Row:
+def ladder_row(case: LadderCase, runs: int, long_s: float = LONG_S) -> Row:
     """`held`: the run's interval holds the true goodput of the right step."""
-    truths = {users: truth(case.step(users), case.tpot_p95_s) for users in LADDER}
+    truths = {users: truth(case.step(users), case.tpot_p95_s, long_s) for users in LADDER}
     keeping = max(users for users in LADDER if truths[users][1])
     if keeping != case.right:
         sys.exit(f"{case.name}: the long runs say {keeping} users, not {case.right}")

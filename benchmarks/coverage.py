@@ -42,6 +42,7 @@ LADDER = (2, 4, 8, 16, 24)
 STEADY, SLOW, SLOWER = Engine(), Engine(drift=0.06, drift_s=20), Engine(drift=0.12, drift_s=30)
 SHORT_WORK = Work()  # a request takes a second
 LONG_WORK = Work(output_tokens=340)  # a request takes an eighth of the window
+LONG_EQUAL = Work("equal", 340)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ STEPS = (
     StepCase("equal", 0.93, work=Work("equal")),
     StepCase("varied", 0.93),
     StepCase("heavy-tailed", 0.93, work=Work("heavy")),
-    StepCase("equal, long", 0.93, work=Work("equal", 340)),
+    StepCase("equal, long", 0.93, work=LONG_EQUAL),
     StepCase("varied, long", 0.93, work=LONG_WORK),
     StepCase("varied, 24 users", 0.93, users=24),
     StepCase("slow start", 0.93, engine=Engine(slow_start=0.5)),
@@ -92,16 +93,18 @@ STEPS = (
     StepCase("equal, drift 6 %, 20 s", 0.90, SLOW, Work("equal")),
     StepCase("varied, drift 6 %, 20 s", 0.90, SLOW),
     StepCase("heavy-tailed, drift 6 %, 20 s", 0.90, SLOW, Work("heavy")),
+    StepCase("equal, long, drift 6 %, 20 s", 0.90, SLOW, LONG_EQUAL),
     StepCase("varied, long, drift 6 %, 20 s", 0.90, SLOW, LONG_WORK),
     StepCase("equal, drift 12 %, 30 s", 0.85, SLOWER, Work("equal")),
     StepCase("varied, drift 12 %, 30 s", 0.85, SLOWER),
     StepCase("heavy-tailed, drift 12 %, 30 s", 0.85, SLOWER, Work("heavy")),
+    StepCase("equal, long, drift 12 %, 30 s", 0.85, SLOWER, LONG_EQUAL),
     StepCase("varied, long, drift 12 %, 30 s", 0.85, SLOWER, LONG_WORK),
 )
 LADDERS = (
     LadderCase("ladder", 0.93, SHORT_WORK, 0.0255, 16),
     LadderCase("ladder, long", 0.93, LONG_WORK, 0.0245, 16),
-    LadderCase("ladder, long and equal", 0.93, Work("equal", 340), 0.0245, 16),
+    LadderCase("ladder, long and equal", 0.93, LONG_EQUAL, 0.0245, 16),
     LadderCase("ladder, limit just kept", 0.93, SHORT_WORK, 0.0231, 16),
     LadderCase("ladder, limit just broken", 0.93, SHORT_WORK, 0.0229, 8),
     LadderCase("ladder, drift 6 %, 20 s", 0.90, SHORT_WORK, 0.0265, 16, SLOW),

@@ -12,7 +12,15 @@ def case(name: str):
 
 
 @pytest.mark.parametrize(
-    "name", ["varied", "heavy-tailed", "open", "varied, drift 6 %, 20 s", "equal, drift 12 %, 30 s"]
+    "name",
+    [
+        "varied",
+        "heavy-tailed",
+        "open",
+        "varied, drift 6 %, 20 s",
+        "equal, drift 12 %, 30 s",
+        "equal, long, drift 6 %, 20 s",
+    ],
 )
 def test_a_steps_interval_holds_the_truth_about_as_often_as_it_says(name: str) -> None:
     row = step_row(case(name), runs=80, long_s=5_000.0)

@@ -23,9 +23,9 @@ def case(name: str):
     ],
 )
 def test_a_steps_interval_holds_the_truth_about_as_often_as_it_says(name: str) -> None:
-    row = step_row(case(name), runs=80, long_s=5_000.0)
+    row = step_row(case(name), runs=200, long_s=5_000.0)
 
-    assert row.held >= row.least - 0.05  # 80 runs are told to 5 %
+    assert row.held >= row.least
     assert row.half <= 1.5 * row.ideal
 
 

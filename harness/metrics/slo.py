@@ -1,0 +1,113 @@
+"""Whether a step keeps its limits, and how sure that is. Pure functions.
+
+A percentile of a few hundred requests is itself uncertain. Were p % of all requests within the limit, the number over
+it among n would be binomial with the share 1 - p; so the limit is *surely* kept where so few (or fewer) would be over
+at most once in twenty times, *surely* broken where so many (or more) would: order statistics, one-sided at 95 %,
+without any assumption on the latencies. Such a pass takes at least 29 requests for p90, 59 for p95, 299 for p99; at
+128 p95 passes surely with at most 2 over and fails surely from 12. A failed request is over every limit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from harness.base.stats import MIN_SLO_SAMPLES, Floats
+
+Verdict = Literal["yes", "no", "not_sure", "not_judged"]
+SURE = 0.05  # one-sided
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSample:
+    """One limit and the good requests' latencies it is judged by; unknown ones are left out beforehand."""
+
+    percentile: float  # 95
+    limit_s: float
+    values_s: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class SloVerdict:
+    """`met` by the point percentile and the share of failures (None: not judged); `verdict` says how sure."""
+
+    verdict: Verdict
+    met: bool | None
+
+
+NOT_JUDGED = SloVerdict("not_judged", None)
+
+
+def judge(requests: int, failed: int, samples: Sequence[LimitSample], error_rate: float) -> SloVerdict:
+    """The step's verdict. Any limit surely broken: no; else any not judged; else any not sure; else yes.
+
+    `requests` counts the failed ones too. Each limit, that on failures among them, is judged from 10 requests on.
+    """
+    return worst([judge_errors(requests, failed, error_rate), *(judge_limit(sample, failed) for sample in samples)])
+
+
+def judge_limit(sample: LimitSample, failed: int) -> SloVerdict:
+    """One latency limit; the failed requests are over it."""
+    n = len(sample.values_s) + failed
+    if n < MIN_SLO_SAMPLES:
+        return NOT_JUDGED
+    over = int((sample.values_s > sample.limit_s).sum()) + failed
+    met = percentile_with_failed(sample.values_s, failed, sample.percentile) <= sample.limit_s
+    tail = 1 - sample.percentile / 100
+    if met:
+        return SloVerdict("yes" if at_most(n, tail, over) <= SURE else "not_sure", True)
+    return SloVerdict("no" if _at_least(n, tail, over) <= SURE else "not_sure", False)
+
+
+def judge_errors(requests: int, failed: int, error_rate: float) -> SloVerdict:
+    """The share that may fail: kept by the point, since a small share is never surely kept; broken like a limit."""
+    if requests < MIN_SLO_SAMPLES:
+        return NOT_JUDGED
+    if failed <= error_rate * requests:
+        return SloVerdict("yes", True)
+    return SloVerdict("no" if _at_least(requests, error_rate, failed) <= SURE else "not_sure", False)
+
+
+def worst(verdicts: Iterable[SloVerdict]) -> SloVerdict:
+    """Of several limits: the first that there is of no, not judged, not sure, yes."""
+    every = list(verdicts)
+    words = [one.verdict for one in every]
+    order: tuple[Verdict, ...] = ("no", "not_judged", "not_sure", "yes")
+    verdict = next(word for word in order if word in words)
+    if any(one.met is False for one in every):
+        return SloVerdict(verdict, False)
+    return SloVerdict(verdict, None if verdict == "not_judged" else True)
+
+
+def percentile_with_failed(values_s: Floats, failed: int, percentile: float) -> float:
+    """A percentile by linear interpolation, where failed requests took for ever."""
+    ordered = np.sort(values_s)
+    place = (len(ordered) + failed - 1) * percentile / 100
+    below = math.floor(place + 1e-9)
+    part = max(place - below, 0.0)
+    if below >= len(ordered) or (part > 1e-9 and below + 1 >= len(ordered)):
+        return math.inf
+    low = float(ordered[below])
+    return low if part <= 1e-9 else low + part * (float(ordered[below + 1]) - low)
+
+
+def at_most(n: int, share: float, k: int) -> float:
+    """The chance that at most k of n are over a limit that each is over with the chance `share`.
+
+    Example: none of 59 at 5 %: 0.95 ** 59 = 0.0485.
+    """
+    if k < 0:
+        return 0.0
+    if share <= 0 or k >= n:
+        return 1.0
+    i = np.arange(1, k + 1)
+    steps = np.log((n - i + 1) / i) + math.log(share / (1 - share))
+    return min(float(np.exp(n * math.log1p(-share) + np.concatenate([[0.0], np.cumsum(steps)])).sum()), 1.0)
+
+
+def _at_least(n: int, share: float, k: int) -> float:
+    return 1 - at_most(n, share, k - 1)

@@ -19,13 +19,22 @@ Seconds = Annotated[float, Field(ge=0, le=LATEST_S)]
 
 
 class RanStep(Result):
-    """One load step; seconds since the run began, `end_s` None where the run was cut in it."""
+    """One load step; seconds since the run began, `end_s` None where the run was cut in it.
+
+    Its phases: enter (`start_s` to `entered_s`: new users begin one by one), warm-up (to `window_start_s`), the window
+    that is counted (to `end_s`), the hold (to `held_s`: the same load, until all that was due in the window has ended).
+    """
 
     step: int
     load: LoadOfStep
     start_s: Seconds
     window_start_s: Seconds
     end_s: Seconds | None = None
+    entered_s: Seconds | None = None  # None: nobody had to come, or an older version did not stagger
+    held_s: Seconds | None = None  # None: not held
+    drained_s: Seconds | None = None  # until when nothing began, so that a backlog could end; None: it had none
+    hold_bound: bool = False  # the hold took as long as it may, and ended with some still under way
+    cut: int = 0  # requests due in the window that its end cut
     over_saturated: bool = False  # cut, because its queue only grew
     given_up: bool = False  # cut, because it could not pass any more
 

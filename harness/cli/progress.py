@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Column
 
 from harness.base.units import SECONDS_PER_HOUR
-from harness.load.protocol import BrokenPart, Doing, Live, RunEvent, StepBegun, Warned
+from harness.load.protocol import BrokenPart, Doing, Live, RunEvent, StepBegun, Waits, Warned
 
 
 class RunDisplay:
@@ -23,6 +23,7 @@ class RunDisplay:
         self._usd_per_hour = usd_per_hour
         self._began = time.monotonic()
         self._step: StepBegun | None = None
+        self._held_for: int | None = None  # requests; None: nothing is held
         self._first_s: float | None = None  # the first step's start
         self._last_said = ""
         self._progress = Progress(
@@ -67,13 +68,18 @@ class RunDisplay:
             case BrokenPart():
                 self._warn(f"{event.part} failed ({event.text}): the run goes on without, and says so")
             case StepBegun():
-                self._step = event
+                self._step, self._held_for = event, None
                 self._first_s = event.start_s if self._first_s is None else self._first_s
                 self.say(_step_name(event))
+            case Waits():
+                if self._held_for is None:
+                    self.say(f"holding for {event.left} requests under way ({_step_name(self._step)})")
+                self._held_for = event.left
             case Live():
                 if self._bar and self._step is not None and self._first_s is not None:
                     done_s = event.t_s - self._first_s
-                    text = f"{_step_name(self._step)}, {self._live(event)}"
+                    held = f", holding for {self._held_for} requests" if self._held_for else ""
+                    text = f"{_step_name(self._step)}{held}, {self._live(event)}"
                     self._progress.update(self._task, description=text, completed=done_s)
 
     def _warn(self, text: str) -> None:
@@ -92,7 +98,9 @@ class RunDisplay:
         return ", ".join(parts)
 
 
-def _step_name(begun: StepBegun) -> str:
+def _step_name(begun: StepBegun | None) -> str:
+    if begun is None:
+        return "no step yet"
     users = begun.load.get("users")
     what = f"{users} user{'s' if users != 1 else ''}" if users else f"{begun.load.get('requests_per_s')} requests/s"
     return f"step {begun.step + 1}: {what}"

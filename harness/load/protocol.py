@@ -97,16 +97,34 @@ class Live(Sample):
     output_tokens: int  # since the last sample
     ttft_p50_s: float | None
     ttft_max_s: float | None
+    e2e_p50_s: float | None  # of the latest that ended well
     waiting: list[tuple[str, float, float]] = field(default_factory=list)
     """(request_id, scheduled_s, seconds waited) of those whom a search may count as late already."""
     event: Literal["live"] = "live"
 
 
 @dataclass(frozen=True, slots=True)
-class Idle:
-    """A search's probe is over, and nothing of it is under way."""
+class Holding:
+    """The window is over; so many requests that were due in it are still under way, and the load goes on for them."""
 
-    step: int
+    order: int
+    left: int
+    event: Literal["holding"] = "holding"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """All requests that were due in the window have ended; the load goes on until the next order."""
+
+    order: int
+    event: Literal["held"] = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """The load rests, and nothing is under way."""
+
+    order: int
     event: Literal["idle"] = "idle"
 
 
@@ -181,8 +199,8 @@ class Left:
 
 
 Event = (
-    Doing | Warned | Prepared | Ready | Alive | Live | Idle | Broken | Failed | Done | Joined | Left
-)  # fmt: skip
+    Doing | Warned | Prepared | Ready | Alive | Live | Holding | Held | Idle | Broken | Failed | Done | Joined | Left
+)
 
 
 # ---- what a load process is told
@@ -199,11 +217,22 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class RunSteps:
-    """Run these one after another, the first from `start_s` on."""
+    """Run these one after another, the first from `start_s` on, then go on with the last one's load if it is to be
+    held. The crew numbers its orders.
+    """
 
     steps: list[Step]
     start_s: float
+    hold: bool = True
+    order: int = 0
     do: Literal["steps"] = "steps"
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Begin nothing until the next steps; what is under way may end."""
+
+    do: Literal["rest"] = "rest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +263,7 @@ class End:
     do: Literal["end"] = "end"
 
 
-Command = Begin | RunSteps | CutStep | Drop | Finish | End
+Command = Begin | RunSteps | Rest | CutStep | Drop | Finish | End
 
 
 # ---- what the parent tells whoever watches the run, beside a process's own words
@@ -248,6 +277,13 @@ class StepBegun:
     load: dict[str, Any]
     start_s: float
     planned_end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A step's load is held, for so many requests."""
+
+    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +331,7 @@ class BrokenPart:
     t_s: float
 
 
-RunEvent = Doing | Warned | Prepared | Live | BrokenPart | StepBegun | Elsewhere | Lost
+RunEvent = Doing | Warned | Prepared | Live | BrokenPart | StepBegun | Waits | Elsewhere | Lost
 
 
 # ---- lines

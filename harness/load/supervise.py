@@ -42,7 +42,7 @@ def drive(plan: LoadPlan, on_event: OnEvent, aim: Aim | None = None, watch: Watc
     steps = steps_of(scenario, Path(plan.base_dir))
     _check_shares(plan, most_at_once(scenario.load), is_open=scenario.load.is_open)
     crew = Crew(plan, on_event, watch)
-    conductor = Conductor(crew)
+    conductor = Conductor(crew, scenario)
     ending: Stop | None = None
     interrupted = False
     try:

@@ -80,7 +80,7 @@ def step_metrics(
     }
     is_met = slo_met(requests, failed, latencies, scenario.slo)
     facts = _open_facts(ran, data, window) if scenario.load.is_open else OpenFacts()
-    if facts.over_saturated or _drops(facts, requests, scenario.slo) or ran.given_up:
+    if facts.over_saturated or _drops(facts, requests, scenario.slo) or ran.given_up or ran.lost:
         is_met = False  # it would not last, was not the load asked for, or what was under way would have failed it
     requests_per_s, input_per_s, output_per_s = _rates(data, window, stamps)
     good_per_s, low, high, lag1 = _goodput(data, window, scenario.slo.limits())

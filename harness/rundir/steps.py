@@ -35,6 +35,7 @@ class RanStep(Result):
     drained_s: Seconds | None = None  # until when nothing began, so that a backlog could end; None: it had none
     hold_bound: bool = False  # the hold took as long as it may, and ended with some still under way
     cut: int = 0  # requests due in the window that its end cut
+    lost: bool = False  # the hold ended early, since too many had broken a limit already
     over_saturated: bool = False  # cut, because its queue only grew
     given_up: bool = False  # cut, because it could not pass any more
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ class Step:
     load: dict[str, Any]  # as metrics.json says it: {"kind", "users" | "requests_per_s"}
     users: tuple[int, int] | None = None
     rate: tuple[float, float] | None = None
+    carried: int = 0  # users of a step before who go on
+    enter_s: float = 0.0  # over which the others begin one by one
 
 
 def planned_steps(load: Load, *, trace_span_s: float | None = None, trace_requests: int = 0) -> list[Step]:
@@ -67,15 +70,24 @@ def _trace_steps(load: TraceLoad, span_s: float, requests: int) -> list[Step]:
     return [Step(i, length_s, load.warmup_s if i == 0 else 0.0, facts) for i in range(count)]
 
 
-def user_changes(step: Step) -> list[tuple[float, int]]:
-    """(seconds from the step's start, users from then on): one entry, or one for each user of a ramp."""
+def user_changes(step: Step, seed: int) -> list[tuple[float, int]]:
+    """(seconds from the step's start, users from then on), in order; one entry for each user of a ramp.
+
+    Users who are new begin each at a random instant of its own equal part of `enter_s`. Who begin together, with
+    requests of equal lengths, stay in step and wait for each other's prefill for ever.
+    """
     assert step.users is not None
     start, end = step.users
-    if start == end:
-        return [(0.0, start)]
-    direction = 1 if end > start else -1
-    count = abs(end - start)
-    return [(step.length_s * i / count, start + direction * i) for i in range(count)]
+    if start != end:
+        direction = 1 if end > start else -1
+        count = abs(end - start)
+        return [(step.length_s * i / count, start + direction * i) for i in range(count)]
+    new = end - step.carried
+    if new <= 0 or step.enter_s <= 0:
+        return [(0.0, end)]
+    rng = random.Random(f"{seed}/enter/{step.step}")
+    begun = [(step.enter_s * (i + rng.random()) / new, step.carried + i + 1) for i in range(new)]
+    return [(0.0, step.carried), *begun]
 
 
 def most_at_once(load: Load) -> int:

@@ -1,9 +1,10 @@
-"""Tells the load processes their steps and writes down when each really was (steps.jsonl). Imports no Locust."""
+"""Runs load steps on the processes, each entered, warmed up, counted and held. Imports no Locust."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,57 +12,168 @@ import orjson
 
 from harness.base.errors import BreakevenError
 from harness.load.conduct.crew import Crew
-from harness.load.protocol import Finish, RunSteps, StepBegun
+from harness.load.conduct.standing import Standing
+from harness.load.protocol import CutStep, Drop, Finish, Rest, RunSteps, StepBegun, Waits
 from harness.rundir.files import STEPS
+from harness.scenario import RampLoad, Scenario, TraceLoad
 from harness.scenario.steps import Step
 
-START_S = 0.1  # from telling the processes to the common start instant
+START_S = 0.05  # from telling the processes to the common start instant
+PILOT_S = 0.25  # whatever the first user asks in it is waited for
+PILOT_SHARE = 1 / 8  # of a step, that the first user is alone for at most
+ENTER_SHARE = 1 / 4  # of a step, that users begin one by one in at most
+DRAIN_S = 30.0  # what is under way after a step that was lost gets min(timeout_s, this) to end at no load
+CUT_S = 10.0  # for the processes to write down what was cut
+LOOK_S = 1.0  # at how a hold stands
+GRACE_S = 1.0  # for the news of the last time-out
+
+IsLost = Callable[[Standing], bool]
+
+
+def never(_: Standing) -> bool:
+    """A step that runs to its end, whatever comes of it."""
+    return False
 
 
 class Conductor:
-    """Tells the processes their steps and writes down when each really was (steps.jsonl)."""
+    """Tells the processes their steps and writes down when each phase really was (steps.jsonl)."""
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: Crew, scenario: Scenario) -> None:
+        self.standing = Standing(crew, scenario)
         self._crew = crew
+        self._scenario = scenario
         self._path = Path(crew.plan.run_dir) / STEPS
-        self._open: int | None = None  # the step that is on
+        self._row: dict[str, Any] = {}  # facts of the step that is on, or was
+        self._users = 0  # who are under way
+        self._request_s: float | None = None  # a request's time at the last load
+        self._is_on = False
 
     def run(self, steps: list[Step]) -> None:
-        """Run planned steps, each beginning where the last one ends."""
+        """Run planned steps; the slices of a ramp and of a log go one into the other and are held at their end."""
+        whole = isinstance(self._scenario.load, RampLoad | TraceLoad)
+        for group in [steps] if whole else [[step] for step in steps]:
+            self.run_steps(group)
+            if self._crew.is_over:
+                return
+        self._crew.tell(Finish())
+
+    def run_steps(self, steps: Sequence[Step], is_lost: IsLost = never) -> dict[str, Any]:
+        """Run steps that go one into the other, and hold the last one's load; the last one's facts.
+
+        `is_lost` says when the step that is on need not go on: it is cut. A log's end is not held.
+        """
+        crew = self._crew
+        first = self._entered(steps[0])
+        start_s = crew.now_s() + START_S + crew.lead_s
+        first = self._trimmed(first, start_s)
+        hold = not isinstance(self._scenario.load, TraceLoad)
+        crew.tell(RunSteps([first, *steps[1:]], start_s, hold=hold))
+        for step in [first, *steps[1:]]:
+            self._begin(step, start_s)
+            start_s += step.length_s
+            crew.wait(start_s, until=lambda: is_lost(self.standing))
+            was_cut = crew.now_s() < start_s and not crew.is_over
+            self.end_step(min(start_s, crew.now_s()))
+            if crew.is_over or was_cut:
+                break
+        if not crew.is_over:
+            self._after(was_cut=was_cut, hold=hold)
+        return self._row
+
+    def _entered(self, step: Step) -> Step:
+        """The step with how its users begin. Who are new begin over the time of one request; where nobody knows that
+        time yet, the first user finds out alone.
+        """
+        if step.users is None or isinstance(self._scenario.load, RampLoad):
+            return step
+        users = step.users[1]
+        alone_s = START_S + self._crew.lead_s  # at least, in a pilot
+        if users > 1 and self._request_s is None and alone_s < step.length_s * PILOT_SHARE:
+            self._pilot(step)
+        think_s = getattr(self._scenario.load, "think_time_s", 0.0)
+        enter_s = 0.0 if self._request_s is None else min(self._request_s + think_s, step.length_s * ENTER_SHARE)
+        carried, self._users = min(self._users, users), users
+        return replace(step, carried=carried, enter_s=enter_s if users > carried else 0.0)
+
+    def _pilot(self, step: Step) -> None:
         crew = self._crew
         start_s = crew.now_s() + START_S + crew.lead_s
-        crew.tell(RunSteps(steps, start_s))
-        crew.tell(Finish())
-        for step in steps:
-            self.begin_step(step, start_s)
-            start_s += step.length_s
-            crew.wait(start_s)
-            self.end_step(min(start_s, crew.now_s()))
-            if crew.is_over:
-                return
+        self._open(step, start_s)
+        cap_s = step.length_s * PILOT_SHARE
+        alone = replace(step, users=(1, 1), length_s=min(PILOT_S, cap_s), warmup_s=0.0)
+        crew.tell(RunSteps([alone], start_s))
+        crew.wait(start_s + cap_s, until=lambda: crew.is_held)
+        self._request_s = min(max(crew.now_s() - start_s, 0.0), cap_s)
+        self._users = 1
 
-    def begin_step(self, step: Step, start_s: float) -> dict[str, Any]:
-        """Write down that a step begins; its row."""
-        row = {
-            "step": step.step,
-            "load": step.load,
-            "start_s": start_s,
-            "window_start_s": start_s + step.warmup_s,
-            "end_s": None,
-        }
-        self._write(row)
-        self._open = step.step
+    def _trimmed(self, step: Step, start_s: float) -> Step:
+        """The step without what of its time is over; the window begins when the users are there."""
+        spent_s = start_s - self._row["start_s"] if self._is_on else 0.0
+        warmup_s = max(step.warmup_s - spent_s, step.enter_s, 0.0)
+        return replace(step, length_s=step.length_s - spent_s, warmup_s=warmup_s)
+
+    def _begin(self, step: Step, start_s: float) -> None:
+        if not self._is_on:
+            self._open(step, start_s)
+        window_start_s = start_s + step.warmup_s
+        self._note(window_start_s=window_start_s, entered_s=start_s + step.enter_s if step.enter_s else None)
+        self.standing.begin(step, window_start_s, start_s + step.length_s)
+
+    def _open(self, step: Step, start_s: float) -> None:
+        self._row, self._is_on = {}, True
+        self._note(step=step.step, load=step.load, start_s=start_s, window_start_s=start_s + step.warmup_s, end_s=None)
         self._crew.on_event(StepBegun(step.step, step.load, start_s, start_s + step.length_s))
-        return row
 
-    def end_step(self, end_s: float | None = None, **facts: Any) -> dict[str, Any]:
-        """Write down that the step that is on ended (none: now), and what else is known of it."""
-        if self._open is None:
-            return {}
-        row = {"step": self._open, "end_s": self._crew.now_s() if end_s is None else end_s, **facts}
-        self._open = None
-        self._write(row)
-        return row
+    def end_step(self, end_s: float | None = None) -> None:
+        """Write down that the window of the step that is on ended (none: now)."""
+        if self._is_on:
+            self._is_on = False
+            self.standing.is_window_over = True
+            self._note(end_s=self._crew.now_s() if end_s is None else end_s)
+
+    def _after(self, *, was_cut: bool, hold: bool) -> None:
+        """Hold the load, or end it: what was cut or lost must not be under way in the next step."""
+        crew = self._crew
+        if was_cut:
+            self._note(**{"over_saturated" if self._scenario.load.is_open else "given_up": True})
+            crew.tell(CutStep())
+            self._drain(CUT_S)
+        elif hold and not self._held():
+            crew.tell(Rest())
+            self._drain(min(self._scenario.request.timeout_s, DRAIN_S))
+            self._note(drained_s=crew.now_s())
+        live = crew.latest
+        self._request_s = live.e2e_p50_s if live is not None and live.e2e_p50_s is not None else self._request_s
+        self.standing.end(self._request_s)
+
+    def _held(self) -> bool:
+        """Wait until all that was due in the window has ended; whether the next step may take the load over."""
+        crew = self._crew
+        bound_s = self._row["end_s"] + self._scenario.request.timeout_s + GRACE_S
+        lost: dict[str, Any] = {"over_saturated": True} if self.standing.is_saturated() else {}
+        while not crew.is_held and not crew.is_over and not lost and crew.now_s() < bound_s:
+            crew.wait(min(crew.now_s() + LOOK_S, bound_s), until=lambda: crew.is_held)
+            if not crew.is_held and crew.left:
+                crew.on_event(Waits(crew.left))
+                lost = {"lost": True} if self.standing.cannot_pass() else {}
+        if crew.is_held:
+            self._note(held_s=crew.now_s())
+            return True
+        self._note(held_s=crew.now_s(), hold_bound=not lost, cut=0 if lost else crew.left or 0, **lost)
+        return False
+
+    def _drain(self, seconds: float) -> None:
+        crew = self._crew
+        crew.wait(crew.now_s() + seconds, until=lambda: crew.is_idle)
+        if not crew.is_idle:
+            crew.tell(Drop())
+            crew.wait(crew.now_s() + CUT_S, until=lambda: crew.is_idle)
+        self._users = 0
+
+    def _note(self, **facts: Any) -> None:
+        """Keep facts of the step that is on, in steps.jsonl too."""
+        self._row |= facts
+        self._write({"step": self._row["step"], **facts})
 
     def _write(self, row: Mapping[str, Any]) -> None:
         line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)

@@ -26,6 +26,8 @@ from harness.load.protocol import (
     Elsewhere,
     Event,
     Failed,
+    Held,
+    Holding,
     Idle,
     Joined,
     Left,
@@ -73,7 +75,7 @@ class Crew:
     latest: Live | None = None  # merged sample of all
     in_flight_log: list[tuple[float, float]] = field(default_factory=list)  # (t_s, requests), once a second
     _failure_ends_s: float | None = None
-    _step_told: int | None = None  # the last one
+    _order: int = 0  # the number of the last one
     _malformed: set[int] = field(default_factory=set)  # workers of whom it was said
     _muster: Muster | None = None
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
@@ -140,9 +142,10 @@ class Crew:
     def tell(self, command: Command) -> None:
         """A command to every process that lives."""
         if isinstance(command, RunSteps):
-            self._step_told = command.steps[-1].step
+            self._order += 1
+            command = replace(command, order=self._order)
             for worker in self.workers:
-                worker.is_idle = False
+                worker.is_idle, worker.left = False, None
         for worker in self.workers:
             if not worker.is_over:
                 self._send(worker, command)
@@ -188,6 +191,17 @@ class Crew:
         return all(worker.is_idle or worker.is_over for worker in self.workers)
 
     @property
+    def left(self) -> int | None:
+        """Requests under way that were due in the window that is over; None: one that lives has not told."""
+        told = [worker.left for worker in self.workers if not worker.is_over]
+        return None if None in told else sum(left for left in told if left is not None)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether all requests that were due in the window have ended."""
+        return self.left == 0
+
+    @property
     def not_sent(self) -> int:
         """Arrivals dropped so far."""
         return sum(w.live.not_sent for w in self.workers if w.live is not None)
@@ -221,7 +235,10 @@ class Crew:
             case Ready():
                 worker.is_ready = True
             case Idle():
-                worker.is_idle = event.step == self._step_told  # not late news of a probe before
+                worker.is_idle = event.order == self._order  # not late news of an order before
+            case Holding() | Held():
+                if event.order == self._order:
+                    worker.left = event.left if isinstance(event, Holding) else 0
             case Done():
                 worker.is_done = True
                 self.was_interrupted = self.was_interrupted or event.interrupted

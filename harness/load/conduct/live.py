@@ -19,18 +19,23 @@ def merged(lives: list[Live]) -> Live:
     first = lives[0]
     if len(lives) == 1:
         return first
-    medians = [live.ttft_p50_s for live in lives if live.ttft_p50_s is not None]
     sums: dict[str, Any] = {name: sum(getattr(live, name) for live in lives) for name in _SUMS}
     worst: dict[str, Any] = {name: _worst([getattr(live, name) for live in lives]) for name in _WORST}
     return replace(
         first,
         **sums,
         **worst,
-        ttft_p50_s=sum(medians) / len(medians) if medians else None,
+        ttft_p50_s=_mean([live.ttft_p50_s for live in lives]),
+        e2e_p50_s=_mean([live.e2e_p50_s for live in lives]),
         unreachable_s=min(live.unreachable_s for live in lives),
         waiting=[one for live in lives for one in live.waiting],
         last_error=next((live.last_error for live in lives if live.last_error), None),
     )
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _worst(values: list[float | None]) -> float | None:

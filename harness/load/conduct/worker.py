@@ -26,6 +26,7 @@ class Worker:
     live: Live | None = None  # its latest sample
     is_ready: bool = False
     is_idle: bool = False
+    left: int | None = None  # requests that a hold waits for; None: it has not told
     is_done: bool = False
     is_over: bool = False  # its output has ended
     has_plan: bool = False

@@ -77,6 +77,7 @@ def _live(sample: Sample, now: Totals, before: Totals, waiting: list[tuple[str, 
         output_tokens=now.token_events - before.token_events,
         ttft_p50_s=ttft_s[len(ttft_s) // 2] if ttft_s else None,
         ttft_max_s=ttft_s[-1] if ttft_s else None,
+        e2e_p50_s=statistics.median(now.e2e_s) if now.e2e_s else None,
         waiting=waiting,
     )
 

@@ -26,7 +26,19 @@ from locust.env import Environment
 
 from harness.load.ends import how_it_ended, start_child
 from harness.load.plan import LoadPlan
-from harness.load.protocol import Begin, Done, Event, Failed, Idle, Malformed, command_of, encode, event_of
+from harness.load.protocol import (
+    Begin,
+    Done,
+    Event,
+    Failed,
+    Held,
+    Holding,
+    Idle,
+    Malformed,
+    command_of,
+    encode,
+    event_of,
+)
 from harness.load.remote.courier import Courier, NotTaken, take_part
 from harness.load.remote.messages import (
     AgentOrders,
@@ -62,7 +74,7 @@ NOBODY_S = 10.0  # without a master, before it is said
 LOG = "load.log"
 FILES = "files"  # that the plan names: prompts, a trace, certificates
 LOG_LINES_SENT = 15
-FINAL = Idle | Done | Failed  # events that mean: the rows before them are there
+FINAL = Holding | Held | Idle | Done | Failed  # events that mean: the rows before them are there
 
 
 def tell(news: News) -> None:

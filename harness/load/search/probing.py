@@ -9,21 +9,15 @@ from typing import Any
 
 from harness.load.conduct.conductor import Conductor
 from harness.load.conduct.crew import Crew
-from harness.load.protocol import CutStep, Doing, Drop, Finish, RunSteps
-from harness.load.search.giving_up import LATE_S, Tally, cannot_pass, most_to_come
+from harness.load.conduct.standing import Standing
+from harness.load.protocol import Doing, Finish
 from harness.load.search.next_probe import Next, Probe, Stop, bounds, bracket, next_probe, samples_needed, saved
-from harness.metrics.saturation import SETTLED, is_growing
 from harness.rundir.files import write_json
 from harness.rundir.results import Step as StepFigures
-from harness.rundir.tail import NewRows
 from harness.scenario import Scenario, SearchLoad
-from harness.scenario.steps import Step, rate_step, user_step
+from harness.scenario.steps import rate_step, user_step
 
 SEARCH = "search.json"
-START_S = 0.05  # from telling the processes to the probe's start
-# what is under way after a probe gets min(timeout_s, this), as after the last step of a ladder
-DRAIN_S = 30.0
-CUT_S = 10.0  # for the processes to write down what was cut
 
 Judge = Callable[[Mapping[str, Any], list[dict[str, Any]]], StepFigures]
 """From a finished step (its row of steps.jsonl) and the records that ended in it to a step of metrics.json."""
@@ -50,9 +44,6 @@ class Searcher:
         self._scenario = scenario
         self._aim = aim
         self._limits = scenario.slo.limits()
-        self._unloaded_s: float | None = None  # a request's time at the smallest load: tells a queue
-        self._new_rows = NewRows(Path(crew.plan.run_dir))
-        self._rows: list[dict[str, Any]] = []  # that came since the probe began
         self.history: list[Probe] = []
         self.ending: Stop | None = None  # None while it goes on
 
@@ -70,83 +61,31 @@ class Searcher:
         self._crew.tell(Finish())
 
     def _probe(self, number: int, move: Next) -> Probe:
-        crew, search = self._crew, self._search
+        search, conductor = self._search, self._conductor
         if search.over == "users":
             step = user_step(number, int(move.load), move.length_s, search.warmup_s, kind="search")
         else:
             step = rate_step(number, move.load, move.length_s, search.warmup_s, kind="search")
-        start_s = crew.now_s() + START_S + self._crew.lead_s
-        crew.tell(RunSteps([step], start_s))
-        row = self._conductor.begin_step(step, start_s)
-        self._look_at_rows()
-        self._rows.clear()  # they ended before
-        dropped, tally = crew.not_sent, Tally()
-        crew.wait(
-            start_s + step.length_s,
-            until=lambda: self._is_saturated(step, row, dropped) or self._is_lost(step, row, tally),
-        )
-        end_s = min(start_s + step.length_s, crew.now_s())
-        was_cut = end_s < start_s + step.length_s and not crew.is_over
-        why = "given_up" if step.users is not None else "over_saturated"
-        row |= self._conductor.end_step(end_s, **({why: True} if was_cut else {}))
-        self._settle(step, was_cut=was_cut)
-        return self._judged(row, move, end_s - start_s)
-
-    def _is_saturated(self, step: Step, row: Mapping[str, Any], dropped: int) -> bool:
-        """Whether a probe by rate can be given up: arrivals are dropped, or ever more are in flight."""
-        crew, begin_s = self._crew, row["window_start_s"]
-        elapsed_s = crew.now_s() - begin_s
-        if step.rate is None or elapsed_s <= 0:
-            return False
-        if crew.not_sent > dropped:
-            return True
-        if self._unloaded_s is None or elapsed_s < SETTLED * self._unloaded_s:
-            return False
-        samples = [in_flight for t_s, in_flight in crew.in_flight_log if t_s >= begin_s]
-        return is_growing(samples, step.rate[0] * elapsed_s)
-
-    def _is_lost(self, step: Step, row: Mapping[str, Any], tally: Tally) -> bool:
-        """Whether a probe by users can be given up: it cannot pass any more.
-
-        Not where a decision is sought: there the throughput of a load that fails bounds the goodput from above.
-        """
-        if step.users is None or self._aim.needed_goodput:
-            return False
-        for record in self._look_at_rows():
-            if record["step"] == step.step and (record["scheduled_s"] or 0.0) >= row["window_start_s"]:
-                tally.add(record)
-        live = self._crew.latest
-        if live is not None:
-            tally.wait(live.waiting, row["window_start_s"])
-        left_s = row["start_s"] + step.length_s - self._crew.now_s() + LATE_S
-        to_come = most_to_come(tally, step.users[0], left_s, self._unloaded_s)
-        return to_come is not None and cannot_pass(tally, to_come, self._limits, self._scenario.slo.error_rate)
-
-    def _look_at_rows(self) -> list[dict[str, Any]]:
-        """What has come since the last look; every row is read once."""
-        new = list(self._new_rows.take())
-        self._rows += new
-        return new
-
-    def _settle(self, step: Step, *, was_cut: bool) -> None:
-        """Nothing of this probe may be under way in the next."""
-        crew = self._crew
-        if was_cut:
+        begin_s = self._crew.now_s()
+        row = conductor.run_steps([step], self._is_lost)
+        if row.get("given_up") or row.get("over_saturated"):
             why = "it cannot pass any more" if step.users is not None else "the queue grows"
-            crew.on_event(Doing(f"{why} at {step.load}: cut"))
-            crew.tell(CutStep())
-        else:
-            drain_s = min(self._scenario.request.timeout_s, DRAIN_S)
-            crew.wait(crew.now_s() + drain_s, until=lambda: crew.is_idle)
-        if not crew.is_idle:
-            crew.tell(Drop())
-            crew.wait(crew.now_s() + CUT_S, until=lambda: crew.is_idle)
+            self._crew.on_event(Doing(f"{why} at {step.load}: cut"))
+        return self._judged(row, move, self._crew.now_s() - begin_s)
+
+    def _is_lost(self, on: Standing) -> bool:
+        """Whether a probe can be given up.
+
+        Not for its latencies where a decision is sought: there the throughput of users that fail bounds the goodput
+        from above.
+        """
+        if self._search.over == "requests_per_s":
+            return on.drops or on.is_saturated()
+        return not self._aim.needed_goodput and on.cannot_pass()
 
     def _judged(self, row: Mapping[str, Any], move: Next, seconds: float) -> Probe:
-        self._look_at_rows()
-        figures = self._aim.judge(row, self._rows)
-        if self._unloaded_s is None and figures.slo_met:
-            self._unloaded_s = figures.e2e_s.p50
+        self._conductor.standing.look()
+        figures = self._aim.judge(row, self._conductor.standing.rows)
         return Probe(
             load=move.load,
             passed=figures.slo_met,

@@ -17,7 +17,7 @@ from harness.scenario.load import Arrivals
 class ArrivalPlan:
     """Draws one step after another; what is left of a gap at a step's end goes on at the next step's rate."""
 
-    def __init__(self, seed: int, arrivals: Arrivals, burstiness: float = 1.0) -> None:
+    def __init__(self, seed: int | str, arrivals: Arrivals, burstiness: float = 1.0) -> None:
         self._gap = _gaps(random.Random(f"{seed}/arrivals"), arrivals, burstiness)
         # evenly spaced requests begin at once, so that a step of T seconds at rate r has r T of them
         self._left = 0.0 if arrivals == "constant" else self._gap()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import gevent
 import gevent.event
@@ -22,17 +23,19 @@ from harness.scenario.steps import Step
 from harness.scenario.trace import Trace
 
 OPEN = "open"  # stands where a closed load has a user's number, in prompts and request ids
+HELD_S = 0.25  # of arrivals drawn at a time in a hold
 
 
 class RatePlan:
-    """Arrivals at a planned rate, numbered through all steps."""
+    """Arrivals at a planned rate, numbered through all steps under one `name`."""
 
-    def __init__(self, scenario: Scenario, prompts: PromptSource) -> None:
+    def __init__(self, scenario: Scenario, prompts: PromptSource, name: str = OPEN) -> None:
         load = scenario.load
-        self._arrivals = ArrivalPlan(
-            scenario.seed, getattr(load, "arrivals", "poisson"), getattr(load, "burstiness", 1.0)
-        )
+        seed = f"{scenario.seed}" if name == OPEN else f"{scenario.seed}/{name}"
+        self._arrivals = ArrivalPlan(seed, getattr(load, "arrivals", "poisson"), getattr(load, "burstiness", 1.0))
+        self._scenario = scenario
         self._prompts = prompts
+        self.name = name
         self._next = 0
 
     def due(self, step: Step) -> list[tuple[int, float]]:
@@ -44,11 +47,19 @@ class RatePlan:
 
     def prompt(self, number: int) -> Prompt:
         """What arrival `number` asks."""
-        return self._prompts.get(OPEN, number)
+        return self._prompts.get(self.name, number)
+
+    def held(self, step: Step) -> RatePlan:
+        """The arrivals of a step's hold. Nobody knows how many there will be, so they are a plan of their own: the
+        next step's arrivals do not depend on them.
+        """
+        return RatePlan(self._scenario, self._prompts, f"{OPEN}/held/{step.step}")
 
 
 class TracePlan:
-    """Arrivals as a request log has them."""
+    """Arrivals as a request log has them; a log has an end, and no load to hold after it."""
+
+    name = OPEN
 
     def __init__(self, load: TraceLoad, trace: Trace, prompts: PromptSource) -> None:
         self._rows = trace.rows
@@ -91,10 +102,22 @@ class Dispatcher:
 
     def run(self, step: Step, start_s: float, wait_until: Callable[[float], bool]) -> None:
         """Send a step's arrivals; `wait_until(t_s)` sleeps till then and says whether the step goes on."""
-        for number, due_s in self._own(step):
-            prompt = self._plan.prompt(number)  # made while there is time
+        self._run(self._plan, step, start_s, wait_until)
+
+    def go_on(self, step: Step, from_s: float, wait_until: Callable[[float], bool]) -> None:
+        """Hold a step's last rate until `wait_until` says no."""
+        assert isinstance(self._plan, RatePlan)
+        assert step.rate is not None
+        plan, part = self._plan.held(step), replace(step, length_s=HELD_S, rate=(step.rate[1], step.rate[1]))
+        while wait_until(from_s):
+            self._run(plan, part, from_s, wait_until)
+            from_s += HELD_S
+
+    def _run(self, plan: Plan, step: Step, start_s: float, wait_until: Callable[[float], bool]) -> None:
+        for number, due_s in self._own(plan, step):
+            prompt = plan.prompt(number)  # made while there is time
             row = RequestRecord(
-                request_id=request_id(self._run_id, OPEN, number), step=step.step, scheduled_s=start_s + due_s
+                request_id=request_id(self._run_id, plan.name, number), step=step.step, scheduled_s=start_s + due_s
             )
             if not wait_until(start_s + due_s):
                 return
@@ -103,8 +126,8 @@ class Dispatcher:
             else:
                 self._under_way.start(gevent.Greenlet(self._send, prompt, row))
 
-    def _own(self, step: Step) -> Iterator[tuple[int, float]]:
-        return ((n, due_s) for n, due_s in self._plan.due(step) if n % self.workers == self.worker)
+    def _own(self, plan: Plan, step: Step) -> Iterator[tuple[int, float]]:
+        return ((n, due_s) for n, due_s in plan.due(step) if n % self.workers == self.worker)
 
     def _send(self, prompt: Prompt, row: RequestRecord) -> None:
         with suppress(Cut):

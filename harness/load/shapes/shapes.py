@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,7 +35,11 @@ class Shape(Protocol):
         """Begin a step's load; `wait_until` says False when the step was ended before its time."""
         ...
 
-    def hold(self) -> None:
+    def go_on(self, step: Step, from_s: float, wait_until: WaitUntil) -> None:
+        """Hold a step's load after its end, `from_s`; `wait_until` says False when that is over."""
+        ...
+
+    def rest(self) -> None:
         """Begin nothing until the next step."""
         ...
 
@@ -50,8 +55,9 @@ class Shape(Protocol):
 class ClosedShape:
     """Locust users behind a gate."""
 
-    def __init__(self, gate: ClosedGate, environment: Environment) -> None:
+    def __init__(self, gate: ClosedGate, environment: Environment, seed: int) -> None:
         self._gate = gate
+        self._seed = seed
         environment.user_classes = [closed_user(gate)]
         self._runner: Any = environment.create_local_runner()
 
@@ -63,7 +69,7 @@ class ClosedShape:
     def run(self, step: Step, start_s: float, wait_until: WaitUntil) -> None:
         """See Shape.run."""
         assert step.users is not None
-        for offset_s, users in user_changes(step):
+        for offset_s, users in user_changes(step, self._seed):
             if not wait_until(start_s + offset_s):
                 return
             self._gate.open(step.step, users)
@@ -71,8 +77,12 @@ class ClosedShape:
             if share > self._gate.joined:
                 self._runner.start(share, spawn_rate=max(SPAWN_RATE, share))
 
-    def hold(self) -> None:
-        """See Shape.hold."""
+    def go_on(self, step: Step, from_s: float, wait_until: WaitUntil) -> None:  # noqa: ARG002
+        """See Shape.go_on: the users do by themselves."""
+        wait_until(math.inf)
+
+    def rest(self) -> None:
+        """See Shape.rest."""
         self._gate.open(self._gate.step, 0)
 
     def stop(self) -> None:
@@ -85,7 +95,7 @@ class ClosedShape:
 
 
 class OpenShape:
-    """A dispatcher; when its step is over it begins nothing by itself."""
+    """A dispatcher; where nobody tells it to, it begins nothing."""
 
     def __init__(self, dispatcher: Dispatcher, environment: Environment) -> None:
         self._dispatcher = dispatcher
@@ -100,8 +110,12 @@ class OpenShape:
         """See Shape.run."""
         self._dispatcher.run(step, start_s, wait_until)
 
-    def hold(self) -> None:
-        """See Shape.hold."""
+    def go_on(self, step: Step, from_s: float, wait_until: WaitUntil) -> None:
+        """See Shape.go_on."""
+        self._dispatcher.go_on(step, from_s, wait_until)
+
+    def rest(self) -> None:
+        """See Shape.rest."""
 
     def stop(self) -> None:
         """See Shape.stop."""
@@ -119,7 +133,7 @@ def shape_of(
     if not load.is_open:
         gate = ClosedGate(sender, prompts, scenario, plan.run_id)
         gate.worker, gate.workers = plan.worker, plan.workers
-        return ClosedShape(gate, environment)
+        return ClosedShape(gate, environment, scenario.seed)
     if isinstance(load, TraceLoad):
         trace = read_trace(Path(plan.base_dir) / load.file, max_requests=load.max_requests)
         arrivals: RatePlan | TracePlan = TracePlan(load, trace, prompts)

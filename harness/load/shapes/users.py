@@ -7,7 +7,7 @@ asks does not depend on how many there are.
 from __future__ import annotations
 
 import hashlib
-import time
+import sys
 import uuid
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -42,21 +42,20 @@ class ClosedGate:
         self.stopping = False
         self.joined = 0
         self.worker, self.workers = 0, 1
-        self._changed = gevent.event.Event()
+        self._closed = gevent.event.Event()
+        self._turns: dict[int, gevent.event.Event] = {}  # of the users who wait for theirs
 
     def open(self, step: int, users: int) -> None:
         """From now on users with numbers below `users` may ask, and what they ask belongs to `step`."""
         self.step, self.allowed = step, users
-        self._wake()
+        for user in [user for user in self._turns if user < users]:
+            self._turns.pop(user).set()
 
     def close(self) -> None:
         """No further request begins."""
         self.stopping = True
-        self._wake()
-
-    def _wake(self) -> None:
-        changed, self._changed = self._changed, gevent.event.Event()
-        changed.set()
+        self._closed.set()
+        self.open(self.step, sys.maxsize)
 
     def share(self, users: int) -> int:
         """How many of `users` live in this process."""
@@ -74,15 +73,14 @@ class ClosedGate:
             StopUser: the run is ending.
         """
         while not self.stopping and user >= self.allowed:
-            self._changed.wait()
+            self._turns.setdefault(user, gevent.event.Event()).wait()
         if self.stopping:
             raise StopUser
 
     def pause(self, seconds: float) -> None:
         """Sleep, but not past the end of the run."""
-        until_s = time.monotonic() + seconds
-        while not self.stopping and (left_s := until_s - time.monotonic()) > 0:
-            self._changed.wait(left_s)
+        if seconds > 0:
+            self._closed.wait(seconds)
 
 
 def request_id(run_id: str, user: int | str, n: int) -> str:

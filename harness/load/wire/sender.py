@@ -27,7 +27,7 @@ from harness.scenario import Scenario
 MIN_SECRET_CHARS = 6  # shorter header values ("true", "1") are no secrets and would spoil every message
 MOST_WAITING = 1000
 REST_S = 1.0  # a replica that nobody answers at has nothing in flight, and would draw every request
-RECENT = 200  # latest first-token times shown while running
+RECENT = 200  # latest times of requests known while running
 
 
 @dataclass(slots=True)
@@ -47,6 +47,7 @@ class Totals:
     unreachable: int = 0  # requests in a row, up to now, that found nobody
     unreachable_since_s: float = 0.0  # when the first of them ended
     ttft_s: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+    e2e_s: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     last_error: str | None = None
 
 
@@ -136,6 +137,11 @@ class Sender:
         """End every request under way with `cut_at_end`, soon."""
         for greenlet in list(self._under_way):
             greenlet.kill(Cut, block=False)
+
+    def under_way(self, due_from_s: float, due_before_s: float) -> int:
+        """How many requests are under way that were due in this time."""
+        rows = [row for row, _, _ in self._under_way.values()]
+        return sum(row.scheduled_s is not None and due_from_s <= row.scheduled_s < due_before_s for row in rows)
 
     def waiting(self, longer_than_s: float) -> list[tuple[str, float, float]]:
         """(request_id, scheduled_s, seconds waited so far) of those without a first token for so long, the longest
@@ -268,6 +274,8 @@ class Sender:
             live.unreachable = 0
         if row.first_token_s is not None and row.sent_s is not None:
             live.ttft_s.append(row.first_token_s - row.sent_s)
+        if row.error is None and row.finished_s is not None and row.sent_s is not None:
+            live.e2e_s.append(row.finished_s - row.sent_s)
         self.recorder.records.add(row.to_dict())
         if self.recorder.arrivals is not None and reading.arrivals:
             zero_ns = self._plan.started_monotonic_ns

@@ -1,4 +1,4 @@
-"""When a probe of a number of users is lost before it ends: too many of its requests broke a limit already."""
+"""When a step is lost before all its requests have ended: too many of them broke a limit already."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.base.stats import MIN_SLO_SAMPLES
 from harness.rundir.records import NOT_FAILURES
-from harness.scenario import Limit, Scenario, SearchLoad
+from harness.scenario import Limit, Scenario
 
 WAITED_FOR = ("ttft", "e2e")
 LATE_S = 1.0  # rows reach the disk, and then us, at most this much after they ended
@@ -17,22 +17,23 @@ LATE_S = 1.0  # rows reach the disk, and then us, at most this much after they e
 
 @dataclass(slots=True)
 class Tally:
-    """What a probe's window has so far: latencies in seconds by kind (ttft, tpot, e2e), failures, and for how long
+    """What a step's window has so far: latencies in seconds by kind (ttft, tpot, e2e), failures, and for how long
     those have waited that are under way without a first token."""
 
+    from_schedule: bool = False  # latencies begin at the planned instant, as in an open load
     latencies_s: dict[str, list[float]] = field(default_factory=lambda: {"ttft": [], "tpot": [], "e2e": []})
     failed: int = 0
     waits_s: list[float] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)  # request_ids of the rows that are in
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Count a row of the window; definitions as in harness.metrics.steps, from when it was sent."""
+        """Count a row of the window; definitions as in harness.metrics.steps."""
         self._seen.add(row["request_id"])
         if row["error"] is not None:
             self.failed += row["error"] not in NOT_FAILURES
             return
         sent_s, first_s, end_s, tokens = (
-            row[key] for key in ("sent_s", "first_token_s", "finished_s", "output_tokens")
+            row[key] for key in (self._begin, "first_token_s", "finished_s", "output_tokens")
         )
         if first_s is not None:
             self.latencies_s["ttft"].append(first_s - sent_s)
@@ -40,6 +41,10 @@ class Tally:
             self.latencies_s["e2e"].append(end_s - sent_s)
         if first_s is not None and end_s is not None and (tokens or 0) > 1:
             self.latencies_s["tpot"].append((end_s - first_s) / (tokens - 1))
+
+    @property
+    def _begin(self) -> str:
+        return "scheduled_s" if self.from_schedule else "sent_s"
 
     def wait(self, waiting: Iterable[tuple[str, float, float]], window_start_s: float) -> None:
         """Who is under way without a first token: (request_id, scheduled_s, seconds waited); whose row is in is not
@@ -53,10 +58,7 @@ class Tally:
 
 
 def late_after_s(scenario: Scenario) -> float | None:
-    """The shortest limit that a wait for a first token alone can break in a search over users; None: there is none."""
-    load = scenario.load
-    if not isinstance(load, SearchLoad) or load.over != "users":
-        return None
+    """The shortest limit that a wait for a first token alone can break; None: there is none."""
     waits = [limit.seconds for limit in scenario.slo.limits() if limit.latency in WAITED_FOR]
     return min(waits, default=None)
 

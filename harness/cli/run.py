@@ -91,6 +91,12 @@ _PATH = click.Path(path_type=Path)
     show_default=True,
     help="Measure N times, each in a directory of its own; then mean, interval and spread.",
 )
+@click.option(
+    "--prompts-of",
+    type=_PATH,
+    metavar="RUN",
+    help="Send the very prompts of an earlier run again, which a server's cache may know.  [default: new ones]",
+)
 @click.option("--dry-run", is_flag=True, help="Say what it would take: requests, tokens, seconds, USD.")
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics and the decision as JSON.")
 def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: Any) -> int:
@@ -114,12 +120,16 @@ def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: An
     if dry_run:
         _print_estimate(options, usd_per_hour, as_json=as_json)
         return 0
+    if times > 1 and given["prompts_of"]:
+        raise UsageError("--repeat and --prompts-of exclude each other", hint="a repeat has lengths of its own")
     if times > 1 and given["backend"] == ALL:
         raise UsageError("--repeat and --backend all exclude each other", hint="name one --engine to repeat")
     if given["backend"] == ALL:
         return run_all(options, lambda own: _run_one(own, given, as_json=as_json), complain)
     if times > 1:
-        return run_repeat(times, lambda: _run_one(options, given, as_json=as_json), complain, as_json=as_json)
+        return run_repeat(
+            times, lambda n: _run_one(_repeated(options, n), given, as_json=as_json), complain, as_json=as_json
+        )
     measured, analysis = _run_one(options, given, as_json=as_json)
     if analysis.decision is None:
         click.echo("nothing was priced: say what the box is with --instance ID or --usd-per-hour", err=True)
@@ -142,6 +152,12 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     else:
         print_analyses([analysis])
     return measured, analysis
+
+
+def _repeated(options: RunOptions, n: int) -> RunOptions:
+    """The n-th repeat, from 0: lengths and arrivals are drawn afresh, else all of one draw's luck would be in each."""
+    scenario = options.scenario
+    return replace(options, scenario=scenario.model_copy(update={"seed": scenario.seed + n}))
 
 
 def _measure(options: RunOptions, usd_per_hour: float | None) -> Measured:

@@ -20,6 +20,7 @@ from harness.engines.endpoint import api_key_in, endpoint_url
 from harness.load.remote.muster import address
 from harness.pipeline.measure import RunOptions
 from harness.prices.catalog import find_instance, quote_for, resolve_api
+from harness.rundir.files import read_manifest
 from harness.scenario import Scenario, SearchLoad
 
 ALL = "all"  # every engine that this machine can have, one after the other
@@ -55,6 +56,8 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         raise UsageError(f"--usd-per-hour must be a finite number, got {given['usd_per_hour']}")
     api_key_in(given["api_key_env"])
     instance, notes = _instance(engine, given)
+    if given["prompts_of"]:
+        notes.append(f"The prompts are those of {given['prompts_of'].name} again: a server's cache may know them.")
     return RunOptions(
         scenario=scenario,
         base_dir=base_dir,
@@ -73,6 +76,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         keep_arrivals=given["arrivals"],
         gpu_urls=[endpoint_url(url).removesuffix("/metrics") for url in given["gpu_urls"]],
         **_workers(given),
+        **_prompts_of(scenario, given["prompts_of"]),
         notes=notes,
     )
 
@@ -87,6 +91,23 @@ def _workers(given: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageError("--remote-workers drive an endpoint that they can reach", hint="name it with --url")
     address(given["listen"])
     return {"workers": here + remote, "remote_workers": remote, "listen": given["listen"]}
+
+
+def _prompts_of(scenario: Scenario, run_dir: Path | None) -> dict[str, Any]:
+    """The salt of the run whose prompts are to be sent again."""
+    if run_dir is None:
+        return {}
+    manifest = read_manifest(run_dir)
+    if manifest.salt is None:
+        raise UsageError(f"--prompts-of {run_dir}: a run of an older version, which kept no salt")
+    mine = scenario.model_dump(mode="json")
+    for key in ("prompts", "seed"):
+        if manifest.scenario.get(key) != mine[key]:
+            raise UsageError(
+                f"--prompts-of {run_dir}: its `{key}` is {manifest.scenario.get(key)}, the scenario's {mine[key]}",
+                hint="its prompts come again only where both are the same",
+            )
+    return {"salt": manifest.salt, "prompts_of": run_dir.resolve().name}
 
 
 def _instance(engine: str | None, given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

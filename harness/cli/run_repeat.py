@@ -19,12 +19,13 @@ COOL_DOWN_S = 5.0  # between runs: the last one's requests are gone, caches and 
 
 def run_repeat(
     times: int,
-    measure: Callable[[], tuple[Measured, Analysis]],
+    measure: Callable[[int], tuple[Measured, Analysis]],
     complain: Callable[[BreakevenError], None],
     *,
     as_json: bool,
 ) -> int:
-    """Measure `times` times and print the pooled figures. Ctrl-C, or a run that fails, ends it without any.
+    """Measure `times` times (`measure` is told which, from 0) and print the pooled figures. Ctrl-C, or a run that
+    fails, ends it without any.
 
     Exit code: the failed run's, 130, or the worst of the runs' own.
 
@@ -37,7 +38,7 @@ def run_repeat(
             click.echo(f"cooling down for {COOL_DOWN_S:.0f} s", err=True)
             time.sleep(COOL_DOWN_S)
         click.echo(f"run {position + 1} of {times}", err=True)
-        measured, analysis = measure()
+        measured, analysis = measure(position)
         if measured.failure is not None:
             complain(measured.failure)
             return measured.failure.exit_code

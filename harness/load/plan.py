@@ -13,6 +13,7 @@ class LoadPlan:
 
     run_dir: str
     run_id: str  # prefix of every x-request-id
+    salt: str  # what the words of its prompts are drawn from
     scenario: dict[str, Any]
     base_dir: str  # relative prompt files start here
     urls: list[str]

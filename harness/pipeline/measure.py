@@ -67,6 +67,8 @@ class RunOptions:
     usd_per_hour: float | None = None  # of the box, to say what a search has saved
     needed_goodput: Mapping[str, float | None] = field(default_factory=dict)
     """Requests per second at which the box pays, by arm (None: at none): a search stops when all are decided."""
+    salt: str | None = None  # of the run whose prompts are sent again; None: a fresh one
+    prompts_of: str | None = None  # that run's directory
     notes: Sequence[str] = ()
 
 
@@ -244,6 +246,7 @@ def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Eng
     return LoadPlan(
         run_dir=str(run_dir),
         run_id=uuid.uuid4().hex[:8],
+        salt=manifest.salt or "",
         scenario=manifest.scenario,
         base_dir=str(options.base_dir),
         urls=list(manifest.urls),
@@ -284,6 +287,8 @@ def _manifest(options: RunOptions, started: datetime) -> RunManifest:
         arms=list(options.arms),
         demand=dict(options.demand) if options.demand is not None else None,
         notes=list(options.notes),
+        salt=options.salt or uuid.uuid4().hex,
+        prompts_of=options.prompts_of,
     )
 
 

@@ -32,6 +32,8 @@ class RunManifest:
     arms: list[str] = field(default_factory=list)  # API arms asked for, "provider:model"
     demand: dict[str, Any] | None = None  # the demand priced, so that a report can be made again
     notes: list[str] = field(default_factory=list)
+    salt: str | None = None  # what the prompts' words were drawn from; None: an older version's, the seed
+    prompts_of: str | None = None  # the run whose prompts were sent again, byte for byte
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of run.json."""

@@ -228,7 +228,7 @@ def test_secrets_never_reach_the_run_directory(
 
 def test_the_words_of_a_header_are_secrets_too(tmp_path: Path) -> None:
     plan = LoadPlan(
-        run_dir=str(tmp_path), run_id="r", scenario=scenario().model_dump(), base_dir=".", urls=[],
+        run_dir=str(tmp_path), salt="s", run_id="r", scenario=scenario().model_dump(), base_dir=".", urls=[],
         backend="vllm", model=None, started_monotonic_ns=0, headers={"Authorization": "Bearer abcdef123"},
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from harness.load.protocol import BrokenPart, Doing, Done, RunEvent, Warned, eve
 from harness.pipeline import measure as measure_module
 from harness.pipeline.measure import Measured, RunOptions, measure
 from harness.rundir import files
+from harness.rundir.steps import read_steps
 
 
 @pytest.fixture
@@ -174,4 +175,7 @@ def test_a_search_judges_each_probe_by_its_own_rows_and_reads_each_once(
         )
 
     rows = records_of(measured)
-    assert judged == [set(rows[rows["step"] == step]["request_id"]) for step in (0, 1)]
+    for step, mine in zip(read_steps(measured.run_dir), judged, strict=True):
+        due = rows[(rows["scheduled_s"] >= step.window_start_s) & (rows["scheduled_s"] < step.end_s)]
+        assert set(due["request_id"]) <= mine <= set(rows["request_id"])
+    assert not judged[0] & set(rows[rows["step"] == 1]["request_id"])

@@ -12,11 +12,14 @@ from harness.load.protocol import (
     Done,
     End,
     Failed,
+    Held,
+    Holding,
     Idle,
     Joined,
     Left,
     Malformed,
     Ready,
+    Rest,
     RunSteps,
     Who,
     command_of,
@@ -27,7 +30,8 @@ from harness.scenario.steps import rate_step, user_step
 
 CLOCK = ClockFacts(error_s=0.001, moved_s=None, moved_error_s=None, echoes=20)
 PLAN = LoadPlan(
-    run_dir="r", run_id="i", scenario=scenario().model_dump(mode="json"), base_dir=".", urls=["http://127.0.0.1:1"],
+    run_dir="r", run_id="i", salt="s", scenario=scenario().model_dump(mode="json"), base_dir=".",
+    urls=["http://127.0.0.1:1"],
     backend="vllm", model=None, started_monotonic_ns=5, learned=Learned("m", None, ["a"], 1, exact=True),
 )  # fmt: skip
 
@@ -35,7 +39,8 @@ PLAN = LoadPlan(
 @pytest.mark.parametrize(
     "event",
     [
-        A_LIVE, Ready(), Idle(3), Done(interrupted=True), Broken("the sampler", "boom"), Left("signal 9", CLOCK),
+        A_LIVE, Ready(), Holding(2, 7), Held(2), Idle(3), Done(interrupted=True), Broken("the sampler", "boom"),
+        Left("signal 9", CLOCK),
         Failed("cannot", 2, hint="do"), Joined(Who("1", "box", None, "3.11", {"levels": []}), CLOCK),
     ],
     ids=lambda event: event.event,
@@ -47,8 +52,8 @@ def test_an_event_comes_out_as_it_went_in(event: object) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        Begin(PLAN, {"0-a.csv": "/d/a.csv"}), CutStep(), End(),
-        RunSteps([user_step(0, 2, 1.5, 0.5, kind="closed"), rate_step(1, 2.5, 1.5, 0.5, kind="open")], 3.25),
+        Begin(PLAN, {"0-a.csv": "/d/a.csv"}), CutStep(), Rest(), End(),
+        RunSteps([user_step(0, 2, 1.5, 0.5, kind="closed"), rate_step(1, 2.5, 1.5, 0.5, kind="open")], 3.25, order=2),
     ],
     ids=lambda command: command.do,
 )  # fmt: skip
@@ -60,7 +65,7 @@ def test_a_command_comes_out_as_it_went_in(command: object) -> None:
     "line",
     [
         b"", b"hello, says a library", b"[]", b"{}", b'{"event": "none of ours"}', b'{"event": "idle"}',
-        b'{"event": "idle", "step": "first"}', encode(A_LIVE)[:-20],
+        b'{"event": "idle", "order": "first"}', encode(A_LIVE)[:-20],
     ],
 )  # fmt: skip
 def test_what_is_no_event_says_so(line: bytes) -> None:
@@ -69,4 +74,4 @@ def test_what_is_no_event_says_so(line: bytes) -> None:
 
 
 def test_a_key_that_a_later_version_says_is_left_out() -> None:
-    assert event_of(b'{"event": "idle", "step": 1, "more": true}') == Idle(1)
+    assert event_of(b'{"event": "idle", "order": 1, "more": true}') == Idle(1)

@@ -92,7 +92,7 @@ def test_clocks_that_move_apart_after_the_start_are_said_to_have_moved() -> None
 
 def order_for(tmp_path: Path, **more: Any) -> Begin:
     plan = LoadPlan(
-        run_dir="r", run_id="i", scenario=scenario(**more).model_dump(mode="json"), base_dir=str(tmp_path),
+        run_dir="r", salt="s", run_id="i", scenario=scenario(**more).model_dump(mode="json"), base_dir=str(tmp_path),
         urls=[], backend="openai", model=None, started_monotonic_ns=0, ca_file="/etc/ca.pem",
     )  # fmt: skip
     return for_elsewhere(plan)

@@ -3,6 +3,7 @@
 import itertools
 import math
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from harness.base.yamlfile import validate
 from harness.load.shapes.arrivals import ArrivalPlan
 from harness.scenario import Scenario
 from harness.scenario.load import ClosedLoad, OpenLoad, RampLoad, TraceLoad
-from harness.scenario.steps import most_at_once, planned_steps, user_changes
+from harness.scenario.steps import most_at_once, planned_steps, user_changes, user_step
 
 
 def as_bytes(instants: list[float]) -> bytes:
@@ -101,7 +102,7 @@ def test_the_steps_of_a_ramp_are_its_slices() -> None:
 def test_a_ramp_of_users_adds_them_one_by_one() -> None:
     (step,) = planned_steps(RampLoad(kind="ramp", over="users", start=1, end=4, ramp_s=30, slices=1))
 
-    assert user_changes(step) == [(0, 1), (10, 2), (20, 3)]  # the fourth would come at its very end
+    assert user_changes(step, 1) == [(0, 1), (10, 2), (20, 3)]  # the fourth would come at its very end
 
 
 def test_a_trace_is_one_step_or_parts_of_a_length() -> None:
@@ -149,3 +150,20 @@ def test_conversations_need_users() -> None:
 def test_a_turn_must_have_room_for_the_last_reply() -> None:
     with pytest.raises(UsageError, match=r"growth_tokens \(200\) must be above output_tokens \(250\)"):
         validate(Scenario, {"name": "a", "prompts": {"kind": "sessions", "growth_tokens": 200}}, where="s.yaml")
+
+
+def test_users_who_are_new_begin_each_in_its_own_part_of_the_time_of_a_request() -> None:
+    step = replace(user_step(1, 6, 30, 5, kind="closed"), carried=2, enter_s=8.0)
+
+    (first, already), *others = user_changes(step, seed=3)
+
+    assert (first, already) == (0, 2)
+    assert [users for _, users in others] == [3, 4, 5, 6]
+    for i, (offset_s, _) in enumerate(others):
+        assert 2 * i <= offset_s < 2 * (i + 1)
+    assert user_changes(step, seed=3) == [(0, 2), *others]
+    assert user_changes(step, seed=4) != [(0, 2), *others]
+
+
+def test_a_step_of_fewer_users_has_nobody_to_wait_for() -> None:
+    assert user_changes(replace(user_step(1, 2, 30, 5, kind="closed"), carried=2, enter_s=8.0), 1) == [(0, 2)]

@@ -10,8 +10,8 @@ from harness.scenario.trace import TraceRow
 VOCABULARY = Vocabulary(WORDS, overhead_tokens=1)  # a word a token, and BOS
 
 
-def source(spec: SyntheticPrompts | FilePrompts | SessionPrompts, base_dir: Path) -> PromptSource:
-    return PromptSource(spec, 1, VOCABULARY, base_dir)
+def source(spec: SyntheticPrompts | FilePrompts | SessionPrompts, base_dir: Path, salt: str = "s") -> PromptSource:
+    return PromptSource(spec, 1, salt, VOCABULARY, base_dir)
 
 
 def words(text: str) -> int:
@@ -116,5 +116,7 @@ def test_prompts_of_a_file_start_with_a_nonce_unless_reuse_is_wanted(tmp_path: P
 
     texts = {fresh.get(0, n).text for n in range(50)}
     assert len(texts) == 50
-    assert all(text[8:] == " tell me" for text in texts)
+    assert all(text[16:] == " tell me" for text in texts)
     assert {shared.get(0, n).text for n in range(50)} == {"tell me"}
+    again = source(FilePrompts(kind="file", path="p.jsonl"), tmp_path, salt="another run's")
+    assert not texts & {again.get(0, n).text for n in range(50)}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from faulty_server import FaultyServer
 from load_helpers import records_of, run_load, scenario
@@ -12,9 +13,15 @@ from harness.load.shapes.arrivals import ArrivalPlan
 from harness.metrics.steps import compute_metrics
 from harness.rundir import files
 from harness.rundir.read import read_client
-from harness.rundir.steps import read_steps
+from harness.rundir.steps import RanStep, read_steps
 
 PROMPTS = {"kind": "synthetic", "input_tokens": 20, "output_tokens": 4}
+
+
+def due_in(rows: pd.DataFrame, step: RanStep) -> pd.DataFrame:
+    """The rows that were due before a step's end; those of its hold come after."""
+    assert step.end_s is not None
+    return rows[(rows["step"] == step.step) & (rows["scheduled_s"] < step.end_s)]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +42,7 @@ def test_an_open_load_sends_exactly_its_plan_at_its_instants(oracle: RunningOrac
     rows, steps = records_of(measured), read_steps(measured.run_dir)
     assert [(step.load.kind, step.load.requests_per_s) for step in steps] == [("open", 20), ("open", 60)]
     for step, instants in zip(steps, planned, strict=True):
-        mine = rows[rows["step"] == step.step]
+        mine = due_in(rows, step)
         assert list(mine["scheduled_s"] - step.start_s) == pytest.approx(instants, abs=1e-6)
     assert rows["error"].isna().all()
     lag = rows["sent_s"] - rows["scheduled_s"]
@@ -53,9 +60,10 @@ def test_an_open_load_does_not_wait_for_answers(tmp_path: Path) -> None:
         measured = run_load(tmp_path / "runs", slow.url, work=work)
 
     rows = records_of(measured)
-    assert len(rows) == 20
-    assert rows["error"].isna().all()
-    assert rows["first_token_s"].min() > rows["sent_s"].max()  # all were out before the first answer came
+    due = due_in(rows, read_steps(measured.run_dir)[0])
+    assert len(due) == 20
+    assert due["error"].isna().all()
+    assert due["first_token_s"].min() > due["sent_s"].max()  # all were out before the first answer came
     metrics = compute_metrics(rows, read_steps(measured.run_dir), work).steps[0]
     assert metrics.offered_requests_per_s == pytest.approx(20)
     assert metrics.sent_requests_per_s == pytest.approx(20)
@@ -72,9 +80,10 @@ def test_arrivals_beyond_the_cap_are_dropped_counted_and_fail_the_step(tmp_path:
         measured = run_load(tmp_path / "runs", slow.url, work=work)
 
     rows = records_of(measured)
-    assert len(rows) == 20
-    assert list(rows["error"].fillna("")).count("not_sent") == 15
-    assert rows.loc[rows["error"] == "not_sent", "sent_s"].isna().all()
+    due = due_in(rows, read_steps(measured.run_dir)[0])
+    assert len(due) == 20
+    assert list(due["error"].fillna("")).count("not_sent") == 15
+    assert due.loc[due["error"] == "not_sent", "sent_s"].isna().all()
     metrics = compute_metrics(rows, read_steps(measured.run_dir), work).steps[0]
     assert metrics.not_sent == 15
     assert metrics.slo_met is False
@@ -85,10 +94,11 @@ def test_a_ramp_gets_denser(oracle: RunningOracle, tmp_path: Path) -> None:
         load={"kind": "ramp", "start": 5, "end": 45, "ramp_s": 2, "slices": 2, "arrivals": "constant"}, prompts=PROMPTS
     )
 
-    rows = records_of(run_load(tmp_path, oracle.url, work=work))
+    measured = run_load(tmp_path, oracle.url, work=work)
 
+    rows = records_of(measured)
     # the mean rates of the halves are 15 and 35 a second
-    assert list(rows.groupby("step").size()) == [15, 35]
+    assert [len(due_in(rows, step)) for step in read_steps(measured.run_dir)] == [15, 35]
 
 
 def test_a_ramp_of_users_brings_them_in_one_by_one(oracle: RunningOracle, tmp_path: Path) -> None:

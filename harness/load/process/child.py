@@ -78,9 +78,10 @@ class LoadProcess:
         Raises:
             BreakevenError: nobody to be driven, a disk that is full, a part that nothing goes on without.
         """
-        vocabulary = prepare(self.plan, self.sender, self.tokenizer, self.say)
-        prompts = PromptSource(self.scenario.prompts, self.scenario.seed, vocabulary, Path(self.plan.base_dir))
-        self.shape = shape_of(self.scenario, self.plan, self.sender, prompts, Environment())
+        plan = self.plan
+        vocabulary = prepare(plan, self.sender, self.tokenizer, self.say)
+        prompts = PromptSource(self.scenario.prompts, self.scenario.seed, plan.salt, vocabulary, Path(plan.base_dir))
+        self.shape = shape_of(self.scenario, plan, self.sender, prompts, Environment())
         scraper = self._scraper()
         helpers = self._helpers(scraper)
         gc.collect()

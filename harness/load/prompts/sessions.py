@@ -9,7 +9,7 @@ from harness.scenario import SessionPrompts
 
 
 class Conversation:
-    """The conversations of one user, one after another. Text depends on the seed, the user and the replies alone.
+    """The conversations of one user, one after another. Text depends on seed, salt, user and replies alone.
 
     Turn i, from 0, has base_tokens + growth_tokens * i input tokens where replies have the length asked for; a
     chat route's template comes on top. For a completions route the turns are one text, each a continuation of

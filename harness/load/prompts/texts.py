@@ -1,4 +1,7 @@
-"""Prompts of a wanted token length, all from the seed. No I/O: what the endpoint says comes in as numbers."""
+"""Prompts of a wanted token length. Lengths and order come from the scenario's seed, the words from the run's salt: a
+server that keeps what it has seen must not know a run's prompts from the run before. No I/O: what the endpoint says
+comes in as numbers.
+"""
 
 from __future__ import annotations
 
@@ -76,18 +79,18 @@ def draw_length(length: int | LengthSpread, rng: random.Random) -> int:
 
 
 class PromptSource:
-    """Gives the n-th prompt of a user; the same seed, user and n give the same bytes in any process."""
+    """Gives the n-th prompt of a user; the same seed, salt, user and n give the same bytes in any process."""
 
-    def __init__(self, prompts: Prompts, seed: int, vocabulary: Vocabulary, base_dir: Path) -> None:
+    def __init__(self, prompts: Prompts, seed: int, salt: str, vocabulary: Vocabulary, base_dir: Path) -> None:
         self._spec = prompts
         self._seed = seed
+        self._salt = salt
         self._vocabulary = vocabulary
         self._lines = read_prompt_file(prompts, base_dir) if isinstance(prompts, FilePrompts) else []
         self.prefix_tokens = getattr(prompts, "shared_prefix_tokens", 0)
         self.prefix = ""
         if self.prefix_tokens:
-            rng = random.Random(f"{seed}/prefix")
-            self.prefix = vocabulary.text(rng, self.prefix_tokens + vocabulary.overhead_tokens)
+            self.prefix = self.words("prefix", self.prefix_tokens)
 
     def get(self, user: int | str, n: int) -> Prompt:
         """The n-th prompt of `user`, from 0; an open load, which has no users, gives itself a name."""
@@ -95,10 +98,10 @@ class PromptSource:
         assert not isinstance(spec, SessionPrompts)  # those are had from a Conversation
         rng = random.Random(f"{self._seed}/{user}/{n}")
         if isinstance(spec, FilePrompts):
-            return self._from_file(spec, rng)
+            return self._from_file(spec, rng, f"{user}/{n}")
         tokens = draw_length(spec.input_tokens, rng)
         own_tokens = max(tokens - self.prefix_tokens, 1)
-        text = self.prefix + self._vocabulary.text(rng, own_tokens)
+        text = self.prefix + self._text(f"{user}/{n}", own_tokens)
         max_tokens = draw_length(spec.output_tokens, rng)
         return Prompt(text, tokens if self._vocabulary.exact else None, max_tokens)
 
@@ -109,22 +112,24 @@ class PromptSource:
         for block in row.blocks:
             if own_tokens <= MOONCAKE_BLOCK_TOKENS:
                 break
-            rng = random.Random(f"{self._seed}/block/{block}")
-            text += self._vocabulary.text(rng, MOONCAKE_BLOCK_TOKENS + self._vocabulary.overhead_tokens)
+            text += self.words(f"block/{block}", MOONCAKE_BLOCK_TOKENS)
             own_tokens -= MOONCAKE_BLOCK_TOKENS
         if not row.blocks and row.input_tokens > self.prefix_tokens:
             text, own_tokens = self.prefix, row.input_tokens - self.prefix_tokens
-        text += self._vocabulary.text(random.Random(f"{self._seed}/trace/{n}"), own_tokens)
+        text += self._text(f"trace/{n}", own_tokens)
         return Prompt(text, row.input_tokens if self._vocabulary.exact else None, row.output_tokens)
 
     def words(self, key: str, tokens: int) -> str:
         """Words worth exactly `tokens` tokens inside a text, drawn for `key`."""
-        rng = random.Random(f"{self._seed}/{key}")
-        return self._vocabulary.text(rng, tokens + self._vocabulary.overhead_tokens)
+        return self._text(key, tokens + self._vocabulary.overhead_tokens)
 
-    def _from_file(self, spec: FilePrompts, rng: random.Random) -> Prompt:
+    def _text(self, key: str, tokens: int) -> str:
+        return self._vocabulary.text(random.Random(f"{self._salt}/{key}"), tokens)
+
+    def _from_file(self, spec: FilePrompts, rng: random.Random, key: str) -> Prompt:
         line = rng.choice(self._lines)
-        text = f"{rng.getrandbits(32):08x} {line.text}" if spec.nonce else line.text
+        nonce = random.Random(f"{self._salt}/{key}").getrandbits(64)
+        text = f"{nonce:016x} {line.text}" if spec.nonce else line.text
         if spec.output_tokens is not None:
             return Prompt(text, None, draw_length(spec.output_tokens, rng))
         return Prompt(text, None, line.max_tokens)

@@ -80,7 +80,7 @@ def _subject(run: Mapping[str, Any]) -> dict[str, str]:
     engine, client, instance = (run.get(key) or {} for key in ("engine", "client", "instance"))
     return flat(
         {
-            "scenario_digest": run.get("scenario_digest"),
+            "scenario": {key: value for key, value in run["scenario"].items() if key not in {"name", "seed"}},
             "backend": run.get("backend"),
             "engine": {
                 "name": engine.get("name"),

@@ -3,25 +3,18 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from faulty_server import FaultyServer
-from load_helpers import records_of, run_load, scenario
+from load_helpers import due_in, records_of, run_load, scenario
 
 from harness.calibration.oracle.process import RunningOracle, running_oracle
 from harness.load.shapes.arrivals import ArrivalPlan
 from harness.metrics.steps import compute_metrics
 from harness.rundir import files
 from harness.rundir.read import read_client
-from harness.rundir.steps import RanStep, read_steps
+from harness.rundir.steps import read_steps
 
 PROMPTS = {"kind": "synthetic", "input_tokens": 20, "output_tokens": 4}
-
-
-def due_in(rows: pd.DataFrame, step: RanStep) -> pd.DataFrame:
-    """The rows that were due before a step's end; those of its hold come after."""
-    assert step.end_s is not None
-    return rows[(rows["step"] == step.step) & (rows["scheduled_s"] < step.end_s)]
 
 
 @pytest.fixture(scope="module")

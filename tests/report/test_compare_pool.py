@@ -14,7 +14,7 @@ from harness.rundir import files
 from harness.rundir.results import Goodput, Metrics
 
 RUN: dict[str, Any] = {
-    "scenario_digest": "d",
+    "scenario": {"name": "a", "seed": 1, "load": {"users": [1, 2]}},
     "backend": "vllm",
     "engine": {"name": "vllm", "version": "0.10.1", "flags": ["--port", "8001", "--max-num-seqs", "64"]},
     "model": "m",
@@ -72,7 +72,7 @@ def test_where_and_when_may_differ(same: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("other", "key"),
     [
-        ({"scenario_digest": "e"}, "scenario_digest"),
+        ({"scenario": RUN["scenario"] | {"load": {"users": [1, 3]}}}, "scenario.load.users"),
         ({"engine": RUN["engine"] | {"version": "0.11"}}, "engine.version"),
         ({"engine": RUN["engine"] | {"flags": ["--max-num-seqs", "32"]}}, "engine.flags.max-num-seqs"),
         ({"model": "n"}, "model"),
@@ -102,12 +102,12 @@ def written(parent: Path, name: str, per_s: int) -> Path:
     place = parent / name
     place.mkdir()
     manifest = RUN | {
-        "scenario": {"name": "t", "load": {"kind": "closed", "users": [per_s], "step_s": 10, "warmup_s": 0},
+        "scenario": {"name": "t", "load": {"kind": "closed", "users": [4], "step_s": 10, "warmup_s": 0},
                      "slo": {"ttft_p50_s": 1}},
         "seed": 1, "started_at": "2026-08-01T00:00:00+00:00", "started_monotonic_ns": 0,
         "harness_version": "1", "git_revision": None,
     }  # fmt: skip
-    step = {"step": 0, "load": {"kind": "closed", "users": per_s}, "start_s": 0, "window_start_s": 0, "end_s": 10}
+    step = {"step": 0, "load": {"kind": "closed", "users": 4}, "start_s": 0, "window_start_s": 0, "end_s": 10}
     rows = [
         {"request_id": f"{s}-{n}", "step": 0, "scheduled_s": s + 0.1, "sent_s": s + 0.1, "first_token_s": s + 0.2,
          "finished_s": s + 0.5, "prompt_tokens": 9, "output_tokens": 5, "requested_output_tokens": 5}

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 from faulty_server import FaultyServer
 
 from harness.load.protocol import Live
 from harness.load.shapes.arrivals import ArrivalPlan
 from harness.pipeline.measure import Measured, RunOptions, measure
 from harness.rundir.read import read_records
+from harness.rundir.steps import RanStep, read_steps
 from harness.scenario import Scenario
 
 
@@ -49,7 +51,22 @@ A_LIVE = Live(
 OPEN_STEPS: dict[str, Any] = {"kind": "open", "requests_per_s": [20, 40], "step_s": 1, "warmup_s": 0}
 
 
-def planned_arrivals(seed: int) -> list[float]:
-    """When the arrivals of OPEN_STEPS are due, in seconds from the first step's start."""
+def planned_arrivals(seed: int) -> list[list[float]]:
+    """When the arrivals of OPEN_STEPS are due, a list a step, in seconds from its start."""
     plan = ArrivalPlan(seed, "poisson")
-    return plan.step(1, 20) + [1 + t for t in plan.step(1, 40)]
+    return [plan.step(1, 20), plan.step(1, 40)]
+
+
+def due_in(rows: pd.DataFrame, step: RanStep) -> pd.DataFrame:
+    """The rows that were due before a step's end; those of its hold come after."""
+    assert step.end_s is not None
+    return rows[(rows["step"] == step.step) & (rows["scheduled_s"] < step.end_s)]
+
+
+def due_by_plan(measured: Measured, planned: list[list[float]]) -> pd.DataFrame:
+    """The rows that were due in the run's steps, which are those of the plan."""
+    rows, steps = records_of(measured), read_steps(measured.run_dir)
+    mine = [due_in(rows, step) for step in steps]
+    for due, step, instants in zip(mine, steps, planned, strict=True):
+        assert list(due["scheduled_s"] - step.start_s) == pytest.approx(instants, abs=1e-6)
+    return pd.concat(mine)

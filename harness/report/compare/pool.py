@@ -77,10 +77,10 @@ def check_poolable(runs: Sequence[RunFiles]) -> None:
 
 def _subject(run: Mapping[str, Any]) -> dict[str, str]:
     """What must be the same, as `{"engine.version": printed value}`. Where an engine listens says nothing."""
-    engine, client, instance = (run.get(key) or {} for key in ("engine", "client", "instance"))
+    engine, client, instance, scenario = (run.get(key) or {} for key in ("engine", "client", "instance", "scenario"))
     return flat(
         {
-            "scenario": {key: value for key, value in run["scenario"].items() if key not in {"name", "seed"}},
+            "scenario": {key: value for key, value in scenario.items() if key not in {"name", "seed"}},
             "backend": run.get("backend"),
             "engine": {
                 "name": engine.get("name"),

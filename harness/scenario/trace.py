@@ -158,16 +158,8 @@ def _seconds_of(text: str) -> float:
 
     Without a zone it is taken as UTC.
     """
-    head, dot, tail = text.partition(".")
-    if dot:
-        digits = len(tail) - len(tail.lstrip("0123456789"))
-        fraction, zone = float(f"0.{tail[:digits] or 0}"), tail[digits:]
-    else:
-        fraction, zone = 0.0, ""
-    moment = datetime.fromisoformat(head + zone)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.timestamp() + fraction
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _what(error: Exception) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from harness.base.errors import UsageError
 from harness.cost.api_rates import effective_rates, usd_per_call
@@ -82,12 +81,7 @@ class ApiArm:
 
 
 def choose_arms(
-    asked: Sequence[str],
-    model: str | None,
-    demand: Demand,
-    user_prices: UserPrices | None = None,
-    *,
-    on: date | None = None,
+    asked: Sequence[str], model: str | None, demand: Demand, user_prices: UserPrices | None = None
 ) -> list[ApiArm]:
     """The arms asked for, the demand's mixes, and what is always compared; each API once.
 
@@ -100,9 +94,9 @@ def choose_arms(
     references = [name for entry in asked for name in _names(entry)]
     wanted = [*references, FRONTIER, *([] if references else [CHEAP])]
     roles: dict[str, Role] = {FRONTIER: "frontier", CHEAP: "cheap"}
-    arms = [_single(roles.get(api, "user"), resolve_api(api, user_prices, on=on)) for api in wanted]
-    arms += [_mix(mix, user_prices, on) for mix in demand.mixes]
-    arms.append(_same_weights(model, demand, user_prices, on))
+    arms = [_single(roles.get(api, "user"), resolve_api(api, user_prices)) for api in wanted]
+    arms += [_mix(mix, user_prices) for mix in demand.mixes]
+    arms.append(_same_weights(model, demand, user_prices))
     unique: dict[str, ApiArm] = {}
     for arm in arms:
         kept = unique.setdefault(arm.name, arm)
@@ -123,20 +117,20 @@ def _single(role: Role, price: ApiPrice) -> ApiArm:
     return ApiArm(f"{price.provider}:{price.model}", role, price.label, ((1.0, price),))
 
 
-def _mix(mix: Mix, user_prices: UserPrices | None, on: date | None) -> ApiArm:
-    resolved = tuple((part.calls_per_task, resolve_api(part.api, user_prices, on=on)) for part in mix.parts)
+def _mix(mix: Mix, user_prices: UserPrices | None) -> ApiArm:
+    resolved = tuple((part.calls_per_task, resolve_api(part.api, user_prices)) for part in mix.parts)
     shares = ", ".join(f"{calls:g} x {price.provider}:{price.model}" for calls, price in resolved)
     return ApiArm(mix.name, "user", f"several models, calls per task: {shares}", resolved)
 
 
-def _same_weights(model: str | None, demand: Demand, user_prices: UserPrices | None, on: date | None) -> ApiArm:
+def _same_weights(model: str | None, demand: Demand, user_prices: UserPrices | None) -> ApiArm:
     def usd(price: ApiPrice) -> float:
         return usd_per_call(price, demand.requests(), demand.tokens_ratio)
 
     own = list(user_prices.api.values()) if user_prices is not None else []
     found = cheapest_host(model, usd, own) if model else None
     if found is None:
-        price = resolve_api(STAND_IN, user_prices, on=on)
+        price = resolve_api(STAND_IN, user_prices)
         whose = f"nobody is listed as hosting {_short(model)}" if model else "the run's model is unknown"
         label = f"stand-in: {whose}, so {price.model} at {price.provider} stands in for it"
         return ApiArm(f"{price.provider}:{price.model}", "same_weights", label, ((1.0, price),))

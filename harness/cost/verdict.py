@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +69,7 @@ def build_decision(
 
 
 def check_prices(
-    instance: Mapping[str, Any],
-    arms: Sequence[str],
-    demand: Demand,
-    *,
-    prices_file: Path | None = None,
-    on: date | None = None,
+    instance: Mapping[str, Any], arms: Sequence[str], demand: Demand, *, prices_file: Path | None = None
 ) -> tuple[PricedBox, list[ApiArm]]:
     """What `build_decision` will price with, before anything is measured: box (no goodput yet) and arms.
 
@@ -83,7 +77,7 @@ def check_prices(
         UsageError: as `build_decision` would.
     """
     prices = load_prices(prices_file)
-    return price_box(instance, None, prices), choose_arms(arms, None, demand, prices, on=on)
+    return price_box(instance, None, prices), choose_arms(arms, None, demand, prices)
 
 
 def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:

@@ -9,8 +9,8 @@ from typing import Any
 from harness.base.errors import UsageError
 from harness.base.units import usd_per_mtok
 from harness.prices.catalog import find_instance, quote_for
-from harness.prices.price_file import PLAUSIBLE, UserPrices, is_plausible
-from harness.prices.record import Instance, Quote
+from harness.prices.price_file import InstanceRow, UserPrices
+from harness.prices.record import PLAUSIBLE, Quote, is_plausible
 from harness.rundir.decision import BoxInstance, MtokAtStep, PerMtok
 from harness.rundir.results import Goodput, Metrics, Result, Step
 
@@ -31,7 +31,7 @@ class PricedBox:
     """An instance, its price per hour, and the goodput measured on it (None: no load step met the SLO)."""
 
     instance: BoxInstance
-    listed: Instance | None  # None: not in the catalogue, priced by the user
+    listed: InstanceRow | None  # None: not in the catalogue, priced by the user
     goodput: Goodput | None
     usd_per_mtok: PerMtok
 
@@ -76,7 +76,7 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics | None, prices: User
     )
 
 
-def _priced(asked: _Asked, purchase: str, prices: UserPrices) -> tuple[Instance | None, Quote]:
+def _priced(asked: _Asked, purchase: str, prices: UserPrices) -> tuple[InstanceRow | None, Quote]:
     """The catalogue's row, where there is one, and the price of an hour."""
     if asked.usd_per_hour is None:
         if asked.id is None:
@@ -93,7 +93,7 @@ def _priced(asked: _Asked, purchase: str, prices: UserPrices) -> tuple[Instance 
     return _lookup(asked.id, prices), Quote(asked.usd_per_hour, "given with the run", None)
 
 
-def _lookup(reference: str | None, prices: UserPrices) -> Instance | None:
+def _lookup(reference: str | None, prices: UserPrices) -> InstanceRow | None:
     """The catalogue's row of a box that has its price already; None: it is in none."""
     if reference is None:
         return None

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from harness.cost.box.plausible import BYTES_PER_GIB, bits_per_weight, parameters_of, weights_gib
-from harness.prices.record import Instance
+from harness.prices.price_file import InstanceRow
 
 GPU_MEMORY_UTILIZATION = 0.9  # vLLM's default; what is left to weights and cache together
 OVERHEAD_GIB_PER_GPU = 2.0  # activations, CUDA context, communication buffers
@@ -51,7 +51,7 @@ def attention_of(model: str) -> Attention | None:
     return next((found for pattern, found in _ATTENTION if re.search(pattern, name)), None)
 
 
-def kv_room_tokens(model: str, quantization: str | None, instance: Instance, replicas: int = 1) -> float | None:
+def kv_room_tokens(model: str, quantization: str | None, instance: InstanceRow, replicas: int = 1) -> float | None:
     """Tokens that the KV caches of all replicas on the box can hold at most; 0 or less when the weights do not fit.
 
     (0.9 x memory - 2 GiB a GPU - weights) / bytes a token, 16-bit cache. None: model, its weights' bits or the

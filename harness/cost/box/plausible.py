@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.prices.record import Instance
+from harness.prices.price_file import InstanceRow
 
 BYTES_PER_GIB = 2**30
 FLOP_PER_PARAMETER = 2  # one multiply, one add for each token
@@ -69,7 +69,7 @@ def weights_gib(parameters: float, bits: float) -> float:
     return parameters * bits / 8 / BYTES_PER_GIB
 
 
-def ceiling_tokens_per_s(active_parameters: float, instance: Instance) -> float | None:
+def ceiling_tokens_per_s(active_parameters: float, instance: InstanceRow) -> float | None:
     """Tokens/s, in and out, at every GPU's full FP16 speed: TFLOPS / (2 x parameters). None: GPU unknown.
 
     Example: 70.6e9 on 4 x 125 TFLOPS is 3,541. 8-bit arithmetic can double it, a prefix cache can pass it.
@@ -80,7 +80,7 @@ def ceiling_tokens_per_s(active_parameters: float, instance: Instance) -> float 
     return peak * 1e12 * instance.gpu_count / (FLOP_PER_PARAMETER * active_parameters)
 
 
-def weights_do_not_fit(model: str, quantization: str | None, instance: Instance) -> str | None:
+def weights_do_not_fit(model: str, quantization: str | None, instance: InstanceRow) -> str | None:
     """Why the model cannot have run on that instance; None when it can, or nobody can tell."""
     size = parameters_of(model)
     if size is None or instance.gpu_count == 0 or instance.gpu_memory_gib is None:

@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from harness.cost import decide
-from harness.cost.breakeven.inputs import parse
+from harness.cost.breakeven.decision import parse
 from harness.cost.verdict import build_decision
 from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.demand.demand import default_demand

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from harness.base.errors import UsageError
 from harness.cost.api_rates import effective_rates, usd_per_call
@@ -13,7 +13,7 @@ from harness.prices.catalog import resolve_api
 from harness.prices.price_file import UserPrices
 from harness.prices.record import ApiPrice, Rates
 from harness.prices.same_weights import cheapest_host
-from harness.rundir.decision import EffectiveRates, MixPrice, ModelPrice, PartPrice, Role
+from harness.rundir.decision import EffectiveRates, MixPrice, ModelPrice, Role
 
 FRONTIER = "anthropic:claude-sonnet-4-6"
 CHEAP = "openai:gpt-4.1-mini"
@@ -46,28 +46,17 @@ class ApiArm:
 
     def price(self, demand: Demand) -> ModelPrice | MixPrice:
         """The price as the decision keeps it: listed record, and the rates it comes to for this demand."""
-        rates = self.rates(demand)
-        effective = EffectiveRates(
-            input_usd_per_mtok=rates.input_usd_per_mtok,
-            cached_input_usd_per_mtok=rates.cached_input_usd_per_mtok,
-            output_usd_per_mtok=rates.output_usd_per_mtok,
-        )
+        effective = EffectiveRates.model_validate(asdict(self.rates(demand)))
         first = self.parts[0][1]
         if len(self.parts) == 1:
             return ModelPrice.model_validate({**first.to_dict(), "effective": effective})
-        return MixPrice(
-            **effective.model_dump(),
-            provider=self.provider,
-            model=self.name,
-            source=first.source,
-            version=first.version,
-            digest=first.digest,
-            checked_on=min((price.checked_on for _, price in self.parts if price.checked_on), default=None),
-            kind=first.kind,
-            parts=tuple(
-                PartPrice.model_validate({**price.to_dict(), "calls_per_task": calls}) for calls, price in self.parts
-            ),
-        )
+        own = {
+            "provider": self.provider,
+            "model": self.name,
+            "checked_on": min((price.checked_on for _, price in self.parts if price.checked_on), default=None),
+            "parts": [{**price.to_dict(), "calls_per_task": calls} for calls, price in self.parts],
+        }
+        return MixPrice.model_validate(first.to_dict() | effective.model_dump() | own)
 
     @property
     def provider(self) -> str:

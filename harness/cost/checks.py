@@ -8,8 +8,7 @@ from datetime import UTC, date, datetime
 from harness.base.rounding import exact_volume
 from harness.cost.arms import ApiArm
 from harness.cost.box.box import PricedBox
-from harness.cost.box.memory import kv_room_tokens
-from harness.cost.box.plausible import ceiling_tokens_per_s, parameters_of, weights_do_not_fit
+from harness.cost.box.plausible import ceiling_tokens_per_s, kv_room_tokens, parameters_of, weights_do_not_fit
 from harness.demand.demand import Demand
 from harness.prices.crosscheck import differences
 from harness.prices.record import STALE_AFTER_DAYS, age_days

@@ -3,7 +3,7 @@
 import pytest
 from cost_cases import manifest, smallest, step
 
-from harness.cost.box.memory import attention_of, kv_room_tokens
+from harness.cost.box.plausible import attention_of, kv_room_tokens
 from harness.cost.verdict import build_decision
 from harness.prices.catalog import find_instance
 from harness.rundir.results import Metrics

@@ -12,7 +12,7 @@ from hypothesis import given as random
 
 from harness.base.errors import UsageError
 from harness.cost import decide
-from harness.cost.breakeven.inputs import parse
+from harness.cost.breakeven.decision import parse
 from harness.cost.whatif.sensitivity import break_even_values, sensitivity, two_way_table
 from harness.rundir.whatif import FlipPoint, Flips, Sensitivity, Swing
 

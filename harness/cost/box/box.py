@@ -50,11 +50,7 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics | None, prices: User
     replicas = asked.replicas or 1
     rented = BoxInstance(
         id=known.id if known else asked.id or "unnamed",
-        provider=known.provider if known else None,
-        region=known.region if known else None,
-        gpu=known.gpu if known else None,
-        gpu_count=known.gpu_count if known else None,
-        gpu_memory_gib=known.gpu_memory_gib if known else None,
+        **{name: getattr(known, name, None) for name in ("provider", "region", "gpu", "gpu_count", "gpu_memory_gib")},
         usd_per_hour=quote.usd_per_hour,
         purchase=purchase,
         replicas=replicas,

@@ -17,7 +17,7 @@ def projection(inputs: DecideInput, *, growth_per_month: float, months: int, one
         return None
     volumes = [tasks * (1 + growth_per_month) ** month for month in range(months)]
     out = evaluate(case_of(inputs, tasks).but(tasks_per_month=volumes))
-    rows = []
+    rows, present = [], float(out.saving_usd[0])
     summed, payback = -one_off_usd, None
     for month, volume in enumerate(volumes, start=1):
         summed += float(out.saving_usd[month - 1])
@@ -37,11 +37,6 @@ def projection(inputs: DecideInput, *, growth_per_month: float, months: int, one
         growth_per_month=growth_per_month,
         one_off_usd=one_off_usd,
         payback_month=payback,
-        payback_months_at_present_volume=_payback(one_off_usd, float(out.saving_usd[0])),
+        payback_months_at_present_volume=one_off_usd / present if present > 0 else None,
         months=tuple(rows),
     )
-
-
-def _payback(one_off_usd: float, saving_usd: float) -> float | None:
-    """One-off over monthly saving; None when nothing is saved."""
-    return one_off_usd / saving_usd if saving_usd > 0 else None

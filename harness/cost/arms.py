@@ -88,8 +88,7 @@ def choose_arms(
     arms.append(_same_weights(model, demand, user_prices))
     unique: dict[str, ApiArm] = {}
     for arm in arms:
-        kept = unique.setdefault(arm.name, arm)
-        if kept is not arm and arm.role == "same_weights":
+        if arm.name not in unique or arm.role == "same_weights":
             unique[arm.name] = arm  # asked for by name, and it is the run's own weights: say so
     return list(unique.values())
 

@@ -45,7 +45,8 @@ def load_prices(path: Path | None) -> UserPrices:
 
 def _of_decision(data: dict[str, Any], path: Path) -> UserPrices:
     priced = validate(_Priced, data, where=str(path))
-    given = [part for arm in priced.arms for part in _listed(arm.price)]
+    prices = [arm.price for arm in priced.arms]
+    given = [one for price in prices for one in (price.parts if isinstance(price, MixPrice) else (price,))]
     listed = [_price(price, f"{path}: {price.provider}:{price.model}") for price in given]
     box = priced.self_host.instance
     said = box.model_dump(include={"id", "region", "source", "checked_on"}, exclude_none=True)
@@ -53,10 +54,6 @@ def _of_decision(data: dict[str, Any], path: Path) -> UserPrices:
     row = validate(InstanceRow, said, where=f"{path}: self_host.instance")
     known_purchases(row, f"{path}: `self_host.instance")
     return UserPrices({api_key(price.provider, price.model): price for price in listed}, (row,))
-
-
-def _listed(price: ArmPrice) -> tuple[ListedPrice, ...]:
-    return price.parts if isinstance(price, MixPrice) else (price,)
 
 
 def _price(listed: ListedPrice, where: str) -> ApiPrice:

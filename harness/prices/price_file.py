@@ -175,15 +175,12 @@ def known_purchases(row: InstanceRow, where: str) -> None:
 
 def _user_price(row: ApiRow, path: Path) -> ApiPrice:
     return ApiPrice(
-        provider=row.provider,
-        model=row.model,
+        **row.model_dump(include={"provider", "model", "checked_on", "label"}),
         rates=row.rates(),
         tiers=tuple(
             Tier(t.above_input_tokens, t.rates()) for t in sorted(row.tiers, key=lambda t: t.above_input_tokens)
         ),
         batch=row.batch.rates() if row.batch else None,
         source=row.source or f"the user's file {path.name}",
-        checked_on=row.checked_on,
-        label=row.label,
         kind="listed" if row.source else "assumed",
     )

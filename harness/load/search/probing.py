@@ -17,7 +17,7 @@ from harness.rundir.files import write_json
 from harness.rundir.results import Step as StepFigures
 from harness.rundir.tail import NewRows
 from harness.scenario import Scenario, SearchLoad
-from harness.scenario.steps import Step, rate_step, user_step
+from harness.scenario.steps import Step, even_step
 
 SEARCH = "search.json"
 START_S = 0.05  # from telling the processes to the probe's start
@@ -71,10 +71,7 @@ class Searcher:
 
     def _probe(self, number: int, move: Next) -> Probe:
         crew, search = self._crew, self._search
-        if search.over == "users":
-            step = user_step(number, int(move.load), move.length_s, search.warmup_s, kind="search")
-        else:
-            step = rate_step(number, move.load, move.length_s, search.warmup_s, kind="search")
+        step = even_step(number, search.over, move.load, move.length_s, search)
         start_s = crew.now_s() + START_S + self._crew.lead_s
         crew.tell(RunSteps([step], start_s))
         row = self._conductor.begin_step(step, start_s)

@@ -37,7 +37,6 @@ PRICES: dict[str, tuple[Rates, Rates, str]] = {
     "Gemini 2.5 Pro": (Rates(1.25, 5), Rates(1.25, 10), "Gemini 1.5 Pro"),
 }
 
-DAYS_PER_MONTH = HOURS_PER_MONTH / HOURS_PER_DAY
 HALF_FTE_USD = 0.5 * 208_000 / 12
 PARAMETERS = 70.6e9  # Llama 3.3 70B
 BOX = "g5.12xlarge"
@@ -93,9 +92,9 @@ def infrastructure_usd() -> float:
     return _VECTOR_STORE_USD + embedding + _BACKEND_USD + _LOGGING_USD
 
 
-def hidden_usd(engineer_usd: float = _PRINTED_ENGINEER_USD) -> float:
-    """Engineer, evaluation runs, experiments."""
-    return engineer_usd + _EVALUATION_USD + _EXPERIMENTS_USD
+def hidden_usd() -> float:
+    """Engineer as printed, evaluation runs, experiments."""
+    return _PRINTED_ENGINEER_USD + _EVALUATION_USD + _EXPERIMENTS_USD
 
 
 def totals(inference: float) -> dict[str, float]:
@@ -239,7 +238,7 @@ def parity() -> list[Finding]:
     """Section 4: "5M output tokens a day is parity", for each API at 800/250, with list prices."""
     day = BOX_USD_PER_HOUR * HOURS_PER_DAY
     ratio = INPUT_TOKENS / OUTPUT_TOKENS
-    staffed = day + HALF_FTE_USD / DAYS_PER_MONTH
+    staffed = day + HALF_FTE_USD * HOURS_PER_DAY / HOURS_PER_MONTH
     rows = []
     for name, rates in {**{name: listed for name, (_, listed, _) in PRICES.items()}, **HOSTED}.items():
         mixed = parity_mtok_per_day(day, rates, input_per_output=ratio)

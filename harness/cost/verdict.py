@@ -78,7 +78,7 @@ def check_prices(
         UsageError: as `build_decision` would.
     """
     prices = load_prices(prices_file)
-    return price_box(instance, None, prices), choose_arms(arms, None, demand, prices)
+    return price_box(instance, Metrics(steps=()), prices), choose_arms(arms, None, demand, prices)
 
 
 def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:

@@ -206,15 +206,15 @@ def _check_range(name: str, span: tuple[float, float]) -> None:
     lowest, highest, allowed = RANGED[name]
     said = f"the range of `{name}` must be [low, high]"
     got = f"got [{low:g}, {high:g}]"
-    hint: str | None
     if low > high:
-        problem, hint = f"{said}, {got}", f"the lower end first: [{high:g}, {low:g}]"
-    elif low < lowest or high > highest:
-        meant = f"is {high:g} meant as {high / 100:g}?"
-        problem, hint = f"{said}, {allowed}, {got}", meant if highest <= 1 and 1 <= high < 100 else None
-    else:
-        return
-    raise PydanticCustomError("range", "{problem}", {"problem": problem, "hint": hint})
+        raise _range_error(f"{said}, {got}", f"the lower end first: [{high:g}, {low:g}]")
+    if low < lowest or high > highest:
+        hint = f"is {high:g} meant as {high / 100:g}?" if highest <= 1 <= high < 100 else None
+        raise _range_error(f"{said}, {allowed}, {got}", hint)
+
+
+def _range_error(problem: str, hint: str | None) -> PydanticCustomError:
+    return PydanticCustomError("range", "{problem}", {"problem": problem, "hint": hint})
 
 
 def load_demand(path: Path) -> Demand:

@@ -75,14 +75,12 @@ class Rates:
     @property
     def read(self) -> float:
         """USD per million tokens read from the cache."""
-        listed = self.cached_input_usd_per_mtok
-        return self.input_usd_per_mtok if listed is None else listed
+        return self.input_usd_per_mtok if self.cached_input_usd_per_mtok is None else self.cached_input_usd_per_mtok
 
     @property
     def write(self) -> float:
         """USD per million tokens written to the cache."""
-        listed = self.cache_write_usd_per_mtok
-        return self.input_usd_per_mtok if listed is None else listed
+        return self.input_usd_per_mtok if self.cache_write_usd_per_mtok is None else self.cache_write_usd_per_mtok
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,8 @@ class PricedBox:
     usd_per_mtok: PerMtok
 
 
-def price_box(instance: Mapping[str, Any], metrics: Metrics | None, prices: UserPrices) -> PricedBox:
+def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices) -> PricedBox:
     """The box of run.json's `instance`; a price given there wins, then the user's file, then the catalogue.
-
-    `metrics` None: nothing was measured yet.
 
     Raises:
         UsageError: neither a price nor an instance that has one.
@@ -58,16 +56,15 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics | None, prices: User
         checked_on=quote.checked_on,
         kind="listed" if asked.usd_per_hour is None else "assumed",
     )
-    goodput = None if metrics is None else metrics.goodput
-    at_slo = metrics.decisive if metrics is not None and goodput is not None else None
-    at_peak = None if metrics is None else metrics.busiest
+    goodput = metrics.goodput
+    at_slo = metrics.decisive if goodput is not None else None
     return PricedBox(
         instance=rented,
         listed=known,
         goodput=goodput.times(replicas) if goodput is not None and goodput.requests_per_s > 0 else None,
         usd_per_mtok=PerMtok(
             at_slo=_at_step(at_slo, quote.usd_per_hour, replicas),
-            at_peak=_at_step(at_peak, quote.usd_per_hour, replicas),
+            at_peak=_at_step(metrics.busiest, quote.usd_per_hour, replicas),
         ),
     )
 

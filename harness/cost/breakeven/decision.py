@@ -8,11 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.base.errors import UsageError
-from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_MONTH
+from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_MONTH, TOKENS_PER_MTOK
 from harness.base.workload import RequestClass, Workload
 from harness.base.yamlfile import validate
 from harness.cost.breakeven.staircase import MOST_INSTANCES, Staircase, break_even, is_tie
-from harness.prices.record import Rates
 from harness.rundir.decide import Api, AtVolume, Decided, DecideInput, VerdictInterval
 
 
@@ -116,11 +115,15 @@ def success_rate(work: Workload) -> float:
 def usd_per_attempt(classes: list[RequestClass], api: Api) -> float:
     """a, the mean price of one call over the classes' weights."""
     total = sum(c.weight for c in classes)
-    rates = Rates(api.input_usd_per_mtok, api.output_usd_per_mtok, api.cached_input_usd_per_mtok)
-    return sum(
-        c.weight / total * rates.request_usd(c.input_tokens, c.output_tokens, cached_input_tokens=c.cached_input_tokens)
-        for c in classes
-    )
+    return sum(c.weight / total * _call_usd(c, api) for c in classes)
+
+
+def _call_usd(kind: RequestClass, api: Api) -> float:
+    return (
+        (kind.input_tokens - kind.cached_input_tokens) * api.input_usd_per_mtok
+        + kind.cached_input_tokens * api.cache_read_usd_per_mtok
+        + kind.output_tokens * api.output_usd_per_mtok
+    ) / TOKENS_PER_MTOK
 
 
 def usd_per_task(work: Workload, api: Api) -> float:

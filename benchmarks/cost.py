@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from harness.cost import decide
-from harness.cost.breakeven.inputs import parse
+from harness.cost.breakeven.decision import parse
 from harness.cost.verdict import build_decision
 from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.demand.demand import default_demand
@@ -83,7 +83,7 @@ def main() -> int:
     ranges = {"tasks_per_month": (2e5, 9e5), "peak_to_mean": (1.0, 3.0), "api_price": (0.5, 1.2)}
     uncertain = spreads(parsed, people_usd=8666.67, ranges=ranges, spot_range=(2.0, 2.8), confidence=0.95)
     decision_s = _median_s(lambda: decide(INPUTS), rounds=2000)
-    draws_s = _median_s(lambda: simulate(parsed, uncertain, draws=10_000), rounds=10)
+    draws_s = _median_s(lambda: simulate(parsed, uncertain), rounds=10)
     build_decision(MANIFEST, METRICS, demand, [])  # the price list is read once
     whole_s = _median_s(lambda: build_decision(MANIFEST, METRICS, demand, []), rounds=10)
     print(f"one decision                    {1e3 * decision_s:9.3f} ms   (limit {1e3 * DECISION_LIMIT_S:g} ms)")

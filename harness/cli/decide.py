@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from harness.base.yamlfile import read_yaml, read_yaml_stdin
-from harness.cost.breakeven.decision import decide_parsed
-from harness.cost.breakeven.inputs import parse
+from harness.cost.breakeven.decision import decide_parsed, parse
 
 
 @click.command(name="decide")

@@ -7,8 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from harness.cost.article.article import Finding
-from harness.cost.article.hosting import audit
+from harness.cost.article import Finding, audit
 
 
 @click.group(name="explain")

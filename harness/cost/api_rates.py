@@ -57,9 +57,7 @@ def effective_rates(parts: Parts, requests: Sequence[Request], tokens_ratio: flo
     )
 
 
-_ONE_TOKEN_EACH = Request(
-    name="", weight=1, input_tokens=2, cached_input_tokens=1, cache_write_tokens=0, output_tokens=1
-)
+_ONE_TOKEN_EACH = Request(input_tokens=2, cached_input_tokens=1, output_tokens=1)
 
 
 def _uncached_usd(row: Request, rates: Rates) -> float:

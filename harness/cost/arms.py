@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import asdict, dataclass
 
 from harness.base.errors import UsageError
 from harness.cost.api_rates import effective_rates, usd_per_call
@@ -14,7 +13,7 @@ from harness.prices.catalog import resolve_api
 from harness.prices.price_file import UserPrices
 from harness.prices.record import ApiPrice, Rates
 from harness.prices.same_weights import cheapest_host
-from harness.rundir.decision import EffectiveRates, MixPrice, ModelPrice, PartPrice, Role
+from harness.rundir.decision import EffectiveRates, MixPrice, ModelPrice, Role
 
 FRONTIER = "anthropic:claude-sonnet-4-6"
 CHEAP = "openai:gpt-4.1-mini"
@@ -47,28 +46,17 @@ class ApiArm:
 
     def price(self, demand: Demand) -> ModelPrice | MixPrice:
         """The price as the decision keeps it: listed record, and the rates it comes to for this demand."""
-        rates = self.rates(demand)
-        effective = EffectiveRates(
-            input_usd_per_mtok=rates.input_usd_per_mtok,
-            cached_input_usd_per_mtok=rates.cached_input_usd_per_mtok,
-            output_usd_per_mtok=rates.output_usd_per_mtok,
-        )
+        effective = EffectiveRates.model_validate(asdict(self.rates(demand)))
         first = self.parts[0][1]
         if len(self.parts) == 1:
             return ModelPrice.model_validate({**first.to_dict(), "effective": effective})
-        return MixPrice(
-            **effective.model_dump(),
-            provider=self.provider,
-            model=self.name,
-            source=first.source,
-            version=first.version,
-            digest=first.digest,
-            checked_on=min((price.checked_on for _, price in self.parts if price.checked_on), default=None),
-            kind=first.kind,
-            parts=tuple(
-                PartPrice.model_validate({**price.to_dict(), "calls_per_task": calls}) for calls, price in self.parts
-            ),
-        )
+        own = {
+            "provider": self.provider,
+            "model": self.name,
+            "checked_on": min((price.checked_on for _, price in self.parts if price.checked_on), default=None),
+            "parts": [{**price.to_dict(), "calls_per_task": calls} for calls, price in self.parts],
+        }
+        return MixPrice.model_validate(first.to_dict() | effective.model_dump() | own)
 
     @property
     def provider(self) -> str:
@@ -82,12 +70,7 @@ class ApiArm:
 
 
 def choose_arms(
-    asked: Sequence[str],
-    model: str | None,
-    demand: Demand,
-    user_prices: UserPrices | None = None,
-    *,
-    on: date | None = None,
+    asked: Sequence[str], model: str | None, demand: Demand, user_prices: UserPrices | None = None
 ) -> list[ApiArm]:
     """The arms asked for, the demand's mixes, and what is always compared; each API once.
 
@@ -100,13 +83,12 @@ def choose_arms(
     references = [name for entry in asked for name in _names(entry)]
     wanted = [*references, FRONTIER, *([] if references else [CHEAP])]
     roles: dict[str, Role] = {FRONTIER: "frontier", CHEAP: "cheap"}
-    arms = [_single(roles.get(api, "user"), resolve_api(api, user_prices, on=on)) for api in wanted]
-    arms += [_mix(mix, user_prices, on) for mix in demand.mixes]
-    arms.append(_same_weights(model, demand, user_prices, on))
+    arms = [_single(roles.get(api, "user"), resolve_api(api, user_prices)) for api in wanted]
+    arms += [_mix(mix, user_prices) for mix in demand.mixes]
+    arms.append(_same_weights(model, demand, user_prices))
     unique: dict[str, ApiArm] = {}
     for arm in arms:
-        kept = unique.setdefault(arm.name, arm)
-        if kept is not arm and arm.role == "same_weights":
+        if arm.name not in unique or arm.role == "same_weights":
             unique[arm.name] = arm  # asked for by name, and it is the run's own weights: say so
     return list(unique.values())
 
@@ -123,20 +105,20 @@ def _single(role: Role, price: ApiPrice) -> ApiArm:
     return ApiArm(f"{price.provider}:{price.model}", role, price.label, ((1.0, price),))
 
 
-def _mix(mix: Mix, user_prices: UserPrices | None, on: date | None) -> ApiArm:
-    resolved = tuple((part.calls_per_task, resolve_api(part.api, user_prices, on=on)) for part in mix.parts)
+def _mix(mix: Mix, user_prices: UserPrices | None) -> ApiArm:
+    resolved = tuple((part.calls_per_task, resolve_api(part.api, user_prices)) for part in mix.parts)
     shares = ", ".join(f"{calls:g} x {price.provider}:{price.model}" for calls, price in resolved)
     return ApiArm(mix.name, "user", f"several models, calls per task: {shares}", resolved)
 
 
-def _same_weights(model: str | None, demand: Demand, user_prices: UserPrices | None, on: date | None) -> ApiArm:
+def _same_weights(model: str | None, demand: Demand, user_prices: UserPrices | None) -> ApiArm:
     def usd(price: ApiPrice) -> float:
         return usd_per_call(price, demand.requests(), demand.tokens_ratio)
 
     own = list(user_prices.api.values()) if user_prices is not None else []
     found = cheapest_host(model, usd, own) if model else None
     if found is None:
-        price = resolve_api(STAND_IN, user_prices, on=on)
+        price = resolve_api(STAND_IN, user_prices)
         whose = f"nobody is listed as hosting {_short(model)}" if model else "the run's model is unknown"
         label = f"stand-in: {whose}, so {price.model} at {price.provider} stands in for it"
         return ApiArm(f"{price.provider}:{price.model}", "same_weights", label, ((1.0, price),))

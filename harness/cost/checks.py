@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 
 from harness.base.rounding import exact_volume
 from harness.cost.arms import ApiArm
 from harness.cost.box.box import PricedBox
-from harness.cost.box.memory import kv_room_tokens
-from harness.cost.box.plausible import ceiling_tokens_per_s, parameters_of, weights_do_not_fit
+from harness.cost.box.plausible import ceiling_tokens_per_s, kv_room_tokens, parameters_of, weights_do_not_fit
 from harness.demand.demand import Demand
 from harness.prices.crosscheck import differences
 from harness.prices.record import STALE_AFTER_DAYS, age_days
@@ -55,63 +54,57 @@ def _off(demand: Demand, *measured: float) -> list[str]:
     ]
 
 
-def _shape(step: Step | None, demand: Demand) -> list[Check]:
+def _shape(step: Step | None, demand: Demand) -> Iterator[Check]:
     if step is None or step.mean_input_tokens is None or step.mean_output_tokens is None:
         message = "the run does not say how long its requests were: they may have had another shape"
-        return [_check("demand_shape_unknown", "warning", message)]
-    off = _off(demand, step.mean_input_tokens, step.mean_output_tokens)
-    if not off:
-        return []
-    message = f"the goodput was measured on requests of another shape: {'; '.join(off)}"
-    hint = "measure with the demand's lengths (prompts.input_tokens, output_tokens), or price another"
-    return [_check("demand_shape_differs", "error", message, hint)]
+        yield _check("demand_shape_unknown", "warning", message)
+    elif off := _off(demand, step.mean_input_tokens, step.mean_output_tokens):
+        message = f"the goodput was measured on requests of another shape: {'; '.join(off)}"
+        hint = "measure with the demand's lengths (prompts.input_tokens, output_tokens), or price another"
+        yield _check("demand_shape_differs", "error", message, hint)
 
 
-def _prices(rented: BoxInstance, arms: Sequence[ApiArm], today: date) -> list[Check]:
-    found = []
+def _prices(rented: BoxInstance, arms: Sequence[ApiArm], today: date) -> Iterator[Check]:
     if rented.kind == "listed":
-        found += _age(f"{rented.id} {rented.purchase.replace('_', ' ')}", rented.checked_on, today)
+        yield from _age(f"{rented.id} {rented.purchase.replace('_', ' ')}", rented.checked_on, today)
     unique = {f"{price.provider}:{price.model}": price for arm in arms for _, price in arm.parts}
     old: dict[date | None, list[str]] = {}
     for name, price in unique.items():
         old.setdefault(price.checked_on, []).append(name)
     for checked_on, names in old.items():
-        found += _age(", ".join(names), checked_on, today)
-    return found
+        yield from _age(", ".join(names), checked_on, today)
 
 
-def _age(what: str, checked_on: date | None, today: date) -> list[Check]:
+def _age(what: str, checked_on: date | None, today: date) -> Iterator[Check]:
     age = age_days(checked_on, today)
     hint = "`breakeven prices check` lists them; a file for --prices wins over every listed price"
     if age is None:
         message = f"nobody noted when the price of {what} was checked"
-        return [_check("price_date_unknown", "warning", message, hint)]
-    if age > STALE_AFTER_DAYS:
+        yield _check("price_date_unknown", "warning", message, hint)
+    elif age > STALE_AFTER_DAYS:
         message = f"the price of {what} was checked {checked_on}, {age} days ago"
-        return [_check("stale_price", "warning", message, hint)]
-    return []
+        yield _check("stale_price", "warning", message, hint)
 
 
-def _possible(box: PricedBox, model: str | None, quantization: str | None) -> list[Check]:
+def _possible(box: PricedBox, model: str | None, quantization: str | None) -> Iterator[Check]:
     """Weights that cannot be in the GPUs' memory, and tokens/s above what the GPUs can compute."""
     if model is None or box.listed is None:
-        return []
+        return
     reason = weights_do_not_fit(model, quantization, box.listed)
     if reason is not None:
         hint = "is --instance the box that really served the run?"
-        return [_check("weights_do_not_fit", "error", f"{model} cannot have run there: {reason}", hint)]
+        yield _check("weights_do_not_fit", "error", f"{model} cannot have run there: {reason}", hint)
+        return
     size, peak = parameters_of(model), box.usd_per_mtok.at_peak
     ceiling = ceiling_tokens_per_s(size.active, box.listed) if size else None
     if ceiling is None or peak is None:
-        return []
+        return
     reached = peak.output_tokens_per_s + (peak.input_tokens_per_s or 0.0)  # output alone is a lower bound
-    if reached <= ceiling:
-        return []
-    message = (
-        f"{reached:,.0f} tokens/s of {model} are above the {ceiling:,.0f} that {box.listed.id} can compute in 16 bits"
-    )
-    hint = "a prefix cache, 8-bit arithmetic, the wrong instance, or a wrong token count"
-    return [_check("implausible_throughput", "warning", message, hint)]
+    if reached > ceiling:
+        could = f"the {ceiling:,.0f} that {box.listed.id} can compute in 16 bits"
+        message = f"{reached:,.0f} tokens/s of {model} are above {could}"
+        hint = "a prefix cache, 8-bit arithmetic, the wrong instance, or a wrong token count"
+        yield _check("implausible_throughput", "warning", message, hint)
 
 
 def _cache_room(box: PricedBox, manifest: RunManifest, metrics: Metrics) -> list[Check]:
@@ -137,30 +130,23 @@ def _cache_room(box: PricedBox, manifest: RunManifest, metrics: Metrics) -> list
     return []
 
 
-def _second_opinions(arms: Sequence[ApiArm]) -> list[Check]:
+def _second_opinions(arms: Sequence[ApiArm]) -> Iterator[Check]:
     found = {d.name + d.which: d for arm in arms for _, price in arm.parts for d in differences(price)}
-    return [
-        _check(
-            "prices_disagree",
-            "warning",
-            f"{d.name}: {d.which} is {d.first:g} USD per Mtok here and {d.second:g} in {d.second_source}",
-            "look it up at the provider, and settle it in a file for --prices",
-        )
-        for d in found.values()
-    ]
+    for d in found.values():
+        message = f"{d.name}: {d.which} is {d.first:g} USD per Mtok here and {d.second:g} in {d.second_source}"
+        hint = "look it up at the provider, and settle it in a file for --prices"
+        yield _check("prices_disagree", "warning", message, hint)
 
 
-def _sizes(rented: BoxInstance, arms: Sequence[ApiArm], demand: Demand) -> list[Check]:
-    found = []
+def _sizes(rented: BoxInstance, arms: Sequence[ApiArm], demand: Demand) -> Iterator[Check]:
     if rented.replicas > 1:
         message = f"one engine was driven and its goodput taken {rented.replicas} times for {rented.id}: assumed"
         hint = "drive all of them: --url once for each"
-        found.append(_check("replicas_assumed", "warning", message, hint))
+        yield _check("replicas_assumed", "warning", message, hint)
     without = [arm.name for arm in arms if not all(price.batch for _, price in arm.parts)]
     if demand.batch_share > 0 and without:
         message = f"no batch price is listed for {', '.join(without)}: the standard price is used"
-        found.append(_check("no_batch_price", "warning", message))
-    return found
+        yield _check("no_batch_price", "warning", message)
 
 
 def too_many_instances(decided: Decided) -> list[Check]:

@@ -9,8 +9,8 @@ from harness.cost.api_rates import usd_per_call
 from harness.cost.arms import ApiArm
 from harness.cost.bill import bill
 from harness.cost.box.box import PricedBox
-from harness.cost.box.purchase import Terms, fleet_for, purchase_options
-from harness.cost.box.splits import ASSUMED_RATIO, BusyRun, measured_output_weight, splits
+from harness.cost.box.purchase import fleet_for, purchase_options
+from harness.cost.box.splits import BusyRun, measured_output_weight, splits
 from harness.cost.breakeven.decision import calls_at_peak
 from harness.demand.demand import Demand
 from harness.prices.catalog import load_instances
@@ -66,13 +66,12 @@ def options(box: PricedBox, demand: Demand, arms: Sequence[Arm], prices: UserPri
     rented = box.instance
     quotes = dict(box.listed.quotes if box.listed else {})
     quotes[rented.purchase] = Quote(rented.usd_per_hour, rented.source, rented.checked_on)
-    terms = Terms(demand.startup_minutes, demand.spot_interruptions_per_hour, demand.spot_recovery_minutes)
     return PurchaseOptions(
         instances_by_hour=fleet.by_hour,
         profile="demand" if work.hourly_profile is not None else "none given: every hour is the peak",
         options=tuple(
             option.model_copy(update={"saving_usd": _savings(option.usd_per_month, arms, demand)})
-            for option in purchase_options(quotes, fleet, terms)
+            for option in purchase_options(quotes, fleet, demand)
         ),
         regions=_regions(rented.id, prices, fleet.static_hours()),
     )
@@ -108,13 +107,7 @@ def token_splits(box: PricedBox, shape_runs: Sequence[BusyRun]) -> Splits | None
     if at is None or not at.input_tokens_per_s:
         return None
     measured = measured_output_weight(shape_runs)
-    rows = splits(
-        box.instance.usd_per_hour,
-        at.input_tokens_per_s,
-        at.output_tokens_per_s,
-        output_weight=measured.output_weight if measured else ASSUMED_RATIO,
-        weight_from=f"measured over {measured.runs} runs" if measured else "assumed",
-    )
+    rows = splits(box.instance.usd_per_hour, at.input_tokens_per_s, at.output_tokens_per_s, measured)
     return Splits(step=at.step, conventions=tuple(rows), measured_weight=measured)
 
 

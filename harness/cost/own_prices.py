@@ -7,9 +7,13 @@ from typing import Any
 
 from harness.base.yamlfile import read_yaml, validate
 from harness.prices.price_file import InstanceRow, RatesRow, UserPrices, api_key, known_purchases, user_prices
-from harness.prices.record import ApiPrice, Rates, Tier
-from harness.rundir.decision import ArmPrice, BoxInstance, ListedPrice, ListRates, MixPrice, PriceTier
+from harness.prices.record import ApiPrice
+from harness.rundir.decision import ArmPrice, BoxInstance, ListedPrice, MixPrice
 from harness.rundir.results import Result
+
+
+class _Plausible(Result):
+    price: ApiPrice
 
 
 class _Arm(Result):
@@ -41,47 +45,18 @@ def load_prices(path: Path | None) -> UserPrices:
 
 def _of_decision(data: dict[str, Any], path: Path) -> UserPrices:
     priced = validate(_Priced, data, where=str(path))
-    given = [part for arm in priced.arms for part in _listed(arm.price)]
+    prices = [arm.price for arm in priced.arms]
+    given = [one for price in prices for one in (price.parts if isinstance(price, MixPrice) else (price,))]
     listed = [_price(price, f"{path}: {price.provider}:{price.model}") for price in given]
     box = priced.self_host.instance
-    said = {
-        "id": box.id,
-        "region": box.region,
-        "source": box.source,
-        "checked_on": box.checked_on,
-        "usd_per_hour": {box.purchase: box.usd_per_hour},
-    }
-    known = {key: value for key, value in said.items() if value is not None}
-    row = validate(InstanceRow, known, where=f"{path}: self_host.instance")
+    said = box.model_dump(include={"id", "region", "source", "checked_on"}, exclude_none=True)
+    said["usd_per_hour"] = {box.purchase: box.usd_per_hour}
+    row = validate(InstanceRow, said, where=f"{path}: self_host.instance")
     known_purchases(row, f"{path}: `self_host.instance")
     return UserPrices({api_key(price.provider, price.model): price for price in listed}, (row,))
 
 
-def _listed(price: ArmPrice) -> tuple[ListedPrice, ...]:
-    return price.parts if isinstance(price, MixPrice) else (price,)
-
-
 def _price(listed: ListedPrice, where: str) -> ApiPrice:
-    return ApiPrice(
-        provider=listed.provider,
-        model=listed.model,
-        rates=_rates(listed, where),
-        source=listed.source,
-        tiers=_tiers(listed.tiers, where),
-        batch=_rates(listed.batch, where) if listed.batch is not None else None,
-        batch_tiers=_tiers(listed.batch_tiers, where),
-        version=listed.version,
-        digest=listed.digest,
-        checked_on=listed.checked_on,
-        label=listed.label,
-        kind=listed.kind,
-    )
-
-
-def _tiers(tiers: tuple[PriceTier, ...], where: str) -> tuple[Tier, ...]:
-    return tuple(Tier(tier.above_input_tokens, _rates(tier.rates, where)) for tier in tiers)
-
-
-def _rates(rates: ListRates, where: str) -> Rates:
-    """The rates, each as plausible as in a price file."""
-    return validate(RatesRow, rates.model_dump(include=set(RatesRow.model_fields)), where=where).rates()
+    """The price, each of its rates as plausible as in a price file."""
+    rates = validate(RatesRow, listed.model_dump(include=set(RatesRow.model_fields)), where=where).rates()
+    return validate(_Plausible, {"price": {**listed.model_dump(), "rates": rates}}, where=where).price

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from harness.cost.arms import ApiArm
@@ -25,22 +25,21 @@ def _fact(what: str, value: float | None, unit: str, kind: Kind, source: str, re
     return Fact(what=what, value=value, unit=unit, kind=kind, source=source, date=read_on)
 
 
-def _box(box: PricedBox) -> list[Fact]:
+def _box(box: PricedBox) -> Iterator[Fact]:
     rented, goodput = box.instance, box.goodput
     named = f"{rented.id} {rented.purchase}"
-    facts = [_fact(named, rented.usd_per_hour, "USD/h", rented.kind, rented.source, rented.checked_on)]
+    yield _fact(named, rented.usd_per_hour, "USD/h", rented.kind, rented.source, rented.checked_on)
     if goodput is None:
-        why = "no load step met the latency limits"
-        return [*facts, _fact("goodput", None, "requests/s", "measured", why)]
+        yield _fact("goodput", None, "requests/s", "measured", "no load step met the latency limits")
+        return
     where = "this run" if goodput.step is None else f"step {step_number(goodput.step)} of this run"
     if rented.replicas > 1:
-        facts.append(_fact("engines on the instance", rented.replicas, "", "assumed", "given with the run"))
+        yield _fact("engines on the instance", rented.replicas, "", "assumed", "given with the run")
         where += f", taken {rented.replicas} times"
-    return [*facts, _fact("goodput", goodput.requests_per_s, "requests/s", "measured", where)]
+    yield _fact("goodput", goodput.requests_per_s, "requests/s", "measured", where)
 
 
-def _prices(arm: ApiArm) -> list[Fact]:
-    facts = []
+def _prices(arm: ApiArm) -> Iterator[Fact]:
     for _, price in arm.parts:
         name, source, rates = f"{price.provider}:{price.model}", _source(price), price.rates
         for what, usd in (
@@ -49,8 +48,7 @@ def _prices(arm: ApiArm) -> list[Fact]:
             ("output", rates.output_usd_per_mtok),
         ):
             if usd is not None:
-                facts.append(_fact(f"{name} {what}", usd, "USD/Mtok", price.kind, source, price.checked_on))
-    return facts
+                yield _fact(f"{name} {what}", usd, "USD/Mtok", price.kind, source, price.checked_on)
 
 
 def _source(price: ApiPrice) -> str:
@@ -74,17 +72,16 @@ _WORK = (
 )
 
 
-def _demand(demand: Demand) -> list[Fact]:
+def _demand(demand: Demand) -> Iterator[Fact]:
     """The demand's numbers: assumed by its file where it says them, by Breakeven where it does not."""
     said, file = set(demand.model_fields_set), f"demand {demand.name}"
     values = {name: getattr(demand, name) for name, _ in _WORK} | {"peak_to_mean": demand.peak()}
     if demand.hourly_profile is not None:
         said.add("peak_to_mean")  # it says so hour by hour
-    facts = [_fact(name, values[name], unit, "assumed", file if name in said else "default") for name, unit in _WORK]
-    tokens = demand.mean_tokens()
-    facts += [_fact("mean input", tokens[0], "tokens", "assumed", file)]
-    facts += [_fact("mean output", tokens[1], "tokens", "assumed", file)]
-    return facts
+    for name, unit in _WORK:
+        yield _fact(name, values[name], unit, "assumed", file if name in said else "default")
+    for name, tokens in zip(("mean input", "mean output"), demand.mean_tokens(), strict=True):
+        yield _fact(name, tokens, "tokens", "assumed", file)
 
 
 def inputs_digest(inputs: Sequence[DecideInput]) -> str:

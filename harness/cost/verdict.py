@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +70,7 @@ def build_decision(
 
 
 def check_prices(
-    instance: Mapping[str, Any],
-    arms: Sequence[str],
-    demand: Demand,
-    *,
-    prices_file: Path | None = None,
-    on: date | None = None,
+    instance: Mapping[str, Any], arms: Sequence[str], demand: Demand, *, prices_file: Path | None = None
 ) -> tuple[PricedBox, list[ApiArm]]:
     """What `build_decision` will price with, before anything is measured: box (no goodput yet) and arms.
 
@@ -83,7 +78,7 @@ def check_prices(
         UsageError: as `build_decision` would.
     """
     prices = load_prices(prices_file)
-    return price_box(instance, None, prices), choose_arms(arms, None, demand, prices, on=on)
+    return price_box(instance, Metrics(steps=()), prices), choose_arms(arms, None, demand, prices)
 
 
 def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
@@ -92,7 +87,7 @@ def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
     Raises:
         UsageError: the demand's fixed costs, or the arm's mean prices, are beyond what `decide` takes.
     """
-    rates, goodput, where = arm.rates(demand), box.goodput, f"demand {demand.name} against {arm.name}"
+    goodput, where = box.goodput, f"demand {demand.name} against {arm.name}"
     own = {
         "usd_per_hour": box.instance.usd_per_hour,
         "goodput_requests_per_s": goodput.requests_per_s if goodput else None,
@@ -102,12 +97,8 @@ def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
         "min_instances": demand.min_instances,
         "fixed_usd_per_month": demand.fixed_usd("self_host"),
     }
-    api = {
-        "input_usd_per_mtok": rates.input_usd_per_mtok,
-        "cached_input_usd_per_mtok": rates.cached_input_usd_per_mtok,
-        "output_usd_per_mtok": rates.output_usd_per_mtok,
-        "fixed_usd_per_month": demand.fixed_usd("api"),
-    }
+    api = asdict(arm.rates(demand)) | {"fixed_usd_per_month": demand.fixed_usd("api")}
+    del api["cache_write_usd_per_mtok"]  # `decide` knows no such price; the mean of the input holds it
     return DecideInput(
         workload=demand.workload(), self_host=validate(SelfHost, own, where=where), api=validate(Api, api, where=where)
     )

@@ -7,7 +7,6 @@ Costs beside inference are listed items, one line each, so that a reader can str
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -38,16 +37,10 @@ RANGED: dict[str, tuple[float, float, str]] = {
 """Inputs that `ranges` may name, and between what; `api_price` is a factor on the list price."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(RequestClass):
     """A size of request and its weight among the others; cached and cache-written tokens are part of the input."""
 
-    name: str
-    weight: float
-    input_tokens: float
-    cached_input_tokens: float
-    cache_write_tokens: float
-    output_tokens: float
+    cache_write_tokens: Amount = 0
 
 
 class History(Strict):
@@ -80,17 +73,13 @@ class DemandClass(Strict):
         smallest = self.input_tokens if self.history is None else self.history.base_tokens
         if smallest is not None and self.cached_input_tokens + self.cache_write_tokens > smallest:
             raise ValueError("cached_input_tokens and cache_write_tokens must fit in the input tokens")
-        if self.requests()[-1].input_tokens > LARGEST:
+        if self._sizes()[-1] > LARGEST:
             raise ValueError(f"`history`: the last turn's input tokens must be at most {LARGEST:g}")
         return self
 
     def requests(self) -> list[Request]:
         """The request sizes of this class, weights summing to its own; one a turn when there is a history."""
-        if self.history is None:
-            sizes = [float(self.input_tokens or 0)]
-        else:
-            h = self.history
-            sizes = [h.base_tokens + h.growth_tokens * turn for turn in range(h.turns)]
+        sizes = self._sizes()
         return [
             Request(
                 name=self.name if len(sizes) == 1 else f"{self.name} turn {turn + 1}",
@@ -102,6 +91,11 @@ class DemandClass(Strict):
             )
             for turn, size in enumerate(sizes)
         ]
+
+    def _sizes(self) -> list[float]:
+        """Input tokens of each turn."""
+        h = self.history
+        return [self.input_tokens or 0] if h is None else [h.base_tokens + h.growth_tokens * i for i in range(h.turns)]
 
 
 class Part(Strict):
@@ -194,25 +188,11 @@ class Demand(Traffic):
 
     def workload(self) -> Workload:
         """The `workload` of a decide input."""
-        classes = [
-            RequestClass(
-                name=row.name,
-                weight=row.weight,
-                input_tokens=row.input_tokens,
-                cached_input_tokens=row.cached_input_tokens,
-                output_tokens=row.output_tokens,
-            )
-            for row in self.requests()
-        ]
-        return Workload(
-            tasks_per_month=self.tasks_per_month,
-            classes=classes,
-            retry_failure_rate=self.retry_failure_rate,
-            max_retries=self.max_retries,
-            response_cache_hit_rate=self.response_cache_hit_rate,
-            peak_to_mean=None if self.hourly_profile is not None else self.peak(),
-            hourly_profile=self.hourly_profile,
-        )
+        shared = self.model_dump(include={"tasks_per_month", *Traffic.model_fields})
+        if self.hourly_profile is None:
+            shared["peak_to_mean"] = self.peak()
+        classes = [row.model_dump(include=set(RequestClass.model_fields)) for row in self.requests()]
+        return Workload.model_validate({**shared, "classes": classes})
 
     def to_dict(self) -> dict[str, Any]:
         """For run.json and decision.json; `demand_from_dict` reads it back."""
@@ -226,15 +206,15 @@ def _check_range(name: str, span: tuple[float, float]) -> None:
     lowest, highest, allowed = RANGED[name]
     said = f"the range of `{name}` must be [low, high]"
     got = f"got [{low:g}, {high:g}]"
-    hint: str | None
     if low > high:
-        problem, hint = f"{said}, {got}", f"the lower end first: [{high:g}, {low:g}]"
-    elif low < lowest or high > highest:
-        meant = f"is {high:g} meant as {high / 100:g}?"
-        problem, hint = f"{said}, {allowed}, {got}", meant if highest <= 1 and 1 <= high < 100 else None
-    else:
-        return
-    raise PydanticCustomError("range", "{problem}", {"problem": problem, "hint": hint})
+        raise _range_error(f"{said}, {got}", f"the lower end first: [{high:g}, {low:g}]")
+    if low < lowest or high > highest:
+        hint = f"is {high:g} meant as {high / 100:g}?" if highest <= 1 <= high < 100 else None
+        raise _range_error(f"{said}, {allowed}, {got}", hint)
+
+
+def _range_error(problem: str, hint: str | None) -> PydanticCustomError:
+    return PydanticCustomError("range", "{problem}", {"problem": problem, "hint": hint})
 
 
 def load_demand(path: Path) -> Demand:

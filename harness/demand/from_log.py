@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from harness.base.units import HOURS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MONTH
@@ -32,18 +33,16 @@ def _classes(rows: list[TraceRow], wanted: int) -> list[dict[str, Any]]:
     ordered = sorted(rows, key=lambda row: (row.input_tokens, row.output_tokens))
     count = min(wanted, len(ordered))
     edges = [round(len(ordered) * i / count) for i in range(count + 1)]
-    out = []
-    for i in range(count):
-        part = ordered[edges[i] : edges[i + 1]]
-        out.append(
-            {
-                "name": "request" if count == 1 else f"{part[0].input_tokens} to {part[-1].input_tokens} tokens in",
-                "weight": len(part),
-                "input_tokens": round(sum(row.input_tokens for row in part) / len(part), 2),
-                "output_tokens": round(sum(row.output_tokens for row in part) / len(part), 2),
-            }
-        )
-    return out
+    parts = [ordered[first:end] for first, end in pairwise(edges)]
+    return [
+        {
+            "name": "request" if count == 1 else f"{part[0].input_tokens} to {part[-1].input_tokens} tokens in",
+            "weight": len(part),
+            "input_tokens": round(sum(row.input_tokens for row in part) / len(part), 2),
+            "output_tokens": round(sum(row.output_tokens for row in part) / len(part), 2),
+        }
+        for part in parts
+    ]
 
 
 def hourly_profile(trace: Trace) -> list[float] | None:
@@ -66,8 +65,6 @@ def hourly_profile(trace: Trace) -> list[float] | None:
 
 def _covered_s(hour: int, start_s: float, end_s: float) -> float:
     """Seconds of [start_s, end_s] (from a midnight) that lie in that hour of a day."""
-    total = 0.0
-    for day in range(int(end_s // SECONDS_PER_DAY) + 1):
-        begin = day * SECONDS_PER_DAY + hour * SECONDS_PER_HOUR
-        total += max(min(end_s, begin + SECONDS_PER_HOUR) - max(start_s, begin), 0.0)
-    return total
+    days = range(int(end_s // SECONDS_PER_DAY) + 1)
+    begins = [day * SECONDS_PER_DAY + hour * SECONDS_PER_HOUR for day in days]
+    return sum(max(min(end_s, begin + SECONDS_PER_HOUR) - max(start_s, begin), 0.0) for begin in begins)

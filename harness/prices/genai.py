@@ -30,16 +30,15 @@ _BATCH = {"processing": "batch"}  # exact and case-sensitive: anything else sile
 _NOON = time(12, tzinfo=UTC)  # prices by time of day are read at noon
 
 
-def resolve(provider_id: str, model_id: str, *, on: date | None = None) -> ApiPrice:
-    """The listed price of a model, by its exact id at the provider.
+def resolve(provider_id: str, model_id: str) -> ApiPrice:
+    """Today's listed price of a model, by its exact id at the provider.
 
     Raises:
         UsageError: unknown provider or model (with near names), a name that only resembles one, or a model
             without a price per token.
     """
     provider = _provider(provider_id)
-    model = _model(provider, model_id)
-    return _price(provider, model, on or datetime.now(UTC).date())
+    return _price(provider, _model(provider, model_id))
 
 
 def hosted_models() -> Iterator[tuple[str, str]]:
@@ -49,10 +48,10 @@ def hosted_models() -> Iterator[tuple[str, str]]:
             yield provider.id, model.id
 
 
-def try_price(provider_id: str, model_id: str, *, on: date | None = None) -> ApiPrice | None:
+def try_price(provider_id: str, model_id: str) -> ApiPrice | None:
     """Like `resolve`, None where there is no such price."""
     try:
-        return resolve(provider_id, model_id, on=on)
+        return resolve(provider_id, model_id)
     except UsageError:
         return None
 
@@ -107,8 +106,8 @@ def _model(provider: Provider, model_id: str) -> ModelInfo:
     )
 
 
-def _price(provider: Provider, model: ModelInfo, on: date) -> ApiPrice:
-    at = datetime.combine(on, _NOON)
+def _price(provider: Provider, model: ModelInfo) -> ApiPrice:
+    at = datetime.combine(datetime.now(UTC), _NOON)
     standard = _rates(model.get_prices(at))
     if standard is None:
         raise UsageError(
@@ -116,15 +115,16 @@ def _price(provider: Provider, model: ModelInfo, on: date) -> ApiPrice:
             hint="give its price in a file for --prices FILE",
         )
     rates, tiers = standard
-    batch = _rates(model.get_prices(at, _BATCH)) if _has_batch(model) else None
+    has_batch = any(variant.when == _BATCH for variant in model.price_variants or ())
+    batch, batch_tiers = (_rates(model.get_prices(at, _BATCH)) if has_batch else None) or (None, ())
     version, digest = data_digest()
     return ApiPrice(
         provider=provider.id,
         model=model.id,
         rates=rates,
         tiers=tiers,
-        batch=batch[0] if batch else None,
-        batch_tiers=batch[1] if batch else (),
+        batch=batch,
+        batch_tiers=batch_tiers,
         source=SOURCE,
         version=version,
         digest=digest,
@@ -133,32 +133,20 @@ def _price(provider: Provider, model: ModelInfo, on: date) -> ApiPrice:
     )
 
 
-def _has_batch(model: ModelInfo) -> bool:
-    return any(variant.when == _BATCH for variant in model.price_variants or ())
-
-
 _KEYS = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
 
 
 def _rates(price: Any) -> tuple[Rates, tuple[Tier, ...]] | None:
     """Base rates and tiers; None unless input and output both have a price above zero."""
     values = [getattr(price, key) for key in _KEYS]
-    base = [_at(value, 0) for value in values]
-    if base[0] is None or base[1] is None or (base[0] == 0 and base[1] == 0):
+    base = Rates(*(_at(value, 0) for value in values))
+    if None in values[:2] or base.input_usd_per_mtok == base.output_usd_per_mtok == 0:
         return None
     starts = sorted({tier.start for value in values for tier in getattr(value, "tiers", ())})
-    tiers = tuple(Tier(start, _as_rates([_at(v, start + 1) for v in values])) for start in starts)
-    return _as_rates(base), tiers
+    return base, tuple(Tier(start, Rates(*(_at(value, start + 1) for value in values))) for start in starts)
 
 
-def _as_rates(values: list[float | None]) -> Rates:
-    input_price, output_price, *cache = values
-    assert input_price is not None
-    assert output_price is not None
-    return Rates(input_price, output_price, *cache)
-
-
-def _at(value: Any, input_tokens: int) -> float | None:
+def _at(value: Any, input_tokens: int) -> Any:
     """A price at a request of that size; `value` is None, a Decimal, or base and tiers."""
     if value is None:
         return None

@@ -8,31 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, field_validator
 
 from harness.base.errors import UsageError
 from harness.base.yamlfile import Strict, validate
-from harness.prices.record import PURCHASES, ApiPrice, Rates, Tier
+from harness.prices.record import PURCHASES, ApiPrice, Quote, Rates, Tier, Usd
 
-LOWEST_USD, HIGHEST_USD = 1e-9, 1e9  # of an hour or a million tokens; beyond is a slip of the keyboard
-
-
-def is_plausible(usd: float) -> bool:
-    """Whether an hour or a million tokens can cost that: 1e-320 or 1e300 ends no computation well."""
-    return usd == 0 or LOWEST_USD <= usd <= HIGHEST_USD
-
-
-PLAUSIBLE = f"must be 0, or from {LOWEST_USD:g} to {HIGHEST_USD:g} USD"
-
-
-def _plausible(usd: float) -> float:
-    if not is_plausible(usd):
-        raise PydanticCustomError("price", PLAUSIBLE)
-    return usd
-
-
-Usd = Annotated[float, AfterValidator(_plausible)]
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -68,6 +49,18 @@ class InstanceRow(Strict):
             raise ValueError("must be [low, high]")
         return span
 
+    @property
+    def sources(self) -> dict[str, Source]:
+        """Who gave the price of each purchase option."""
+        own = Source(source=self.source or "the user's own price", checked_on=self.checked_on)
+        return {purchase: self.other_sources.get(purchase, own) for purchase in self.usd_per_hour}
+
+    @property
+    def quotes(self) -> dict[str, Quote]:
+        """Price and source by purchase option."""
+        said = self.sources
+        return {name: Quote(usd, said[name].source, said[name].checked_on) for name, usd in self.usd_per_hour.items()}
+
 
 class RatesRow(Strict):
     """USD per million tokens."""
@@ -79,12 +72,7 @@ class RatesRow(Strict):
 
     def rates(self) -> Rates:
         """The rates alone."""
-        return Rates(
-            self.input_usd_per_mtok,
-            self.output_usd_per_mtok,
-            self.cached_input_usd_per_mtok,
-            self.cache_write_usd_per_mtok,
-        )
+        return Rates(**self.model_dump(include=set(RatesRow.model_fields)))
 
 
 class TierRow(RatesRow):
@@ -187,15 +175,12 @@ def known_purchases(row: InstanceRow, where: str) -> None:
 
 def _user_price(row: ApiRow, path: Path) -> ApiPrice:
     return ApiPrice(
-        provider=row.provider,
-        model=row.model,
+        **row.model_dump(include={"provider", "model", "checked_on", "label"}),
         rates=row.rates(),
         tiers=tuple(
             Tier(t.above_input_tokens, t.rates()) for t in sorted(row.tiers, key=lambda t: t.above_input_tokens)
         ),
         batch=row.batch.rates() if row.batch else None,
         source=row.source or f"the user's file {path.name}",
-        checked_on=row.checked_on,
-        label=row.label,
         kind="listed" if row.source else "assumed",
     )

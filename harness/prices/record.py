@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from harness.base.units import TOKENS_PER_MTOK
 
 PURCHASES = ("on_demand", "reserved_1y", "reserved_3y", "spot")
 STALE_AFTER_DAYS = 90
+LOWEST_USD, HIGHEST_USD = 1e-9, 1e9  # of an hour or a million tokens; beyond is a slip of the keyboard
+
+
+def is_plausible(usd: float) -> bool:
+    """Whether an hour or a million tokens can cost that: 1e-320 or 1e300 ends no computation well."""
+    return usd == 0 or LOWEST_USD <= usd <= HIGHEST_USD
+
+
+PLAUSIBLE = f"must be 0, or from {LOWEST_USD:g} to {HIGHEST_USD:g} USD"
+
+
+def _plausible(usd: float) -> float:
+    if not is_plausible(usd):
+        raise PydanticCustomError("price", PLAUSIBLE)
+    return usd
+
+
+Usd = Annotated[float, AfterValidator(_plausible)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,29 +43,13 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
-class Instance:
-    """A machine that rents by the hour. `gpu_memory_gib` is what one GPU can use; None: unknown or none."""
-
-    id: str
-    provider: str
-    region: str | None
-    gpu: str | None
-    gpu_count: int
-    gpu_memory_gib: float | None
-    vcpu: int | None
-    ram_gib: float | None
-    quotes: dict[str, Quote]  # by purchase option
-    spot_range_usd_per_hour: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Rates:
     """USD per million tokens. `cached_input` and `cache_write` None: the provider lists no such price."""
 
-    input_usd_per_mtok: float
-    output_usd_per_mtok: float
-    cached_input_usd_per_mtok: float | None = None
-    cache_write_usd_per_mtok: float | None = None
+    input_usd_per_mtok: Usd
+    output_usd_per_mtok: Usd
+    cached_input_usd_per_mtok: Usd | None = None
+    cache_write_usd_per_mtok: Usd | None = None
 
     def request_usd(
         self,
@@ -70,14 +75,12 @@ class Rates:
     @property
     def read(self) -> float:
         """USD per million tokens read from the cache."""
-        listed = self.cached_input_usd_per_mtok
-        return self.input_usd_per_mtok if listed is None else listed
+        return self.input_usd_per_mtok if self.cached_input_usd_per_mtok is None else self.cached_input_usd_per_mtok
 
     @property
     def write(self) -> float:
         """USD per million tokens written to the cache."""
-        listed = self.cache_write_usd_per_mtok
-        return self.input_usd_per_mtok if listed is None else listed
+        return self.input_usd_per_mtok if self.cache_write_usd_per_mtok is None else self.cache_write_usd_per_mtok
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from harness.base.errors import UsageError
 from harness.base.yamlfile import read_yaml, validate
@@ -76,15 +76,10 @@ class Slo(Strict):
 
     def limits(self) -> tuple[Limit, ...]:
         """Latency limits, the preset's under the user's own; with neither preset nor own keys those of `chat`."""
-        own = {
-            key: float(value)
-            for key, value in self.model_dump(exclude={"preset", "error_rate"}).items()
-            if value is not None
-        }
+        own = self.model_dump(exclude={"preset", "error_rate"}, exclude_none=True)
         preset = self.preset or (None if own else "chat")
-        limits = {**(SLO_PRESETS[preset] if preset else {}), **own}
-        parts = {key: key.split("_") for key in limits}
-        return tuple(Limit(parts[key][0], parts[key][1], seconds) for key, seconds in limits.items())
+        limits: dict[str, float] = {**(SLO_PRESETS[preset] if preset else {}), **own}
+        return tuple(Limit(key.split("_")[0], key.split("_")[1], seconds) for key, seconds in limits.items())
 
 
 class Scenario(Strict):
@@ -108,15 +103,11 @@ class Scenario(Strict):
             raise ValueError("only letters, digits, '-', '_' and '.' (it is part of a directory's name)")
         return value
 
-    @field_validator("load", mode="before")
+    @field_validator("load", "prompts", mode="before")
     @classmethod
-    def _closed_unless_said(cls, value: Any) -> Any:
-        return {"kind": "closed", **value} if isinstance(value, dict) and "kind" not in value else value
-
-    @field_validator("prompts", mode="before")
-    @classmethod
-    def _synthetic_unless_said(cls, value: Any) -> Any:
-        return {"kind": "synthetic", **value} if isinstance(value, dict) and "kind" not in value else value
+    def _kind_unless_said(cls, value: Any, info: ValidationInfo) -> Any:
+        usual = "closed" if info.field_name == "load" else "synthetic"
+        return {"kind": usual, **value} if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _shapes_fit(self) -> Scenario:

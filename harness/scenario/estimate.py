@@ -8,7 +8,7 @@ from typing import Any
 from harness.base.units import SECONDS_PER_HOUR
 from harness.scenario import FilePrompts, Scenario, SearchLoad, SessionPrompts, TraceLoad
 from harness.scenario.prompts import mean_tokens
-from harness.scenario.steps import Step, planned_steps, rate_step, user_step
+from harness.scenario.steps import Step, even_step, planned_steps
 from harness.scenario.trace import Trace, read_trace
 
 FAST_TTFT_S, FAST_TPOT_S = 0.1, 0.005  # a fast GPU server, one stream
@@ -70,9 +70,7 @@ def _steps(scenario: Scenario, trace: Trace | None) -> list[Step]:
     loads = [load.low]
     while len(loads) < load.max_probes:  # it grows, then stays about where it failed
         loads.append(min(loads[-1] * 2, load.high))
-    if load.over == "users":
-        return [user_step(i, int(n), load.max_step_s, load.warmup_s, kind="search") for i, n in enumerate(loads)]
-    return [rate_step(i, r, load.max_step_s, load.warmup_s, kind="search") for i, r in enumerate(loads)]
+    return [even_step(i, load.over, size, load.max_step_s, load) for i, size in enumerate(loads)]
 
 
 def _requests(step: Step, answer_s: float) -> float:

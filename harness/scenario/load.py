@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -15,6 +15,8 @@ Arrivals = Literal["poisson", "constant", "gamma"]
 Over = Literal["users", "requests_per_s"]
 Users = Annotated[int, Field(ge=1, le=MOST_USERS, strict=True)]
 Rate = Annotated[float, Field(gt=0, le=MOST_PER_S)]
+Seconds = Annotated[float, Field(gt=0, le=YEAR_S)]
+SecondsOrNone = Annotated[float, Field(ge=0, le=YEAR_S)]
 
 STEP_S = "Length of a step in seconds, warm-up included."
 WARMUP_S = "Seconds at a step's start that no metric counts."
@@ -24,12 +26,22 @@ BURSTINESS = "Shape of gamma gaps: 1 is poisson, below 1 comes in bursts, above 
 MAX_IN_FLIGHT = "Arrivals beyond this many requests at once are dropped, counted and recorded as not_sent."
 
 
-def _check_warmup(warmup_s: float, step_s: float) -> None:
-    if warmup_s >= step_s:
-        raise ValueError(f"warmup_s ({warmup_s:g}) must be below step_s ({step_s:g})")
+def _check_warmup(load: Any) -> Any:
+    if load.step_s is not None and load.warmup_s >= load.step_s:
+        raise ValueError(f"warmup_s ({load.warmup_s:g}) must be below step_s ({load.step_s:g})")
+    return load
 
 
-class ByPlan(Strict):
+class AnyLoad(Strict):
+    """What is common to all loads."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests leave by a plan and latencies count from it."""
+        return True
+
+
+class ByPlan(AnyLoad):
     """What is common to loads whose requests leave by a plan that waits for nobody."""
 
     arrivals: Arrivals = Field(default="poisson", description=ARRIVALS)
@@ -42,17 +54,12 @@ class ByPlan(Strict):
             raise ValueError(f"burstiness ({self.burstiness:g}) needs `arrivals: gamma`, got `{self.arrivals}`")
         return self
 
-    @property
-    def is_open(self) -> bool:
-        """Whether requests leave by a plan and latencies count from it."""
-        return True
-
 
 class OverEither(ByPlan):
     """Common to loads that go over users, who wait for their answers, or over a rate."""
 
     over: Over
-    think_time_s: float = Field(default=0, ge=0, le=YEAR_S, description=THINK_TIME_S)
+    think_time_s: SecondsOrNone = Field(default=0, description=THINK_TIME_S)
 
     @property
     def is_open(self) -> bool:
@@ -64,23 +71,20 @@ class OverEither(ByPlan):
             raise ValueError(f"users are whole numbers, got {first:g} to {last:g}")
 
 
-class ClosedLoad(Strict):
+class ClosedLoad(AnyLoad):
     """N users; each sends its next request when the last one ended and it has thought. One step per entry."""
 
     kind: Literal["closed"] = "closed"
     users: Annotated[list[Users], Field(min_length=1)] = Field(
         default=[1], description="Concurrent users, one step per entry.", examples=[[1, 2, 4, 8]]
     )
-    step_s: float = Field(default=30, gt=0, le=YEAR_S, description=STEP_S)
-    warmup_s: float = Field(default=5, ge=0, le=YEAR_S, description=WARMUP_S)
-    think_time_s: float = Field(default=0, ge=0, le=YEAR_S, description=THINK_TIME_S)
+    step_s: Seconds = Field(default=30, description=STEP_S)
+    warmup_s: SecondsOrNone = Field(default=5, description=WARMUP_S)
+    think_time_s: SecondsOrNone = Field(default=0, description=THINK_TIME_S)
 
     _one_number = field_validator("users", mode="before")(one_number_is_a_list)
 
-    @model_validator(mode="after")
-    def _warmup_fits(self) -> ClosedLoad:
-        _check_warmup(self.warmup_s, self.step_s)
-        return self
+    _warmup_fits = model_validator(mode="after")(_check_warmup)
 
     @property
     def is_open(self) -> bool:
@@ -95,15 +99,11 @@ class OpenLoad(ByPlan):
     requests_per_s: Annotated[list[Rate], Field(min_length=1)] = Field(
         description="Mean arrival rate, one step per entry.", examples=[[0.5, 1, 2]]
     )
-    step_s: float = Field(default=30, gt=0, le=YEAR_S, description=STEP_S)
-    warmup_s: float = Field(default=5, ge=0, le=YEAR_S, description=WARMUP_S)
+    step_s: Seconds = Field(default=30, description=STEP_S)
+    warmup_s: SecondsOrNone = Field(default=5, description=WARMUP_S)
 
     _one_number = field_validator("requests_per_s", mode="before")(one_number_is_a_list)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> OpenLoad:
-        _check_warmup(self.warmup_s, self.step_s)
-        return self
+    _warmup_fits = model_validator(mode="after")(_check_warmup)
 
 
 class RampLoad(OverEither):
@@ -111,9 +111,9 @@ class RampLoad(OverEither):
 
     kind: Literal["ramp"]
     over: Over = Field(default="requests_per_s", description="What changes.")
-    start: float = Field(gt=0, le=MOST_PER_S, description="Load at the beginning, in users or requests per second.")
-    end: float = Field(gt=0, le=MOST_PER_S, description="Load at the end.")
-    ramp_s: float = Field(default=120, gt=0, le=YEAR_S, description="Length of the ramp in seconds.")
+    start: Rate = Field(description="Load at the beginning, in users or requests per second.")
+    end: Rate = Field(description="Load at the end.")
+    ramp_s: Seconds = Field(default=120, description="Length of the ramp in seconds.")
     slices: int = Field(default=6, ge=1, le=1000, strict=True, description="Equal parts that are reported as steps.")
 
     @model_validator(mode="after")
@@ -122,7 +122,7 @@ class RampLoad(OverEither):
         return self
 
 
-class TraceLoad(Strict):
+class TraceLoad(AnyLoad):
     """Requests arrive, and are as long, as a log says. The layout is known by its header or keys."""
 
     kind: Literal["trace"]
@@ -134,24 +134,13 @@ class TraceLoad(Strict):
     max_requests: int | None = Field(
         default=None, ge=1, strict=True, description="Only the first so many of the trace; none: all."
     )
-    step_s: float | None = Field(
-        default=None, gt=0, le=YEAR_S, description="Report parts of this many seconds as steps; none: one step."
+    step_s: Seconds | None = Field(
+        default=None, description="Report parts of this many seconds as steps; none: one step."
     )
-    warmup_s: float = Field(
-        default=0, ge=0, le=YEAR_S, description="Seconds at the trace's start that no metric counts."
-    )
+    warmup_s: SecondsOrNone = Field(default=0, description="Seconds at the trace's start that no metric counts.")
     max_in_flight: int = Field(default=1000, ge=1, le=MOST_USERS, strict=True, description=MAX_IN_FLIGHT)
 
-    @model_validator(mode="after")
-    def _consistent(self) -> TraceLoad:
-        if self.step_s is not None:
-            _check_warmup(self.warmup_s, self.step_s)
-        return self
-
-    @property
-    def is_open(self) -> bool:
-        """Whether requests leave by a plan and latencies count from it."""
-        return True
+    _warmup_fits = model_validator(mode="after")(_check_warmup)
 
 
 class SearchLoad(OverEither):
@@ -159,21 +148,22 @@ class SearchLoad(OverEither):
 
     kind: Literal["search"]
     over: Over = Field(default="users", description="What is searched.")
-    low: float = Field(default=1, gt=0, le=MOST_PER_S, description="First load tried, in users or requests per second.")
-    high: float = Field(default=256, gt=0, le=MOST_PER_S, description="No load above this is tried.")
+    low: Rate = Field(default=1, description="First load tried, in users or requests per second.")
+    high: Rate = Field(default=256, description="No load above this is tried.")
     resolution: float = Field(
         default=0.1, gt=0, lt=1, description="Stop when pass and fail are this close, as a share of the load."
     )
-    step_s: float = Field(default=30, gt=0, le=YEAR_S, description="Shortest probe in seconds, warm-up included.")
-    max_step_s: float = Field(
-        default=300, gt=0, le=YEAR_S, description="Longest probe; probes are made long enough for the SLO's percentile."
+    step_s: Seconds = Field(default=30, description="Shortest probe in seconds, warm-up included.")
+    max_step_s: Seconds = Field(
+        default=300, description="Longest probe; probes are made long enough for the SLO's percentile."
     )
-    warmup_s: float = Field(default=5, ge=0, le=YEAR_S, description=WARMUP_S)
+    warmup_s: SecondsOrNone = Field(default=5, description=WARMUP_S)
     max_probes: int = Field(default=16, ge=1, le=1000, strict=True, description="No more probes than this.")
+
+    _warmup_fits = model_validator(mode="after")(_check_warmup)
 
     @model_validator(mode="after")
     def _consistent(self) -> SearchLoad:
-        _check_warmup(self.warmup_s, self.step_s)
         if self.low > self.high:
             raise ValueError(f"low ({self.low:g}) must not be above high ({self.high:g})")
         if self.max_step_s < self.step_s:

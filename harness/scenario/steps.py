@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from harness.scenario.load import ClosedLoad, Load, OpenLoad, RampLoad, SearchLoad, TraceLoad
+from harness.scenario.load import ClosedLoad, Load, OpenLoad, Over, RampLoad, SearchLoad, TraceLoad
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ def planned_steps(load: Load, *, trace_span_s: float | None = None, trace_reques
     """The steps of a load in order; none for a search. A trace's need its span and number of requests."""
     match load:
         case ClosedLoad():
-            return [user_step(i, n, load.step_s, load.warmup_s, kind="closed") for i, n in enumerate(load.users)]
+            return [even_step(i, "users", n, load.step_s, load) for i, n in enumerate(load.users)]
         case OpenLoad():
-            return [rate_step(i, r, load.step_s, load.warmup_s, kind="open") for i, r in enumerate(load.requests_per_s)]
+            return [even_step(i, "requests_per_s", r, load.step_s, load) for i, r in enumerate(load.requests_per_s)]
         case RampLoad():
             return [_slice(load, i) for i in range(load.slices)]
         case TraceLoad():
@@ -42,14 +42,12 @@ def planned_steps(load: Load, *, trace_span_s: float | None = None, trace_reques
             return []
 
 
-def user_step(step: int, users: int, length_s: float, warmup_s: float, *, kind: str) -> Step:
-    """A step of a number of users."""
-    return Step(step, length_s, warmup_s, {"kind": kind, "users": users}, users=(users, users))
-
-
-def rate_step(step: int, rate: float, length_s: float, warmup_s: float, *, kind: str) -> Step:
-    """A step of a rate in requests per second."""
-    return Step(step, length_s, warmup_s, {"kind": kind, "requests_per_s": rate}, rate=(rate, rate))
+def even_step(step: int, over: Over, size: float, length_s: float, load: ClosedLoad | OpenLoad | SearchLoad) -> Step:
+    """A step of a number of users, or of a rate in requests per second."""
+    facts = {"kind": load.kind, over: int(size) if over == "users" else size}
+    if over == "users":
+        return Step(step, length_s, load.warmup_s, facts, users=(int(size), int(size)))
+    return Step(step, length_s, load.warmup_s, facts, rate=(size, size))
 
 
 def _slice(load: RampLoad, i: int) -> Step:

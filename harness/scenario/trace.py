@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ def read_trace(path: Path, *, max_requests: int | None = None) -> Trace:
         UsageError: no such file, no known layout, a value that is no number (with its line), or no request.
     """
     layout: _Layout | None = None
-    rows: list[tuple[float, TraceRow]] = []
+    rows: list[TraceRow] = []
     skipped, is_dated = 0, False
     for number, raw in _raw_rows(path):
         if layout is None:
@@ -93,15 +93,12 @@ def read_trace(path: Path, *, max_requests: int | None = None) -> Trace:
         if input_tokens < 1 or output_tokens < 1:
             skipped += 1
             continue
-        rows.append((arrival_s, TraceRow(0.0, input_tokens, output_tokens, blocks)))
+        rows.append(TraceRow(arrival_s, input_tokens, output_tokens, blocks))
     if layout is None or not rows:
         raise UsageError(f"{path} holds no request", hint=f"layouts: {_KNOWN}")
-    rows.sort(key=lambda row: row[0])
-    first_s = rows[0][0]
-    kept = [
-        TraceRow(arrival_s - first_s, row.input_tokens, row.output_tokens, row.blocks)
-        for arrival_s, row in rows[:max_requests]
-    ]
+    rows.sort(key=lambda row: row.arrival_s)
+    first_s = rows[0].arrival_s
+    kept = [replace(row, arrival_s=row.arrival_s - first_s) for row in rows[:max_requests]]
     has_hours = is_dated or layout.from_midnight
     return Trace(kept, layout.name, skipped, first_s % 86_400 if has_hours else None)
 
@@ -158,16 +155,8 @@ def _seconds_of(text: str) -> float:
 
     Without a zone it is taken as UTC.
     """
-    head, dot, tail = text.partition(".")
-    if dot:
-        digits = len(tail) - len(tail.lstrip("0123456789"))
-        fraction, zone = float(f"0.{tail[:digits] or 0}"), tail[digits:]
-    else:
-        fraction, zone = 0.0, ""
-    moment = datetime.fromisoformat(head + zone)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.timestamp() + fraction
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _what(error: Exception) -> str:

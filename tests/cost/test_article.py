@@ -9,18 +9,20 @@ import sys
 import pytest
 from cost_cases import VECTORS
 
-from harness.cost.article.article import (
+from harness.cost.article import (
+    HOSTED,
     PRICES,
     PRINTED_INFERENCE_USD,
     Finding,
+    audit,
     cascade_usd,
     hidden_usd,
     inference_usd,
     infrastructure_usd,
+    parity_mtok_per_day,
     routing_factor,
     totals,
 )
-from harness.cost.article.hosting import HOSTED, audit, parity_mtok_per_day
 
 
 def finding(what: str) -> Finding:

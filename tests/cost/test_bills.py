@@ -18,8 +18,7 @@ from harness.cost.box.plausible import (
     weights_gib,
 )
 from harness.cost.box.splits import BusyRun
-from harness.cost.breakeven.decision import decide_parsed
-from harness.cost.breakeven.inputs import parse
+from harness.cost.breakeven.decision import decide_parsed, parse
 from harness.cost.breakeven.success import indifferent_human_usd, success_costs
 from harness.cost.extras import busy_run
 from harness.cost.focus import COLUMNS, focus_rows, write_focus_csv

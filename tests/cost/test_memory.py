@@ -3,7 +3,7 @@
 import pytest
 from cost_cases import manifest, smallest, step
 
-from harness.cost.box.memory import attention_of, kv_room_tokens
+from harness.cost.box.plausible import kv_bytes_per_token, kv_room_tokens
 from harness.cost.verdict import build_decision
 from harness.prices.catalog import find_instance
 from harness.rundir.results import Metrics
@@ -20,14 +20,11 @@ G5 = find_instance("g5.12xlarge", None)  # 4 x A10G of 22,888 MiB
     ],
 )
 def test_a_tokens_cache_comes_from_layers_heads_and_dimension(model: str, bytes_per_token: int) -> None:
-    attention = attention_of(model)
-
-    assert attention is not None
-    assert attention.bytes_per_token == bytes_per_token
+    assert kv_bytes_per_token(model) == bytes_per_token
 
 
 def test_a_model_that_is_not_listed_is_unknown() -> None:
-    assert attention_of("SmolLM2-135M-Instruct.Q4_1.gguf") is None
+    assert kv_bytes_per_token("SmolLM2-135M-Instruct.Q4_1.gguf") is None
     assert kv_room_tokens("SmolLM2-135M-Instruct.Q4_1.gguf", None, G5) is None
 
 

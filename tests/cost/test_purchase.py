@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from cost_cases import VECTORS, given
 
-from harness.cost.box.purchase import Fleet, Terms, best_base, fleet_for, purchase_options, spot_usd_per_hour
-from harness.cost.breakeven.inputs import parse
+from harness.cost.box.purchase import Fleet, best_base, fleet_for, purchase_options, spot_usd_per_hour
+from harness.cost.breakeven.decision import parse
 from harness.cost.whatif.projection import projection
+from harness.demand.demand import Demand
 from harness.prices.record import Quote
 from harness.rundir.decision import PurchaseOption
 
@@ -18,6 +19,13 @@ QUOTES = {
 }
 PROFILE = VECTORS["AN-14"]["inputs"]["profile"]
 PER_DAY = 100_000
+
+
+def terms(startup_minutes: float) -> Demand:
+    """5 % of the spot instances are lost an hour, 10 minutes each."""
+    lost = {"spot_interruptions_per_hour": 0.05, "spot_recovery_minutes": 10}
+    classes = [{"input_tokens": 800, "output_tokens": 250}]
+    return Demand.model_validate({"name": "t", "classes": classes, "startup_minutes": startup_minutes, **lost})
 
 
 def fleet() -> Fleet:
@@ -41,7 +49,7 @@ def test_instances_follow_the_hours() -> None:
 def test_static_and_autoscaled_are_priced_apart() -> None:
     expected = VECTORS["AN-14"]["expected"]
 
-    rows = purchase_options(QUOTES, fleet(), Terms(0, 0.05, 10))
+    rows = purchase_options(QUOTES, fleet(), terms(0))
 
     assert row_of(rows, "on_demand_static").usd_per_month == pytest.approx(expected["static_usd_month"])
     assert row_of(rows, "on_demand_autoscaled").usd_per_month == pytest.approx(expected["auto_usd_month"])
@@ -68,11 +76,11 @@ def test_the_best_base_is_the_least_of_all_bases() -> None:
 
 
 def test_spot_costs_more_an_hour_that_serves() -> None:
-    assert spot_usd_per_hour(2.0796, Terms(10, 0.05, 10)) == pytest.approx(2.0970756303)  # AN-22
+    assert spot_usd_per_hour(2.0796, terms(10)) == pytest.approx(2.0970756303)  # AN-22
 
 
 def test_spot_falls_back_to_on_demand_while_it_is_lost() -> None:
-    rows = purchase_options(QUOTES, Fleet((1,) * 24), Terms(10, 0.05, 10))
+    rows = purchase_options(QUOTES, Fleet((1,) * 24), terms(10))
 
     # 730 x (2.0796 + 5 % x 10/60 x 5.672)
     assert row_of(rows, "spot_with_fallback").usd_per_month == pytest.approx(730 * (2.0796 + 0.05 / 6 * 5.672))
@@ -83,13 +91,13 @@ def test_spot_falls_back_to_on_demand_while_it_is_lost() -> None:
 def test_a_box_that_costs_nothing_can_be_bought_in_every_way() -> None:
     free = {**QUOTES, "on_demand": Quote(0, "own", None)}
 
-    mixed = row_of(purchase_options(free, fleet(), Terms(10, 0.05, 10)), "reserved_1y_base_with_burst")
+    mixed = row_of(purchase_options(free, fleet(), terms(10)), "reserved_1y_base_with_burst")
 
     assert (mixed.usd_per_month, mixed.note) == (0, "0 reserved, the rest on demand by the hour")
 
 
 def test_what_nobody_priced_is_last_and_says_so() -> None:
-    rows = purchase_options(QUOTES, fleet(), Terms(10, 0.05, 10))
+    rows = purchase_options(QUOTES, fleet(), terms(10))
 
     assert [row.usd_per_month is None for row in rows] == [False] * 5 + [True] * 2
     assert row_of(rows, "reserved_3y_static").note == ("no reserved 3y price is known; give yours with --prices FILE")

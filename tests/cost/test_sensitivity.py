@@ -12,7 +12,7 @@ from hypothesis import given as random
 
 from harness.base.errors import UsageError
 from harness.cost import decide
-from harness.cost.breakeven.inputs import parse
+from harness.cost.breakeven.decision import parse
 from harness.cost.whatif.sensitivity import break_even_values, sensitivity, two_way_table
 from harness.rundir.whatif import FlipPoint, Flips, Sensitivity, Swing
 
@@ -137,10 +137,10 @@ def test_at_the_break_even_price_the_winner_is_about_to_change(inputs: dict[str,
 
 
 def test_two_inputs_at_once_are_the_decisions_of_each_pair() -> None:
-    got = two_way_table(parse(A_MILLION), "goodput_requests_per_s", "usd_per_hour", factors=[0.25, 1, 2])
+    got = two_way_table(parse(A_MILLION), "goodput_requests_per_s", "usd_per_hour")
 
-    assert got.x.values == pytest.approx([0.15, 0.6, 1.2])
-    assert got.y.values == pytest.approx([1.418, 5.672, 11.344])
+    assert got.x.values == pytest.approx([0.15, 0.3, 0.45, 0.6, 0.9, 1.2, 2.4])
+    assert got.y.values == pytest.approx([1.418, 2.836, 4.254, 5.672, 8.508, 11.344, 22.688])
     for i, hourly in enumerate(got.y.values):
         for j, goodput in enumerate(got.x.values):
             alone = decide(

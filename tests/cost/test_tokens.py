@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cost_cases import VECTORS
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from harness.base.errors import UsageError
@@ -13,10 +13,10 @@ from harness.base.units import usd_per_mtok
 from harness.cost import decide
 from harness.cost.api_rates import effective_rates, usd_per_call, usd_per_mtok_blended
 from harness.cost.arms import choose_arms
-from harness.cost.box.splits import BusyRun, measured_output_weight, nnls, splits
+from harness.cost.box.splits import BusyRun, measured_output_weight, splits
 from harness.demand.demand import Demand, default_demand, load_demand
 from harness.prices.record import ApiPrice, Rates, Tier
-from harness.rundir.decision import MixPrice
+from harness.rundir.decision import MeasuredWeight, MixPrice
 from harness.scenario import bundled_scenarios_dir
 
 FLAT = ApiPrice("a", "flat", Rates(3, 15, 0.3, 3.75), "test", batch=Rates(1.5, 7.5, 0.15))
@@ -130,7 +130,9 @@ def test_a_million_tokens_on_a_box() -> None:
 def test_every_convention_adds_up_to_the_hour(weight: int) -> None:
     expected = VECTORS["AN-04"]["expected"]
 
-    output_only, total, weighted = splits(5.672, 480, 150, output_weight=weight)
+    fit = {"seconds_per_input_token": 1, "seconds_per_output_token": weight, "runs": 2, "largest_misfit": 0}
+
+    output_only, total, weighted = splits(5.672, 480, 150, MeasuredWeight(output_weight=weight, **fit))
 
     assert output_only.output_usd_per_mtok == pytest.approx(expected["output_only"])
     assert total.input_usd_per_mtok == pytest.approx(expected["total"])
@@ -168,14 +170,17 @@ def test_a_weight_is_never_negative() -> None:
 
 @given(st.integers(0, 10**6))
 @settings(max_examples=100, deadline=None)
-def test_non_negative_least_squares_finds_the_least_of_the_corner(seed: int) -> None:
+def test_the_weights_fit_best_of_all_that_are_not_negative(seed: int) -> None:
     random = np.random.default_rng(seed)
-    a, b = random.uniform(0, 1, (6, 2)), random.uniform(-1, 1, 6)
+    tokens = random.uniform(1, 1000, (6, 2))
 
-    best = nnls(a, b)
+    got = measured_output_weight([BusyRun(1.0, given, output) for given, output in tokens])
 
+    assume(got is not None)
+    assert got is not None
+    best = np.array([got.seconds_per_input_token, got.seconds_per_output_token])
     assert np.all(best >= 0)
-    least = np.sum((a @ best - b) ** 2)
+    least = np.sum((tokens @ best - 1) ** 2)
     for _ in range(50):
-        other = np.maximum(best + random.normal(0, 0.3, 2), 0)
-        assert least <= np.sum((a @ other - b) ** 2) + 1e-12
+        other = np.maximum(best + random.normal(0, 3e-4, 2), 0)
+        assert least <= np.sum((tokens @ other - 1) ** 2) + 1e-12

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cost_cases import given
 
-from harness.cost.breakeven.inputs import parse
+from harness.cost.breakeven.decision import parse
 from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.rundir.whatif import MonteCarlo
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cost import decide
-from harness.cost.breakeven.inputs import parse
+from harness.cost.breakeven.decision import parse
 from harness.cost.breakeven.vector import VERDICTS, case_of, evaluate
 
 

@@ -12,8 +12,7 @@ import pytest
 from cost_cases import G5, given, manifest, metrics, smallest
 
 from harness.base.errors import UsageError
-from harness.cost.breakeven.decision import decide
-from harness.cost.breakeven.inputs import parse
+from harness.cost.breakeven.decision import decide, parse
 from harness.cost.breakeven.words import sentence
 from harness.cost.verdict import build_decision, check_prices
 from harness.demand.demand import default_demand

@@ -26,7 +26,8 @@ from harness.load.protocol import (
     encode,
     event_of,
 )  # fmt: skip
-from harness.scenario.steps import rate_step, user_step
+from harness.scenario import ClosedLoad, OpenLoad
+from harness.scenario.steps import planned_steps
 
 CLOCK = ClockFacts(error_s=0.001, moved_s=None, moved_error_s=None, echoes=20)
 PLAN = LoadPlan(
@@ -53,7 +54,8 @@ def test_an_event_comes_out_as_it_went_in(event: object) -> None:
     "command",
     [
         Begin(PLAN, {"0-a.csv": "/d/a.csv"}), CutStep(), Rest(), End(),
-        RunSteps([user_step(0, 2, 1.5, 0.5, kind="closed"), rate_step(1, 2.5, 1.5, 0.5, kind="open")], 3.25, order=2),
+        RunSteps(planned_steps(ClosedLoad(users=[2])), 3.25),
+        RunSteps(planned_steps(OpenLoad(kind="open", requests_per_s=[2.5])), 3.25, order=2),
     ],
     ids=lambda command: command.do,
 )  # fmt: skip

@@ -12,7 +12,7 @@ from harness.base.yamlfile import validate
 from harness.load.shapes.arrivals import ArrivalPlan
 from harness.scenario import Scenario
 from harness.scenario.load import ClosedLoad, OpenLoad, RampLoad, TraceLoad
-from harness.scenario.steps import most_at_once, planned_steps, user_changes, user_step
+from harness.scenario.steps import even_step, most_at_once, planned_steps, user_changes
 
 
 def as_bytes(instants: list[float]) -> bytes:
@@ -153,7 +153,7 @@ def test_a_turn_must_have_room_for_the_last_reply() -> None:
 
 
 def test_users_who_are_new_begin_each_in_its_own_part_of_the_time_of_a_request() -> None:
-    step = replace(user_step(1, 6, 30, 5, kind="closed"), carried=2, enter_s=8.0)
+    step = replace(even_step(1, "users", 6, 30, ClosedLoad()), carried=2, enter_s=8.0)
 
     (first, already), *others = user_changes(step, seed=3)
 
@@ -166,4 +166,4 @@ def test_users_who_are_new_begin_each_in_its_own_part_of_the_time_of_a_request()
 
 
 def test_a_step_of_fewer_users_has_nobody_to_wait_for() -> None:
-    assert user_changes(replace(user_step(1, 2, 30, 5, kind="closed"), carried=2, enter_s=8.0), 1) == [(0, 2)]
+    assert user_changes(replace(even_step(1, "users", 2, 30, ClosedLoad()), carried=2, enter_s=8.0), 1) == [(0, 2)]

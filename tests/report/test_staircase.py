@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from report_cases import decision_of
 
 from harness.cost import decide
-from harness.cost.breakeven.decision import decide_parsed
-from harness.cost.breakeven.inputs import parse
+from harness.cost.breakeven.decision import decide_parsed, parse
 from harness.cost.breakeven.staircase import Staircase
 from harness.report.charts.curves import corners, stairs_of
 from harness.rundir.decision import Arm

@@ -9,8 +9,8 @@ from typing import Any
 from harness.base.errors import UsageError
 from harness.base.units import usd_per_mtok
 from harness.prices.catalog import find_instance, quote_for
-from harness.prices.price_file import PLAUSIBLE, UserPrices, is_plausible
-from harness.prices.record import Instance, Quote
+from harness.prices.price_file import InstanceRow, UserPrices
+from harness.prices.record import PLAUSIBLE, Quote, is_plausible
 from harness.rundir.decision import BoxInstance, MtokAtStep, PerMtok
 from harness.rundir.results import Goodput, Metrics, Result, Step
 
@@ -31,15 +31,13 @@ class PricedBox:
     """An instance, its price per hour, and the goodput measured on it (None: no load step met the SLO)."""
 
     instance: BoxInstance
-    listed: Instance | None  # None: not in the catalogue, priced by the user
+    listed: InstanceRow | None  # None: not in the catalogue, priced by the user
     goodput: Goodput | None
     usd_per_mtok: PerMtok
 
 
-def price_box(instance: Mapping[str, Any], metrics: Metrics | None, prices: UserPrices) -> PricedBox:
+def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices) -> PricedBox:
     """The box of run.json's `instance`; a price given there wins, then the user's file, then the catalogue.
-
-    `metrics` None: nothing was measured yet.
 
     Raises:
         UsageError: neither a price nor an instance that has one.
@@ -50,11 +48,7 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics | None, prices: User
     replicas = asked.replicas or 1
     rented = BoxInstance(
         id=known.id if known else asked.id or "unnamed",
-        provider=known.provider if known else None,
-        region=known.region if known else None,
-        gpu=known.gpu if known else None,
-        gpu_count=known.gpu_count if known else None,
-        gpu_memory_gib=known.gpu_memory_gib if known else None,
+        **{name: getattr(known, name, None) for name in ("provider", "region", "gpu", "gpu_count", "gpu_memory_gib")},
         usd_per_hour=quote.usd_per_hour,
         purchase=purchase,
         replicas=replicas,
@@ -62,21 +56,20 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics | None, prices: User
         checked_on=quote.checked_on,
         kind="listed" if asked.usd_per_hour is None else "assumed",
     )
-    goodput = None if metrics is None else metrics.goodput
-    at_slo = metrics.decisive if metrics is not None and goodput is not None else None
-    at_peak = None if metrics is None else metrics.busiest
+    goodput = metrics.goodput
+    at_slo = metrics.decisive if goodput is not None else None
     return PricedBox(
         instance=rented,
         listed=known,
         goodput=goodput.times(replicas) if goodput is not None and goodput.requests_per_s > 0 else None,
         usd_per_mtok=PerMtok(
             at_slo=_at_step(at_slo, quote.usd_per_hour, replicas),
-            at_peak=_at_step(at_peak, quote.usd_per_hour, replicas),
+            at_peak=_at_step(metrics.busiest, quote.usd_per_hour, replicas),
         ),
     )
 
 
-def _priced(asked: _Asked, purchase: str, prices: UserPrices) -> tuple[Instance | None, Quote]:
+def _priced(asked: _Asked, purchase: str, prices: UserPrices) -> tuple[InstanceRow | None, Quote]:
     """The catalogue's row, where there is one, and the price of an hour."""
     if asked.usd_per_hour is None:
         if asked.id is None:
@@ -93,7 +86,7 @@ def _priced(asked: _Asked, purchase: str, prices: UserPrices) -> tuple[Instance 
     return _lookup(asked.id, prices), Quote(asked.usd_per_hour, "given with the run", None)
 
 
-def _lookup(reference: str | None, prices: UserPrices) -> Instance | None:
+def _lookup(reference: str | None, prices: UserPrices) -> InstanceRow | None:
     """The catalogue's row of a box that has its price already; None: it is in none."""
     if reference is None:
         return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 from harness.cost.breakeven.staircase import MOST_INSTANCES, ceil
+from harness.demand.demand import Demand
 from harness.prices.record import Quote
 from harness.rundir.decision import PurchaseOption
 
@@ -73,37 +74,29 @@ def best_base(fleet: Fleet, reserved: float, on_demand: float, startup_minutes: 
     return base, usd
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What is assumed about starting and losing instances."""
-
-    startup_minutes: float
-    spot_interruptions_per_hour: float
-    spot_recovery_minutes: float
-
-    def spot_loss(self) -> float:
-        """Share of the time an interrupted spot instance does not serve."""
-        return self.spot_interruptions_per_hour * self.spot_recovery_minutes / MINUTES_PER_HOUR
+def _spot_loss(demand: Demand) -> float:
+    """Share of the time an interrupted spot instance does not serve."""
+    return demand.spot_interruptions_per_hour * demand.spot_recovery_minutes / MINUTES_PER_HOUR
 
 
-def spot_usd_per_hour(spot: float, terms: Terms) -> float:
+def spot_usd_per_hour(spot: float, demand: Demand) -> float:
     """Price of an hour that serves: c / (1 - lambda tau).
 
     Example: 2.0796 USD/h, 5 % an hour, 10 minutes lost each time: 2.0970756.
     """
-    return spot / (1 - terms.spot_loss())
+    return spot / (1 - _spot_loss(demand))
 
 
-def purchase_options(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> list[PurchaseOption]:
+def purchase_options(quotes: Mapping[str, Quote], fleet: Fleet, demand: Demand) -> list[PurchaseOption]:
     """Every way to buy the fleet, cheapest first, those without a price last with the reason; no savings yet."""
     rows = [
         _static("on_demand", quotes, fleet),
-        _autoscaled(quotes, fleet, terms),
+        _autoscaled(quotes, fleet, demand),
         _static("reserved_1y", quotes, fleet),
         _static("reserved_3y", quotes, fleet),
-        _spot(quotes, fleet, terms),
-        _mixed("reserved_1y", quotes, fleet, terms),
-        _mixed("reserved_3y", quotes, fleet, terms),
+        _spot(quotes, fleet, demand),
+        _mixed("reserved_1y", quotes, fleet, demand),
+        _mixed("reserved_3y", quotes, fleet, demand),
     ]
     return sorted(rows, key=lambda row: (row.usd_per_month is None, row.usd_per_month or 0))
 
@@ -138,39 +131,39 @@ def _count(instances: int) -> str:
     return f"{instances:,} instance" + ("" if instances == 1 else "s")
 
 
-def _autoscaled(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> PurchaseOption:
+def _autoscaled(quotes: Mapping[str, Quote], fleet: Fleet, demand: Demand) -> PurchaseOption:
     if "on_demand" not in quotes:
         return _unpriced("on_demand_autoscaled", "on_demand")
-    hours = fleet.autoscaled_hours(terms.startup_minutes)
+    hours = fleet.autoscaled_hours(demand.startup_minutes)
     note = (
         f"{min(fleet.by_hour)} to {_count(max(fleet.by_hour))} by the hour;"
-        f" {fleet.starts()} starts in {len(fleet.by_hour)} h, {terms.startup_minutes:g} min billed for each"
+        f" {fleet.starts()} starts in {len(fleet.by_hour)} h, {demand.startup_minutes:g} min billed for each"
     )
     usd = hours * quotes["on_demand"].usd_per_hour
     return _row("on_demand_autoscaled", usd, hours, note, quotes["on_demand"])
 
 
-def _spot(quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> PurchaseOption:
+def _spot(quotes: Mapping[str, Quote], fleet: Fleet, demand: Demand) -> PurchaseOption:
     if "spot" not in quotes or "on_demand" not in quotes:
         return _unpriced("spot_with_fallback", "spot")
-    hours, lost = fleet.static_hours(), terms.spot_loss()
+    hours, lost = fleet.static_hours(), _spot_loss(demand)
     usd = hours * (quotes["spot"].usd_per_hour + lost * quotes["on_demand"].usd_per_hour)
-    serving = spot_usd_per_hour(quotes["spot"].usd_per_hour, terms)
+    serving = spot_usd_per_hour(quotes["spot"].usd_per_hour, demand)
     note = (
         f"{_count(max(fleet.by_hour))}; {100 * lost:.2g} % of the time on demand while spot is lost"
-        f" (assumed: {100 * terms.spot_interruptions_per_hour:g} % lost an hour,"
-        f" {terms.spot_recovery_minutes:g} min each); on spot alone an hour that serves is USD {serving:.4g}"
+        f" (assumed: {100 * demand.spot_interruptions_per_hour:g} % lost an hour,"
+        f" {demand.spot_recovery_minutes:g} min each); on spot alone an hour that serves is USD {serving:.4g}"
     )
     return _row("spot_with_fallback", usd, hours, note, quotes["spot"], quotes["on_demand"])
 
 
-def _mixed(purchase: str, quotes: Mapping[str, Quote], fleet: Fleet, terms: Terms) -> PurchaseOption:
+def _mixed(purchase: str, quotes: Mapping[str, Quote], fleet: Fleet, demand: Demand) -> PurchaseOption:
     option = f"{purchase}_base_with_burst"
     if purchase not in quotes or "on_demand" not in quotes:
         return _unpriced(option, purchase)
     reserved, on_demand = quotes[purchase].usd_per_hour, quotes["on_demand"].usd_per_hour
-    base, usd = best_base(fleet, reserved, on_demand, terms.startup_minutes)
-    hours = base * HOURS_PER_MONTH + fleet.above(base).autoscaled_hours(terms.startup_minutes)
+    base, usd = best_base(fleet, reserved, on_demand, demand.startup_minutes)
+    hours = base * HOURS_PER_MONTH + fleet.above(base).autoscaled_hours(demand.startup_minutes)
     note = f"{base} reserved, the rest on demand by the hour"
     if on_demand > 0:
         share = reserved / on_demand

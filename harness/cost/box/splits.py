@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.base.units import SECONDS_PER_HOUR, TOKENS_PER_MTOK
 from harness.rundir.decision import MeasuredWeight, Split
@@ -28,17 +27,14 @@ class BusyRun(NamedTuple):
 
 
 def splits(
-    usd_per_hour: float,
-    input_tokens_per_s: float,
-    output_tokens_per_s: float,
-    *,
-    output_weight: float = ASSUMED_RATIO,
-    weight_from: str = "assumed",
+    usd_per_hour: float, input_tokens_per_s: float, output_tokens_per_s: float, measured: MeasuredWeight | None = None
 ) -> list[Split]:
     """USD per Mtok of input and of output in the three conventions, each with its label.
 
-    `output_weight` is r: one output token takes the box as long as r input tokens.
+    The weight is r: one output token takes the box as long as r input tokens; measured where it could be.
     """
+    output_weight = measured.output_weight if measured else ASSUMED_RATIO
+    weight_from = f"measured over {measured.runs} runs" if measured else "assumed"
     weighted_in = usd_per_hour / (input_tokens_per_s + output_weight * output_tokens_per_s)
     total = usd_per_hour / (input_tokens_per_s + output_tokens_per_s)
     output_only = usd_per_hour / output_tokens_per_s
@@ -78,7 +74,10 @@ def measured_output_weight(runs: Sequence[BusyRun]) -> MeasuredWeight | None:
     scale = rows.max(axis=0)
     if not np.all(scale > 0):
         return None
-    alpha, beta = nnls(rows / scale, np.ones(len(usable))) / scale
+    ones = np.ones(len(usable))
+    alpha, beta = np.linalg.lstsq(rows / scale, ones, rcond=None)[0] / scale
+    if beta < 0:  # of two weights that must not be negative the other is then fitted alone
+        alpha, beta = np.linalg.lstsq(rows[:, :1] / scale[0], ones, rcond=None)[0][0] / scale[0], 0.0
     if alpha <= 0:
         return None
     fitted = rows @ np.array([alpha, beta])
@@ -89,22 +88,3 @@ def measured_output_weight(runs: Sequence[BusyRun]) -> MeasuredWeight | None:
         runs=len(usable),
         largest_misfit=float(np.max(np.abs(fitted - 1))),
     )
-
-
-def nnls(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The x >= 0 with the least |a x - b|, for a handful of columns: every set of positive columns is tried.
-
-    Exact for the two columns used here (four sets); meant for few columns, the sets double with each.
-    """
-    columns = a.shape[1]
-    best, least = np.zeros(columns), float(np.sum(b**2))
-    for chosen in range(1, 2**columns):
-        kept = [i for i in range(columns) if chosen >> i & 1]
-        solution = np.linalg.lstsq(a[:, kept], b, rcond=None)[0]
-        if np.any(solution < 0):
-            continue
-        residual = float(np.sum((a[:, kept] @ solution - b) ** 2))
-        if residual < least:
-            best, least = np.zeros(columns), residual
-            best[kept] = solution
-    return best

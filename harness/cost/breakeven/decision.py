@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from harness.base.errors import UsageError
 from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_MONTH, TOKENS_PER_MTOK
 from harness.base.workload import RequestClass, Workload
-from harness.cost.breakeven.inputs import parse
+from harness.base.yamlfile import validate
 from harness.cost.breakeven.staircase import MOST_INSTANCES, Staircase, break_even, is_tie
 from harness.rundir.decide import Api, AtVolume, Decided, DecideInput, VerdictInterval
 
@@ -45,6 +45,24 @@ def decide(inputs: Mapping[str, Any]) -> dict[str, Any]:
         UsageError: unknown or missing key, wrong type, value out of range; names the key and the value.
     """
     return decide_parsed(parse(inputs)).to_dict()
+
+
+def parse(inputs: Mapping[str, Any], *, where: str = "decide input") -> DecideInput:
+    """`inputs` checked, defaults filled in.
+
+    Raises:
+        UsageError: an unknown or missing key, a wrong type, a value out of range; names key and value.
+    """
+    if not isinstance(inputs, Mapping):
+        raise UsageError(f"{where} must be a mapping, got {type(inputs).__name__}")
+    return validate(DecideInput, {key: _plain(value) for key, value in inputs.items()}, where=where)
+
+
+def _plain(value: Any) -> Any:
+    """Mappings of any kind as dicts, inside lists too."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def decide_parsed(inputs: DecideInput) -> Decided:

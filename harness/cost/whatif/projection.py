@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from harness.cost.breakeven.vector import case_of, evaluate
 from harness.rundir.decide import DecideInput
 from harness.rundir.whatif import ProjectedMonth, Projection
@@ -17,31 +19,23 @@ def projection(inputs: DecideInput, *, growth_per_month: float, months: int, one
         return None
     volumes = [tasks * (1 + growth_per_month) ** month for month in range(months)]
     out = evaluate(case_of(inputs, tasks).but(tasks_per_month=volumes))
-    rows = []
-    summed, payback = -one_off_usd, None
-    for month, volume in enumerate(volumes, start=1):
-        summed += float(out.saving_usd[month - 1])
-        if payback is None and summed >= 0:
-            payback = month
-        rows.append(
-            ProjectedMonth(
-                month=month,
-                tasks=volume,
-                instances=int(out.instances[month - 1]),
-                self_usd=float(out.self_usd[month - 1]),
-                api_usd=float(out.api_usd[month - 1]),
-                summed_saving_usd=summed,
-            )
+    savings = [float(saving) for saving in out.saving_usd]
+    summed = list(accumulate(savings, initial=-one_off_usd))[1:]
+    rows = [
+        ProjectedMonth(
+            month=month + 1,
+            tasks=volume,
+            instances=int(out.instances[month]),
+            self_usd=float(out.self_usd[month]),
+            api_usd=float(out.api_usd[month]),
+            summed_saving_usd=summed[month],
         )
+        for month, volume in enumerate(volumes)
+    ]
     return Projection(
         growth_per_month=growth_per_month,
         one_off_usd=one_off_usd,
-        payback_month=payback,
-        payback_months_at_present_volume=_payback(one_off_usd, float(out.saving_usd[0])),
+        payback_month=next((row.month for row in rows if row.summed_saving_usd >= 0), None),
+        payback_months_at_present_volume=one_off_usd / savings[0] if savings[0] > 0 else None,
         months=tuple(rows),
     )
-
-
-def _payback(one_off_usd: float, saving_usd: float) -> float | None:
-    """One-off over monthly saving; None when nothing is saved."""
-    return one_off_usd / saving_usd if saving_usd > 0 else None

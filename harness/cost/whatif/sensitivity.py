@@ -128,9 +128,7 @@ def two_way(case: Case, x: Knob, y: Knob, x_factors: Sequence[float], y_factors:
     )
 
 
-def two_way_table(
-    inputs: DecideInput, x: str, y: str, *, people_usd: float = 0, factors: Sequence[float] = ()
-) -> TwoWay:
+def two_way_table(inputs: DecideInput, x: str, y: str) -> TwoWay:
     """Any two inputs by name against each other, each at these factors of its present value.
 
     Raises:
@@ -138,12 +136,12 @@ def two_way_table(
     """
     if inputs.workload.tasks_per_month is None:
         raise UsageError("a two-way table needs a volume", hint="give `workload.tasks_per_month`")
-    by_name = {knob.name: knob for knob in knobs(inputs, people_usd) if knob.value > 0}
+    by_name = {knob.name: knob for knob in knobs(inputs) if knob.value > 0}
     for name in (x, y):
         if name not in by_name:
             raise UsageError(f"no input `{name}` above 0 to turn", hint=f"known: {', '.join(by_name)}")
     case = case_of(inputs, inputs.workload.tasks_per_month)
-    return two_way(case, by_name[x], by_name[y], factors or _GOODPUTS, factors or _GOODPUTS)
+    return two_way(case, by_name[x], by_name[y], _GOODPUTS, _GOODPUTS)
 
 
 def sensitivity(

@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from harness.cost.breakeven.vector import NEVER, WINDOW, YES, Array, Case, Outcome, case_of, evaluate
+from harness.cost.breakeven.vector import NEVER, WINDOW, YES, Array, Outcome, case_of, evaluate
 from harness.cost.whatif.knobs import Knob, knobs
 from harness.rundir.decide import DecideInput
 from harness.rundir.results import Kind
@@ -78,9 +78,7 @@ def spreads(
     return list(found.values())
 
 
-def simulate(
-    inputs: DecideInput, uncertain: Sequence[Spread], *, seed: int = 1, draws: int = DRAWS
-) -> MonteCarlo | None:
+def simulate(inputs: DecideInput, uncertain: Sequence[Spread], *, seed: int = 1) -> MonteCarlo | None:
     """Shares of each verdict, the distribution of the monthly saving, and which input to pin down first.
 
     None without a volume, and when nothing is uncertain: then the decision itself is all there is to say.
@@ -88,13 +86,15 @@ def simulate(
     tasks = inputs.workload.tasks_per_month
     if tasks is None or not uncertain or not inputs.self_host.goodput_requests_per_s:
         return None
-    case = case_of(inputs, tasks)
     random = np.random.default_rng(seed)
-    drawn = {spread.knob.name: spread.draw(random, draws) for spread in uncertain}
-    out = _turned(case, uncertain, drawn)
+    drawn = {spread.knob.name: spread.draw(random, DRAWS) for spread in uncertain}
+    case = case_of(inputs, tasks)
+    for spread in uncertain:
+        case = spread.knob.set(case, drawn[spread.knob.name])
+    out = evaluate(case)
     never, window, yes = (float(np.mean(out.verdict == code)) for code in (NEVER, WINDOW, YES))
     return MonteCarlo(
-        draws=draws,
+        draws=DRAWS,
         seed=seed,
         verdict_shares=VerdictShares(never=never, window=window, yes=yes),
         probability_self_host_wins=float(np.mean(out.self_host_wins)),
@@ -103,12 +103,6 @@ def simulate(
         varied=tuple(spread.varied() for spread in uncertain),
         narrow_first=_narrow_first(uncertain, drawn, out),
     )
-
-
-def _turned(case: Case, uncertain: Sequence[Spread], drawn: Mapping[str, Array]) -> Outcome:
-    for spread in uncertain:
-        case = spread.knob.set(case, drawn[spread.knob.name])
-    return evaluate(case)
 
 
 def _distribution(saving: Array) -> Distribution | None:

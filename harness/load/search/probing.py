@@ -15,7 +15,7 @@ from harness.load.search.next_probe import Next, Probe, Stop, bounds, bracket, n
 from harness.rundir.files import write_json
 from harness.rundir.results import Step as StepFigures
 from harness.scenario import Scenario, SearchLoad
-from harness.scenario.steps import rate_step, user_step
+from harness.scenario.steps import even_step
 
 SEARCH = "search.json"
 
@@ -62,10 +62,7 @@ class Searcher:
 
     def _probe(self, number: int, move: Next) -> Probe:
         search, conductor = self._search, self._conductor
-        if search.over == "users":
-            step = user_step(number, int(move.load), move.length_s, search.warmup_s, kind="search")
-        else:
-            step = rate_step(number, move.load, move.length_s, search.warmup_s, kind="search")
+        step = even_step(number, search.over, move.load, move.length_s, search)
         begin_s = self._crew.now_s()
         row = conductor.run_steps([step], self._is_lost)
         if row.get("given_up") or row.get("over_saturated"):

@@ -12,8 +12,7 @@ import pytest
 from report_cases import Case, decision_of
 
 from harness.cost import decide
-from harness.cost.breakeven.decision import decide_parsed
-from harness.cost.breakeven.inputs import parse
+from harness.cost.breakeven.decision import decide_parsed, parse
 from harness.cost.breakeven.words import sentence
 
 pytestmark = pytest.mark.browser

@@ -23,6 +23,9 @@ SLACK = 2  # loads that a wrong curve may cost more than halving
 GROW, GROW_FAR = 2.0, 4.0  # a load at most times so much: plainly, and where every limit is far
 FAR = 0.7  # of a limit
 LOWEST = 64.0  # a rate is not looked for below the first one through this
+STEEP = 2.0  # a limit that rises faster than the load to this power jumps
+PAST = 1.15  # the rate grows ever slower, so the place lies above the one that its last growth shows
+BEYOND = 1.1  # a place where the server is full that is no further than this above a pass says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,13 @@ def curves(loads: Sequence[Standing]) -> dict[str, list[Point]]:
 
 def crossing(loads: Sequence[Standing], best: float, fail: float | None) -> float | None:
     """The load at which the first limit is crossed, as the curves say; None: they don't."""
-    found = [
-        at
-        for curve in curves(loads).values()
-        if (at := _beyond(curve, best) if fail is None else _inside(curve, best, fail)) is not None
-    ]
-    return min(found, default=None)
+    known = curves(loads).values()
+    if fail is None:
+        found = [_beyond(curve, best) for curve in known]
+    else:
+        full = _full_at(loads, best, fail)
+        found = [_inside(curve, best, fail, full) for curve in known]
+    return min((at for at in found if at is not None), default=None)
 
 
 def _higher(search: SearchLoad, loads: Sequence[Standing], best: float) -> float:
@@ -150,9 +154,7 @@ def _beside(search: SearchLoad, best: float, fail: float, at: float) -> float:
         above = below + math.floor(width)
     else:
         below, above = at - 0.45 * width, at + 0.45 * width
-    if below > best:
-        return below
-    return above if above < fail else (best + fail) / 2
+    return next((load for load in (below, above) if best < load < fail), (best + fail) / 2)
 
 
 def _beyond(curve: Sequence[Point], best: float) -> float | None:
@@ -167,14 +169,31 @@ def _beyond(curve: Sequence[Point], best: float) -> float | None:
     return max(last.load + (1 - last.ratio) / slope, best)
 
 
-def _inside(curve: Sequence[Point], best: float, fail: float) -> float | None:
-    """Where the curve between a pass and a fail reaches the limit; None: this limit did not fail."""
+def _full_at(loads: Sequence[Standing], best: float, fail: float) -> float | None:
+    """Where the rate, growing as it did up to the highest pass, reaches that of the fail: there the server is full."""
+    rates = {one.load: one.rate_per_s for one in loads if one.rate_per_s}
+    before = max((load for load in rates if load <= best / 1.5), default=None)
+    if before is None or best not in rates or fail not in rates:
+        return None
+    power = math.log(rates[best] / rates[before]) / math.log(best / before)
+    if power <= 0:
+        return None
+    return min(PAST * best * math.exp(min(math.log(rates[fail] / rates[best]) / power, 700.0)), fail)
+
+
+def _inside(curve: Sequence[Point], best: float, fail: float, full: float | None) -> float | None:
+    """Where the curve between a pass and a fail reaches the limit; None: this limit did not fail.
+
+    `full`: where the server is full. A wait that jumps is no curve: it begins there.
+    """
     at = {point.load: point for point in curve}
     if best not in at or fail not in at or at[fail].log <= 0:
         return None
     a, b = at[best], at[fail]
     if a.log >= 0:
         return best
+    if full is not None and full > best * BEYOND and b.log - a.log > STEEP * math.log(fail / best):
+        return full
     straight = _at_zero([a, b])
     lower = [point for point in curve if point.load < best and point.high < a.ratio]
     upper = [point for point in curve if point.load > fail and point.low > b.ratio]
@@ -200,7 +219,8 @@ def _read_off(curve: Sequence[Point], load: float) -> float:
         return pair[0].ratio * math.sqrt(load / pair[0].load)
     first, second = pair
     power = max((second.log - first.log) / math.log(second.load / first.load), 0.0)
-    return first.ratio * (load / first.load) ** power
+    grown: float = first.ratio * (load / first.load) ** power
+    return grown
 
 
 def _rounded(search: SearchLoad, load: float) -> float:

@@ -29,11 +29,7 @@ def samples_for_sure_pass(limits: Sequence[Limit]) -> int:
 
 
 def length_s(
-    search: SearchLoad,
-    limits: Sequence[Limit],
-    load: float,
-    history: Sequence[Probe],
-    ratio: float | None = None,
+    search: SearchLoad, limits: Sequence[Limit], load: float, history: Sequence[Probe], ratio: float | None = None
 ) -> float:
     """How long a probe must be for its percentile, within step_s and max_step_s; step_s where no rate is known.
 
@@ -41,7 +37,9 @@ def length_s(
     a sure verdict needs; near 1, or where nobody knows, as many as make a percentile worth printing.
     """
     far = ratio is not None and not NEAR[0] <= ratio <= NEAR[1]
-    return _for(search, samples_for_sure_pass(limits) if far else samples_needed(limits), expected_rate(search, load, history))
+    return _for(
+        search, samples_for_sure_pass(limits) if far else samples_needed(limits), expected_rate(search, load, history)
+    )
 
 
 def confirming_length_s(search: SearchLoad, limits: Sequence[Limit], standing: Standing) -> float:
@@ -93,8 +91,8 @@ def expected_rate(search: SearchLoad, load: float, history: Sequence[Probe]) -> 
     if len(known) > 1:
         before_load, before_rate = known[-2]
         power = min(max(math.log(last_rate / before_rate) / math.log(last_load / before_load), 0.0), 1.0)
-    most: float = max(rate for _, rate in known)
-    return max(last_rate * (load / last_load) ** power, most)
+    grown: float = last_rate * (load / last_load) ** power
+    return max(grown, *(rate for _, rate in known))
 
 
 def _for(search: SearchLoad, samples: int, rate: float | None) -> float:

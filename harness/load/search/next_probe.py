@@ -14,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from harness.load.search.guide import expected_ratio, next_load
 from harness.load.search.lengths import confirming_length_s, length_s, more_to_be_sure
 from harness.load.search.probes import Next, Probe, Standing, Stop, bracket, standings
-from harness.load.search.words import decided_words, found_words, stop_words
+from harness.load.search.words import decided_words, stop_words
 from harness.scenario import Limit, SearchLoad
 
 TWICE = 2  # probes of a load at the boundary, unless it is sure before
 THRICE = 3  # where a third is known to make it sure
+NEAR_LIMIT = 1.12  # twice the 6 % by which the same engine differs between two runs, until somebody has measured it
 COUNT_SPREAD = 2.0  # standard deviations of a count: an upper bound of throughput is N + 2 sqrt(N)
 FLAT = 0.05  # so little more rate for twice the load, and the rate has reached its end
 
@@ -69,14 +70,21 @@ def is_flat(loads: Sequence[Standing]) -> bool:
 
 def _again_s(search: SearchLoad, limits: Sequence[Limit], end: Standing) -> float | None:
     """How long the search would still probe a load that it ends at; None: enough is known."""
-    if end.is_sure or len(end.probes) >= THRICE:
+    times = len(end.probes)
+    if times >= THRICE or (end.is_sure and (times >= TWICE or not _may_turn(end))):
         return None
     length = confirming_length_s(search, limits, end)
-    if len(end.probes) < TWICE:
+    if times < TWICE:
         return length
     wanted = more_to_be_sure(end)
     reach = (length - search.warmup_s) * (end.rate_per_s or 0.0)
     return length if wanted is not None and wanted <= reach else None
+
+
+def _may_turn(end: Standing) -> bool:
+    """Whether a sure verdict lies so near its limit that the server on another minute may give the other one."""
+    ratios = [near.ratio for near in end.limits.values() if near.ratio]
+    return bool(ratios) and 1 / NEAR_LIMIT < max(ratios) < NEAR_LIMIT
 
 
 def _stop(reason: str | None, search: SearchLoad, best: Standing | None, fail: Standing | None) -> Stop:
@@ -100,7 +108,7 @@ def bounds(search: SearchLoad, history: Sequence[Probe]) -> tuple[float, float]:
     overtaken by the limits, so the goodput is below the rate it offered, or below the throughput its users got.
     """
     loads = standings(history)
-    best, fail = bracket(loads)
+    best, _ = bracket(loads)
     lows = [
         p.goodput_low
         for one in loads
@@ -108,13 +116,7 @@ def bounds(search: SearchLoad, history: Sequence[Probe]) -> tuple[float, float]:
         for p in one.probes
         if p.goodput_low is not None
     ]
-    highs = [
-        high
-        for one in loads
-        if one.verdict == "no"
-        for p in one.probes
-        if (high := _most(search, p)) is not None
-    ]
+    highs = [high for one in loads if one.verdict == "no" for p in one.probes if (high := _most(search, p)) is not None]
     return max(lows, default=0.0), min(highs, default=math.inf)
 
 

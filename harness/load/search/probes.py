@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from harness.metrics.slo import Nearness, SloVerdict, Verdict, worst
+from harness.rundir.results import Step
 
+CHANCE = 3.84  # the chi-square of one degree of freedom that chance exceeds once in twenty times
 ERRORS = "error_rate"  # the share of failed requests, among the limits of a probe
 
 
@@ -77,6 +80,48 @@ class Standing:
         return sum(rate * s for rate, s in known) / seconds if seconds else None
 
 
+def probe_of(move: Next, seconds: float, figures: Step, error_rate: float) -> Probe:
+    """What came of a move, from its step's figures."""
+    limits = {key: Nearness(**one.model_dump()) for key, one in figures.limits.items()}
+    limits[ERRORS] = Nearness(100 * (1 - error_rate), figures.requests, figures.failed)
+    return Probe(
+        load=move.load,
+        passed=figures.slo_met,
+        length_s=move.length_s,
+        seconds=seconds,
+        requests=figures.requests,
+        requests_per_s=figures.requests_per_s,
+        goodput_low=figures.goodput_low,
+        over_saturated=bool(figures.over_saturated),
+        given_up=figures.given_up,
+        verdict=_verdict(figures, limits),
+        goodput_per_s=figures.goodput_requests_per_s,
+        goodput_high=figures.goodput_high,
+        limits=limits,
+    )
+
+
+def _verdict(figures: Step, limits: Mapping[str, Nearness]) -> Verdict:
+    if figures.slo_met is None:
+        return "not_judged"
+    if not figures.slo_met and (figures.given_up or figures.over_saturated or figures.not_sent):
+        return "no"  # it would not last, or was not the load asked for
+    by_counts = worst(_judged(key, near) for key, near in limits.items()).verdict
+    return "not_sure" if by_counts == "not_judged" else by_counts
+
+
+def load_row(one: Standing) -> dict[str, Any]:
+    """A load for search.json: what its probes say together."""
+    return {
+        "load": one.load,
+        "probes": len(one.probes),
+        "passed": one.met,
+        "verdict": one.verdict,
+        "requests_per_s": one.rate_per_s,
+        "limits": {key: asdict(near) for key, near in one.limits.items()},
+    }
+
+
 def standings(history: Sequence[Probe]) -> list[Standing]:
     """Every load that was tried, lowest first, its probes pooled."""
     by_load: dict[float, list[Probe]] = {}
@@ -112,7 +157,24 @@ def _pooled(probes: Sequence[Probe]) -> Standing:
     if len(probes) == 1 or not limits:
         return Standing(last.load, tuple(probes), last.passed, last.verdict, limits)
     together = worst(_judged(key, near) for key, near in limits.items())
-    return Standing(last.load, tuple(probes), together.met, together.verdict, limits)
+    agree = len({p.passed for p in probes}) == 1 or all(
+        _agree([p.limits[key] for p in probes if key in p.limits]) for key in limits
+    )
+    verdict = together.verdict if agree or together.verdict == "not_judged" else "not_sure"
+    return Standing(last.load, tuple(probes), together.met, verdict, limits)
+
+
+def _agree(near: Sequence[Nearness]) -> bool:
+    """Whether the shares over a limit differ by no more than chance: each by its counts alone, a homogeneity test.
+
+    Where they do not, the server changes between probes by more than the requests of one can show.
+    """
+    n, over = sum(one.n for one in near), sum(one.over for one in near)
+    if not 0 < over < n:
+        return True
+    share = over / n
+    spread = sum((one.over - one.n * share) ** 2 / (one.n * share * (1 - share)) for one in near if one.n)
+    return spread <= CHANCE * (len(near) - 1)
 
 
 def _fails_whatever_its_counts(probe: Probe) -> bool:

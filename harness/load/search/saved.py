@@ -51,9 +51,7 @@ def ladder(search: SearchLoad) -> list[float]:
     return loads
 
 
-def saved_words(
-    search: SearchLoad, history: Sequence[Probe], less: dict[str, float | None]
-) -> str:
+def saved_words(search: SearchLoad, history: Sequence[Probe], less: dict[str, float | None]) -> str:
     """What that was, said either way; empty where it was nothing."""
     seconds, requests, usd = less["seconds"] or 0.0, less["requests"] or 0.0, less["usd"]
     cost = "" if usd is None else f", USD {amount(abs(usd))}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from harness.load.search.probes import Standing
+from harness.load.search.probes import Probe, Standing
 from harness.scenario import SearchLoad
 
 
@@ -45,6 +45,14 @@ def lost_words(search: SearchLoad, load: float, seconds: float) -> str:
     """Why a probe was cut: `32 users cannot meet the limits any more: stopped after 12 s`."""
     why = "cannot meet the limits any more" if search.over == "users" else "make the queue grow"
     return f"{load_words(search, load)} {why}: stopped after {seconds:.0f} s"
+
+
+def count_words(history: Sequence[Probe]) -> str:
+    """`5 loads were tried, 2 probes repeated one`."""
+    tried = len({probe.load for probe in history})
+    again = len(history) - tried
+    loads = f"{tried} load{'s were' if tried != 1 else ' was'} tried"
+    return loads if not again else f"{loads}, {again} probe{'s' if again != 1 else ''} repeated one"
 
 
 def decided_words(low: float, high: float, needed: Mapping[str, float | None]) -> str:

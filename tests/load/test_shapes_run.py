@@ -173,9 +173,10 @@ def test_a_search_finds_the_last_number_of_users_that_meets_the_limits(tmp_path:
     assert found["stop"]["reason"] == "found"
     assert found["bracket"] == {"passes": 3, "fails": 4}
     steps = read_steps(measured.run_dir)
-    assert [step.load.users for step in steps] == [p["load"] for p in found["probes"]] == [1, 2, 4, 3]
+    assert [step.load.users for step in steps] == [p["load"] for p in found["probes"]]
+    assert list(dict.fromkeys(p["load"] for p in found["probes"])) == [1, 4, 3]  # far from the limit at 1
     metrics = compute_metrics(records_of(measured), steps, work)
-    assert metrics.goodput.step == 3
+    assert steps[metrics.goodput.step].load.users == 3
     assert metrics.goodput.requests_per_s == pytest.approx(10, rel=0.25)
 
 
@@ -214,8 +215,8 @@ def test_a_probe_by_users_is_cut_when_it_cannot_pass_any_more(tmp_path: Path) ->
         measured = run_load(tmp_path, server.url("one-at-a-time=0.05"), work=work, backend="openai")
 
     found = files.read_json(measured.run_dir, "search.json")
-    (probe,) = found["probes"]
-    assert (probe["passed"], probe["given_up"], found["stop"]["reason"]) == (False, True, "low_fails")
+    probe = found["probes"][0]
+    assert (probe["passed"], probe["verdict"], probe["given_up"]) == (False, "no", True)
     assert probe["seconds"] < 6
     assert found["goodput_bounds"]["high"] is None  # so short a look is no bound
     (step,) = compute_metrics(records_of(measured), read_steps(measured.run_dir), work).steps

@@ -4,7 +4,7 @@ Each limit has its own curve, log(percentile / limit) over log(load), which cros
 the lowest crossing of all limits is where the answer lies. Between a pass and a fail it is interpolated, by a parabola
 through a third load where that adds something (inverse quadratic, Brent 1973), above all passes extrapolated by a
 line, if its rise is beyond doubt. Of a crossing the load just below is tried, then that just above: a curve that is
-right needs no third. One that is wrong costs at most `SLACK` loads more than halving: the next load must leave a
+right needs no third. One that is wrong costs at most `SLACK` loads more than doubling and halving: the next load must leave a
 bracket that halving can still narrow within that number (the projection of the ITP method, Oliveira and Takahashi
 2020). Where there is no curve (a load failed for its queue or its errors) it halves.
 """
@@ -90,7 +90,10 @@ def crossing(loads: Sequence[Standing], best: float, fail: float | None) -> floa
 
 
 def _higher(search: SearchLoad, loads: Sequence[Standing], best: float) -> float:
-    """Up to the crossing, but at most `GROW_FAR` times as much; a pass where a fail was expected doubles the step."""
+    """Up to the crossing, but at most `GROW_FAR` times as much; a pass where a fail was expected doubles the step.
+
+    Doubling from `low` on would be at some load by now: never more than `SLACK` loads behind that.
+    """
     worst = max((curve[-1].ratio for curve in curves(loads).values()), default=None)
     wanted = most = best * (GROW if worst is None or worst > FAR else GROW_FAR)
     at = crossing(loads, best, None)
@@ -100,6 +103,8 @@ def _higher(search: SearchLoad, loads: Sequence[Standing], best: float) -> float
         before = crossing(below, below[-1].load, None)
         if before is not None and best > before:
             wanted = max(wanted, best + 2 * (best - below[-1].load))
+        behind = search.low * GROW ** (sum(one.load >= search.low for one in loads) - SLACK)
+        wanted = max(wanted, behind)
     return min(_rounded(search, wanted), search.high)
 
 
@@ -158,12 +163,11 @@ def _beside(search: SearchLoad, best: float, fail: float, at: float) -> float:
 
 
 def _beyond(curve: Sequence[Point], best: float) -> float | None:
-    """Where a line through the two highest passes reaches the limit; None: it does not surely rise."""
-    known = [point for point in curve if point.load <= best]
-    if len(known) < 2:
-        return None
-    before, last = known[-2:]
-    if last.low <= before.ratio:
+    """Where a line through the highest pass and the next one that is surely faster reaches the limit; None: no line."""
+    passes = [point for point in curve if point.load <= best]
+    last = passes[-1] if passes else None
+    before = next((point for point in reversed(passes[:-1]) if last is not None and last.low > point.ratio), None)
+    if last is None or before is None:
         return None
     slope = (last.ratio - before.ratio) / (last.load - before.load)
     return max(last.load + (1 - last.ratio) / slope, best)

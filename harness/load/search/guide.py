@@ -4,9 +4,9 @@ Each limit has its own curve, log(percentile / limit) over log(load), which cros
 the lowest crossing of all limits is where the answer lies. Between a pass and a fail it is interpolated, by a parabola
 through a third load where that adds something (inverse quadratic, Brent 1973), above all passes extrapolated by a
 line, if its rise is beyond doubt. Of a crossing the load just below is tried, then that just above: a curve that is
-right needs no third. One that is wrong costs at most `SLACK` loads more than doubling and halving: the next load must leave a
-bracket that halving can still narrow within that number (the projection of the ITP method, Oliveira and Takahashi
-2020). Where there is no curve (a load failed for its queue or its errors) it halves.
+right needs no third. One that is wrong costs at most `SLACK` loads more than doubling and halving: the next load must
+leave a bracket that halving can still narrow within that number (the projection of the ITP method, Oliveira and
+Takahashi 2020). Where there is no curve (a load failed for its queue or its errors) it halves.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ class Engine:
     drift_s: float = 20.0
     slow_start: float = 0.0  # slower by so much at first, fading over slow_start_s
     slow_start_s: float = 5.0
+    slots: int = 0  # so many run at once, further ones wait their turn; 0: all run
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,21 +132,22 @@ def serve(engine: Engine, work: Work, load: Load, until_s: float, seed: tuple[in
     finished_s: list[float] = []
     ends: list[tuple[int, int]] = []  # iteration it ends with, number of the request
     iteration = left = 0  # left: sent before until_s and not ended
-    while clock.now_s < until_s or left:
+    while clock.now_s < until_s or left or (waiting and waiting[0] < until_s):
         if not ends and not waiting:
             clock.now_s = max(clock.now_s, coming[0])
         while coming and coming[0] <= clock.now_s:
             waiting.append(coming.popleft())
-        if waiting:
-            clock.pass_(clock.iteration_s(len(ends) + len(waiting), work.prompt_tokens * len(waiting)), 1)
+        begin = min(len(waiting), engine.slots - len(ends)) if engine.slots else len(waiting)
+        if begin:
+            clock.pass_(clock.iteration_s(len(ends) + begin, work.prompt_tokens * begin), 1)
             iteration += 1
-            for sent_s in waiting:
+            for _ in range(begin):
+                sent_s = waiting.popleft()
                 length = next(lengths)
                 heapq.heappush(ends, (iteration + length - 1, len(rows)))
                 rows.append((sent_s, clock.now_s, length))
                 finished_s.append(math.nan)
                 left += sent_s < until_s
-            waiting.clear()
         else:
             one_s = clock.iteration_s(len(ends))
             count = min(ends[0][0] - iteration, max(int(LOOK_S / one_s), 1))

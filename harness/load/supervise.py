@@ -12,7 +12,7 @@ from harness.load.conduct.crew import Crew, OnEvent, Watch, watch_nothing
 from harness.load.limits import check_limits
 from harness.load.plan import LoadPlan
 from harness.load.protocol import Doing
-from harness.load.search.next_probe import Stop
+from harness.load.search.probes import Stop
 from harness.load.search.probing import Aim, Searcher
 from harness.scenario import Scenario, SearchLoad, TraceLoad
 from harness.scenario.steps import Step, most_at_once, planned_steps

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -42,6 +42,32 @@ class SloVerdict:
 NOT_JUDGED = SloVerdict("not_judged", None)
 
 
+@dataclass(frozen=True, slots=True)
+class Nearness:
+    """How near some requests come to a limit: how many are over it, and their percentile as a share of it.
+
+    `low` and `high` are order statistics, each one-sided at 95 %: the limit is surely kept where `high` <= 1, surely
+    broken where `low` > 1. None: too few for that end, or a failed request is there, which took for ever.
+    """
+
+    percentile: float
+    n: int  # the failed ones too
+    over: int  # the failed ones too
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def verdict(self, *, met: bool) -> Verdict:
+        """How sure the percentile's own verdict is, by the counts alone, so that those of several probes add up."""
+        if self.n < MIN_SLO_SAMPLES:
+            return "not_judged"
+        tail = 1 - self.percentile / 100
+        rare = at_most(self.n, tail, self.over) if met else at_least(self.n, tail, self.over)
+        if rare > SURE:
+            return "not_sure"
+        return "yes" if met else "no"
+
+
 def judge(requests: int, failed: int, samples: Sequence[LimitSample], error_rate: float) -> SloVerdict:
     """The step's verdict. Any limit surely broken: no; else any not judged; else any not sure; else yes.
 
@@ -52,15 +78,42 @@ def judge(requests: int, failed: int, samples: Sequence[LimitSample], error_rate
 
 def judge_limit(sample: LimitSample, failed: int) -> SloVerdict:
     """One latency limit; the failed requests are over it."""
-    n = len(sample.values_s) + failed
-    if n < MIN_SLO_SAMPLES:
+    counted = _counted(sample, failed)
+    if counted.n < MIN_SLO_SAMPLES:
         return NOT_JUDGED
-    over = int((sample.values_s > sample.limit_s).sum()) + failed
     met = percentile_with_failed(sample.values_s, failed, sample.percentile) <= sample.limit_s
-    tail = 1 - sample.percentile / 100
-    if met:
-        return SloVerdict("yes" if at_most(n, tail, over) <= SURE else "not_sure", True)
-    return SloVerdict("no" if _at_least(n, tail, over) <= SURE else "not_sure", False)
+    return SloVerdict(counted.verdict(met=met), met)
+
+
+def nearness(sample: LimitSample, failed: int) -> Nearness:
+    """How near one limit is; the failed requests are over it.
+
+    Example: p95 of 59 requests: one of the highest is above the true percentile in 95.15 % of all cases, so the
+    highest is its upper end.
+    """
+    counted = _counted(sample, failed)
+    n, tail = counted.n, 1 - sample.percentile / 100
+    if not n:
+        return counted
+    ordered_s = np.append(np.sort(sample.values_s), [math.inf] * failed)
+    chances = _chances(n, tail)
+    few = int(np.searchsorted(chances, 1 - SURE))  # more than so many over it would be rare
+    many = int(np.searchsorted(chances, SURE, side="right"))  # fewer than so many over it would be rare
+    return replace(
+        counted,
+        ratio=_share(percentile_with_failed(sample.values_s, failed, sample.percentile), sample.limit_s),
+        low=None if few >= n else _share(float(ordered_s[n - 1 - few]), sample.limit_s),
+        high=None if not many else _share(float(ordered_s[n - many]), sample.limit_s),
+    )
+
+
+def _counted(sample: LimitSample, failed: int) -> Nearness:
+    over = int((sample.values_s > sample.limit_s).sum())
+    return Nearness(sample.percentile, len(sample.values_s) + failed, over + failed)
+
+
+def _share(value_s: float, limit_s: float) -> float | None:
+    return value_s / limit_s if math.isfinite(value_s) else None
 
 
 def judge_errors(requests: int, failed: int, error_rate: float) -> SloVerdict:
@@ -69,7 +122,7 @@ def judge_errors(requests: int, failed: int, error_rate: float) -> SloVerdict:
         return NOT_JUDGED
     if failed <= error_rate * requests:
         return SloVerdict("yes", True)
-    return SloVerdict("no" if _at_least(requests, error_rate, failed) <= SURE else "not_sure", False)
+    return SloVerdict("no" if at_least(requests, error_rate, failed) <= SURE else "not_sure", False)
 
 
 def worst(verdicts: Iterable[SloVerdict]) -> SloVerdict:
@@ -109,5 +162,14 @@ def at_most(n: int, share: float, k: int) -> float:
     return min(float(np.exp(n * math.log1p(-share) + np.concatenate([[0.0], np.cumsum(steps)])).sum()), 1.0)
 
 
-def _at_least(n: int, share: float, k: int) -> float:
+def at_least(n: int, share: float, k: int) -> float:
+    """The chance that at least k of n are."""
     return 1 - at_most(n, share, k - 1)
+
+
+def _chances(n: int, share: float) -> Floats:
+    """`at_most` for every k from 0 to n."""
+    i = np.arange(1, n + 1)
+    steps = np.log((n - i + 1) / i) + math.log(share / (1 - share))
+    chances: Floats = np.cumsum(np.exp(n * math.log1p(-share) + np.concatenate([[0.0], np.cumsum(steps)])))
+    return chances

@@ -12,7 +12,8 @@ Latencies: requests scheduled in the window that did not fail. Throughput: token
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,10 +21,11 @@ import pandas as pd
 from harness.base.stats import MIN_BATCHES, MIN_SLO_SAMPLES, Floats, batch_rates, lag1_correlation, summary, t_interval
 from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight
 from harness.metrics.server import ServerSide, server_times
+from harness.metrics.slo import LimitSample, nearness
 from harness.metrics.steady import settle
 from harness.metrics.windows import Columns, Stamps, Window, columns, tokens_in_window
 from harness.rundir.arrivals import Arrivals
-from harness.rundir.results import Goodput, Metrics, Step, Summary, Warmup, WindowOfStep
+from harness.rundir.results import Goodput, LimitOfStep, Metrics, Step, Summary, Warmup, WindowOfStep
 from harness.rundir.steps import RanStep
 from harness.scenario import Limit, RampLoad, Scenario, Slo, TraceLoad
 
@@ -100,6 +102,7 @@ def step_metrics(
         schedule_lag_s=_summary((data.sent_s - data.scheduled_s)[scheduled]),
         peak_in_flight=peak_in_flight(data.sent_s, data.ended_s, (window.start_s, window.end_s)),
         slo_met=is_met,
+        limits={limit.key: _near(limit, data, timed, failed) for limit in scenario.slo.limits()},
         offered_requests_per_s=facts.offered_requests_per_s,
         sent_requests_per_s=facts.sent_requests_per_s,
         not_sent=facts.not_sent,
@@ -118,6 +121,12 @@ def step_metrics(
         server=None if server is None else server.account(window, data),
         gpu=None if server is None else server.gpu(window, output_per_s),
     )
+
+
+def _near(limit: Limit, data: Columns, timed: np.ndarray[Any, np.dtype[np.bool_]], failed: int) -> LimitOfStep:
+    """How near the good requests of the window, and the failed ones, come to a limit."""
+    values_s = _known(data.latency_s(limit.latency)[timed])
+    return LimitOfStep(**asdict(nearness(LimitSample(int(limit.percentile[1:]), limit.seconds, values_s), failed)))
 
 
 def _open_facts(ran: RanStep, data: Columns, window: Window) -> OpenFacts:

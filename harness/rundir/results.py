@@ -89,6 +89,17 @@ class Summary(Result):
         return value
 
 
+class LimitOfStep(Result):
+    """How near a step comes to a limit; the failed requests count as over it. Ends None where there is none."""
+
+    percentile: float
+    n: int
+    over: int
+    ratio: float | None = None  # the percentile as a share of the limit
+    low: float | None = None  # its ends by order statistics, each one-sided at 95 %
+    high: float | None = None
+
+
 class Warmup(Result):
     """What a step's window leaves out: as given, and as found in its own requests (None: it cannot be told)."""
 
@@ -177,6 +188,7 @@ class Step(Result):
     schedule_lag_s: Summary = Summary()
     peak_in_flight: int | None = None  # most requests at once; None: an older version did not look
     slo_met: bool | None = None
+    limits: dict[str, LimitOfStep] = {}
     offered_requests_per_s: float | None = None  # this and the next three: of an open load alone
     sent_requests_per_s: float | None = None
     not_sent: int | None = None

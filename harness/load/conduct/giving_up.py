@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.base.stats import MIN_SLO_SAMPLES
+from harness.metrics.slo import SURE, at_least
 from harness.rundir.records import NOT_FAILURES
 from harness.scenario import Limit, Scenario
 
@@ -77,21 +78,25 @@ def most_to_come(tally: Tally, users: int, left_s: float, unloaded_s: float | No
 
 
 def cannot_pass(tally: Tally, to_come: int, limits: Sequence[Limit], error_rate: float) -> bool:
-    """Whether a limit stays broken even if all `to_come` further requests end well and within it.
+    """Whether a limit is surely broken (`harness.metrics.slo`) even if all `to_come` further requests end well in it.
 
-    A percentile (linear interpolation over n values) is surely above its limit when no more than
-    floor((n - 1) p) values are within it. More values make that harder, so the most that can be decide. Who has
-    waited for a first token longer than a limit allows has broken it, whenever the token comes.
+    More values make that harder, so the most that can be decide. Who has waited for a first token longer than a limit
+    allows has broken it, whenever the token comes.
     """
     well = len(tally.latencies_s["e2e"])
-    if well + tally.failed >= MIN_SLO_SAMPLES and tally.failed > error_rate * (well + tally.failed + to_come):
+    total = well + tally.failed + to_come
+    if well + tally.failed >= MIN_SLO_SAMPLES and _surely_more(total, tally.failed, error_rate):
         return True
     for kind, percentile, limit_s in limits:
         over = [wait for wait in tally.waits_s if wait > limit_s] if kind in WAITED_FOR else []
         values = tally.latencies_s[kind] + over
         still = max(to_come - len(over), 0)  # they are among those to come
-        total = len(values) + still
-        within = sum(value <= limit_s for value in values) + still
-        if len(values) >= MIN_SLO_SAMPLES and within <= (total - 1) * int(percentile[1:]) // 100:
+        broken = sum(value > limit_s for value in values) + tally.failed
+        seen = len(values) + tally.failed
+        if seen >= MIN_SLO_SAMPLES and _surely_more(seen + still, broken, 1 - int(percentile[1:]) / 100):
             return True
     return False
+
+
+def _surely_more(n: int, over: int, share: float) -> bool:
+    return over > share * n and at_least(n, share, over) <= SURE

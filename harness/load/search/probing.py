@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,11 @@ from harness.load.conduct.conductor import Conductor
 from harness.load.conduct.crew import Crew
 from harness.load.conduct.standing import Standing
 from harness.load.protocol import Doing, Finish
-from harness.load.search.next_probe import Next, Probe, Stop, bounds, bracket, next_probe, samples_needed, saved
+from harness.load.search.lengths import samples_needed
+from harness.load.search.next_probe import bounds, next_probe
+from harness.load.search.probes import Next, Probe, Stop, bracket, load_row, probe_of, standings
+from harness.load.search.saved import ladder_words, saved, saved_words
+from harness.load.search.words import count_words, lost_words
 from harness.rundir.files import write_json
 from harness.rundir.results import Step as StepFigures
 from harness.scenario import Scenario, SearchLoad
@@ -53,7 +57,7 @@ class Searcher:
             move = next_probe(self._search, self._limits, self.history, self._aim.needed_goodput)
             if isinstance(move, Stop):
                 self._write(move)
-                self.ending = Stop(move.reason, move.text + self._savings())
+                self.ending = replace(move, text=move.text + self._savings())
                 self._crew.on_event(Doing(f"search ended: {self.ending.text}"))
                 break
             self.history.append(self._probe(len(self.history), move))
@@ -65,10 +69,10 @@ class Searcher:
         step = even_step(number, search.over, move.load, move.length_s, search)
         begin_s = self._crew.now_s()
         row = conductor.run_steps([step], self._is_lost)
+        seconds = self._crew.now_s() - begin_s
         if row.get("given_up") or row.get("over_saturated"):
-            why = "it cannot pass any more" if step.users is not None else "the queue grows"
-            self._crew.on_event(Doing(f"{why} at {step.load}: cut"))
-        return self._judged(row, move, self._crew.now_s() - begin_s)
+            self._crew.on_event(Doing(lost_words(search, move.load, seconds)))
+        return self._judged(row, move, seconds)
 
     def _is_lost(self, on: Standing) -> bool:
         """Whether a probe can be given up.
@@ -83,48 +87,31 @@ class Searcher:
     def _judged(self, row: Mapping[str, Any], move: Next, seconds: float) -> Probe:
         self._conductor.standing.look()
         figures = self._aim.judge(row, self._conductor.standing.rows)
-        return Probe(
-            load=move.load,
-            passed=figures.slo_met,
-            length_s=move.length_s,
-            seconds=seconds,
-            requests=figures.requests,
-            requests_per_s=figures.requests_per_s,
-            goodput_low=figures.goodput_low,
-            over_saturated=bool(figures.over_saturated),
-            given_up=figures.given_up,
-        )
+        return probe_of(move, seconds, figures, self._scenario.slo.error_rate)
 
     def _savings(self) -> str:
         less = saved(self._search, self._limits, self.history, self._aim.usd_per_hour)
-        if less["seconds"] is None or less["seconds"] <= 0:
-            return ""
-        usd = "" if less["usd"] is None else f", USD {less['usd']:.2f}"
-        return f" (saved {less['requests']:,.0f} requests, {less['seconds']:.0f} s{usd} against the fixed ladder)"
+        return saved_words(self._search, self.history, less)
 
     def _write(self, stop: Stop | None) -> None:
         write_json(Path(self._crew.plan.run_dir), SEARCH, self.result(stop))
 
     def result(self, stop: Stop | None) -> dict[str, Any]:
         """search.json: every probe, the bracket, the bounds of the goodput, why it ended and what that saved."""
-        best, fail = bracket(self.history)
+        loads = standings(self.history)
+        best, fail = bracket(loads)
         low, high = bounds(self._search, self.history)
         floor = samples_needed(self._limits)
         return {
             "schema": 1,
             "over": self._search.over,
             "probes": [asdict(p) | {"too_short": p.requests < floor} for p in self.history],
+            "loads": [load_row(one) for one in loads],
             "samples_needed": floor,
-            "bracket": {"passes": best, "fails": fail},
+            "bracket": {"passes": None if best is None else best.load, "fails": None if fail is None else fail.load},
             "goodput_bounds": {"low": low, "high": high if high != float("inf") else None},
             "needed_goodput_requests_per_s": dict(self._aim.needed_goodput) or None,
             "stop": asdict(stop) if stop is not None else None,
             "saved": saved(self._search, self._limits, self.history, self._aim.usd_per_hour),
-            "saved_against": _ladder_words(self._search, self.history),
+            "saved_against": f"{ladder_words(self._search)}; {count_words(self.history)}",
         }
-
-
-def _ladder_words(search: SearchLoad, history: Sequence[Probe]) -> str:
-    unit = "users" if search.over == "users" else "requests/s"
-    tried = len({p.load for p in history})
-    return f"a ladder that doubles from {search.low:g} to {search.high:g} {unit}; {tried} loads were tried"

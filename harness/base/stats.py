@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +15,6 @@ Floats = npt.NDArray[np.float64]
 PERCENTILES = (50, 90, 95, 99)
 SAMPLE_FLOORS = {"p90": 64, "p95": 130, "p99": 662}  # MLPerf's early-stopping minimum of good samples
 MIN_SLO_SAMPLES = 10  # below this a percentile decides nothing
-MIN_BATCHES = 5
-MAX_BATCHES = 10
 
 # Student's t, two-sided 95 %, by degrees of freedom 1, 2, 3 ...
 _T_975 = (
@@ -72,31 +69,3 @@ def summary(values: Floats) -> dict[str, Any]:
     return {"n": len(values), "mean": float(values.mean())} | {
         f"p{p}": float(point) for p, point in zip(PERCENTILES, points, strict=True)
     }
-
-
-def batch_rates(start_s: Floats, end_s: Floats, window: tuple[float, float]) -> Floats:
-    """Requests per second in 5 to 10 equal, non-overlapping batches of the window.
-
-    A request counts evenly over the time it was served, [start, end], not at its end alone: users in step end
-    together, and counting ends would take their beat for noise. As many batches as leave about five requests in
-    each, within these bounds.
-    """
-    low_s, high_s = window
-    ended = int(((end_s >= low_s) & (end_s < high_s)).sum())
-    batches = int(min(max(ended // 5, MIN_BATCHES), MAX_BATCHES))
-    edges = np.linspace(low_s, high_s, batches + 1)
-    served_s = np.maximum(end_s - start_s, 1e-9)
-    share = [
-        (np.clip(np.minimum(end_s, right) - np.maximum(start_s, left), 0, None) / served_s).sum()
-        for left, right in itertools.pairwise(edges)
-    ]
-    return np.array(share) / ((high_s - low_s) / batches)
-
-
-def lag1_correlation(values: Floats) -> float | None:
-    """Correlation of neighbours; above about 0.5 batch means are no independent samples."""
-    if len(values) < 3:
-        return None
-    centred = values - values.mean()
-    total = float((centred**2).sum())
-    return float((centred[1:] * centred[:-1]).sum()) / total if total > 0 else None

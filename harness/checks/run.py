@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from harness.backends.faults import hint_for
-from harness.base.stats import MIN_BATCHES, SAMPLE_FLOORS
+from harness.base.stats import MIN_SLO_SAMPLES, SAMPLE_FLOORS
 from harness.checks.client import client_checks
 from harness.checks.finding import at, check
 from harness.checks.load import load_checks, open_checks
+from harness.checks.phases import phase_checks
 from harness.checks.server import server_run_checks, server_step_checks
+from harness.metrics.rate import MIN_COUNTED
 from harness.metrics.server import ServerSide
 from harness.rundir.manifest import RunManifest
 from harness.rundir.records import NOT_FAILURES
@@ -23,7 +25,6 @@ from harness.scenario import ClosedLoad, Scenario, SyntheticPrompts, TraceLoad
 OUTPUT_LENGTH_TOLERANCE = 0.01
 INPUT_LENGTH_TOLERANCE = 0.05
 CACHE_HIT_TOLERANCE = 0.01
-HIGH_CORRELATION = 0.5
 TGI_PIECE_TOKENS = 1024  # router/src/validation.rs of TGI 3.3
 
 
@@ -58,6 +59,7 @@ def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check
         *_lengths(step, scenario),
         *_cache_hits(step, rows, scenario),
         *_steady(step),
+        *phase_checks(step, rows, scenario),
         *server_step_checks(step, None if pages is None else pages.catalogue),
     ]
 
@@ -113,8 +115,8 @@ def _errors(step: Step, rows: pd.DataFrame, scenario: Scenario, *, is_goodput: b
 def _too_few(step: Step, scenario: Scenario) -> list[Check]:
     short = []
     finished = None if step.requests_per_s is None else round(step.requests_per_s * step.window.length_s)
-    if finished is not None and finished < MIN_BATCHES:
-        short.append(f"the rate from {finished} (needs {MIN_BATCHES} for an interval)")
+    if finished is not None and finished < MIN_COUNTED:
+        short.append(f"the rate from {finished} (needs {MIN_COUNTED} for an interval)")
     for limit in scenario.slo.limits():
         n, floor = step.latency(limit.latency).n, SAMPLE_FLOORS.get(limit.percentile)
         if floor is not None and n < floor:
@@ -172,11 +174,14 @@ def _steady(step: Step) -> list[Check]:
         )
         hint = f"set load.warmup_s to {math.ceil(warmup.found_s)}, and step_s longer by as much"
         return [check("warmup_too_short", "warning", text, hint)]
-    correlation = step.goodput_lag1
-    if correlation is None or correlation <= HIGH_CORRELATION:
+    if step.drift is None:
         return []
-    text = f"{at(step)} the rate drifts: neighbouring batches correlate at {correlation:.2f}"
-    return [check("not_steady", "warning", text, "the interval is too narrow; make step_s or warmup_s longer")]
+    text = (
+        f"{at(step)} the server's speed drifts over {step.drift.memory_s:.0f} s: a window of "
+        f"{step.window.length_s:.0f} s shows a part of it"
+    )
+    hint = f"make step_s longer by {max(step.drift.needed_s - step.window.length_s, 1):.0f} s"
+    return [check("not_steady", "warning", text, hint)]
 
 
 def _single_stream(metrics: Metrics, manifest: RunManifest) -> list[Check]:
@@ -243,7 +248,29 @@ def _nothing(metrics: Metrics, records: pd.DataFrame) -> list[Check]:
     out = []
     if not len(records):
         out.append(check("too_few_samples", "error", "no request was sent", None))
-    if metrics.goodput is None and any(step.slo_met is False for step in metrics.steps):
-        text = "no load step kept the SLO: infeasible on this box"
-        out.append(check("slo_never_met", "warning", text, None))
+    elif metrics.steps and not metrics.is_judged:
+        text = f"no limit could be judged: {_why_not_judged(metrics)}"
+        hint = f"make step_s longer: a limit is judged from {MIN_SLO_SAMPLES} requests on"
+        out.append(check("not_judged", "error", text, hint))
+    elif metrics.goodput is None:
+        out.append(check("slo_never_met", "warning", "no load step kept the SLO: infeasible on this box", None))
+    elif metrics.goodput.at_most:
+        text = f"no load surely kept the SLO: goodput is at most {metrics.goodput.high:.3g} requests/s"
+        out.append(check("slo_not_surely_met", "warning", text, "make step_s longer, or begin with a lower load"))
+    elif metrics.goodput.at_least:
+        text = "the highest load kept the SLO and the rate still grew: the box was not filled, goodput is at least this"
+        out.append(check("box_not_filled", "warning", text, _search_hint(metrics)))
     return out
+
+
+def _why_not_judged(metrics: Metrics) -> str:
+    if all(step.failed == step.requests for step in metrics.steps):
+        return "every request failed" if any(step.requests for step in metrics.steps) else "no request ended"
+    most = max(step.requests for step in metrics.steps)
+    return f"the best step has {most} requests" if most < MIN_SLO_SAMPLES else "a latency that is limited is unknown"
+
+
+def _search_hint(metrics: Metrics) -> str:
+    load = max((step.load for step in metrics.steps), key=lambda load: load.size)
+    over = "users" if load.users is not None else "requests_per_s"
+    return f"load: {{kind: search, over: {over}, low: {load.size:g}, high: {16 * load.size:g}}} finds where it ends"

@@ -53,7 +53,7 @@ def options(box: PricedBox, demand: Demand, arms: Sequence[Arm], prices: UserPri
 
     A peak without a profile says nothing about the hours: then every hour is taken as the peak.
     """
-    if demand.tasks_per_month is None or box.goodput is None:
+    if demand.tasks_per_month is None or box.goodput is None or box.goodput.requests_per_s is None:
         return None
     work = demand.workload()
     profile = work.hourly_profile or [1.0] * HOURS_PER_DAY
@@ -83,7 +83,7 @@ def _savings(usd: float | None, arms: Sequence[Arm], demand: Demand) -> dict[str
         return None
     own = usd + demand.fixed_usd("self_host")
     volumes = {arm.name: arm.decision.at_volume for arm in arms}
-    return {name: at.api_usd - own for name, at in volumes.items() if at is not None}
+    return {name: at.api_usd - own for name, at in volumes.items() if at is not None and at.winner is not None}
 
 
 def _regions(instance_id: str, prices: UserPrices, instance_hours: float) -> tuple[RegionPrice, ...]:

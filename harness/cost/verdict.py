@@ -19,11 +19,12 @@ from harness.cost.checks import doubts, too_many_instances
 from harness.cost.extras import bills, by_class, options, token_splits
 from harness.cost.own_prices import load_prices
 from harness.cost.provenance import inputs_digest, provenance
+from harness.cost.undecided import left_open, why_undecided
 from harness.cost.whatif.projection import projection
 from harness.cost.whatif.sensitivity import sensitivity
 from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.demand.demand import Demand
-from harness.rundir.decide import Api, DecideInput, SelfHost
+from harness.rundir.decide import Api, Decided, DecideInput, SelfHost
 from harness.rundir.decision import Arm, Box, Decision
 from harness.rundir.manifest import RunManifest
 from harness.rundir.results import Metrics
@@ -107,6 +108,9 @@ def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
 def _arm(arm: ApiArm, box: PricedBox, demand: Demand) -> Arm:
     given, people = decide_input(arm, box, demand), people_usd(demand)
     decided, struck = decide_parsed(given), decide_parsed(decide_input(arm, box, demand.without("people")))
+    why_not = why_undecided(given, decided, box)
+    if why_not is not None:
+        return _undecided(arm, demand, given, (decided, struck), why_not)
     uncertain = spreads(
         given,
         people_usd=people,
@@ -136,6 +140,32 @@ def _arm(arm: ApiArm, box: PricedBox, demand: Demand) -> Arm:
             one_off_usd=one_off_usd(demand, "self_host") - one_off_usd(demand, "api"),
         ),
         success=success_costs(decided, demand.human_usd_per_task, demand.response_cache_hit_rate),
+    )
+
+
+def _undecided(arm: ApiArm, demand: Demand, given: DecideInput, decided: tuple[Decided, Decided], why_not: str) -> Arm:
+    """An arm against which nobody can tell who wins: what it costs is known, the rest is left open."""
+    whole, struck = (left_open(one) for one in decided)
+    said = f"Not decided: {why_not}."
+    return Arm(
+        name=arm.name,
+        role=arm.role,
+        label=arm.label,
+        provider=arm.provider,
+        model=arm.model,
+        price=arm.price(demand),
+        input=given,
+        decided=False,
+        why_not=why_not,
+        decision=whole,
+        sentence=said,
+        decision_without_people=struck,
+        sentence_without_people=said,
+        classes=by_class(arm, demand),
+        sensitivity=None,
+        monte_carlo=None,
+        projection=None,
+        success=success_costs(whole, demand.human_usd_per_task, demand.response_cache_hit_rate),
     )
 
 

@@ -6,28 +6,29 @@ Definitions (each request; times in seconds):
     TPOT          (finished - first_token) / (output_tokens - 1), none for one token
     ITL           gaps between token arrivals, only where arrivals were kept
     schedule lag  sent - scheduled
-Latencies: requests scheduled in the window that did not fail. Throughput: tokens that arrived in the window.
+Latencies: requests scheduled in the window that did not fail; the load is held until they have ended. Tokens per
+second: those that arrived in the window. Requests per second: each with the share of its service that lies in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from harness.base.stats import MIN_BATCHES, MIN_SLO_SAMPLES, Floats, batch_rates, lag1_correlation, summary, t_interval
+from harness.base.stats import Floats, summary
+from harness.metrics.judging import BROKEN, Which, near_limits, rate_over, run_goodput, within
 from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight
 from harness.metrics.server import ServerSide, server_times
-from harness.metrics.slo import LimitSample, nearness
+from harness.metrics.slo import LimitSample, SloVerdict, judge
 from harness.metrics.steady import settle
 from harness.metrics.windows import Columns, Stamps, Window, columns, tokens_in_window
 from harness.rundir.arrivals import Arrivals
-from harness.rundir.results import Goodput, LimitOfStep, Metrics, Step, Summary, Warmup, WindowOfStep
+from harness.rundir.results import DriftOfStep, Metrics, Phases, Step, Summary, Warmup, WindowOfStep
 from harness.rundir.steps import RanStep
-from harness.scenario import Limit, RampLoad, Scenario, Slo, TraceLoad
+from harness.scenario import RampLoad, Scenario, Slo, TraceLoad
 
 
 def compute_metrics(
@@ -47,7 +48,11 @@ def compute_metrics(
         window = Window(ran.window_start_s, max(end_s, ran.window_start_s))
         window, warmup = _after_warmup(ran, data, window, scenario)
         out.append(step_metrics(ran, data, window, scenario, stamps, warmup, server))
-    return Metrics(steps=tuple(out), goodput=goodput_of(out), server=None if server is None else server.said)
+    return Metrics(
+        steps=tuple(out),
+        goodput=run_goodput(out, scenario.slo.error_rate),
+        server=None if server is None else server.said,
+    )
 
 
 def _after_warmup(ran: RanStep, data: Columns, window: Window, scenario: Scenario) -> tuple[Window, Warmup]:
@@ -80,19 +85,22 @@ def step_metrics(
         "tpot": _summary(data.tpot_s[timed]),
         "e2e": _summary(data.e2e_s[timed]),
     }
-    is_met = slo_met(requests, failed, latencies, scenario.slo)
+    near = near_limits(data, timed, failed, scenario.slo.limits())
+    slo = _judged(data, timed, requests, failed, scenario.slo)
     facts = _open_facts(ran, data, window) if scenario.load.is_open else OpenFacts()
     if facts.over_saturated or _drops(facts, requests, scenario.slo) or ran.given_up or ran.lost:
-        is_met = False  # it would not last, was not the load asked for, or what was under way would have failed it
-    requests_per_s, input_per_s, output_per_s = _rates(data, window, stamps)
-    good_per_s, low, high, lag1 = _goodput(data, window, scenario.slo.limits())
+        slo = BROKEN  # it would not last, was not the load asked for, or what was under way would have failed it
+    input_per_s, output_per_s = _tokens_per_s(data, window, stamps)
+    served = rate_over(data, window, data.ok, ran, scenario)
+    good = rate_over(data, window, within(data, scenario.slo.limits()), ran, scenario)
     return Step(
         step=ran.step,
         load=ran.load,
         window=WindowOfStep(start_s=window.start_s, end_s=window.end_s),
         requests=requests,
         failed=failed,
-        requests_per_s=requests_per_s,
+        phases=phases(ran, window),
+        requests_per_s=None if served is None else served.per_s,
         input_tokens_per_s=input_per_s,
         output_tokens_per_s=output_per_s,
         ttft_s=latencies["ttft"],
@@ -101,17 +109,18 @@ def step_metrics(
         e2e_s=latencies["e2e"],
         schedule_lag_s=_summary((data.sent_s - data.scheduled_s)[scheduled]),
         peak_in_flight=peak_in_flight(data.sent_s, data.ended_s, (window.start_s, window.end_s)),
-        slo_met=is_met,
-        limits={limit.key: _near(limit, data, timed, failed) for limit in scenario.slo.limits()},
+        slo_met=slo.met,
+        slo_verdict=slo.verdict,
+        limits=near,
         offered_requests_per_s=facts.offered_requests_per_s,
         sent_requests_per_s=facts.sent_requests_per_s,
         not_sent=facts.not_sent,
         over_saturated=facts.over_saturated,
-        given_up=ran.given_up,
-        goodput_requests_per_s=good_per_s,
-        goodput_low=low,
-        goodput_high=high,
-        goodput_lag1=lag1,
+        given_up=ran.given_up or ran.lost,
+        goodput_requests_per_s=None if good is None else good.per_s,
+        goodput_low=None if good is None else good.low,
+        goodput_high=None if good is None else good.high,
+        drift=None if good is None or good.drift is None else DriftOfStep(**asdict(good.drift)),
         mean_input_tokens=_mean(data.prompt_tokens[timed]),
         mean_output_tokens=_mean(data.output_tokens[timed]),
         mean_requested_output_tokens=_mean(data.requested_tokens[timed]),
@@ -121,12 +130,6 @@ def step_metrics(
         server=None if server is None else server.account(window, data),
         gpu=None if server is None else server.gpu(window, output_per_s),
     )
-
-
-def _near(limit: Limit, data: Columns, timed: np.ndarray[Any, np.dtype[np.bool_]], failed: int) -> LimitOfStep:
-    """How near the good requests of the window, and the failed ones, come to a limit."""
-    values_s = _known(data.latency_s(limit.latency)[timed])
-    return LimitOfStep(**asdict(nearness(LimitSample(int(limit.percentile[1:]), limit.seconds, values_s), failed)))
 
 
 def _open_facts(ran: RanStep, data: Columns, window: Window) -> OpenFacts:
@@ -141,13 +144,32 @@ def _drops(facts: OpenFacts, requests: int, slo: Slo) -> bool:
     return dropped > slo.error_rate * max(requests + dropped, 1)
 
 
-def _rates(data: Columns, window: Window, stamps: Stamps | None) -> tuple[float | None, float | None, float | None]:
-    """Requests, input tokens and output tokens per second of the window; None without a window."""
+def _judged(data: Columns, timed: Which, requests: int, failed: int, slo: Slo) -> SloVerdict:
+    known = [(limit, data.latency_s(limit.latency)[timed]) for limit in slo.limits()]
+    samples = [LimitSample(int(limit.percentile[1:]), limit.seconds, _known(values_s)) for limit, values_s in known]
+    return judge(requests, failed, samples, slo.error_rate)
+
+
+def phases(ran: RanStep, window: Window) -> Phases:
+    """When each phase of a step began and ended."""
+    entered_s = ran.start_s if ran.entered_s is None else ran.entered_s
+    return Phases(
+        enter=WindowOfStep(start_s=ran.start_s, end_s=entered_s),
+        warmup=WindowOfStep(start_s=entered_s, end_s=window.start_s),
+        window=WindowOfStep(start_s=window.start_s, end_s=window.end_s),
+        hold=None if ran.held_s is None else WindowOfStep(start_s=window.end_s, end_s=ran.held_s),
+        drained_s=ran.drained_s,
+        bound=ran.hold_bound,
+        cut=ran.cut,
+    )
+
+
+def _tokens_per_s(data: Columns, window: Window, stamps: Stamps | None) -> tuple[float | None, float | None]:
+    """Input and output tokens per second of the window; None without a window."""
     if window.length_s <= 0:
-        return None, None, None
+        return None, None
     overlaps = (data.sent_s < window.end_s) & ~(data.finished_s < window.start_s)
     served = (data.ok | data.cut) & overlaps
-    finished = window.holds(data.finished_s) & data.ok
     prompt_seen_s = np.where(np.isnan(data.first_s), data.finished_s, data.first_s)
     prompts = window.holds(prompt_seen_s) & served
     tokens = tokens_in_window(data.first_s[served], data.finished_s[served], data.output_tokens[served], window)
@@ -155,66 +177,7 @@ def _rates(data: Columns, window: Window, stamps: Stamps | None) -> tuple[float 
         output, rows = data.output_tokens[served], stamps.rows[served]
         counted = stamps.arrivals.tokens_between(rows, output, window.start_s, window.end_s)
         tokens = np.where(np.isnan(counted), tokens, counted)
-    return (
-        int(finished.sum()) / window.length_s,
-        _per_s(data.prompt_tokens[prompts], window),
-        float(tokens.sum()) / window.length_s,
-    )
-
-
-def slo_met(requests: int, failed: int, latencies: dict[str, Summary], slo: Slo) -> bool | None:
-    """Whether a step keeps its limits; None where a limit's percentile would come from fewer than 10 requests."""
-    if requests and failed / requests > slo.error_rate:
-        return False
-    verdict: bool | None = True if requests else None
-    for limit in slo.limits():
-        figures = latencies[limit.latency]
-        value = figures.percentile(limit.percentile)
-        if figures.n < MIN_SLO_SAMPLES or value is None:
-            verdict = None
-        elif value > limit.seconds:
-            return False
-    return verdict
-
-
-Goodputs = tuple[float | None, float | None, float | None, float | None]
-
-
-def _goodput(data: Columns, window: Window, limits: Sequence[Limit]) -> Goodputs:
-    """Requests per second that finished in the window, well and within every limit: rate, low, high, correlation.
-
-    The interval is of batch means, and never narrower than one request more or less in the window: a count has no
-    finer resolution.
-    """
-    if window.length_s <= 0:
-        return None, None, None, None
-    good = data.ok & ~np.isnan(data.sent_s) & ~np.isnan(data.finished_s)
-    for limit in limits:
-        good &= ~(data.latency_s(limit.latency) > limit.seconds)  # an unknown one (one token: no TPOT) breaks none
-    ended = int((good & window.holds(data.finished_s)).sum())
-    rate = ended / window.length_s
-    if ended < MIN_BATCHES:
-        return rate, None, None, None
-    per_s = batch_rates(data.sent_s[good], data.finished_s[good], (window.start_s, window.end_s))
-    interval = t_interval(per_s)
-    assert interval.low is not None
-    half = max(interval.mean - interval.low, 1 / window.length_s)
-    return rate, max(rate - half, 0.0), rate + half, lag1_correlation(per_s)
-
-
-def goodput_of(steps: Sequence[Step]) -> Goodput | None:
-    """G: goodput of the highest-load step that passes below the first that fails; None when none passes."""
-    best: Step | None = None
-    for step in sorted(steps, key=lambda s: s.load.size):
-        if step.slo_met is False:
-            break
-        if step.slo_met and step.goodput_requests_per_s:
-            best = step
-    if best is None or best.goodput_requests_per_s is None:
-        return None
-    return Goodput(
-        requests_per_s=best.goodput_requests_per_s, low=best.goodput_low, high=best.goodput_high, step=best.step
-    )
+    return (_per_s(data.prompt_tokens[prompts], window), float(tokens.sum()) / window.length_s)
 
 
 def _summary(values: Floats) -> Summary:

@@ -71,6 +71,10 @@ def headline(decision: Decision | None, *, trusted: bool) -> str:
 
 
 def _counted(arms: Sequence[Arm], tasks: float | None) -> str:
+    open_ones = [arm for arm in arms if not arm.decided]
+    if open_ones:
+        against = "" if len(open_ones) == len(arms) else f" against {len(open_ones)} of {count(len(arms), 'API')}"
+        return f"Not decided{against}: {open_ones[0].why_not}"
     if arms[0].decision.capacity_tasks_per_month is None:
         return "No load step met the SLO, so this box has no capacity to price"
     if tasks is None:
@@ -111,7 +115,7 @@ def verdicts(decision: Decision | None) -> tuple[Verdict, ...]:
 def verdict_note(decision: Decision | None) -> str:
     """Said once, not in every sentence: that the interval of the goodput changes no verdict; else empty."""
     decided = [arm.decision for arm in decision.arms] if decision is not None else []
-    if not decided or not all(_is_sure(one) for one in decided):
+    if not decided or any(one.verdict is None for one in decided) or not all(_is_sure(one) for one in decided):
         return ""
     whose = "The verdict is" if len(decided) == 1 else f"{'Both' if len(decided) == 2 else 'All'} verdicts are"
     return f"{whose} the same at both ends of the measured goodput"

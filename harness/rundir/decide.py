@@ -87,12 +87,12 @@ class AtVolume(Result):
     self_usd: float | None = None
     api_usd: float
     self_usd_per_task: float | None = None  # None without tasks too
-    winner: Side
+    winner: Side | None  # None: the measurement cannot say
 
     @property
     def saving_usd(self) -> float | None:
-        """What self-hosting saves a month; negative where it costs more."""
-        return None if self.self_usd is None else self.api_usd - self.self_usd
+        """What self-hosting saves a month; negative where it costs more, None where nobody can tell."""
+        return None if self.self_usd is None or self.winner is None else self.api_usd - self.self_usd
 
 
 class VerdictInterval(Result):
@@ -109,7 +109,7 @@ class Decided(Result):
     attempts_per_task: float
     success_rate: float
     capacity_tasks_per_month: float | None  # of one instance; None: no load step met the limits
-    verdict: Verdict
+    verdict: Verdict | None  # None: the measurement cannot say, and no volume is named
     first_win_tasks_per_month: float | None
     permanent_win_tasks_per_month: float | None
     winning_windows: tuple[Window, ...]

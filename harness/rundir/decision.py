@@ -202,6 +202,8 @@ class Arm(Result):
     model: str
     price: ArmPrice
     input: DecideInput
+    decided: bool = True  # False: the measurement cannot say who wins, and `why_not` says why
+    why_not: str | None = None
     decision: Decided
     sentence: str
     decision_without_people: Decided

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 METRICS_SCHEMA = 1
 
 Level = Literal["error", "warning"]
+SloSays = Literal["yes", "no", "not_sure", "not_judged"]
 Kind = Literal["measured", "listed", "assumed", "computed"]  # where a number comes from
 
 
@@ -98,6 +99,25 @@ class LimitOfStep(Result):
     ratio: float | None = None  # the percentile as a share of the limit
     low: float | None = None  # its ends by order statistics, each one-sided at 95 %
     high: float | None = None
+
+
+class Phases(Result):
+    """When each phase of a step began and ended; `cut` counts requests of the window that the hold's end cut."""
+
+    enter: WindowOfStep  # new users begin one by one
+    warmup: WindowOfStep
+    window: WindowOfStep
+    hold: WindowOfStep | None = None  # the same load, until all that was due in the window had ended
+    drained_s: float | None = None  # until when nothing began, so that a backlog could end
+    bound: bool = False  # the hold took as long as it may
+    cut: int = 0
+
+
+class DriftOfStep(Result):
+    """A speed that changes too slowly for the window: for how long it remembers, and a window that would do."""
+
+    memory_s: float
+    needed_s: float
 
 
 class Warmup(Result):
@@ -186,18 +206,20 @@ class Step(Result):
     itl_s: Summary | None = None
     e2e_s: Summary = Summary()
     schedule_lag_s: Summary = Summary()
+    phases: Phases | None = None  # None: an older version, whose steps had no hold
     peak_in_flight: int | None = None  # most requests at once; None: an older version did not look
-    slo_met: bool | None = None
+    slo_met: bool | None = None  # by the point percentiles; None: not judged
+    slo_verdict: SloSays | None = None  # how sure that is; None: an older version did not say
     limits: dict[str, LimitOfStep] = {}
     offered_requests_per_s: float | None = None  # this and the next three: of an open load alone
     sent_requests_per_s: float | None = None
     not_sent: int | None = None
     over_saturated: bool | None = None
-    given_up: bool = False  # cut, since it could not pass any more
+    given_up: bool = False  # cut, or its hold was, since it could not pass any more
     goodput_requests_per_s: float | None = None
     goodput_low: float | None = None
     goodput_high: float | None = None
-    goodput_lag1: float | None = None
+    drift: DriftOfStep | None = None
     mean_input_tokens: float | None = None
     mean_output_tokens: float | None = None
     mean_requested_output_tokens: float | None = None
@@ -213,6 +235,18 @@ class Step(Result):
         """The step as people count."""
         return step_number(self.step)
 
+    @property
+    def verdict(self) -> SloSays:
+        """How sure `slo_met` is."""
+        if self.slo_verdict is not None:
+            return self.slo_verdict
+        return "not_judged" if self.slo_met is None else "yes" if self.slo_met else "no"
+
+    @property
+    def was_lost(self) -> bool:
+        """Whether it fails however good those are that were served: cut, a queue that grew, arrivals dropped."""
+        return self.slo_met is False and bool(self.given_up or self.over_saturated or self.not_sent)
+
     def latency(self, name: str) -> Summary:
         """The latency called `ttft`, `tpot` or `e2e`."""
         return {"ttft": self.ttft_s, "tpot": self.tpot_s, "e2e": self.e2e_s}[name]
@@ -221,18 +255,21 @@ class Step(Result):
 class Goodput(Result):
     """Requests per second within the SLO, and the step that gives them; its ends None where there is no interval."""
 
-    requests_per_s: float = Field(ge=0)
+    requests_per_s: float | None = Field(ge=0)
     low: float | None = Field(default=None, ge=0)
     high: float | None = Field(default=None, ge=0)
     confidence: float = 0.95
     step: int | None = None
+    at_least: bool = False  # the highest load passed and the rate still grew: the box was not filled, no `high`
+    at_most: bool = False  # even the lowest load may break a limit: no `low` and no `requests_per_s`
 
     def times(self, replicas: int) -> Goodput:
         """Of so many engines like the measured one."""
         ends = {
-            end: None if value is None else value * replicas for end, value in (("low", self.low), ("high", self.high))
+            end: None if value is None else value * replicas
+            for end, value in (("requests_per_s", self.requests_per_s), ("low", self.low), ("high", self.high))
         }
-        return self.model_copy(update={"requests_per_s": self.requests_per_s * replicas, **ends})
+        return self.model_copy(update=ends)
 
 
 class ServerSaid(Result):
@@ -257,6 +294,11 @@ class Metrics(Result):
         """The step that counts: the one that gives the goodput, without one that of most output; None: no step."""
         found = (s for s in self.steps if self.goodput is not None and s.step == self.goodput.step)
         return next(found, None) or self.busiest or next(iter(self.steps), None)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether any step's limits could be judged, by requests that did not all fail."""
+        return any(step.verdict != "not_judged" and step.failed < step.requests for step in self.steps)
 
     @property
     def busiest(self) -> Step | None:

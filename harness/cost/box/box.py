@@ -28,12 +28,17 @@ class _Asked(Result):
 
 @dataclass(frozen=True, slots=True)
 class PricedBox:
-    """An instance, its price per hour, and the goodput measured on it (None: no load step met the SLO)."""
+    """An instance, its price per hour, and the goodput measured on it.
+
+    None: no load step met the SLO, or none surely (`most_per_s`), or nobody can tell (`is_judged`).
+    """
 
     instance: BoxInstance
     listed: InstanceRow | None  # None: not in the catalogue, priced by the user
     goodput: Goodput | None
     usd_per_mtok: PerMtok
+    most_per_s: float | None = None  # no load surely met it, and none can give more than this
+    is_judged: bool = True
 
 
 def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices) -> PricedBox:
@@ -61,7 +66,9 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices)
     return PricedBox(
         instance=rented,
         listed=known,
-        goodput=goodput.times(replicas) if goodput is not None and goodput.requests_per_s > 0 else None,
+        goodput=goodput.times(replicas) if goodput is not None and goodput.requests_per_s else None,
+        most_per_s=goodput.times(replicas).high if goodput is not None and goodput.at_most else None,
+        is_judged=metrics.is_judged or not metrics.steps,
         usd_per_mtok=PerMtok(
             at_slo=_at_step(at_slo, quote.usd_per_hour, replicas),
             at_peak=_at_step(metrics.busiest, quote.usd_per_hour, replicas),

@@ -22,11 +22,13 @@ def slo_words(slo: Slo) -> str:
 
 
 def percentile_cell(stats: Summary, name: str, show: Callable[[float], str]) -> Cell:
-    """A percentile, or why it is not printed: never measured, or too few samples (how many)."""
+    """A percentile; where it rests on fewer samples than it should, muted and with their number."""
     value = stats.percentile(name)
-    if 0 < stats.n < SAMPLE_FLOORS.get(name, 1):
-        return Cell(f"too few ({whole(stats.n)})", tone="muted")
-    return Cell(NA, tone="muted") if value is None else Cell(show(value))
+    if value is None:
+        return Cell(NA, tone="muted")
+    if stats.n < SAMPLE_FLOORS.get(name, 1):
+        return Cell(f"{show(value)} (n {whole(stats.n)})", tone="muted")
+    return Cell(show(value))
 
 
 def steps_table(metrics: Metrics) -> Table:
@@ -50,10 +52,11 @@ def steps_table(metrics: Metrics) -> Table:
         *(_latency(steps, kind, percentile) for kind, percentile in latencies),
         notes=(
             "A window begins after the warm-up given, or later where the step's own requests show that the server "
-            "had not settled by then (told from 100 requests on). Rates: requests finished and tokens arrived "
-            "inside the window. Latencies: requests scheduled inside it. A percentile needs samples: p95 130, p99 "
-            "662; below that it reads “too few (n)”. With fewer than 10 requests the SLO is unknown. Beneath a "
-            "goodput: its 95 % interval.",
+            "had not settled by then (told from 100 requests on); behind it the load is held until all that was "
+            "scheduled inside it has ended. Rates: requests by the share of their service inside the window, tokens "
+            "that arrived inside. Latencies: requests scheduled inside. A percentile needs samples: p95 130, p99 662; "
+            "below that their number stands beside it. The SLO is judged from 10 requests on, failed ones over every "
+            "limit; “not surely”: chance alone could turn it. Beneath a goodput: its 95 % interval.",
             *((THE_BOLD_ROW,) if metrics.goodput is not None else ()),
         ),
         strong=lambda step: gives_goodput(metrics, step),
@@ -86,20 +89,30 @@ def _ends(step: Step) -> str:
 
 
 def _slo_cell(step: Step) -> Cell:
-    if step.slo_met is None:
-        return Cell("unknown", tone="muted")
-    return Cell("met", tone="good") if step.slo_met else Cell("broken", tone="bad")
+    return {
+        "yes": Cell("met", tone="good"),
+        "no": Cell("broken", tone="bad"),
+        "not_sure": Cell("met, not surely" if step.slo_met else "broken, not surely", tone="warn"),
+        "not_judged": Cell("not judged", tone="muted"),
+    }[step.verdict]
 
 
 def goodput_words(metrics: Metrics) -> str:
     """`goodput 0.600 req/s (0.550 to 0.650, 95 %) at 4 users`, or why there is none."""
     goodput, step = metrics.goodput, metrics.decisive
     if goodput is None:
-        return f"goodput: none, {'no load step met the SLO' if step else 'nothing was measured'}"
-    between = interval(goodput.low, goodput.high)
-    if goodput.low is not None:
-        between += f", {percent(goodput.confidence)}"
+        judged = "no load step met the SLO" if metrics.is_judged else "not judged"
+        return f"goodput: none, {judged if step else 'nothing was measured'}"
+    if goodput.at_most:
+        return f"goodput at most {rate(goodput.high)}: no load surely met the SLO"
     at = f" at {step.load.words}" if step is not None else ""
+    sure = percent(goodput.confidence)
+    if goodput.at_least:
+        above = "" if goodput.low is None else f" (above {significant(goodput.low)}, {sure})"
+        return f"goodput at least {rate(goodput.requests_per_s)}{above}{at}"
+    between = interval(goodput.low, goodput.high)
+    if goodput.low is not None and goodput.high is not None:
+        between += f", {sure}, one run's"
     return f"goodput {rate(goodput.requests_per_s)} ({between}){at}"
 
 

@@ -124,7 +124,7 @@ def _first_to_measure(drawn: MonteCarlo) -> Cell:
 def resampling_words(arm: Arm) -> str:
     """`in 10,000 draws self-hosting wins at your volume in 12 %; the verdict is another in 3 %`, or nothing."""
     drawn = arm.monte_carlo
-    if drawn is None:
+    if drawn is None or arm.decision.verdict is None:
         return ""
     wins = percent(drawn.probability_self_host_wins)
     others = percent(1 - drawn.verdict_shares.of(arm.decision.verdict))

@@ -78,11 +78,13 @@ def _measured_note(goodput: Goodput | None) -> str:
 
 
 def _pays(needed: float | None, goodput: Goodput | None) -> Cell:
-    if goodput is None:
+    if goodput is None or goodput.requests_per_s is None:
         return Cell("no answer: no goodput", tone="bad")
     if needed is None:
         return Cell("never: the API is free", tone="bad")
     low, high = goodput.low, goodput.high
+    if goodput.at_least and goodput.requests_per_s < needed:
+        return Cell("cannot tell: the box was not filled", tone="warn")
     if low is not None and high is not None and low < needed <= high:
         return Cell("cannot tell: the interval holds the needed value", tone="warn")
     sure = "" if low is not None and high is not None else " (no interval)"

@@ -1,0 +1,76 @@
+"""Findings on how a step ran: its hold, its users, its window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from harness.checks.finding import at, check
+from harness.rundir.records import NOT_FAILURES
+from harness.rundir.results import Check, Step
+from harness.scenario import ClosedLoad, RampLoad, Scenario
+
+LITTLE_TOLERANCE = 0.05
+CROSSING_TOLERANCE = 0.05
+
+
+def phase_checks(step: Step, rows: pd.DataFrame, scenario: Scenario) -> Iterator[Check]:
+    """Of one step; `rows` are those due in its window."""
+    yield from _hold(step)
+    yield from _window(step, rows)
+    if isinstance(scenario.load, ClosedLoad):
+        yield from _little(step, rows, scenario.load.think_time_s)
+    if isinstance(scenario.load, RampLoad):
+        yield from _crossing(step, rows)
+
+
+def _hold(step: Step) -> Iterator[Check]:
+    phases = step.phases
+    if phases is None or phases.hold is None:
+        return
+    held_s = phases.hold.length_s
+    if phases.bound:
+        text = f"{at(step)} the load was held for {held_s:.0f} s, as long as it may, and {phases.cut} requests were cut"
+        yield check("hold_at_its_bound", "error", text, "the server did not answer them: see its log")
+    elif held_s > step.window.end_s - phases.enter.start_s:
+        text = f"{at(step)} the load was held for {held_s:.0f} s until the last request had ended, longer than the step"
+        yield check("hold_longer_than_step", "warning", text, f"make step_s longer than {held_s:.0f}")
+
+
+def _window(step: Step, rows: pd.DataFrame) -> Iterator[Check]:
+    """A window that has room for no request: whatever was counted is the beat of those who began before."""
+    if not len(rows) or step.window.length_s <= 0:
+        return
+    took_s = (rows["finished_s"] - rows["sent_s"])[rows["error"].isna()].median()
+    if took_s > step.window.length_s:
+        text = f"{at(step)} a request took {took_s:.1f} s, longer than the window of {step.window.length_s:.1f} s"
+        hint = f"make step_s longer: {8 * took_s:.0f} s or more behind the warm-up"
+        yield check("window_too_short", "error", text, hint)
+
+
+def _little(step: Step, rows: pd.DataFrame, think_time_s: float) -> Iterator[Check]:
+    """Little's law: users = rate x (service + think time)."""
+    served = rows[rows["error"].isna()]
+    failed = rows["error"].notna() & ~rows["error"].isin(NOT_FAILURES)
+    if not step.load.users or not step.requests_per_s or step.goodput_low is None or failed.any():
+        return
+    mean_s = float((served["finished_s"] - served["scheduled_s"]).mean()) + think_time_s
+    users = step.requests_per_s * mean_s
+    if abs(users / step.load.users - 1) <= LITTLE_TOLERANCE:
+        return
+    text = (
+        f"{at(step)} {step.requests_per_s:.3g} requests/s of {mean_s:.3g} s each are {users:.3g} users at work: "
+        "rate, times and load do not fit together"
+    )
+    yield check("little_s_law", "warning", text, "make step_s longer, or look for users that wait outside a request")
+
+
+def _crossing(step: Step, rows: pd.DataFrame) -> Iterator[Check]:
+    served = rows[rows["error"].isna()]
+    if not len(served):
+        return
+    share = float((served["finished_s"] > step.window.end_s).mean())
+    if share > CROSSING_TOLERANCE:
+        text = f"{at(step)} {share:.0%} of the slice's requests ended under the next slice's load"
+        yield check("crossing_requests", "warning", text, "make ramp_s longer, or confirm it with a step")

@@ -1,0 +1,106 @@
+"""A step's rates and verdict out of records, and the run's goodput out of its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.base.stats import Floats
+from harness.metrics.goodput import JudgedStep, goodput_of
+from harness.metrics.rate import Rate, Served, busy_share, rate_of
+from harness.metrics.slo import NOT_JUDGED, LimitSample, Nearness, SloVerdict, judge_counts, nearness, worst
+from harness.metrics.windows import Columns, Window
+from harness.rundir.results import Goodput, LimitOfStep, Step
+from harness.rundir.steps import RanStep
+from harness.scenario import ClosedLoad, Limit, Scenario, SearchLoad, SessionPrompts
+
+Which = np.ndarray[Any, np.dtype[np.bool_]]
+BROKEN = SloVerdict("no", False)
+
+
+def rate_over(data: Columns, window: Window, which: Which, ran: RanStep, scenario: Scenario) -> Rate | None:
+    """Requests per second of some of the requests, by the share of their service in the window; None without one.
+
+    Users who go on as soon as they are answered share the window among their requests, so that longer ones leave room
+    for fewer; where lengths grow with the turn, or the load changes, nothing is known beforehand of how.
+    """
+    if window.length_s <= 0:
+        return None
+    is_even = isinstance(scenario.load, ClosedLoad | SearchLoad) and not isinstance(scenario.prompts, SessionPrompts)
+    users = None if scenario.load.is_open else ran.load.users
+    busy = 0.0
+    if users:
+        ended_s = np.where(np.isnan(data.ended_s), window.end_s, data.ended_s)
+        known = ~np.isnan(data.sent_s)
+        busy = busy_share(data.sent_s[known], ended_s[known], window, users)
+    tokens = data.output_tokens if is_even or scenario.load.is_open else np.full(len(data.output_tokens), np.nan)
+    which = which & ~np.isnan(data.sent_s) & ~np.isnan(data.finished_s)
+    return rate_of(
+        Served(data.sent_s[which], data.finished_s[which], data.prompt_tokens[which], tokens[which]), window, busy=busy
+    )
+
+
+def within(data: Columns, limits: Sequence[Limit]) -> Which:
+    """Which requests ended well and within every limit; an unknown latency (one token: no TPOT) breaks none."""
+    good = data.ok
+    for limit in limits:
+        good = good & ~(data.latency_s(limit.latency) > limit.seconds)
+    return good
+
+
+def near_limits(data: Columns, timed: Which, failed: int, limits: Iterable[Limit]) -> dict[str, LimitOfStep]:
+    """How near the good requests of a window, and the failed ones, come to each limit, by its key."""
+    found = {}
+    for limit in limits:
+        values_s: Floats = data.latency_s(limit.latency)[timed]
+        sample = LimitSample(int(limit.percentile[1:]), limit.seconds, values_s[~np.isnan(values_s)])
+        near = nearness(sample, failed)
+        found[limit.key] = LimitOfStep(
+            percentile=near.percentile, n=near.n, over=near.over, ratio=near.ratio, low=near.low, high=near.high
+        )
+    return found
+
+
+def run_goodput(steps: Sequence[Step], error_rate: float) -> Goodput | None:
+    """The run's goodput from its steps; those of one load are judged as one, and the longest gives the rate."""
+    by_load: dict[float, list[Step]] = {}
+    for step in steps:
+        by_load.setdefault(step.load.size, []).append(step)
+    found = goodput_of([_judged(load, same, error_rate) for load, same in by_load.items()])
+    if found is None:
+        return None
+    return Goodput(
+        requests_per_s=found.per_s,
+        low=found.low,
+        high=found.high,
+        step=found.step,
+        at_least=found.at_least,
+        at_most=found.at_most,
+    )
+
+
+def _judged(load: float, same: Sequence[Step], error_rate: float) -> JudgedStep:
+    best = max(same, key=lambda step: (step.goodput_requests_per_s is not None, step.window.length_s))
+    rate = Rate(best.goodput_requests_per_s or 0.0, best.goodput_low, best.goodput_high)
+    return JudgedStep(best.step, load, rate, pooled(same, error_rate) if best.requests else NOT_JUDGED)
+
+
+def pooled(same: Sequence[Step], error_rate: float) -> SloVerdict:
+    """Of steps with one load: requests, and those over each limit, add up. One that was cut or grew a queue fails."""
+    if len(same) == 1:
+        return SloVerdict(same[0].verdict, same[0].slo_met)
+    if any(step.was_lost for step in same):
+        return BROKEN
+    errors = [Nearness(100 * (1 - error_rate), step.requests, step.failed) for step in same]
+    verdicts = [judge_counts(_added(errors), is_errors=True)]
+    for key in same[0].limits:
+        near = [step.limits[key] for step in same]
+        counts = [Nearness(one.percentile, one.n, one.over) for one in near]
+        verdicts.append(judge_counts(_added(counts), is_errors=False))
+    return worst(verdicts)
+
+
+def _added(near: Sequence[Nearness]) -> Nearness:
+    return Nearness(near[0].percentile, sum(one.n for one in near), sum(one.over for one in near))

@@ -53,6 +53,8 @@ def _little(step: Step, rows: pd.DataFrame, think_time_s: float) -> Iterator[Che
     """Little's law: users = rate x (service + think time)."""
     served = rows[rows["error"].isna()]
     failed = rows["error"].notna() & ~rows["error"].isin(NOT_FAILURES)
+    if step.phases is None or step.phases.hold is None:
+        return  # an older version's, whose requests were cut short by the next step's load
     if not step.load.users or not step.requests_per_s or step.goodput_low is None or failed.any():
         return
     mean_s = float((served["finished_s"] - served["scheduled_s"]).mean()) + think_time_s

@@ -47,7 +47,8 @@ def with_checks(metrics: Metrics, measured: Measured) -> Metrics:
 
 
 def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check]:
-    scenario, is_goodput = measured.scenario, metrics.goodput is not None
+    scenario = measured.scenario
+    is_goodput = metrics.goodput is not None and metrics.goodput.requests_per_s is not None
     rows = _within(measured.records, step, "scheduled_s")
     think_time_s = scenario.load.think_time_s if isinstance(scenario.load, ClosedLoad) else 0.0
     pages = measured.server.pages

@@ -298,7 +298,8 @@ class Metrics(Result):
     @property
     def is_judged(self) -> bool:
         """Whether any step's limits could be judged, by requests that did not all fail."""
-        return any(step.verdict != "not_judged" and step.failed < step.requests for step in self.steps)
+        judged = (step for step in self.steps if step.verdict != "not_judged" and step.failed < step.requests)
+        return self.goodput is not None or any(judged)
 
     @property
     def busiest(self) -> Step | None:

@@ -11,6 +11,7 @@
 """  # noqa: E501
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -61,6 +62,8 @@ class Invented:
     failed: int = 0
 
 
+AROUND_S = 25.0  # the longest request takes 22
+
 FOUR_STEPS = (
     Invented(1, 16, (0.18, 0.21, 0.24, 0.26, 0.31, 0.31), (0.0245, 0.0249, 0.0256, 0.0262, 0.027, 0.027)),
     Invented(2, 33, (0.25, 0.29, 0.37, 0.42, 0.5, 0.5), (0.0245, 0.0251, 0.026, 0.0268, 0.0281, 0.0281)),
@@ -82,17 +85,25 @@ TWELVE_STEPS = tuple(
 
 
 def requests_of(number: int, ran: RanStep, invented: Invented) -> list[dict[str, Any]]:
-    """The rows of a step, each scheduled and ended inside the window; slow ones are spread over it."""
+    """The rows of a step: `n` scheduled in its window, slow ones spread over it, and the same again before and after.
+
+    So the load is even, and what lies outside the window of one is made up for by its like at the other end.
+    """
     ends = (ran.window_start_s, ran.end_s or ran.window_start_s)
     n = invented.requests
     places = np.linspace(0, 1, n)
     ttft_s, tpot_s = np.interp(places, QUANTILES, invented.ttft_s), np.interp(places, QUANTILES, invented.tpot_s)
     order = np.random.default_rng(number).permutation(n)
     rows = []
-    for k, i in enumerate(order):
+    apart_s = (ends[1] - ends[0]) / n
+    around = math.ceil(AROUND_S / apart_s)
+    for k in range(-around, n + around):
+        i = order[k % n]
         took_s = float(ttft_s[i] + tpot_s[i] * (OUTPUT_TOKENS - 1))
-        sent_s = ends[0] + (ends[1] - ends[0] - took_s - 0.01) * k / max(n - 1, 1)
-        is_failed = k < invented.failed
+        sent_s = ends[0] + apart_s * (k + 0.5)
+        is_failed = 0 <= k < invented.failed
+        if sent_s < ran.start_s:
+            continue
         rows.append({
             "request_id": f"r{number}-{k}", "step": number, "attempt": 1, "scheduled_s": sent_s,
             "sent_s": sent_s + 0.0002,
@@ -107,8 +118,8 @@ def requests_of(number: int, ran: RanStep, invented: Invented) -> list[dict[str,
 def steps_of(invented: tuple[Invented, ...], length_s: float, warmup_s: float) -> list[RanStep]:
     return [
         RanStep(
-            step=n, load=LoadOfStep(kind="closed", users=one.users), start_s=n * length_s,
-            window_start_s=n * length_s + warmup_s, end_s=(n + 1) * length_s,
+            step=n, load=LoadOfStep(kind="closed", users=one.users), start_s=n * (length_s + AROUND_S),
+            window_start_s=n * (length_s + AROUND_S) + warmup_s, end_s=n * (length_s + AROUND_S) + length_s,
         )
         for n, one in enumerate(invented)
     ]  # fmt: skip
@@ -152,14 +163,14 @@ def invented_of(name: str) -> tuple[Invented, ...]:
 def _made(name: str) -> tuple[Metrics, Decision | None]:
     manifest = RunManifest.from_dict(read_run(name))
     scenario, invented = Scenario.model_validate(manifest.scenario), invented_of(name)
-    length_s, warmup_s = (920.0, 20.0) if name == "twelve_steps" else (120.0, 10.0)
+    length_s, warmup_s = (930.0, 30.0) if name == "twelve_steps" else (140.0, 30.0)
     steps = steps_of(invented, length_s, warmup_s)
     rows = [row for ran, one in zip(steps, invented, strict=True) for row in requests_of(ran.step, ran, one)]
     if name == "partial":  # cut 8 s into the second step's window
         steps[1] = steps[1].model_copy(update={"end_s": None})
         rows = [row for row in rows if row["finished_s"] < steps[1].window_start_s + 15]
     busy = 0.93 if name == "errors" else 0.1
-    seconds = int(len(steps) * length_s)
+    seconds = int(len(steps) * (length_s + AROUND_S))
     client = pd.DataFrame(
         [{"t_s": float(t), "process": 1, "cpu": busy, "in_flight": 999, "clock_steps": 0} for t in range(seconds)]
     )

@@ -16,8 +16,9 @@ import numpy as np
 
 from benchmarks.virtual_engine import Engine, Load, Requests, Work, serve
 from harness.load.search.next_probe import next_probe
-from harness.load.search.probes import ERRORS, Next, Probe, Standing, Stop, bracket, standings
+from harness.load.search.probes import Next, Probe, Standing, Stop, bracket, standings
 from harness.metrics.goodput import JudgedStep, RunGoodput, goodput_of
+from harness.metrics.pooled import ERRORS, rate_together
 from harness.metrics.rate import Rate, Served, rate_of, shares
 from harness.metrics.saturation import open_facts
 from harness.metrics.slo import LimitSample, Nearness, SloVerdict, judge, nearness
@@ -116,11 +117,12 @@ def run_search(case: SearchCase, seed: tuple[int, ...]) -> Found:
 
 
 def pooled(history: Sequence[Probe], steps: Sequence[JudgedStep]) -> list[JudgedStep]:
-    """The steps of one load as one: its verdict is that of all its probes, its rate that of the longest."""
+    """The steps of one load as one: its verdict is that of all its probes, its rate that of all."""
     out = []
     for one in standings(history):
-        longest = max((n for n, p in enumerate(history) if p.load == one.load), key=lambda n: history[n].length_s)
-        out.append(JudgedStep(longest, one.load, steps[longest].rate, SloVerdict(one.verdict, one.met)))
+        own = [step for step in steps if step.load == one.load]
+        rate = rate_together([step.rate for step in own])
+        out.append(JudgedStep(own[-1].step, one.load, rate, SloVerdict(one.verdict, one.met)))
     return out
 
 
@@ -222,7 +224,10 @@ def _probe(case: SearchCase, move: Next, seed: tuple[int, ...]) -> tuple[Probe, 
     if grows:
         slo = SloVerdict("no", False)
     all_rate, rate = _rate(case, requests, window, None), _rate(case, requests, window, latency_s)
-    limits = {case.limit.key: nearness(sample, 0), ERRORS: Nearness(100 * (1 - ERROR_RATE), asked, 0)}
+    near = nearness(sample, 0)
+    if not grows and slo.met is not None:
+        slo = SloVerdict(near.verdict(met=slo.met), slo.met)
+    limits = {case.limit.key: near, ERRORS: Nearness(100 * (1 - ERROR_RATE), asked, 0)}
     return Probe(
         load=move.load, passed=slo.met, length_s=move.length_s, seconds=move.length_s, requests=asked,
         requests_per_s=all_rate.per_s, goodput_low=rate.low, over_saturated=grows, verdict=slo.verdict,

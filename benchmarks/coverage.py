@@ -7,7 +7,9 @@ sent in it has ended. The truth is the same engine's rate over a long run, its d
 deviations of the estimate itself over the runs: an interval from somebody who knows its variance. `drifts`: runs
 that name a drift the window is too short for. A run: such steps of
 2, 4, 8, 16 and 24 users under a limit on TPOT p95; the right step is the highest whose own long run keeps it.
-Exit code 1 where a case misses its least coverage, or is wider than 1.5 times an ideal of 1 % or more.
+Searches (benchmarks/coverage_search.py) stand below: `found` the right load, `loads` and `probes` in the median.
+Exit code 1 where a case misses its least coverage, or is wider than 1.5 times an ideal of 1 % or more, or where a
+search finds the right load too seldom or takes too many.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.coverage_search import SEARCH_HEAD, SEARCHES, search_row
 from benchmarks.virtual_engine import Engine, Load, Requests, Work, serve
 from harness.metrics.goodput import JudgedStep, RunGoodput, goodput_of
 from harness.metrics.rate import Rate, Served, busy_share, rate_of, shares
@@ -235,16 +238,22 @@ def main() -> int:
     parser.add_argument("--case", help="only the cases whose name begins so")
     options = parser.parse_args()
     began_s = time.perf_counter()
+    wanted = options.case or ""
+    are_good = []
     print(HEAD)
-    rows = []
     for case in (*STEPS, *LADDERS):
-        if options.case and not case.name.startswith(options.case):
-            continue
-        row = step_row(case, options.runs) if isinstance(case, StepCase) else ladder_row(case, options.runs)
-        rows.append(row)
-        print(row.line(), flush=True)
+        if case.name.startswith(wanted):
+            row = step_row(case, options.runs) if isinstance(case, StepCase) else ladder_row(case, options.runs)
+            are_good.append(row.is_good)
+            print(row.line(), flush=True)
+    print(f"\n{SEARCH_HEAD}")
+    for search in SEARCHES:
+        if search.name.startswith(wanted):
+            found = search_row(search, options.runs, SEED)
+            are_good.append(found.is_good)
+            print(found.line(), flush=True)
     print(f"{options.runs} runs a case, {time.perf_counter() - began_s:.0f} s")
-    return int(not all(row.is_good for row in rows))
+    return int(not all(are_good))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from harness.base.stats import MIN_SLO_SAMPLES, Floats
 
 Verdict = Literal["yes", "no", "not_sure", "not_judged"]
 SURE = 0.05  # one-sided
+BATCHES, MIN_IN_BATCH = 8, 5  # that the counts over a limit are looked at in
+MOST_LAG1 = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,15 @@ class Nearness:
     ratio: float | None = None
     low: float | None = None
     high: float | None = None
+    spread: float = 1.0  # variance of the count over it, as a multiple of independent requests'
 
     def verdict(self, *, met: bool) -> Verdict:
         """How sure the percentile's own verdict is, by the counts alone, so that those of several probes add up."""
         if self.n < MIN_SLO_SAMPLES:
             return "not_judged"
         tail = 1 - self.percentile / 100
-        rare = at_most(self.n, tail, self.over) if met else at_least(self.n, tail, self.over)
+        n, over = self.n / self.spread, self.over / self.spread
+        rare = at_most(math.ceil(n), tail, math.ceil(over)) if met else at_least(math.ceil(n), tail, math.floor(over))
         if rare > SURE:
             return "not_sure"
         return "yes" if met else "no"
@@ -96,6 +100,7 @@ def nearness(sample: LimitSample, failed: int) -> Nearness:
     if not n:
         return counted
     ordered_s = np.append(np.sort(sample.values_s), [math.inf] * failed)
+    spread = _spread(sample.values_s > sample.limit_s)
     chances = _chances(n, tail)
     few = int(np.searchsorted(chances, 1 - SURE))  # more than so many over it would be rare
     many = int(np.searchsorted(chances, SURE, side="right"))  # fewer than so many over it would be rare
@@ -104,6 +109,7 @@ def nearness(sample: LimitSample, failed: int) -> Nearness:
         ratio=_share(percentile_with_failed(sample.values_s, failed, sample.percentile), sample.limit_s),
         low=None if few >= n else _share(float(ordered_s[n - 1 - few]), sample.limit_s),
         high=None if not many else _share(float(ordered_s[n - many]), sample.limit_s),
+        spread=spread,
     )
 
 
@@ -184,3 +190,22 @@ def _chances(n: int, share: float) -> Floats:
     steps = np.log((n - i + 1) / i) + math.log(share / (1 - share))
     chances: Floats = np.cumsum(np.exp(n * math.log1p(-share) + np.concatenate([[0.0], np.cumsum(steps)])))
     return chances
+
+
+def _spread(is_over: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
+    """The variance of the counts over a limit in eight batches, in the order of the requests, as a multiple of the
+    binomial's; raised by the correlation of neighbouring batches (Kendall's bias taken off), at least 1.
+
+    Requests that meet the same burst, or the same slow minute, are over a limit together: 250 of them may say no more
+    than 25.
+    """
+    share = float(is_over.mean()) if len(is_over) else 0.0
+    if len(is_over) < BATCHES * MIN_IN_BATCH or share in (0.0, 1.0):
+        return 1.0
+    counts = np.array([part.sum() for part in np.array_split(is_over, BATCHES)], dtype=float)
+    off = counts - counts.mean()
+    square = float((off**2).sum())
+    ratio = square / (BATCHES - 1) / (len(is_over) / BATCHES * share * (1 - share))
+    lag1 = float((off[1:] * off[:-1]).sum()) / square + 1 / BATCHES if square else 0.0
+    lag1 = min(max(lag1, 0.0), MOST_LAG1)
+    return max(ratio * (1 + lag1) / (1 - lag1), 1.0)

@@ -99,6 +99,7 @@ class LimitOfStep(Result):
     ratio: float | None = None  # the percentile as a share of the limit
     low: float | None = None  # its ends by order statistics, each one-sided at 95 %
     high: float | None = None
+    spread: float = 1.0  # variance of the count over it, as a multiple of independent requests'
 
 
 class Phases(Result):

@@ -144,7 +144,7 @@ class TraceLoad(AnyLoad):
 
 
 class SearchLoad(OverEither):
-    """Look for the highest load that meets the SLO: grow, bracket, bisect."""
+    """Look for the highest load that meets the SLO: grow, bracket, narrow, confirm."""
 
     kind: Literal["search"]
     over: Over = Field(default="users", description="What is searched.")

@@ -4,7 +4,8 @@ import pytest
 from search_cases import LIMITS, at_ratio, near, probe, rates, users, whole_search
 
 from harness.load.search.next_probe import bounds, next_probe
-from harness.load.search.probes import ERRORS, Next, Probe, Stop, bracket, standings
+from harness.load.search.probes import Next, Probe, Stop, bracket, standings
+from harness.metrics.pooled import ERRORS
 from harness.metrics.slo import Nearness
 from harness.scenario import Limit
 from harness.scenario.load import SearchLoad

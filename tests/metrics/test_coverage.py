@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.coverage import LADDERS, STEPS, ladder_row, step_row
+from benchmarks.coverage_search import SEARCHES, search_row
 from benchmarks.virtual_engine import Engine, Load, Work, serve
 
 
@@ -36,6 +37,25 @@ def test_a_runs_interval_holds_the_truth_about_as_often_as_it_says(name: str) ->
     assert row.held >= 0.88
     assert row.right is not None
     assert row.right >= 0.8
+
+
+@pytest.mark.parametrize("search", SEARCHES[:-2], ids=lambda search: search.name)
+def test_a_search_finds_the_right_load_in_few(search) -> None:
+    # 20 seeded runs each; halving took 10 loads for 20 of 1 to 64 users
+    row = search_row(search, runs=20, seed=7, long_s=10_000.0)
+
+    assert row.found >= 0.85
+    assert row.loads <= search.most_loads
+
+
+def test_slots_that_are_taken_let_the_next_wait() -> None:
+    one_at_a_time = Engine(iteration_s=0.010, running_s=0.0, prompt_token_s=0.0, noise=0.0, slots=1)
+
+    two = serve(one_at_a_time, Work("equal", output_tokens=5), Load(users=2, enter_s=0.0), 1.0, (1,))
+
+    # 50 ms each in turn: who has ended waits for the other
+    assert np.diff(two.finished_s[:10]) == pytest.approx(0.05)
+    assert (two.first_s - two.sent_s)[2:10] == pytest.approx(0.06)
 
 
 def test_a_request_takes_its_prompts_iteration_and_one_for_each_further_token() -> None:

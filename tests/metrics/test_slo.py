@@ -10,6 +10,7 @@ from harness.metrics.slo import (
     judge,
     judge_errors,
     judge_limit,
+    nearness,
     percentile_with_failed,
 )
 
@@ -73,3 +74,40 @@ def test_the_binomial_is_that_of_the_books() -> None:
     assert at_most(10, 0.5, 5) == pytest.approx(638 / 1024)  # 1 + 10 + 45 + 120 + 210 + 252
     assert at_most(100_000, 0.05, 5_000) == pytest.approx(0.5, abs=0.01)
     assert at_most(5, 0.0, 0) == 1.0
+
+
+def test_the_ends_of_a_percentile_are_those_that_its_verdict_rests_on() -> None:
+    # of 59 the highest, since none over would be rare; of 128 the third highest (2 over are rare, 3 are not), and the
+    # twelfth highest (12 over are rare)
+    values_s = np.arange(1.0, 60.0)
+    near = nearness(LimitSample(95, 100.0, values_s), failed=0)
+    assert (near.n, near.over, near.high) == (59, 0, 0.59)
+    assert nearness(LimitSample(95, 100.0, values_s[:58]), failed=0).high is None
+
+    near = nearness(LimitSample(95, 100.0, np.arange(1.0, 129.0)), failed=0)
+    assert (near.high, near.low) == (1.26, 1.17)
+
+
+def test_the_failed_are_over_by_more_than_a_number_says() -> None:
+    near = nearness(LimitSample(95, 1.0, np.full(97, 0.5)), failed=3)
+
+    assert (near.n, near.over, near.ratio) == (100, 3, 0.5)
+    near = nearness(LimitSample(95, 1.0, np.full(90, 0.5)), failed=10)
+    assert (near.ratio, near.verdict(met=False)) == (None, "no")
+
+
+def test_nothing_has_no_nearness() -> None:
+    near = nearness(LimitSample(95, 1.0, np.array([])), failed=0)
+
+    assert (near.n, near.ratio, near.verdict(met=True)) == (0, None, "not_judged")
+
+
+def test_requests_that_break_a_limit_in_a_burst_say_less_than_their_number() -> None:
+    # 16 of 160 over: spread evenly that is surely too many; all in one of eight batches they are one event
+    even, burst = np.full(160, 0.5), np.full(160, 0.5)
+    even[::10] = 2.0
+    burst[40:56] = 2.0
+
+    assert nearness(LimitSample(95, 1.0, even), failed=0).verdict(met=False) == "no"
+    assert nearness(LimitSample(95, 1.0, burst), failed=0).verdict(met=False) == "not_sure"
+    assert nearness(LimitSample(95, 1.0, burst), failed=0).spread > 10

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.load.search.probes import ERRORS, Probe, Standing, bracket, standings
+from harness.load.search.probes import Probe, Standing, bracket, standings
+from harness.metrics.pooled import ERRORS
 from harness.scenario import SearchLoad
 
 SLACK = 2  # loads that a wrong curve may cost more than halving

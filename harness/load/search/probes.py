@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from harness.metrics.slo import Nearness, SloVerdict, Verdict, worst
+from harness.metrics.pooled import ERRORS, add_up, judge_together
+from harness.metrics.slo import Nearness, Verdict
 from harness.rundir.results import Step
-
-CHANCE = 3.84  # the chi-square of one degree of freedom that chance exceeds once in twenty times
-ERRORS = "error_rate"  # the share of failed requests, among the limits of a probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ def _verdict(figures: Step, limits: Mapping[str, Nearness]) -> Verdict:
         return "not_judged"
     if not figures.slo_met and (figures.given_up or figures.over_saturated or figures.not_sent):
         return "no"  # it would not last, or was not the load asked for
-    by_counts = worst(_judged(key, near) for key, near in limits.items()).verdict
+    by_counts = judge_together([limits], [figures.slo_met]).verdict
     return "not_sure" if by_counts == "not_judged" else by_counts
 
 
@@ -150,71 +148,16 @@ def _pooled(probes: Sequence[Probe]) -> Standing:
     counts nothing has no more to say than its own verdict: the last such counts.
     """
     last = probes[-1]
-    limits = {key: _added([p.limits[key] for p in probes if key in p.limits]) for key in last.limits}
+    limits = add_up([p.limits for p in probes])
     failed = next((p for p in probes if _fails_whatever_its_counts(p)), None)
     if failed is not None:
         return Standing(last.load, tuple(probes), failed.passed, failed.verdict, limits)
     if len(probes) == 1 or not limits:
         return Standing(last.load, tuple(probes), last.passed, last.verdict, limits)
-    together = worst(_judged(key, near) for key, near in limits.items())
-    agree = len({p.passed for p in probes}) == 1 or all(
-        _agree([p.limits[key] for p in probes if key in p.limits]) for key in limits
-    )
-    verdict = together.verdict if agree or together.verdict == "not_judged" else "not_sure"
-    return Standing(last.load, tuple(probes), together.met, verdict, limits)
-
-
-def _agree(near: Sequence[Nearness]) -> bool:
-    """Whether the shares over a limit differ by no more than chance: each by its counts alone, a homogeneity test.
-
-    Where they do not, the server changes between probes by more than the requests of one can show.
-    """
-    n, over = sum(one.n for one in near), sum(one.over for one in near)
-    if not 0 < over < n:
-        return True
-    share = over / n
-    spread = sum((one.over - one.n * share) ** 2 / (one.n * share * (1 - share)) for one in near if one.n)
-    return spread <= CHANCE * (len(near) - 1)
+    together = judge_together([p.limits for p in probes], [p.passed for p in probes])
+    return Standing(last.load, tuple(probes), together.met, together.verdict, limits)
 
 
 def _fails_whatever_its_counts(probe: Probe) -> bool:
     by_counts = any(near.verdict(met=False) == "no" for near in probe.limits.values())
     return probe.verdict == "no" and not by_counts
-
-
-def _judged(key: str, near: Nearness) -> SloVerdict:
-    """A limit is met where no more are over it than may be; a small share of failures is never surely kept."""
-    met = near.over <= (1 - near.percentile / 100) * near.n + 1e-9
-    verdict = near.verdict(met=met)
-    if verdict == "not_judged":
-        return SloVerdict(verdict, None)
-    return SloVerdict("yes" if met and key == ERRORS else verdict, met)
-
-
-def _added(near: Sequence[Nearness]) -> Nearness:
-    """Counts add up; the percentiles' logarithms are averaged by their counts, so their doubt falls with the root."""
-    if len(near) == 1:
-        return near[0]
-    ratio = _mean_log((one.ratio, one.n) for one in near)
-    narrower = math.sqrt(sum(one.n**2 for one in near)) / max(sum(one.n for one in near), 1)
-    low, high = (_mean_log((end, one.n) for one, end in zip(near, ends, strict=True)) for ends in _ends(near))
-    return Nearness(
-        near[0].percentile,
-        sum(one.n for one in near),
-        sum(one.over for one in near),
-        ratio,
-        None if low is None or ratio is None else ratio * (low / ratio) ** narrower,
-        None if high is None or ratio is None else ratio * (high / ratio) ** narrower,
-    )
-
-
-def _ends(near: Sequence[Nearness]) -> tuple[list[float | None], list[float | None]]:
-    return [one.low for one in near], [one.high for one in near]
-
-
-def _mean_log(weighed: Iterable[tuple[float | None, int]]) -> float | None:
-    pairs = list(weighed)
-    if any(not value for value, _ in pairs) or not sum(n for _, n in pairs):
-        return None
-    total = sum(n for _, n in pairs)
-    return math.exp(sum(math.log(value) * n for value, n in pairs if value) / total)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from harness.base.stats import Floats
 from harness.metrics.goodput import JudgedStep, goodput_of
+from harness.metrics.pooled import ERRORS, judge_together, rate_together
 from harness.metrics.rate import Rate, Served, busy_share, rate_of
-from harness.metrics.slo import NOT_JUDGED, LimitSample, Nearness, SloVerdict, judge_counts, nearness, worst
+from harness.metrics.slo import NOT_JUDGED, LimitSample, Nearness, SloVerdict, nearness
 from harness.metrics.windows import Columns, Window
 from harness.rundir.results import Goodput, LimitOfStep, Step
 from harness.rundir.steps import RanStep
@@ -56,15 +58,12 @@ def near_limits(data: Columns, timed: Which, failed: int, limits: Iterable[Limit
     for limit in limits:
         values_s: Floats = data.latency_s(limit.latency)[timed]
         sample = LimitSample(int(limit.percentile[1:]), limit.seconds, values_s[~np.isnan(values_s)])
-        near = nearness(sample, failed)
-        found[limit.key] = LimitOfStep(
-            percentile=near.percentile, n=near.n, over=near.over, ratio=near.ratio, low=near.low, high=near.high
-        )
+        found[limit.key] = LimitOfStep(**asdict(nearness(sample, failed)))
     return found
 
 
 def run_goodput(steps: Sequence[Step], error_rate: float) -> Goodput | None:
-    """The run's goodput from its steps; those of one load are judged as one, and the longest gives the rate."""
+    """The run's goodput from its steps; those of one load are taken as one."""
     by_load: dict[float, list[Step]] = {}
     for step in steps:
         by_load.setdefault(step.load.size, []).append(step)
@@ -82,25 +81,18 @@ def run_goodput(steps: Sequence[Step], error_rate: float) -> Goodput | None:
 
 
 def _judged(load: float, same: Sequence[Step], error_rate: float) -> JudgedStep:
+    whole = [step for step in same if not step.was_lost]
     best = max(same, key=lambda step: (step.goodput_requests_per_s is not None, step.window.length_s))
-    rate = Rate(best.goodput_requests_per_s or 0.0, best.goodput_low, best.goodput_high)
-    return JudgedStep(best.step, load, rate, pooled(same, error_rate) if best.requests else NOT_JUDGED)
-
-
-def pooled(same: Sequence[Step], error_rate: float) -> SloVerdict:
-    """Of steps with one load: requests, and those over each limit, add up. One that was cut or grew a queue fails."""
+    rates = [Rate(step.goodput_requests_per_s or 0.0, step.goodput_low, step.goodput_high) for step in whole or same]
     if len(same) == 1:
-        return SloVerdict(same[0].verdict, same[0].slo_met)
-    if any(step.was_lost for step in same):
-        return BROKEN
-    errors = [Nearness(100 * (1 - error_rate), step.requests, step.failed) for step in same]
-    verdicts = [judge_counts(_added(errors), is_errors=True)]
-    for key in same[0].limits:
-        near = [step.limits[key] for step in same]
-        counts = [Nearness(one.percentile, one.n, one.over) for one in near]
-        verdicts.append(judge_counts(_added(counts), is_errors=False))
-    return worst(verdicts)
+        slo = SloVerdict(best.verdict, best.slo_met)
+    elif len(whole) < len(same):
+        slo = BROKEN  # one was cut, or grew a queue
+    else:
+        slo = judge_together([_near(step, error_rate) for step in same], [step.slo_met for step in same])
+    return JudgedStep(best.step, load, rate_together(rates), slo if any(step.requests for step in same) else NOT_JUDGED)
 
 
-def _added(near: Sequence[Nearness]) -> Nearness:
-    return Nearness(near[0].percentile, sum(one.n for one in near), sum(one.over for one in near))
+def _near(step: Step, error_rate: float) -> dict[str, Nearness]:
+    limits = {key: Nearness(**one.model_dump()) for key, one in step.limits.items()}
+    return limits | {ERRORS: Nearness(100 * (1 - error_rate), step.requests, step.failed)}

@@ -131,17 +131,6 @@ def judge_errors(requests: int, failed: int, error_rate: float) -> SloVerdict:
     return SloVerdict("no" if at_least(requests, error_rate, failed) <= SURE else "not_sure", False)
 
 
-def judge_counts(near: Nearness, *, is_errors: bool) -> SloVerdict:
-    """A limit by its counts alone, so that those of several steps can be added: it is met where no more are over it
-    than may be. A small share of failures (`is_errors`) is never surely kept.
-    """
-    met = near.over <= (1 - near.percentile / 100) * near.n + 1e-9
-    verdict = near.verdict(met=met)
-    if verdict == "not_judged":
-        return NOT_JUDGED
-    return SloVerdict("yes" if met and is_errors else verdict, met)
-
-
 def worst(verdicts: Iterable[SloVerdict]) -> SloVerdict:
     """Of several limits: the first that there is of no, not judged, not sure, yes."""
     every = list(verdicts)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.base.stats import batch_rates, lag1_correlation, summary, t_975, t_interval
+from harness.base.stats import summary, t_975, t_interval
 
 
 def test_the_t_interval_of_five_runs_is_the_published_one() -> None:
@@ -34,25 +34,3 @@ def test_percentiles_are_interpolated_between_neighbours() -> None:
 
 def test_no_value_gives_unknown_and_never_zero() -> None:
     assert summary(np.array([])) == {"n": 0, "mean": None, "p50": None, "p90": None, "p95": None, "p99": None}
-
-
-def test_a_request_counts_evenly_over_the_time_it_was_served() -> None:
-    # window 0..10, batches of 2 s: [1, 3] half and half in the first two; [5, 6] whole in the third;
-    # [9, 11] half in the last, the other half after the window
-    per_s = batch_rates(np.array([1.0, 5, 9]), np.array([3.0, 6, 11]), (0.0, 10.0))
-
-    assert per_s.tolist() == [0.25, 0.25, 0.5, 0.0, 0.25]
-
-
-def test_users_in_step_have_no_noise() -> None:
-    # four users, each answer 2.5 s, all ending together: 1.6 requests/s in every batch
-    starts = np.repeat(np.arange(-2.5, 12.5, 2.5), 4)
-
-    per_s = batch_rates(starts, starts + 2.5, (0.0, 10.0))
-
-    assert per_s == pytest.approx([1.6] * 5)
-
-
-def test_alternating_batches_correlate_negatively() -> None:
-    # centred: -1 1 -1 1; sum of products of neighbours -3, of squares 4
-    assert lag1_correlation(np.array([0.0, 2, 0, 2])) == pytest.approx(-0.75)

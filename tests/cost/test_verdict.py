@@ -71,7 +71,9 @@ def test_a_million_tokens_is_priced_at_the_slo_and_at_the_peak() -> None:
 
 
 def test_a_run_without_goodput_never_wins_and_says_why() -> None:
-    got = build_decision(manifest(), metrics(None), smallest(), [])
+    broke = metrics(None)
+    broke = broke.model_copy(update={"steps": tuple(s.model_copy(update={"slo_met": False}) for s in broke.steps)})
+    got = build_decision(manifest(), broke, smallest(), [])
 
     assert got.self_host.goodput is None
     assert got.self_host.usd_per_mtok.at_slo is None

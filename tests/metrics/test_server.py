@@ -119,7 +119,7 @@ def judged(pages: list[tuple[float, str]] | None, **more: Any) -> tuple[Metrics,
     metrics = run(None if pages is None else frame_of_scrapes(scrapes(*pages)), **more)
     found: dict[str, list[str]] = {"warning": [], "error": []}
     for one in (*metrics.steps[0].checks, *metrics.checks):
-        if one.code != "token_source":
+        if one.code not in {"token_source", "box_not_filled"}:  # of one load nobody can tell where it ends
             found[one.level].append(one.code)
     return metrics, found
 
@@ -180,7 +180,7 @@ def test_a_missing_series_is_none_and_a_warning_that_names_it() -> None:
 
     assert metrics.steps[0].server.kv_cache_usage is None
     assert found["warning"] == ["server_metrics_missing"]
-    message = metrics.checks[0].message
+    (message,) = (one.message for one in metrics.checks if one.code == "server_metrics_missing")
     assert message.startswith("vllm 0.32.0 does not tell kv_cache_usage")
     assert "vllm:kv_cache_usage_perc" in message
 

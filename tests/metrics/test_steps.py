@@ -3,13 +3,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.metrics.steps import compute_metrics, goodput_of, slo_met
+from harness.metrics.judging import run_goodput
+from harness.metrics.steps import compute_metrics
 from harness.metrics.windows import Window, columns, tokens_in_window
 from harness.rundir.arrivals import Arrivals
 from harness.rundir.read import typed
-from harness.rundir.results import LoadOfStep, Step, Summary, WindowOfStep
+from harness.rundir.results import LoadOfStep, Step, WindowOfStep
 from harness.rundir.steps import RanStep
-from harness.scenario import Scenario, Slo
+from harness.scenario import Scenario
 
 STEP = RanStep(step=0, load=LoadOfStep(kind="closed", users=1), start_s=0.0, window_start_s=10.0, end_s=20.0)
 SCENARIO = Scenario.model_validate({"name": "t", "slo": {"ttft_p50_s": 1.0, "tpot_p50_s": 0.2}})
@@ -163,24 +164,44 @@ def test_fewer_than_ten_requests_decide_nothing() -> None:
 
 
 def test_one_failure_in_fifty_breaks_a_limit_of_one_percent() -> None:
-    latencies = {"ttft": Summary(n=50, p50=0.1)}
+    rows = [row(1 + n / 10) for n in range(49)] + [row(5, error="timeout")]
+    strict, lenient = (
+        measured(rows, Scenario.model_validate({"name": "t", "slo": {"ttft_p50_s": 1, "error_rate": rate}}))
+        for rate in (0.01, 0.02)
+    )
 
-    assert slo_met(50, 1, latencies, Slo(ttft_p50_s=1, error_rate=0.01)) is False
-    assert slo_met(50, 1, latencies, Slo(ttft_p50_s=1, error_rate=0.02)) is True
+    # one of fifty is over 1 %, but where one in a hundred fails, that happens in 39 % of all fifties
+    assert (strict.slo_met, strict.slo_verdict) == (False, "not_sure")
+    assert (lenient.slo_met, lenient.slo_verdict) == (True, "yes")
+
+
+def test_a_failed_request_is_over_every_limit() -> None:
+    work = Scenario.model_validate({"name": "t", "slo": {"ttft_p50_s": 1, "error_rate": 0.9}})
+
+    step = measured([row(1 + n / 10) for n in range(9)] + [row(1, error="reset") for _ in range(12)], work)
+
+    # 12 of 21 are over a median's limit, whatever the 9 that ended took
+    assert (step.slo_met, step.limits["ttft_p50_s"].over, step.limits["ttft_p50_s"].n) == (False, 12, 21)
+
+
+def test_an_unknown_latency_is_not_judged() -> None:
+    step = measured([row(1 + n / 10, first_token_s=None) for n in range(40)])
+
+    assert (step.slo_met, step.slo_verdict) == (None, "not_judged")
 
 
 def test_goodput_is_that_of_the_highest_passing_step_below_the_first_failing_one() -> None:
     # AN-24: 0.6 passes, 0.9 does not; a step above that passes again does not count
     steps = [judged(0, 1, True, 0.2), judged(1, 2, True, 0.6), judged(2, 4, False, 0.9), judged(3, 8, True, 1.2)]
 
-    goodput = goodput_of(steps)
+    goodput = run_goodput(steps, 0.01)
 
     assert goodput is not None
     assert (goodput.requests_per_s, goodput.step) == (0.6, 1)
 
 
 def test_no_passing_step_is_infeasible_not_zero() -> None:
-    assert goodput_of([judged(0, 1, False, 0.5)]) is None
+    assert run_goodput([judged(0, 1, False, 0.5)], 0.01) is None
 
 
 def test_no_records_give_unknowns() -> None:
@@ -191,11 +212,13 @@ def test_no_records_give_unknowns() -> None:
     assert step.slo_met is None
 
 
-def test_without_latency_limits_few_requests_are_enough_unless_they_fail() -> None:
+def test_without_latency_limits_it_is_failures_that_are_judged_from_ten_requests_on() -> None:
     batch = Scenario.model_validate({"name": "t", "slo": {"preset": "batch"}})
+    ten = [row(1 + n / 10) for n in range(10)]
 
-    assert measured([row(1), row(2)], batch).slo_met is True
-    assert measured([row(1), row(2, error="timeout")], batch).slo_met is False
+    assert measured(ten[:9], batch).slo_met is None
+    assert measured(ten, batch).slo_met is True
+    assert measured([*ten, *[row(3, error="timeout")] * 3], batch).slo_met is False
     assert measured([], batch).slo_met is None
 
 
@@ -205,18 +228,6 @@ def test_an_interval_is_never_finer_than_one_request_in_the_window() -> None:
     step = measured(rows)
 
     assert step.goodput_requests_per_s == pytest.approx(0.5)  # ends at 10, 12, 14, 16, 18; 20 is outside
-    assert step.goodput_low == pytest.approx(0.4)
-    assert step.goodput_high == pytest.approx(0.6)
-
-
-def test_the_interval_of_goodput_is_that_of_its_batches() -> None:
-    # answers of 1 s, each inside a batch of 2 s: 2, 1, 1, 0, 1 -> rates 1, .5, .5, 0, .5: mean .5, sd .353553
-    # t(4) 2.776445 -> half = 2.776445 * .353553 / sqrt(5) = .438995
-    def one(at_s: float) -> dict[str, Any]:
-        return row(int(at_s * 10), sent_s=at_s, first_token_s=at_s + 0.5, finished_s=at_s + 1)
-
-    step = measured([one(10), one(10.5), one(12.2), one(14.2), one(18.5)])
-
-    assert step.goodput_requests_per_s == pytest.approx(0.5)
-    assert step.goodput_high == pytest.approx(0.5 + 0.438995, abs=1e-5)
-    assert step.goodput_low == pytest.approx(0.5 - 0.438995, abs=1e-5)
+    # 1.96 / sqrt(12) of a request = 0.5658 of 5: 0.5 e^-0.11316 .. 0.5 e^0.11316
+    assert step.goodput_low == pytest.approx(0.44650, abs=1e-5)
+    assert step.goodput_high == pytest.approx(0.55991, abs=1e-5)

@@ -15,6 +15,7 @@ from harness.rundir.results import Goodput, Metrics
 
 RUN: dict[str, Any] = {
     "scenario": {"name": "a", "seed": 1, "load": {"users": [1, 2]}},
+    "scenario_digest": "d",
     "backend": "vllm",
     "engine": {"name": "vllm", "version": "0.10.1", "flags": ["--port", "8001", "--max-num-seqs", "64"]},
     "model": "m",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.base.stats import MIN_SLO_SAMPLES, SAMPLE_FLOORS
 from harness.load.search.probes import Probe, Standing, standings
@@ -69,7 +70,7 @@ def _sure_from(near: Nearness, *, met: bool) -> int | None:
     while total <= MOST_TIMES * near.n:
         total = math.ceil(total * 1.1) + 1
         over = near.over * total / near.n
-        one = Nearness(near.percentile, total, math.ceil(over) if met else math.floor(over))
+        one = replace(near, n=total, over=math.ceil(over) if met else math.floor(over))
         if one.verdict(met=met) != "not_sure":
             return total
     return None

@@ -16,16 +16,18 @@ TEMPLATE = """\
 name: {stem}
 
 load:
-  kind: closed          # N users; each asks again when its answer is in
-  users: [1, 2, 4, 8]   # one step per entry
-  step_s: 60            # length of a step in seconds, warm-up included
-  warmup_s: 10          # seconds at the start of a step that no metric counts
+  kind: search          # the highest load that meets the slo; stops early with --demand, --api and --instance
+  over: users           # users | requests_per_s; a user asks again when its answer is in
+  low: 1                # the first load tried
+  high: 256             # none above this is tried
+  step_s: 60            # shortest probe in seconds, warm-up included; it is made as long as its percentile needs
+  max_step_s: 300       # longest probe
+  warmup_s: 10          # seconds at the start of a probe that no metric counts
   think_time_s: 0       # seconds a user waits between two requests
 # Other shapes, instead of the above:
+#  {{kind: closed, users: [1, 2, 4, 8], step_s: 60, warmup_s: 10}}   # one step per entry
 #  {{kind: open, requests_per_s: [0.5, 1, 2], arrivals: poisson, max_in_flight: 1000}}   # arrivals wait for nobody;
 #                       # poisson | constant | gamma with burstiness (below 1: in bursts); step_s, warmup_s as above
-#  {{kind: search, over: users, low: 1, high: 256, max_step_s: 300}}   # the highest load that meets the slo;
-#                       # over: users | requests_per_s; stops early with --demand, --api and --instance
 #  {{kind: ramp, over: requests_per_s, start: 0.5, end: 8, ramp_s: 600, slices: 10}}
 #  {{kind: trace, file: log.csv, speed: 1.0, max_requests: null}}   # arrival_s, input_tokens, output_tokens; or an
 #                       # Azure LLM, BurstGPT or Mooncake trace as published

@@ -179,6 +179,9 @@ def _print_estimate(options: RunOptions, usd_per_hour: float | None, *, as_json:
         f"{options.scenario.name}: {plan['seconds']:.0f} s of load in {plan['steps']} steps, nothing is sent now"
     )
     click.echo(f"  requests       {low:,} to {high:,}   ({plan['basis']})")
+    held = [f"{seconds:.0f}" for seconds in plan["hold_seconds"]]
+    if plan["hold_seconds"][1]:
+        click.echo(f"  and hold       {held[0]} to {held[1]} s more, until each step's own requests have ended")
     for name in ("input_tokens", "output_tokens"):
         few, many = plan[name]
         click.echo(f"  {name.replace('_', ' '):14} {few:,} to {many:,}")

@@ -141,7 +141,24 @@ def load_scenario(path: Path) -> Scenario:
         UsageError: no such file, not YAML, an unknown key, a value out of range; names file and key.
     """
     data = read_yaml(path, what="scenario", hint="`breakeven init` writes one to start from")
-    return validate(Scenario, data, where=str(path))
+    scenario = validate(Scenario, data, where=str(path))
+    _check_limits_can_be_judged(scenario, path)
+    return scenario
+
+
+def _check_limits_can_be_judged(scenario: Scenario, path: Path) -> None:
+    """Without a stream nobody sees a first token. Not asked of a run's own scenario: older ones were let through.
+
+    Raises:
+        UsageError: a limit that no request of the scenario can be held to.
+    """
+    unseen = [limit.key for limit in scenario.slo.limits() if limit.latency in ("ttft", "tpot")]
+    if unseen and not scenario.request.stream:
+        raise UsageError(
+            f"{path}: `slo`: {' and '.join(unseen)} cannot be judged with `request.stream: false`, which shows no "
+            "first token",
+            hint="stream: true, or limits on e2e alone (`slo: {e2e_p95_s: 10}`), or none (`slo: {preset: batch}`)",
+        )
 
 
 def bundled_scenarios_dir() -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.units import SECONDS_PER_HOUR
-from harness.scenario import FilePrompts, Scenario, SearchLoad, SessionPrompts, TraceLoad
+from harness.scenario import FilePrompts, RampLoad, Scenario, SearchLoad, SessionPrompts, TraceLoad
 from harness.scenario.prompts import mean_tokens
 from harness.scenario.steps import Step, even_step, planned_steps
 from harness.scenario.trace import Trace, read_trace
@@ -24,7 +24,9 @@ def estimate(scenario: Scenario, usd_per_hour: float | None, base_dir: Path = Pa
     `base_dir` is where a trace's path starts.
 
     Returns:
-        `{seconds, steps, requests, input_tokens, output_tokens, instance_usd, basis}`.
+        `{seconds, hold_seconds, steps, requests, input_tokens, output_tokens, instance_usd, basis}`; `seconds` are
+        those of the steps, `hold_seconds` (low, high) how long their load is held on top until all that was due in
+        them has ended.
 
     Raises:
         UsageError: a trace that cannot be read.
@@ -42,13 +44,16 @@ def estimate(scenario: Scenario, usd_per_hour: float | None, base_dir: Path = Pa
     if isinstance(scenario.load, SearchLoad):
         requests[0] = _requests(steps[0], speeds[0] + think_time_s)
     seconds = sum(step.length_s for step in steps)
+    holds = 0 if trace is not None else 1 if isinstance(scenario.load, RampLoad) else len(steps)
+    hold_s = [holds * answer_s for answer_s in reversed(speeds)]
     return {
         "seconds": seconds,
+        "hold_seconds": [round(s, 1) for s in hold_s],
         "steps": len(steps),
         "requests": [round(r) for r in requests],
         "input_tokens": [round(r * input_tokens) for r in requests],
         "output_tokens": [round(r * output_tokens) for r in requests],
-        "instance_usd": usd_per_hour * seconds / SECONDS_PER_HOUR if usd_per_hour is not None else None,
+        "instance_usd": usd_per_hour * (seconds + hold_s[1]) / SECONDS_PER_HOUR if usd_per_hour is not None else None,
         "basis": _basis(scenario),
     }
 

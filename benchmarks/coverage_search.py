@@ -106,7 +106,7 @@ SEARCHES = (
     SearchCase("search, rate, 20 slots", TTFT, 9.13, 11, _with(RATES, step_s=120), Engine(slots=20)),
     SearchCase("search, drift, probes of 120 s", tpot(0.0268), 18, 8, _with(USERS, step_s=120), SLOW, 0.9, 0.8),
     # what probes as short as the drift's memory come to: two that agree may both have met a good minute
-    SearchCase("search, drift, probes of 30 s", tpot(0.0268), 18, 8, USERS, SLOW, 0.5, 0.4),
+    SearchCase("search, drift, probes of 30 s", tpot(0.0268), 18, 8, USERS, SLOW, 0.65, 0.5),
 )
 
 

@@ -73,12 +73,12 @@ class RunDisplay:
                 self.say(_step_name(event))
             case Waits():
                 if self._held_for is None:
-                    self.say(f"holding for {event.left} requests under way ({_step_name(self._step)})")
+                    self.say(f"holding for {_requests(event.left)} under way ({_step_name(self._step)})")
                 self._held_for = event.left
             case Live():
                 if self._bar and self._step is not None and self._first_s is not None:
                     done_s = event.t_s - self._first_s
-                    held = f", holding for {self._held_for} requests" if self._held_for else ""
+                    held = f", holding for {_requests(self._held_for)}" if self._held_for else ""
                     text = f"{_step_name(self._step)}{held}, {self._live(event)}"
                     self._progress.update(self._task, description=text, completed=done_s)
 
@@ -96,6 +96,10 @@ class RunDisplay:
             spent = self._usd_per_hour * (time.monotonic() - self._began) / SECONDS_PER_HOUR
             parts.append(f"USD {spent:.4f}")
         return ", ".join(parts)
+
+
+def _requests(n: int) -> str:
+    return f"{n} request{'s' if n != 1 else ''}"
 
 
 def _step_name(begun: StepBegun | None) -> str:

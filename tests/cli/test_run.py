@@ -221,7 +221,7 @@ def test_a_dry_run_says_what_it_takes_and_sends_nothing(
     plan = json.loads(capsys.readouterr().out)
     assert code == 0
     assert plan["seconds"] == 2
-    assert plan["instance_usd"] == pytest.approx(5.672 * 2 / 3600)
+    assert plan["instance_usd"] == pytest.approx(5.672 * (2 + plan["hold_seconds"][1]) / 3600, rel=1e-3)
     # slowest: 5 + 250 x 0.2 = 55 s a request, so one each; fastest: 0.1 + 250 x 0.005 = 1.35 s in 2 s, 2 users
     assert plan["requests"] == [2, round(2 * 2 / 1.35)]
 

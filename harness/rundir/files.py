@@ -17,6 +17,7 @@ import orjson
 
 from harness.base.errors import BreakevenError, UsageError
 from harness.base.whole import written_whole
+from harness.base.yamlfile import validate
 from harness.rundir.manifest import RunManifest
 from harness.rundir.parquet_file import DAMAGED
 
@@ -111,8 +112,4 @@ def read_manifest(run_dir: Path) -> RunManifest:
     """
     if not run_dir.is_dir():
         raise UsageError(f"no such run directory: {run_dir}", hint="runs lie under results/ unless --out said else")
-    data = read_json(run_dir, MANIFEST)
-    try:
-        return RunManifest.from_dict(data)
-    except ValueError as error:
-        raise UsageError(f"{run_dir / MANIFEST}: {error}") from None
+    return validate(RunManifest, read_json(run_dir, MANIFEST), where=str(run_dir / MANIFEST))

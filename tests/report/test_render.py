@@ -294,7 +294,7 @@ def test_every_row_of_a_table_has_its_columns_whatever_the_names(tmp_path: Path,
 
 def real_decision(given: Case) -> Decision:
     """decision.json as the cost model makes it: the article's support agent on the run of two windows."""
-    manifest = RunManifest.from_dict({**given.run, "arms": ["openai:gpt-4.1-mini"]})
+    manifest = RunManifest.model_validate({**given.run, "arms": ["openai:gpt-4.1-mini"]})
     demand = load_demand(bundled_scenarios_dir() / "demand" / "support-agent.yaml")
     return build_decision(manifest, given.metrics, demand, ["openai:gpt-4.1-mini"])
 

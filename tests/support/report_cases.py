@@ -150,7 +150,7 @@ def invented_of(name: str) -> tuple[Invented, ...]:
 
 @cache
 def _made(name: str) -> tuple[Metrics, Decision | None]:
-    manifest = RunManifest.from_dict(read_run(name))
+    manifest = RunManifest.model_validate(read_run(name))
     scenario, invented = Scenario.model_validate(manifest.scenario), invented_of(name)
     length_s, warmup_s = (920.0, 20.0) if name == "twelve_steps" else (120.0, 10.0)
     steps = steps_of(invented, length_s, warmup_s)

@@ -25,7 +25,9 @@ class _Engine(_Facts):
     version: str | None = None
 
 
-class _Instance(_Facts):
+class InstanceFacts(_Facts):
+    """What was rented, and as how many engines like the measured one it counts."""
+
     id: str | None = None
     purchase: str | None = None
     usd_per_hour: float | None = None
@@ -68,7 +70,7 @@ class RunManifest(Result):
     engine: Annotated[dict[str, Any], _object(_Engine)]  # name, version, flags
     model: str | None
     quantization: str | None
-    instance: Annotated[dict[str, Any], _object(_Instance)]  # id, purchase, usd_per_hour, replicas
+    instance: Annotated[dict[str, Any], _object(InstanceFacts)]  # id, purchase, usd_per_hour, replicas
     client: Annotated[dict[str, Any], _object(_Client)]
     seed: int
     started_at: str  # UTC, ISO 8601

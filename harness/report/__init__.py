@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import RenderableType
 
 from harness.base.errors import BreakevenError
 from harness.base.whole import written_whole
 from harness.report.compare.page import comparison_report
-from harness.report.compare.parity import RunFiles
 from harness.report.compare.runs import Comparison, compare_runs
+from harness.report.model import RunFiles
 from harness.report.render.console import WIDTH, render_console
 from harness.report.render.html import render_html
 from harness.report.render.markdown import render_markdown
 from harness.report.sections import build_report
-from harness.rundir.decision import Decision
-from harness.rundir.results import Metrics
 
 __all__ = [
     "COMPARISON_HTML",
@@ -44,14 +41,14 @@ COMPARISON_HTML = "comparison.html"
 COMPARISON_MARKDOWN = "comparison.md"
 
 
-def render_report(run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Decision | None) -> None:
+def render_report(files: RunFiles) -> None:
     """Write report.html and report.md into the run directory, each in one step.
 
     Raises:
         BreakevenError: the directory cannot be written.
     """
-    report = build_report(run_dir, run, metrics, decision)
-    _write(run_dir, {HTML: render_html(report, decision), MARKDOWN: render_markdown(report)})
+    report = build_report(files)
+    _write(files.run_dir, {HTML: render_html(report, files.decision), MARKDOWN: render_markdown(report)})
 
 
 def render_comparison(comparison: Comparison, directory: Path) -> Path:
@@ -83,8 +80,6 @@ def _write(directory: Path, files: Mapping[str, str]) -> None:
             raise BreakevenError(f"cannot write {directory / name}: {error.strerror or error}") from None
 
 
-def console_report(
-    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Decision | None
-) -> RenderableType:
+def console_report(files: RunFiles) -> RenderableType:
     """The verdict, one table and the checks, for `Console(width=min(WIDTH, ...)).print`."""
-    return render_console(build_report(run_dir, run, metrics, decision), run_dir / HTML)
+    return render_console(build_report(files), files.run_dir / HTML)

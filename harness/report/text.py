@@ -6,7 +6,6 @@ printed anywhere: it may hold control characters, terminal escapes or text that 
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from typing import Any
@@ -33,13 +32,6 @@ def clean(value: Any) -> str:
     text = "".join(" " if unicodedata.category(c) in _UNPRINTABLE else c for c in str(value))
     text = re.sub(r" +", " ", text).strip()
     return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
-
-
-def number(value: Any) -> float | None:
-    """A finite number of run.json as a float; None for anything else (absent, null, NaN, text, true)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
 
 
 def per_task(value: float | None) -> str:

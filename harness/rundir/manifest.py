@@ -39,7 +39,30 @@ class _Ended(_Facts):
     hint: str | None
 
 
+class _SearchEnd(_Facts):
+    reason: str
+    text: str
+
+
+class _Clock(_Facts):
+    error_s: float | None
+    moved_s: float | None
+    moved_error_s: float | None
+
+
+class _RemoteWorker(_Facts):
+    worker: int
+    host: str | None
+    cores: int | None
+    calibration: dict[str, Any] | None
+    clock: _Clock | None
+
+
 class _Client(_Facts):
+    workers: int | None = None
+    remote_workers: list[_RemoteWorker] | None = None
+    header_names: list[str] | None = None
+    search: _SearchEnd | None = None
     served_models: list[str] | None = None
     ended_early: _Ended | None = None
 

@@ -14,14 +14,14 @@ from rich.console import Console
 from harness.report import WIDTH, RunFiles, compare_runs, console_comparison, render_comparison
 from harness.report.compare.parity import differences, unequal_work
 from harness.report.compare.runs import Regression, Standing
-from harness.rundir.results import Metrics
+from harness.rundir.manifest import RunManifest
 
 
 def run_of(name: str = "two_windows", directory: str = "a-run", **changes: Any) -> RunFiles:
     """A hand-made run; `goodput=(low, value, high)`, or keys of run.json, changed."""
     given = case(name)
     goodput = changes.pop("goodput", None)
-    run = {**given.run, **changes}
+    run = RunManifest.model_validate({**given.run.to_dict(), **changes})
     files = RunFiles(Path(directory), run, given.metrics, given.decision)
     if goodput is None:
         return files
@@ -107,7 +107,7 @@ def test_who_serves_most_need_not_cost_least() -> None:
 
 
 def _scenario(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    scenario = copy.deepcopy(case("two_windows").run["scenario"])
+    scenario = copy.deepcopy(case("two_windows").run.scenario)
     change(scenario)
     return scenario
 
@@ -291,10 +291,10 @@ def test_three_runs_are_compared_and_named_apart() -> None:
 
 
 def test_flags_are_compared_by_name_within_one_engine_and_not_at_all_between_two() -> None:
-    from harness.report.compare.parity import RunFiles, _flags
+    from harness.report.compare.parity import _flags
 
     def files(name: str, *flags: str) -> RunFiles:
-        return RunFiles(Path("r"), {"engine": {"name": name, "flags": list(flags)}}, Metrics(steps=()), None)
+        return run_of(engine={"name": name, "flags": list(flags)})
 
     one = files("llama_server", "--port", "1", "--ctx-size", "512", "--metrics", "OMP_WAIT_POLICY=passive")
     two = files("llama_server", "--port", "2", "--ctx-size", "1024", "--metrics")

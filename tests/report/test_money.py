@@ -41,7 +41,7 @@ def test_a_volume_is_rounded_alike_in_a_sentence_a_table_and_a_drawing() -> None
     # 5.672 x 730 / 0.00615 = 673,262
     given = case("two_windows")._replace(decision=decided(smallest()))
 
-    report = build_report(Path("a-run"), *given)
+    report = build_report(given.under(Path("a-run")))
     said = render_markdown(report)
 
     assert "self-hosting wins from 673k tasks a month on" in report.verdicts[0].sentence
@@ -52,7 +52,7 @@ def test_a_volume_is_rounded_alike_in_a_sentence_a_table_and_a_drawing() -> None
 def test_the_readers_own_volume_is_never_rounded() -> None:
     given = case("two_windows")._replace(decision=decided(smallest(tasks_per_month=673_300)))
 
-    said = render_markdown(build_report(Path("a-run"), *given))
+    said = render_markdown(build_report(given.under(Path("a-run"))))
 
     assert "At 673,300 tasks a month" in said
     assert "Your volume is 673,300 tasks a month" in said

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from harness.base.rounding import NA, amount, significant, whole
 from harness.report.compare.load import load_blocks
-from harness.report.compare.parity import Difference, RunFiles
+from harness.report.compare.parity import Difference
 from harness.report.compare.runs import REQUESTS, Comparison, Standing
 from harness.report.measured.steps import percentile_cell
-from harness.report.model import Block, Cell, Check, Field, Report, Section, Table, Text, table_of
+from harness.report.model import Block, Cell, Check, Field, Report, RunFiles, Section, Table, Text, table_of
 from harness.report.text import clean, count, duration, per_task
 from harness.report.verdict import gather_checks
 from harness.rundir.results import Step
@@ -129,8 +129,7 @@ def _failed(errors: Sequence[str]) -> Cell:
 
 
 def _place(run: RunFiles) -> str:
-    instance = (run.run.get("instance") or {}).get("id")
-    return clean(instance) if instance else "instance unknown"
+    return run.instance or "instance unknown"
 
 
 def _interval(standing: Standing) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from harness.base.rounding import significant
+from harness.report.model import RunFiles
 from harness.report.text import clean, percent, price
-from harness.rundir.decision import Decision
 from harness.rundir.results import Metrics, Step
-from harness.scenario import Scenario, Slo
 
 OUTPUT_LENGTH_TOLERANCE = 0.01  # mean tokens of two runs further apart than this are other work
 INPUT_LENGTH_TOLERANCE = 0.05
@@ -20,16 +18,6 @@ CACHE_SHARE_TOLERANCE = 0.01
 UNKNOWN = "unknown"
 
 _NOT_WORK = {"name", "seed"}  # another seed draws other prompts of the same shape
-
-
-@dataclass(frozen=True, slots=True)
-class RunFiles:
-    """What a run directory says: run.json, metrics.json and, where something was priced, decision.json."""
-
-    run_dir: Path
-    run: dict[str, Any]
-    metrics: Metrics
-    decision: Decision | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +51,27 @@ def flat(value: Any, prefix: str = "") -> dict[str, str]:
 
 
 def _scenario(runs: Sequence[RunFiles]) -> list[Difference]:
-    return _of_flat([flat(_work_of(run.run.get("scenario") or {})) for run in runs], "", "work")
+    return _of_flat([flat(_work_of(run)) for run in runs], "", "work")
 
 
-def _work_of(scenario: Mapping[str, Any]) -> dict[str, Any]:
+def _work_of(files: RunFiles) -> dict[str, Any]:
     """The scenario without what names it, and with the SLO as the limits that it comes to.
 
     Whether answers are streamed is no work but a way to fetch it: what that costs is a comparison of its own. An
     engine's native route gives the same bare prompt to the model as `completions`; `chat` wraps it in a template.
     """
-    slo = Slo.model_validate(scenario.get("slo") or {})
+    scenario, slo = files.run.scenario, files.scenario.slo
     limits = {limit.key: limit.seconds for limit in slo.limits()} | {"error_rate": slo.error_rate}
-    request = {key: value for key, value in (scenario.get("request") or {}).items() if key != "stream"}
+    request = {key: value for key, value in scenario.get("request", {}).items() if key != "stream"}
     if request.get("api") == "native":
         request["api"] = "completions"
     kept = {key: value for key, value in scenario.items() if key not in _NOT_WORK}
     return {**kept, "request": request, "slo": limits}
 
 
-def _streamed(files: RunFiles) -> str | None:
-    stream = ((files.run.get("scenario") or {}).get("request") or {}).get("stream")
-    return None if stream is None else "yes" if stream else "no"
-
-
-def _reuse_is_wanted(files: RunFiles) -> bool:
-    return Scenario.model_validate(files.run["scenario"]).wants_prefix_reuse
-
-
 def _flags(runs: Sequence[RunFiles]) -> list[Difference]:
     """Flag by flag between runs of one engine; two engines' flags have no names in common."""
-    engines = [run.run.get("engine") or {} for run in runs]
+    engines = [run.run.engine for run in runs]
     if len({engine.get("name") for engine in engines}) > 1:
         return []
     return _of_flat([flat(named_flags(engine.get("flags"))) for engine in engines], "flag ", "subject")
@@ -126,59 +105,50 @@ def _of_flat(objects: Sequence[Mapping[str, str]], prefix: str, about: Literal["
     return [Difference(prefix + clean(key), values, about) for key, values in rows if len(set(values)) > 1]
 
 
-def _model(files: RunFiles) -> str | None:
+def _model(files: RunFiles) -> str:
     """A model's bare name: paths, organisations and file endings are not part of it."""
-    model = files.run.get("model")
-    if not model:
-        return None
-    name = clean(model).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].lower()
+    name = clean(files.run.model or "").replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].lower()
     return name.removesuffix(".gguf").removesuffix(".safetensors")
-
-
-def _of(*path: str) -> Callable[[RunFiles], str | None]:
-    def read(files: RunFiles) -> str | None:
-        value: Any = files.run
-        for key in path:
-            value = (value or {}).get(key)
-        return None if value in (None, "") else clean(value)
-
-    return read
 
 
 def _hourly(files: RunFiles) -> str | None:
     return None if files.decision is None else f"{price(files.decision.self_host.instance.usd_per_hour)} USD/h"
 
 
-Reader = Callable[[RunFiles], str | None]
+Reader = Callable[[RunFiles], Any]
 _WORK: tuple[tuple[str, Reader], ...] = (
     ("model", _model),
-    ("quantisation", _of("quantization")),
-    ("context length", _of("engine", "context_tokens")),
-    ("slots", _of("engine", "slots")),
-    ("extra body", _of("client", "extra_body")),
+    ("quantisation", lambda files: files.run.quantization),
+    ("context length", lambda files: files.run.engine.get("context_tokens")),
+    ("slots", lambda files: files.run.engine.get("slots")),
+    ("extra body", lambda files: files.run.client.get("extra_body")),
 )
 _SUBJECT: tuple[tuple[str, Reader], ...] = (
-    ("backend", _of("backend")),
-    ("engine", _of("engine", "name")),
-    ("engine version", _of("engine", "version")),
-    ("streamed", _streamed),
-    ("route", _of("scenario", "request", "api")),
-    ("instance", _of("instance", "id")),
-    ("purchase", _of("instance", "purchase")),
-    ("replicas driven", _of("instance", "replicas_driven")),
+    ("backend", lambda files: files.run.backend),
+    ("engine", lambda files: files.run.engine.get("name")),
+    ("engine version", lambda files: files.run.engine.get("version")),
+    ("streamed", lambda files: "yes" if files.scenario.request.stream else "no"),
+    ("route", lambda files: files.scenario.request.api),
+    ("instance", lambda files: files.instance),
+    ("purchase", lambda files: files.run.instance.get("purchase")),
+    ("replicas driven", lambda files: files.run.instance.get("replicas_driven")),
     ("price of the instance", _hourly),
-    ("client machine", _of("client", "hostname")),
-    ("client cores", _of("client", "cores")),
-    ("seed", _of("seed")),
-    ("breakeven", _of("harness_version")),
+    ("client machine", lambda files: files.run.client.get("hostname")),
+    ("client cores", lambda files: files.run.client.get("cores")),
+    ("seed", lambda files: files.run.seed),
+    ("breakeven", lambda files: files.run.harness_version),
 )
 
 
 def _told(
     runs: Sequence[RunFiles], readers: Sequence[tuple[str, Reader]], about: Literal["work", "subject"]
 ) -> list[Difference]:
-    rows = [(what, tuple(read(run) or UNKNOWN for run in runs)) for what, read in readers]
-    return [Difference(what, values, about) for what, values in rows if len(set(values)) > 1]
+    printed = [(what, tuple(_said(read(run)) for run in runs)) for what, read in readers]
+    return [Difference(what, values, about) for what, values in printed if len(set(values)) > 1]
+
+
+def _said(value: Any) -> str:
+    return UNKNOWN if value in (None, "") else clean(value)
 
 
 def _lengths(runs: Sequence[RunFiles]) -> list[Difference]:
@@ -202,7 +172,9 @@ def _mean(step: Step | None, side: str) -> float | None:
 def _cache(runs: Sequence[RunFiles]) -> list[Difference]:
     shares = [_cached_share(run.metrics) for run in runs]
     known = [share for share in shares if share is not None]
-    in_doubt = len(known) < len(shares) and any(map(_reuse_is_wanted, runs))  # TGI tells nobody of its hits
+    in_doubt = len(known) < len(shares) and any(
+        run.scenario.wants_prefix_reuse for run in runs
+    )  # TGI tells nobody of its hits
     if not known or (max(known) - min(known) <= CACHE_SHARE_TOLERANCE and not in_doubt):
         return []
     printed = tuple(UNKNOWN if share is None else percent(share) for share in shares)

@@ -8,7 +8,8 @@ from typing import Literal
 
 from harness.base.rounding import amount, significant, usd
 from harness.base.units import SECONDS_PER_HOUR
-from harness.report.compare.parity import Difference, RunFiles, differences, unequal_work
+from harness.report.compare.parity import Difference, differences, unequal_work
+from harness.report.model import RunFiles
 from harness.report.text import clean, percent
 from harness.report.verdict import gather_checks
 
@@ -85,8 +86,7 @@ def compare_runs(runs: Sequence[RunFiles], fail_over: float | None = None) -> Co
 
 def _labels(runs: Sequence[RunFiles]) -> tuple[str, ...]:
     """Engine and version where that tells the runs apart, else the directories' names."""
-    engines = [run.run.get("engine") or {} for run in runs]
-    named = [" ".join(clean(e[key]) for key in ("name", "version") if e.get(key)) for e in engines]
+    named = [run.engine for run in runs]
     if all(named) and len(set(named)) == len(named):
         return tuple(named)
     places = [clean(run.run_dir.name) for run in runs]
@@ -117,7 +117,7 @@ def _standing(files: RunFiles, label: str) -> Standing:
         low=None if goodput is None else goodput.low,
         high=None if goodput is None else goodput.high,
         usd_per_hour=None if rented is None else rented.usd_per_hour,
-        errors=tuple(dict.fromkeys([*errors, *(["partial"] if files.run.get("partial") else [])])),
+        errors=tuple(dict.fromkeys([*errors, *(["partial"] if files.run.partial else [])])),
     )
 
 

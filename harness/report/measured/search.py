@@ -14,18 +14,18 @@ from harness.rundir.results import Metrics, Step
 _UNFINISHED = "The search did not come to an end: the run was cut short."
 
 
-def search_blocks(run: Mapping[str, Any], metrics: Metrics) -> tuple[Block, ...]:
+def search_blocks(client: Mapping[str, Any], metrics: Metrics) -> tuple[Block, ...]:
     """The probes and the reason to stop; nothing for any other kind of load."""
     probes = [step for step in metrics.steps if step.load.kind == "search"]
     if not probes:
         return ()
-    ended = search_end(run)
+    ended = search_end(client)
     return (Text(f"{ended}." if ended else _UNFINISHED, "" if ended else "warn"), probes_table(metrics, probes))
 
 
-def search_end(run: Mapping[str, Any]) -> str:
+def search_end(client: Mapping[str, Any]) -> str:
     """`The search ended (found): 12 users pass, 13 users fail`; empty where it did not, or was none."""
-    ending = (run.get("client") or {}).get("search") or {}
+    ending = client.get("search")
     return f"The search ended ({clean(ending['reason'])}): {clean(ending['text'])}" if ending else ""
 
 

@@ -19,7 +19,8 @@ from harness.demand.demand import Demand, default_demand, demand_from_dict, load
 from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
 from harness.pipeline.reread import read_decision, read_metrics
-from harness.report import RunFiles, render_report
+from harness.report import render_report
+from harness.report.model import RunFiles
 from harness.rundir import files
 from harness.rundir.collect import has_rows
 from harness.rundir.manifest import RunManifest

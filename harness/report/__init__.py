@@ -13,28 +13,14 @@ from rich.console import RenderableType
 from harness.base.errors import BreakevenError
 from harness.base.whole import written_whole
 from harness.report.compare.page import comparison_report
-from harness.report.compare.runs import Comparison, compare_runs
+from harness.report.compare.runs import Comparison
 from harness.report.model import RunFiles
-from harness.report.render.console import WIDTH, render_console
+from harness.report.render.console import render_console
 from harness.report.render.html import render_html
 from harness.report.render.markdown import render_markdown
 from harness.report.sections import build_report
 
-__all__ = [
-    "COMPARISON_HTML",
-    "COMPARISON_MARKDOWN",
-    "HTML",
-    "MARKDOWN",
-    "WIDTH",
-    "Comparison",
-    "RunFiles",
-    "compare_runs",
-    "console_comparison",
-    "console_report",
-    "render_comparison",
-    "render_report",
-]
-
+WIDTH = 100  # columns that everything on the console fits
 HTML = "report.html"
 MARKDOWN = "report.md"
 COMPARISON_HTML = "comparison.html"
@@ -73,11 +59,8 @@ def console_comparison(comparison: Comparison, html: Path | None = None) -> Rend
 
 def _write(directory: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
-        try:
-            with written_whole(directory / name) as place:
-                place.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise BreakevenError(f"cannot write {directory / name}: {error.strerror or error}") from None
+        with written_whole(directory / name) as place:
+            place.write_text(text, encoding="utf-8")
 
 
 def console_report(files: RunFiles) -> RenderableType:

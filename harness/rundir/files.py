@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from harness.base.errors import BreakevenError, UsageError
+from harness.base.errors import UsageError
 from harness.base.whole import written_whole
 from harness.base.yamlfile import validate
 from harness.rundir.manifest import RunManifest
@@ -71,11 +71,8 @@ def write_json(run_dir: Path, name: str, data: Mapping[str, Any]) -> Path:
     """Write a JSON file of the run, whole or not at all."""
     path = run_dir / name
     option = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
-    try:
-        with written_whole(path) as place:
-            place.write_bytes(orjson.dumps(data, option=option))
-    except OSError as error:
-        raise BreakevenError(f"cannot write {path}: {error.strerror or error}") from None
+    with written_whole(path) as place:
+        place.write_bytes(orjson.dumps(data, option=option))
     return path
 
 

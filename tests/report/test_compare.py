@@ -11,9 +11,10 @@ import pytest
 from report_cases import HOSTILE, case, changed
 from rich.console import Console
 
-from harness.report import WIDTH, RunFiles, compare_runs, console_comparison, render_comparison
+from harness.report import WIDTH, console_comparison, render_comparison
 from harness.report.compare.parity import differences, unequal_work
-from harness.report.compare.runs import Regression, Standing
+from harness.report.compare.runs import Regression, Standing, compare_runs
+from harness.report.model import RunFiles
 from harness.rundir.manifest import RunManifest
 
 

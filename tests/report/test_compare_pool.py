@@ -8,8 +8,8 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.cli import invoke
-from harness.report import RunFiles
 from harness.report.compare.pool import pool
+from harness.report.model import RunFiles
 from harness.rundir import files
 from harness.rundir.manifest import RunManifest
 from harness.rundir.results import Goodput, Metrics

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from report_cases import HOSTILE, case
 
-from harness.report import RunFiles
-from harness.report.model import Table, Text
+from harness.report.model import RunFiles, Table, Text
 from harness.report.trust.provenance import provenance_blocks, reproduce
 from harness.rundir.manifest import RunManifest
 from harness.rundir.results import Metrics

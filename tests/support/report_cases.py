@@ -25,7 +25,7 @@ from harness.cost.verdict import build_decision
 from harness.demand.demand import demand_from_dict
 from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
-from harness.report import RunFiles
+from harness.report.model import RunFiles
 from harness.rundir import files
 from harness.rundir.decision import Decision
 from harness.rundir.manifest import RunManifest

@@ -17,7 +17,6 @@ from rich.text import Text
 from harness.report.model import Check, Report, Table, Verdict
 from harness.report.text import count
 
-WIDTH = 100
 _STYLES = {"good": "green", "bad": "red", "warn": "yellow", "muted": "dim", "": ""}
 _LEVELS = {"error": "bold red", "partial": "bold yellow", "warning": "yellow"}
 

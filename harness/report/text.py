@@ -67,10 +67,10 @@ def percent(value: float | None) -> str:
     return NA if value is None else f"{_plain(value * 100)} %"
 
 
-def interval(low: float | None, high: float | None) -> str:
+def interval(low: float | None, high: float | None, why_not: str = "no interval: too few windows or runs") -> str:
     """`0.550 to 0.650`, or why there is none."""
     if low is None or high is None:
-        return "no interval: too few windows or runs"
+        return why_not
     return f"{significant(low)} to {significant(high)}"
 
 

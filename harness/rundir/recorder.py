@@ -57,17 +57,15 @@ class Recorder:
         self.texts = LineFile(part_of(run_dir, TEXTS, pid))
         self.tokens = LineFile(part_of(run_dir, TOKENS, pid))
         self.arrivals = LineFile(part_of(run_dir, ARRIVALS, pid)) if keep_arrivals else None
-
-    def _files(self) -> list[LineFile]:
-        optional = [self.arrivals] if self.arrivals is not None else []
-        return [self.records, self.client, self.texts, self.tokens, *optional]
+        found = (self.records, self.client, self.texts, self.tokens, self.arrivals)
+        self._files = [file for file in found if file is not None]
 
     def flush(self) -> None:
         """Write everything that is pending; see LineFile.flush."""
-        for file in self._files():
+        for file in self._files:
             file.flush()
 
     def close(self) -> None:
         """Flush and close everything."""
-        for file in self._files():
+        for file in self._files:
             file.close()

@@ -125,7 +125,7 @@ def _draw(layout: Layout, arms: Sequence[ArmCurve], tasks: float | None) -> str:
         *(svg.path(_visible(arm.stairs, x, y), f"line {arm.css}", data_arm=arm.name) for arm in arms),
         *_staircase(box, steps, x, y),
         *_own_volume(tasks, x, y),
-        *(_end_labels(layout, arms, steps, x, y) if layout.labelled else []),
+        *(_end_labels(arms, steps, x, y) if layout.labelled else []),
         *_lanes(layout, lanes, x, bottom + _BELOW_AXIS),
     ]
     title = "Monthly cost against monthly volume"
@@ -164,10 +164,7 @@ def _window(arm: ArmCurve, window: Window, shown: str, x: svg.Scale, top: float,
 
 
 def _axes(layout: Layout, x: svg.Scale, y: svg.Scale) -> list[Markup]:
-    parts: list[Markup] = []
-    for tick in y.ticks(8):
-        parts.append(svg.line((x.start, y(tick)), (x.end, y(tick)), "grid"))
-        parts.append(svg.text(x.start - 7, y(tick) + 4, _short(tick), "tick", "end"))
+    parts = svg.level_grid(x, y, 8, _short)
     for tick in x.ticks(9 if layout.labelled else 5):
         parts.append(svg.line((x(tick), y.start), (x(tick), y.start + 5), "axis"))
         parts.append(svg.text(x(tick), y.start + 19, volume(tick), "tick", "middle"))
@@ -216,17 +213,11 @@ def _own_volume(tasks: float | None, x: svg.Scale, y: svg.Scale) -> list[Markup]
     ]
 
 
-def _end_labels(
-    layout: Layout, arms: Sequence[ArmCurve], steps: Sequence[svg.Point], x: svg.Scale, y: svg.Scale
-) -> list[Markup]:
+def _end_labels(arms: Sequence[ArmCurve], steps: Sequence[svg.Point], x: svg.Scale, y: svg.Scale) -> list[Markup]:
     named = [(arm.name, arm.css, y(arm.stairs.api_usd(x.high))) for arm in arms]
     if steps:
         named.append(("self-host", "self", y(steps[-1][1])))
-    places = svg.spread([place for _, _, place in named], 17, y.end + 4, y.start)
-    return [
-        svg.text(layout.width - layout.right + 8, place + 4, svg.cut(name, 27), f"end-label {css}")
-        for (name, css, _), place in zip(named, places, strict=True)
-    ]
+    return svg.end_labels(x.end + 8, named, 17, y.end + 4, y.start)
 
 
 def _lanes(layout: Layout, lanes: Sequence[ArmCurve], x: svg.Scale, top: float) -> list[Markup]:

@@ -10,7 +10,7 @@ from harness.report.compare.parity import Difference
 from harness.report.compare.runs import REQUESTS, Comparison, Standing
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Check, Field, Report, RunFiles, Section, Table, Text, table_of
-from harness.report.text import clean, count, duration, per_task
+from harness.report.text import clean, count, duration, interval, per_task
 from harness.report.verdict import gather_checks
 from harness.rundir.results import Step
 
@@ -135,9 +135,7 @@ def _place(run: RunFiles) -> str:
 def _interval(standing: Standing) -> str:
     if standing.goodput is None:
         return "no load step met the SLO"
-    if standing.low is None or standing.high is None:
-        return "no interval"
-    return f"{significant(standing.low)} to {significant(standing.high)}"
+    return interval(standing.low, standing.high, "no interval")
 
 
 def _cost(standing: Standing) -> Cell:

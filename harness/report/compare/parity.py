@@ -10,7 +10,7 @@ from typing import Any, Literal
 from harness.base.rounding import significant
 from harness.report.model import RunFiles
 from harness.report.text import clean, percent, price
-from harness.rundir.results import Metrics, Step
+from harness.rundir.results import Metrics
 
 OUTPUT_LENGTH_TOLERANCE = 0.01  # mean tokens of two runs further apart than this are other work
 INPUT_LENGTH_TOLERANCE = 0.05
@@ -20,19 +20,28 @@ UNKNOWN = "unknown"
 _NOT_WORK = {"name", "seed"}  # another seed draws other prompts of the same shape
 
 
+About = Literal["work", "subject"]
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One thing that is not the same in all runs; values are printed, one a run."""
 
     what: str
     values: tuple[str, ...]
-    about: Literal["work", "subject"]
+    about: About
 
 
 def differences(runs: Sequence[RunFiles]) -> list[Difference]:
     """Everything that differs, unequal work first."""
-    found = [*_scenario(runs), *_told(runs, _WORK, "work"), *_lengths(runs), *_cache(runs)]
-    return [*found, *_told(runs, _SUBJECT, "subject"), *_flags(runs)]
+    return [
+        *_differing([flat(_work_of(run)) for run in runs], "work"),
+        *_differing([_told(run, _WORK) for run in runs], "work"),
+        *_lengths(runs),
+        *_cache(runs),
+        *_differing([_told(run, _SUBJECT) for run in runs], "subject"),
+        *_differing(_flags(runs), "subject"),
+    ]
 
 
 def unequal_work(found: Sequence[Difference]) -> list[str]:
@@ -50,31 +59,27 @@ def flat(value: Any, prefix: str = "") -> dict[str, str]:
     return {prefix: clean(value if isinstance(value, str) else json.dumps(value, default=str))}
 
 
-def _scenario(runs: Sequence[RunFiles]) -> list[Difference]:
-    return _of_flat([flat(_work_of(run)) for run in runs], "", "work")
-
-
 def _work_of(files: RunFiles) -> dict[str, Any]:
     """The scenario without what names it, and with the SLO as the limits that it comes to.
 
     Whether answers are streamed is no work but a way to fetch it: what that costs is a comparison of its own. An
     engine's native route gives the same bare prompt to the model as `completions`; `chat` wraps it in a template.
     """
-    scenario, slo = files.run.scenario, files.scenario.slo
+    slo = files.scenario.slo
     limits = {limit.key: limit.seconds for limit in slo.limits()} | {"error_rate": slo.error_rate}
-    request = {key: value for key, value in scenario.get("request", {}).items() if key != "stream"}
-    if request.get("api") == "native":
-        request["api"] = "completions"
-    kept = {key: value for key, value in scenario.items() if key not in _NOT_WORK}
-    return {**kept, "request": request, "slo": limits}
+    work = files.scenario.model_dump(mode="json", exclude=_NOT_WORK)
+    del work["request"]["stream"]
+    if work["request"]["api"] == "native":
+        work["request"]["api"] = "completions"
+    return work | {"slo": limits}
 
 
-def _flags(runs: Sequence[RunFiles]) -> list[Difference]:
+def _flags(runs: Sequence[RunFiles]) -> list[dict[str, str]]:
     """Flag by flag between runs of one engine; two engines' flags have no names in common."""
-    engines = [run.run.engine for run in runs]
-    if len({engine.get("name") for engine in engines}) > 1:
+    if len({run.run.engine.get("name") for run in runs}) > 1:
         return []
-    return _of_flat([flat(named_flags(engine.get("flags"))) for engine in engines], "flag ", "subject")
+    named = [flat(named_flags(run.run.engine.get("flags"))) for run in runs]
+    return [{f"flag {name}": value for name, value in one.items()} for one in named]
 
 
 def named_flags(flags: Any) -> dict[str, Any]:
@@ -99,10 +104,10 @@ def named_flags(flags: Any) -> dict[str, Any]:
     return {key: value for key, value in named.items() if key not in {"host", "port"}}
 
 
-def _of_flat(objects: Sequence[Mapping[str, str]], prefix: str, about: Literal["work", "subject"]) -> list[Difference]:
-    keys = dict.fromkeys(key for one in objects for key in one)
-    rows = [(key, tuple(one.get(key, "not set") for one in objects)) for key in keys]
-    return [Difference(prefix + clean(key), values, about) for key, values in rows if len(set(values)) > 1]
+def _differing(said: Sequence[Mapping[str, str]], about: About) -> list[Difference]:
+    """What is not the same in what each run says."""
+    rows = {key: tuple(one.get(key, "not set") for one in said) for one in said for key in one}
+    return [Difference(clean(key), values, about) for key, values in rows.items() if len(set(values)) > 1]
 
 
 def _model(files: RunFiles) -> str:
@@ -140,33 +145,24 @@ _SUBJECT: tuple[tuple[str, Reader], ...] = (
 )
 
 
-def _told(
-    runs: Sequence[RunFiles], readers: Sequence[tuple[str, Reader]], about: Literal["work", "subject"]
-) -> list[Difference]:
-    printed = [(what, tuple(_said(read(run)) for run in runs)) for what, read in readers]
-    return [Difference(what, values, about) for what, values in printed if len(set(values)) > 1]
-
-
-def _said(value: Any) -> str:
-    return UNKNOWN if value in (None, "") else clean(value)
+def _told(run: RunFiles, readers: Sequence[tuple[str, Reader]]) -> dict[str, str]:
+    told = {what: read(run) for what, read in readers}
+    return {what: UNKNOWN if value in (None, "") else clean(value) for what, value in told.items()}
 
 
 def _lengths(runs: Sequence[RunFiles]) -> list[Difference]:
+    steps = [run.metrics.decisive for run in runs]
+    sides = (
+        ("input", INPUT_LENGTH_TOLERANCE, [None if step is None else step.mean_input_tokens for step in steps]),
+        ("output", OUTPUT_LENGTH_TOLERANCE, [None if step is None else step.mean_output_tokens for step in steps]),
+    )
     found = []
-    sides = (("input", INPUT_LENGTH_TOLERANCE), ("output", OUTPUT_LENGTH_TOLERANCE))
-    for side, tolerance in sides:
-        means = [_mean(run.metrics.decisive, side) for run in runs]
+    for side, tolerance, means in sides:
         known = [mean for mean in means if mean]
         if known and max(known) / min(known) - 1 > tolerance:
             printed = tuple(UNKNOWN if mean is None else significant(mean) for mean in means)
             found.append(Difference(f"mean {side} tokens", printed, "work"))
     return found
-
-
-def _mean(step: Step | None, side: str) -> float | None:
-    if step is None:
-        return None
-    return step.mean_input_tokens if side == "input" else step.mean_output_tokens
 
 
 def _cache(runs: Sequence[RunFiles]) -> list[Difference]:

@@ -44,7 +44,7 @@ def steps_table(metrics: Metrics) -> Table:
         ("requests", "", lambda step: whole(step.requests)),
         ("failed", "", lambda step: Cell(whole(step.failed), tone="bad" if step.failed else "")),
         ("finished", "req/s", lambda step: significant(step.requests_per_s)),
-        ("within SLO", "req/s", lambda step: Cell(significant(step.goodput_requests_per_s), _ends(step))),
+        ("within SLO", "req/s", _within_slo),
         ("input", "tok/s", lambda step: significant(step.input_tokens_per_s)),
         ("output", "tok/s", lambda step: significant(step.output_tokens_per_s)),
         *(_latency(steps, kind, percentile) for kind, percentile in latencies),
@@ -58,6 +58,10 @@ def steps_table(metrics: Metrics) -> Table:
         ),
         strong=lambda step: gives_goodput(metrics, step),
     )
+
+
+def _within_slo(step: Step) -> Cell:
+    return Cell(significant(step.goodput_requests_per_s), interval(step.goodput_low, step.goodput_high, ""))
 
 
 def _latency(steps: Sequence[Step], kind: str, percentile: str) -> Field[Step]:
@@ -76,13 +80,6 @@ def _unit(steps: Sequence[Step], name: str) -> tuple[str, Callable[[float], str]
     if max((v for v in values if v is not None), default=0.0) >= _SECONDS_FROM:
         return "s", significant
     return "ms", lambda seconds: significant(seconds * MS_PER_S)
-
-
-def _ends(step: Step) -> str:
-    """A step's goodput interval, where there were enough windows for one."""
-    if step.goodput_low is None or step.goodput_high is None:
-        return ""
-    return f"{significant(step.goodput_low)} to {significant(step.goodput_high)}"
 
 
 def _slo_cell(step: Step) -> Cell:

@@ -6,15 +6,20 @@ from harness.base.rounding import significant
 from harness.report.charts.cost import cost_chart
 from harness.report.charts.goodput import goodput_chart
 from harness.report.charts.load import load_charts
-from harness.report.measured.search import search_blocks, search_end
 from harness.report.measured.server import server_blocks
-from harness.report.measured.steps import console_steps_table, measured_line, slo_words, steps_table
+from harness.report.measured.steps import (
+    console_steps_table,
+    measured_line,
+    search_blocks,
+    search_end,
+    slo_words,
+    steps_table,
+)
 from harness.report.model import Block, Panel, Report, RunFiles, Section, Text, section
 from harness.report.money.arms import arms_table
 from harness.report.money.bill import bill_table, options_table, projection_table, regions_table, success_table
 from harness.report.money.doubt import doubt_blocks
-from harness.report.money.money import console_arms_table, needed_table, volume_table
-from harness.report.money.tokens import per_mtok_table, splits_table
+from harness.report.money.money import console_arms_table, needed_table, per_mtok_table, splits_table, volume_table
 from harness.report.text import clean, count
 from harness.report.trust.provenance import provenance_blocks
 from harness.report.verdict import gather_checks, headline, notices, verdict_note, verdicts

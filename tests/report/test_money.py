@@ -9,8 +9,7 @@ from report_cases import case
 from harness.cost.verdict import build_decision
 from harness.demand.demand import Demand
 from harness.report.model import Table
-from harness.report.money.money import volume_table
-from harness.report.money.tokens import per_mtok_table, splits_table
+from harness.report.money.money import per_mtok_table, splits_table, volume_table
 from harness.report.render.markdown import render_markdown
 from harness.report.sections import build_report
 from harness.rundir.decision import Decision

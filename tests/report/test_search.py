@@ -9,7 +9,7 @@ from report_cases import case, changed
 from rich.console import Console
 
 from harness.report import console_report, render_report
-from harness.report.measured.search import search_blocks
+from harness.report.measured.steps import search_blocks
 from harness.report.model import Table, Text
 from harness.rundir.results import Metrics
 

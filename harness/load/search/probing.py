@@ -14,8 +14,8 @@ from harness.load.search.giving_up import LATE_S, Tally, cannot_pass, most_to_co
 from harness.load.search.next_probe import Next, Probe, Stop, bounds, bracket, next_probe, samples_needed, saved
 from harness.metrics.saturation import SETTLED, is_growing
 from harness.rundir.files import write_json
+from harness.rundir.recorder import NewRows
 from harness.rundir.results import Step as StepFigures
-from harness.rundir.tail import NewRows
 from harness.scenario import Scenario, SearchLoad
 from harness.scenario.steps import Step, even_step
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -104,6 +104,12 @@ def table_of(
         tuple(Row(tuple(_cell(show(item)) for *_, show in fields), strong(item)) for item in items),
         notes,
     )
+
+
+def words_table(caption: str, titles: Sequence[str], rows: Iterable[Sequence[Cell | str]]) -> Table:
+    """A table of words, all of them on the left."""
+    cells = (tuple(map(_cell, row)) for row in rows)
+    return Table(caption, tuple(Column(title, right=False) for title in titles), tuple(map(Row, cells)))
 
 
 def _cell(shown: Cell | str) -> Cell:

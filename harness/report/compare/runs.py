@@ -171,10 +171,10 @@ def _listed(shown: Mapping[str, str]) -> str:
 
 
 def _regressions(runs: Sequence[RunFiles], standings: Sequence[Standing], limit: float) -> tuple[Regression, ...]:
-    pairs = [
-        (other, unequal_work(differences([runs[0], run]))) for run, other in zip(runs[1:], standings[1:], strict=True)
-    ]
-    return tuple(_regression(standings[0], other, unequal, limit) for other, unequal in pairs)
+    return tuple(
+        _regression(standings[0], other, unequal_work(differences([runs[0], run])), limit)
+        for run, other in zip(runs[1:], standings[1:], strict=True)
+    )
 
 
 def _regression(first: Standing, other: Standing, unequal: Sequence[str], limit: float) -> Regression:

@@ -13,6 +13,8 @@ from harness.rundir.results import Metrics, Step, Summary
 from harness.scenario import Slo
 
 THE_BOLD_ROW = "The row in bold gives the goodput."
+STEP: Field[Step] = ("step", "", lambda step: str(step.number))
+LOAD: Field[Step] = ("load", None, lambda step: step.load.words)
 _SECONDS_FROM = 10  # a column whose largest value is this many seconds is printed in s, else in ms
 
 
@@ -38,8 +40,8 @@ def steps_table(metrics: Metrics) -> Table:
     return table_of(
         "Every load step, counted over its steady window",
         steps,
-        ("step", "", lambda step: str(step.number)),
-        ("load", None, lambda step: step.load.words),
+        STEP,
+        LOAD,
         ("SLO", None, _slo_cell),
         ("window", "s", lambda step: significant(step.window.length_s)),
         ("requests", "", lambda step: whole(step.requests)),
@@ -121,7 +123,7 @@ def console_steps_table(metrics: Metrics) -> Table:
     return table_of(
         "load steps",
         metrics.steps,
-        ("load", None, lambda step: step.load.words),
+        LOAD,
         ("requests", "", lambda step: whole(step.requests)),
         ("failed", "", lambda step: whole(step.failed)),
         ("req/s", "", lambda step: significant(step.requests_per_s)),

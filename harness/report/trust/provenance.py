@@ -11,7 +11,7 @@ from typing import Any
 from harness.base.rounding import NA, significant, whole
 from harness.calibration.quote import quote
 from harness.report.measured.steps import goodput_words, slo_words
-from harness.report.model import Block, Cell, Code, Field, RunFiles, Table, Text, table_of
+from harness.report.model import Block, Cell, Code, RunFiles, Table, Text, words_table
 from harness.report.money.money import checked_words
 from harness.report.text import MS_PER_S, clean, input_words, percent, price
 from harness.rundir.decision import Decision
@@ -124,8 +124,7 @@ def _client_error(calibration: Any, metrics: Metrics, processes: int = 1) -> str
 
 
 def _facts(caption: str, facts: list[tuple[str, str]]) -> Table:
-    value: Field[tuple[str, str]] = ("value", None, lambda fact: Cell(fact[1], code=True))
-    return table_of(caption, facts, ("what", None, lambda fact: fact[0]), value)
+    return words_table(caption, ("what", "value"), [(what, Cell(value, code=True)) for what, value in facts])
 
 
 def reproduce(files: RunFiles) -> list[str]:
@@ -175,14 +174,7 @@ def origins_table(metrics: Metrics, decision: Decision | None) -> Table:
     rows = _measured_rows(metrics)
     if decision is not None:
         rows += _stated_rows(decision)
-    return table_of(
-        "Every number that the verdict rests on",
-        rows,
-        ("number", None, lambda row: row[0]),
-        ("value", None, lambda row: row[1]),
-        ("origin", None, lambda row: row[2]),
-        ("source", None, lambda row: row[3]),
-    )
+    return words_table("Every number that the verdict rests on", ("number", "value", "origin", "source"), rows)
 
 
 def _measured_rows(metrics: Metrics) -> list[Fact]:

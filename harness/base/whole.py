@@ -7,15 +7,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.base.errors import BreakevenError
+
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, *, hint: str | None = None) -> Iterator[Path]:
     """A place to write to that takes the name `path` at the end, in one step: a reader sees the old file or the new
     one, never half of one. Whatever goes wrong meanwhile leaves the old one, and nothing beside it.
+
+    Raises:
+        BreakevenError: it cannot be written; names it.
     """
     place = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield place
         place.replace(path)
+    except OSError as error:
+        raise BreakevenError(f"cannot write {path}: {error.strerror or error}", hint=hint) from None
     finally:
         place.unlink(missing_ok=True)

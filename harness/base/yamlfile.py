@@ -50,8 +50,8 @@ def _may_be_bool(annotation: Any) -> bool:
     return any(_may_be_bool(argument) for argument in get_args(annotation))
 
 
-def validate(model: type[Model], data: dict[str, Any], *, where: str) -> Model:
-    """`data` as a `model`.
+def validate(model: type[Model], data: dict[str, Any], *, where: str, hint: str | None = None) -> Model:
+    """`data` as a `model`; `hint`: the way out, where it is always the same.
 
     Raises:
         UsageError: the first thing wrong, with the key's full path, the value, and near names for an unknown key.
@@ -64,7 +64,8 @@ def validate(model: type[Model], data: dict[str, Any], *, where: str) -> Model:
         path = _path_of(first, model)
         others = {_path_of(problem, model) for problem in problems} - {path}
         more = f" (and {len(others)} more)" if others else ""
-        raise UsageError(f"{where}: {_complaint(path, first)}{more}", hint=_hint(model, first, path)) from None
+        said = f"{where}: {_complaint(path, first)}{more}"
+        raise UsageError(said, hint=hint or _hint(model, first, path)) from None
 
 
 def _meant(problems: list[Any]) -> list[Any]:

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from harness import __version__
+from harness.base.errors import BreakevenError
 from harness.base.whole import written_whole
 from harness.calibration.oracle.judge import Judgement
 from harness.calibration.processor import cpu_name, usable_cores
@@ -167,7 +168,7 @@ def save(found: Mapping[str, Any]) -> Path | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as place:
             place.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
-    except OSError:
+    except (OSError, BreakevenError):
         return None
     return path
 

@@ -14,7 +14,8 @@ from rich.console import Console
 from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
 from harness.cli.run_dirs import without_comparisons
 from harness.pipeline.analyse import read_analysis
-from harness.report import WIDTH, Comparison, compare_runs, console_comparison, render_comparison
+from harness.report import WIDTH, console_comparison, render_comparison
+from harness.report.compare.runs import Comparison, compare_runs
 
 
 def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:

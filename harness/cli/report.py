@@ -67,7 +67,7 @@ def as_dict(analysis: Analysis) -> dict[str, object]:
     """What `--json` prints of a run."""
     return {
         "run_dir": str(analysis.run_dir),
-        "run": analysis.run,
+        "run": analysis.run.to_dict(),
         "metrics": analysis.metrics.to_dict(),
         "decision": analysis.decision.to_dict() if analysis.decision is not None else None,
     }
@@ -81,4 +81,4 @@ def print_analyses(analyses: Sequence[Analysis]) -> None:
     for i, analysis in enumerate(analyses):
         if i:
             console.print()
-        console.print(console_report(analysis.run_dir, analysis.run, analysis.metrics, analysis.decision))
+        console.print(console_report(analysis))

@@ -16,7 +16,8 @@ from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, BreakevenError
 from harness.engines import ENGINES, engine_kind
 from harness.pipeline.analyse import Analysis
 from harness.pipeline.measure import Measured, RunOptions
-from harness.report import WIDTH, compare_runs, console_comparison, render_comparison
+from harness.report import WIDTH, console_comparison, render_comparison
+from harness.report.compare.runs import compare_runs
 
 COOL_DOWN_S = 10.0  # between engines: caches written back, clocks and heat settled
 NEEDS_CONTAINER = "tgi"

@@ -54,7 +54,7 @@ def command(master: str, processes: int, out_dir: Path, *, once: bool) -> int:
     who = Who(__version__, platform.node(), usable_cores(), platform.python_version(), facts_for_a_run())
     _check_writable(out_dir)
     click.echo(f"waiting for a run at {master}; Ctrl-C ends", err=True)
-    return Lender((host, port), processes, out_dir, who, lambda text: click.echo(text, err=True)).serve(once=once)
+    return Lender((host, port), processes, out_dir, who).serve(once=once)
 
 
 def _check_writable(out_dir: Path) -> None:
@@ -75,7 +75,6 @@ def _check_writable(out_dir: Path) -> None:
 def _master(text: str) -> tuple[str, int]:
     host, port = address(text if text.rpartition(":")[2].isdigit() else f"{text}:{PORT}")
     try:
-        found = socket.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_STREAM)
+        return socket.gethostbyname(host), port
     except OSError as error:
         raise UsageError(f"--master {host}: {error.strerror or error}", hint="HOST or HOST:PORT") from None
-    return str(found[0][4][0]), port

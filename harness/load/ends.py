@@ -8,33 +8,58 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from harness.load.protocol import Command, End, encode
 
-# -P: a folder `harness` where the user stands is not ours
-CHILD = (sys.executable, "-P", "-m", "harness.load.process.child")
+CHILD = ("-m", "harness.load.process.child")
+
+
+def start(*arguments: str, log: Any = None, pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+    """A process of ours; whatever it prints goes to `log`. It ends when its standard input does."""
+    return subprocess.Popen(
+        [sys.executable, "-P", *arguments],  # -P: a folder `harness` where the user stands is not ours
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
+        pass_fds=pass_fds,
+        start_new_session=True,  # Ctrl-C in a terminal reaches us first, and alone
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def tell(process: subprocess.Popen[bytes], line: bytes) -> None:
+    """A line to its standard input.
+
+    Raises:
+        BrokenPipeError: it died.
+    """
+    assert process.stdin is not None
+    process.stdin.write(line)
+    process.stdin.flush()
+
+
+def hang_up(process: subprocess.Popen[bytes]) -> None:
+    """Kill it if it is there, and tidy up."""
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # what was buffered for a process that died
+        process.stdin.close()
 
 
 def start_child(log: Any) -> tuple[subprocess.Popen[bytes], int]:
-    """A load process, and the descriptor that its events come out of; whatever it prints goes to `log`."""
+    """A load process, and the descriptor that its events come out of."""
     events, theirs = os.pipe()
     try:
-        process = subprocess.Popen(
-            [*CHILD, str(theirs)],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            pass_fds=(theirs,),
-            start_new_session=True,  # Ctrl-C in a terminal reaches us first, and alone
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
+        return start(*CHILD, str(theirs), log=log, pass_fds=(theirs,)), events
     except OSError:
         os.close(events)
         raise
     finally:
         os.close(theirs)
-    return process, events
 
 
 def how_it_ended(code: int) -> str:
@@ -58,9 +83,7 @@ class LocalEnd:
         Raises:
             BrokenPipeError: it died.
         """
-        assert self.process.stdin is not None
-        self.process.stdin.write(encode(command))
-        self.process.stdin.flush()
+        tell(self.process, encode(command))
 
     def how_it_ended(self) -> str:
         """After its last line."""
@@ -77,13 +100,8 @@ class LocalEnd:
 
     def close(self) -> None:
         """Kill it if it is there, and tidy up."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
+        hang_up(self.process)
         os.close(self._events)
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # what was buffered for a process that died
-            self.process.stdin.close()
 
 
 class RemoteEnd:

@@ -1,15 +1,16 @@
-"""What a run's parent and its load processes say to each other, here or on another machine: one JSON line a message.
+"""What a run's parent and its load processes say to each other, here or on another machine: one line a message.
 
-Each message is a type. A line is read once, where it comes in; one that is no message costs only itself.
+Each message is a type; its line is its name and its fields as JSON. A line is read once, where it comes in; one that
+is no message costs only itself.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar, get_args
 
 import orjson
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from harness.load.plan import Learned, LoadPlan
 from harness.scenario.steps import Step
@@ -25,7 +26,6 @@ class Doing:
     """What is being done, for the display."""
 
     text: str
-    event: Literal["doing"] = "doing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,6 @@ class Warned:
     """Something that the user should know, and that the load goes on with."""
 
     text: str
-    event: Literal["warning"] = "warning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +46,16 @@ class Prepared:
     tokenizer: str | None  # its route
     exact_lengths: bool
     learned: Learned
-    event: Literal["prepared"] = "prepared"
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """It awaits its steps."""
 
-    event: Literal["ready"] = "ready"
-
 
 @dataclass(frozen=True, slots=True)
 class Alive:
     """Its loop comes round, whatever else it is busy with."""
-
-    event: Literal["alive"] = "alive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +94,6 @@ class Live(Sample):
     e2e_p50_s: float | None  # of the latest that ended well
     waiting: list[tuple[str, float, float]] = field(default_factory=list)
     """(request_id, scheduled_s, seconds waited) of those whom a search may count as late already."""
-    event: Literal["live"] = "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +102,6 @@ class Holding:
 
     order: int
     left: int
-    event: Literal["holding"] = "holding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +109,6 @@ class Held:
     """All requests that were due in the window have ended; the load goes on until the next order."""
 
     order: int
-    event: Literal["held"] = "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +116,6 @@ class Idle:
     """The load rests, and nothing is under way."""
 
     order: int
-    event: Literal["idle"] = "idle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +124,6 @@ class Broken:
 
     part: str  # "the sampler"
     text: str
-    event: Literal["broken"] = "broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +134,6 @@ class Failed:
     exit_code: int
     hint: str | None = None
     detail: str | None = None
-    event: Literal["error"] = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +141,6 @@ class Done:
     """Every row is written; its last word."""
 
     interrupted: bool
-    event: Literal["done"] = "done"
 
 
 # ---- what is said for a load process elsewhere, by the process that knows its machine
@@ -186,7 +173,6 @@ class Joined:
 
     who: Who
     clock: ClockFacts
-    event: Literal["joined"] = "joined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +181,6 @@ class Left:
 
     how: str
     clock: ClockFacts
-    event: Literal["left"] = "left"
 
 
 Event = (
@@ -212,7 +197,6 @@ class Begin:
 
     plan: LoadPlan
     attached: dict[str, str] = field(default_factory=dict)
-    do: Literal["begin"] = "begin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,42 +209,31 @@ class RunSteps:
     start_s: float
     hold: bool = True
     order: int = 0
-    do: Literal["steps"] = "steps"
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
     """Begin nothing until the next steps; what is under way may end."""
 
-    do: Literal["rest"] = "rest"
-
 
 @dataclass(frozen=True, slots=True)
 class CutStep:
     """End the step that is on, and what it has under way."""
-
-    do: Literal["cut"] = "cut"
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
     """End what is under way."""
 
-    do: Literal["drop"] = "drop"
-
 
 @dataclass(frozen=True, slots=True)
 class Finish:
     """No more steps come."""
 
-    do: Literal["finish"] = "finish"
-
 
 @dataclass(frozen=True, slots=True)
 class End:
     """End now, keep every row."""
-
-    do: Literal["end"] = "end"
 
 
 Command = Begin | RunSteps | Rest | CutStep | Drop | Finish | End
@@ -341,25 +314,38 @@ class Malformed(ValueError):
     """What came is no message; the text says why."""
 
 
+def name_of(kind: type) -> str:
+    """What a kind of message is called on its way."""
+    return kind.__name__.lower()
+
+
 def encode(message: Any) -> bytes:
-    """A message as its line."""
-    return orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE)
+    """A message as its line: its name, then its fields."""
+    return name_of(type(message)).encode() + b" " + orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def decode(kind: TypeAdapter[M], line: bytes) -> M:
+def readers(*kinds: type) -> dict[bytes, TypeAdapter[Any]]:
+    """How each of these kinds is read, by its name."""
+    return {name_of(kind).encode(): TypeAdapter(kind) for kind in kinds}
+
+
+def decode(known: dict[bytes, TypeAdapter[M]], line: bytes) -> M:
     """The message in a line.
 
     Raises:
-        Malformed: it is none of that kind.
+        Malformed: it is none of the known kinds.
     """
+    name, _, fields = line.partition(b" ")
+    if name not in known:
+        raise Malformed(f"no such message: {line[:80]!r}")
     try:
-        return kind.validate_json(line)
+        return known[name].validate_json(fields)
     except ValidationError as error:
         raise Malformed(f"{error.errors()[0]['msg']}: {line[:80]!r}") from None
 
 
-_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
-_COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
+_EVENTS: dict[bytes, TypeAdapter[Event]] = readers(*get_args(Event))
+_COMMANDS: dict[bytes, TypeAdapter[Command]] = readers(*get_args(Command))
 
 
 def event_of(line: bytes) -> Event:
@@ -368,7 +354,7 @@ def event_of(line: bytes) -> Event:
     Raises:
         Malformed: a library's print, or a line that was cut.
     """
-    return decode(_EVENT, line)
+    return decode(_EVENTS, line)
 
 
 def command_of(line: bytes) -> Command:
@@ -377,4 +363,4 @@ def command_of(line: bytes) -> Command:
     Raises:
         Malformed: it is no command.
     """
-    return decode(_COMMAND, line)
+    return decode(_COMMANDS, line)

@@ -19,7 +19,8 @@ from harness.demand.demand import Demand, default_demand, demand_from_dict, load
 from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
 from harness.pipeline.reread import read_decision, read_metrics
-from harness.report import RunFiles, render_report
+from harness.report import render_report
+from harness.report.model import RunFiles
 from harness.rundir import files
 from harness.rundir.collect import has_rows
 from harness.rundir.manifest import RunManifest
@@ -76,9 +77,9 @@ def analyse_run(
         files.write_json(run_dir, "decision.json", decision.to_dict())
         write_focus_csv(decision, run_dir / "focus.csv")
     files.write_json(run_dir, "metrics.json", metrics.to_dict())
-    run = manifest.to_dict()
-    render_report(run_dir, run, metrics, decision)
-    return Analysis(run_dir, run, metrics, decision)
+    analysis = Analysis(run_dir, manifest, metrics, decision)
+    render_report(analysis)
+    return analysis
 
 
 def read_analysis(run_dir: Path) -> Analysis:
@@ -96,7 +97,7 @@ def read_analysis(run_dir: Path) -> Analysis:
         return analyse_run(run_dir)
     metrics = metrics_of(run_dir, manifest) if has_rows(run_dir) else read_metrics(run_dir)
     decision = read_decision(run_dir) if is_priced else None
-    return Analysis(run_dir, manifest.to_dict(), metrics, decision)
+    return Analysis(run_dir, manifest, metrics, decision)
 
 
 def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:

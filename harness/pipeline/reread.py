@@ -41,7 +41,4 @@ def _read(run_dir: Path, name: str, kind: type[Kind], newest: int) -> Kind:
     if not isinstance(schema, int) or isinstance(schema, bool) or not 1 <= schema <= newest:
         said = "is missing" if "schema" not in data else f"is {schema!r:.80}"
         raise UsageError(f"{where}: `schema` {said}, this version of breakeven reads up to {newest}", hint=AGAIN)
-    try:
-        return validate(kind, data, where=str(where))
-    except UsageError as error:
-        raise UsageError(str(error), hint=AGAIN) from None
+    return validate(kind, data, where=str(where), hint=AGAIN)

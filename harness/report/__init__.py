@@ -7,51 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import RenderableType
 
 from harness.base.errors import BreakevenError
 from harness.base.whole import written_whole
 from harness.report.compare.page import comparison_report
-from harness.report.compare.parity import RunFiles
-from harness.report.compare.runs import Comparison, compare_runs
-from harness.report.render.console import WIDTH, render_console
+from harness.report.compare.runs import Comparison
+from harness.report.model import RunFiles
+from harness.report.render.console import render_console
 from harness.report.render.html import render_html
 from harness.report.render.markdown import render_markdown
 from harness.report.sections import build_report
-from harness.rundir.decision import Decision
-from harness.rundir.results import Metrics
 
-__all__ = [
-    "COMPARISON_HTML",
-    "COMPARISON_MARKDOWN",
-    "HTML",
-    "MARKDOWN",
-    "WIDTH",
-    "Comparison",
-    "RunFiles",
-    "compare_runs",
-    "console_comparison",
-    "console_report",
-    "render_comparison",
-    "render_report",
-]
-
+WIDTH = 100  # columns that everything on the console fits
 HTML = "report.html"
 MARKDOWN = "report.md"
 COMPARISON_HTML = "comparison.html"
 COMPARISON_MARKDOWN = "comparison.md"
 
 
-def render_report(run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Decision | None) -> None:
+def render_report(files: RunFiles) -> None:
     """Write report.html and report.md into the run directory, each in one step.
 
     Raises:
         BreakevenError: the directory cannot be written.
     """
-    report = build_report(run_dir, run, metrics, decision)
-    _write(run_dir, {HTML: render_html(report, decision), MARKDOWN: render_markdown(report)})
+    report = build_report(files)
+    _write(files.run_dir, {HTML: render_html(report, files.decision), MARKDOWN: render_markdown(report)})
 
 
 def render_comparison(comparison: Comparison, directory: Path) -> Path:
@@ -76,15 +59,10 @@ def console_comparison(comparison: Comparison, html: Path | None = None) -> Rend
 
 def _write(directory: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
-        try:
-            with written_whole(directory / name) as place:
-                place.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise BreakevenError(f"cannot write {directory / name}: {error.strerror or error}") from None
+        with written_whole(directory / name) as place:
+            place.write_text(text, encoding="utf-8")
 
 
-def console_report(
-    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Decision | None
-) -> RenderableType:
+def console_report(files: RunFiles) -> RenderableType:
     """The verdict, one table and the checks, for `Console(width=min(WIDTH, ...)).print`."""
-    return render_console(build_report(run_dir, run, metrics, decision), run_dir / HTML)
+    return render_console(build_report(files), files.run_dir / HTML)

@@ -2,11 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, TypeVar
 
+from harness.base.yamlfile import validate
+from harness.report.text import clean
+from harness.rundir.decision import Decision
+from harness.rundir.files import MANIFEST
+from harness.rundir.manifest import RunManifest
+from harness.rundir.results import Metrics
+from harness.scenario import Scenario
+
 Tone = Literal["", "good", "bad", "warn", "muted"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """What a run directory says: run.json, metrics.json and, where something was priced, decision.json."""
+
+    run_dir: Path
+    run: RunManifest
+    metrics: Metrics
+    decision: Decision | None
+
+    @property
+    def scenario(self) -> Scenario:
+        """What was driven.
+
+        Raises:
+            UsageError: run.json holds no whole scenario; names the key.
+        """
+        return validate(Scenario, self.run.scenario, where=f"{self.run_dir / MANIFEST}: scenario")
+
+    @property
+    def engine(self) -> str:
+        """`vllm 0.10.1`, as far as it said; empty where it did not."""
+        return " ".join(clean(self.run.engine[key]) for key in ("name", "version") if self.run.engine.get(key))
+
+    @property
+    def instance(self) -> str:
+        """The rented instance's name; empty where nobody said."""
+        return clean(self.run.instance.get("id") or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +104,12 @@ def table_of(
         tuple(Row(tuple(_cell(show(item)) for *_, show in fields), strong(item)) for item in items),
         notes,
     )
+
+
+def words_table(caption: str, titles: Sequence[str], rows: Iterable[Sequence[Cell | str]]) -> Table:
+    """A table of words, all of them on the left."""
+    cells = (tuple(map(_cell, row)) for row in rows)
+    return Table(caption, tuple(Column(title, right=False) for title in titles), tuple(map(Row, cells)))
 
 
 def _cell(shown: Cell | str) -> Cell:
@@ -139,6 +183,11 @@ class Section:
     id: str
     title: str
     blocks: tuple[Block, ...]
+
+
+def section(id_: str, title: str, *blocks: Block | None) -> Section:
+    """A part of the blocks that there are; without any it is left out of the report."""
+    return Section(id_, title, tuple(block for block in blocks if block is not None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ printed anywhere: it may hold control characters, terminal escapes or text that 
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from typing import Any
@@ -33,13 +32,6 @@ def clean(value: Any) -> str:
     text = "".join(" " if unicodedata.category(c) in _UNPRINTABLE else c for c in str(value))
     text = re.sub(r" +", " ", text).strip()
     return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
-
-
-def number(value: Any) -> float | None:
-    """A finite number of run.json as a float; None for anything else (absent, null, NaN, text, true)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
 
 
 def per_task(value: float | None) -> str:
@@ -75,10 +67,10 @@ def percent(value: float | None) -> str:
     return NA if value is None else f"{_plain(value * 100)} %"
 
 
-def interval(low: float | None, high: float | None) -> str:
+def interval(low: float | None, high: float | None, why_not: str = "no interval: too few windows or runs") -> str:
     """`0.550 to 0.650`, or why there is none."""
     if low is None or high is None:
-        return "no interval: too few windows or runs"
+        return why_not
     return f"{significant(low)} to {significant(high)}"
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from harness.base.rounding import exact_volume
 from harness.report.model import Check, Checks, Tone, Verdict
@@ -47,10 +46,10 @@ def _of_steps(finding: tuple[str, str, str], said: list[tuple[int, str]]) -> Che
     return Check(level, code, first, hint, steps([step for step, _ in said]), more)
 
 
-def notices(run: Mapping[str, Any], checks: Checks) -> tuple[Check, ...]:
+def notices(checks: Checks, *, is_partial: bool) -> tuple[Check, ...]:
     """What must be read before any number: checks of level error, and that a run was cut short."""
     out = [check for check in checks.items if check.level == "error"]
-    if run.get("partial") and not any(check.code == "partial" for check in out):
+    if is_partial and not any(check.code == "partial" for check in out):
         out.append(
             Check(
                 "partial",

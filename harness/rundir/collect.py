@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.base.errors import BreakevenError
 from harness.base.whole import written_whole
 from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TEXTS, TOKENS, parts
 from harness.rundir.read import read_client, read_parts, read_records, read_server_metrics
@@ -34,14 +33,9 @@ def _collect(run_dir: Path, stem: str, frame: pd.DataFrame) -> None:
     path = run_dir / f"{stem}.parquet"
     if path.exists():
         return
-    try:
-        with written_whole(path) as place:
-            frame.to_parquet(place, index=False)
-    except OSError as error:
-        raise BreakevenError(
-            f"cannot write {path}: {error.strerror or error}",
-            hint=f"the rows are safe in {run_dir}/{stem}-*.jsonl; free some space, then `breakeven report`",
-        ) from None
+    hint = f"the rows are safe in {run_dir}/{stem}-*.jsonl; free some space, then `breakeven report`"
+    with written_whole(path, hint=hint) as place:
+        frame.to_parquet(place, index=False)
     for part in parts(run_dir, stem):
         part.unlink()
 

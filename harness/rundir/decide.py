@@ -28,30 +28,26 @@ class SelfHost(Strict):
     fixed_usd_per_month: Amount = 0
 
     @model_validator(mode="after")
-    def _ends_in_order(self) -> SelfHost:
+    def _ends_around_the_goodput(self) -> SelfHost:
         goodput, low, high = self.goodput_requests_per_s, self.goodput_low, self.goodput_high
         if low is not None and high is not None and low > high:
             raise ValueError(f"goodput_low ({low:g}) must not be above goodput_high ({high:g})")
-        if goodput:
-            if low is not None and low > goodput:
-                raise _off_the_goodput(f"goodput_low ({low:g}) must not be above", goodput)
-            if high is not None and high < goodput:
-                raise _off_the_goodput(f"goodput_high ({high:g}) must not be below", goodput)
-            return self
-        for key, end in (("goodput_low", low), ("goodput_high", high)):
-            if end is not None:
-                raise _off_the_goodput(f"{key} ({end:g}) belongs to a goodput, but", goodput)
+        for key, end, wrong in (("goodput_low", low, "above"), ("goodput_high", high, "below")):
+            if end is not None and not goodput:
+                said = f"{key} ({end:g}) belongs to a goodput, but goodput_requests_per_s is {_null_or_0(goodput)}"
+                raise _off_the_goodput(said, "leave goodput_low and goodput_high out where no load met the limits")
+            if end is not None and goodput and (end > goodput if wrong == "above" else end < goodput):
+                said = f"{key} ({end:g}) must not be {wrong} goodput_requests_per_s ({goodput:g})"
+                raise _off_the_goodput(said, "the interval is around the goodput, in the same requests/s")
         return self
 
 
-def _off_the_goodput(text: str, goodput: float | None) -> PydanticCustomError:
+def _null_or_0(goodput: float | None) -> str:
+    return "null" if goodput is None else "0"
+
+
+def _off_the_goodput(said: str, hint: str) -> PydanticCustomError:
     """An end of an interval that does not hold the goodput it is said to be of."""
-    if goodput:
-        said = f"{text} goodput_requests_per_s ({goodput:g})"
-        hint = "the interval is around the goodput, in the same requests/s"
-    else:
-        said = f"{text} goodput_requests_per_s is {'null' if goodput is None else 0}"
-        hint = "leave goodput_low and goodput_high out where no load met the limits"
     return PydanticCustomError("interval", "{said}", {"said": said, "hint": hint})
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import orjson
 
-from harness.base.errors import BreakevenError, UsageError
+from harness.base.errors import UsageError
 from harness.base.whole import written_whole
+from harness.base.yamlfile import validate
 from harness.rundir.manifest import RunManifest
 from harness.rundir.parquet_file import DAMAGED
 
@@ -70,11 +71,8 @@ def write_json(run_dir: Path, name: str, data: Mapping[str, Any]) -> Path:
     """Write a JSON file of the run, whole or not at all."""
     path = run_dir / name
     option = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
-    try:
-        with written_whole(path) as place:
-            place.write_bytes(orjson.dumps(data, option=option))
-    except OSError as error:
-        raise BreakevenError(f"cannot write {path}: {error.strerror or error}") from None
+    with written_whole(path) as place:
+        place.write_bytes(orjson.dumps(data, option=option))
     return path
 
 
@@ -111,8 +109,4 @@ def read_manifest(run_dir: Path) -> RunManifest:
     """
     if not run_dir.is_dir():
         raise UsageError(f"no such run directory: {run_dir}", hint="runs lie under results/ unless --out said else")
-    data = read_json(run_dir, MANIFEST)
-    try:
-        return RunManifest.from_dict(data)
-    except ValueError as error:
-        raise UsageError(f"{run_dir / MANIFEST}: {error}") from None
+    return validate(RunManifest, read_json(run_dir, MANIFEST), where=str(run_dir / MANIFEST))

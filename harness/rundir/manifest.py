@@ -2,104 +2,119 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, asdict, dataclass, field, fields
-from types import NoneType
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_validator
+from pydantic_core import core_schema
+
+from harness.rundir.results import Result
 
 SCHEMA = 1
+MOST_REPLICAS = 1000
 
 
-@dataclass(slots=True)
-class RunManifest:
+class _Facts(BaseModel):
+    """Keys of an object of run.json that are read; it may have others, and lack any of these."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Engine(_Facts):
+    name: str | None = None
+    version: str | None = None
+
+
+class InstanceFacts(_Facts):
+    """What was rented, and as how many engines like the measured one it counts."""
+
+    id: str | None = None
+    purchase: str | None = None
+    usd_per_hour: float | None = None
+    replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)] | None = None
+
+
+class _Ended(_Facts):
+    text: str
+    hint: str | None
+
+
+class _SearchEnd(_Facts):
+    reason: str
+    text: str
+
+
+class _Clock(_Facts):
+    error_s: float | None
+    moved_s: float | None
+    moved_error_s: float | None
+
+
+class _RemoteWorker(_Facts):
+    worker: int
+    host: str | None
+    cores: int | None
+    calibration: dict[str, Any] | None
+    clock: _Clock | None
+
+
+class _Client(_Facts):
+    workers: int | None = None
+    remote_workers: list[_RemoteWorker] | None = None
+    header_names: list[str] | None = None
+    search: _SearchEnd | None = None
+    served_models: list[str] | None = None
+    ended_early: _Ended | None = None
+
+
+def _checked(given: dict[str, Any], check: Callable[[Any], object]) -> dict[str, Any]:
+    """As it was given: it is read as these facts, and kept with every key it has."""
+    check(given)
+    return given
+
+
+def _object(facts: type[_Facts]) -> GetPydanticSchema:
+    as_given = core_schema.plain_serializer_function_ser_schema(dict)
+    return GetPydanticSchema(
+        lambda _, schema_of: core_schema.no_info_wrap_validator_function(
+            _checked, schema_of(facts), serialization=as_given
+        )
+    )
+
+
+class RunManifest(Result):
     """run.json: what was driven, by whom, with what. Engine facts are what the engine itself reported."""
+
+    model_config = ConfigDict(frozen=False, strict=True)
 
     scenario: dict[str, Any]  # the whole scenario, defaults filled in
     scenario_digest: str
     backend: str
-    engine: dict[str, Any]  # name, version, flags
+    engine: Annotated[dict[str, Any], _object(_Engine)]  # name, version, flags
     model: str | None
     quantization: str | None
-    instance: dict[str, Any]  # id, purchase, usd_per_hour, replicas
-    client: dict[str, Any]
+    instance: Annotated[dict[str, Any], _object(InstanceFacts)]  # id, purchase, usd_per_hour, replicas
+    client: Annotated[dict[str, Any], _object(_Client)]
     seed: int
     started_at: str  # UTC, ISO 8601
     started_monotonic_ns: int
     harness_version: str
     git_revision: str | None
     partial: bool = False
-    schema: int = SCHEMA
-    urls: list[str] = field(default_factory=list)
-    arms: list[str] = field(default_factory=list)  # API arms asked for, "provider:model"
+    version: int = Field(default=SCHEMA, alias="schema")
+    urls: list[str] = Field(default=[])
+    arms: list[str] = Field(default=[])  # API arms asked for, "provider:model"
     demand: dict[str, Any] | None = None  # the demand priced, so that a report can be made again
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = Field(default=[])
     salt: str | None = None  # what the prompts' words were drawn from; None: an older version's, the seed
     prompts_of: str | None = None  # the run whose prompts were sent again, byte for byte
 
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON object of run.json."""
-        return asdict(self)
-
+    @model_validator(mode="before")
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> RunManifest:
-        """From run.json; keys that are not known are left out.
-
-        Raises:
-            ValueError: a newer schema, a missing key, or a value of the wrong kind; names the key.
-        """
-        schema = data.get("schema", SCHEMA)
+    def _of_any_version(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        schema, engine = data.get("schema", SCHEMA), data.get("engine")
         if not isinstance(schema, int) or schema > SCHEMA:
             raise ValueError(f"`schema` is {schema!r}, this version of breakeven reads up to {SCHEMA}")
-        for known in fields(cls):
-            if known.name not in data:
-                if known.default is MISSING and known.default_factory is MISSING:
-                    raise ValueError(f"`{known.name}` is missing")
-                continue
-            kinds, words = _KINDS[known.type]
-            if not isinstance(data[known.name], kinds):
-                raise ValueError(f"`{known.name}` must be {words}, got {data[known.name]!r:.80}")
-        _check_inside(data)
-        engine = data["engine"]
-        if engine.get("name") == "llama-server":  # as runs by --url called it before 2026-11-28
-            data = data | {"engine": engine | {"name": "llama_server"}}
-        return cls(**{f.name: data[f.name] for f in fields(cls) if f.name in data})
-
-
-def _check_inside(data: dict[str, Any]) -> None:
-    """The parts that the analysis reads without asking."""
-    for (part, key), (kinds, words) in _KINDS_INSIDE.items():
-        value = (data.get(part) or {}).get(key)
-        if value is not None and not isinstance(value, kinds):
-            raise ValueError(f"`{part}.{key}` must be {words} or null, got {value!r:.80}")
-    replicas = data["instance"].get("replicas")
-    if replicas is not None and not 1 <= replicas <= MOST_REPLICAS:
-        raise ValueError(f"`instance.replicas` must be from 1 to {MOST_REPLICAS}, got {replicas}")
-    for part, texts in (("arms", data.get("arms")), ("client.served_models", data["client"].get("served_models"))):
-        for text in texts or ():
-            if not isinstance(text, str):
-                raise ValueError(f"`{part}` must be a list of text, got {text!r:.80} in it")
-    ended = data["client"].get("ended_early")
-    if ended is not None and not {"text", "hint"} <= ended.keys():
-        raise ValueError("`client.ended_early` must have `text` and `hint`")
-
-
-MOST_REPLICAS = 1000
-_KINDS_INSIDE: dict[tuple[str, str], tuple[tuple[type, ...], str]] = {
-    ("instance", "id"): ((str,), "text"),
-    ("instance", "purchase"): ((str,), "text"),
-    ("instance", "usd_per_hour"): ((int, float), "a number"),
-    ("instance", "replicas"): ((int,), "a whole number"),
-    ("engine", "name"): ((str,), "text"),
-    ("engine", "version"): ((str,), "text"),
-    ("client", "served_models"): ((list,), "a list"),
-    ("client", "ended_early"): ((dict,), "an object"),
-}
-# a field's annotation, which is text here -> what JSON may hold for it, and how that is called
-_KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
-    "dict[str, Any]": ((dict,), "an object"),
-    "dict[str, Any] | None": ((dict, NoneType), "an object or null"),
-    "list[str]": ((list,), "a list"),
-    "str": ((str,), "text"),
-    "str | None": ((str, NoneType), "text or null"),
-    "int": ((int,), "a whole number"),
-    "bool": ((bool,), "true or false"),
-}
+        if isinstance(engine, dict) and engine.get("name") == "llama-server":  # --url called it so before 2026-11-28
+            return {**data, "engine": engine | {"name": "llama_server"}}
+        return data

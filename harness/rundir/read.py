@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,9 @@ from harness.base.errors import UsageError
 from harness.rundir.arrivals import Arrivals, offsets_of
 from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TOKENS, parts
 from harness.rundir.parquet_file import DAMAGED, TEXT, read_frame, reading, with_numbers
-from harness.rundir.records import COLUMNS
+from harness.rundir.records import COLUMNS, RequestRecord
 from harness.rundir.scrapes import frame_of_scrapes
 
-_TEXT = ("request_id", "session", "token_source", "clock", "finish_reason", "error", "error_detail", "url")
-_COUNTS = (
-    "step", "turn", "attempt", "prompt_tokens", "cached_tokens", "output_tokens",
-    "requested_output_tokens", "events", "http_status", "process",
-)  # fmt: skip
-_SECONDS = (
-    "scheduled_s", "sent_s", "headers_s", "first_token_s", "finished_s", "max_gap_s",
-    "server_queue_s", "server_prefill_s", "server_decode_s", "server_total_s",
-)  # fmt: skip
 _CLIENT_NUMBERS = ("t_s", "process", "cpu", "in_flight")  # what the checks read
 
 
@@ -58,9 +50,9 @@ def read_parts(run_dir: Path, stem: str) -> list[dict[str, Any]]:
     return [row for path in parts(run_dir, stem) for row in read_lines(path)]
 
 
+_KIND_OF = {"int": "Int64", "float": "float64", "bool": "boolean"}  # everything else is text
 _KINDS: dict[str, Any] = {
-    name: TEXT if name in _TEXT else "Int64" if name in _COUNTS else "float64" if name in _SECONDS else "boolean"
-    for name in COLUMNS
+    field.name: _KIND_OF.get(str(field.type).removesuffix(" | None"), TEXT) for field in fields(RequestRecord)
 }
 
 

@@ -1,14 +1,15 @@
-"""Appends rows to the run directory while the load runs: buffered, flushed often, never rewritten."""
+"""Appends rows to the run directory while the load runs, and reads them meanwhile: buffered, never rewritten."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, TEXTS, TOKENS, part_of
+from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, TEXTS, TOKENS, part_of, parts
 
 FLUSH_S = 0.5  # a kill -9 loses at most this much, and what sits in requests under way
 
@@ -57,17 +58,33 @@ class Recorder:
         self.texts = LineFile(part_of(run_dir, TEXTS, pid))
         self.tokens = LineFile(part_of(run_dir, TOKENS, pid))
         self.arrivals = LineFile(part_of(run_dir, ARRIVALS, pid)) if keep_arrivals else None
-
-    def _files(self) -> list[LineFile]:
-        optional = [self.arrivals] if self.arrivals is not None else []
-        return [self.records, self.client, self.texts, self.tokens, *optional]
+        found = (self.records, self.client, self.texts, self.tokens, self.arrivals)
+        self._files = [file for file in found if file is not None]
 
     def flush(self) -> None:
         """Write everything that is pending; see LineFile.flush."""
-        for file in self._files():
+        for file in self._files:
             file.flush()
 
     def close(self) -> None:
         """Flush and close everything."""
-        for file in self._files():
+        for file in self._files:
             file.close()
+
+
+class NewRows:
+    """The rows that the load processes append to their `records-<pid>.jsonl`, each given once."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        self._read: dict[Path, int] = {}  # bytes
+
+    def take(self) -> Iterable[dict[str, Any]]:
+        """Rows since the last call; a line that is not whole yet comes with the next."""
+        for path in parts(self._run_dir, RECORDS):
+            with path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                data = file.read()
+            whole = data[: data.rfind(b"\n") + 1]
+            self._read[path] = self._read.get(path, 0) + len(whole)
+            yield from map(orjson.loads, whole.splitlines())

@@ -57,7 +57,4 @@ def read_steps(run_dir: Path) -> list[RanStep]:
 
 def step_of(row: dict[str, Any], *, where: str = "step") -> RanStep:
     """A step out of the object that says it."""
-    try:
-        return validate(RanStep, row, where=where)
-    except UsageError as error:
-        raise UsageError(str(error), hint=DAMAGED) from None
+    return validate(RanStep, row, where=where, hint=DAMAGED)

@@ -10,12 +10,17 @@ from harness.rundir.decide import Side, Verdict
 from harness.rundir.results import Kind, Result
 
 
-class Swing(Result):
-    """One input at the low and the high end of its range, and what that does to saving, verdict and winner."""
+class Input(Result):
+    """An input of the decision and what it is now."""
 
     input: str
     unit: str
     value: float
+
+
+class Swing(Input):
+    """One input at the low and the high end of its range, and what that does to saving, verdict and winner."""
+
     low: float
     high: float
     range_from: str
@@ -48,12 +53,9 @@ class Flips(Result):
     above: float | None
 
 
-class FlipPoint(Result):
+class FlipPoint(Input):
     """Where one input changes the winner at the reader's volume, and the verdict over all volumes."""
 
-    input: str
-    unit: str
-    value: float
     winner_flips: Flips
     verdict_flips: Flips
 
@@ -119,12 +121,9 @@ class Distribution(Result):
     p95: float
 
 
-class Varied(Result):
+class Varied(Input):
     """An uncertain input: between which values it was drawn, how, and who says so."""
 
-    input: str
-    unit: str
-    value: float
     drawn: Literal["normal", "triangular"]
     low: float
     high: float

@@ -23,9 +23,10 @@ def run_dir(tmp_path: Path) -> Path:
     place = tmp_path / "20261120T091403Z-chat-vllm-g5.12xlarge"
     place.mkdir()
     run = case("two_windows").run
-    run["instance"]["usd_per_hour"] = None
-    run["scenario"]["load"].update(users=[2], step_s=100.0, warmup_s=0.0)
-    files.write_json(place, "run.json", {**run, "arms": []})
+    run.instance["usd_per_hour"] = None
+    run.scenario["load"].update(users=[2], step_s=100.0, warmup_s=0.0)
+    run.arms = []
+    files.write_manifest(place, run)
     step = {"step": 0, "load": {"kind": "closed", "users": 2}, "start_s": 0.0, "window_start_s": 0.0, "end_s": 100.0}
     (place / "steps.jsonl").write_text(json.dumps(step) + "\n")
     rows = [

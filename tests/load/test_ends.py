@@ -3,14 +3,21 @@
 import subprocess
 from pathlib import Path
 
-from harness.load.ends import CHILD
+import pytest
+
+from harness.load.ends import CHILD, start
 
 
-def test_a_folder_of_the_users_own_that_is_called_harness_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_of_the_users_own_that_is_called_harness_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "harness").mkdir()
     (tmp_path / "harness" / "__init__.py").write_text("raise SystemExit('somebody else's harness')")
 
-    done = subprocess.run([*CHILD, "1"], cwd=tmp_path, input=b"", capture_output=True, check=False, timeout=60)
+    monkeypatch.chdir(tmp_path)
 
-    assert b"somebody else" not in done.stderr
-    assert done.returncode == 0  # nobody told it what to do
+    child = start(*CHILD, "1", log=subprocess.PIPE)
+    said, _ = child.communicate(b"", timeout=60)
+
+    assert b"somebody else" not in said
+    assert child.returncode == 0  # nobody told it what to do

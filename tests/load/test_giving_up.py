@@ -11,7 +11,7 @@ from harness.load.conduct.giving_up import Tally, cannot_pass, late_after_s, mos
 from harness.load.protocol import Live, RunEvent
 from harness.pipeline.measure import RunOptions, measure
 from harness.rundir.read import read_records
-from harness.rundir.tail import NewRows
+from harness.rundir.recorder import NewRows
 from harness.scenario import Limit
 
 P95 = (Limit("ttft", "p95", 1.0),)

@@ -41,4 +41,4 @@ def test_an_older_run_of_llama_server_by_url_reads_under_the_one_name() -> None:
         "started_at": "", "started_monotonic_ns": 0, "harness_version": "0.1.0", "git_revision": None,
     }  # fmt: skip
 
-    assert RunManifest.from_dict(data).engine == {"name": "llama_server", "version": "b1", "flags": None}
+    assert RunManifest.model_validate(data).engine == {"name": "llama_server", "version": "b1", "flags": None}

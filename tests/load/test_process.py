@@ -1,7 +1,6 @@
 """A load process whose parts fail, that hangs, or that somebody prints in: noticed, said once, and marked."""
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def server() -> Iterator[FaultyServer]:
 def spoilt(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Every load process runs `code` before it begins."""
     start = f"import os, signal, sys; from harness.load.process import child\n{code}\nsys.exit(child.main())"
-    monkeypatch.setattr(ends, "CHILD", (sys.executable, "-P", "-c", start))
+    monkeypatch.setattr(ends, "CHILD", ("-c", start))
 
 
 def run_and_hear(out_dir: Path, server: FaultyServer, **load: object) -> tuple[Measured, list[RunEvent]]:
@@ -97,7 +96,7 @@ def test_what_a_library_prints_in_a_load_process_goes_to_its_log(
 def test_a_line_that_is_no_event_costs_itself_alone_and_is_said_once(
     server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoilt(monkeypatch, 'for _ in range(3): os.write(int(sys.argv[1]), b\'{"event": "nonsense"}\\n\')')
+    spoilt(monkeypatch, "for _ in range(3): os.write(int(sys.argv[1]), b'nonsense {}\\n')")
 
     measured, heard = run_and_hear(tmp_path, server)
 

@@ -103,7 +103,7 @@ def test_a_window_that_was_steady_from_its_start_stays_as_it_was_given() -> None
 
     assert step.window == WindowOfStep(start_s=2.0, end_s=14.0)
     assert step.warmup == Warmup(given_s=2.0, found_s=2.0, settled=True)
-    assert _steady(step) == []
+    assert not list(_steady(step))
 
 
 def test_a_step_that_settles_nowhere_is_said_to_and_keeps_its_window() -> None:

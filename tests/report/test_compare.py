@@ -11,17 +11,18 @@ import pytest
 from report_cases import HOSTILE, case, changed
 from rich.console import Console
 
-from harness.report import WIDTH, RunFiles, compare_runs, console_comparison, render_comparison
+from harness.report import WIDTH, console_comparison, render_comparison
 from harness.report.compare.parity import differences, unequal_work
-from harness.report.compare.runs import Regression, Standing
-from harness.rundir.results import Metrics
+from harness.report.compare.runs import Regression, Standing, compare_runs
+from harness.report.model import RunFiles
+from harness.rundir.manifest import RunManifest
 
 
 def run_of(name: str = "two_windows", directory: str = "a-run", **changes: Any) -> RunFiles:
     """A hand-made run; `goodput=(low, value, high)`, or keys of run.json, changed."""
     given = case(name)
     goodput = changes.pop("goodput", None)
-    run = {**given.run, **changes}
+    run = RunManifest.model_validate({**given.run.to_dict(), **changes})
     files = RunFiles(Path(directory), run, given.metrics, given.decision)
     if goodput is None:
         return files
@@ -107,7 +108,7 @@ def test_who_serves_most_need_not_cost_least() -> None:
 
 
 def _scenario(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    scenario = copy.deepcopy(case("two_windows").run["scenario"])
+    scenario = copy.deepcopy(case("two_windows").run.scenario)
     change(scenario)
     return scenario
 
@@ -291,17 +292,15 @@ def test_three_runs_are_compared_and_named_apart() -> None:
 
 
 def test_flags_are_compared_by_name_within_one_engine_and_not_at_all_between_two() -> None:
-    from harness.report.compare.parity import RunFiles, _flags
-
     def files(name: str, *flags: str) -> RunFiles:
-        return RunFiles(Path("r"), {"engine": {"name": name, "flags": list(flags)}}, Metrics(steps=()), None)
+        return run_of(engine={"name": name, "flags": list(flags)})
 
     one = files("llama_server", "--port", "1", "--ctx-size", "512", "--metrics", "OMP_WAIT_POLICY=passive")
     two = files("llama_server", "--port", "2", "--ctx-size", "1024", "--metrics")
     other = files("vllm", "--max-model-len", "512")
 
-    assert [(d.what, d.values) for d in _flags([one, two])] == [
-        ("flag ctx-size", ("512", "1024")),
-        ("flag OMP_WAIT_POLICY", ("passive", "not set")),
-    ]
-    assert _flags([one, other]) == []
+    def flags(*runs: RunFiles) -> list[tuple[str, tuple[str, ...]]]:
+        return [(d.what, d.values) for d in differences(runs) if d.what.startswith("flag ")]
+
+    assert flags(one, two) == [("flag ctx-size", ("512", "1024")), ("flag OMP_WAIT_POLICY", ("passive", "not set"))]
+    assert flags(one, other) == []

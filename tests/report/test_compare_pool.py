@@ -8,13 +8,19 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.cli import invoke
-from harness.report import RunFiles
 from harness.report.compare.pool import pool
+from harness.report.model import RunFiles
 from harness.rundir import files
+from harness.rundir.manifest import RunManifest
 from harness.rundir.results import Goodput, Metrics
 
 RUN: dict[str, Any] = {
     "scenario": {"name": "a", "seed": 1, "load": {"users": [1, 2]}},
+    "seed": 1,
+    "started_at": "",
+    "started_monotonic_ns": 0,
+    "harness_version": "",
+    "git_revision": None,
     "scenario_digest": "d",
     "backend": "vllm",
     "engine": {"name": "vllm", "version": "0.10.1", "flags": ["--port", "8001", "--max-num-seqs", "64"]},
@@ -28,7 +34,7 @@ RUN: dict[str, Any] = {
 
 def run(name: str, goodput: float | None = 1.0, **more: Any) -> RunFiles:
     figures = None if goodput is None else Goodput(requests_per_s=goodput, step=0)
-    return RunFiles(Path(name), RUN | more, Metrics(steps=(), goodput=figures), None)
+    return RunFiles(Path(name), RunManifest.model_validate(RUN | more), Metrics(steps=(), goodput=figures), None)
 
 
 def test_the_mean_has_students_interval_over_the_runs() -> None:

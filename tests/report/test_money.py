@@ -9,8 +9,7 @@ from report_cases import case
 from harness.cost.verdict import build_decision
 from harness.demand.demand import Demand
 from harness.report.model import Table
-from harness.report.money.money import volume_table
-from harness.report.money.tokens import per_mtok_table, splits_table
+from harness.report.money.money import per_mtok_table, splits_table, volume_table
 from harness.report.render.markdown import render_markdown
 from harness.report.sections import build_report
 from harness.rundir.decision import Decision
@@ -41,7 +40,7 @@ def test_a_volume_is_rounded_alike_in_a_sentence_a_table_and_a_drawing() -> None
     # 5.672 x 730 / 0.00615 = 673,262
     given = case("two_windows")._replace(decision=decided(smallest()))
 
-    report = build_report(Path("a-run"), *given)
+    report = build_report(given.under(Path("a-run")))
     said = render_markdown(report)
 
     assert "self-hosting wins from 673k tasks a month on" in report.verdicts[0].sentence
@@ -52,7 +51,7 @@ def test_a_volume_is_rounded_alike_in_a_sentence_a_table_and_a_drawing() -> None
 def test_the_readers_own_volume_is_never_rounded() -> None:
     given = case("two_windows")._replace(decision=decided(smallest(tasks_per_month=673_300)))
 
-    said = render_markdown(build_report(Path("a-run"), *given))
+    said = render_markdown(build_report(given.under(Path("a-run"))))
 
     assert "At 673,300 tasks a month" in said
     assert "Your volume is 673,300 tasks a month" in said

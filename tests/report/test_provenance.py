@@ -7,21 +7,23 @@ from pathlib import Path
 import pytest
 from report_cases import HOSTILE, case
 
-from harness.report.model import Table, Text
+from harness.report.model import RunFiles, Table, Text
 from harness.report.trust.provenance import provenance_blocks, reproduce
+from harness.rundir.manifest import RunManifest
+from harness.rundir.results import Metrics
 from harness.scenario import Scenario
 
 RUN_DIR = Path("results/20261120T091403Z-chat-vllm-g5.12xlarge")
 
 
-def client_facts(run: dict[str, object], metrics: dict[str, object]) -> dict[str, str]:
-    tables = [b for b in provenance_blocks(RUN_DIR, run, metrics, None) if isinstance(b, Table)]
+def client_facts(run: RunManifest, metrics: Metrics) -> dict[str, str]:
+    tables = [b for b in provenance_blocks(RunFiles(RUN_DIR, run, metrics, None)) if isinstance(b, Table)]
     (table,) = [t for t in tables if t.caption == "The client and the run"]
     return {row.cells[0].text: row.cells[1].text for row in table.rows}
 
 
 def test_a_run_against_an_endpoint_is_repeated_against_it() -> None:
-    command = reproduce(RUN_DIR, case("two_windows").run)[1]
+    command = reproduce(case("two_windows").under(RUN_DIR))[1]
 
     assert shlex.split(command) == [
         "breakeven", "run", "chat.json", "--backend", "vllm", "--url", "http://127.0.0.1:8000",
@@ -31,52 +33,52 @@ def test_a_run_against_an_endpoint_is_repeated_against_it() -> None:
 
 
 def test_an_engine_that_was_started_for_the_run_is_started_again() -> None:
-    run = case("two_windows").run
-    run["engine"] = {"name": "llama_server", "version": "b6989", "flags": {}, "slots": 4, "context_tokens": 4096}
+    given = case("two_windows")
+    given.run.engine = {"name": "llama_server", "version": "b6989", "flags": {}, "slots": 4, "context_tokens": 4096}
 
-    command = shlex.split(reproduce(RUN_DIR, run)[1])
+    command = shlex.split(reproduce(given.under(RUN_DIR))[1])
 
     assert command[3:5] == ["--engine", "llama_server"]
     assert "--url" not in command
 
 
 def test_headers_are_named_and_their_secrets_are_not() -> None:
-    run = case("two_windows").run
-    run["client"] = {"header_names": ["x-team"], "extra_body": {"top_k": 1}}
+    given = case("two_windows")
+    given.run.client = {"header_names": ["x-team"], "extra_body": {"top_k": 1}}
 
-    command = shlex.split(reproduce(RUN_DIR, run)[1])
+    command = shlex.split(reproduce(given.under(RUN_DIR))[1])
 
     assert command[command.index("--header") + 1] == "x-team=..."
     assert json.loads(command[command.index("--extra-body") + 1]) == {"top_k": 1}
 
 
 def test_hostile_names_stay_one_word_of_the_command() -> None:
-    run = case("two_windows").run
-    run["model"] = HOSTILE + "; rm -rf /; $(reboot)"
+    given = case("two_windows")
+    given.run.model = HOSTILE + "; rm -rf /; $(reboot)"
 
-    command = shlex.split(reproduce(RUN_DIR, run)[1])
+    command = shlex.split(reproduce(given.under(RUN_DIR))[1])
 
     assert command[command.index("--model") + 1].endswith("; rm -rf /; $(reboot)")
 
 
 def test_the_first_line_takes_the_scenario_out_of_the_run(tmp_path: Path) -> None:
-    run = case("two_windows").run
+    given = case("two_windows")
     run_dir = tmp_path / "a-run"
     run_dir.mkdir()
-    (run_dir / "run.json").write_text(json.dumps(run))
-    words = shlex.split(reproduce(run_dir, run)[0])
+    (run_dir / "run.json").write_text(json.dumps(given.run.to_dict()))
+    words = shlex.split(reproduce(given.under(run_dir))[0])
 
     subprocess.run([sys.executable, *words[1:]], cwd=tmp_path, check=True)
 
     taken = json.loads((tmp_path / "chat.json").read_text())
-    assert Scenario.model_validate(taken).digest() == Scenario.model_validate(run["scenario"]).digest()
+    assert Scenario.model_validate(taken).digest() == given.under(run_dir).scenario.digest()
 
 
 def test_the_clients_own_error_is_quoted_from_its_calibration() -> None:
     run, metrics, _ = case("two_windows")
     error = {"p99_s": 0.0014}
     level = {"streams": 64, "tokens_per_s": 3200, "void": None, "ttft": error, "itl": error}
-    run["client"]["calibration"] = {"taken_at": "2026-11-20T08:00:00Z", "levels": [level]}
+    run.client["calibration"] = {"taken_at": "2026-11-20T08:00:00Z", "levels": [level]}
 
     said = client_facts(run, metrics)["client error"]
 
@@ -93,7 +95,7 @@ def test_without_a_calibration_that_is_said() -> None:
 def test_workers_of_other_machines_are_named_with_their_clock_and_their_own_error() -> None:
     level = {"streams": 8, "tokens_per_s": 200.0, "void": None, "ttft": {"p99_s": 0.002}, "itl": {"p99_s": 0.001}}
     run, metrics, _ = case("two_windows")
-    run["client"] |= {
+    run.client |= {
         "workers": 2,
         "calibration": {"taken_at": "2026-11-20T08:00:00Z", "levels": []},
         "remote_workers": [
@@ -119,16 +121,16 @@ def test_workers_of_other_machines_are_named_with_their_clock_and_their_own_erro
     [
         ({"kind": "closed", "users": [1]}, "Closed loop", "from the first byte sent"),
         ({"kind": "open", "requests_per_s": [1]}, "Open loop", "from the instant the request was due"),
-        ({"kind": "trace"}, "Open loop", "from the instant the request was due"),
-        ({"kind": "ramp", "over": "users"}, "Closed loop", "from the first byte sent"),
-        ({"kind": "search", "over": "requests_per_s"}, "Open loop", "from the instant the request was due"),
+        ({"kind": "trace", "file": "t.csv"}, "Open loop", "from the instant the request was due"),
+        ({"kind": "ramp", "over": "users", "start": 1, "end": 4}, "Closed loop", "from the first byte sent"),
+        ({"kind": "search", "over": "requests_per_s", "low": 1}, "Open loop", "from the instant the request was due"),
     ],
 )
 def test_the_method_says_from_which_instant_latencies_run(load: dict[str, object], loop: str, begin: str) -> None:
     run, metrics, _ = case("two_windows")
-    run["scenario"]["load"] = load
+    run.scenario["load"] = load
 
-    first = provenance_blocks(RUN_DIR, run, metrics, None)[0]
+    first = provenance_blocks(RunFiles(RUN_DIR, run, metrics, None))[0]
 
     assert isinstance(first, Text)
     assert first.text.startswith(loop)

@@ -17,14 +17,13 @@ from harness.demand.demand import load_demand
 from harness.report import WIDTH, console_report, render_report
 from harness.report.render.markdown import escape
 from harness.rundir.decision import Decision
-from harness.rundir.manifest import RunManifest
 from harness.rundir.results import Metrics, Result, Step
 from harness.scenario import bundled_scenarios_dir
 
 
 def written(tmp_path: Path, given: Case) -> tuple[str, str]:
     """report.html and report.md of a run."""
-    render_report(tmp_path, *given)
+    render_report(given.under(tmp_path))
     return (tmp_path / "report.html").read_text(encoding="utf-8"), (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
@@ -37,7 +36,7 @@ def printed(given: Case, *, colour: bool) -> str:
     """What the console shows at 100 columns."""
     out = StringIO()
     terminal = {"force_terminal": True, "color_system": "truecolor"} if colour else {"no_color": True}
-    Console(file=out, width=WIDTH, **terminal).print(console_report(Path("results/a-run"), *given))  # type: ignore[arg-type]
+    Console(file=out, width=WIDTH, **terminal).print(console_report(given.under(Path("results/a-run"))))  # type: ignore[arg-type]
     return out.getvalue()
 
 
@@ -242,6 +241,7 @@ def test_every_number_says_whether_it_was_measured_listed_or_assumed(tmp_path: P
 
 # of a fixed set of words, or dates: another word there is refused when the file is read
 OWN_WORDS = {
+    "scenario",
     "kind", "level", "role", "verdict", "slo_verdict", "winner", "verdict_at_low", "verdict_at_high", "checked_on",
     "date", "winner_at_low", "winner_at_high", "convention", "arm", "line", "drawn", "said_by",
 }  # fmt: skip
@@ -294,7 +294,7 @@ def test_every_row_of_a_table_has_its_columns_whatever_the_names(tmp_path: Path,
 
 def real_decision(given: Case) -> Decision:
     """decision.json as the cost model makes it: the article's support agent on the run of two windows."""
-    manifest = RunManifest.from_dict({**given.run, "arms": ["openai:gpt-4.1-mini"]})
+    manifest = given.run.model_copy(update={"arms": ["openai:gpt-4.1-mini"]})
     demand = load_demand(bundled_scenarios_dir() / "demand" / "support-agent.yaml")
     return build_decision(manifest, given.metrics, demand, ["openai:gpt-4.1-mini"])
 
@@ -345,7 +345,7 @@ def test_every_fact_of_the_decision_is_in_the_table_of_origins(tmp_path: Path) -
 
 
 def test_an_empty_run_is_still_a_report(tmp_path: Path) -> None:
-    empty = Case({}, Metrics(steps=()), None)
+    empty = case("partial")._replace(metrics=Metrics(steps=()))
 
     html, markdown = written(tmp_path, empty)
 
@@ -356,7 +356,7 @@ def test_an_empty_run_is_still_a_report(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(BreakevenError, match=r"cannot write .*report\.html"):
-        render_report(tmp_path / "nowhere", *case("never"))
+        render_report(case("never").under(tmp_path / "nowhere"))
 
 
 def test_the_report_needs_no_locust_and_no_http_client() -> None:

@@ -9,11 +9,11 @@ from report_cases import case, changed
 from rich.console import Console
 
 from harness.report import console_report, render_report
-from harness.report.measured.search import search_blocks
+from harness.report.measured.steps import search_blocks
 from harness.report.model import Table, Text
 from harness.rundir.results import Metrics
 
-ENDED = {"client": {"search": {"reason": "found", "text": "2 users pass, 3 users fail"}}}
+ENDED = {"search": {"reason": "found", "text": "2 users pass, 3 users fail"}}
 
 
 def probe(step: int, users: int, met: bool | None, goodput: float | None, **more: Any) -> dict[str, Any]:
@@ -74,19 +74,18 @@ def test_the_reason_to_stop_is_said_first() -> None:
 
 
 def test_a_search_that_was_cut_short_is_said_to_be() -> None:
-    assert search_blocks({"client": {}}, METRICS)[0] == Text(
-        "The search did not come to an end: the run was cut short.", "warn"
-    )
+    assert search_blocks({}, METRICS)[0] == Text("The search did not come to an end: the run was cut short.", "warn")
 
 
 def test_every_printer_has_the_search(tmp_path: Path) -> None:
-    files = case("two_windows")
-    metrics = changed(files.metrics, lambda m: [step["load"].update(kind="search") for step in m["steps"]])
-    files.run["client"] = {**(files.run.get("client") or {}), **ENDED["client"]}
+    given = case("two_windows")
+    metrics = changed(given.metrics, lambda m: [step["load"].update(kind="search") for step in m["steps"]])
+    given.run.client |= ENDED
+    files = given._replace(metrics=metrics).under(tmp_path)
 
-    render_report(tmp_path, files.run, metrics, files.decision)
+    render_report(files)
     console = Console(width=100, file=io.StringIO())
-    console.print(console_report(tmp_path, files.run, metrics, files.decision))
+    console.print(console_report(files))
     assert isinstance(console.file, io.StringIO)
     said_in_terminal = console.file.getvalue()
 
@@ -97,9 +96,9 @@ def test_every_printer_has_the_search(tmp_path: Path) -> None:
 
 
 def test_a_ladder_has_no_search_section(tmp_path: Path) -> None:
-    files = case("two_windows")
+    files = case("two_windows").under(tmp_path)
 
-    render_report(tmp_path, files.run, files.metrics, files.decision)
+    render_report(files)
 
     assert "How the search went" not in (tmp_path / "report.html").read_text()
-    assert search_blocks(files.run, files.metrics) == ()
+    assert search_blocks(files.run.client, files.metrics) == ()

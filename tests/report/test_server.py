@@ -74,13 +74,13 @@ def test_gpus_are_shown_where_there_are_any() -> None:
 
 
 def test_the_section_is_in_every_form_of_the_report(tmp_path: Path) -> None:
-    run, metrics, decision = case("two_windows")
+    given = case("two_windows")
 
     def add_server(data: dict[str, Any]) -> None:
         data["server"] = {"engine": "vllm", "note": None}
         data["steps"][0]["server"] = SERVER
 
-    render_report(tmp_path, run, changed(metrics, add_server), decision)
+    render_report(given._replace(metrics=changed(given.metrics, add_server)).under(tmp_path))
 
     for name in ("report.html", "report.md"):
         assert "12,000" in (tmp_path / name).read_text(encoding="utf-8")

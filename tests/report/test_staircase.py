@@ -11,7 +11,7 @@ from report_cases import decision_of
 from harness.cost import decide
 from harness.cost.breakeven.decision import decide_parsed, parse
 from harness.cost.breakeven.staircase import Staircase
-from harness.report.charts.curves import corners, stairs_of
+from harness.report.charts.cost import corners, stairs_of
 from harness.rundir.decision import Arm
 
 # AN-12: K 1,576,800 tasks an instance, one box 5.672 * 730 = 4,140.56 USD a month

@@ -42,7 +42,7 @@ def test_without_a_volume_the_headline_says_so() -> None:
 def test_a_run_with_a_failed_check_says_first_not_to_decide_on_it() -> None:
     run, metrics, decision = case("errors")
 
-    stops = notices(run, gather_checks(metrics, decision))
+    stops = notices(gather_checks(metrics, decision), is_partial=run.partial)
 
     assert [(stop.level, stop.code) for stop in stops] == [("error", "demand_shape_differs"), ("error", "client_bound")]
     assert headline(decision, trusted=False).startswith("Do not decide on this run.")
@@ -51,7 +51,7 @@ def test_a_run_with_a_failed_check_says_first_not_to_decide_on_it() -> None:
 def test_a_partial_run_is_said_to_be_partial() -> None:
     run, metrics, decision = case("partial")
 
-    assert [stop.level for stop in notices(run, gather_checks(metrics, decision))] == ["partial"]
+    assert [stop.level for stop in notices(gather_checks(metrics, decision), is_partial=run.partial)] == ["partial"]
 
 
 def test_the_same_finding_in_several_steps_is_one_entry() -> None:

@@ -26,6 +26,7 @@ from harness.cost.verdict import build_decision
 from harness.demand.demand import demand_from_dict
 from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
+from harness.report.model import RunFiles
 from harness.rundir import files
 from harness.rundir.decision import Decision
 from harness.rundir.manifest import RunManifest
@@ -44,11 +45,15 @@ INPUT_TOKENS, OUTPUT_TOKENS = 800, 250
 
 
 class Case(NamedTuple):
-    """What `render_report` takes."""
+    """What a run directory says."""
 
-    run: dict[str, Any]
+    run: RunManifest
     metrics: Metrics
     decision: Decision | None
+
+    def under(self, run_dir: Path) -> RunFiles:
+        """The same, as files of a directory."""
+        return RunFiles(run_dir, *self)
 
 
 @dataclass(frozen=True)
@@ -133,11 +138,10 @@ ARMS = ["anthropic:claude-sonnet-4-6", "openai:gpt-4.1-mini", "groq:llama-3.3-70
 G5 = {"id": "g5.12xlarge", "purchase": "on_demand", "usd_per_hour": None, "replicas": 1}
 
 
-def read_run(name: str) -> dict[str, Any]:
+def read_run(name: str) -> RunManifest:
     """run.json of a case: what was driven, by whom, with what."""
     path = Path(__file__).parent.parent / "data" / "report" / f"{name}.json"
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return data
+    return RunManifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
 
 
 DEMANDS: dict[str, dict[str, Any]] = {
@@ -161,7 +165,7 @@ def invented_of(name: str) -> tuple[Invented, ...]:
 
 @cache
 def _made(name: str) -> tuple[Metrics, Decision | None]:
-    manifest = RunManifest.from_dict(read_run(name))
+    manifest = read_run(name)
     scenario, invented = Scenario.model_validate(manifest.scenario), invented_of(name)
     length_s, warmup_s = (930.0, 30.0) if name == "twelve_steps" else (140.0, 30.0)
     steps = steps_of(invented, length_s, warmup_s)
@@ -210,7 +214,7 @@ def write_case(name: str, directory: Path) -> Path:
     """A run directory of which only what was said of it is left: no records."""
     run, metrics, decision = case(name)
     directory.mkdir()
-    files.write_json(directory, "run.json", run)
+    files.write_manifest(directory, run)
     files.write_json(directory, "metrics.json", metrics.to_dict())
     if decision is not None:
         files.write_json(directory, "decision.json", decision.to_dict())

@@ -12,18 +12,10 @@ from harness.prices.catalog import find_instance, quote_for
 from harness.prices.price_file import InstanceRow, UserPrices
 from harness.prices.record import PLAUSIBLE, Quote, is_plausible
 from harness.rundir.decision import BoxInstance, MtokAtStep, PerMtok
-from harness.rundir.results import Goodput, Metrics, Result, Step
+from harness.rundir.manifest import InstanceFacts
+from harness.rundir.results import Goodput, Metrics, Step
 
 DEFAULT_PURCHASE = "on_demand"
-
-
-class _Asked(Result):
-    """run.json's `instance`, as far as it is priced."""
-
-    id: str | None = None
-    purchase: str | None = None
-    usd_per_hour: float | None = None
-    replicas: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +39,7 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices)
     Raises:
         UsageError: neither a price nor an instance that has one.
     """
-    asked = _Asked.model_validate(instance)
+    asked = InstanceFacts.model_validate(instance)
     purchase = asked.purchase or DEFAULT_PURCHASE
     known, quote = _priced(asked, purchase, prices)
     replicas = asked.replicas or 1
@@ -76,7 +68,7 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices)
     )
 
 
-def _priced(asked: _Asked, purchase: str, prices: UserPrices) -> tuple[InstanceRow | None, Quote]:
+def _priced(asked: InstanceFacts, purchase: str, prices: UserPrices) -> tuple[InstanceRow | None, Quote]:
     """The catalogue's row, where there is one, and the price of an hour."""
     if asked.usd_per_hour is None:
         if asked.id is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import gevent.socket
 
-from harness.load.protocol import Begin, Command, Malformed, command_of
+from harness.load.protocol import Begin, Command, Malformed, command_of, name_of
 
 STDIN = 0
 READ_BYTES = 65536
@@ -33,7 +33,7 @@ class Inbox:
         line, _, self._pending = self._pending.partition(b"\n")
         command = command_of(line)
         if not isinstance(command, Begin):
-            raise Malformed(f"`{command.do}` before the plan")
+            raise Malformed(f"`{name_of(type(command))}` before the plan")
         return command
 
     def listen(

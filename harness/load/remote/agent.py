@@ -1,4 +1,4 @@
-"""A worker machine's side of a run: `python -m harness.load.remote.agent`, orders on stdin, news on stdout.
+"""A worker machine's side of a run: `python -m harness.load.remote.agent`, orders on stdin, words for the user printed.
 
 It connects to the master, starts a load process when the plan comes, hands its lines and its files on, and ends
 with it. The files stay here until the master has every byte. A master that falls silent ends the load.
@@ -24,7 +24,7 @@ import gevent.socket
 from gevent.fileobject import FileObject
 from locust.env import Environment
 
-from harness.load.ends import how_it_ended, start_child
+from harness.load.ends import how_it_ended, start_child, tell
 from harness.load.plan import LoadPlan
 from harness.load.protocol import (
     Begin,
@@ -39,31 +39,8 @@ from harness.load.protocol import (
     encode,
     event_of,
 )
+from harness.load.remote import messages
 from harness.load.remote.courier import Courier, NotTaken, take_part
-from harness.load.remote.messages import (
-    AgentOrders,
-    Busy,
-    Bye,
-    Got,
-    Hello,
-    Home,
-    Kill,
-    News,
-    Nobody,
-    Over,
-    Part,
-    Ping,
-    Pong,
-    Refused,
-    Said,
-    Say,
-    TakenOn,
-    Trouble,
-    Welcome,
-    agent_orders,
-    listen,
-    send,
-)
 
 SHIP_S = 0.5
 SILENT_S = 15.0  # of the master
@@ -77,16 +54,16 @@ LOG_LINES_SENT = 15
 FINAL = Holding | Held | Idle | Done | Failed  # events that mean: the rows before them are there
 
 
-def tell(news: News) -> None:
+def say(text: str) -> None:
     """One line for whoever started us, if they are still there."""
-    with contextlib.suppress(BrokenPipeError):
-        os.write(1, encode(news))
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 class Agent:
     """One run's work on this machine."""
 
-    def __init__(self, orders: AgentOrders) -> None:
+    def __init__(self, orders: messages.AgentOrders) -> None:
         self._orders = orders
         self._place: Path | None = None
         self._child: Any = None
@@ -98,32 +75,20 @@ class Agent:
         self.exit_code = 0
         self._runner: Any = None
         gevent.spawn(self._watch_parent)
-        gevent.spawn_later(NOBODY_S, lambda: None if self._runner is not None else tell(Nobody()))
+        gevent.spawn_later(NOBODY_S, self._say_nobody)
         self._runner = Environment().create_worker_runner(orders.host, orders.port)
-        self._courier = Courier(lambda part: send(self._runner, part))
-        listen(
-            self._runner,
-            {
-                Welcome: self._on_welcome,
-                Refused: self._on_refused,
-                Ping: self._on_ping,
-                Say: self._on_say,
-                Kill: self._on_kill,
-                Bye: lambda _master, _bye: self._bye.set(),
-                Part: self._on_part,
-                Got: lambda _master, got: self._courier.got(got),
-            },
-        )
+        self._courier = Courier(self._send)
+        messages.listen(self._runner, self._take)
 
     def run(self) -> int:
         """From the hello to the last byte; the exit code."""
         gevent.signal_handler(signal.SIGTERM, self._stop)
         gevent.signal_handler(signal.SIGINT, self._stop)
-        send(self._runner, Hello(self._orders.who))
+        self._send(messages.Hello(self._orders.who))
         while not self._over.wait(1.0):
             if time.monotonic() - self._heard > SILENT_S:
-                tell(Trouble(f"the master has been silent for {SILENT_S:g} s; the load ends here"))
-                self.exit_code = 1
+                say(f"the master has been silent for {SILENT_S:g} s; the load ends here")
+                self.exit_code = 1 if self._place is not None else messages.BUSY
                 self._stop()
                 break
         self._over.wait(CHILD_ENDS_S)
@@ -131,9 +96,42 @@ class Agent:
         self._tidy()
         return self.exit_code
 
-    def _on_welcome(self, _master: str, welcome: Welcome) -> None:
+    def _send(self, message: messages.Message) -> None:
+        messages.send(self._runner, message)
+
+    def _say_nobody(self) -> None:
+        if self._runner is None and self._orders.says_nobody:
+            say("nobody there yet; still waiting")
+
+    def _take(self, _master: str, message: messages.Message) -> None:
+        """What the master says. This must not wait: other messages come after it."""
+        match message:
+            case messages.Welcome():
+                self._taken_on(message)
+            case messages.Refused(text, is_final):
+                if is_final:
+                    say(text)
+                self.exit_code = messages.REFUSED if is_final else messages.BUSY
+                self._over.set()
+            case messages.Ping(sent_ns):
+                self._send(messages.Pong(sent_ns, time.monotonic_ns()))
+                self._heard = time.monotonic()
+            case messages.Got():
+                self._courier.got(message)
+            case messages.Bye():
+                self._bye.set()
+            case messages.Kill():
+                self._kill()
+                if self._child is None:
+                    self._over.set()
+            case messages.Part() if self._place is not None:
+                self._keep_file(self._place / FILES / Path(message.name).name, message)
+            case messages.Say(line) if self._place is not None:
+                self._hear(line)
+
+    def _taken_on(self, welcome: messages.Welcome) -> None:
         place = Path(self._orders.out_dir) / f"{Path(welcome.run).name}-worker{welcome.worker}"
-        tell(TakenOn(welcome.worker, welcome.run))
+        say(f"worker {welcome.worker + 1} of {welcome.run}")
         try:
             place.mkdir(parents=True)
         except OSError as error:
@@ -141,43 +139,27 @@ class Agent:
         else:
             self._place = place
 
-    def _on_refused(self, _master: str, refused: Refused) -> None:
-        tell(Trouble(refused.text) if refused.is_final else Busy())
-        self.exit_code = 2 if refused.is_final else 0
-        self._over.set()
-
-    def _on_ping(self, _master: str, ping: Ping) -> None:
-        send(self._runner, Pong(ping.sent_ns, time.monotonic_ns()))
-        self._heard = time.monotonic()
-
-    def _on_part(self, _master: str, part: Part) -> None:
-        if self._place is None:
-            return
-        path = self._place / FILES / Path(part.name).name
+    def _keep_file(self, path: Path, part: messages.Part) -> None:
         try:
             path.parent.mkdir(exist_ok=True)
-            got = take_part(path, part)
+            self._send(take_part(path, part))
         except OSError as error:
             self._cannot(f"cannot write {path}: {error.strerror}", "free some space there")
-        else:
-            send(self._runner, got)
 
-    def _on_say(self, _master: str, say: Say) -> None:
-        if self._place is None:
-            return
-        if self._child is None:
-            try:
-                command = command_of(say.line)
-                if isinstance(command, Begin):
-                    self._start(command.plan)
-            except Malformed as error:
-                self._cannot(f"no plan came: {error}", "do both run the same version?")
-            except OSError as error:
-                self._cannot(f"no load process can be started: {error.strerror}", "is the machine out of space?")
-        else:
+    def _hear(self, line: bytes) -> None:
+        """A command: the first is the plan, the load process takes the others."""
+        if self._child is not None:
             with contextlib.suppress(BrokenPipeError):
-                self._child.stdin.write(say.line + b"\n")
-                self._child.stdin.flush()
+                tell(self._child, line + b"\n")
+            return
+        try:
+            command = command_of(line)
+            if isinstance(command, Begin):
+                self._start(command.plan)
+        except Malformed as error:
+            self._cannot(f"no plan came: {error}", "do both run the same version?")
+        except OSError as error:
+            self._cannot(f"no load process can be started: {error.strerror}", "is the machine out of space?")
 
     def _start(self, plan: LoadPlan) -> None:
         """The plan has come: files beside the rows, then a load process as anywhere else."""
@@ -192,14 +174,13 @@ class Agent:
         plan = replace(plan, run_dir=str(self._place), base_dir=str(files), ca_file=ca_file)
         with (self._place / LOG).open("wb") as log:
             self._child, events = start_child(log)
-        self._child.stdin.write(encode(Begin(plan)))
-        self._child.stdin.flush()
+        tell(self._child, encode(Begin(plan)))
         gevent.spawn(self._ship_often)
         gevent.spawn(self._relay, events)
 
     def _cannot(self, text: str, hint: str, exit_code: int = 1) -> None:
-        """This machine cannot take part: say so here and there. A handler must not wait: others come after it."""
-        tell(Trouble(text))
+        """This machine cannot take part: say so here and there."""
+        say(text)
         self.exit_code = 1
         self._pass_on(encode(Failed(f"{platform.node()}: {text}", exit_code, hint=hint)))
         gevent.spawn(self._finish, "not started", "")
@@ -226,10 +207,10 @@ class Agent:
         self._finish("stopped on its machine" if self._stopped_here else how, "\n".join(log))
 
     def _pass_on(self, line: bytes) -> None:
-        send(self._runner, Said(line.rstrip(b"\n")))
+        self._send(messages.Say(line.rstrip(b"\n")))
 
     def _finish(self, how: str, log: str) -> None:
-        send(self._runner, Over(how, log))
+        self._send(messages.Over(how, log))
         self._bye.wait(BYE_S)
         self._over.set()
 
@@ -248,11 +229,6 @@ class Agent:
             except (NotTaken, OSError):
                 all_there = False
         return all_there
-
-    def _on_kill(self, _master: str, _kill: Kill) -> None:
-        self._kill()
-        if self._child is None:
-            self._over.set()
 
     def _stop(self) -> None:
         """Ctrl-C or SIGTERM here, or no master: the load process writes its rows down and ends."""
@@ -276,9 +252,9 @@ class Agent:
                 with contextlib.suppress(OSError):  # others may have rows there
                     Path(self._orders.out_dir).rmdir()
             if self.exit_code == 0:
-                tell(Home())
+                say("its rows are with the master")
         else:
-            tell(Trouble(f"the master has not taken all rows; they are kept in {self._place}"))
+            say(f"the master has not taken all rows; they are kept in {self._place}")
             self.exit_code = 1
 
 
@@ -293,12 +269,11 @@ def _event(line: bytes) -> Event | None:
 def main() -> int:
     """Read the orders, work, end."""
     logging.getLogger("locust").setLevel(logging.CRITICAL)
-    orders = agent_orders()
+    orders = messages.orders(messages.AgentOrders)
     try:
         return Agent(orders).run()
     except ConnectionError:
-        tell(Nobody())
-        return 0
+        return messages.NOBODY
 
 
 if __name__ == "__main__":

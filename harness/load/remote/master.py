@@ -13,7 +13,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,26 +23,8 @@ from locust.env import Environment
 
 from harness import __version__
 from harness.load.protocol import Begin, End, Event, Failed, Joined, Left, Malformed, Who, command_of, encode
+from harness.load.remote import messages
 from harness.load.remote.courier import Courier, NotTaken, take_part
-from harness.load.remote.messages import (
-    Bye,
-    Got,
-    Hello,
-    Kill,
-    MasterOrders,
-    Message,
-    Over,
-    Part,
-    Ping,
-    Pong,
-    Refused,
-    Said,
-    Say,
-    Welcome,
-    listen,
-    master_orders,
-    send,
-)
 from harness.load.remote.offset import Echo, Relation
 
 PINGS = 20  # before a worker counts as here
@@ -56,13 +38,20 @@ _FILES = re.compile(r"(records|client|texts|tokens|arrivals|server_metrics)-(\d+
 class Link:
     """One awaited worker: its lines to and from the parent, and what is known of its agent."""
 
-    def __init__(self, worker: int, sock: socket.socket) -> None:
+    def __init__(self, runner: Any, worker: int, sock: socket.socket) -> None:
         self.worker = worker
         self.agent: str | None = None  # Locust's id of the agent that took this place
         self.relation = Relation()
+        self.courier = Courier(self.send)
         self.heard = time.monotonic()
         self.is_open = True
+        self._runner = runner
         self._sock = sock
+
+    def send(self, message: messages.Message) -> None:
+        """To its agent, if it has one."""
+        if self.agent is not None:
+            messages.send(self._runner, message, self.agent)
 
     def tell(self, event: Event) -> None:
         """A line to the parent."""
@@ -75,10 +64,9 @@ class Link:
 
     def lines(self) -> Iterator[bytes]:
         """What the parent says to this worker, line by line."""
-        pending = b""
-        while data := self._sock.recv(65536):
-            *lines, pending = (pending + data).split(b"\n")
-            yield from lines
+        with self._sock.makefile("rb") as lines:
+            for line in lines:
+                yield line.rstrip(b"\n")
 
     def close(self, how: str) -> None:
         """The worker is no more."""
@@ -93,21 +81,11 @@ class Link:
 class Master:
     """Locust's master with our messages."""
 
-    def __init__(self, orders: MasterOrders) -> None:
+    def __init__(self, orders: messages.MasterOrders) -> None:
         self._run_dir = Path(orders.run_dir)
-        self._run_name = self._run_dir.name
-        self._links = [Link(number, socket.socket(fileno=descriptor)) for number, descriptor in orders.links]
         self._runner = Environment().create_master_runner(orders.host, orders.port)
-        self._couriers: dict[str, Courier] = {}
-        of_a_link: dict[type[Message], Callable[[Link, Any], None]] = {
-            Pong: self._on_pong,
-            Said: self._on_said,
-            Over: self._on_over,
-            Part: self._on_part,
-            Got: self._on_got,
-        }
-        handlers = {kind: self._by_link(handler) for kind, handler in of_a_link.items()}
-        listen(self._runner, {Hello: self._on_hello, **handlers})
+        self._links = [Link(self._runner, worker, socket.socket(fileno=there)) for worker, there in orders.links]
+        messages.listen(self._runner, self._take)
 
     def run(self) -> None:
         """Until every link has ended."""
@@ -121,41 +99,48 @@ class Master:
                     link.close(f"no sign of life for {LOST_S:g} s")
         gevent.sleep(LINGER_S)
 
-    def _send(self, agent: str, message: Message) -> None:
-        send(self._runner, message, agent)
+    def _take(self, agent: str, message: messages.Message) -> None:
+        """What an agent says; one whose link has ended is told to stop."""
+        link = next((link for link in self._links if link.agent == agent), None)
+        if isinstance(message, messages.Hello):
+            self._on_hello(agent, message.who)
+        elif link is not None and not link.is_open:
+            link.send(messages.Kill())
+        elif link is not None:
+            link.heard = time.monotonic()
+            self._of_link(link, message)
 
-    def _by_link(self, handler: Callable[[Link, Any], None]) -> Callable[[str, Any], None]:
-        """The handler, called with the link of the agent that speaks; one whose link has ended is told to stop."""
+    def _of_link(self, link: Link, message: messages.Message) -> None:
+        match message:
+            case messages.Pong(sent_ns, seen_ns):
+                link.relation.add(Echo(sent_ns, seen_ns, time.monotonic_ns()))
+            case messages.Say(line):
+                link.pass_on(line + b"\n")
+            case messages.Part():
+                self._keep_rows(link, message)
+            case messages.Got():
+                link.courier.got(message)
+            case messages.Over(how, log):
+                link.send(messages.Bye())
+                if log:
+                    print(log, file=sys.stderr, flush=True)
+                link.close(how)
 
-        def handle(agent: str, message: Message) -> None:
-            for link in self._links:
-                if link.agent == agent and link.is_open:
-                    link.heard = time.monotonic()
-                    handler(link, message)
-                    return
-            if any(link.agent == agent for link in self._links):
-                self._send(agent, Kill())
-
-        return handle
-
-    def _on_hello(self, agent: str, hello: Hello) -> None:
-        if hello.who.version != __version__:
-            text = f"the master runs breakeven {__version__}, this worker {hello.who.version}"
-            self._send(agent, Refused(text, is_final=True))
-            return
+    def _on_hello(self, agent: str, who: Who) -> None:
         free = next((link for link in self._links if link.agent is None), None)
-        if free is None:
-            self._send(agent, Refused("the run has all its workers", is_final=False))
-            return
-        free.agent, free.heard = agent, time.monotonic()
-        self._couriers[agent] = Courier(lambda part: self._send(agent, part))
-        self._send(agent, Welcome(free.worker, self._run_name))
-        gevent.spawn(self._relate_clocks, free, hello.who)
+        if who.version != __version__:
+            text = f"the master runs breakeven {__version__}, this worker {who.version}"
+            messages.send(self._runner, messages.Refused(text, is_final=True), agent)
+        elif free is None:
+            messages.send(self._runner, messages.Refused("the run has all its workers", is_final=False), agent)
+        else:
+            free.agent, free.heard = agent, time.monotonic()
+            free.send(messages.Welcome(free.worker, self._run_dir.name))
+            gevent.spawn(self._relate_clocks, free, who)
 
     def _relate_clocks(self, link: Link, who: Who) -> None:
-        assert link.agent is not None
         for n in range(PINGS):
-            self._send(link.agent, Ping(time.monotonic_ns()))
+            link.send(messages.Ping(time.monotonic_ns()))
             with gevent.Timeout(ECHO_S, False):
                 while link.relation.echoes <= n:
                     gevent.sleep(0.001)
@@ -165,10 +150,7 @@ class Master:
         link.tell(Joined(who, link.relation.facts()))
         while link.is_open:
             gevent.sleep(PING_S)
-            self._send(link.agent, Ping(time.monotonic_ns()))
-
-    def _on_pong(self, link: Link, pong: Pong) -> None:
-        link.relation.add(Echo(pong.sent_ns, pong.seen_ns, time.monotonic_ns()))
+            link.send(messages.Ping(time.monotonic_ns()))
 
     def _listen(self, link: Link) -> None:
         """Lines from the parent: the plan, then commands; the end of them ends the worker."""
@@ -183,56 +165,40 @@ class Master:
                 if isinstance(command, Begin):
                     self._send_plan(link, command)
                     has_plan = True
-                elif has_plan and link.agent is not None:
-                    self._send(link.agent, Say(line))
+                elif has_plan:
+                    link.send(messages.Say(line))
                 elif isinstance(command, End):  # before there was anything to do
                     break
         except (OSError, NotTaken) as error:
             link.close(f"{type(error).__name__}: {error}")
-        if link.agent is not None:
-            self._send(link.agent, Kill())
+        link.send(messages.Kill())
         link.close("told to end")
 
     def _send_plan(self, link: Link, begin: Begin) -> None:
         """The plan, on the worker's own clock, after the files that it names."""
-        assert link.agent is not None
         for name, path in begin.attached.items():
-            self._couriers[link.agent].ship(name, Path(path))
+            link.courier.ship(name, Path(path))
         started_ns = begin.plan.started_monotonic_ns - link.relation.fix()
         plan = replace(begin.plan, started_monotonic_ns=started_ns)
-        self._send(link.agent, Say(encode(replace(begin, plan=plan)).rstrip(b"\n")))
+        link.send(messages.Say(encode(replace(begin, plan=plan)).rstrip(b"\n")))
 
-    def _on_said(self, link: Link, said: Said) -> None:
-        link.pass_on(said.line + b"\n")
-
-    def _on_part(self, link: Link, part: Part) -> None:
+    def _keep_rows(self, link: Link, part: messages.Part) -> None:
         named = _FILES.fullmatch(part.name)
-        if named is None or link.agent is None:
+        if named is None:
             return
         path = self._run_dir / f"{named[1]}-w{link.worker}-{named[2]}.jsonl"
         try:
-            self._send(link.agent, take_part(path, part))
+            link.send(take_part(path, part))
         except OSError as error:
             text = f"cannot write to {self._run_dir}: {error.strerror}"
             hint = "free some space, or name another place with --out DIR; the worker keeps its rows"
             link.tell(Failed(text, 1, hint=hint))
 
-    def _on_got(self, link: Link, got: Got) -> None:
-        assert link.agent is not None
-        self._couriers[link.agent].got(got)
-
-    def _on_over(self, link: Link, over: Over) -> None:
-        assert link.agent is not None
-        self._send(link.agent, Bye())
-        if over.log:
-            print(over.log, file=sys.stderr, flush=True)
-        link.close(over.how)
-
 
 def main() -> int:
     """Read the orders, serve, end."""
     logging.getLogger("locust").setLevel(logging.CRITICAL)  # who is here and who is not is said by us
-    Master(master_orders()).run()
+    Master(messages.orders(messages.MasterOrders)).run()
     return 0
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, get_args
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from harness.load.protocol import Who, decode
+from harness.load.protocol import M, Who, decode, name_of, readers
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
     """Agent: here I am."""
 
-    kind: ClassVar = "hello"
     who: Who
 
 
@@ -24,7 +23,6 @@ class Hello:
 class Welcome:
     """Master: you are the run's process `worker`."""
 
-    kind: ClassVar = "welcome"
     worker: int
     run: str
 
@@ -33,7 +31,6 @@ class Welcome:
 class Refused:
     """Master: not you. Final: never; else ask again."""
 
-    kind: ClassVar = "refused"
     text: str
     is_final: bool
 
@@ -42,7 +39,6 @@ class Refused:
 class Ping:
     """Master: how late is it there?"""
 
-    kind: ClassVar = "ping"
     sent_ns: int  # on the master's clock
 
 
@@ -50,24 +46,14 @@ class Ping:
 class Pong:
     """Agent: this late."""
 
-    kind: ClassVar = "pong"
     sent_ns: int
     seen_ns: int  # on the agent's clock
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Master: a line for the load process."""
+    """Either: a line for the load process, or one of its own."""
 
-    kind: ClassVar = "say"
-    line: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """Agent: a line of the load process."""
-
-    kind: ClassVar = "said"
     line: bytes
 
 
@@ -75,14 +61,11 @@ class Said:
 class Kill:
     """Master: end the load process now."""
 
-    kind: ClassVar = "kill"
-
 
 @dataclass(frozen=True, slots=True)
 class Over:
     """Agent: the load process has ended."""
 
-    kind: ClassVar = "over"
     how: str
     log: str  # the last that it printed
 
@@ -91,14 +74,11 @@ class Over:
 class Bye:
     """Master: all is here."""
 
-    kind: ClassVar = "bye"
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """Either: a piece of a file."""
 
-    kind: ClassVar = "part"
     name: str
     at: int
     data: bytes
@@ -108,33 +88,32 @@ class Part:
 class Got:
     """Either: so much of a file is there."""
 
-    kind: ClassVar = "got"
     name: str
     size: int
 
 
-Message = Hello | Welcome | Refused | Ping | Pong | Say | Said | Kill | Over | Bye | Part | Got
+Message = Hello | Welcome | Refused | Ping | Pong | Say | Kill | Over | Bye | Part | Got
 
 
 def send(runner: Any, message: Message, to: str | None = None) -> None:
     """Over a Locust runner; a master says to whom."""
-    runner.send_message(message.kind, asdict(message), to)
+    runner.send_message(name_of(type(message)), asdict(message), to)
 
 
-def listen(runner: Any, handlers: Mapping[type[Message], Callable[[str, Any], None]]) -> None:
-    """Hand each message to its handler, with Locust's id of its sender. What is no message is left out, and logged."""
-    for kind, handler in handlers.items():
-        runner.register_message(kind.kind, _reader(kind, handler))
+def listen(runner: Any, handler: Callable[[str, Message], None]) -> None:
+    """Hand on each message, with Locust's id of its sender. What is no message is left out, and logged."""
+    for kind in get_args(Message):
+        runner.register_message(name_of(kind), _reader(kind, handler))
 
 
-def _reader(kind: type[Message], handler: Callable[[str, Any], None]) -> Callable[..., None]:
-    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+def _reader(kind: type[Message], handler: Callable[[str, Message], None]) -> Callable[..., None]:
+    adapter: TypeAdapter[Message] = TypeAdapter(kind)
 
     def read(environment: Any, msg: Any) -> None:  # noqa: ARG001  # Locust's two keywords
         try:
             message = adapter.validate_python(msg.data)
         except ValidationError as error:
-            print(f"no `{kind.kind}`: {error.errors()[0]['msg']}", file=sys.stderr, flush=True)
+            print(f"no `{msg.type}`: {error.errors()[0]['msg']}", file=sys.stderr, flush=True)
         else:
             handler(msg.node_id, message)
 
@@ -162,72 +141,18 @@ class AgentOrders:
     port: int
     out_dir: str
     is_out_dir_ours: bool  # made for the run, and to be removed after it
+    says_nobody: bool  # that no master is there, if none is
     who: Who
 
 
-_MASTER_ORDERS = TypeAdapter(MasterOrders)
-_AGENT_ORDERS = TypeAdapter(AgentOrders)
-
-
-def master_orders() -> MasterOrders:
+def orders(kind: type[M]) -> M:
     """From standard input."""
-    return decode(_MASTER_ORDERS, sys.stdin.buffer.readline())
+    known: dict[bytes, TypeAdapter[M]] = readers(kind)
+    return decode(known, sys.stdin.buffer.readline())
 
 
-def agent_orders() -> AgentOrders:
-    """From standard input."""
-    return decode(_AGENT_ORDERS, sys.stdin.buffer.readline())
+# ---- how an agent ends, to the process that lends it: 0 and 1 as anywhere
 
-
-# ---- what an agent says to the process that lends it
-
-
-@dataclass(frozen=True, slots=True)
-class TakenOn:
-    """A run has taken it."""
-
-    worker: int
-    run: str
-    news: Literal["taken_on"] = "taken_on"
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Its rows are with the master."""
-
-    news: Literal["home"] = "home"
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """The run has all that it needs."""
-
-    news: Literal["busy"] = "busy"
-
-
-@dataclass(frozen=True, slots=True)
-class Nobody:
-    """No master is there."""
-
-    news: Literal["nobody"] = "nobody"
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """It could not do its work, or not to the end."""
-
-    text: str
-    news: Literal["trouble"] = "trouble"
-
-
-News = TakenOn | Home | Busy | Nobody | Trouble
-_NEWS: TypeAdapter[News] = TypeAdapter(Annotated[News, Field(discriminator="news")])
-
-
-def news_of(line: bytes) -> News:
-    """What an agent says.
-
-    Raises:
-        Malformed: it is no news.
-    """
-    return decode(_NEWS, line)
+REFUSED = 2  # its master will never take it
+BUSY = 3  # the run has all that it needs
+NOBODY = 4  # no master is there

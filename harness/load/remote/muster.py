@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UsageError
-from harness.load.ends import LineEnd, RemoteEnd
+from harness.load.ends import LineEnd, RemoteEnd, hang_up, start, tell
 from harness.load.plan import LoadPlan
 from harness.load.protocol import Begin, Joined, encode
 from harness.load.remote.messages import MasterOrders
@@ -29,31 +27,18 @@ class Muster:
         first = plan.workers - plan.remote_workers
         pairs = [socket.socketpair() for _ in range(plan.remote_workers)]
         theirs = [other.fileno() for _, other in pairs]
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "harness.load.remote.master"],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            pass_fds=theirs,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
+        self.process = start("-m", "harness.load.remote.master", log=log, pass_fds=theirs)
         for _, other in pairs:
             other.close()
         self.ends: list[LineEnd] = [RemoteEnd(ours) for ours, _ in pairs]
         links = [(first + k, descriptor) for k, descriptor in enumerate(theirs)]
-        assert self.process.stdin is not None
-        self.process.stdin.write(encode(MasterOrders(host, port, plan.run_dir, links)))
-        self.process.stdin.flush()
+        tell(self.process, encode(MasterOrders(host, port, plan.run_dir, links)))
 
     def close(self) -> None:
         """End the process; the ends are closed already, so it is ending by itself."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(5)
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+        hang_up(self.process)
 
 
 def for_elsewhere(plan: LoadPlan) -> Begin:
@@ -101,10 +86,8 @@ def _free_address(host: str, port: int) -> tuple[str, int]:
         UsageError: not ours, or taken.
     """
     try:
-        family, kind, protocol, _, where = socket.getaddrinfo(
-            host, port, family=socket.AF_INET, type=socket.SOCK_STREAM
-        )[0]
-        with socket.socket(family, kind, protocol) as sock:
+        where = socket.gethostbyname(host), port
+        with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(where)
     except OSError as error:
@@ -112,7 +95,7 @@ def _free_address(host: str, port: int) -> tuple[str, int]:
             f"--listen {host}:{port}: {error.strerror or error}",
             hint="give an address of this machine and a free port, e.g. --listen 10.0.0.5:5558",
         ) from None
-    return str(where[0]), port
+    return where
 
 
 def told(joined: Joined) -> str:

@@ -1,4 +1,10 @@
-"""Cost against volume: the staircase of whole instances, one line per API, where self-hosting wins shaded."""
+"""Cost against volume: the staircase of whole instances, one line per API, where self-hosting wins shaded.
+
+The curves are drawn by the staircase that the decision itself was made with, R in tasks a month:
+
+self-host  S(R) = N(R) * usd_per_hour * 730 + fixed      N(R) = max(min_instances, ceil(R / capacity))
+API        A(R) = api_usd_per_task * R + fixed
+"""
 
 from __future__ import annotations
 
@@ -8,14 +14,14 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from harness.base.rounding import amount, exact_volume, span, usd, volume
+from harness.base.units import HOURS_PER_MONTH
 from harness.cost.breakeven.staircase import Staircase
 from harness.cost.breakeven.words import window_ends
 from harness.report.charts import svg
-from harness.report.charts.curves import corners, stairs_of
 from harness.report.model import Chart
 from harness.report.text import clean, count
 from harness.rundir.decide import Window
-from harness.rundir.decision import Decision
+from harness.rundir.decision import Arm, Decision
 
 ARM_COLOURS = 6  # classes arm-0 .. arm-5 of the style sheet; a seventh arm starts over
 
@@ -125,7 +131,7 @@ def _draw(layout: Layout, arms: Sequence[ArmCurve], tasks: float | None) -> str:
         *(svg.path(_visible(arm.stairs, x, y), f"line {arm.css}", data_arm=arm.name) for arm in arms),
         *_staircase(box, steps, x, y),
         *_own_volume(tasks, x, y),
-        *(_end_labels(layout, arms, steps, x, y) if layout.labelled else []),
+        *(_end_labels(arms, steps, x, y) if layout.labelled else []),
         *_lanes(layout, lanes, x, bottom + _BELOW_AXIS),
     ]
     title = "Monthly cost against monthly volume"
@@ -164,10 +170,7 @@ def _window(arm: ArmCurve, window: Window, shown: str, x: svg.Scale, top: float,
 
 
 def _axes(layout: Layout, x: svg.Scale, y: svg.Scale) -> list[Markup]:
-    parts: list[Markup] = []
-    for tick in y.ticks(8):
-        parts.append(svg.line((x.start, y(tick)), (x.end, y(tick)), "grid"))
-        parts.append(svg.text(x.start - 7, y(tick) + 4, _short(tick), "tick", "end"))
+    parts = svg.level_grid(x, y, 8, _short)
     for tick in x.ticks(9 if layout.labelled else 5):
         parts.append(svg.line((x(tick), y.start), (x(tick), y.start + 5), "axis"))
         parts.append(svg.text(x(tick), y.start + 19, volume(tick), "tick", "middle"))
@@ -216,17 +219,11 @@ def _own_volume(tasks: float | None, x: svg.Scale, y: svg.Scale) -> list[Markup]
     ]
 
 
-def _end_labels(
-    layout: Layout, arms: Sequence[ArmCurve], steps: Sequence[svg.Point], x: svg.Scale, y: svg.Scale
-) -> list[Markup]:
+def _end_labels(arms: Sequence[ArmCurve], steps: Sequence[svg.Point], x: svg.Scale, y: svg.Scale) -> list[Markup]:
     named = [(arm.name, arm.css, y(arm.stairs.api_usd(x.high))) for arm in arms]
     if steps:
         named.append(("self-host", "self", y(steps[-1][1])))
-    places = svg.spread([place for _, _, place in named], 17, y.end + 4, y.start)
-    return [
-        svg.text(layout.width - layout.right + 8, place + 4, svg.cut(name, 27), f"end-label {css}")
-        for (name, css, _), place in zip(named, places, strict=True)
-    ]
+    return svg.end_labels(x.end + 8, named, 17, y.end + 4, y.start)
 
 
 def _lanes(layout: Layout, lanes: Sequence[ArmCurve], x: svg.Scale, top: float) -> list[Markup]:
@@ -240,3 +237,33 @@ def _lanes(layout: Layout, lanes: Sequence[ArmCurve], x: svg.Scale, top: float) 
         if layout.labelled:
             parts.append(svg.text(x.end + 8, place + 10, svg.cut(arm.name, 27), f"end-label {arm.css}"))
     return parts
+
+
+MOST_STEPS = 300  # beyond so many instances a step is finer than the line that draws it
+
+
+def stairs_of(arm: Arm) -> Staircase:
+    """An arm's comparison, from what was decided; its capacity is None when no load step met the SLO."""
+    own = arm.input.self_host
+    return Staircase(
+        usd_per_task=arm.decision.api_usd_per_task,
+        usd_per_instance_month=own.usd_per_hour * HOURS_PER_MONTH,
+        capacity=arm.decision.capacity_tasks_per_month,
+        self_fixed_usd=own.fixed_usd_per_month,
+        api_fixed_usd=arm.input.api.fixed_usd_per_month,
+        min_instances=own.min_instances,
+    )
+
+
+def corners(stairs: Staircase, low: float, high: float) -> list[tuple[float, float]]:
+    """The bill between two volumes as (tasks, USD) corners, level then upright; tasks rise.
+
+    Beyond 300 steps it goes on as a slope.
+    """
+    assert stairs.capacity is not None
+    first, last = stairs.instances(low), stairs.instances(high)
+    points = [(low, stairs.self_usd(first))]
+    for n in range(first, min(last, first + MOST_STEPS)):
+        edge = n * stairs.capacity
+        points += [(edge, stairs.self_usd(n)), (edge, stairs.self_usd(n + 1))]
+    return [*points, (high, stairs.self_usd(last))]

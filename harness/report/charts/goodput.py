@@ -8,8 +8,9 @@ from harness.base.rounding import significant
 from harness.report.charts import svg
 from harness.report.charts.cost import arm_css
 from harness.report.model import Chart
-from harness.report.text import clean, rate
+from harness.report.text import clean, interval, price, rate
 from harness.rundir.decision import Decision
+from harness.rundir.results import Goodput
 
 _ROW = 26
 _TOP, _BELOW = 30, 40
@@ -18,7 +19,6 @@ _TOP, _BELOW = 30, 40
 def goodput_chart(decision: Decision) -> Chart | None:
     """The drawing, or None when no arm needs any."""
     goodput = decision.self_host.goodput
-    measured = goodput.requests_per_s if goodput is not None else None
     needed = [
         (clean(arm.name), arm_css(i), value)
         for i, arm in enumerate(decision.arms)
@@ -26,34 +26,33 @@ def goodput_chart(decision: Decision) -> Chart | None:
     ]
     if not needed:
         return None
-    ends = (goodput.low, goodput.high) if goodput is not None else (None, None)
     title = "Goodput measured beside goodput needed, requests per second of one instance"
-    alt = _described(measured, ends, needed)
+    alt = _described(goodput, needed)
     return Chart(
         name="goodput",
         title=title,
         alt=alt,
-        wide=_draw("wide", 980, 210, measured, ends, needed, alt),
-        narrow=_draw("narrow", 380, 0, measured, ends, needed, alt),
+        wide=_draw("wide", 980, 210, goodput, needed, alt),
+        narrow=_draw("narrow", 380, 0, goodput, needed, alt),
     )
 
 
-_Ends = tuple[float | None, float | None]
 _Needed = list[tuple[str, str, float]]
 
 
-def _described(measured: float | None, ends: _Ends, needed: _Needed) -> str:
-    first = f"Measured {rate(measured)}" if measured is not None else "Nothing measured met the SLO"
-    if ends[0] is not None and ends[1] is not None:
-        first += f" ({significant(ends[0])} to {significant(ends[1])})"
+def _described(goodput: Goodput | None, needed: _Needed) -> str:
+    first = f"Measured {rate(goodput.requests_per_s)}" if goodput is not None else "Nothing measured met the SLO"
+    if goodput is not None and goodput.low is not None:
+        first += f" ({interval(goodput.low, goodput.high)})"
     return f"{first}. Needed: " + "; ".join(f"{rate(value)} against {name}" for name, _, value in needed) + "."
 
 
-def _draw(name: str, width: int, left: int, measured: float | None, ends: _Ends, needed: _Needed, alt: str) -> str:
+def _draw(name: str, width: int, left: int, goodput: Goodput | None, needed: _Needed, alt: str) -> str:
     row = _ROW if left else _ROW + 14  # a narrow drawing has the names above their lines
     height = _TOP + row * len(needed) + _BELOW
-    values = [value for _, _, value in needed]
-    values += [value for value in (measured, *ends) if value is not None and value > 0]
+    measured = None if goodput is None else goodput.requests_per_s
+    ends = () if goodput is None else (goodput.requests_per_s, goodput.low, goodput.high)
+    values = [value for *_, value in needed] + [value for value in ends if value]
     x = svg.Scale(
         svg.round_down(min(values) / 1.5),
         svg.round_up(max(values) * 1.5),
@@ -62,7 +61,7 @@ def _draw(name: str, width: int, left: int, measured: float | None, ends: _Ends,
         log=True,
     )
     bottom = float(height - _BELOW)
-    parts = [*_axis(x, bottom, 8 if left else 5), *_measured(x, bottom, measured, ends)]
+    parts = [*_axis(x, bottom, 8 if left else 5), *_measured(x, bottom, goodput)]
     for i, (arm, css, value) in enumerate(needed):
         parts += _arm_row(x, _TOP + row * (i + 1) - 12, arm, css, value, measured, left)
     return svg.document(width, height, "Goodput measured beside goodput needed", alt, parts, id_=f"goodput-{name}")
@@ -72,16 +71,16 @@ def _axis(x: svg.Scale, bottom: float, most: int) -> list[Markup]:
     parts = [svg.line((x.start, bottom), (x.end, bottom), "axis")]
     for tick in x.ticks(most):
         parts.append(svg.line((x(tick), bottom), (x(tick), bottom + 4), "axis"))
-        parts.append(svg.text(x(tick), bottom + 17, f"{tick:,.10g}", "tick", "middle"))
+        parts.append(svg.text(x(tick), bottom + 17, price(tick), "tick", "middle"))
     parts.append(svg.text(x.end, bottom + 34, "requests per second of one instance (log scale)", "axis-title", "end"))
     return parts
 
 
-def _measured(x: svg.Scale, bottom: float, measured: float | None, ends: _Ends) -> list[Markup]:
-    if measured is None:
-        return [svg.text(x.start, 16, "measured: no load step met the SLO", "own-label")]
+def _measured(x: svg.Scale, bottom: float, goodput: Goodput | None) -> list[Markup]:
+    if goodput is None or goodput.requests_per_s is None:
+        return [svg.text(x.start, 16, "measured: no goodput", "own-label")]
     parts = []
-    low, high = ends
+    measured, low, high = goodput.requests_per_s, goodput.low, goodput.high
     if low is not None and high is not None and high > 0:
         start = x(max(low, x.low))
         width, height = max(x(high) - start, 1.0), bottom - _TOP + 8

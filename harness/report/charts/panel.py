@@ -10,6 +10,7 @@ from markupsafe import Markup
 from harness.base.rounding import significant
 from harness.report.charts import svg
 from harness.report.model import Chart
+from harness.report.text import price
 
 WIDTH, HEIGHT = 470, 268
 LEFT, RIGHT, TOP, BOTTOM = 58, 84, 34, 42
@@ -103,9 +104,7 @@ def _scales(panel: Panel) -> tuple[svg.Scale, svg.Scale]:
 def _axes(panel: Panel, x: svg.Scale, y: svg.Scale) -> list[Markup]:
     scale = " (log scale)" if y.log else ""
     parts = [svg.text(4, 14, f"{panel.title}, {panel.unit}{scale}", "panel-title")]
-    for tick in y.ticks(6):
-        parts.append(svg.line((x.start, y(tick)), (x.end, y(tick)), "grid"))
-        parts.append(svg.text(x.start - 7, y(tick) + 4, f"{tick:,.10g}", "tick", "end"))
+    parts += svg.level_grid(x, y, 6, price)
     parts.append(svg.line((x.start, y.start), (x.end, y.start), "axis"))
     shown = -math.inf
     for load in sorted({point.load for series in panel.series for point in series.points}):
@@ -156,8 +155,4 @@ def _marker(point: Point, px: float, py: float, css: str) -> Markup:
 
 def _labels(panel: Panel, x: svg.Scale, y: svg.Scale) -> list[Markup]:
     ends = [(s.label, s.css, y(s.points[-1].value)) for s in panel.series if s.points]
-    places = svg.spread([place for _, _, place in ends], 14, y.end, y.start)
-    return [
-        svg.text(x.end + 7, place + 4, label, f"end-label {css}")
-        for (label, css, _), place in zip(ends, places, strict=True)
-    ]
+    return svg.end_labels(x.end + 7, ends, 14, y.end, y.start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -143,6 +143,24 @@ def round_up(value: float) -> float:
 def cut(name: str, most: int) -> str:
     """A name of at most so many characters."""
     return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def end_labels(x: float, named: Sequence[tuple[str, str, float]], gap: float, low: float, high: float) -> list[Markup]:
+    """Names at the ends of lines, as (name, class, place), moved apart to at least `gap`."""
+    places = spread([place for *_, place in named], gap, low, high)
+    return [
+        text(x, place + 4, cut(name, 27), f"end-label {css}")
+        for (name, css, _), place in zip(named, places, strict=True)
+    ]
+
+
+def level_grid(x: Scale, y: Scale, most: int, label: Callable[[float], str]) -> list[Markup]:
+    """The upright axis: at about `most` values a line across, and the value on its left."""
+    parts = []
+    for tick in y.ticks(most):
+        parts.append(line((x.start, y(tick)), (x.end, y(tick)), "grid"))
+        parts.append(text(x.start - 7, y(tick) + 4, label(tick), "tick", "end"))
+    return parts
 
 
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:

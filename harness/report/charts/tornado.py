@@ -23,10 +23,8 @@ class Bar:
     """One input: its name in words, and the saving with it at its low and its high end, in USD a month."""
 
     name: str
-    low: str  # the input's own value at the low end, printed
-    high: str
-    saving_at_low: float
-    saving_at_high: float
+    moved: str  # with the range of the input's own values
+    savings: tuple[float, float]
     flips: bool  # the winner or the verdict is another at one of the ends
 
 
@@ -48,24 +46,18 @@ def tornado_charts(decision: Decision) -> list[Chart]:
 
 def bars_of(swings: Sequence[Swing]) -> list[Bar]:
     """The inputs that move the saving, in the decision's order: widest first."""
-    return [
-        Bar(
-            input_words(swing.input),
-            significant(swing.low),
-            significant(swing.high),
-            swing.saving_usd_at_low,
-            swing.saving_usd_at_high,
-            swing.flips,
-        )
-        for swing in swings
-        if swing.saving_usd_at_low is not None and swing.saving_usd_at_high is not None and swing.width_usd
-    ][:MOST_BARS]
+    bars = []
+    for swing in swings:
+        name, low, high = input_words(swing.input), swing.saving_usd_at_low, swing.saving_usd_at_high
+        if low is not None and high is not None and low != high:
+            moved = f"{name} {significant(swing.low)} to {significant(swing.high)}"
+            bars.append(Bar(name, moved, (low, high), swing.flips))
+    return bars[:MOST_BARS]
 
 
 def _described(name: str, now: float, bars: Sequence[Bar]) -> str:
     moved = "; ".join(
-        f"{bar.name} {bar.low} to {bar.high}: {amount(bar.saving_at_low)} to {amount(bar.saving_at_high)}"
-        f"{', which flips the answer' if bar.flips else ''}"
+        f"{bar.moved}: {' to '.join(map(amount, bar.savings))}{', which flips the answer' if bar.flips else ''}"
         for bar in bars
     )
     return (
@@ -76,7 +68,7 @@ def _described(name: str, now: float, bars: Sequence[Bar]) -> str:
 
 def _draw(id_: str, name: str, now: float, bars: Sequence[Bar], alt: str) -> str:
     height = TOP + ROW * len(bars) + BOTTOM
-    ends = [end for bar in bars for end in (bar.saving_at_low, bar.saving_at_high)] + [now]
+    ends = [end for bar in bars for end in bar.savings] + [now]
     low, high = min(ends), max(ends)
     reach = high - low
     # break-even belongs into the drawing when it is near; far away it would squeeze the bars to nothing
@@ -114,8 +106,8 @@ def _axis(x: svg.Scale, bottom: float) -> list[Markup]:
 
 
 def _bar(bar: Bar, x: svg.Scale, top: float) -> list[Markup]:
-    start, end = sorted((x(bar.saving_at_low), x(bar.saving_at_high)))
-    label = svg.element("title", f"{bar.name} {bar.low} to {bar.high}")
+    start, end = sorted(map(x, bar.savings))
+    label = svg.element("title", bar.moved)
     kind = "bar flips" if bar.flips else "bar"
     rect = svg.rect(start, top + 4.0, max(end - start, 1.5), ROW - 10.0, kind, label)
     name = svg.text(LEFT - 8, top + 15, bar.name, "flip-name" if bar.flips else "tick", "end")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from harness.base.rounding import significant
+from harness.report.model import RunFiles
 from harness.report.text import clean, percent, price
-from harness.rundir.decision import Decision
-from harness.rundir.results import Metrics, Step
-from harness.scenario import Scenario, Slo
+from harness.rundir.results import Metrics
 
 OUTPUT_LENGTH_TOLERANCE = 0.01  # mean tokens of two runs further apart than this are other work
 INPUT_LENGTH_TOLERANCE = 0.05
@@ -22,14 +20,7 @@ UNKNOWN = "unknown"
 _NOT_WORK = {"name", "seed"}  # another seed draws other prompts of the same shape
 
 
-@dataclass(frozen=True, slots=True)
-class RunFiles:
-    """What a run directory says: run.json, metrics.json and, where something was priced, decision.json."""
-
-    run_dir: Path
-    run: dict[str, Any]
-    metrics: Metrics
-    decision: Decision | None
+About = Literal["work", "subject"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +29,19 @@ class Difference:
 
     what: str
     values: tuple[str, ...]
-    about: Literal["work", "subject"]
+    about: About
 
 
 def differences(runs: Sequence[RunFiles]) -> list[Difference]:
     """Everything that differs, unequal work first."""
-    found = [*_scenario(runs), *_told(runs, _WORK, "work"), *_lengths(runs), *_cache(runs)]
-    return [*found, *_told(runs, _SUBJECT, "subject"), *_flags(runs)]
+    return [
+        *_differing([flat(_work_of(run)) for run in runs], "work"),
+        *_differing([_told(run, _WORK) for run in runs], "work"),
+        *_lengths(runs),
+        *_cache(runs),
+        *_differing([_told(run, _SUBJECT) for run in runs], "subject"),
+        *_differing(_flags(runs), "subject"),
+    ]
 
 
 def unequal_work(found: Sequence[Difference]) -> list[str]:
@@ -62,40 +59,27 @@ def flat(value: Any, prefix: str = "") -> dict[str, str]:
     return {prefix: clean(value if isinstance(value, str) else json.dumps(value, default=str))}
 
 
-def _scenario(runs: Sequence[RunFiles]) -> list[Difference]:
-    return _of_flat([flat(_work_of(run.run.get("scenario") or {})) for run in runs], "", "work")
-
-
-def _work_of(scenario: Mapping[str, Any]) -> dict[str, Any]:
+def _work_of(files: RunFiles) -> dict[str, Any]:
     """The scenario without what names it, and with the SLO as the limits that it comes to.
 
     Whether answers are streamed is no work but a way to fetch it: what that costs is a comparison of its own. An
     engine's native route gives the same bare prompt to the model as `completions`; `chat` wraps it in a template.
     """
-    slo = Slo.model_validate(scenario.get("slo") or {})
+    slo = files.scenario.slo
     limits = {limit.key: limit.seconds for limit in slo.limits()} | {"error_rate": slo.error_rate}
-    request = {key: value for key, value in (scenario.get("request") or {}).items() if key != "stream"}
-    if request.get("api") == "native":
-        request["api"] = "completions"
-    kept = {key: value for key, value in scenario.items() if key not in _NOT_WORK}
-    return {**kept, "request": request, "slo": limits}
+    work = files.scenario.model_dump(mode="json", exclude=_NOT_WORK)
+    del work["request"]["stream"]
+    if work["request"]["api"] == "native":
+        work["request"]["api"] = "completions"
+    return work | {"slo": limits}
 
 
-def _streamed(files: RunFiles) -> str | None:
-    stream = ((files.run.get("scenario") or {}).get("request") or {}).get("stream")
-    return None if stream is None else "yes" if stream else "no"
-
-
-def _reuse_is_wanted(files: RunFiles) -> bool:
-    return Scenario.model_validate(files.run["scenario"]).wants_prefix_reuse
-
-
-def _flags(runs: Sequence[RunFiles]) -> list[Difference]:
+def _flags(runs: Sequence[RunFiles]) -> list[dict[str, str]]:
     """Flag by flag between runs of one engine; two engines' flags have no names in common."""
-    engines = [run.run.get("engine") or {} for run in runs]
-    if len({engine.get("name") for engine in engines}) > 1:
+    if len({run.run.engine.get("name") for run in runs}) > 1:
         return []
-    return _of_flat([flat(named_flags(engine.get("flags"))) for engine in engines], "flag ", "subject")
+    named = [flat(named_flags(run.run.engine.get("flags"))) for run in runs]
+    return [{f"flag {name}": value for name, value in one.items()} for one in named]
 
 
 def named_flags(flags: Any) -> dict[str, Any]:
@@ -120,72 +104,60 @@ def named_flags(flags: Any) -> dict[str, Any]:
     return {key: value for key, value in named.items() if key not in {"host", "port"}}
 
 
-def _of_flat(objects: Sequence[Mapping[str, str]], prefix: str, about: Literal["work", "subject"]) -> list[Difference]:
-    keys = dict.fromkeys(key for one in objects for key in one)
-    rows = [(key, tuple(one.get(key, "not set") for one in objects)) for key in keys]
-    return [Difference(prefix + clean(key), values, about) for key, values in rows if len(set(values)) > 1]
+def _differing(said: Sequence[Mapping[str, str]], about: About) -> list[Difference]:
+    """What is not the same in what each run says."""
+    rows = {key: tuple(one.get(key, "not set") for one in said) for one in said for key in one}
+    return [Difference(clean(key), values, about) for key, values in rows.items() if len(set(values)) > 1]
 
 
-def _model(files: RunFiles) -> str | None:
+def _model(files: RunFiles) -> str:
     """A model's bare name: paths, organisations and file endings are not part of it."""
-    model = files.run.get("model")
-    if not model:
-        return None
-    name = clean(model).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].lower()
+    name = clean(files.run.model or "").replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].lower()
     return name.removesuffix(".gguf").removesuffix(".safetensors")
-
-
-def _of(*path: str) -> Callable[[RunFiles], str | None]:
-    def read(files: RunFiles) -> str | None:
-        value: Any = files.run
-        for key in path:
-            value = (value or {}).get(key)
-        return None if value in (None, "") else clean(value)
-
-    return read
 
 
 def _hourly(files: RunFiles) -> str | None:
     return None if files.decision is None else f"{price(files.decision.self_host.instance.usd_per_hour)} USD/h"
 
 
-Reader = Callable[[RunFiles], str | None]
+Reader = Callable[[RunFiles], Any]
 _WORK: tuple[tuple[str, Reader], ...] = (
     ("model", _model),
-    ("quantisation", _of("quantization")),
-    ("context length", _of("engine", "context_tokens")),
-    ("slots", _of("engine", "slots")),
-    ("extra body", _of("client", "extra_body")),
+    ("quantisation", lambda files: files.run.quantization),
+    ("context length", lambda files: files.run.engine.get("context_tokens")),
+    ("slots", lambda files: files.run.engine.get("slots")),
+    ("extra body", lambda files: files.run.client.get("extra_body")),
 )
 _SUBJECT: tuple[tuple[str, Reader], ...] = (
-    ("backend", _of("backend")),
-    ("engine", _of("engine", "name")),
-    ("engine version", _of("engine", "version")),
-    ("streamed", _streamed),
-    ("route", _of("scenario", "request", "api")),
-    ("instance", _of("instance", "id")),
-    ("purchase", _of("instance", "purchase")),
-    ("replicas driven", _of("instance", "replicas_driven")),
+    ("backend", lambda files: files.run.backend),
+    ("engine", lambda files: files.run.engine.get("name")),
+    ("engine version", lambda files: files.run.engine.get("version")),
+    ("streamed", lambda files: "yes" if files.scenario.request.stream else "no"),
+    ("route", lambda files: files.scenario.request.api),
+    ("instance", lambda files: files.instance),
+    ("purchase", lambda files: files.run.instance.get("purchase")),
+    ("replicas driven", lambda files: files.run.instance.get("replicas_driven")),
     ("price of the instance", _hourly),
-    ("client machine", _of("client", "hostname")),
-    ("client cores", _of("client", "cores")),
-    ("seed", _of("seed")),
-    ("breakeven", _of("harness_version")),
+    ("client machine", lambda files: files.run.client.get("hostname")),
+    ("client cores", lambda files: files.run.client.get("cores")),
+    ("seed", lambda files: files.run.seed),
+    ("breakeven", lambda files: files.run.harness_version),
 )
 
 
-def _told(
-    runs: Sequence[RunFiles], readers: Sequence[tuple[str, Reader]], about: Literal["work", "subject"]
-) -> list[Difference]:
-    rows = [(what, tuple(read(run) or UNKNOWN for run in runs)) for what, read in readers]
-    return [Difference(what, values, about) for what, values in rows if len(set(values)) > 1]
+def _told(run: RunFiles, readers: Sequence[tuple[str, Reader]]) -> dict[str, str]:
+    told = {what: read(run) for what, read in readers}
+    return {what: UNKNOWN if value in (None, "") else clean(value) for what, value in told.items()}
 
 
 def _lengths(runs: Sequence[RunFiles]) -> list[Difference]:
+    steps = [run.metrics.decisive for run in runs]
+    sides = (
+        ("input", INPUT_LENGTH_TOLERANCE, [None if step is None else step.mean_input_tokens for step in steps]),
+        ("output", OUTPUT_LENGTH_TOLERANCE, [None if step is None else step.mean_output_tokens for step in steps]),
+    )
     found = []
-    sides = (("input", INPUT_LENGTH_TOLERANCE), ("output", OUTPUT_LENGTH_TOLERANCE))
-    for side, tolerance in sides:
-        means = [_mean(run.metrics.decisive, side) for run in runs]
+    for side, tolerance, means in sides:
         known = [mean for mean in means if mean]
         if known and max(known) / min(known) - 1 > tolerance:
             printed = tuple(UNKNOWN if mean is None else significant(mean) for mean in means)
@@ -193,16 +165,12 @@ def _lengths(runs: Sequence[RunFiles]) -> list[Difference]:
     return found
 
 
-def _mean(step: Step | None, side: str) -> float | None:
-    if step is None:
-        return None
-    return step.mean_input_tokens if side == "input" else step.mean_output_tokens
-
-
 def _cache(runs: Sequence[RunFiles]) -> list[Difference]:
     shares = [_cached_share(run.metrics) for run in runs]
     known = [share for share in shares if share is not None]
-    in_doubt = len(known) < len(shares) and any(map(_reuse_is_wanted, runs))  # TGI tells nobody of its hits
+    in_doubt = len(known) < len(shares) and any(
+        run.scenario.wants_prefix_reuse for run in runs
+    )  # TGI tells nobody of its hits
     if not known or (max(known) - min(known) <= CACHE_SHARE_TOLERANCE and not in_doubt):
         return []
     printed = tuple(UNKNOWN if share is None else percent(share) for share in shares)

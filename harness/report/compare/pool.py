@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from harness.base.errors import UsageError
 from harness.base.stats import t_interval
-from harness.report.compare.parity import RunFiles, flat, named_flags
-
-UNKNOWN = "unknown"
+from harness.report.compare.parity import UNKNOWN, flat, named_flags
+from harness.report.model import RunFiles
+from harness.rundir.manifest import RunManifest
 
 
 def pool(runs: Sequence[RunFiles]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def check_poolable(runs: Sequence[RunFiles]) -> None:
         UsageError: they did not; it names the first key of run.json that differs.
     """
     for files in runs:
-        if files.run.get("partial"):
+        if files.run.partial:
             raise UsageError(
                 f"{files.run_dir}: `partial` is true, a run that was cut short is not pooled",
                 hint="leave it out, or measure it again",
@@ -75,22 +75,17 @@ def check_poolable(runs: Sequence[RunFiles]) -> None:
                 )
 
 
-def _subject(run: Mapping[str, Any]) -> dict[str, str]:
+def _subject(run: RunManifest) -> dict[str, str]:
     """What must be the same, as `{"engine.version": printed value}`. Where an engine listens says nothing."""
-    engine, client, instance, scenario = (run.get(key) or {} for key in ("engine", "client", "instance", "scenario"))
+    engine = {key: run.engine.get(key) for key in ("name", "version")}
+    same = run.model_dump(include={"backend", "model", "quantization"})
     return flat(
         {
-            "scenario": {key: value for key, value in scenario.items() if key not in {"name", "seed"}},
-            "backend": run.get("backend"),
-            "engine": {
-                "name": engine.get("name"),
-                "version": engine.get("version"),
-                "flags": named_flags(engine.get("flags")),
-            },
-            "model": run.get("model"),
-            "quantization": run.get("quantization"),
-            "instance": {key: instance.get(key) for key in ("id", "replicas")},
-            "client": {key: client.get(key) for key in ("cpu", "cores", "python", "workers")},
+            **same,
+            "scenario": {key: value for key, value in run.scenario.items() if key not in {"name", "seed"}},
+            "engine": {**engine, "flags": named_flags(run.engine.get("flags"))},
+            "instance": {key: run.instance.get(key) for key in ("id", "replicas")},
+            "client": {key: run.client.get(key) for key in ("cpu", "cores", "python", "workers")},
         }
     )
 

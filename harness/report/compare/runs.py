@@ -8,7 +8,8 @@ from typing import Literal
 
 from harness.base.rounding import amount, significant, usd
 from harness.base.units import SECONDS_PER_HOUR
-from harness.report.compare.parity import Difference, RunFiles, differences, unequal_work
+from harness.report.compare.parity import Difference, differences, unequal_work
+from harness.report.model import RunFiles
 from harness.report.text import clean, percent
 from harness.report.verdict import gather_checks
 
@@ -71,22 +72,21 @@ def compare_runs(runs: Sequence[RunFiles], fail_over: float | None = None) -> Co
     """`fail_over`: the share of the first run's goodput that a later one may lose."""
     labels = _labels(runs)
     found = differences(runs)
-    unequal = unequal_work(found)
     standings = tuple(_standing(run, label) for run, label in zip(runs, labels, strict=True))
+    why_not = _no_winner(standings, unequal_work(found))
     return Comparison(
         runs=tuple(runs),
         labels=labels,
         differences=tuple(found),
         standings=standings,
-        outcomes=(_serves_most(standings, unequal), _costs_least(standings, unequal)),
+        outcomes=(_serves_most(standings, why_not), _costs_least(standings, why_not)),
         regressions=() if fail_over is None else _regressions(runs, standings, fail_over),
     )
 
 
 def _labels(runs: Sequence[RunFiles]) -> tuple[str, ...]:
     """Engine and version where that tells the runs apart, else the directories' names."""
-    engines = [run.run.get("engine") or {} for run in runs]
-    named = [" ".join(clean(e[key]) for key in ("name", "version") if e.get(key)) for e in engines]
+    named = [run.engine for run in runs]
     if all(named) and len(set(named)) == len(named):
         return tuple(named)
     places = [clean(run.run_dir.name) for run in runs]
@@ -117,7 +117,7 @@ def _standing(files: RunFiles, label: str) -> Standing:
         low=None if goodput is None else goodput.low,
         high=None if goodput is None else goodput.high,
         usd_per_hour=None if rented is None else rented.usd_per_hour,
-        errors=tuple(dict.fromkeys([*errors, *(["partial"] if files.run.get("partial") else [])])),
+        errors=tuple(dict.fromkeys([*errors, *(["partial"] if files.run.partial else [])])),
     )
 
 
@@ -135,41 +135,35 @@ def _no_winner(standings: Sequence[Standing], unequal: Sequence[str]) -> str:
     return f"no winner: no interval for {', '.join(unsure)}" if unsure else ""
 
 
-def _serves_most(standings: Sequence[Standing], unequal: Sequence[str]) -> Outcome:
-    question = "serves most"
-    why_not = _no_winner(standings, unequal)
-    if why_not:
-        return Outcome(question, None, why_not)
+def _serves_most(standings: Sequence[Standing], why_not: str) -> Outcome:
     ranges = {s.label: (s.low or 0.0, s.high or 0.0) for s in standings}
-    best = max(ranges, key=lambda label: ranges[label][0])
     shown = {label: f"{significant(low)} to {significant(high)} req/s" for label, (low, high) in ranges.items()}
-    is_sure = all(high < ranges[best][0] for label, (_, high) in ranges.items() if label != best)
-    return _outcome(question, question, best, shown, is_sure=is_sure)
+    return _outcome("serves most", "", why_not, ranges, shown)
 
 
-def _costs_least(standings: Sequence[Standing], unequal: Sequence[str]) -> Outcome:
-    question = "costs least"
-    why_not = _no_winner(standings, unequal)
+def _costs_least(standings: Sequence[Standing], why_not: str) -> Outcome:
     # the ends swap: most requests a second is the lowest cost
     ends = {s.label: (s.usd_at(s.high), s.usd_at(s.low)) for s in standings}
-    ranges = {label: (low, high) for label, (low, high) in ends.items() if low is not None and high is not None}
-    if not why_not and len(ranges) < len(ends):
+    ranges = {label: (-high, -low) for label, (low, high) in ends.items() if low is not None and high is not None}
+    if len(ranges) < len(ends):
         unpriced = [label for label in ends if label not in ranges]
-        why_not = f"no winner: no price, or no lower end, for {', '.join(unpriced)}"
+        why_not = why_not or f"no winner: no price, or no lower end, for {', '.join(unpriced)}"
+    shown = {label: f"{usd(-low)} to {amount(-high)}" for label, (high, low) in ranges.items()}
+    return _outcome("costs least", f" for {REQUESTS} requests", why_not, ranges, shown)
+
+
+def _outcome(
+    question: str, of: str, why_not: str, ranges: Mapping[str, tuple[float, float]], shown: Mapping[str, str]
+) -> Outcome:
+    """The winner is whose worst end beats the best end of every other; higher is better."""
     if why_not:
         return Outcome(question, None, why_not)
-    best = min(ranges, key=lambda label: ranges[label][1])
-    shown = {label: f"{usd(low)} to {amount(high)}" for label, (low, high) in ranges.items()}
-    is_sure = all(low > ranges[best][1] for label, (low, _) in ranges.items() if label != best)
-    return _outcome(question, f"{question} for {REQUESTS} requests", best, shown, is_sure=is_sure)
-
-
-def _outcome(question: str, does: str, best: str, shown: Mapping[str, str], *, is_sure: bool) -> Outcome:
-    if not is_sure:
+    best = max(ranges, key=lambda label: ranges[label][0])
+    if any(high >= ranges[best][0] for label, (_, high) in ranges.items() if label != best):
         words = f"nobody {question} for sure: the intervals overlap ({_listed(shown)})"
         return Outcome(question, None, words)
     rest = {label: text for label, text in shown.items() if label != best}
-    return Outcome(question, best, f"{best} {does}, {shown[best]}, against {_listed(rest)}")
+    return Outcome(question, best, f"{best} {question}{of}, {shown[best]}, against {_listed(rest)}")
 
 
 def _listed(shown: Mapping[str, str]) -> str:
@@ -177,10 +171,10 @@ def _listed(shown: Mapping[str, str]) -> str:
 
 
 def _regressions(runs: Sequence[RunFiles], standings: Sequence[Standing], limit: float) -> tuple[Regression, ...]:
-    pairs = [
-        (other, unequal_work(differences([runs[0], run]))) for run, other in zip(runs[1:], standings[1:], strict=True)
-    ]
-    return tuple(_regression(standings[0], other, unequal, limit) for other, unequal in pairs)
+    return tuple(
+        _regression(standings[0], other, unequal_work(differences([runs[0], run])), limit)
+        for run, other in zip(runs[1:], standings[1:], strict=True)
+    )
 
 
 def _regression(first: Standing, other: Standing, unequal: Sequence[str], limit: float) -> Regression:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from harness.base.rounding import NA, significant, whole
-from harness.report.model import Block, Cell, Field, Table, Text, table_of
+from harness.report.measured.steps import LOAD, STEP
+from harness.report.model import Block, Cell, Table, Text, table_of
 from harness.report.text import clean, duration, percent
 from harness.rundir.results import Gauge, GpuAccount, Histogram, Metrics, ServerAccount, ServerSaid, Step
 
@@ -35,7 +36,8 @@ def _server_table(said: ServerSaid, steps: Sequence[Step]) -> Table:
     return table_of(
         f"By {clean(said.engine or 'the server')}'s own /metrics, looked at each second",
         steps,
-        *_STEP,
+        STEP,
+        LOAD,
         ("tokens it counted", "", _told(lambda s: whole(s.generation_tokens))),
         ("tokens we received", "", _told(lambda s: whole(s.client_generation_tokens))),
         ("running, mean", "", _told(lambda s: significant(_mean(s.requests_running)))),
@@ -53,12 +55,6 @@ def _server_table(said: ServerSaid, steps: Sequence[Step]) -> Table:
             "own queue and prefill, that is network, HTTP and this client (llama-server's queue is in it).",
         ),
     )
-
-
-_STEP: tuple[Field[Step], ...] = (
-    ("step", "", lambda step: str(step.number)),
-    ("load", None, lambda step: step.load.words),
-)
 
 
 def _mean(of: Gauge | Histogram | None) -> float | None:
@@ -88,7 +84,8 @@ def _gpu_table(steps: Sequence[Step]) -> Table:
     return table_of(
         "The GPUs, over each step's window",
         steps,
-        *_STEP,
+        STEP,
+        LOAD,
         ("GPUs", "", told(lambda gpu: whole(gpu.gpus))),
         ("busy", "", told(lambda gpu: percent(gpu.utilization))),
         ("memory", "GiB", told(lambda gpu: significant(gpu.memory_used_gib))),

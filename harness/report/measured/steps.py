@@ -1,17 +1,20 @@
-"""What was measured, step by step: the table under the load charts, and the one line that sums it up."""
+"""What was measured, step by step: the table under the load charts, a search's probes, the line that sums it up."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from harness.base.rounding import NA, significant, whole
 from harness.base.stats import SAMPLE_FLOORS
-from harness.report.model import Cell, Field, Table, table_of
-from harness.report.text import MS_PER_S, duration, interval, percent, rate
+from harness.report.model import Block, Cell, Field, Table, Text, table_of
+from harness.report.text import MS_PER_S, clean, count, duration, interval, percent, rate
 from harness.rundir.results import Metrics, Step, Summary
 from harness.scenario import Slo
 
 THE_BOLD_ROW = "The row in bold gives the goodput."
+STEP: Field[Step] = ("step", "", lambda step: str(step.number))
+LOAD: Field[Step] = ("load", None, lambda step: step.load.words)
 _SECONDS_FROM = 10  # a column whose largest value is this many seconds is printed in s, else in ms
 
 
@@ -39,14 +42,14 @@ def steps_table(metrics: Metrics) -> Table:
     return table_of(
         "Every load step, counted over its steady window",
         steps,
-        ("step", "", lambda step: str(step.number)),
-        ("load", None, lambda step: step.load.words),
+        STEP,
+        LOAD,
         ("SLO", None, _slo_cell),
         ("window", "s", lambda step: significant(step.window.length_s)),
         ("requests", "", lambda step: whole(step.requests)),
         ("failed", "", lambda step: Cell(whole(step.failed), tone="bad" if step.failed else "")),
         ("finished", "req/s", lambda step: significant(step.requests_per_s)),
-        ("within SLO", "req/s", lambda step: Cell(significant(step.goodput_requests_per_s), _ends(step))),
+        ("within SLO", "req/s", _within_slo),
         ("input", "tok/s", lambda step: significant(step.input_tokens_per_s)),
         ("output", "tok/s", lambda step: significant(step.output_tokens_per_s)),
         *(_latency(steps, kind, percentile) for kind, percentile in latencies),
@@ -61,6 +64,10 @@ def steps_table(metrics: Metrics) -> Table:
         ),
         strong=lambda step: gives_goodput(metrics, step),
     )
+
+
+def _within_slo(step: Step) -> Cell:
+    return Cell(significant(step.goodput_requests_per_s), interval(step.goodput_low, step.goodput_high, ""))
 
 
 def _latency(steps: Sequence[Step], kind: str, percentile: str) -> Field[Step]:
@@ -79,13 +86,6 @@ def _unit(steps: Sequence[Step], name: str) -> tuple[str, Callable[[float], str]
     if max((v for v in values if v is not None), default=0.0) >= _SECONDS_FROM:
         return "s", significant
     return "ms", lambda seconds: significant(seconds * MS_PER_S)
-
-
-def _ends(step: Step) -> str:
-    """A step's goodput interval, where there were enough windows for one."""
-    if step.goodput_low is None or step.goodput_high is None:
-        return ""
-    return f"{significant(step.goodput_low)} to {significant(step.goodput_high)}"
 
 
 def _slo_cell(step: Step) -> Cell:
@@ -136,7 +136,7 @@ def console_steps_table(metrics: Metrics) -> Table:
     return table_of(
         "load steps",
         metrics.steps,
-        ("load", None, lambda step: step.load.words),
+        LOAD,
         ("requests", "", lambda step: whole(step.requests)),
         ("failed", "", lambda step: whole(step.failed)),
         ("req/s", "", lambda step: significant(step.requests_per_s)),
@@ -145,3 +145,51 @@ def console_steps_table(metrics: Metrics) -> Table:
         ("TTFT p95", "", lambda step: percentile_cell(step.ttft_s, "p95", duration)),
         ("SLO", None, _slo_cell),
     )
+
+
+_UNFINISHED = "The search did not come to an end: the run was cut short."
+
+
+def search_blocks(client: Mapping[str, Any], metrics: Metrics) -> tuple[Block, ...]:
+    """The probes and the reason to stop; nothing for any other kind of load."""
+    probes = [step for step in metrics.steps if step.load.kind == "search"]
+    if not probes:
+        return ()
+    ended = search_end(client)
+    return (Text(f"{ended}." if ended else _UNFINISHED, "" if ended else "warn"), probes_table(metrics, probes))
+
+
+def search_end(client: Mapping[str, Any]) -> str:
+    """`The search ended (found): 12 users pass, 13 users fail`; empty where it did not, or was none."""
+    ending = client.get("search")
+    return f"The search ended ({clean(ending['reason'])}): {clean(ending['text'])}" if ending else ""
+
+
+def probes_table(metrics: Metrics, probes: list[Step]) -> Table:
+    """One row a probe, in the order they were made."""
+    return table_of(
+        f"The search's {count(len(probes), 'probe')}, in the order they were made",
+        enumerate(probes, start=1),
+        ("probe", "", lambda row: str(row[0])),
+        ("load", None, lambda row: row[1].load.words),
+        ("verdict", None, lambda row: _verdict(row[1])),
+        ("window", "s", lambda row: significant(row[1].window.length_s)),
+        ("requests", "", lambda row: whole(row[1].requests)),
+        ("within SLO", "req/s", lambda row: _within(row[1].goodput_requests_per_s)),
+        notes=(THE_BOLD_ROW,) if any(gives_goodput(metrics, step) for step in probes) else (),
+        strong=lambda row: gives_goodput(metrics, row[1]),
+    )
+
+
+def _within(goodput: float | None) -> Cell:
+    return Cell(significant(goodput), tone="muted" if goodput is None else "")
+
+
+def _verdict(step: Step) -> Cell:
+    if step.over_saturated:
+        return Cell("fails: the queue grew", tone="bad")
+    if step.given_up:
+        return Cell("fails: cut, it could not pass any more", tone="bad")
+    if step.slo_met is None:
+        return Cell("too few requests to say", tone="muted")
+    return Cell("passes", tone="good") if step.slo_met else Cell("fails", tone="bad")

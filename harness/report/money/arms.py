@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from harness.base.rounding import amount, whole
+from collections.abc import Callable
+from dataclasses import replace
+
+from harness.base.rounding import NA, amount, whole
 from harness.base.units import HOURS_PER_MONTH
-from harness.report.model import Cell, Column, Row, Table
+from harness.report.model import Cell, Field, Row, Table, table_of
 from harness.report.money.money import (
     arm_cell,
     at_volume_words,
@@ -15,51 +18,47 @@ from harness.report.money.money import (
 )
 from harness.report.text import clean, per_task, percent, price
 from harness.rundir.decide import AtVolume, Decided
-from harness.rundir.decision import Arm, Decision, EffectiveRates
+from harness.rundir.decision import Arm, Decision, EffectiveRates, MixPrice, ModelPrice
 
 _NOT_ITS_OWN = Cell("–", tone="muted")  # the box is what the arms are compared with
 
 
 def arms_table(decision: Decision) -> Table:
     """Every arm a month and per task, the box among them."""
-    struck = any(_differs_without_people(arm) for arm in decision.arms)
-    columns = [
-        Column("arm", right=False),
-        Column("price in / out", "USD per Mtok"),
-        Column("per task", "USD"),
-        Column("a month", "USD"),
-        Column("self-host saves", "USD a month"),
-        Column("self-host wins from", "tasks a month"),
-        Column("wins for good from", "tasks a month"),
+    fields: list[Field[Arm]] = [
+        ("arm", None, arm_cell),
+        ("price in / out", "USD per Mtok", lambda arm: _listed(arm.price)),
+        ("per task", "USD", lambda arm: per_task(arm.decision.api_usd_per_task)),
+        ("a month", "USD", lambda arm: _month(arm.decision.at_volume)),
+        ("self-host saves", "USD a month", lambda arm: _saved(arm.decision.at_volume)),
+        ("self-host wins from", "tasks a month", lambda arm: _edge(arm.decision, wins_from)),
+        ("wins for good from", "tasks a month", lambda arm: _edge(arm.decision, wins_for_good_from)),
     ]
-    if struck:
-        columns.append(Column("wins from, people struck", "tasks a month"))
-    rows = [*(_arm_row(arm, struck=struck) for arm in decision.arms), _self_host_row(decision, struck=struck)]
-    return Table(f"The arms, a month and per task, {at_volume_words(decision)}", tuple(columns), tuple(rows))
+    if any(_differs_without_people(arm) for arm in decision.arms):
+        struck: Field[Arm] = (
+            "wins from, people struck", "tasks a month", lambda arm: _edge(arm.decision_without_people, wins_from)
+        )  # fmt: skip
+        fields.append(struck)
+    table = table_of(f"The arms, a month and per task, {at_volume_words(decision)}", decision.arms, *fields)
+    return replace(table, rows=(*table.rows, _self_host_row(decision, len(fields))))
 
 
 def _differs_without_people(arm: Arm) -> bool:
     return arm.decision_without_people.first_win_tasks_per_month != arm.decision.first_win_tasks_per_month
 
 
-def _arm_row(arm: Arm, *, struck: bool) -> Row:
-    decided, listed, at = arm.decision, arm.price, arm.decision.at_volume
+def _listed(listed: MixPrice | ModelPrice) -> Cell:
+    source = source_words(listed.source, listed.version, listed.checked_on)
+    return Cell(_in_out(listed), note=_effective(listed, listed.effective) + source)
+
+
+def _month(at: AtVolume | None) -> Cell:
+    return Cell(NA, note="no volume given") if at is None else Cell(amount(at.api_usd))
+
+
+def _saved(at: AtVolume | None) -> Cell:
     saved = None if at is None else at.saving_usd
-    cells = [
-        arm_cell(arm),
-        Cell(
-            _in_out(listed),
-            note=_effective(listed, listed.effective) + source_words(listed.source, listed.version, listed.checked_on),
-        ),
-        Cell(per_task(decided.api_usd_per_task)),
-        Cell(amount(None if at is None else at.api_usd), note="no volume given" if at is None else ""),
-        Cell(amount(saved), tone="" if saved is None else "good" if saved >= 0 else "bad"),
-        _edge(decided, wins_from(decided)),
-        _edge(decided, wins_for_good_from(decided)),
-    ]
-    if struck:
-        cells.append(_edge(arm.decision_without_people, wins_from(arm.decision_without_people)))
-    return Row(tuple(cells))
+    return Cell(amount(saved), tone="" if saved is None else "good" if saved >= 0 else "bad")
 
 
 def _in_out(rates: EffectiveRates) -> str:
@@ -71,27 +70,24 @@ def _effective(listed: EffectiveRates, effective: EffectiveRates) -> str:
     return "" if _in_out(effective) == _in_out(listed) else f"comes to {_in_out(effective)}\n"
 
 
-def _edge(decided: Decided, shown: str) -> Cell:
+def _edge(decided: Decided, show: Callable[[Decided], str]) -> Cell:
     if decided.capacity_tasks_per_month is None:
         return Cell("no goodput", tone="bad")
-    return Cell(shown, tone="bad" if decided.verdict == "never" else "")
+    return Cell(show(decided), tone="bad" if decided.verdict == "never" else "")
 
 
-def _self_host_row(decision: Decision, *, struck: bool) -> Row:
+def _self_host_row(decision: Decision, width: int) -> Row:
     instance, own = decision.self_host.instance, decision.arms[0].input.self_host
     at = decision.arms[0].decision.at_volume
     hourly = f"{price(instance.usd_per_hour)} USD/h"
     per, month = (None, None) if at is None else (at.self_usd_per_task, at.self_usd)
-    return Row(
-        (
-            Cell(f"self-host on {clean(instance.id)}", note=instance_words(instance)),
-            Cell(hourly, note=source_words(instance.source, None, instance.checked_on)),
-            Cell(per_task(per), note=_why_no_task_price(at)),
-            Cell(amount(month), note=_sum_words(at, hourly, own.fixed_usd_per_month)),
-            *[_NOT_ITS_OWN] * (4 if struck else 3),
-        ),
-        strong=True,
+    cells = (
+        Cell(f"self-host on {clean(instance.id)}", note=instance_words(instance)),
+        Cell(hourly, note=source_words(instance.source, None, instance.checked_on)),
+        Cell(per_task(per), note=_why_no_task_price(at)),
+        Cell(amount(month), note=_sum_words(at, hourly, own.fixed_usd_per_month)),
     )
+    return Row(cells + (_NOT_ITS_OWN,) * (width - len(cells)), strong=True)
 
 
 def _sum_words(at: AtVolume | None, hourly: str, fixed_usd: float) -> str:

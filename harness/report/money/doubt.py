@@ -14,12 +14,11 @@ from harness.rundir.whatif import FlipPoint, Flips, MonteCarlo
 _NO_FLIP = "no value"
 
 
-def doubt_blocks(decision: Decision) -> tuple[Block, ...]:
+def doubt_blocks(decision: Decision) -> tuple[Block | None, ...]:
     """Sensitivity and simulation; empty without a volume."""
     charts = tornado_charts(decision)
-    moving = (Text(_most_moving(decision.arms)),) if charts else ()
-    tables = (flip_table(decision.arms), simulation_table(decision.arms))
-    return (*moving, *charts, *(table for table in tables if table is not None))
+    moving = Text(_most_moving(decision.arms)) if charts else None
+    return (moving, *charts, flip_table(decision.arms), simulation_table(decision.arms))
 
 
 def _most_moving(arms: Sequence[Arm]) -> str:

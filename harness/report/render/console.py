@@ -17,44 +17,27 @@ from rich.text import Text
 from harness.report.model import Check, Report, Table, Verdict
 from harness.report.text import count
 
-WIDTH = 100
 _STYLES = {"good": "green", "bad": "red", "warn": "yellow", "muted": "dim", "": ""}
 _LEVELS = {"error": "bold red", "partial": "bold yellow", "warning": "yellow"}
 
 
 def render_console(report: Report, html: Path | None) -> RenderableType:
     """What to hand to `rich.console.Console.print`; `html`: where the whole report lies, if anywhere."""
-    return Group(*_parts(report, html))
+    parts = [part for part in _parts(report, html) if part]
+    return Group(*(line for i, part in enumerate(parts) for line in ([Text("")] if i else []) + part))
 
 
-def _parts(report: Report, html: Path | None) -> Iterator[RenderableType]:
-    for notice in report.notices:
-        yield from _check(notice)
-    if report.notices:
-        yield Text("")
-    yield Text(report.title, style="bold")
-    yield Text(report.measured)
-    if report.search:
-        yield Text(f"{report.search}.")
-    yield Text("")
-    if report.console_first is not None:
-        yield from _table(report.console_first)
-        yield Text("")
-    yield Text(f"{report.headline}.", style="bold")
-    for verdict in report.verdicts:
-        yield _verdict(verdict)
-    if report.verdict_note:
-        yield Text(f"{report.verdict_note}.")
-    if report.console_table is not None and report.console_table.rows:
-        yield Text("")
-        yield from _table(report.console_table)
-    if report.warnings:
-        yield Text("")
-    for check in report.warnings:
-        yield from _check(check)
-    if html is not None:
-        yield Text("")
-        yield Text(f"report: {html}", overflow="fold")
+def _parts(report: Report, html: Path | None) -> Iterator[list[RenderableType]]:
+    """What is printed; between two parts stands an empty line."""
+    yield [line for notice in report.notices for line in _check(notice)]
+    search = [Text(f"{report.search}.")] if report.search else []
+    yield [Text(report.title, style="bold"), Text(report.measured), *search]
+    yield _table(report.console_first)
+    note = [Text(f"{report.verdict_note}.")] if report.verdict_note else []
+    yield [Text(f"{report.headline}.", style="bold"), *map(_verdict, report.verdicts), *note]
+    yield _table(report.console_table)
+    yield [line for check in report.warnings for line in _check(check)]
+    yield [] if html is None else [Text(f"report: {html}", overflow="fold")]
 
 
 def _verdict(verdict: Verdict) -> RenderableType:
@@ -76,12 +59,13 @@ def _check(check: Check) -> Iterator[RenderableType]:
         yield Text(f"hint: {check.hint}", style="dim")
 
 
-def _table(table: Table) -> Iterator[RenderableType]:
+def _table(table: Table | None) -> list[RenderableType]:
+    if table is None or not table.rows:
+        return []
     out = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 1), pad_edge=False, show_edge=False, title_justify="left")
     for column in table.columns:
         title = Text(column.title + (f", {column.unit}" if column.unit else ""))
         out.add_column(title, justify="right" if column.right else "left", overflow="fold")
     for row in table.rows:
         out.add_row(*(Text(cell.text, style=_STYLES[cell.tone]) for cell in row.cells))
-    yield Text(table.caption)
-    yield out
+    return [Text(table.caption), out]

@@ -5,21 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from harness.report.model import (
-    Block,
-    Cell,
-    Chart,
-    Check,
-    Checks,
-    Code,
-    Column,
-    Panel,
-    Report,
-    Row,
-    Section,
-    Table,
-    Text,
-)
+from harness.report import model
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~#&])")
 _EDGE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # inside a word it means nothing
@@ -53,7 +39,7 @@ def code_span(text: str, *, in_table: bool = False) -> str:
     return f"{fence}{pad}{inside}{pad}{fence}"
 
 
-def render_markdown(report: Report) -> str:
+def render_markdown(report: model.Report) -> str:
     """The whole report."""
     lines = [f"# {escape(report.title)}", ""]
     lines += [f"> **{_level(notice)}**: {_said(notice)}" + "\n>" for notice in report.notices]
@@ -73,50 +59,50 @@ def render_markdown(report: Report) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _level(check: Check) -> str:
+def _level(check: model.Check) -> str:
     where = f" ({check.where})" if check.where else ""
     return escape(f"{check.level}{where}")
 
 
-def _said(check: Check) -> str:
+def _said(check: model.Check) -> str:
     hint = f" Hint: {escape(check.hint)}." if check.hint else ""
     return f"{escape(check.message)} ({code_span(check.code)}).{hint}"
 
 
-def _section(position: int, section: Section) -> list[str]:
+def _section(position: int, section: model.Section) -> list[str]:
     lines = [f"## {position}. {escape(section.title)}"]
     for block in section.blocks:
         lines += ["", *_block(block)]
     return lines
 
 
-def _block(block: Block) -> list[str]:
+def _block(block: model.Block) -> list[str]:
     match block:
-        case Code():
+        case model.Code():
             return ["```sh", *block.text.replace("```", "'''").splitlines(), "```"]
-        case Chart():
+        case model.Chart():
             return [f"**{escape(block.title)}** (drawn in report.html). {escape(block.alt)}"]
-        case Text() | Panel():
+        case model.Text() | model.Panel():
             return [escape(block.text)]
-        case Checks():
+        case model.Checks():
             return [line for check in block.items for line in _check(check)]
-        case Table():
+        case model.Table():
             notes = [line for note in block.notes for line in ("", escape(note))]
             return [f"**{escape(block.caption)}**", "", *_rows(block.columns, block.rows), *notes]
 
 
-def _check(check: Check) -> list[str]:
+def _check(check: model.Check) -> list[str]:
     return [f"- **{_level(check)}** {_said(check)}", *(f"  - {escape(line)}" for line in check.more)]
 
 
-def _rows(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
+def _rows(columns: Sequence[model.Column], rows: Sequence[model.Row]) -> list[str]:
     heads = [escape(c.title) + (f", {escape(c.unit)}" if c.unit else "") for c in columns]
     marks = ["---:" if c.right else ":---" for c in columns]
     lines = [f"| {' | '.join(heads)} |", f"| {' | '.join(marks)} |"]
     return lines + [f"| {' | '.join(_cell(cell, strong=row.strong) for cell in row.cells)} |" for row in rows]
 
 
-def _cell(cell: Cell, *, strong: bool) -> str:
+def _cell(cell: model.Cell, *, strong: bool) -> str:
     text = code_span(cell.text, in_table=True) if cell.code else escape(cell.text)
     text = f"**{text}**" if strong and text else text
     return f"{text} ({escape(cell.note.replace(chr(10), ', '))})" if cell.note else text

@@ -5,81 +5,62 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.base.rounding import NA, whole
+from harness.base.rounding import NA, significant, whole
 from harness.calibration.quote import quote
-from harness.report.measured.steps import slo_words
-from harness.report.model import Block, Cell, Code, Field, Table, Text, table_of
-from harness.report.text import clean, number
-from harness.report.trust.origins import origins_table
+from harness.report.measured.steps import goodput_words, slo_words
+from harness.report.model import Block, Cell, Code, RunFiles, Table, Text, words_table
+from harness.report.money.money import checked_words
+from harness.report.text import MS_PER_S, clean, input_words, percent, price
 from harness.rundir.decision import Decision
+from harness.rundir.manifest import RunManifest
 from harness.rundir.results import Metrics
-from harness.scenario import Slo
+from harness.scenario import Scenario
 
 _TAKE_SCENARIO = 'import json,sys; json.dump(json.load(open(sys.argv[1]))["scenario"], open(sys.argv[2], "w"))'
 
 
-def provenance_blocks(
-    run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decision: Decision | None
-) -> tuple[Block, ...]:
+def provenance_blocks(files: RunFiles) -> tuple[Block, ...]:
     """The last section: numbers with their origin, engine, client, how to reproduce."""
-    blocks: list[Block] = [
-        Text(_method(run)),
-        origins_table(metrics, decision),
-        _facts("The engine, as it reports itself", _engine_facts(run)),
+    run, metrics = files.run, files.metrics
+    return (
+        Text(_method(files.scenario)),
+        origins_table(metrics, files.decision),
+        _facts("The engine, as it reports itself", _engine_facts(files)),
         _facts("The client and the run", _client_facts(run, metrics)),
         Text("The same work again; the scenario is kept in run.json:"),
-        Code("\n".join(reproduce(run_dir, run))),
-    ]
-    notes = [clean(note) for note in run.get("notes") or []]
-    return (*blocks, *(Text(f"Note: {note}") for note in notes))
-
-
-def _method(run: Mapping[str, Any]) -> str:
-    scenario = run.get("scenario") or {}
-    loop, begin = _loop(scenario.get("load") or {})
-    return (
-        f"{loop}TTFT runs from {begin} to the first event with a generated token; TPOT is the time from first to "
-        "last token over the tokens after the first; E2E runs to the last token's event. Tokens and seconds of a "
-        "rate come from the same window. Failed requests keep their row, use capacity and give no tokens to "
-        f"goodput. SLO: {slo_words(Slo.model_validate(scenario.get('slo') or {}))}."
+        Code("\n".join(reproduce(files))),
+        *(Text(f"Note: {clean(note)}") for note in run.notes),
     )
 
 
-def _loop(load: Mapping[str, Any]) -> tuple[str, str]:
-    """How the load is driven, and from which instant latencies run."""
-    kind = load.get("kind")
-    if kind == "closed" or load.get("over") == "users":
-        said = "Closed loop: each user sends its next request when the last one ended. "
-        return said, "the first byte sent"
-    if kind is None:
-        return "", "the first byte sent"
-    said = "Open loop: requests are sent when they are due, whatever is in flight. "
-    return said, "the instant the request was due (waiting for a free client is the user's wait)"
+def _method(scenario: Scenario) -> str:
+    loop = "Closed loop: each user sends its next request when the last one ended"
+    begin = "the first byte sent"
+    if scenario.load.is_open:
+        loop = "Open loop: requests are sent when they are due, whatever is in flight"
+        begin = "the instant the request was due (waiting for a free client is the user's wait)"
+    return (
+        f"{loop}. TTFT runs from {begin} to the first event with a generated token; TPOT is the time from first to "
+        "last token over the tokens after the first; E2E runs to the last token's event. Tokens and seconds of a "
+        "rate come from the same window. Failed requests keep their row, use capacity and give no tokens to "
+        f"goodput. SLO: {slo_words(scenario.slo)}."
+    )
 
 
-def _engine_facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    engine, instance = run.get("engine") or {}, run.get("instance") or {}
-    facts = [
-        ("backend", _or_unknown(run.get("backend"))),
-        (
-            "engine",
-            " ".join(clean(engine[key]) for key in ("name", "version") if engine.get(key)) or "unknown: it did not say",
-        ),
-        ("flags", _flags(engine.get("flags"))),
-        ("model", _or_unknown(run.get("model"))),
-        ("quantisation", _or_unknown(run.get("quantization"))),
-        ("instance", clean(instance.get("id") or "unknown") + _replicas(instance)),
+def _engine_facts(files: RunFiles) -> list[tuple[str, str]]:
+    run, replicas = files.run, files.run.instance.get("replicas") or 1
+    return [
+        ("backend", _or_unknown(run.backend)),
+        ("engine", files.engine or "unknown: it did not say"),
+        ("flags", _flags(run.engine.get("flags"))),
+        ("model", _or_unknown(run.model)),
+        ("quantisation", _or_unknown(run.quantization)),
+        ("instance", (files.instance or "unknown") + (f", {whole(replicas)} replicas" if replicas > 1 else "")),
+        *(("URL", clean(url)) for url in run.urls),
     ]
-    return facts + [("URL", clean(url)) for url in run.get("urls") or []]
-
-
-def _replicas(instance: Mapping[str, Any]) -> str:
-    replicas = number(instance.get("replicas"))
-    return f", {whole(replicas)} replicas" if replicas and replicas > 1 else ""
 
 
 def _or_unknown(value: Any) -> str:
@@ -98,35 +79,34 @@ def _flag(value: Any) -> str:
     return clean(value if isinstance(value, str) else json.dumps(value, default=str))
 
 
-def _client_facts(run: Mapping[str, Any], metrics: Metrics) -> list[tuple[str, str]]:
+def _client_facts(run: RunManifest, metrics: Metrics) -> list[tuple[str, str]]:
     facts = [
-        ("started", clean(run.get("started_at") or NA)),
-        ("seed", clean(run["seed"]) if run.get("seed") is not None else NA),
-        ("scenario digest", clean(run.get("scenario_digest") or NA)),
-        ("breakeven", clean(run.get("harness_version") or NA)),
-        ("git revision", clean(run.get("git_revision") or "unknown: not run from a checkout")),
+        ("started", clean(run.started_at)),
+        ("seed", str(run.seed)),
+        ("scenario digest", clean(run.scenario_digest)),
+        ("breakeven", clean(run.harness_version)),
+        ("git revision", clean(run.git_revision or "unknown: not run from a checkout")),
     ]
-    client = run.get("client") or {}
-    elsewhere = client.get("remote_workers") or []
-    if len(elsewhere) < (number(client.get("workers")) or 1):
-        facts.append(("client error", _client_error(client.get("calibration"), metrics)))
-    facts += [_worker_elsewhere(worker, client, metrics) for worker in elsewhere]
+    elsewhere, processes = run.client.get("remote_workers") or [], run.client.get("workers") or 1
+    if len(elsewhere) < processes:
+        facts.append(("client error", _client_error(run.client.get("calibration"), metrics)))
+    facts += [_worker_elsewhere(worker, processes, metrics) for worker in elsewhere]
     shown_apart = {"calibration", "remote_workers"}
-    told = {key: value for key, value in client.items() if key not in shown_apart and value not in (None, [], {})}
+    told = {key: value for key, value in run.client.items() if key not in shown_apart and value not in (None, [], {})}
     return facts + [(f"client {clean(key).replace('_', ' ')}", _flag(value)) for key, value in told.items()]
 
 
-def _worker_elsewhere(worker: Mapping[str, Any], client: Mapping[str, Any], metrics: Metrics) -> tuple[str, str]:
+def _worker_elsewhere(worker: Mapping[str, Any], processes: int, metrics: Metrics) -> tuple[str, str]:
     """A load process on another machine: where, how its clock stands to ours, what it adds."""
-    clock = worker.get("clock") or {}
+    clock = worker["clock"] or {}
     known, moved, moved_error = (
-        f"{x * 1000:.2f} ms" if x is not None else NA
-        for x in (number(clock.get(key)) for key in ("error_s", "moved_s", "moved_error_s"))
+        NA if clock.get(key) is None else f"{clock[key] * MS_PER_S:.2f} ms"
+        for key in ("error_s", "moved_s", "moved_error_s")
     )
-    adds = _client_error(worker.get("calibration"), metrics, int(number(client.get("workers")) or 1))
+    adds = _client_error(worker["calibration"], metrics, processes)
     return (
-        f"client worker {(number(worker.get('worker')) or 0) + 1:.0f}",
-        f"{clean(worker.get('host') or NA)}, {clean(worker.get('cores') or NA)} cores; its clock is known to {known} "
+        f"client worker {worker['worker'] + 1}",
+        f"{clean(worker['host'] or NA)}, {worker['cores'] or NA} cores; its clock is known to {known} "
         f"and moved {moved} (give or take {moved_error}) during the run; {adds}",
     )
 
@@ -144,40 +124,89 @@ def _client_error(calibration: Any, metrics: Metrics, processes: int = 1) -> str
 
 
 def _facts(caption: str, facts: list[tuple[str, str]]) -> Table:
-    value: Field[tuple[str, str]] = ("value", None, lambda fact: Cell(fact[1], code=True))
-    return table_of(caption, facts, ("what", None, lambda fact: fact[0]), value)
+    return words_table(caption, ("what", "value"), [(what, Cell(value, code=True)) for what, value in facts])
 
 
-def reproduce(run_dir: Path, run: Mapping[str, Any]) -> list[str]:
+def reproduce(files: RunFiles) -> list[str]:
     """Shell lines that measure the same again and that render this report again.
 
     Everything is quoted for the shell: a URL or a model's name comes from outside.
     """
-    scenario = run.get("scenario") or {}
-    file = f"{clean(scenario.get('name') or 'scenario')}.json"
-    take = shlex.join(["python3", "-c", _TAKE_SCENARIO, f"{run_dir.name}/run.json", file])
-    command = ["breakeven", "run", file, *_endpoint(run), *_box(run.get("instance") or {})]
-    command += [part for arm in run.get("arms") or [] for part in ("--api", clean(arm))]
-    return [take, shlex.join(command), shlex.join(["breakeven", "report", run_dir.name])]
+    run, place = files.run, files.run_dir.name
+    file = f"{files.scenario.name}.json"
+    take = shlex.join(["python3", "-c", _TAKE_SCENARIO, f"{place}/run.json", file])
+    command = ["breakeven", "run", file, *_endpoint(run), *_box(run.instance), *_options("--api", run.arms)]
+    return [take, shlex.join(command), shlex.join(["breakeven", "report", place])]
 
 
-def _endpoint(run: Mapping[str, Any]) -> list[str]:
+def _options(name: str, values: Iterable[Any]) -> list[str]:
+    return [part for value in values if value for part in (name, clean(value))]
+
+
+def _endpoint(run: RunManifest) -> list[str]:
     """An engine that was started for the run is started again; any other is found at its address."""
-    engine, client = run.get("engine") or {}, run.get("client") or {}
-    if "slots" in engine and engine.get("name"):
-        return ["--engine", clean(engine["name"])]
-    options = ["--backend", clean(run["backend"])] if run.get("backend") else []
-    options += [part for url in run.get("urls") or [] for part in ("--url", clean(url))]
-    options += ["--model", clean(run["model"])] if run.get("model") else []
-    options += [part for name in client.get("header_names") or [] for part in ("--header", f"{clean(name)}=...")]
-    body = client.get("extra_body")
-    return options + (["--extra-body", clean(json.dumps(body))] if body else [])
+    name, body = run.engine.get("name"), run.client.get("extra_body")
+    if "slots" in run.engine and name:
+        return ["--engine", clean(name)]
+    return [
+        *_options("--backend", [run.backend]),
+        *_options("--url", run.urls),
+        *_options("--model", [run.model]),
+        *_options("--header", [f"{header}=..." for header in run.client.get("header_names") or []]),
+        *_options("--extra-body", [json.dumps(body)] if body else []),
+    ]
 
 
 def _box(instance: Mapping[str, Any]) -> list[str]:
     named = (("--instance", "id"), ("--purchase", "purchase"), ("--usd-per-hour", "usd_per_hour"))
-    options = [part for option, key in named if instance.get(key) for part in (option, clean(instance[key]))]
-    replicas, driven = number(instance.get("replicas")), number(instance.get("replicas_driven"))
+    options = [part for option, key in named for part in _options(option, [instance.get(key)])]
+    replicas, driven = instance.get("replicas"), instance.get("replicas_driven")
     if replicas and driven and replicas != driven:
         options += ["--replicas-per-instance", whole(replicas)]
     return options
+
+
+Fact = tuple[str, str, str, str]  # number, value, origin, source
+
+
+def origins_table(metrics: Metrics, decision: Decision | None) -> Table:
+    """What was measured, then what the decision lists or assumes."""
+    rows = _measured_rows(metrics)
+    if decision is not None:
+        rows += _stated_rows(decision)
+    return words_table("Every number that the verdict rests on", ("number", "value", "origin", "source"), rows)
+
+
+def _measured_rows(metrics: Metrics) -> list[Fact]:
+    step = metrics.decisive if metrics.goodput is not None else None
+    where = "no step met the SLO"
+    if step is not None:
+        where = (
+            f"step {step.number}, {step.load.words}, {significant(step.window.length_s)} s window, "
+            f"{whole(step.requests)} requests"
+        )
+    rows = [("goodput", goodput_words(metrics).removeprefix("goodput").lstrip(": "), "measured", where)]
+    if step is not None:
+        lengths = f"{significant(step.mean_input_tokens)} in / {significant(step.mean_output_tokens)} out"
+        rows.append(("mean tokens of a request", lengths, "measured", where))
+    return rows
+
+
+def _stated_rows(decision: Decision) -> list[Fact]:
+    """The facts of decision.json; the goodput is left to what was measured, which says more."""
+    rows: list[Fact] = []
+    for fact in decision.provenance:
+        if fact.what == "goodput":
+            continue
+        shown = _unset(fact.what) if fact.value is None else _with_unit(fact.value, clean(fact.unit))
+        date = f", {checked_words(fact.date)}" if fact.date else ""
+        rows.append((input_words(fact.what), shown, fact.kind, f"{clean(fact.source)}{date}"))
+    return rows
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return percent(value) if unit == "share" else f"{price(value)} {unit}".strip()
+
+
+def _unset(what: str) -> str:
+    return "no limit: until success" if what == "max_retries" else "not given"

@@ -89,7 +89,7 @@ def page_of(tmp_path: Path) -> Callable[[str | Case], Path]:
     """Writes a run's report and gives the page."""
 
     def write(given: str | Case) -> Path:
-        render_report(tmp_path, *(case(given) if isinstance(given, str) else given))
+        render_report((case(given) if isinstance(given, str) else given).under(tmp_path))
         return tmp_path / "report.html"
 
     return write

@@ -129,7 +129,7 @@ def test_hostile_names_do_nothing_but_stand_there(browser, page_of: PageOf) -> N
             arm["name"] = arm["label"] = arm["sentence"] = HOSTILE + "</script><img src=x onerror=alert(2)>"
 
     run, metrics, _ = case("two_windows")
-    run["model"] = run["engine"]["version"] = HOSTILE
+    run.model = run.engine["version"] = HOSTILE
     page = page_of(Case(run, metrics, changed(decision_of("two_windows"), rename)))
 
     browser.open(page)

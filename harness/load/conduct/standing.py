@@ -8,7 +8,7 @@ from typing import Any
 from harness.load.conduct.crew import Crew
 from harness.load.conduct.giving_up import LATE_S, Tally, cannot_pass, most_to_come
 from harness.metrics.saturation import SETTLED, is_growing
-from harness.rundir.tail import NewRows
+from harness.rundir.recorder import NewRows
 from harness.scenario import Scenario, SearchLoad
 from harness.scenario.steps import Step
 

@@ -1,7 +1,5 @@
 """Findings on how a step ran: its hold, its users, its window."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pandas as pd

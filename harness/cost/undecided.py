@@ -1,7 +1,5 @@
 """Where a measurement cannot say who wins: nothing was judged, no load surely passed, or the box was not filled."""
 
-from __future__ import annotations
-
 from harness.cost.box.box import PricedBox
 from harness.cost.breakeven.decision import decide_parsed
 from harness.rundir.decide import Decided, DecideInput

@@ -1,7 +1,5 @@
 """The goodput of a run from its steps: which step counts, and how far that choice and the step's rate are in doubt."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

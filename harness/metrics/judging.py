@@ -1,7 +1,5 @@
 """A step's rates and verdict out of records, and the run's goodput out of its steps."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any

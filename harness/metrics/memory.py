@@ -15,8 +15,6 @@ service times' width). For each hypothesis (memory, odds of drift to noise) the 
 form, as in any regression with known correlations; see Harville 1974 (Biometrika 61:383) for that likelihood.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import lru_cache

@@ -6,8 +6,6 @@ show: where one kept the limits and the other broke them by more than chance exp
 many requests there are.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 

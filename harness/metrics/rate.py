@@ -17,8 +17,6 @@ lengths hide a drift. The two parts are independent; their half widths add as th
 logarithm of the rate (Zou and Donner 2008, Stat. Med. 27:1693).
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

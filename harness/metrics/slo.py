@@ -7,8 +7,6 @@ without any assumption on the latencies. Such a pass takes at least 29 requests 
 128 p95 passes surely with at most 2 over and fails surely from 12. A failed request is over every limit.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -10,8 +10,6 @@ Latencies: requests scheduled in the window that did not fail; the load is held 
 second: those that arrived in the window. Requests per second: each with the share of its service that lies in it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 

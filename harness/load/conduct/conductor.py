@@ -1,7 +1,5 @@
 """Runs load steps on the processes, each entered, warmed up, counted and held. Imports no Locust."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

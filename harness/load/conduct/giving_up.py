@@ -1,7 +1,5 @@
 """When a step is lost before all its requests have ended: too many of them broke a limit already."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """How the step that is on stands, by the rows and the samples that have come: is it lost already?"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

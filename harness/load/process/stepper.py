@@ -1,7 +1,5 @@
 """Runs the steps that the parent orders, each at its instant, and holds their load until the next order comes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

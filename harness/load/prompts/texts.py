@@ -3,8 +3,6 @@ server that keeps what it has seen must not know a run's prompts from the run be
 comes in as numbers.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import random

@@ -9,8 +9,6 @@ leave a bracket that halving can still narrow within that number (the projection
 Takahashi 2020). Where there is no curve (a load failed for its queue or its errors) it halves.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """How long a probe must be to say what it is asked. Pure."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

@@ -6,8 +6,6 @@ its verdict is sure already, as long as it takes to be sure within max_step_s, a
 pooled. A verdict that turns goes on from there. A probe that is too short to judge is made once more at full length.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """What a search knows and says: probes that were made, what they say of each load together, and its moves. Pure."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field

@@ -1,7 +1,5 @@
 """What a search took, beside a fixed ladder that doubles. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from harness.base.rounding import amount

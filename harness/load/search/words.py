@@ -1,7 +1,5 @@
 """How a search ended, for people."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from harness.load.search.probes import Probe, Standing

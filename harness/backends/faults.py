@@ -1,7 +1,5 @@
 """What a failed request's own words point at, and the way out. Read by the load engine and by the checks."""
 
-from __future__ import annotations
-
 import re
 
 BROKE_EARLY = "the answer broke off before its first event"

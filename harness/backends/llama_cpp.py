@@ -1,7 +1,5 @@
 """llama.cpp's two servers, llama-server and llama-cpp-python: their OpenAI routes, llama-server's own too."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import orjson

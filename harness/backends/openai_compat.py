@@ -1,7 +1,5 @@
 """The OpenAI dialect, `completions` and `chat`, and what each engine adds to it. No I/O."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import orjson

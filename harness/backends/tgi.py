@@ -1,7 +1,5 @@
 """TGI's dialects: its own `/generate` and `/generate_stream`, and its OpenAI routes (router of TGI 3.3)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any

@@ -1,7 +1,5 @@
 """vLLM's additions to the OpenAI dialect (read in vLLM 0.32)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from harness.backends.openai_compat import OpenAiWire

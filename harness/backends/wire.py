@@ -1,7 +1,5 @@
 """What the load engine needs to know of a backend's dialect: how to ask, and how to read the answer. No I/O."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol

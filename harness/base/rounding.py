@@ -1,7 +1,5 @@
 """Amounts and volumes as a person reads them, the same in a sentence, a table and a drawing. What is not known: n/a."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 

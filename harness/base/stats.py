@@ -1,7 +1,5 @@
 """Percentiles, intervals and sample floors. Pure functions over NumPy arrays."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Sequence

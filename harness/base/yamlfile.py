@@ -1,7 +1,5 @@
 """YAML and JSON from a user: validated so that whatever is wrong is said in one line."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from typing import Any, TypeVar, get_args

@@ -1,7 +1,5 @@
 """The text of a user's YAML or JSON file: read and parsed so that whatever is wrong is said in one line."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

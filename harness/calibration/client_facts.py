@@ -1,7 +1,5 @@
 """What a run's manifest says of the machine that drives the load, and of the code that did."""
 
-from __future__ import annotations
-
 import platform
 import shutil
 import socket

@@ -3,8 +3,6 @@
 It never drives anything itself (that is `harness.pipeline.calibrate`), so that a report may import it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import platform

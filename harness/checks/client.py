@@ -1,7 +1,5 @@
 """Checks of the client: was it the client that was measured, and do its stamps tell single tokens apart?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pandas as pd

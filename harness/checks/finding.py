@@ -1,7 +1,5 @@
 """A finding, and how it names the step that it speaks of."""
 
-from __future__ import annotations
-
 from harness.rundir.results import Check, Level, Step
 
 

@@ -1,7 +1,5 @@
 """Times and counts that no request can have: a damaged file, a -1 for "unknown", a clock that was set."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Checks of the load itself: was what was planned really sent, did the server keep up, was every process there?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Is the measurement to be trusted? Checks return data; the report renders it, the exit code follows it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

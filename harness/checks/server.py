@@ -1,7 +1,5 @@
 """Do the servers' own counts and times agree with ours?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from harness.checks.finding import at, check

@@ -1,7 +1,5 @@
 """The command line: parses, calls, prints, and turns what went wrong into one line and an exit code."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import select

@@ -1,7 +1,5 @@
 """`--ca-file`: looked into before anything is started, because a load process can only die of it."""
 
-from __future__ import annotations
-
 import ssl
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`breakeven calibrate`: how wrong this client is on this machine."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """`breakeven compare`: runs beside each other, and whether a later one got worse."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Sequence

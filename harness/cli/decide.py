@@ -1,7 +1,5 @@
 """`breakeven decide`: only the money."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

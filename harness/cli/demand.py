@@ -1,7 +1,5 @@
 """`breakeven demand`: a month's demand out of a request log."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

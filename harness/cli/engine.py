@@ -1,7 +1,5 @@
 """`breakeven engine`: engines on this machine."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """`breakeven explain`: how a published figure comes about, and what its own inputs give."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 

@@ -1,7 +1,5 @@
 """`breakeven init`: a commented scenario to start from, and its JSON Schema beside it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

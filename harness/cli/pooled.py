@@ -1,7 +1,5 @@
 """Prints the pooled figures of repeated runs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

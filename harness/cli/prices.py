@@ -1,7 +1,5 @@
 """`breakeven prices`: what is in the price list, from whom, and how old it is."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime

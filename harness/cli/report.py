@@ -1,7 +1,5 @@
 """`breakeven report`: analyse a run again, with other prices or another demand. No measuring, no network."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`breakeven run`: measure, analyse, report."""
 
-from __future__ import annotations
-
 import json
 import time
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """`breakeven run --backend all`: one engine after the other on this box, then one comparison."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import time

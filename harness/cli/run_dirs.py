@@ -1,7 +1,5 @@
 """Run directories as they are named on the command line, `results/*` included."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

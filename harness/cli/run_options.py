@@ -1,7 +1,5 @@
 """The options of `breakeven run`, checked before anything is started."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path

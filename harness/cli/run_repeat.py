@@ -1,7 +1,5 @@
 """`breakeven run --repeat N`: the same again, each time a run directory of its own, then one pooled figure."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`breakeven schema`: the JSON Schema of every file that Breakeven reads or writes."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`breakeven worker`: lend this machine to a run on another one."""
 
-from __future__ import annotations
-
 import platform
 import socket
 import tempfile

@@ -1,7 +1,5 @@
 """What an API arm takes for the demand's requests: each priced alone, in its own tier, then averaged."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from harness.demand.demand import Request

@@ -1,7 +1,5 @@
 """Which APIs the box is compared with: those asked for, a frontier model, and the same weights hosted."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -4,8 +4,6 @@ Its worked example is the support agent of scenarios/demand/. Every recomputed f
 functions that price a run; every difference has its reason beside it. Money is USD, M is a million.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 

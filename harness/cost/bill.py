@@ -1,7 +1,5 @@
 """The month's bill of each side, a line for each thing, so that a reader can strike what is not his."""
 
-from __future__ import annotations
-
 from harness.demand.demand import Demand
 from harness.demand.items import OneOffItem, Payer, usd_per_month
 from harness.rundir.decide import Decided, Side

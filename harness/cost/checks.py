@@ -1,7 +1,5 @@
 """Checks on the money: was the goodput measured on the demand's own shape, are the prices fresh."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 

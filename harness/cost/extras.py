@@ -1,7 +1,5 @@
 """What a decision carries beside the verdicts: options, bills, cost by class, token splits."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from harness.base.units import HOURS_PER_DAY

@@ -3,8 +3,6 @@
 A forecast, not an invoice: `ChargeCategory` is Usage, and the columns with x_ are ours.
 """
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """How much goodput a decision needs, before anything is measured: a search may stop once it knows its side of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

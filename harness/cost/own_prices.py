@@ -1,7 +1,5 @@
 """The prices that the user gives: a price file, or an old decision.json, years later and with its dates kept."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

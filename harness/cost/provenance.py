@@ -1,7 +1,5 @@
 """Where every number of a decision comes from: measured, listed by someone on a date, or assumed by someone."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Sequence

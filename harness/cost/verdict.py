@@ -1,7 +1,5 @@
 """decision.json: a run's own goodput, priced for a demand against every arm."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path

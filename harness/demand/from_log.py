@@ -1,7 +1,5 @@
 """A month's demand out of a request log: volume, lengths, and when in the day the requests come."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Any
 

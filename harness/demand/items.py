@@ -1,7 +1,5 @@
 """Costs beside inference, as listed items: people, embeddings, stores, evaluation, and what is paid once."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """What a user says of an endpoint on the command line: its URL, and the variable that holds its key."""
 
-from __future__ import annotations
-
 import os
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """What Breakeven must know about an engine to run it: the types that every engine module fills in."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The parent's end of the line to a load process: lines in, lines out. One class for each place it may run at."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -1,7 +1,5 @@
 """What this machine allows a load to have open: files a process, ports to one address. Read before anything is sent."""
 
-from __future__ import annotations
-
 import fcntl
 import math
 import os

@@ -4,8 +4,6 @@ Each message is a type; its line is its name and its fields as JSON. A line is r
 is no message costs only itself.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args
 

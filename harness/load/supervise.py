@@ -1,7 +1,5 @@
 """Conducts a run: who runs which step from when to when, and how it ended. Imports no Locust."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from pathlib import Path

@@ -5,8 +5,6 @@ server_metrics.parquet, long form: `t_s` (seconds since the run began), `name` (
 value changed. `up` (1 or 0) has one at every scrape: that is when the others are known to have held.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the GPUs did in each load step, by NVML on this machine or by DCGM-exporter on another. Analysis only."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

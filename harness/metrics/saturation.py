@@ -1,7 +1,5 @@
 """Does a queue grow? A load by plan does not wait for answers, so a server that is too slow falls ever further back."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

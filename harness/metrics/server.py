@@ -1,7 +1,5 @@
 """The servers' own account of each load step, beside ours. Analysis only."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Where the steady part of a step begins: the warm-up that the figures themselves show. Pure functions."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

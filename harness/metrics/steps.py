@@ -9,8 +9,6 @@ Definitions (each request; times in seconds):
 Latencies: requests scheduled in the window that did not fail. Throughput: tokens that arrived in the window.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

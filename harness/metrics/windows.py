@@ -1,7 +1,5 @@
 """Records as arrays, and the window of a step that figures are counted over. Seconds since the run began."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

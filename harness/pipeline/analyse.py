@@ -1,7 +1,5 @@
 """From a run directory to its figures, its decision and its report. No measuring, no network."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Drives the known-schedule server up a ladder of loads by the code path of `run`, and judges the records."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """One measurement: make the run directory, start the engine if need be, drive it, keep every row."""
 
-from __future__ import annotations
-
 import time
 import uuid
 from collections.abc import Mapping, Sequence

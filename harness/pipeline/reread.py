@@ -1,7 +1,5 @@
 """metrics.json and decision.json of an earlier analysis, checked before anybody computes with them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TypeVar
 

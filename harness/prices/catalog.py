@@ -3,8 +3,6 @@
 A price that nobody gave is an error that names it, never 0.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 from functools import cache

@@ -1,8 +1,6 @@
 """A second opinion on an API price: models.dev's list, where its package is installed, or the listed price
 beside the user's own. A difference is a warning; the first source stays in force."""
 
-from __future__ import annotations
-
 import importlib
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Prices as rows: what `breakeven prices` lists, and how old each is."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 from string import ascii_lowercase

@@ -1,7 +1,5 @@
 """A price file: `api:` and `instances:` rows in USD, checked so that whatever is wrong is named."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta

@@ -1,7 +1,5 @@
 """Who hosts the run's own open weights: matching a model's name, however a file or a provider spells it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 

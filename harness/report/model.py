@@ -1,7 +1,5 @@
 """The report as data: what is said, in which order. Three printers (HTML, Markdown, console) read it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The report, put together: `build_report` reads a run's files."""
 
-from __future__ import annotations
-
 from harness.base.rounding import significant
 from harness.report.charts.cost import cost_chart
 from harness.report.charts.goodput import goodput_chart

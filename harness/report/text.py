@@ -4,8 +4,6 @@ Everything that comes from outside (a model's name, an error's text) passes thro
 printed anywhere: it may hold control characters, terminal escapes or text that runs right to left.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from typing import Any

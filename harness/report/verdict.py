@@ -1,7 +1,5 @@
 """The first screen: what stands in the way of trusting the run, and one sentence per API arm."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from harness.base.rounding import exact_volume

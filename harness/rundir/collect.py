@@ -1,7 +1,5 @@
 """After the load: the JSON lines of the load processes become Parquet."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

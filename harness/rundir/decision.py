@@ -4,8 +4,6 @@ Money is USD, rates are USD per million tokens, volumes are tasks a month, `step
 Unknown is None, never 0.
 """
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Annotated, Literal
 

@@ -5,8 +5,6 @@ While a run lasts each load process appends to its own `records-<pid>.jsonl` (an
 Parquet afterwards. A reader takes Parquet where it is and the JSON lines where a run was killed before it got there.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,7 +1,5 @@
 """run.json: what was driven, by whom, with what."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 

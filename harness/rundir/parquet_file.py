@@ -1,7 +1,5 @@
 """Reading a run's Parquet files: whatever is wrong with one is said in one line that names it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a run recorded, as tables: from Parquet, or from the JSON lines of a run that was killed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Appends rows to the run directory while the load runs, and reads them meanwhile: buffered, never rewritten."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The servers' /metrics pages as one table, long form: `t_s, name, labels, value`."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """steps.jsonl: the load steps as they really ran."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """What would change a decision, as types of decision.json: one input at a time, all at once, the months ahead."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """What a scenario will take, said before anything is sent."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The steps of a load as they are planned: what runs from when to when. Pure; a search has none beforehand."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

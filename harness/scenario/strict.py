@@ -1,7 +1,5 @@
 """Limits that every part of a scenario file shares, and the base of its models."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from harness.base.yamlfile import Strict

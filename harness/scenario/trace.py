@@ -11,8 +11,6 @@ In ours, `arrival_s` may also be an ISO 8601 date and time. Rows without input o
 in BurstGPT) are left out and counted.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Just enough HTTP/1.1 for the oracle: bytes in, requests out, answers as bytes. No I/O."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

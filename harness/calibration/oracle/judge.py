@@ -1,7 +1,5 @@
 """One run against the oracle's ledger: how wrong its times, which tokens lost, how late the server."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -5,8 +5,6 @@ the arrival of the request's last byte, both stamped by the server; of a gap, th
 times. Where both run on one machine their monotonic clocks are one, and absolute times are compared too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Start the oracle as a process of its own, and stop it whatever happens."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A selector that wakes within microseconds of its timeout: epoll's own timeout is whole milliseconds."""
 
-from __future__ import annotations
-
 import select
 import selectors
 import sys

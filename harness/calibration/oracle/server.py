@@ -8,8 +8,6 @@ request. When it listens, one JSON line with its port is printed. One thread, on
 the loop costs is in the ledger as lateness. The ledger's columns: `harness.calibration.oracle.stream`.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import gc

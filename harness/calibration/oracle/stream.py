@@ -8,8 +8,6 @@ the bytes before the write returns. `queued_writes` counts tokens that found the
 client did not read: their times are not the wire's.
 """
 
-from __future__ import annotations
-
 import socket
 from array import array
 from typing import NamedTuple

@@ -6,8 +6,6 @@ whitespace before it: "a wonderful day" is `a| wonderfu|l| day`, 4 tokens. The k
 must come to the true number too.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import zlib

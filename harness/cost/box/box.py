@@ -1,7 +1,5 @@
 """The rented box of a run: what it costs an hour, from whom, and what a million tokens costs on it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Is the throughput possible, do weights and KV cache fit, at most: by the model's name and the GPU's datasheet."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A split is a convention. Whichever it is, input and output cost add up to the ho
 X_in C_in + X_out C_out = c. Break-even never uses one: it compares requests of the same mix.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 

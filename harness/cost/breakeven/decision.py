@@ -1,7 +1,5 @@
 """`decide`: the money alone. Workload, measured box and API price in; the volumes where the box wins out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -6,8 +6,6 @@ g = a'K - cH, what one full instance saves. With N instances self-hosting wins o
 lo(N) = max(0, (N cH + F)/a', (N-1)K if N > N_min); a tie wins. Comparisons allow for the rounding of floats.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What a task costs that really got done: attempts, failures, and the person who takes over."""
 
-from __future__ import annotations
-
 from harness.rundir.decide import Decided
 from harness.rundir.decision import Success, SuccessCost
 

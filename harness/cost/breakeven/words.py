@@ -1,7 +1,5 @@
 """The verdict in plain words."""
 
-from __future__ import annotations
-
 from harness.base.rounding import exact_volume, span, usd, volumes
 from harness.base.units import HOURS_PER_MONTH
 from harness.cost.breakeven.staircase import is_tie

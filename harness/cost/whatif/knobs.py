@@ -1,7 +1,5 @@
 """The inputs of a decision that a reader may doubt, and how to turn each of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

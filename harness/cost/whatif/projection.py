@@ -1,7 +1,5 @@
 """The months ahead: a volume that grows, what both sides cost, and when what is paid once is paid back."""
 
-from __future__ import annotations
-
 from itertools import accumulate
 
 from harness.cost.breakeven.vector import case_of, evaluate

@@ -1,7 +1,5 @@
 """What would change the answer: one input at a time, two at a time, and where the verdict flips."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How sure the verdict is: the measured interval and every stated range, drawn together many times."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist

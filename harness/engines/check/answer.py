@@ -1,7 +1,5 @@
 """One real question to an engine: what is asked, what counts as an answer, and the words of what went wrong."""
 
-from __future__ import annotations
-
 import http.client
 from collections.abc import Iterator
 from dataclasses import dataclass, field

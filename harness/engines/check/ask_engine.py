@@ -1,7 +1,5 @@
 """`breakeven engine check`: one real question to an engine, answered within a limit or not at all."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future

@@ -1,7 +1,5 @@
 """Ask llama-server, llama-cpp-python or vLLM one question: a plain `/v1/completions`, with the standard library."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import time

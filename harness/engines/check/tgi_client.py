@@ -3,8 +3,6 @@
 Imported only when TGI is asked: the package brings HTTP clients along.
 """
 
-from __future__ import annotations
-
 import time
 from dataclasses import replace
 from importlib import util

@@ -1,7 +1,5 @@
 """Long steps of an install: on the leash, logged, with progress, and an error that shows the log's end."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

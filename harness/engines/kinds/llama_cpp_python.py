@@ -1,7 +1,5 @@
 """llama-cpp-python's server: one request at a time, embedded in our own environment."""
 
-from __future__ import annotations
-
 import re
 import sys
 from importlib import metadata, util

@@ -3,8 +3,6 @@
 The source is the one inside llama-cpp-python's sdist (vendor/llama.cpp), so both run the same llama.cpp.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import platform

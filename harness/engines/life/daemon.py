@@ -4,8 +4,6 @@ What runs is remembered in `$XDG_STATE_HOME/breakeven/engines/NAME.json`, one en
 file whose process is gone is stale, and removed by whoever sees it; one that cannot be read stays, and is said.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Wait until an engine serves, or say why it never will."""
 
-from __future__ import annotations
-
 import re
 import signal
 import time

@@ -1,7 +1,5 @@
 """Start an engine, wait until it serves, hand it over, and stop it whatever happens."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

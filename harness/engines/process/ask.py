@@ -1,7 +1,5 @@
 """Short questions to an engine on loopback, with the standard library and past any proxy."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import urllib.error

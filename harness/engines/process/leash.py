@@ -8,8 +8,6 @@ GRACE_S seconds later, SIGKILL. The command's output goes to our standard error;
 carries one line, the command's process id. We end with the command's own exit code.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import os

@@ -1,7 +1,5 @@
 """Where engines are kept and remembered, outside any checkout: built once, used by every run."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import time

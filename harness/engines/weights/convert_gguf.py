@@ -5,8 +5,6 @@ Run as a script by the Python of an environment that has transformers, torch, gg
     python -I convert_gguf.py MODEL.gguf DIRECTORY
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any

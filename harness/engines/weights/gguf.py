@@ -4,8 +4,6 @@ magic "GGUF", u32 version, u64 tensors, u64 pairs, then pairs (key, u32 type, va
 then tensors (name, u32 dimensions, u64 each, u32 type, u64 offset); all little-endian.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 from dataclasses import dataclass

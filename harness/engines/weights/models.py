@@ -1,7 +1,5 @@
 """The little model that comes with a package, so that a first run needs no download of its own."""
 
-from __future__ import annotations
-
 from importlib import metadata
 from pathlib import Path
 

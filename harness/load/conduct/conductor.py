@@ -1,7 +1,5 @@
 """Tells the load processes their steps and writes down when each really was (steps.jsonl). Imports no Locust."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path

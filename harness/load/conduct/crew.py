@@ -1,7 +1,5 @@
 """The load processes of a run, seen from their parent: started, told what to do, listened to. Imports no Locust."""
 
-from __future__ import annotations
-
 import selectors
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Whether a load has any sense left: an endpoint that refuses all, or is gone, is not asked to the end of a ladder."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from harness.backends.faults import hint_for

@@ -1,7 +1,5 @@
 """What the load processes say of themselves each second, as one sample for the display."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One load process as its parent knows it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ library, prints goes to the run's load.log. It ends when its standard input clos
 or when the load is done.
 """
 
-from __future__ import annotations
-
 import gc
 import logging
 import math

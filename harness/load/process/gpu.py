@@ -4,8 +4,6 @@ The readings are written in the names and units of NVIDIA's DCGM-exporter, so th
 are read by the same code afterwards.
 """
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit

@@ -1,7 +1,5 @@
 """Asks an endpoint who it is, before the load: a few GETs that cost it nothing. Unknown is None."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a load process is told on its standard input: where to begin, then commands. Its end: the parent is gone."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 

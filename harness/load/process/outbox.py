@@ -3,8 +3,6 @@
 The loop that says them is the one that measures: a parent that is slow to read must not hold it up.
 """
 
-from __future__ import annotations
-
 import os
 
 import gevent

@@ -1,7 +1,5 @@
 """Before the load: who the endpoint is, and which words are one token to it. The first process asks for all."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from harness.load.plan import Learned, LoadPlan

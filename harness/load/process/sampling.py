@@ -1,7 +1,5 @@
 """The load process watches itself: CPU, loop lag, requests in flight; once a second to disk and to the parent."""
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable

@@ -4,8 +4,6 @@ One row a scrape in `server_metrics-<pid>.jsonl`: `{t_s, url, up, lines}`. `t_s`
 the page had arrived; `up`: whether it did; `lines`: the page's lines that are not as they were a scrape before.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 from pathlib import Path

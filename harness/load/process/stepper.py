@@ -1,7 +1,5 @@
 """Runs the steps that the parent orders, each at its instant, until it is told to stop."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import gevent

@@ -1,7 +1,5 @@
 """Asks the endpoint's own tokenizer: before the run for words, after it for answers without a count."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

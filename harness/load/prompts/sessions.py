@@ -1,7 +1,5 @@
 """Conversations that grow: every turn sends all that was said before, the server's own replies among it."""
 
-from __future__ import annotations
-
 import random
 
 from harness.load.prompts.texts import Prompt, PromptSource, draw_length

@@ -1,7 +1,5 @@
 """Prompts of a wanted token length, all from the seed. No I/O: what the endpoint says comes in as numbers."""
 
-from __future__ import annotations
-
 import csv
 import json
 import random

@@ -4,8 +4,6 @@ It connects to the master, starts a load process when the plan comes, hands its 
 with it. The files stay here until the master has every byte. A master that falls silent ends the load.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

@@ -1,7 +1,5 @@
 """Files sent in pieces over messages: the next piece leaves when the last one is known to be there."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What master and agent say to each other over Locust, and what either is ordered by the process that starts it."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """Waits for the workers of other machines, and tells each its plan. Imports no Locust."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import subprocess

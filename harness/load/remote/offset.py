@@ -1,7 +1,5 @@
 """How the monotonic clock of another machine stands to ours, from messages there and back. No I/O."""
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass, field
 

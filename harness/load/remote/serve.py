@@ -1,7 +1,5 @@
 """Keeps agents running on a worker machine: one for each process it lends, a new one for every run. No Locust."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

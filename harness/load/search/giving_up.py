@@ -1,7 +1,5 @@
 """When a probe of a number of users is lost before it ends: too many of its requests broke a limit already."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Grow (double) until a load fails or `high` passes, then halve the bracket until 
 probe that is too short to judge is made once more at full length.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Runs a search: one probe after another on the load processes, each cut early where it is lost."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path

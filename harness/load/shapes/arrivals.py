@@ -5,8 +5,6 @@ L(t) the integral of the rate up to t, arrival i is due where L reaches the sum 
 is therefore unbroken through warm-up, across a step and along a ramp, and the same whoever sends it.
 """
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Callable

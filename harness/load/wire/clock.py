@@ -1,7 +1,5 @@
 """Two clocks of one machine: the kernel stamps arrivals in CLOCK_REALTIME, everything else is monotonic."""
 
-from __future__ import annotations
-
 import time
 
 from harness.base.units import NS_PER_S

@@ -1,7 +1,5 @@
 """Kept connections: geventhttpclient's pools, with our own sockets, one look-up a host, and any number of files."""
 
-from __future__ import annotations
-
 import select
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """One answer as it comes in: its token events with their stamps, and in the end whether it was any good."""
 
-from __future__ import annotations
-
 from harness.backends.faults import BROKE_EARLY, EMPTY, UNFINISHED
 from harness.backends.wire import MAX_DETAIL_CHARS, ODD_SHAPE, Answer, StreamReader, error_detail
 from harness.load.wire.sse import SseParser

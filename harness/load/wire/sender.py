@@ -1,7 +1,5 @@
 """Sends one request and writes down what happened, whatever happens."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from dataclasses import dataclass, field

@@ -6,8 +6,6 @@ token that waits is stamped by the tokens behind it. So sockets that wait for a 
 least each half millisecond, between whatever else this process does.
 """
 
-from __future__ import annotations
-
 import atexit
 import select
 import socket as plain_socket

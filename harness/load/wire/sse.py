@@ -1,7 +1,5 @@
 """Server-sent events out of bytes that arrive in any pieces. No I/O."""
 
-from __future__ import annotations
-
 
 class SseParser:
     """Incremental parser for all backends.

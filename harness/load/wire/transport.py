@@ -1,7 +1,5 @@
 """HTTP over sockets that know when their bytes arrived: geventhttpclient keeps the connections and parses."""
 
-from __future__ import annotations
-
 import errno
 import ssl
 import time

@@ -6,8 +6,6 @@ self-host  S(R) = N(R) * usd_per_hour * 730 + fixed      N(R) = max(min_instance
 API        A(R) = api_usd_per_task * R + fixed
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

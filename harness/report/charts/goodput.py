@@ -1,7 +1,5 @@
 """Goodput measured beside goodput needed: one axis, the measured interval as a band, a mark per API."""
 
-from __future__ import annotations
-
 from markupsafe import Markup
 
 from harness.base.rounding import significant

@@ -1,7 +1,5 @@
 """Throughput and latency against load: the whole curve, the SLO's limits, the steps that broke them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 
 from harness.base.stats import SAMPLE_FLOORS

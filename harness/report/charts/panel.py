@@ -1,7 +1,5 @@
 """One drawing of curves over load: dots, crosses where the SLO broke, rings where samples were too few."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """SVG by hand: elements whose every text is escaped, axes, and the ticks on them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

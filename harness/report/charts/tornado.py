@@ -1,7 +1,5 @@
 """What one input at a time does to the monthly saving: a tornado per API arm, widest bar first."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What was unequal between runs: first the work itself, which forbids naming a winner, then what is compared."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Several runs of one scenario as one figure: the mean goodput, its interval and how far the runs lie apart."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

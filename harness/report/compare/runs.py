@@ -1,7 +1,5 @@
 """Runs beside each other: who serves most and for least, if that can be said, and what got worse."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """What the server and its GPUs said of themselves in each load step, beside what the client saw."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from harness.base.rounding import NA, significant, whole

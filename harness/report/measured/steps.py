@@ -1,7 +1,5 @@
 """What was measured, step by step: the table under the load charts, a search's probes, the line that sums it up."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The arms beside each other, a month and per task: every API, and the box."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

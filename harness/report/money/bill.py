@@ -1,7 +1,5 @@
 """The month line by line, the ways to buy the same instances, a growing volume, and cost per solved task."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from harness.base.rounding import NA, amount, exact_volume, significant, volume, whole

@@ -1,7 +1,5 @@
 """What would change the answer: one input at a time, all of them at once, and the value that flips it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.base.rounding import NA, amount, exact_volume, significant, volume, whole

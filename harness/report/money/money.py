@@ -1,7 +1,5 @@
 """The report's tables of money: needed goodput, cost at several volumes, tokens, and the console's one table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from harness.base.rounding import NA, amount, exact_volume, significant, volumes, whole

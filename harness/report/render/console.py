@@ -3,8 +3,6 @@
 Colour only repeats what the words say. Outside text is printed as `rich.text.Text`, never as markup.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

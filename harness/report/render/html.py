@@ -1,7 +1,5 @@
 """The report as one HTML file that asks nobody for anything."""
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The report as Markdown, for a pull request. Outside text cannot become markup, a link or a table's edge."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Method and provenance: where every number came from, what ran, and how to get it again."""
 
-from __future__ import annotations
-
 import json
 import math
 import shlex

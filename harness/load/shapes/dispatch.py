@@ -3,6 +3,8 @@
 Every load process draws the whole plan and sends its own part of it: arrival i belongs to process i mod N.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace

@@ -24,6 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.coverage_live import main as live
 from benchmarks.coverage_search import SEARCH_HEAD, SEARCHES, search_row
 from benchmarks.virtual_engine import Engine, Load, Requests, Work, serve
 from harness.metrics.goodput import JudgedStep, RunGoodput, goodput_of
@@ -236,7 +237,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=RUNS, help="runs a case (1000)")
     parser.add_argument("--case", help="only the cases whose name begins so")
+    parser.add_argument("--live", action="store_true", help="ten ladders of a live server instead (45 minutes)")
     options = parser.parse_args()
+    if options.live:
+        return live()
     began_s = time.perf_counter()
     wanted = options.case or ""
     are_good = []

@@ -1,0 +1,73 @@
+"""What is found about how a step ran, on the smallest step that earns it."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness.checks.phases import phase_checks
+from harness.rundir.results import LoadOfStep, Phases, Step, WindowOfStep
+from harness.scenario import Scenario
+
+CLOSED = Scenario.model_validate({"name": "t", "load": {"users": [4]}})
+RAMP = Scenario.model_validate({"name": "t", "load": {"kind": "ramp", "start": 1, "end": 2}})
+
+
+def step(*, held_s: float | None = 1.0, per_s: float = 4.0, **more: Any) -> Step:
+    """Four users from 0 to 10 s, the window from 2 s on, held until `held_s` after it."""
+    spans = {
+        name: WindowOfStep(start_s=a, end_s=b) for name, a, b in (("enter", 0, 1), ("warmup", 1, 2), ("window", 2, 10))
+    }
+    hold = None if held_s is None else WindowOfStep(start_s=10, end_s=10 + held_s)
+    return Step(
+        step=0, load=LoadOfStep(kind="closed", users=4), window=spans["window"], requests=32, requests_per_s=per_s,
+        goodput_low=3.0, phases=Phases(**spans, hold=hold, **more),
+    )  # fmt: skip
+
+
+def rows(took_s: float = 1.0, n: int = 32) -> pd.DataFrame:
+    """Requests that are due each quarter of a second from 2 s on."""
+    due_s = [2 + k / 4 for k in range(n)]
+    return pd.DataFrame({
+        "scheduled_s": due_s, "sent_s": due_s, "finished_s": [t + took_s for t in due_s], "error": [None] * n,
+    })  # fmt: skip
+
+
+def codes(one: Step, due: pd.DataFrame, work: Scenario = CLOSED) -> list[tuple[str, str]]:
+    return [(found.code, found.level) for found in phase_checks(one, due, work)]
+
+
+def test_a_step_that_ran_as_it_should_has_no_finding() -> None:
+    assert codes(step(), rows()) == []  # 4 requests/s of 1 s each are 4 users
+
+
+def test_a_hold_that_took_as_long_as_it_may_is_an_error_that_counts_what_it_cut() -> None:
+    (found,) = phase_checks(step(held_s=600.0, bound=True, cut=3), rows(), CLOSED)
+
+    assert (found.code, found.level) == ("hold_at_its_bound", "error")
+    assert "held for 600 s" in found.message
+    assert "3 requests were cut" in found.message
+
+
+def test_a_hold_longer_than_its_step_is_a_warning() -> None:
+    assert codes(step(held_s=10.5), rows()) == [("hold_longer_than_step", "warning")]
+    assert codes(step(held_s=9.5), rows()) == []
+
+
+@pytest.mark.parametrize(("per_s", "found"), [(3.7, True), (3.85, False), (4.15, False), (4.3, True)])
+def test_users_are_the_rate_times_the_time_of_a_request(per_s: float, found: bool) -> None:
+    assert (codes(step(per_s=per_s), rows()) == [("little_s_law", "warning")]) is found
+
+
+def test_an_older_run_without_a_hold_is_not_held_to_that_law() -> None:
+    assert codes(step(held_s=None, per_s=2.0), rows()) == []
+
+
+def test_a_window_without_room_for_one_request_is_an_error() -> None:
+    assert ("window_too_short", "error") in codes(step(per_s=0.44), rows(took_s=9.0))
+
+
+def test_requests_of_a_slice_that_end_in_the_next_one_are_counted() -> None:
+    # 31 of 32 are due before 9.75 s: with 1 s each the last 4 and more end behind 10 s
+    assert codes(step(), rows(), RAMP) == [("crossing_requests", "warning")]
+    assert codes(step(), rows(took_s=0.2), RAMP) == []

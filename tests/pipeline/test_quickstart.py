@@ -109,10 +109,11 @@ def test_metrics_agree_with_the_records(run_dir: Path) -> None:
     rows, metrics = read_records(run_dir), json.loads((run_dir / "metrics.json").read_text())
     window = metrics["steps"][0]["window"]
 
-    inside = rows[(rows["finished_s"] >= window["start_s"]) & (rows["finished_s"] < window["end_s"])]
-    length_s = window["end_s"] - window["start_s"]
+    served = rows[rows["error"].isna() & (rows["finished_s"] > window["start_s"]) & (rows["sent_s"] < window["end_s"])]
+    inside_s = served["finished_s"].clip(upper=window["end_s"]) - served["sent_s"].clip(lower=window["start_s"])
+    shares = inside_s / (served["finished_s"] - served["sent_s"])
 
-    assert metrics["steps"][0]["requests_per_s"] == pytest.approx(inside["error"].isna().sum() / length_s)
+    assert metrics["steps"][0]["requests_per_s"] == pytest.approx(shares.sum() / (window["end_s"] - window["start_s"]))
 
 
 def test_ctrl_c_stops_the_engine_and_keeps_the_rows(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def percentile_cell(stats: Summary, name: str, show: Callable[[float], str]) -> 
     if value is None:
         return Cell(NA, tone="muted")
     if stats.n < SAMPLE_FLOORS.get(name, 1):
-        return Cell(f"{show(value)} (n {whole(stats.n)})", tone="muted")
+        return Cell(show(value), note=f"n {whole(stats.n)}", tone="muted")
     return Cell(show(value))
 
 
@@ -90,7 +90,7 @@ def _slo_cell(step: Step) -> Cell:
     return {
         "yes": Cell("met", tone="good"),
         "no": Cell("broken", tone="bad"),
-        "not_sure": Cell("met, not surely" if step.slo_met else "broken, not surely", tone="warn"),
+        "not_sure": Cell("met" if step.slo_met else "broken", note="not surely", tone="warn"),
         "not_judged": Cell("not judged", tone="muted"),
     }[step.verdict]
 
@@ -119,7 +119,7 @@ def measured_line(metrics: Metrics) -> str:
     step = metrics.decisive
     parts = [goodput_words(metrics)]
     if step is not None:
-        firsts = [f"{name} {percentile_cell(step.ttft_s, name, duration).text}" for name in ("p50", "p95")]
+        firsts = [f"{name} {_in_words(percentile_cell(step.ttft_s, name, duration))}" for name in ("p50", "p95")]
         parts += [
             f"output {significant(step.output_tokens_per_s)} tok/s",
             f"TTFT {', '.join(firsts)}",
@@ -127,6 +127,10 @@ def measured_line(metrics: Metrics) -> str:
             f"{significant(step.window.length_s)} s window",
         ]
     return " · ".join(parts)
+
+
+def _in_words(cell: Cell) -> str:
+    return f"{cell.text} ({cell.note})" if cell.note else cell.text
 
 
 def console_steps_table(metrics: Metrics) -> Table:

@@ -51,5 +51,5 @@ def _identity(plan: LoadPlan, sender: Sender, say: Say) -> Identity:
     if plan.known_engine:
         return Identity(model=plan.model)
     say(Doing(f"asking {plan.urls[0]} who it is"))
-    all_there = [identify(target, sender.clock, sender.request.timeout_s) for target in sender.targets]
+    all_there = [identify(target, sender.request.timeout_s) for target in sender.targets]
     return all_there[0]

@@ -22,7 +22,6 @@ class Identity:
     model: str | None = None
     models: list[str] = field(default_factory=list)  # all that it lists
     engine: dict[str, Any] = field(default_factory=lambda: {"name": None, "version": None, "flags": None})
-    has_metrics: bool = False
 
 
 def identify(target: Target, timeout_s: float) -> Identity:
@@ -77,7 +76,7 @@ def _read(answers: dict[str, Any]) -> Identity:
     names = [entry["id"] for entry in models if isinstance(entry.get("id"), str)]
     metrics = answers["/metrics"] if isinstance(answers["/metrics"], bytes) else b""
     engine = _engine(answers, metrics, models[0].get("owned_by") if models else None)
-    return Identity(names[0] if names else None, names, engine, b"# TYPE" in metrics)
+    return Identity(names[0] if names else None, names, engine)
 
 
 LLAMA_CPP_PYTHON_OWNER = "me"  # as its server/app.py fills /v1/models; nobody else does

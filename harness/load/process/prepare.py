@@ -33,17 +33,8 @@ def prepare(plan: LoadPlan, sender: Sender, tokenizer: EndpointTokenizer, say: S
     say(Doing("asking its tokenizer for words of one token"))
     tokenizer.find()
     found = build_vocabulary(tokenizer)
-    say(
-        Prepared(
-            model=sender.model,
-            engine=identity.engine,
-            served_models=identity.models[:MODELS_KEPT],
-            has_metrics=identity.has_metrics,
-            tokenizer=tokenizer.path,
-            exact_lengths=found.exact,
-            learned=Learned(sender.model, tokenizer.path, list(found.words), found.overhead_tokens, found.exact),
-        )
-    )
+    learned = Learned(sender.model, tokenizer.path, list(found.words), found.overhead_tokens, found.exact)
+    say(Prepared(identity.engine, identity.models[:MODELS_KEPT], learned))
     return found
 
 

@@ -17,8 +17,7 @@ class Reading:
     reader: StreamReader | None  # None: not streaming
     arrivals: list[int] | None  # None: nobody wants them
     sse: SseParser = field(default_factory=SseParser)
-    body: list[bytes] = field(default_factory=list)
-    body_bytes: int = 0
+    body: bytearray = field(default_factory=bytearray)
     first_ns: int | None = None
     last_ns: int | None = None
     max_gap_ns: int | None = None
@@ -28,8 +27,8 @@ class Reading:
 
     def on_bytes(self, exchange: Exchange, piece: bytes) -> None:
         """Take the next bytes of the body."""
-        if not self.saw_event or self.reader is None:
-            self._keep(piece)
+        if (not self.saw_event or self.reader is None) and len(self.body) < MAX_BODY_BYTES:
+            self.body += piece
         if self.reader is not None and exchange.status == HTTP_OK:
             self._events(self.sse.feed(piece), exchange.arrived_ns)
             exchange.awaits_first = self.first_ns is None
@@ -40,11 +39,6 @@ class Reading:
         """The body has ended."""
         if self.reader is not None:
             self._events(self.sse.close(), arrived_ns)
-
-    def _keep(self, piece: bytes) -> None:
-        if self.body_bytes < MAX_BODY_BYTES:
-            self.body.append(piece)
-            self.body_bytes += len(piece)
 
     def _events(self, events: list[bytes], arrived_ns: int) -> None:
         reader, tokens = self.reader, 0
@@ -85,7 +79,7 @@ def judge(exchange: Exchange, reading: Reading) -> tuple[str | None, str | None]
     HTTP 200 is no success and neither is `[DONE]`: success is a finish reason and at least one token.
     """
     status, answer = exchange.status or 0, reading.answer
-    body = b"".join(reading.body)
+    body = bytes(reading.body)
     if status != HTTP_OK:
         return f"http_{status}", error_detail(body) or None
     if answer.error is not None:

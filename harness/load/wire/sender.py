@@ -235,7 +235,7 @@ class Sender:
             return Answer()
         row.finished_s = self.clock.from_monotonic_s(exchange.arrived_ns)
         try:
-            return self.wire.read_body(self.request.api, b"".join(reading.body), exchange.headers)
+            return self.wire.read_body(self.request.api, bytes(reading.body), exchange.headers)
         except ODD_SHAPE:
             return Answer(error="JSON of another shape")
 

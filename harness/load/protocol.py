@@ -37,12 +37,8 @@ class Warned:
 class Prepared:
     """What the first process has found out about the endpoint."""
 
-    model: str | None
     engine: dict[str, Any]  # name, version, flags
     served_models: list[str]
-    has_metrics: bool
-    tokenizer: str | None  # its route
-    exact_lengths: bool
     learned: Learned
 
 

@@ -170,10 +170,10 @@ def _on_event(event: RunEvent, run_dir: Path, manifest: RunManifest, on_event: O
     client = manifest.client
     match event:
         case Prepared():
-            manifest.model = manifest.model or event.model
+            manifest.model = manifest.model or event.learned.model
             client |= {
-                "tokenizer": event.tokenizer,
-                "exact_lengths": event.exact_lengths,
+                "tokenizer": event.learned.tokenizer_path,
+                "exact_lengths": event.learned.exact,
                 "served_models": event.served_models,
             }
             if manifest.engine.get("name") is None:

@@ -9,7 +9,7 @@ ROLE = b'data: {"choices": [{"delta": {"role": "assistant", "content": ""}}]}\n\
 
 
 def read(*pieces: tuple[int, bytes]) -> Reading:
-    reading = Reading(OpenAiStream(empty_is_token=False), keep_arrivals=True)
+    reading = Reading(OpenAiStream(empty_is_token=False), arrivals=[])
     exchange = Exchange(status=200)
     for arrived_ns, piece in pieces:
         exchange.arrived_ns = arrived_ns

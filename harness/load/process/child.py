@@ -63,11 +63,11 @@ class LoadProcess:
         self.recorder = Recorder(Path(plan.run_dir), keep_arrivals=plan.keep_arrivals)
         self.wire = BACKENDS[plan.backend]
         self.sender = Sender(plan, self.scenario, self.wire, self.clock, self.recorder)
-        self.sender.targets = [Target(url, _headers(plan), ca_file=plan.ca_file) for url in plan.urls]
+        self.sender.targets = [Target(url, _headers(plan), self.clock, ca_file=plan.ca_file) for url in plan.urls]
         self.stepper = Stepper(self.clock, self.sender, self.say)
         self.failure: BreakevenError | None = None
         self.tokenizer = EndpointTokenizer(
-            self.sender.targets[0], self.clock, self.wire, plan.model, min(5.0, self.scenario.request.timeout_s)
+            self.sender.targets[0], self.wire, plan.model, min(5.0, self.scenario.request.timeout_s)
         )
 
     def run(self) -> None:
@@ -140,8 +140,8 @@ class LoadProcess:
         plan = self.plan
         if plan.worker != 0:
             return None
-        own = [Target(url, _headers(plan), ca_file=plan.ca_file) for url in plan.urls]
-        own += [Target(url, {}) for url in plan.gpu_urls]
+        own = [Target(url, _headers(plan), self.clock, ca_file=plan.ca_file) for url in plan.urls]
+        own += [Target(url, {}, self.clock) for url in plan.gpu_urls]
         gpus = local_gpus() if all(is_this_machine(url) for url in plan.urls) else None
         timeout_s = self.scenario.request.timeout_s
         return Scraper(own, self.clock, Path(plan.run_dir), timeout_s=timeout_s, gpus=gpus)

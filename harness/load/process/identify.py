@@ -5,10 +5,8 @@ from typing import Any
 
 import gevent
 import orjson
-from geventhttpclient.response import HTTPParseError
 
 from harness.base.errors import EndpointError
-from harness.load.wire.clock import RunClock
 from harness.load.wire.transport import ConnectFailed, ConnectionLost, Target, fetch
 
 MAX_PROBE_S = 5.0
@@ -24,16 +22,15 @@ class Identity:
     model: str | None = None
     models: list[str] = field(default_factory=list)  # all that it lists
     engine: dict[str, Any] = field(default_factory=lambda: {"name": None, "version": None, "flags": None})
-    has_metrics: bool = False
 
 
-def identify(target: Target, clock: RunClock, timeout_s: float) -> Identity:
+def identify(target: Target, timeout_s: float) -> Identity:
     """Ask all routes at once, each for at most min(5 s, timeout_s).
 
     Raises:
         EndpointError: nobody listens there.
     """
-    jobs = {path: gevent.spawn(_ask, target, clock, path, min(MAX_PROBE_S, timeout_s)) for path in ROUTES}
+    jobs = {path: gevent.spawn(_ask, target, path, min(MAX_PROBE_S, timeout_s)) for path in ROUTES}
     gevent.joinall(list(jobs.values()))
     answers = {path: job.value for path, job in jobs.items()}
     refused = [answer for answer in answers.values() if isinstance(answer, ConnectFailed)]
@@ -53,12 +50,12 @@ def other_model(asked: str | None, identity: Identity) -> str | None:
     return f"does not list the model `{asked}`, it serves: {shown}"
 
 
-def _ask(target: Target, clock: RunClock, path: str, timeout_s: float) -> bytes | ConnectFailed | None:
+def _ask(target: Target, path: str, timeout_s: float) -> bytes | ConnectFailed | None:
     try:
-        status, body = fetch(target, clock, path, timeout_s=timeout_s)
+        status, body = fetch(target, path, timeout_s=timeout_s)
     except ConnectFailed as error:
         return error
-    except (ConnectionLost, HTTPParseError, TimeoutError):
+    except (ConnectionLost, TimeoutError):
         return None
     return body if status == 200 else None
 
@@ -74,30 +71,24 @@ def _json(answer: object) -> dict[str, Any]:
 
 
 def _read(answers: dict[str, Any]) -> Identity:
-    identity = Identity()
-    models = _json(answers["/v1/models"]).get("data")
-    if isinstance(models, list) and models and isinstance(models[0], dict):
-        first = models[0]
-        listed = [entry.get("id") for entry in models if isinstance(entry, dict)]
-        identity.models = [name for name in listed if isinstance(name, str)]
-        identity.model = first.get("id") if isinstance(first.get("id"), str) else None
+    listed = _json(answers["/v1/models"]).get("data")
+    models = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    names = [entry["id"] for entry in models if isinstance(entry.get("id"), str)]
     metrics = answers["/metrics"] if isinstance(answers["/metrics"], bytes) else b""
-    identity.has_metrics = b"# TYPE" in metrics
-    identity.engine = _engine(answers, metrics, models)
-    return identity
+    engine = _engine(answers, metrics, models[0].get("owned_by") if models else None)
+    return Identity(names[0] if names else None, names, engine)
 
 
 LLAMA_CPP_PYTHON_OWNER = "me"  # as its server/app.py fills /v1/models; nobody else does
 
 
-def _engine(answers: dict[str, Any], metrics: bytes, models: object) -> dict[str, Any]:
+def _engine(answers: dict[str, Any], metrics: bytes, owner: object) -> dict[str, Any]:
     props, info, version = _json(answers["/props"]), _json(answers["/info"]), _json(answers["/version"])
     if props.get("build_info"):
         flags = {key: props[key] for key in ("total_slots", "n_ctx", "model_path") if key in props}
         return {"name": "llama_server", "version": props["build_info"], "flags": flags}
     if info.get("router"):
         return {"name": "tgi", "version": info.get("version"), "flags": info}
-    owner = models[0].get("owned_by") if isinstance(models, list) and models and isinstance(models[0], dict) else None
     if b"vllm:" in metrics or owner == "vllm":
         return {"name": "vllm", "version": version.get("version"), "flags": None}
     if owner == LLAMA_CPP_PYTHON_OWNER:

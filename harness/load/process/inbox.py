@@ -1,21 +1,19 @@
 """What a load process is told on its standard input: where to begin, then commands. Its end: the parent is gone."""
 
-import os
 from collections.abc import Callable
 
-import gevent.socket
+from gevent.fileobject import FileObject
 
 from harness.load.protocol import Begin, Command, Malformed, command_of, name_of
 
 STDIN = 0
-READ_BYTES = 65536
 
 
 class Inbox:
-    """The lines of standard input, read without a buffer that would hide one."""
+    """The lines of standard input; waiting for one holds nobody else up."""
 
     def __init__(self) -> None:
-        self._pending = b""
+        self._lines = FileObject(STDIN, "rb", closefd=False)
 
     def first(self) -> Begin | None:
         """Wait for the first line; None when the parent went away before it came.
@@ -23,12 +21,9 @@ class Inbox:
         Raises:
             Malformed: it is no plan.
         """
-        while b"\n" not in self._pending:
-            data = os.read(STDIN, READ_BYTES)
-            if not data:
-                return None
-            self._pending += data
-        line, _, self._pending = self._pending.partition(b"\n")
+        line = self._lines.readline()
+        if not line.endswith(b"\n"):
+            return None
         command = command_of(line)
         if not isinstance(command, Begin):
             raise Malformed(f"`{name_of(type(command))}` before the plan")
@@ -41,18 +36,11 @@ class Inbox:
         on_end: Callable[[], None],
     ) -> None:
         """Hand on every further command, until the input ends."""
-        while True:
-            *lines, self._pending = self._pending.split(b"\n")
-            for line in lines:
-                try:
-                    command = command_of(line)
-                except Malformed as error:
-                    on_malformed(error)
-                else:
-                    on_command(command)
-            gevent.socket.wait_read(STDIN)  # type: ignore[attr-defined]
-            data = os.read(STDIN, READ_BYTES)
-            if not data:
-                on_end()
-                return
-            self._pending += data
+        for line in self._lines:
+            try:
+                command = command_of(line)
+            except Malformed as error:
+                on_malformed(error)
+            else:
+                on_command(command)
+        on_end()

@@ -33,17 +33,8 @@ def prepare(plan: LoadPlan, sender: Sender, tokenizer: EndpointTokenizer, say: S
     say(Doing("asking its tokenizer for words of one token"))
     tokenizer.find()
     found = build_vocabulary(tokenizer)
-    say(
-        Prepared(
-            model=sender.model,
-            engine=identity.engine,
-            served_models=identity.models[:MODELS_KEPT],
-            has_metrics=identity.has_metrics,
-            tokenizer=tokenizer.path,
-            exact_lengths=found.exact,
-            learned=Learned(sender.model, tokenizer.path, list(found.words), found.overhead_tokens, found.exact),
-        )
-    )
+    learned = Learned(sender.model, tokenizer.path, list(found.words), found.overhead_tokens, found.exact)
+    say(Prepared(identity.engine, identity.models[:MODELS_KEPT], learned))
     return found
 
 
@@ -51,5 +42,5 @@ def _identity(plan: LoadPlan, sender: Sender, say: Say) -> Identity:
     if plan.known_engine:
         return Identity(model=plan.model)
     say(Doing(f"asking {plan.urls[0]} who it is"))
-    all_there = [identify(target, sender.clock, sender.request.timeout_s) for target in sender.targets]
+    all_there = [identify(target, sender.request.timeout_s) for target in sender.targets]
     return all_there[0]

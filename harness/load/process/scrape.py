@@ -10,7 +10,6 @@ from pathlib import Path
 
 import gevent
 from gevent.hub import get_hub
-from geventhttpclient.response import HTTPParseError
 
 from harness.load.process.gpu import LOCAL, LocalGpus
 from harness.load.wire.clock import RunClock
@@ -64,8 +63,8 @@ class Scraper:
     def scrape(self, target: Target) -> bool:
         """Keep what is new on the page; False where the target has no such page."""
         try:
-            status, page = fetch(target, self._clock, PATH, timeout_s=self._timeout_s)
-        except (ConnectFailed, ConnectionLost, HTTPParseError, TimeoutError):
+            status, page = fetch(target, PATH, timeout_s=self._timeout_s)
+        except (ConnectFailed, ConnectionLost, TimeoutError):
             status, page = 0, b""
         up = status == 200 and (MARK in page or not page.strip())  # TGI's is empty until something has happened
         if not up and target.url not in self._before:

@@ -5,11 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import orjson
-from geventhttpclient.response import HTTPParseError
 
 from harness.backends.wire import Wire
 from harness.load.prompts.texts import WORDS, Vocabulary
-from harness.load.wire.clock import RunClock
 from harness.load.wire.transport import ConnectFailed, ConnectionLost, Target, fetch
 
 MAX_QUESTIONS = 80  # to find the one-token words; 8 would do for most vocabularies
@@ -24,20 +22,18 @@ class EndpointTokenizer:
     """Counts tokens through a route of the endpoint; `path` None when it has none."""
 
     target: Target
-    clock: RunClock
     wire: Wire
     model: str | None
     timeout_s: float
     path: str | None = None
 
-    def find(self) -> bool:
-        """Find the route that works; True if there is one."""
+    def find(self) -> None:
+        """Find the route that works, if there is one."""
         for path in self.wire.tokenize_paths:
             self.path = path
             if self.count("the of and") is not None:
-                return True
+                return
         self.path = None
-        return False
 
     def count(self, text: str) -> int | None:
         """Tokens of `text` as a prompt, BOS included; None when the endpoint cannot say."""
@@ -45,8 +41,8 @@ class EndpointTokenizer:
             return None
         body = orjson.dumps(self.wire.tokenize_body(self.path, text, self.model))
         try:
-            status, answer = fetch(self.target, self.clock, self.path, body=body, timeout_s=self.timeout_s)
-        except (ConnectFailed, ConnectionLost, HTTPParseError, TimeoutError):
+            status, answer = fetch(self.target, self.path, body=body, timeout_s=self.timeout_s)
+        except (ConnectFailed, ConnectionLost, TimeoutError):
             return None
         return self.wire.token_count(self.path, answer) if status == 200 else None
 

@@ -24,19 +24,7 @@ from locust.env import Environment
 
 from harness.load.ends import how_it_ended, start_child, tell
 from harness.load.plan import LoadPlan
-from harness.load.protocol import (
-    Begin,
-    Done,
-    Event,
-    Failed,
-    Held,
-    Holding,
-    Idle,
-    Malformed,
-    command_of,
-    encode,
-    event_of,
-)
+from harness.load.protocol import Begin, Done, Failed, Held, Holding, Idle, Malformed, command_of, encode, readers
 from harness.load.remote import messages
 from harness.load.remote.courier import Courier, NotTaken, take_part
 
@@ -49,7 +37,8 @@ NOBODY_S = 10.0  # without a master, before it is said
 LOG = "load.log"
 FILES = "files"  # that the plan names: prompts, a trace, certificates
 LOG_LINES_SENT = 15
-FINAL = Holding | Held | Idle | Done | Failed  # events that mean: the rows before them are there
+FINAL = readers(Holding, Held, Idle, Done, Failed)  # events that mean: the rows before them are there
+DONE = readers(Done)
 
 
 def say(text: str) -> None:
@@ -193,10 +182,10 @@ class Agent:
     def _relay(self, events: int) -> None:
         with FileObject(events, "rb") as lines:
             for line in lines:
-                event = _event(line)
-                if isinstance(event, FINAL):
+                name = line.partition(b" ")[0]
+                if name in FINAL:
                     self._ship()
-                if not isinstance(event, Done) or not self._stopped_here:  # it has left, the run goes on
+                if name not in DONE or not self._stopped_here:  # it has left, the run goes on
                     self._pass_on(line)
         how = how_it_ended(self._child.wait())
         self._all_there = self._ship()
@@ -254,14 +243,6 @@ class Agent:
         else:
             say(f"the master has not taken all rows; they are kept in {self._place}")
             self.exit_code = 1
-
-
-def _event(line: bytes) -> Event | None:
-    """None for what is no event: whoever it is for will say so."""
-    try:
-        return event_of(line)
-    except Malformed:
-        return None
 
 
 def main() -> int:

@@ -49,13 +49,8 @@ class Relation:
             self.best = echo
 
     def fix(self) -> int:
-        """The offset in ns that the run goes by from now on.
-
-        Raises:
-            ValueError: no echo has come.
-        """
-        if self.best is None:
-            raise ValueError("no echo yet")
+        """The offset in ns that the run goes by from now on; a worker without an echo is none."""
+        assert self.best is not None
         if not self._is_fixed:  # a worker may have waited for minutes, and its clock wandered
             self.best, self._is_fixed = min(self._latest, key=lambda echo: echo.error_ns), True
         return self.best.offset_ns

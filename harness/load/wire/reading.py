@@ -1,48 +1,34 @@
 """One answer as it comes in: its token events with their stamps, and in the end whether it was any good."""
 
+from dataclasses import dataclass, field
+
 from harness.backends.faults import BROKE_EARLY, EMPTY, UNFINISHED
 from harness.backends.wire import MAX_DETAIL_CHARS, ODD_SHAPE, Answer, StreamReader, error_detail
 from harness.load.wire.sse import SseParser
 from harness.load.wire.transport import MAX_BODY_BYTES, Exchange
 
 HTTP_OK = 200
-HTTP_BAD = 400
 
 
+@dataclass(slots=True)
 class Reading:
     """Follows one answer: finds the token events in its bytes and keeps their stamps."""
 
-    __slots__ = (
-        "answer",
-        "arrivals",
-        "body",
-        "body_bytes",
-        "first_ns",
-        "last_ns",
-        "max_gap_ns",
-        "reader",
-        "saw_event",
-        "shared_events",
-        "sse",
-    )
-
-    def __init__(self, reader: StreamReader | None, *, keep_arrivals: bool) -> None:
-        self.reader = reader  # None: not streaming
-        self.sse = SseParser()
-        self.body: list[bytes] = []
-        self.body_bytes = 0
-        self.first_ns: int | None = None
-        self.last_ns: int | None = None
-        self.max_gap_ns: int | None = None
-        self.saw_event = False
-        self.shared_events = 0  # token events that came out of one read with others: they share a stamp
-        self.answer = Answer()  # what it came to, once it has ended
-        self.arrivals: list[int] | None = [] if keep_arrivals else None
+    reader: StreamReader | None  # None: not streaming
+    arrivals: list[int] | None  # None: nobody wants them
+    sse: SseParser = field(default_factory=SseParser)
+    body: bytearray = field(default_factory=bytearray)
+    first_ns: int | None = None
+    last_ns: int | None = None
+    max_gap_ns: int | None = None
+    saw_event: bool = False
+    shared_events: int = 0  # token events that came out of one read with others: they share a stamp
+    answer: Answer = field(default_factory=Answer)  # what it came to, once it has ended
 
     def on_bytes(self, exchange: Exchange, piece: bytes) -> None:
         """Take the next bytes of the body."""
-        if not self.saw_event or self.reader is None:
-            self._keep(piece)
+        if (not self.saw_event or self.reader is None) and len(self.body) < MAX_BODY_BYTES:
+            self.body += piece
         if self.reader is not None and exchange.status == HTTP_OK:
             self._events(self.sse.feed(piece), exchange.arrived_ns)
             exchange.awaits_first = self.first_ns is None
@@ -53,11 +39,6 @@ class Reading:
         """The body has ended."""
         if self.reader is not None:
             self._events(self.sse.close(), arrived_ns)
-
-    def _keep(self, piece: bytes) -> None:
-        if self.body_bytes < MAX_BODY_BYTES:
-            self.body.append(piece)
-            self.body_bytes += len(piece)
 
     def _events(self, events: list[bytes], arrived_ns: int) -> None:
         reader, tokens = self.reader, 0
@@ -87,18 +68,19 @@ def broke_off(reading: Reading) -> str:
     """Where in its stream an answer broke off that HTTP calls incomplete."""
     if not reading.saw_event:
         return BROKE_EARLY
-    answer = reading.reader.answer if reading.reader is not None else reading.answer
+    assert reading.reader is not None
+    answer = reading.reader.answer
     return UNFINISHED if answer.done and not answer.finish_reason else "the answer broke off"
 
 
-def judge(exchange: Exchange, reading: Reading, answer: Answer) -> tuple[str | None, str | None]:
+def judge(exchange: Exchange, reading: Reading) -> tuple[str | None, str | None]:
     """Why an answer that came to its end has failed, or (None, None).
 
     HTTP 200 is no success and neither is `[DONE]`: success is a finish reason and at least one token.
     """
-    status = exchange.status or 0
-    body = b"".join(reading.body)
-    if status >= HTTP_BAD or status != HTTP_OK:
+    status, answer = exchange.status or 0, reading.answer
+    body = bytes(reading.body)
+    if status != HTTP_OK:
         return f"http_{status}", error_detail(body) or None
     if answer.error is not None:
         return "error_event", answer.error

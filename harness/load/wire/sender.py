@@ -105,10 +105,8 @@ class Sender:
         now_s = self.clock.now_s()
         target = min(self.targets, key=lambda t: (t.resting_until_s > now_s, t.in_flight))
         row.url, row.process, row.requested_output_tokens = target.url, self.process, prompt.max_tokens
-        streaming = self.request.stream
-        reader = self.wire.reader(self.request.api) if streaming else None
-        reading = Reading(reader, keep_arrivals=self.recorder.arrivals is not None)
-        exchange = Exchange()
+        reader = self.wire.reader(self.request.api) if self.request.stream else None
+        reading, exchange = Reading(reader, [] if self.recorder.arrivals is not None else None), Exchange()
         body = orjson.dumps(self.wire.body(self._ask(prompt, row.request_id)))
         LOOKOUT.glance()  # others wait for their first token; a hundred requests may begin and end here together
         self._begin(target, row, exchange, reading)
@@ -170,18 +168,11 @@ class Sender:
         )
 
     def _exchange(self, target: Target, body: bytes, row: RequestRecord, reading: Reading, exchange: Exchange) -> None:
+        headers = f"x-request-id: {row.request_id}\r\n"
         timeout = gevent.Timeout(self.request.timeout_s)
         try:
             with timeout:
-                target.request(
-                    "POST",
-                    self._path,
-                    body=body,
-                    headers=f"x-request-id: {row.request_id}\r\n",
-                    on_bytes=reading.on_bytes,
-                    clock=self.clock,
-                    exchange=exchange,
-                )
+                target.request("POST", self._path, reading.on_bytes, exchange, body=body, headers=headers)
             reading.close(exchange.arrived_ns)
         except gevent.Timeout as caught:
             if caught is not timeout:
@@ -229,7 +220,7 @@ class Sender:
         row.server_queue_s, row.server_prefill_s = answer.server_queue_s, answer.server_prefill_s
         row.server_decode_s, row.server_total_s = answer.server_decode_s, answer.server_total_s
         if row.error is None:
-            row.error, row.error_detail = judge(exchange, reading, answer)
+            row.error, row.error_detail = judge(exchange, reading)
         row.error_detail = self._redacted(row.error_detail)
         if answer.output_tokens is None and answer.text and row.error in {None, "cut_at_end"}:
             self.recorder.texts.add({"request_id": row.request_id, "text": "".join(map(str, answer.text))})
@@ -250,7 +241,7 @@ class Sender:
             return Answer()
         row.finished_s = self.clock.from_monotonic_s(exchange.arrived_ns)
         try:
-            return self.wire.read_body(self.request.api, b"".join(reading.body), exchange.headers)
+            return self.wire.read_body(self.request.api, bytes(reading.body), exchange.headers)
         except ODD_SHAPE:
             return Answer(error="JSON of another shape")
 

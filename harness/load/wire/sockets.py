@@ -31,13 +31,11 @@ _EPOLL = gevent.monkey.get_original("select", "epoll") if HAS_KERNEL_STAMPS else
 
 
 class StampedSocket(gevent.socket.socket):  # type: ignore[name-defined]
-    """A gevent socket that remembers when it last sent and when the kernel got what it last read.
+    """A gevent socket that remembers when the kernel got what it last read.
 
-    `sent_ns` is CLOCK_MONOTONIC just before the first byte of the last `sendall`; `arrived_ns` is
-    CLOCK_REALTIME of the last segment read, or None where the kernel gives none.
+    `arrived_ns` is CLOCK_REALTIME of the last segment read, or None where the kernel gives none.
     """
 
-    sent_ns = 0
     arrived_ns: int | None = None
 
     def __init__(self, family: int, kind: int, protocol: int) -> None:
@@ -47,11 +45,6 @@ class StampedSocket(gevent.socket.socket):  # type: ignore[name-defined]
         self.setsockopt(plain_socket.IPPROTO_TCP, plain_socket.TCP_NODELAY, 1)
         if HAS_KERNEL_STAMPS:
             self.setsockopt(plain_socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-
-    def sendall(self, data: bytes, flags: int = 0) -> None:
-        """Stamp, then send."""
-        self.sent_ns = time.monotonic_ns()
-        super().sendall(data, flags)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Read up to `size` bytes (more where the lookout was here first) and keep the kernel's stamp.

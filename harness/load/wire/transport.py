@@ -45,6 +45,9 @@ class Exchange:
     complete: bool = False  # the answer ended as HTTP says it should
 
 
+OnBytes = Callable[[Exchange, bytes], None]
+
+
 class ConnectFailed(Exception):
     """No connection: refused, unreachable, no such host, TLS refused."""
 
@@ -56,11 +59,12 @@ class ConnectionLost(Exception):
 class Target:
     """One base URL and its kept connections; `in_flight` requests are on it now."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], *, ca_file: str | None = None) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str], clock: RunClock, *, ca_file: str | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise UsageError(f"`{url}` is not an http:// or https:// URL", hint="--url http://127.0.0.1:8000")
         self.url = url
+        self.clock = clock
         self.prefix = parts.path.rstrip("/").removesuffix("/v1")
         self.in_flight = 0
         self.resting_until_s = 0.0  # of the run: others are asked first until then
@@ -77,22 +81,14 @@ class Target:
         kwargs: dict[str, Any] = {"size": 1_000_000, "connection_timeout": CONNECT_TIMEOUT_S, "network_timeout": None}
         address = (parts.hostname, port, parts.hostname, port)
         if parts.scheme == "https":
-            options = {"ca_certs": ca_file} if ca_file else {}
+            options = {"ca_certs": ca_file} if ca_file else None
             self._pool: TlsPool | PlainPool = TlsPool(*address, ssl_options=options, **kwargs)
         else:
             self._pool = PlainPool(*address, **kwargs)
         self._pool.addresses = Addresses()
 
     def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: bytes = b"",
-        headers: str = "",
-        on_bytes: Callable[[Exchange, bytes], None],
-        clock: RunClock,
-        exchange: Exchange,
+        self, method: str, path: str, on_bytes: OnBytes, exchange: Exchange, *, body: bytes = b"", headers: str = ""
     ) -> None:
         """Send one request; hand each piece of the answer's body to `on_bytes`.
 
@@ -107,7 +103,7 @@ class Target:
             sock = self._connect()
             kept = getattr(sock, "kept", False)
             try:
-                self._exchange(sock, (method, data), on_bytes, clock, exchange)
+                self._exchange(sock, method, data, on_bytes, exchange)
                 return
             except ConnectionLost:
                 # a kept connection that the server closed while it lay idle: nobody has seen the request
@@ -122,15 +118,7 @@ class Target:
         except OSError as error:
             raise ConnectFailed(str(error.strerror or error)) from None
 
-    def _exchange(
-        self,
-        sock: Socket,
-        request: tuple[str, bytes],
-        on_bytes: Callable[[Exchange, bytes], None],
-        clock: RunClock,
-        exchange: Exchange,
-    ) -> None:
-        method, data = request
+    def _exchange(self, sock: Socket, method: str, data: bytes, on_bytes: OnBytes, exchange: Exchange) -> None:
         response = _Response(method)
         reusable = False
         stamped = isinstance(sock, StampedSocket)
@@ -140,8 +128,7 @@ class Target:
                 LOOKOUT.watch(sock)
             exchange.sent_ns = time.monotonic_ns()
             sock.sendall(data)
-            exchange.sent_ns = getattr(sock, "sent_ns", exchange.sent_ns)
-            _receive(sock, response, on_bytes, clock, exchange)
+            _receive(sock, response, on_bytes, self.clock, exchange)
             exchange.complete = response.message_complete
             reusable = not response.should_close()
         except OSError as error:
@@ -166,9 +153,7 @@ class Target:
         self._pool.close()
 
 
-def _receive(
-    sock: Socket, response: _Response, on_bytes: Callable[[Exchange, bytes], None], clock: RunClock, exchange: Exchange
-) -> None:
+def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClock, exchange: Exchange) -> None:
     """Read the answer to its end, each piece of its body handed on with its stamp.
 
     Raises:
@@ -209,29 +194,24 @@ def _note_headers(exchange: Exchange, response: _Response) -> None:
     exchange.retry_after = str(retry_after) if retry_after else None
 
 
-def fetch(
-    target: Target, clock: RunClock, path: str, *, body: bytes | None = None, timeout_s: float
-) -> tuple[int, bytes]:
+def fetch(target: Target, path: str, *, body: bytes | None = None, timeout_s: float) -> tuple[int, bytes]:
     """Ask one small question outside the load: (status, body).
 
     Raises:
         ConnectFailed, ConnectionLost: see there. TimeoutError: no whole answer in time.
     """
-    pieces: list[bytes] = []
-    total = 0
+    whole = bytearray()
 
     def keep(_: Exchange, piece: bytes) -> None:
-        nonlocal total
-        total += len(piece)
-        if total > MAX_BODY_BYTES:
+        whole.extend(piece)
+        if len(whole) > MAX_BODY_BYTES:
             raise ConnectionLost(f"{path} answers with more than {MAX_BODY_BYTES} bytes")
-        pieces.append(piece)
 
     exchange = Exchange(awaits_first=False)
     method = "GET" if body is None else "POST"
     with gevent.Timeout(timeout_s, TimeoutError(f"{path}: no answer in {timeout_s:g} s")):
         try:
-            target.request(method, path, body=body or b"", on_bytes=keep, clock=clock, exchange=exchange)
+            target.request(method, path, keep, exchange, body=body or b"")
         except HTTPParseError as error:
             raise ConnectionLost(f"not HTTP: {error}") from None
-    return exchange.status or 0, b"".join(pieces)
+    return exchange.status or 0, bytes(whole)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
 
@@ -23,6 +24,7 @@ from batching_server import BatchingServer, batching_server
 from harness.load.prompts.texts import draw_length
 from harness.metrics.steps import compute_metrics
 from harness.pipeline.measure import RunOptions, measure
+from harness.rundir.files import read_manifest
 from harness.rundir.read import read_records
 from harness.rundir.results import Metrics
 from harness.rundir.steps import RanStep, read_steps
@@ -30,7 +32,7 @@ from harness.scenario import LengthSpread, Scenario
 
 USERS, RIGHT = (2, 4, 8, 16, 24), 3
 STEP_S, WARMUP_S = 45.0, 5.0
-TOKENS, STDEV = 230, 60
+TOKENS = 230
 TPOT_P95_S = 0.024  # 21.6 ms a token at 16 users, 26.4 at 24
 DRAWS = 100_000
 
@@ -63,9 +65,11 @@ class LiveRun:
         return (found.low or 0.0) <= self.truth_per_s <= (np.inf if found.high is None else found.high)
 
 
-def scenario(*, seed: int, varied: bool, users: tuple[int, ...] = USERS, step_s: float = STEP_S) -> Scenario:
+def scenario(
+    *, seed: int, varied: bool, users: tuple[int, ...] = USERS, step_s: float = STEP_S, tokens: int = TOKENS
+) -> Scenario:
     """The ladder; lengths are the same for all, or scatter by a quarter."""
-    length = LengthSpread(mean=TOKENS, stdev=STDEV, min=20) if varied else TOKENS
+    length = LengthSpread(mean=tokens, stdev=tokens / 4, min=20) if varied else tokens
     return Scenario.model_validate({
         "name": "live", "seed": seed,
         "load": {"kind": "closed", "users": list(users), "step_s": step_s, "warmup_s": min(WARMUP_S, step_s / 8)},
@@ -93,8 +97,6 @@ def live_run(directory: Path, work: Scenario) -> LiveRun:
 
 
 def _truth_per_s(server: BatchingServer, run_dir: Path, step: RanStep, work: Scenario) -> float:
-    from harness.rundir.files import read_manifest
-
     zero_s = read_manifest(run_dir).started_monotonic_ns / 1e9
     assert step.end_s is not None
     begin_s, end_s = zero_s + step.window_start_s, zero_s + step.end_s
@@ -106,7 +108,7 @@ def _truth_per_s(server: BatchingServer, run_dir: Path, step: RanStep, work: Sce
     return tokens / (end_s - begin_s) / float(mean)
 
 
-def _after_to_inside(records, step: RanStep) -> float:  # type: ignore[no-untyped-def]
+def _after_to_inside(records: pd.DataFrame, step: RanStep) -> float:
     due = records[(records["scheduled_s"] >= step.window_start_s) & (records["scheduled_s"] < step.end_s)]
     due = due[due["error"].isna() & (due["output_tokens"] > 1)]
     tpot_s = (due["finished_s"] - due["first_token_s"]) / (due["output_tokens"] - 1)

@@ -7,7 +7,7 @@ import pandas as pd
 from harness.checks.finding import at, check
 from harness.rundir.records import NOT_FAILURES
 from harness.rundir.results import Check, Step
-from harness.scenario import ClosedLoad, RampLoad, Scenario
+from harness.scenario import ClosedLoad, RampLoad, Scenario, SearchLoad
 
 LITTLE_TOLERANCE = 0.05
 CROSSING_TOLERANCE = 0.05
@@ -17,7 +17,7 @@ def phase_checks(step: Step, rows: pd.DataFrame, scenario: Scenario) -> Iterator
     """Of one step; `rows` are those due in its window."""
     yield from _hold(step)
     yield from _window(step, rows)
-    if isinstance(scenario.load, ClosedLoad):
+    if isinstance(scenario.load, ClosedLoad | SearchLoad) and not scenario.load.is_open:
         yield from _little(step, rows, scenario.load.think_time_s)
     if isinstance(scenario.load, RampLoad):
         yield from _crossing(step, rows)

@@ -64,7 +64,11 @@ def headline(decision: Decision | None, *, trusted: bool) -> str:
     if decision is None:
         return "Measured, not priced: no API arm was given to compare with"
     said = _counted(decision.arms, decision.tasks_per_month)
-    return said if trusted else f"Do not decide on this run. {said}, but a check of level error failed"
+    return (
+        said
+        if trusted or said.startswith("Not decided")
+        else f"Do not decide on this run. {said}, but a check of level error failed"
+    )
 
 
 def _counted(arms: Sequence[Arm], tasks: float | None) -> str:

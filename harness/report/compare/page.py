@@ -136,7 +136,9 @@ def _place(run: RunFiles) -> str:
 
 def _interval(standing: Standing) -> str:
     if standing.goodput is None:
-        return "no load step met the SLO"
+        return standing.why_none
+    if standing.high is None and standing.low is not None:
+        return f"at least {significant(standing.low)}"
     return interval(standing.low, standing.high, "no interval")
 
 

@@ -10,6 +10,7 @@ from harness.report.compare.parity import Difference, differences, unequal_work
 from harness.report.model import RunFiles
 from harness.report.text import clean, percent
 from harness.report.verdict import gather_checks
+from harness.rundir.results import Metrics
 
 REQUESTS = 1000  # costs are quoted for so many requests
 
@@ -24,6 +25,7 @@ class Standing:
     high: float | None
     usd_per_hour: float | None
     errors: tuple[str, ...]  # codes of failed checks of level error
+    why_none: str = "no load step met the SLO"  # where there is no goodput
 
     def usd_at(self, requests_per_s: float | None) -> float | None:
         """USD of 1000 requests on an instance kept busy at a goodput; None when either is unknown."""
@@ -116,7 +118,14 @@ def _standing(files: RunFiles, label: str) -> Standing:
         high=None if goodput is None else goodput.high,
         usd_per_hour=None if rented is None else rented.usd_per_hour,
         errors=tuple(dict.fromkeys([*errors, *(["partial"] if files.run.partial else [])])),
+        why_none=_why_none(files.metrics),
     )
+
+
+def _why_none(metrics: Metrics) -> str:
+    if metrics.goodput is not None and metrics.goodput.high is not None:
+        return f"at most {significant(metrics.goodput.high)}"
+    return "no load step met the SLO" if metrics.is_judged else "not judged"
 
 
 def _no_winner(standings: Sequence[Standing], unequal: Sequence[str]) -> str:

@@ -33,14 +33,18 @@ def at_volume_words(decision: Decision) -> str:
 
 
 def wins_from(decided: Decided) -> str:
-    """The volume from which self-hosting wins, in the sentence's digits; `never` where there is none."""
+    """The volume from which self-hosting wins, in the sentence's digits; `never` where there is none, or nobody can tell."""
     ends = window_ends(decided)
-    return ends[0][0] if ends else "never"
+    return ends[0][0] if ends else _nowhere(decided)
 
 
 def wins_for_good_from(decided: Decided) -> str:
     """The volume from which it wins at every larger one."""
-    return "never" if decided.permanent_win_tasks_per_month is None else window_ends(decided)[-1][0]
+    return _nowhere(decided) if decided.permanent_win_tasks_per_month is None else window_ends(decided)[-1][0]
+
+
+def _nowhere(decided: Decided) -> str:
+    return "never" if decided.verdict is not None else "not decided"
 
 
 def needed_table(decision: Decision) -> Table:

@@ -13,6 +13,7 @@ from harness.report.charts.load import load_charts
 from harness.report.measured.search import search_blocks, search_end
 from harness.report.measured.server import server_blocks
 from harness.report.measured.steps import console_steps_table, measured_line, slo_words, steps_table
+from harness.report.measured.time import time_blocks
 from harness.report.model import Block, Checks, Panel, Report, Section, Text
 from harness.report.money.arms import arms_table
 from harness.report.money.bill import bill_table, options_table, projection_table, regions_table, success_table
@@ -36,6 +37,7 @@ def build_report(run_dir: Path, run: Mapping[str, Any], metrics: Metrics, decisi
         Section("volume", "Cost against volume", _volume(decision)),
         Section("arms", "The arms, a month and per task", _arms(decision)),
         Section("load", "Throughput and latency against load", _load(run, metrics)),
+        *_over_time(metrics),
         *_search(run, metrics),
         *_server(metrics),
         Section("tokens", "What a million tokens costs", _tokens(decision)),
@@ -111,6 +113,12 @@ def _load(run: Mapping[str, Any], metrics: Metrics) -> tuple[Block, ...]:
         "Dashed upright: the step that gives the goodput; the broad strokes are its 95 % intervals."
     )
     return (words, *load_charts(metrics, slo), steps_table(metrics))
+
+
+def _over_time(metrics: Metrics) -> list[Section]:
+    """Left out where too little ran to be drawn."""
+    blocks = time_blocks(metrics)
+    return [Section("time", "The run over time", blocks)] if blocks else []
 
 
 def _search(run: Mapping[str, Any], metrics: Metrics) -> list[Section]:

@@ -34,7 +34,7 @@ def timeline_of(data: Columns, steps: Sequence[RanStep], stamps: Stamps | None, 
     start_s = float(np.floor(min(steps[0].start_s, data.sent_s[sent].min())))
     end_s = float(np.nanmax(np.append(ends_s[sent], [_end_s(ran) or ran.start_s for ran in steps])))
     bin_s = bin_for(end_s - start_s)
-    edges_s: Floats = start_s + bin_s * np.arange(max(round((end_s - start_s) / bin_s), 1) + 1)
+    edges_s = start_s + bin_s * np.arange(max(round((end_s - start_s) / bin_s), 1) + 1, dtype=np.float64)
     edges_s[-1] = max(end_s, edges_s[-2] + bin_s / 2)
     widths_s = np.diff(edges_s)
     tokens = _tokens(data, stamps, edges_s)

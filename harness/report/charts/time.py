@@ -1,8 +1,8 @@
-"""The run over time: output tokens per second above requests in flight, its phases shaded, failures and stalls marked."""
+"""The run over time: output tokens/s above requests in flight, phases shaded, failures and stalls marked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
@@ -10,7 +10,7 @@ from harness.base.rounding import significant
 from harness.report.charts import svg
 from harness.report.model import Chart
 from harness.report.text import count
-from harness.rundir.results import Metrics, Step, Timeline
+from harness.rundir.results import Metrics, Step, Timeline, WindowOfStep
 
 _TOP, _PANEL, _BETWEEN, _BELOW = 42, 130, 34, 40
 _STRIP = 6  # of a phase, at the foot of both panels
@@ -29,7 +29,8 @@ def time_chart(metrics: Metrics) -> Chart | None:
     if timeline is None or len(timeline.in_flight) < 2:
         return None
     title, alt = "The run over time", _described(timeline)
-    legend = _LEGEND
+    shown = {name for step in metrics.steps for name, _ in _phases_of(step)}
+    legend = tuple((css, words) for css, words in _LEGEND if css.removeprefix("phase-") in shown)
     if any(timeline.failed):
         legend += (("mark-failed", "crosses: failed requests"),)
     if timeline.stalls:
@@ -96,15 +97,18 @@ def _names(x: svg.Scale, steps: Sequence[Step]) -> Iterator[Markup]:
 
 def _phases(x: svg.Scale, y: svg.Scale, steps: Sequence[Step]) -> Iterator[Markup]:
     for step in steps:
-        if (phases := step.phases) is not None:
-            named = {"enter": phases.enter, "warmup": phases.warmup, "window": phases.window, "hold": phases.hold}
-            for name, phase in named.items():
-                if phase is not None and phase.length_s > 0:
-                    start, wide = x(phase.start_s), x(phase.end_s) - x(phase.start_s)
-                    yield svg.rect(start, y.end, wide, y.start - y.end, f"phase phase-{name}")
-                    yield svg.rect(start, y.start, wide, _STRIP, f"strip phase-{name}")
-            start = x(phases.enter.start_s)
-            yield svg.line((start, y.end), (start, y.start), "grid")
+        for name, phase in _phases_of(step):
+            start, wide = x(phase.start_s), x(phase.end_s) - x(phase.start_s)
+            yield svg.rect(start, y.end, wide, y.start - y.end, f"phase phase-{name}")
+            yield svg.rect(start, y.start, wide, _STRIP, f"strip phase-{name}")
+
+
+def _phases_of(step: Step) -> list[tuple[str, WindowOfStep]]:
+    """The phases that took any time."""
+    if (phases := step.phases) is None:
+        return []
+    named = (("enter", phases.enter), ("warmup", phases.warmup), ("window", phases.window), ("hold", phases.hold))
+    return [(name, phase) for name, phase in named if phase is not None and phase.length_s > 0]
 
 
 def _stalls(x: svg.Scale, y: svg.Scale, timeline: Timeline) -> Iterator[Markup]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.base.stats import Floats
 from harness.base.units import US_PER_S
+from harness.metrics.saturation import in_flight_at
 from harness.metrics.windows import Columns, Stamps
 from harness.rundir.arrivals import Ints
 from harness.rundir.results import Stall
@@ -19,6 +20,7 @@ TIMES_GAP = 10.0  # of the usual longest gap inside an answer
 TIMES_TTFT = 2.0  # of a late first token: a prefill may hold up the answers beside it
 USUAL_GAP = 10  # percentile over a step's answers: nine of ten may have been hit
 LATE_TTFT = 90  # percentile
+MOST = 100  # stalls that are kept
 MIN_ANSWERS = 5  # of a step, to say what is usual
 
 
@@ -34,7 +36,7 @@ def stalls_of(data: Columns, ends_s: Floats, steps: Sequence[RanStep], stamps: S
     - the limit is a second, 10 times the usual gap of the step's answers (10th percentile of `max_gap_s`: the bursts
       of a slow server or of a proxy are none), or twice a late first token (90th percentile of TTFT: a prefill that
       holds up its neighbours is none), whichever is longest.
-    Arrivals, where kept, tell the exact place.
+    Arrivals, where kept, tell the exact place. Of more than a hundred the longest are kept.
     """
     who = np.flatnonzero(~np.isnan(data.first_s) & (ends_s > data.first_s))
     if not len(who):
@@ -52,16 +54,17 @@ def stalls_of(data: Columns, ends_s: Floats, steps: Sequence[RanStep], stamps: S
     limit_s = _limits_s(_step_of(first_s, begins_s), data.max_gap_s[who], data.ttft_s[who], len(steps))[step]
     silent = (to_s - from_s >= limit_s) & _all_silent(first_s, until_s, gaps_s, from_s, to_s, limit_s)
     found = []
-    for k in np.flatnonzero(silent):
-        inside = (first_s <= from_s[k]) & (until_s >= to_s[k])
+    for k, inside in _answers_of(first_s, until_s, from_s, to_s, np.flatnonzero(silent)):
         stall = _placed((float(from_s[k]), float(to_s[k])), gaps_s[inside], who[inside], stamps)
         if stall is not None and stall[2] >= limit_s[k]:
-            start_s, end_s, length_s = (round(seconds, 6) for seconds in stall)
-            middle_s = (start_s + end_s) / 2
-            busy = int(((data.sent_s <= middle_s) & (ends_s > middle_s)).sum())
-            number = steps[int(step[k])].step
-            found.append(Stall(step=number, start_s=start_s, end_s=end_s, length_s=length_s, in_flight=busy))
-    return tuple(found)
+            found.append((*stall, steps[int(step[k])].step))
+    longest = sorted(sorted(found, key=lambda stall: -stall[2])[:MOST])
+    middles_s = np.array([(start_s + end_s) / 2 for start_s, end_s, *_ in longest])
+    busy = in_flight_at(middles_s, data.sent_s, ends_s) if longest else middles_s
+    return tuple(
+        Stall(step=at, start_s=round(a_s, 6), end_s=round(b_s, 6), length_s=round(length_s, 6), in_flight=int(n))
+        for (a_s, b_s, length_s, at), n in zip(longest, busy, strict=True)
+    )
 
 
 def _step_of(times_s: Floats, begins_s: Floats) -> Ints:
@@ -90,7 +93,7 @@ def _all_silent(
     silent = _through(first_s, until_s, from_s, to_s) > 0
     for least_s in np.unique(limit_s[silent]):
         mine = silent & (limit_s == least_s)
-        short = ~(gaps_s >= least_s)
+        short = ~(gaps_s >= least_s) & (first_s <= from_s[mine][-1]) & (until_s >= to_s[mine][0])
         silent[mine] = _through(first_s[short], until_s[short], from_s[mine], to_s[mine]) == 0
     return silent
 
@@ -102,6 +105,21 @@ def _through(first_s: Floats, until_s: Floats, from_s: Floats, to_s: Floats) -> 
     n = len(from_s) + 1
     change = np.bincount(began[covers], minlength=n) - np.bincount(over[covers], minlength=n)
     return np.cumsum(change)[:-1]
+
+
+def _answers_of(
+    first_s: Floats, until_s: Floats, from_s: Floats, to_s: Floats, silences: Ints
+) -> Iterator[tuple[int, Ints]]:
+    """Each of these silences with the places of the answers that were under way through it."""
+    began, over = np.searchsorted(from_s[silences], first_s), np.searchsorted(to_s[silences], until_s, side="right")
+    answers = np.flatnonzero(over > began)
+    often = (over - began)[answers]
+    of_answer = np.repeat(answers, often)
+    silence = np.arange(often.sum()) - np.repeat(np.cumsum(often) - often, often) + np.repeat(began[answers], often)
+    order = np.argsort(silence, kind="stable")
+    edges = np.searchsorted(silence[order], np.arange(len(silences) + 1))
+    for n, k in enumerate(silences):
+        yield int(k), of_answer[order[edges[n] : edges[n + 1]]]
 
 
 def _placed(

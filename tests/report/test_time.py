@@ -5,7 +5,6 @@ from typing import Any
 
 from report_cases import case, changed
 
-from harness.checks.phases import stall_checks
 from harness.report.charts.time import time_chart
 from harness.report.measured.time import time_blocks
 from harness.report.model import Chart, Table
@@ -98,19 +97,3 @@ def test_a_run_from_before_there_was_a_timeline_is_read() -> None:
         del data["timeline"]
 
     assert changed(case("two_windows").metrics, without).timeline is None
-
-
-def test_a_stall_says_its_second_its_length_and_its_phase() -> None:
-    (found,) = stall_checks(STEP, TIMELINE.stalls)
-    early = STALL.model_copy(update={"start_s": 1.5, "end_s": 8.0})
-    (two,) = stall_checks(STEP, (early, STALL.model_copy(update={"length_s": 1.0})))
-
-    assert found.message == (
-        "at 4 users the server stalled for 2.0 s from second 5.0 of the run on: "
-        "no token came for anyone, with 4 requests in flight"
-    )
-    assert two.message == (
-        "at 4 users the server stalled for 2.0 s between seconds 1.5 and 8.0 of the run, in its warm-up: "
-        "no token came for anyone, with 4 requests in flight; and 1 more time, 3.0 s together"
-    )
-    assert list(stall_checks(STEP.model_copy(update={"step": 1}), TIMELINE.stalls)) == []

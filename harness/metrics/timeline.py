@@ -12,11 +12,12 @@ from harness.base.units import US_PER_S
 from harness.metrics.stalls import stalls_of
 from harness.metrics.windows import Columns, Stamps
 from harness.rundir.arrivals import Ints
-from harness.rundir.results import Timeline
+from harness.rundir.results import Stall, Timeline
 from harness.rundir.steps import RanStep
 
 MOST_BINS = 300
 BLOCK = 50_000  # requests whose arrivals are looked at together
+LEAST_S = 1e-6  # over which tokens can be spread
 _ROUND = (1, 2, 5)
 
 
@@ -24,8 +25,8 @@ def timeline_of(data: Columns, steps: Sequence[RanStep], stamps: Stamps | None, 
     """Bins of a second, or of the next 1, 2 or 5 times a power of ten that makes at most 300; None: nothing was sent.
 
     Tokens are counted where they arrived; without arrivals the first at its own time and the rest spread evenly up to
-    the last, and those of an answer that was not streamed at its end. A request that timed out was in flight for
-    `timeout_s`; one that was cut, until the end of the step that cut it.
+    the last, none of them into a stall, and those of an answer that was not streamed at its end. A request that timed
+    out was in flight for `timeout_s`; one that was cut, until the end of the step that cut it.
     """
     sent = ~np.isnan(data.sent_s)
     if not steps or not sent.any():
@@ -37,7 +38,8 @@ def timeline_of(data: Columns, steps: Sequence[RanStep], stamps: Stamps | None, 
     edges_s = start_s + bin_s * np.arange(max(round((end_s - start_s) / bin_s), 1) + 1, dtype=np.float64)
     edges_s[-1] = max(end_s, edges_s[-2] + bin_s / 2)
     widths_s = np.diff(edges_s)
-    tokens = _tokens(data, stamps, edges_s)
+    stalls = stalls_of(data, ends_s, steps, stamps)
+    tokens = _tokens(data, stamps, edges_s, stalls)
     busy_s = np.diff(_seconds_before(edges_s, data.sent_s[sent]) - _seconds_before(edges_s, ends_s[sent]))
     failed = np.bincount(_bins(ends_s[data.failed & sent], edges_s), minlength=len(widths_s))
     return Timeline(
@@ -47,7 +49,7 @@ def timeline_of(data: Columns, steps: Sequence[RanStep], stamps: Stamps | None, 
         output_tokens_per_s=tuple(np.round(tokens / widths_s, 3).tolist()),
         in_flight=tuple(np.round(np.maximum(busy_s / widths_s, 0.0), 3).tolist()),
         failed=tuple(failed.tolist()),
-        stalls=stalls_of(data, ends_s, steps, stamps),
+        stalls=stalls,
     )
 
 
@@ -80,17 +82,31 @@ def _bins(times_s: Floats, edges_s: Floats) -> Ints:
     return np.clip(places, 0, len(edges_s) - 2)
 
 
-def _seconds_before(edges_s: Floats, times_s: Floats, weights: Floats | None = None) -> Floats:
-    """Up to each edge, the sum of weight x seconds since each of the times."""
-    bins, offset_s = _bins(times_s, edges_s), times_s - edges_s[0]
-    n = len(edges_s) - 1
+def _seconds_before(
+    edges_s: Floats, times_s: Floats, weights: Floats | None = None, stalls: Sequence[Stall] = ()
+) -> Floats:
+    """Up to each edge, the sum of weight x seconds since each of the times, those of stalls left out."""
+    bins, n = _bins(times_s, edges_s), len(edges_s) - 1
+    edges_s, offset_s = _without(stalls, edges_s), _without(stalls, times_s)
+    edges_s, offset_s = edges_s - edges_s[0], offset_s - edges_s[0]
     count = np.bincount(bins, weights, n)
     moment = np.bincount(bins, offset_s if weights is None else offset_s * weights, n)
-    before = np.cumsum(count) * (edges_s[1:] - edges_s[0]) - np.cumsum(moment)
+    before = np.cumsum(count) * edges_s[1:] - np.cumsum(moment)
     return np.append(0.0, before)
 
 
-def _tokens(data: Columns, stamps: Stamps | None, edges_s: Floats) -> Floats:
+def _without(stalls: Sequence[Stall], times_s: Floats) -> Floats:
+    """The times on a clock that stands still while the server stalls."""
+    if not stalls:
+        return times_s
+    lengths_s = np.array([stall.length_s for stall in stalls])
+    ends_s = np.cumsum(lengths_s)
+    stood_s = np.column_stack([ends_s - lengths_s, ends_s]).ravel()
+    at_s = [second for stall in stalls for second in (stall.start_s, stall.end_s)]
+    return np.asarray(times_s - np.interp(times_s, at_s, stood_s), dtype=float)
+
+
+def _tokens(data: Columns, stamps: Stamps | None, edges_s: Floats, stalls: Sequence[Stall]) -> Floats:
     known = (data.output_tokens > 0) & ~np.isnan(data.finished_s)
     tokens = np.zeros(len(edges_s) - 1)
     if stamps is not None:
@@ -100,12 +116,13 @@ def _tokens(data: Columns, stamps: Stamps | None, edges_s: Floats) -> Floats:
         tokens += _arrived(stamps, data.output_tokens, known & kept, edges_s)
         known &= ~kept
     first_s, finished_s, n = data.first_s[known], data.finished_s[known], data.output_tokens[known]
-    length_s = finished_s - first_s
-    spread = (n > 1) & (length_s > 0)
+    length_s = _without(stalls, finished_s) - _without(stalls, first_s)
+    spread = (n > 1) & (length_s > LEAST_S)
     at_once_s, at_once = np.where(np.isnan(first_s), finished_s, first_s), np.where(spread, 1.0, n)
     tokens += np.bincount(_bins(at_once_s, edges_s), at_once, len(tokens))
     per_s = (n[spread] - 1) / length_s[spread]
-    risen = _seconds_before(edges_s, first_s[spread], per_s) - _seconds_before(edges_s, finished_s[spread], per_s)
+    begun = _seconds_before(edges_s, first_s[spread], per_s, stalls)
+    risen = begun - _seconds_before(edges_s, finished_s[spread], per_s, stalls)
     return np.asarray(tokens + np.diff(risen), dtype=float)
 
 

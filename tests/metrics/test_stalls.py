@@ -8,7 +8,7 @@ from harness.metrics.timeline import timeline_of
 from harness.metrics.windows import Stamps, columns
 from harness.rundir.arrivals import Arrivals
 from harness.rundir.read import typed
-from harness.rundir.results import LoadOfStep, Stall
+from harness.rundir.results import LoadOfStep, Stall, Timeline
 from harness.rundir.steps import RanStep
 
 STEPS = [
@@ -39,12 +39,16 @@ def users(stall_s: float = 0.0, at_s: float = 50.9, users: int = 4) -> list[dict
     return rows
 
 
-def stalls(rows: list[dict[str, Any]], arrivals: Arrivals | None = None) -> tuple[Stall, ...]:
+def over_time(rows: list[dict[str, Any]], arrivals: Arrivals | None = None) -> Timeline:
     data = columns(typed(rows), from_schedule=False)
     stamps = None if arrivals is None else Stamps(arrivals, arrivals.rows_of(data.request_id))
     found = timeline_of(data, STEPS, stamps, timeout_s=10.0)
     assert found is not None
-    return found.stalls
+    return found
+
+
+def stalls(rows: list[dict[str, Any]], arrivals: Arrivals | None = None) -> tuple[Stall, ...]:
+    return over_time(rows, arrivals).stalls
 
 
 def test_a_load_without_a_hole_has_no_stall() -> None:
@@ -56,6 +60,17 @@ def test_a_silence_of_everybody_is_a_stall_with_its_second_and_step() -> None:
     (found,) = stalls(users(stall_s=3.0))
 
     assert found == Stall(step=1, start_s=50.7, end_s=54.0, length_s=3.05, in_flight=4)
+
+
+def test_no_tokens_are_spread_into_a_stall() -> None:
+    # four answers are under way; 39 tokens each over 4.8 s less the 3.05 s of the stall, which is 3.05 of the 3.3 s
+    # from 50.7 to 54
+    found = over_time(users(stall_s=3.0))
+
+    per_s = 4 * 39 / 1.75 * (1 - 3.05 / 3.3)
+    assert found.output_tokens_per_s[51:54] == pytest.approx([per_s] * 3, abs=0.001)
+    *whole, last = found.output_tokens_per_s
+    assert sum(whole) + last * (found.end_s - len(whole)) == pytest.approx(160 * 40, abs=0.1)
 
 
 def test_arrivals_tell_the_exact_second() -> None:

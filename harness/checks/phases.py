@@ -1,12 +1,12 @@
 """Findings on how a step ran: its hold, its users, its window."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from harness.checks.finding import at, check
 from harness.rundir.records import NOT_FAILURES
-from harness.rundir.results import Check, Step
+from harness.rundir.results import Check, Phases, Stall, Step
 from harness.scenario import ClosedLoad, RampLoad, Scenario, SearchLoad
 
 LITTLE_TOLERANCE = 0.05
@@ -74,3 +74,35 @@ def _crossing(step: Step, rows: pd.DataFrame) -> Iterator[Check]:
     if share > CROSSING_TOLERANCE:
         text = f"{at(step)} {share:.0%} of the slice's requests ended under the next slice's load"
         yield check("crossing_requests", "warning", text, "make ramp_s longer, or confirm it with a step")
+
+
+def stall_checks(step: Step, stalls: Sequence[Stall]) -> Iterator[Check]:
+    """The server's stalls that began in the step, in one finding: each is told by `harness.metrics.stalls`."""
+    mine = [stall for stall in stalls if stall.step == step.step]
+    if not mine:
+        return
+    longest = max(mine, key=lambda stall: stall.length_s)
+    text = f"{at(step)} the server stalled for {longest.length_s:.1f} s {_place(longest)}{_phase(step.phases, longest)}"
+    text += f": no token came for anyone, with {longest.in_flight} requests in flight"
+    if len(mine) > 1:
+        others = len(mine) - 1
+        text += f"; and {others} more time{'' if others == 1 else 's'}, {sum(s.length_s for s in mine):.1f} s together"
+    hint = "look in the server's log at that second: a restart, swapping, a compilation, a long prefill, the network"
+    yield check("server_stalled", "warning", text, hint)
+
+
+def _place(stall: Stall) -> str:
+    if stall.end_s - stall.start_s > 1.5 * stall.length_s:
+        return f"between seconds {stall.start_s:.1f} and {stall.end_s:.1f} of the run"
+    return f"from second {stall.start_s:.1f} of the run on"
+
+
+def _phase(phases: Phases | None, stall: Stall) -> str:
+    """The phase that it began in, where that is not the window."""
+    if phases is None:
+        return ""
+    before = ((phases.enter, "enter"), (phases.warmup, "warm-up"))
+    name = next((name for phase, name in before if phase.start_s <= stall.start_s < phase.end_s), None)
+    if name is None:
+        name = "hold" if stall.start_s >= phases.window.end_s else None
+    return "" if name is None else f", in its {name}"

@@ -22,6 +22,7 @@ from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight
 from harness.metrics.server import ServerSide, server_times
 from harness.metrics.slo import LimitSample, SloVerdict, judge
 from harness.metrics.steady import settle
+from harness.metrics.timeline import timeline_of
 from harness.metrics.windows import Columns, Stamps, Window, columns, tokens_in_window
 from harness.rundir.arrivals import Arrivals
 from harness.rundir.results import DriftOfStep, Metrics, Phases, Step, Summary, Warmup, WindowOfStep
@@ -50,6 +51,7 @@ def compute_metrics(
         steps=tuple(out),
         goodput=run_goodput(out, scenario.slo.error_rate),
         server=None if server is None else server.said,
+        timeline=timeline_of(data, steps, stamps, scenario.request.timeout_s),
     )
 
 

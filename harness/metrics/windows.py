@@ -44,6 +44,7 @@ class Columns:
     ok: np.ndarray[Any, np.dtype[np.bool_]]
     failed: np.ndarray[Any, np.dtype[np.bool_]]
     cut: np.ndarray[Any, np.dtype[np.bool_]]
+    timed_out: np.ndarray[Any, np.dtype[np.bool_]]
     ended_s: Floats  # finished, or failed at once; NaN for what was cut
     ttft_s: Floats
     e2e_s: Floats
@@ -52,6 +53,7 @@ class Columns:
     server_prefill_s: Floats
     server_decode_s: Floats
     events: Floats
+    max_gap_s: Floats
     request_id: pa.Array | pa.ChunkedArray
 
     def latency_s(self, name: str) -> Floats:
@@ -88,6 +90,7 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
         ok=ok,
         failed=failed,
         cut=cut,
+        timed_out=(error == "timeout").to_numpy(dtype=bool, na_value=False),
         ended_s=np.where(cut, np.nan, ended_s),
         ttft_s=first_s - begin_s,
         e2e_s=finished_s - begin_s,
@@ -96,6 +99,7 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
         server_prefill_s=floats("server_prefill_s"),
         server_decode_s=floats("server_decode_s"),
         events=floats("events"),
+        max_gap_s=floats("max_gap_s"),
         request_id=pa.array(records["request_id"].array),
     )
 

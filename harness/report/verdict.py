@@ -64,11 +64,9 @@ def headline(decision: Decision | None, *, trusted: bool) -> str:
     if decision is None:
         return "Measured, not priced: no API arm was given to compare with"
     said = _counted(decision.arms, decision.tasks_per_month)
-    return (
-        said
-        if trusted or said.startswith("Not decided")
-        else f"Do not decide on this run. {said}, but a check of level error failed"
-    )
+    if trusted or said.startswith("Not decided"):
+        return said
+    return f"Do not decide on this run. {said}, but a check of level error failed"
 
 
 def _counted(arms: Sequence[Arm], tasks: float | None) -> str:

@@ -42,10 +42,7 @@ class Arrivals:
 
     def by_request(self) -> dict[str, Ints]:
         """The stamps by request id: one array each, so for small runs only."""
-        return {
-            request_id: self.stamps_us[self.offsets[i] : self.offsets[i + 1]]
-            for i, request_id in enumerate(self.ids.to_pylist())
-        }
+        return {request_id: self.of_row(i) for i, request_id in enumerate(self.ids.to_pylist())}
 
     def rows_of(self, request_ids: pa.Array | pa.ChunkedArray) -> Ints:
         """At which place of `ids` each request is, -1 where it kept no arrivals; of doubles the last."""
@@ -54,6 +51,10 @@ class Arrivals:
         from_the_end = pc.index_in(request_ids, value_set=self.ids[::-1])
         places: Ints = len(self.ids) - 1 - pc.fill_null(from_the_end, len(self.ids)).to_numpy().astype(np.int64)
         return places
+
+    def of_row(self, row: int) -> Ints:
+        """The stamps at one place of `ids`."""
+        return self.stamps_us[self.offsets[row] : self.offsets[row + 1]]
 
     def tokens_between(self, rows: Ints, tokens: Floats, start_s: float, end_s: float) -> Floats:
         """Each request's own token count times the share of its events that arrived in [start, end).

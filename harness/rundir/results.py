@@ -273,6 +273,28 @@ class Goodput(Result):
         return self.model_copy(update=ends)
 
 
+class Stall(Result):
+    """No token from anyone, though answers were under way: for how long, and between which two seconds that was."""
+
+    step: int
+    start_s: float
+    end_s: float
+    length_s: float  # less than from start to end where the run kept no arrivals and few requests ended
+    in_flight: int
+
+
+class Timeline(Result):
+    """The run over time, in bins of one width; only the last is up to half a width longer or shorter."""
+
+    start_s: float
+    bin_s: float
+    end_s: float
+    output_tokens_per_s: tuple[float, ...]
+    in_flight: tuple[float, ...]  # on average over the bin
+    failed: tuple[int, ...]
+    stalls: tuple[Stall, ...] = ()
+
+
 class ServerSaid(Result):
     """Whose /metrics were read, or why nobody's."""
 
@@ -289,6 +311,7 @@ class Metrics(Result):
     goodput: Goodput | None = None
     checks: tuple[Check, ...] = ()
     server: ServerSaid | None = None  # None: a run from before there was an account
+    timeline: Timeline | None = None  # None: nothing was sent
 
     @property
     def decisive(self) -> Step | None:

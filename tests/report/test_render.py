@@ -312,6 +312,7 @@ def test_everything_the_cost_model_adds_is_shown(tmp_path: Path) -> None:
         "Cost against volume",
         "The arms, a month and per task",
         "Throughput and latency against load",
+        "The run over time",
         "What a million tokens costs",
         "What would change the answer",
         "What if",

@@ -6,7 +6,8 @@
     server.iterations()     # one `Iteration` each
 
 Each iteration takes `iteration_s + running_s * running + prompt_token_s * new prompt tokens`, and every request that
-runs in it then gets a token: `max_tokens` of them, always. Ends are due at absolute times, so lateness never adds up,
+runs in it then gets a token: `max_tokens` of them, always. Iteration
+`stall_after` takes `stall_s` longer. Ends are due at absolute times, so lateness never adds up,
 and the log says how late each was. A prompt has as many tokens as words. There is no /metrics.
 """
 
@@ -76,11 +77,17 @@ class BatchingServer:
 
 @contextmanager
 def batching_server(
-    directory: Path, *, iteration_s: float = 0.012, running_s: float = 0.0006, prompt_token_s: float = 0.0
+    directory: Path,
+    *,
+    iteration_s: float = 0.012,
+    running_s: float = 0.0006,
+    prompt_token_s: float = 0.0,
+    stall_after: int = 0,
+    stall_s: float = 0.0,
 ) -> Iterator[BatchingServer]:
     """One on a free loopback port; stopped at the end."""
     path = directory / "batching.jsonl"
-    numbers = [repr(number) for number in (iteration_s, running_s, prompt_token_s)]
+    numbers = [repr(number) for number in (iteration_s, running_s, prompt_token_s, stall_after, stall_s)]
     process = subprocess.Popen([sys.executable, __file__, str(path), *numbers], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -124,8 +131,17 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding
 class _Engine:
     """The batch: admits what waits, passes an iteration, gives everybody a token."""
 
-    def __init__(self, log: TextIO, iteration_s: float, running_s: float, prompt_token_s: float) -> None:
+    def __init__(
+        self,
+        log: TextIO,
+        iteration_s: float,
+        running_s: float,
+        prompt_token_s: float,
+        stall_after: float,
+        stall_s: float,
+    ) -> None:
         self._log = log
+        self._stall_after, self._stall_s = stall_after, stall_s
         self._iteration_s, self._running_s, self._prompt_token_s = iteration_s, running_s, prompt_token_s
         self._waiting: list[_Job] = []
         self._running: list[_Job] = []
@@ -136,8 +152,9 @@ class _Engine:
         self._work.set()
 
     async def run(self) -> None:
-        due_s = time.monotonic()
+        due_s, passed = time.monotonic(), 0
         while True:
+            passed += 1
             if not self._waiting and not self._running:
                 self._work.clear()
                 await self._work.wait()
@@ -147,6 +164,7 @@ class _Engine:
             self._waiting = []
             running = len(self._running)
             due_s += self._iteration_s + self._running_s * running + self._prompt_token_s * prompt_tokens
+            due_s += self._stall_s if passed == self._stall_after else 0.0
             await asyncio.sleep(max(due_s - time.monotonic(), 0))
             now_s = time.monotonic()
             self._write(Iteration(due_s, now_s, running, prompt_tokens))
@@ -246,7 +264,7 @@ async def _main(path: Path, numbers: list[float]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("log", type=Path)
-    parser.add_argument("numbers", type=float, nargs=3, help="iteration_s running_s prompt_token_s")
+    parser.add_argument("numbers", type=float, nargs=5, help="iteration_s running_s prompt_token_s stall_after stall_s")
     options = parser.parse_args()
     gc.disable()  # a collection would hold up every stream
     asyncio.run(_main(options.log, options.numbers))

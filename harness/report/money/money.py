@@ -33,7 +33,7 @@ def at_volume_words(decision: Decision) -> str:
 
 
 def wins_from(decided: Decided) -> str:
-    """The volume from which self-hosting wins, in the sentence's digits; `never` where there is none, or nobody can tell."""
+    """The volume from which self-hosting wins, in the sentence's digits; `never` where there is none."""
     ends = window_ends(decided)
     return ends[0][0] if ends else _nowhere(decided)
 

@@ -65,7 +65,7 @@ def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check
 
 
 def _run_checks(metrics: Metrics, measured: Measured) -> Iterator[Check]:
-    records, manifest, server = measured.records, measured.manifest, measured.server
+    records, manifest = measured.records, measured.manifest
     yield from _engine(metrics, manifest)
     yield from _token_source(records)
     yield from _clock(measured.client)
@@ -74,7 +74,7 @@ def _run_checks(metrics: Metrics, measured: Measured) -> Iterator[Check]:
     yield from _ended(manifest)
     yield from _goodput(metrics, records)
     yield from measured.impossible
-    yield from server_run_checks(server.pages, server.said, manifest.engine.get("version"))
+    yield from server_run_checks(measured.server.pages, manifest.engine.get("version"))
 
 
 def worst_level(checks: Sequence[Check]) -> Level | None:

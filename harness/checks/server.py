@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from harness.checks.finding import at, check
-from harness.metrics.catalogue import Catalogue
-from harness.metrics.server import ServerPages
-from harness.rundir.results import Check, ServerAccount, ServerSaid, Step
+from harness.metrics.catalogue import Catalogue, Readings
+from harness.rundir.results import Check, ServerAccount, Step
 
 COUNT_TOLERANCE = 0.02
 EDGE_TOKENS = 3  # of each running stream: made, but not yet arrived, at an edge of the window
@@ -34,23 +33,25 @@ def server_step_checks(step: Step, catalogue: Catalogue | None) -> Iterator[Chec
         yield check("prefix_cache_hits", "warning", text, "throughput looks better than fresh prompts would give")
 
 
-def server_run_checks(pages: ServerPages | None, said: ServerSaid, version: str | None) -> Iterator[Check]:
+def server_run_checks(pages: Readings | None, version: str | None) -> Iterator[Check]:
     """Findings of the servers' pages as a whole; `version` as the engine gave it."""
     if pages is None:
         return
-    for name, t_s in pages.readings.resets()[:1]:
+    for name, t_s in pages.resets()[:1]:
         text = f"the engine was started anew during the run: {name} fell {t_s:.0f} s after its beginning"
         yield check("engine_restarted", "error", text, "look into the engine's log")
-    if said.missing:
-        looked = [name for quantity in said.missing for name in pages.catalogue.names[quantity]]
+    missing = pages.missing()
+    if missing:
+        looked = [name for quantity in missing for name in pages.catalogue.names[quantity]]
         text = (
-            f"{pages.engine} {version or 'of unknown version'} does not tell {', '.join(said.missing)} "
+            f"{pages.engine} {version or 'of unknown version'} does not tell {', '.join(missing)} "
             f"(looked for {', '.join(looked)})"
         )
         yield check("server_metrics_missing", "warning", text, "they are n/a in this run, not 0")
-    failed = int((pages.up == 0).sum())
-    if failed > FAILED_SCRAPES_TOLERATED * len(pages.up):
-        text = f"{failed} of {len(pages.up)} looks at the server's /metrics failed"
+    looks = pages.looks()
+    failed = looks.count(0)
+    if failed > FAILED_SCRAPES_TOLERATED * len(looks):
+        text = f"{failed} of {len(looks)} looks at the server's /metrics failed"
         yield check("server_metrics_missing", "warning", text, "its own counts cover only a part of the run")
 
 

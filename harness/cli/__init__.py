@@ -84,7 +84,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
     epilog="Exit codes: 0 done, 1 failed, 2 bad input, 3 done but do not trust it, 130 Ctrl-C.",
 )
 @click.version_option(__version__, prog_name="breakeven")

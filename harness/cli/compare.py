@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
+from harness.cli.options import PATH
+from harness.cli.report import page_console
 from harness.cli.run_dirs import without_comparisons
 from harness.pipeline.analyse import read_analysis
-from harness.report import WIDTH, console_comparison, render_comparison
+from harness.report import console_comparison, render_comparison
 from harness.report.compare.runs import Comparison, compare_runs
 
 
@@ -31,15 +32,9 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 
 
 @click.command(name="compare")
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PATH)
 @click.option("--fail-over", callback=_share, metavar="5%", help="End with 1 when a run lost more goodput than this.")
-@click.option(
-    "--out",
-    "out_dir",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Write comparison.html and comparison.md there.",
-)
+@click.option("--out", "out_dir", metavar="DIR", type=PATH, help="Write comparison.html and comparison.md there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def command(runs: Sequence[Path], fail_over: float | None, out_dir: Path | None, as_json: bool) -> int:
     """Put two or more runs beside each other; the first is what the others are compared with.
@@ -66,9 +61,7 @@ def command(runs: Sequence[Path], fail_over: float | None, out_dir: Path | None,
     if as_json:
         click.echo(json.dumps(_as_dict(comparison), indent=2))
     else:
-        console = Console(highlight=False)
-        console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
-        console.print(console_comparison(comparison, html))
+        page_console().print(console_comparison(comparison, html))
     return _exit_code(comparison)
 
 

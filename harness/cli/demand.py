@@ -7,8 +7,8 @@ from typing import Any
 import click
 import yaml
 
-from harness.base.errors import UsageError
 from harness.base.units import SECONDS_PER_HOUR
+from harness.cli.options import FILE, write_file
 from harness.demand.demand import demand_from_dict
 from harness.demand.from_log import demand_of
 from harness.scenario.trace import Trace, read_trace
@@ -20,16 +20,10 @@ def command() -> None:
 
 
 @command.command(name="from-trace")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=FILE)
 @click.option("--name", help="Name of the demand.  [default: the file's]")
-@click.option(
-    "--classes",
-    type=click.IntRange(1, 100),
-    default=1,
-    show_default=True,
-    help="Parts of equal number, by input length.",
-)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it here, not to stdout.")
+@click.option("--classes", type=click.IntRange(1, 100), default=1, help="Parts of equal number, by input length.")
+@click.option("--out", type=FILE, help="Write it here, not to stdout.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
 def from_trace(file: Path, name: str | None, classes: int, out: Path | None, as_json: bool) -> None:
     """Volume, lengths and hourly profile out of a request log FILE, as a demand file.
@@ -49,10 +43,7 @@ def from_trace(file: Path, name: str | None, classes: int, out: Path | None, as_
     if out is None:
         click.echo(text, nl=False)
     else:
-        try:
-            out.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot write {out}: {error.strerror or error}") from None
+        write_file(out, text)
     click.echo(_summary(trace, demand), err=True)
 
 

@@ -59,9 +59,10 @@ def install(names: tuple[str, ...]) -> None:
 @_NAME
 @click.option("--model", help="A GGUF file (vllm, tgi: also a directory or a hub's id). Default: SmolLM2-135M.")
 @click.option("--port", type=int, help="Port on 127.0.0.1. Default: a free one.")
-@click.option("--context-tokens", type=click.IntRange(min=1), default=2048, show_default=True,
-              help="Prompt and output of the longest request.")  # fmt: skip
-@click.option("--slots", type=click.IntRange(min=1), default=4, show_default=True,
+@click.option(
+    "--context-tokens", type=click.IntRange(min=1), default=2048, help="Prompt and output of the longest request."
+)
+@click.option("--slots", type=click.IntRange(min=1), default=4,
               help="Requests served at once (llama_cpp_python serves one, whatever you say).")  # fmt: skip
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED)
 @_JSON
@@ -129,8 +130,9 @@ def status(name: str | None, as_json: bool) -> int:
 @_NAME
 @click.option("--url", metavar="URL", help="Where it serves.  [the one that `engine start` started]")
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the bearer token.")
-@click.option("--timeout-s", type=click.IntRange(1, 3600), default=TIMEOUT_S, show_default=True,
-              help="Seconds until the answer must be whole.")  # fmt: skip
+@click.option(
+    "--timeout-s", type=click.IntRange(1, 3600), default=TIMEOUT_S, help="Seconds until the answer must be whole."
+)
 @_JSON
 def check(name: str, url: str | None, api_key_env: str | None, timeout_s: int, as_json: bool) -> None:
     """Ask ENGINE one real question, greedily, a few tokens, and show the answer.

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from harness.base.errors import UsageError
+from harness.cli.options import FILE, write_file
 from harness.cli.schema import json_schema
 
 TEMPLATE = """\
@@ -56,7 +57,7 @@ seed: 1
 
 
 @click.command(name="init")
-@click.argument("path", type=click.Path(path_type=Path, dir_okay=False), default=Path("scenario.yaml"))
+@click.argument("path", type=FILE, default=Path("scenario.yaml"))
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 def command(path: Path, force: bool) -> None:
     """Write a commented scenario to PATH (default scenario.yaml) and its JSON Schema beside it.
@@ -70,10 +71,7 @@ def command(path: Path, force: bool) -> None:
         if existing.exists() and not force:
             raise UsageError(f"{existing} is there already", hint="--force replaces it")
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in path.stem).lstrip(".") or "scenario"
-    try:
-        path.write_text(TEMPLATE.format(schema=schema_path.name, name=path, stem=stem), encoding="utf-8")
-        schema_path.write_text(json.dumps(json_schema("scenario"), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+    write_file(path, TEMPLATE.format(schema=schema_path.name, name=path, stem=stem))
+    write_file(schema_path, json.dumps(json_schema("scenario"), indent=2) + "\n")
     click.echo(f"wrote {path} and {schema_path}", err=True)
     click.echo(f"next: breakeven run {path} --url http://127.0.0.1:8000 --backend vllm --dry-run", err=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from harness.cli.options import PATH
 from harness.cost.arms import CHEAP, FRONTIER, STAND_IN
 from harness.cost.own_prices import load_prices
 from harness.prices.listing import Row, api_rows, instance_rows, source_letters
@@ -16,7 +17,7 @@ from harness.prices.record import STALE_AFTER_DAYS
 
 WIDTH = 100  # columns of a terminal that everything printed fits
 
-_own = click.option("--prices", "file", type=click.Path(path_type=Path), help="Your own prices; they win.")
+_own = click.option("--prices", "file", type=PATH, help="Your own prices; they win.")
 _api = click.option("--api", "apis", multiple=True, metavar="PROVIDER:MODEL", help="An API model to show too.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from harness.cli.options import PATH
 from harness.cli.pooled import print_pooled
 from harness.cli.run_dirs import without_comparisons
 from harness.pipeline.analyse import Analysis, analyse_run
@@ -15,14 +16,10 @@ from harness.report.compare.pool import pool
 
 
 @click.command(name="report")
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PATH)
 @click.option("--api", "apis", metavar="PROVIDER:MODEL", multiple=True, help="API to compare with; repeatable.")
-@click.option(
-    "--demand", "demand_file", metavar="FILE", type=click.Path(path_type=Path), help="Monthly demand to price."
-)
-@click.option(
-    "--prices", "prices_file", metavar="FILE", type=click.Path(path_type=Path), help="Your own prices; they win."
-)
+@click.option("--demand", "demand_file", metavar="FILE", type=PATH, help="Monthly demand to price.")
+@click.option("--prices", "prices_file", metavar="FILE", type=PATH, help="Your own prices; they win.")
 @click.option("--pool", "is_pooled", is_flag=True, help="RUNs repeat one measurement: mean and interval too.")
 @click.option("--json", "as_json", is_flag=True, help="Print run, metrics and decision as JSON.")
 def command(
@@ -71,11 +68,16 @@ def as_dict(analysis: Analysis) -> dict[str, object]:
     }
 
 
-def print_analyses(analyses: Sequence[Analysis]) -> None:
-    """The console report of each run on stdout, at most 100 columns wide."""
+def page_console() -> Console:
+    """Stdout, at most 100 columns wide: piped, rich would take 80, and pages are made for 100."""
     console = Console(highlight=False)
-    # piped, rich would take 80 columns; the report is made for 100
     console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
+    return console
+
+
+def print_analyses(analyses: Sequence[Analysis]) -> None:
+    """The console report of each run."""
+    console = page_console()
     for i, analysis in enumerate(analyses):
         if i:
             console.print()

@@ -11,6 +11,7 @@ import click
 from harness.backends import BACKENDS
 from harness.base.errors import EXIT_INTERRUPTED, UsageError
 from harness.cli import complain
+from harness.cli.options import PATH
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
 from harness.cli.run_all import run_all
@@ -25,8 +26,6 @@ from harness.scenario.estimate import estimate
 
 QUICKSTART = "quickstart"
 
-_PATH = click.Path(path_type=Path)
-
 
 @click.command(name="run")
 @click.argument("scenario", default=QUICKSTART)
@@ -39,20 +38,18 @@ _PATH = click.Path(path_type=Path)
 @click.option("--engine", type=click.Choice(sorted(ENGINES)), help="Engine to start when there is no --url.")
 @click.option("--model", help="Model name to ask for; for an engine we start, a model file.")
 @click.option("--instance", metavar="ID", help="What the box is, e.g. g5.12xlarge; `breakeven prices list` shows all.")
-@click.option("--purchase", type=click.Choice(PURCHASES), default="on_demand", show_default=True)
+@click.option("--purchase", type=click.Choice(PURCHASES), default="on_demand")
 @click.option("--usd-per-hour", type=click.FloatRange(min=0, min_open=True), help="Your own price of the box.")
 @click.option(
     "--replicas-per-instance", type=click.IntRange(min=1), help="One of N equal replicas is driven: goodput x N."
 )
 @click.option("--api", "apis", multiple=True, metavar="PROVIDER:MODEL", help="API to compare with; may be repeated.")
-@click.option("--demand", "demand_file", type=_PATH, help="Monthly demand to price (YAML).")
-@click.option("--prices", "prices_file", type=_PATH, help="Your own prices (YAML); they win over the catalogue's.")
-@click.option(
-    "--out", "out_dir", type=_PATH, default=Path("results"), show_default=True, help="Parent of the run's directory."
-)
+@click.option("--demand", "demand_file", type=PATH, help="Monthly demand to price (YAML).")
+@click.option("--prices", "prices_file", type=PATH, help="Your own prices (YAML); they win over the catalogue's.")
+@click.option("--out", "out_dir", type=PATH, default=Path("results"), help="Parent of the run's directory.")
 @click.option("--header", "headers", multiple=True, metavar="K=V", help="Sent with every request; never written down.")
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the bearer token.")
-@click.option("--ca-file", type=_PATH, help="CA certificates (PEM) for https.")
+@click.option("--ca-file", type=PATH, help="CA certificates (PEM) for https.")
 @click.option("--extra-body", metavar="JSON", help="Keys added to every request's JSON body.")
 @click.option(
     "--workers",
@@ -64,13 +61,13 @@ _PATH = click.Path(path_type=Path)
     "--remote-workers",
     type=click.IntRange(0, 256),
     default=0,
+    show_default=False,
     help="Load processes of other machines to wait for: `breakeven worker --master ...` there.",
 )
 @click.option(
     "--listen",
     metavar="HOST:PORT",
     default="127.0.0.1:5557",
-    show_default=True,
     help="Where they connect to: an address of this machine in a private network (unencrypted, --header too).",
 )
 @click.option(
@@ -86,12 +83,11 @@ _PATH = click.Path(path_type=Path)
     "times",
     type=click.IntRange(1, 100),
     default=1,
-    show_default=True,
     help="Measure N times, each in a directory of its own; then mean, interval and spread.",
 )
 @click.option(
     "--prompts-of",
-    type=_PATH,
+    type=PATH,
     metavar="RUN",
     help="Send the very prompts of an earlier run again, which a server's cache may know.  [default: new ones]",
 )
@@ -114,20 +110,17 @@ def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: An
     """
     path = find_scenario(scenario)
     options = run_options(load_scenario(path), path.parent, given)
-    usd_per_hour = hourly_usd(options, given["prices_file"])
     if dry_run:
-        _print_estimate(options, usd_per_hour, as_json=as_json)
+        _print_estimate(options, hourly_usd(options, given["prices_file"]), as_json=as_json)
         return 0
     if times > 1 and given["prompts_of"]:
         raise UsageError("--repeat and --prompts-of exclude each other", hint="a repeat has lengths of its own")
     if times > 1 and given["backend"] == ALL:
         raise UsageError("--repeat and --backend all exclude each other", hint="name one --engine to repeat")
     if given["backend"] == ALL:
-        return run_all(options, lambda own: _run_one(own, given, as_json=as_json), complain)
+        return run_all(options, lambda own: _run_one(own, given, as_json=as_json))
     if times > 1:
-        return run_repeat(
-            times, lambda n: _run_one(_repeated(options, n), given, as_json=as_json), complain, as_json=as_json
-        )
+        return run_repeat(times, lambda n: _run_one(_repeated(options, n), given, as_json=as_json), as_json=as_json)
     measured, analysis = _run_one(options, given, as_json=as_json)
     if analysis.decision is None:
         click.echo("nothing was priced: say what the box is with --instance ID or --usd-per-hour", err=True)
@@ -141,7 +134,11 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     """Measure, analyse and print one run."""
     usd_per_hour = hourly_usd(options, given["prices_file"])
     needed = goodput_to_reach(options, given["prices_file"])
-    measured = _measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), usd_per_hour)
+    planned_s = estimate(options.scenario, None, options.base_dir)["seconds"]
+    began = time.monotonic()
+    with RunDisplay(planned_s, usd_per_hour) as display:
+        measured = measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), display.on_event)
+    click.echo(f"measured for {time.monotonic() - began:.0f} s, analysing", err=True)
     analysis = analyse_run(
         measured.run_dir, apis=given["apis"], demand_file=given["demand_file"], prices_file=given["prices_file"]
     )
@@ -156,15 +153,6 @@ def _repeated(options: RunOptions, n: int) -> RunOptions:
     """The n-th repeat, from 0: lengths and arrivals are drawn afresh, else all of one draw's luck would be in each."""
     scenario = options.scenario
     return replace(options, scenario=scenario.model_copy(update={"seed": scenario.seed + n}))
-
-
-def _measure(options: RunOptions, usd_per_hour: float | None) -> Measured:
-    planned_s = estimate(options.scenario, None, options.base_dir)["seconds"]
-    began = time.monotonic()
-    with RunDisplay(planned_s, usd_per_hour) as display:
-        measured = measure(options, display.on_event)
-    click.echo(f"measured for {time.monotonic() - began:.0f} s, analysing", err=True)
-    return measured
 
 
 def _print_estimate(options: RunOptions, usd_per_hour: float | None, *, as_json: bool) -> None:

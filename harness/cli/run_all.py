@@ -8,29 +8,28 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, BreakevenError
+from harness.cli import complain
+from harness.cli.report import page_console
 from harness.engines import ENGINES, engine_kind
 from harness.pipeline.analyse import Analysis
 from harness.pipeline.measure import Measured, RunOptions
-from harness.report import WIDTH, console_comparison, render_comparison
+from harness.report import console_comparison, render_comparison
 from harness.report.compare.runs import compare_runs
 
 COOL_DOWN_S = 10.0  # between engines: caches written back, clocks and heat settled
 NEEDS_CONTAINER = "tgi"
 
-Measure = Callable[[RunOptions], tuple[Measured, Analysis]]
 
-
-def run_all(options: RunOptions, measure: Measure, complain: Callable[[BreakevenError], None]) -> int:
+def run_all(options: RunOptions, measure: Callable[[RunOptions], tuple[Measured, Analysis]]) -> int:
     """Measure every engine that this machine can have with the same scenario, and compare them.
 
     An engine that does not come up is said and left out, one that dies is said; the others go on. Ctrl-C ends
     it all. Exit code: 1 when one failed, else the worst of the runs' own.
     """
     done: list[Analysis] = []
-    failed = interrupted = False
+    failed = False
     names = engines_here()
     for position, name in enumerate(names):
         if position:
@@ -48,13 +47,10 @@ def run_all(options: RunOptions, measure: Measure, complain: Callable[[Breakeven
             failed = True
             complain(error)
         else:
-            interrupted = measured.interrupted
-        if interrupted:
-            break
-    if len(done) > 1:
-        _compare(done, options.out_dir)
-    if interrupted:
-        return EXIT_INTERRUPTED
+            if measured.interrupted:
+                _compare(done, options.out_dir)
+                return EXIT_INTERRUPTED
+    _compare(done, options.out_dir)
     return EXIT_FAILED if failed else max(analysis.exit_code for analysis in done)
 
 
@@ -78,7 +74,8 @@ def _has_container_runtime() -> bool:
 
 
 def _compare(done: list[Analysis], out_dir: Path) -> None:
+    if len(done) < 2:
+        return
     comparison = compare_runs(done)
     html = render_comparison(comparison, out_dir / f"{done[0].run_dir.name}-comparison")
-    console = Console(width=WIDTH, highlight=False)
-    console.print(console_comparison(comparison, html))
+    page_console().print(console_comparison(comparison, html))

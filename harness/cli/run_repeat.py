@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import click
 
-from harness.base.errors import EXIT_INTERRUPTED, BreakevenError
+from harness.base.errors import EXIT_INTERRUPTED
+from harness.cli import complain
 from harness.cli.pooled import print_pooled
 from harness.pipeline.analyse import Analysis
 from harness.pipeline.measure import Measured
@@ -15,13 +16,7 @@ from harness.report.compare.pool import pool
 COOL_DOWN_S = 5.0  # between runs: the last one's requests are gone, caches and heat settle
 
 
-def run_repeat(
-    times: int,
-    measure: Callable[[int], tuple[Measured, Analysis]],
-    complain: Callable[[BreakevenError], None],
-    *,
-    as_json: bool,
-) -> int:
+def run_repeat(times: int, measure: Callable[[int], tuple[Measured, Analysis]], *, as_json: bool) -> int:
     """Measure `times` times (`measure` is told which, from 0) and print the pooled figures. Ctrl-C, or a run that
     fails, ends it without any.
 

@@ -11,6 +11,7 @@ from harness import __version__
 from harness.base.errors import UsageError
 from harness.calibration.processor import usable_cores
 from harness.calibration.quote import facts_for_a_run
+from harness.cli.options import DIRECTORY
 from harness.load.protocol import Who
 from harness.load.remote.muster import address
 from harness.load.remote.serve import Lender
@@ -21,19 +22,10 @@ PORT = 5557
 @click.command(name="worker")
 @click.option("--master", required=True, metavar="HOST[:PORT]", help="Where `breakeven run` listens.")
 @click.option(
-    "--processes",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Load processes to lend; one keeps one core busy.",
+    "--processes", type=click.IntRange(1, 256), default=1, help="Load processes to lend; one keeps one core busy."
 )
 @click.option(
-    "--out",
-    "out_dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Rows stay here until the master has them.",
+    "--out", "out_dir", type=DIRECTORY, default=Path("results"), help="Rows stay here until the master has them."
 )
 @click.option("--once", is_flag=True, help="Leave after one run.  [serve run after run until Ctrl-C]")
 def command(master: str, processes: int, out_dir: Path, *, once: bool) -> int:

@@ -82,52 +82,56 @@ COUNTERS = (
 )  # fmt: skip
 
 
-def catalogue_of(frame: pd.DataFrame) -> tuple[str, Catalogue] | None:
-    """(engine, its catalogue) by the series that are there; None for an engine that is not in CATALOGUES."""
-    names = frame["name"].unique()
-    for engine, catalogue in CATALOGUES.items():
-        if any(str(name).startswith(catalogue.prefix) for name in names):
-            return engine, catalogue
-    return None
+Series = dict[str, list[tuple[dict[str, str], Floats]]]
+"""Samples by name: for each of its labels, rows of (t_s, value)."""
 
 
-def scrape_times(frame: pd.DataFrame) -> list[float]:
-    """When every instance's page was had, by its slowest one; scrapes that failed are left out."""
-    up = frame[(frame["name"] == UP) & (frame["value"] == 1)]
-    instances = up["labels"].nunique()
-    if instances <= 1:
-        return [float(t) for t in up["t_s"]]
-    seconds = up.assign(second=up["t_s"].round()).groupby("second")["t_s"]
-    return [float(group.max()) for _, group in seconds if len(group) == instances]
+def series_of(frame: pd.DataFrame) -> Series:
+    """The table of scrapes by series."""
+    series: Series = {}
+    for (name, labels), rows in frame.groupby(["name", "labels"], sort=True):
+        values = rows[["t_s", "value"]].to_numpy(dtype=float)
+        series.setdefault(str(name), []).append((json.loads(str(labels)), values))
+    return series
 
 
+@dataclass(frozen=True, slots=True)
 class Readings:
-    """Values of one run's series at given instants. A series that is not there is None, never 0."""
+    """The pages of one engine's servers, all its replicas. A series that is not there is None, never 0."""
 
-    def __init__(self, frame: pd.DataFrame, catalogue: Catalogue) -> None:
-        self._absent_is_zero = catalogue.absent_is_zero
-        self._names = catalogue.names
-        self._series: dict[str, list[tuple[dict[str, str], Floats]]] = {}
-        for (name, labels), rows in frame.groupby(["name", "labels"], sort=True):
-            values = rows[["t_s", "value"]].to_numpy(dtype=float)
-            self._series.setdefault(str(name), []).append((json.loads(str(labels)), values))
+    engine: str
+    catalogue: Catalogue
+    series: Series
+
+    def looks(self) -> list[float]:
+        """1 for each look at a page that was answered, 0 for one that was not."""
+        return [float(up) for _, rows in self.series.get(UP, []) for up in rows[:, 1]]
+
+    def scrape_times(self) -> list[float]:
+        """When every instance's page was had, by its slowest one; scrapes that failed are left out."""
+        answered = [rows[rows[:, 1] == 1, 0] for _, rows in self.series.get(UP, [])]
+        instances = [times_s for times_s in answered if len(times_s)]
+        times_s = pd.Series([float(t) for one in instances for t in one], dtype=float)
+        if len(instances) <= 1:
+            return list(times_s)
+        return [float(group.max()) for _, group in times_s.groupby(times_s.round()) if len(group) == len(instances)]
 
     def name_of(self, quantity: str) -> str | None:
         """The series that holds it in this run, None where none of its names is there."""
-        there = (n for n in self._names.get(quantity, ()) if n in self._series or f"{n}_count" in self._series)
+        there = (n for n in self.catalogue.names.get(quantity, ()) if n in self.series or f"{n}_count" in self.series)
         return next(there, None)
 
     def missing(self) -> list[str]:
         """Quantities that the catalogue knows and the page did not have."""
-        return [quantity for quantity in self._names if self.name_of(quantity) is None]
+        return [quantity for quantity in self.catalogue.names if self.name_of(quantity) is None]
 
     def values_at(self, name: str, t_s: float) -> list[tuple[dict[str, str], float]] | None:
         """(labels, value) of each of its series as of `t_s`; None where that cannot be known."""
-        found = self._series.get(name)
+        found = self.series.get(name)
         if found is None:
             return None
         known = [(labels, rows[rows[:, 0] <= t_s]) for labels, rows in found]
-        if not self._absent_is_zero and all(not len(rows) for _, rows in known):
+        if not self.catalogue.absent_is_zero and all(not len(rows) for _, rows in known):
             return None  # the page began later
         return [(labels, float(rows[-1, 1])) for labels, rows in known if len(rows)]
 
@@ -163,7 +167,15 @@ class Readings:
         return [
             (name, float(after[0]))
             for name in names
-            for _, rows in self._series.get(name, [])
+            for _, rows in self.series.get(name, [])
             for before, after in pairwise(rows)
             if after[1] < before[1]
         ]
+
+
+def readings_of(series: Series) -> Readings | None:
+    """The pages of an engine, known by the series that are there; None for one that is not in CATALOGUES."""
+    for engine, catalogue in CATALOGUES.items():
+        if any(name.startswith(catalogue.prefix) for name in series):
+            return Readings(engine, catalogue, series)
+    return None

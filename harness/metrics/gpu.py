@@ -1,11 +1,9 @@
 """What the GPUs did in each load step, by NVML on this machine or by DCGM-exporter on another. Analysis only."""
 
-import json
-
 import numpy as np
-import pandas as pd
 
 from harness.base.stats import Floats
+from harness.metrics.catalogue import Series
 from harness.metrics.windows import Window
 from harness.rundir.results import GpuAccount
 from harness.rundir.scrapes import UP
@@ -30,32 +28,19 @@ GpuSeries = dict[str, dict[str, Floats]]
 """Samples by name and GPU: rows of (t_s, value)."""
 
 
-def _instances(frame: pd.DataFrame) -> set[str]:
-    labels = frame.loc[frame["name"].str.startswith(PREFIX), "labels"].unique()
-    return {json.loads(one)["instance"] for one in labels}
-
-
-def without_gpus(frame: pd.DataFrame) -> pd.DataFrame:
-    """The pages of the engines alone."""
-    gpus = _instances(frame)
-    if not gpus:
-        return frame
-    return frame[[json.loads(labels)["instance"] not in gpus for labels in frame["labels"]]]
-
-
-def gpu_series(frame: pd.DataFrame) -> GpuSeries | None:
-    """The GPUs' series; None where no GPU was seen."""
-    instances = _instances(frame)
-    if not instances:
-        return None
-    series: GpuSeries = {}
-    for (name, labels), rows in frame.groupby(["name", "labels"], sort=True):
-        where = json.loads(str(labels))
-        if where["instance"] in instances:
-            gpu = "" if name == UP else f" {where.get('gpu', where.get('UUID', '?'))}"
-            values = rows[["t_s", "value"]].to_numpy(dtype=float)
-            series.setdefault(str(name), {})[where["instance"] + gpu] = values
-    return series
+def gpus_apart(series: Series) -> tuple[Series, GpuSeries | None]:
+    """The engines' series, and the GPUs'; None where no GPU was seen."""
+    boxes = {labels["instance"] for name in series if name.startswith(PREFIX) for labels, _ in series[name]}
+    engines: Series = {}
+    gpus: GpuSeries = {}
+    for name, found in series.items():
+        for labels, rows in found:
+            if labels["instance"] in boxes:
+                gpu = f"{labels['instance']} {labels.get('gpu', labels.get('UUID', '?'))}"
+                gpus.setdefault(name, {})[gpu] = rows
+            else:
+                engines.setdefault(name, []).append((labels, rows))
+    return engines, gpus or None
 
 
 def gpu_account(series: GpuSeries, window: Window, output_tokens_per_s: float | None) -> GpuAccount | None:

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.base.stats import Floats
-from harness.metrics.catalogue import Catalogue, Readings, catalogue_of, scrape_times
-from harness.metrics.gpu import GpuSeries, gpu_account, gpu_series, without_gpus
+from harness.metrics.catalogue import Catalogue, Readings, readings_of, series_of
+from harness.metrics.gpu import GpuSeries, gpu_account, gpus_apart
 from harness.metrics.windows import Columns, Window, tokens_in_window
 from harness.rundir.arrivals import Bools
 from harness.rundir.results import Gauge, GpuAccount, ServerAccount, ServerSaid, ServerTimes, WindowOfStep
-from harness.rundir.scrapes import UP
 
 MIN_SCRAPES = 3  # fewer in a window leave too much of it unseen
 CALM_S = 0.05  # a scrape and an answer that are further apart than this cannot have overtaken each other
@@ -19,22 +17,11 @@ WHY_NONE = {"llama_cpp_python": "llama-cpp-python has no /metrics: nothing on th
 
 
 @dataclass(frozen=True, slots=True)
-class ServerPages:
-    """The pages of one engine's servers, all its replicas."""
-
-    engine: str
-    catalogue: Catalogue
-    readings: Readings
-    times_s: list[float]  # of the scrapes
-    up: Floats  # 1 where a look at a page was answered
-
-
-@dataclass(frozen=True, slots=True)
 class ServerSide:
     """Everything that servers and GPUs said during a run."""
 
     said: ServerSaid
-    pages: ServerPages | None  # None: no page of a known engine
+    pages: Readings | None  # None: no page of a known engine
     gpus: GpuSeries | None
 
     def account(self, window: Window, data: Columns) -> ServerAccount | None:
@@ -48,35 +35,28 @@ class ServerSide:
 
 def server_side(frame: pd.DataFrame | None, engine: str | None) -> ServerSide:
     """What was scraped, told apart; `engine`: its name as the run knows it."""
-    gpus = None
-    if frame is not None:
-        gpus = gpu_series(frame)
-        frame = without_gpus(frame)
-    found = catalogue_of(frame) if frame is not None else None
-    if frame is None or found is None:
+    series, gpus = gpus_apart({} if frame is None else series_of(frame))
+    pages = readings_of(series)
+    if pages is None:
         note = WHY_NONE.get(engine or "", "the server has no /metrics that is known here")
         return ServerSide(ServerSaid(engine=engine, note=note), None, gpus)
-    name, catalogue = found
-    readings = Readings(frame, catalogue)
-    up = frame.loc[frame["name"] == UP, "value"].to_numpy(dtype=float)
-    said = ServerSaid(engine=name, missing=tuple(readings.missing()))
-    return ServerSide(said, ServerPages(name, catalogue, readings, scrape_times(frame), up), gpus)
+    return ServerSide(ServerSaid(engine=pages.engine, missing=tuple(pages.missing())), pages, gpus)
 
 
-def _account(pages: ServerPages, window: Window, data: Columns) -> ServerAccount | None:
+def _account(pages: Readings, window: Window, data: Columns) -> ServerAccount | None:
     """Counter increases and gauges between the first and the last scrape inside the window."""
-    inside = [t for t in pages.times_s if window.start_s <= t <= window.end_s]
+    inside = [t for t in pages.scrape_times() if window.start_s <= t <= window.end_s]
     edges = _calm(inside, pages, data)
     if len(inside) < MIN_SCRAPES or len(edges) < 2:
         return None
     start_s, end_s = edges[0], edges[-1]
 
     def increase(quantity: str) -> float | None:
-        name = pages.readings.name_of(quantity)
-        return None if name is None else pages.readings.increase(name, start_s, end_s)
+        name = pages.name_of(quantity)
+        return None if name is None else pages.increase(name, start_s, end_s)
 
     def gauge(quantity: str) -> Gauge | None:
-        return _gauge(pages.readings, quantity, inside)
+        return _gauge(pages, quantity, inside)
 
     hits, queries, prompt_tokens = map(increase, ("prefix_cache_hits", "prefix_cache_queries", "prompt_tokens"))
     asked = queries
@@ -94,14 +74,14 @@ def _account(pages: ServerPages, window: Window, data: Columns) -> ServerAccount
         requests_running=gauge("requests_running"),
         requests_waiting=gauge("requests_waiting"),
         kv_cache_usage=gauge("kv_cache_usage"),
-        queue_time_s=pages.readings.histogram("queue_time_s", start_s, end_s),
-        ttft_s=pages.readings.histogram("ttft_s", start_s, end_s),
+        queue_time_s=pages.histogram("queue_time_s", start_s, end_s),
+        ttft_s=pages.histogram("ttft_s", start_s, end_s),
         client_generation_tokens=own_tokens(data, pages.catalogue, Window(start_s, end_s)),
         prefix_cache_hit_rate=hits / asked if hits is not None and asked else None,
     )
 
 
-def _calm(times_s: list[float], pages: ServerPages, data: Columns) -> list[float]:
+def _calm(times_s: list[float], pages: Readings, data: Columns) -> list[float]:
     """Scrapes between which requests can be told apart: none ended so near that it may lie on either side.
 
     Only where a request's tokens are counted at its end; requests of one batch like to end together.

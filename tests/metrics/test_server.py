@@ -6,16 +6,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from scraped import run, scrapes, steady, vllm
 
-from harness.metrics.catalogue import Readings, catalogue_of, scrape_times
+from harness.metrics.catalogue import Readings, readings_of, series_of
 from harness.rundir.results import Gauge, Histogram, Metrics, WindowOfStep
 from harness.rundir.scrapes import frame_of_scrapes
 
 
 def readings(rows: list[dict[str, Any]]) -> Readings:
-    frame = frame_of_scrapes(rows)
-    found = catalogue_of(frame)
+    found = readings_of(series_of(frame_of_scrapes(rows)))
     assert found is not None
-    return Readings(frame, found[1])
+    return found
 
 
 def test_a_page_is_parsed_as_the_prometheus_client_parses_it() -> None:
@@ -87,24 +86,22 @@ def test_tgis_counters_begin_to_exist_with_the_first_request() -> None:
 
 def test_llama_servers_page_is_known() -> None:
     page = "# TYPE llamacpp:tokens_predicted_total counter\nllamacpp:tokens_predicted_total 8\n"
-    frame = frame_of_scrapes(scrapes((1.0, page)))
 
-    found = catalogue_of(frame)
-
-    assert found is not None
-    assert found[0] == "llama_server"
+    assert readings(scrapes((1.0, page))).engine == "llama_server"
 
 
 def test_replicas_are_summed_and_only_where_all_of_them_answered() -> None:
     rows = scrapes((1.0, vllm(tokens=10)), (2.0, vllm(tokens=20)), (3.0, vllm(tokens=30)))
     rows += scrapes((1.1, vllm(tokens=1)), (3.1, vllm(tokens=5)), url="http://b")
 
-    assert scrape_times(frame_of_scrapes(rows)) == [1.1, 3.1]
+    assert readings(rows).scrape_times() == [1.1, 3.1]
     assert readings(rows).increase("vllm:generation_tokens_total", 1.1, 3.1) == 24
 
 
 def test_a_page_of_an_unknown_engine_is_nobodys() -> None:
-    assert catalogue_of(frame_of_scrapes(scrapes((1.0, "# TYPE go_threads gauge\ngo_threads 3\n")))) is None
+    rows = scrapes((1.0, "# TYPE go_threads gauge\ngo_threads 3\n"))
+
+    assert readings_of(series_of(frame_of_scrapes(rows))) is None
 
 
 def test_lines_that_are_no_samples_are_left_out() -> None:

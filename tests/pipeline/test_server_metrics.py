@@ -16,7 +16,7 @@ from tgi_double import TgiDouble
 from tgi_job import Behaviour
 
 from harness.calibration.oracle.process import running_oracle
-from harness.metrics.catalogue import scrape_times
+from harness.metrics.catalogue import readings_of, series_of
 from harness.pipeline.analyse import analyse_run
 from harness.rundir.read import read_server_metrics
 from harness.rundir.results import Metrics
@@ -50,7 +50,9 @@ def test_the_oracles_counter_agrees_with_what_was_received(tmp_path: Path) -> No
     frame = read_server_metrics(measured.run_dir)
     assert frame is not None
     assert list(frame.columns) == ["t_s", "name", "labels", "value"]
-    assert len(scrape_times(frame)) >= 5  # one each second, one before and one after
+    pages = readings_of(series_of(frame))
+    assert pages is not None
+    assert len(pages.scrape_times()) >= 5  # one each second, one before and one after
     assert not list(measured.run_dir.glob("server_metrics-*.jsonl"))
 
 

@@ -67,6 +67,8 @@ def percent(value: float | None) -> str:
 
 def interval(low: float | None, high: float | None, why_not: str = "no interval: too few windows or runs") -> str:
     """`0.550 to 0.650`, or why there is none."""
+    if low is not None and high is None:
+        return f"{significant(low)} or more"
     if low is None or high is None:
         return why_not
     return f"{significant(low)} to {significant(high)}"

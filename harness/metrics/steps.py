@@ -58,12 +58,26 @@ def compute_metrics(
 def _after_warmup(ran: RanStep, data: Columns, window: Window, scenario: Scenario) -> tuple[Window, Warmup]:
     """The window without the warm-up that its own requests show beyond the one given; a ramp and a log have none."""
     given_s = window.start_s - ran.start_s
+    window = _of_its_own_load(ran, data, window)
     timed = window.holds(data.scheduled_s) & data.ok & ~np.isnan(data.e2e_s)
     if isinstance(scenario.load, RampLoad | TraceLoad) or not timed.any():
         return window, Warmup(given_s=given_s)
     start_s, settled = settle(data.scheduled_s[timed], data.e2e_s[timed], data.output_tokens[timed], window.start_s)
     found_s = start_s - ran.start_s if settled else None
     return replace(window, start_s=start_s), Warmup(given_s=given_s, found_s=found_s, settled=settled)
+
+
+def _of_its_own_load(ran: RanStep, data: Columns, window: Window) -> Window:
+    """The window from where all that was under way when the last user came has ended, in its first half at the latest.
+
+    What began under fewer users was served faster for a while: evenly spread over its service it looks like a rate that
+    falls.
+    """
+    if ran.entered_s is None:
+        return window
+    early = (data.sent_s < ran.entered_s) & (data.ended_s < window.end_s)
+    own_s = float(data.ended_s[early].max(initial=window.start_s))
+    return replace(window, start_s=min(max(own_s, window.start_s), (window.start_s + window.end_s) / 2))
 
 
 def step_metrics(

@@ -184,6 +184,18 @@ def test_a_failed_request_is_over_every_limit() -> None:
     assert (step.slo_met, step.limits["ttft_p50_s"].over, step.limits["ttft_p50_s"].n) == (False, 12, 21)
 
 
+def test_the_window_begins_where_all_that_began_under_fewer_users_has_ended() -> None:
+    entered = STEP.model_copy(update={"entered_s": 9.0})
+    rows = [row(-2, finished_s=13.0), *[row(n / 4) for n in range(40)]]
+
+    (step,) = compute_metrics(typed(rows), [entered], SCENARIO).steps
+    (late,) = compute_metrics(typed([row(-2, finished_s=19.0), *rows]), [entered], SCENARIO).steps
+
+    assert (step.window.start_s, step.window.end_s) == (13.0, 20.0)
+    assert late.window.start_s == 15.0  # half of it is left in any case
+    assert measured(rows).window.start_s == 10.0  # nobody was new
+
+
 def test_an_unknown_latency_is_not_judged() -> None:
     step = measured([row(1 + n / 10, first_token_s=None) for n in range(40)])
 

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-KEPT = ROOT / "results" / "kept" / "20261125T000520Z-quickstart-llama_cpp_python-c7i.large"
+(KEPT,) = (ROOT / "results" / "kept").glob("*-quickstart-*")
 TIMES = 10
 HELP_LIMIT_MS = 350
 LIMIT_MS = 1000

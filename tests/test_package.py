@@ -15,7 +15,7 @@ from harness import __version__
 from harness.engines.kinds.install import make_venv
 
 ROOT = Path(__file__).parent.parent
-KEPT = ROOT / "results" / "kept" / "20261125T000520Z-quickstart-llama_cpp_python-c7i.large"
+(KEPT,) = (ROOT / "results" / "kept").glob("*-quickstart-*")
 DECISION = """
 workload: {classes: [{input_tokens: 800, output_tokens: 250}]}
 self_host: {usd_per_hour: 5.672, goodput_requests_per_s: 0.6}

@@ -154,6 +154,8 @@ class Conductor:
             if not crew.is_held and crew.left:
                 crew.on_event(Waits(crew.left))
                 lost = {"lost": True} if self.standing.cannot_pass() else {}
+        if crew.is_over:
+            return True  # nobody is left to hold it: cut short, as the run says elsewhere
         if crew.is_held:
             self._note(held_s=crew.now_s())
             return True

@@ -13,7 +13,9 @@ from harness.cli import invoke
 from harness.cli.schema import SCHEMAS, json_schema
 
 ROOT = Path(__file__).parents[2]
-RUNS = sorted((ROOT / "results" / "kept").glob("*/*.json"))
+RUNS = sorted(
+    path for path in (ROOT / "results" / "kept").glob("*/*.json") if path.name != "search.json"
+)  # a log, described by hand
 FILES = [
     *((path, path.stem) for path in RUNS),
     *((path, "scenario") for path in sorted((ROOT / "scenarios").glob("*.yaml"))),

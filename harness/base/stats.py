@@ -12,7 +12,6 @@ Floats = npt.NDArray[np.float64]
 
 PERCENTILES = (50, 90, 95, 99)
 SAMPLE_FLOORS = {"p90": 64, "p95": 130, "p99": 662}  # MLPerf's early-stopping minimum of good samples
-MIN_SLO_SAMPLES = 10  # below this a percentile decides nothing
 
 # Student's t, two-sided 95 %, by degrees of freedom 1, 2, 3 ...
 _T_975 = (

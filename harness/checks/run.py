@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from harness.backends.faults import hint_for
-from harness.base.stats import MIN_SLO_SAMPLES, SAMPLE_FLOORS
+from harness.base.stats import SAMPLE_FLOORS
 from harness.checks.client import client_checks
 from harness.checks.finding import at, check
 from harness.checks.load import load_checks, open_checks
@@ -17,7 +17,7 @@ from harness.metrics.rate import MIN_COUNTED
 from harness.metrics.server import ServerSide
 from harness.rundir.manifest import RunManifest
 from harness.rundir.records import NOT_FAILURES
-from harness.rundir.results import Check, Level, Metrics, Step
+from harness.rundir.results import MIN_SLO_SAMPLES, Check, Level, Metrics, Step
 from harness.scenario import ClosedLoad, Scenario, SyntheticPrompts, TraceLoad
 
 OUTPUT_LENGTH_TOLERANCE = 0.01
@@ -72,7 +72,7 @@ def _run_checks(metrics: Metrics, measured: Measured) -> Iterator[Check]:
     yield from _other_model(records, manifest)
     yield from load_checks(measured.scenario.load.kind, manifest.client)
     yield from _ended(manifest)
-    yield from _goodput(metrics, records)
+    yield from goodput_checks(metrics, records)
     yield from measured.impossible
     yield from server_run_checks(measured.server.pages, manifest.engine.get("version"))
 
@@ -221,14 +221,15 @@ def _ended(manifest: RunManifest) -> Iterator[Check]:
         yield check("estimated_lengths", "warning", text, "the server's own prompt count is what is reported")
 
 
-def _goodput(metrics: Metrics, records: pd.DataFrame) -> Iterator[Check]:
+def goodput_checks(metrics: Metrics, records: pd.DataFrame) -> Iterator[Check]:
     """What stands in the way of a goodput, or of both its ends."""
     goodput = metrics.goodput
     if not len(records):
         yield check("too_few_samples", "error", "no request was sent")
     elif metrics.steps and not metrics.is_judged:
-        text = f"no limit could be judged: {_why_not_judged(metrics)}"
-        yield check("not_judged", "error", text, f"a limit is judged from {MIN_SLO_SAMPLES} requests on")
+        text = f"no limit could be judged: {metrics.why_not_judged}"
+        hint = f"a limit is judged from {MIN_SLO_SAMPLES} requests on that did not all fail"
+        yield check("not_judged", "error", text, hint)
     elif goodput is None:
         yield check("slo_never_met", "warning", "no load step kept the SLO: infeasible on this box")
     elif goodput.at_most:
@@ -239,14 +240,10 @@ def _goodput(metrics: Metrics, records: pd.DataFrame) -> Iterator[Check]:
         yield check("box_not_filled", "warning", text, _search_hint(metrics))
 
 
-def _why_not_judged(metrics: Metrics) -> str:
-    if all(step.failed == step.requests for step in metrics.steps):
-        return "every request failed" if any(step.requests for step in metrics.steps) else "no request ended"
-    most = max(step.requests for step in metrics.steps)
-    return f"the best step has {most} requests" if most < MIN_SLO_SAMPLES else "a latency that is limited is unknown"
-
-
 def _search_hint(metrics: Metrics) -> str:
-    load = max((step.load for step in metrics.steps), key=lambda load: load.size)
-    over = "users" if load.users is not None else "requests_per_s"
-    return f"load: {{kind: search, over: {over}, low: {load.size:g}, high: {16 * load.size:g}}} finds where it ends"
+    """The search that goes on from the highest load: whole users, and of a replayed log by what it served."""
+    highest = max(metrics.steps, key=lambda step: step.load.size)
+    over, low = "requests_per_s", highest.load.requests_per_s or float(f"{highest.requests_per_s or 1:.2g}")
+    if highest.load.users is not None:
+        over, low = "users", math.ceil(highest.load.users)
+    return f"load: {{kind: search, over: {over}, low: {low:g}, high: {16 * low:g}}} finds where it ends"

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from harness.base.rounding import NA, significant
-from harness.report.text import percent
+from harness.report.text import interval, percent
 
 
 def print_pooled(pooled: Mapping[str, Any]) -> None:
@@ -16,14 +16,16 @@ def print_pooled(pooled: Mapping[str, Any]) -> None:
     width = max(len("run"), *map(len, names))
     click.echo(f"{'run':{width}}  goodput, req/s")
     for name, row in zip(names, pooled["runs"], strict=True):
-        click.echo(f"{name:{width}}  {_rate(row['goodput_requests_per_s']):>14}")
+        more = "  or more" if row["at_least"] else ""
+        click.echo(f"{name:{width}}  {_rate(row['goodput_requests_per_s']):>14}{more}")
     goodput, spread = pooled["goodput"], pooled["spread"]
     if goodput is None:
         click.echo(f"mean n/a: {pooled['note']}")
         return
     click.echo(
-        f"mean {_rate(goodput['requests_per_s'])} req/s, {percent(goodput['confidence'])} interval over "
-        f"{goodput['n']} runs {_rate(goodput['low'])} to {_rate(goodput['high'])}"
+        f"mean {'at least ' if goodput['at_least'] else ''}{_rate(goodput['requests_per_s'])} req/s, "
+        f"{percent(goodput['confidence'])} interval over {goodput['n']} runs "
+        f"{interval(goodput['low'], goodput['high'])}"
     )
     share = NA if spread["share_of_mean"] is None else percent(spread["share_of_mean"])
     click.echo(f"spread {_rate(spread['lowest'])} to {_rate(spread['highest'])} req/s, {share} of the mean")

@@ -7,16 +7,19 @@ from harness.base.rounding import exact_volume
 from harness.cost.arms import ApiArm
 from harness.cost.box.box import PricedBox
 from harness.cost.box.plausible import ceiling_tokens_per_s, kv_room_tokens, parameters_of, weights_do_not_fit
+from harness.cost.breakeven.decision import decide_parsed
+from harness.cost.undecided import answer, with_goodput
 from harness.demand.demand import Demand
 from harness.prices.crosscheck import differences
 from harness.prices.record import STALE_AFTER_DAYS, age_days
-from harness.rundir.decide import Decided
-from harness.rundir.decision import BoxInstance
+from harness.rundir.decide import Decided, DecideInput
+from harness.rundir.decision import Arm, BoxInstance
 from harness.rundir.manifest import RunManifest
 from harness.rundir.results import Check, Level, Metrics, Step
 
 SHAPE_TOLERANCE = 0.10  # of the demand's mean tokens: further off is another shape
 MANY_INSTANCES = 10_000
+RUN_TO_RUN = 0.06  # of the goodput: how far apart runs of one engine may lie, until repeats have shown it
 
 
 def doubts(
@@ -154,3 +157,25 @@ def too_many_instances(decided: Decided) -> list[Check]:
         return []
     message = f"{exact_volume(at.tasks_per_month)} tasks a month would take {at.instances:,} instances"
     return [_check("many_instances", "warning", message, "check `tasks_per_month` and the measured goodput")]
+
+
+def one_run(arms: Sequence[Arm]) -> Iterator[Check]:
+    """Answers that another run of the same box may turn: one run sees only what changes inside it."""
+    near = [arm.name for arm in arms if arm.decided and _turns(arm.input, arm.decision)]
+    if near:
+        message = (
+            f"the answer against {', '.join(near)} is one run's: runs of an engine may lie {RUN_TO_RUN:.0%} apart "
+            "(assumed), and that would turn it"
+        )
+        yield _check("one_run", "warning", message, "`breakeven run --repeat 3` shows how far apart they lie")
+
+
+def _turns(given: DecideInput, decided: Decided) -> bool:
+    """Whether a goodput beyond either end by the spread between runs brings another verdict or winner."""
+    own = given.self_host
+    if not own.goodput_requests_per_s:
+        return False
+    low = own.goodput_requests_per_s if own.goodput_low is None else own.goodput_low
+    high = own.goodput_requests_per_s if own.goodput_high is None else own.goodput_high
+    ends = (low / (1 + RUN_TO_RUN), high * (1 + RUN_TO_RUN))
+    return any(answer(decide_parsed(with_goodput(given, end))) != answer(decided) for end in ends)

@@ -28,7 +28,7 @@ def _box(box: PricedBox) -> Iterator[Fact]:
     named = f"{rented.id} {rented.purchase}"
     yield _fact(named, rented.usd_per_hour, "USD/h", rented.kind, rented.source, rented.checked_on)
     if goodput is None:
-        yield _fact("goodput", None, "requests/s", "measured", "no load step met the latency limits")
+        yield _fact("goodput", None, "requests/s", "measured", box.why_no_goodput)
         return
     where = "this run" if goodput.step is None else f"step {step_number(goodput.step)} of this run"
     if rented.replicas > 1:

@@ -9,8 +9,8 @@ FULL = 1e4  # times the measured goodput: more than any box that was not filled 
 
 def why_undecided(given: DecideInput, decided: Decided, box: PricedBox) -> str | None:
     """Why nobody can tell who wins; None: the verdict stands."""
-    if not box.is_judged:
-        return "no load step could be judged against the latency limits"
+    if box.why_not_judged is not None:
+        return f"no load step could be judged against the latency limits: {box.why_not_judged}"
     needed = decided.min_goodput_requests_per_s
     if box.most_per_s is not None and needed is not None and needed <= box.most_per_s:
         return (
@@ -20,11 +20,8 @@ def why_undecided(given: DecideInput, decided: Decided, box: PricedBox) -> str |
     goodput = box.goodput
     if goodput is None or not goodput.at_least or goodput.requests_per_s is None:
         return None
-    own = given.self_host.model_copy(
-        update={"goodput_requests_per_s": goodput.requests_per_s * FULL, "goodput_low": None, "goodput_high": None}
-    )
-    filled = decide_parsed(given.model_copy(update={"self_host": own}))
-    if _says(filled) == _says(decided):
+    filled = decide_parsed(with_goodput(given, goodput.requests_per_s * FULL))
+    if answer(filled) == answer(decided):
         return None
     return (
         f"the box was not filled: it serves at least {goodput.requests_per_s:.3g} requests/s within the limits, "
@@ -32,7 +29,14 @@ def why_undecided(given: DecideInput, decided: Decided, box: PricedBox) -> str |
     )
 
 
-def _says(decided: Decided) -> tuple[str | None, str | None]:
+def with_goodput(given: DecideInput, requests_per_s: float) -> DecideInput:
+    """The same box with another goodput, known exactly."""
+    known = {"goodput_requests_per_s": requests_per_s, "goodput_low": None, "goodput_high": None}
+    return given.model_copy(update={"self_host": given.self_host.model_copy(update=known)})
+
+
+def answer(decided: Decided) -> tuple[str | None, str | None]:
+    """What a decision comes to: its verdict, and who wins at the volume given."""
     return decided.verdict, None if decided.at_volume is None else decided.at_volume.winner
 
 

@@ -13,7 +13,7 @@ from harness.cost.box.splits import BusyRun
 from harness.cost.breakeven.decision import decide_parsed
 from harness.cost.breakeven.success import success_costs
 from harness.cost.breakeven.words import sentence
-from harness.cost.checks import doubts, too_many_instances
+from harness.cost.checks import doubts, one_run, too_many_instances
 from harness.cost.extras import bills, by_class, options, token_splits
 from harness.cost.own_prices import load_prices
 from harness.cost.provenance import inputs_digest, provenance
@@ -50,12 +50,17 @@ def build_decision(
     box = price_box(manifest.instance, metrics, prices)
     chosen = choose_arms(arms, manifest.model, demand, prices)
     priced = tuple(_arm(arm, box, demand) for arm in chosen)
-    checks = [*doubts(manifest, metrics, box, chosen, demand), *too_many_instances(priced[0].decision)]
+    checks = [
+        *doubts(manifest, metrics, box, chosen, demand),
+        *too_many_instances(priced[0].decision),
+        *one_run(priced),
+    ]
     return Decision(
         demand=demand.to_dict(),
         self_host=Box(
             instance=box.instance,
             goodput=box.goodput,
+            why_no_goodput=None if box.goodput is not None else box.why_no_goodput,
             usd_per_mtok=box.usd_per_mtok,
             splits=token_splits(box, shape_runs),
         ),
@@ -125,9 +130,9 @@ def _arm(arm: ApiArm, box: PricedBox, demand: Demand) -> Arm:
         price=arm.price(demand),
         input=given,
         decision=decided,
-        sentence=sentence(given, decided),
+        sentence=sentence(given, decided, box.most_per_s),
         decision_without_people=struck,
-        sentence_without_people=sentence(given, struck),
+        sentence_without_people=sentence(given, struck, box.most_per_s),
         classes=by_class(arm, demand),
         sensitivity=sensitivity(given, people_usd=people, ranges=demand.ranges),
         monte_carlo=simulate(given, uncertain),

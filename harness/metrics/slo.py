@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.base.stats import MIN_SLO_SAMPLES, Floats
+from harness.base.stats import Floats
+from harness.rundir.results import MIN_SLO_SAMPLES
 
 Verdict = Literal["yes", "no", "not_sure", "not_judged"]
 SURE = 0.05  # one-sided

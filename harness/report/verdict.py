@@ -1,14 +1,12 @@
 """The first screen: what stands in the way of trusting the run, and one sentence per API arm."""
 
-from collections.abc import Sequence
-
 from harness.base.rounding import exact_volume
 from harness.report.model import Check, Checks, Tone, Verdict
 from harness.report.money.doubt import resampling_words
 from harness.report.money.money import arm_kind
 from harness.report.text import clean, count, steps
 from harness.rundir.decide import Decided
-from harness.rundir.decision import Arm, Decision
+from harness.rundir.decision import Decision
 from harness.rundir.results import Check as FoundCheck
 from harness.rundir.results import Metrics
 
@@ -63,19 +61,21 @@ def headline(decision: Decision | None, *, trusted: bool) -> str:
     """The whole answer in one line, for a reader who stops there."""
     if decision is None:
         return "Measured, not priced: no API arm was given to compare with"
-    said = _counted(decision.arms, decision.tasks_per_month)
+    said = _counted(decision)
     if trusted or said.startswith("Not decided"):
         return said
     return f"Do not decide on this run. {said}, but a check of level error failed"
 
 
-def _counted(arms: Sequence[Arm], tasks: float | None) -> str:
+def _counted(decision: Decision) -> str:
+    arms, tasks = decision.arms, decision.tasks_per_month
     open_ones = [arm for arm in arms if not arm.decided]
     if open_ones:
         against = "" if len(open_ones) == len(arms) else f" against {len(open_ones)} of {count(len(arms), 'API')}"
         return f"Not decided{against}: {open_ones[0].why_not}"
     if arms[0].decision.capacity_tasks_per_month is None:
-        return "No load step met the SLO, so this box has no capacity to price"
+        why = decision.self_host.no_goodput
+        return f"{why[0].upper()}{why[1:]}, so this box has no capacity to price"
     if tasks is None:
         able = sum(arm.decision.verdict != "never" for arm in arms)
         return f"Self-hosting can pay against {able} of {count(len(arms), 'API')}; no monthly volume was given"

@@ -86,9 +86,15 @@ class Box(Result):
     """The self-host side: what is rented, what it served, what a million tokens costs on it."""
 
     instance: BoxInstance
-    goodput: Goodput | None  # of the whole instance; None: no load step met the limits
+    goodput: Goodput | None  # of the whole instance; None: `why_no_goodput`
+    why_no_goodput: str | None = None
     usd_per_mtok: PerMtok
     splits: Splits | None
+
+    @property
+    def no_goodput(self) -> str:
+        """Why there is no goodput, where there is none; an older version knew but one reason."""
+        return self.why_no_goodput or "no load step met the SLO"
 
 
 class EffectiveRates(Result):

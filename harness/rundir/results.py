@@ -11,10 +11,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
+from harness.base.rounding import significant
+
 METRICS_SCHEMA = 1
 
 Level = Literal["error", "warning"]
 SloSays = Literal["yes", "no", "not_sure", "not_judged"]
+MIN_SLO_SAMPLES = 10  # requests; of fewer no limit is judged
 Kind = Literal["measured", "listed", "assumed", "computed"]  # where a number comes from
 
 
@@ -316,14 +319,36 @@ class Metrics(Result):
     @property
     def decisive(self) -> Step | None:
         """The step that counts: the one that gives the goodput, without one that of most output; None: no step."""
-        found = (s for s in self.steps if self.goodput is not None and s.step == self.goodput.step)
-        return next(found, None) or self.busiest or next(iter(self.steps), None)
+        return self.at_slo or self.busiest or next(iter(self.steps), None)
+
+    @property
+    def at_slo(self) -> Step | None:
+        """The step that gives the goodput; None where none does."""
+        return next((s for s in self.steps if self.goodput is not None and s.step == self.goodput.step), None)
 
     @property
     def is_judged(self) -> bool:
         """Whether any step's limits could be judged, by requests that did not all fail."""
         judged = (step for step in self.steps if step.verdict != "not_judged" and step.failed < step.requests)
         return self.goodput is not None or any(judged)
+
+    @property
+    def why_not_judged(self) -> str:
+        """Why no step's limits could be judged, where they could not."""
+        tried = [step for step in self.steps if step.requests]
+        if all(step.failed == step.requests for step in tried):
+            return "every request failed" if tried else "no request ended"
+        if (most := max(step.requests for step in tried)) < MIN_SLO_SAMPLES:
+            return f"the best step has {most} requests"
+        return "a latency that is limited is unknown"
+
+    def why_no_goodput(self, replicas: int = 1) -> str:
+        """Why no one figure says what so many engines serve within the limits, where none does."""
+        if not self.steps:
+            return "nothing was measured"
+        if self.goodput is not None and self.goodput.at_most:
+            return f"no load surely met the SLO, at most {significant(self.goodput.times(replicas).high)} req/s"
+        return "no load step met the SLO" if self.is_judged else f"not judged, because {self.why_not_judged}"
 
     @property
     def busiest(self) -> Step | None:

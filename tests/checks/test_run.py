@@ -4,14 +4,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from harness.checks.finding import check
-from harness.checks.run import Measured, with_checks, worst_level
+from harness.checks.run import Measured, goodput_checks, with_checks, worst_level
 from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import typed
-from harness.rundir.results import LoadOfStep
+from harness.rundir.results import Goodput, LoadOfStep, Metrics, Step, WindowOfStep
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 
@@ -203,3 +204,40 @@ def test_a_step_without_a_window_has_an_unknown_rate_and_not_none_at_all() -> No
     found = findings(GOOD, ran=no_window)
 
     assert "the rate from" not in found["too_few_samples"][1]
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        ({"kind": "closed", "users": 4}, "over: users, low: 4, high: 64}"),
+        ({"kind": "ramp", "users": 1.75}, "over: users, low: 2, high: 32}"),  # users come whole
+        ({"kind": "open", "requests_per_s": 0.5}, "over: requests_per_s, low: 0.5, high: 8}"),
+        ({"kind": "trace"}, "over: requests_per_s, low: 0.99, high: 15.84}"),  # what it served
+    ],
+    ids=["closed", "ramp", "open", "trace"],
+)
+def test_a_box_that_was_not_filled_has_the_search_that_goes_on_from_there(load: dict[str, Any], said: str) -> None:
+    window = WindowOfStep(start_s=0, end_s=100)
+    step = Step(step=0, load=LoadOfStep.model_validate(load), window=window, requests=99, requests_per_s=0.99)
+    metrics = Metrics(steps=(step,), goodput=Goodput(requests_per_s=0.99, step=0, at_least=True))
+
+    (found,) = goodput_checks(metrics, typed(GOOD))
+
+    assert found.code == "box_not_filled"
+    assert found.hint is not None
+    assert said in found.hint
+    search = yaml.safe_load(found.hint.removesuffix(" finds where it ends"))
+    assert Scenario.model_validate({"name": "t", "slo": {"ttft_p50_s": 1}} | search).load.kind == "search"
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ([row(n) for n in range(7)], "the best step has 7 requests"),
+        ([row(n, error="http_500") for n in range(30)], "every request failed"),
+        ([row(n, first_token_s=None) for n in range(30)], "a latency that is limited is unknown"),
+    ],
+    ids=["few", "failed", "unknown"],
+)
+def test_a_run_in_which_nothing_could_be_judged_is_an_error_that_says_why(rows: list[dict[str, Any]], why: str) -> None:
+    assert findings(rows)["not_judged"] == ("error", f"no limit could be judged: {why}")

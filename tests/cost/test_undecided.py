@@ -51,6 +51,8 @@ def test_at_most_decides_only_where_even_that_is_not_enough(most: float, is_deci
 
     assert {arm.decided for arm in got.arms} == {is_decided}
     assert {arm.decision.verdict for arm in got.arms} == {"never" if is_decided else None}
+    assert all("at most" in arm.sentence and "no load step met" not in arm.sentence for arm in got.arms)
+    assert got.self_host.usd_per_mtok.at_slo is None
 
 
 def test_what_was_not_judged_decides_nothing() -> None:
@@ -58,10 +60,36 @@ def test_what_was_not_judged_decides_nothing() -> None:
 
     assert {arm.decided for arm in got.arms} == {False}
     assert {arm.decision.verdict for arm in got.arms} == {None}
-    assert got.arms[0].sentence == "Not decided: no load step could be judged against the latency limits."
+    why = "no load step could be judged against the latency limits: a latency that is limited is unknown"
+    assert got.arms[0].sentence == f"Not decided: {why}."
+    assert got.self_host.why_no_goodput == "not judged, because a latency that is limited is unknown"
 
 
 def test_a_run_whose_every_request_failed_decides_nothing() -> None:
     got = decided(None, requests=20, failed=20, slo_met=False, slo_verdict="no")
 
     assert {arm.decided for arm in got.arms} == {False}
+    assert got.arms[0].sentence.endswith("limits: every request failed.")
+
+
+@pytest.mark.parametrize(
+    ("times", "is_near"),
+    [(0.90, False), (0.97, True), (1.03, True), (1.10, False)],
+    ids=["less", "under", "over", "more"],
+)
+def test_an_answer_that_the_spread_between_runs_would_turn_is_said_to_be_one_runs(times: float, is_near: bool) -> None:
+    needed = decided(Goodput(requests_per_s=1.0, step=0)).arms[0].decision.min_goodput_requests_per_s
+    assert needed is not None
+
+    got = decided(Goodput(requests_per_s=needed * times, step=0))
+
+    found = [check.message for check in got.checks if check.code == "one_run"]
+    assert any(got.arms[0].name in message for message in found) is is_near
+
+
+def test_an_interval_counts_before_the_spread_is_added() -> None:
+    needed = decided(Goodput(requests_per_s=1.0, step=0)).arms[0].decision.min_goodput_requests_per_s
+    assert needed is not None
+    wide = Goodput(requests_per_s=1.2 * needed, low=1.05 * needed, high=1.35 * needed, step=0)
+
+    assert "one_run" in {check.code for check in decided(wide).checks}

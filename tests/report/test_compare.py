@@ -27,7 +27,7 @@ def run_of(name: str = "two_windows", directory: str = "a-run", **changes: Any) 
     if goodput is None:
         return files
     low, value, high = goodput
-    said = {"requests_per_s": value, "low": low, "high": high}
+    said = {"requests_per_s": value, "low": low, "high": high, "at_least": high is None and low is not None}
     return measuring(files, lambda m: m["goodput"].update(said))
 
 
@@ -209,6 +209,8 @@ def test_a_path_and_a_bare_name_are_the_same_model() -> None:
         ((0.54, 0.58, 0.62), "within"),  # 3.3 % less
         ((0.60, 0.66, 0.70), "better"),
         ((None, 0.50, None), "worse"),  # no interval: the values alone
+        ((0.47, 0.50, None), "not shown"),  # at least: its box was not filled
+        ((0.60, 0.66, None), "better"),
     ],
 )
 def test_a_regression_is_a_loss_beyond_the_limit_that_the_intervals_show(goodput: Any, change: str) -> None:
@@ -223,6 +225,43 @@ def test_a_run_that_meets_the_slo_no_more_is_worse() -> None:
     (regression,) = compare_runs([run_of(), run_of("infeasible", "later")], 0.05).regressions
 
     assert regression == Regression("later", 1.0, "worse", "no load step met the SLO any more")
+
+
+@pytest.mark.parametrize("goodput", [(0.57, 0.62, 0.67), (0.54, 0.58, 0.62)])
+def test_against_a_box_that_was_not_filled_nothing_is_better_or_as_good(goodput: Any) -> None:
+    first = run_of(goodput=(0.55, 0.6, None))
+
+    (same,) = compare_runs([first, run_of(directory="later", goodput=goodput)], 0.05).regressions
+    (less,) = compare_runs([first, run_of(directory="later", goodput=(0.4, 0.45, 0.5))], 0.05).regressions
+
+    assert same.change == "not shown"
+    assert same.words.endswith("but the box was not filled")
+    assert less.change == "worse"
+
+
+@pytest.mark.parametrize(("most", "change"), [(0.40, "worse"), (0.60, "not shown")])
+def test_a_run_that_meets_the_slo_at_no_load_surely_is_worse_where_even_the_most_is_less(
+    most: float, change: str
+) -> None:
+    at_most = {"requests_per_s": None, "low": None, "high": most, "step": None, "at_most": True}
+    later = measuring(run_of(directory="later"), lambda m: m["goodput"].update(at_most))
+
+    (regression,) = compare_runs([run_of(goodput=(0.55, 0.6, 0.65)), later], 0.05).regressions
+
+    assert regression.change == change
+    assert regression.words == f"no load surely met the SLO, at most {most:.3f} req/s"
+
+
+def test_a_box_that_was_not_filled_wins_where_its_lower_bound_does_and_loses_to_nobody() -> None:
+    open_ended = run_of(goodput=(0.55, 0.6, None))
+
+    won = compare_runs([open_ended, run_of(directory="later", goodput=(0.4, 0.45, 0.5))]).outcomes
+    lost = compare_runs([open_ended, run_of(directory="later", goodput=(0.7, 0.75, 0.8))]).outcomes
+
+    assert [outcome.winner for outcome in won] == ["a-run", "a-run"]
+    assert "0.550 or more req/s" in won[0].words
+    assert "or less" in won[1].words
+    assert [outcome.winner for outcome in lost] == [None, None]
 
 
 def test_a_regression_is_not_judged_on_unequal_work_or_failed_checks() -> None:

@@ -12,7 +12,7 @@ from harness.report.compare.pool import pool
 from harness.report.model import RunFiles
 from harness.rundir import files
 from harness.rundir.manifest import RunManifest
-from harness.rundir.results import Goodput, Metrics
+from harness.rundir.results import Goodput, LoadOfStep, Metrics, Step, WindowOfStep
 
 RUN: dict[str, Any] = {
     "scenario": {"name": "a", "seed": 1, "load": {"users": [1, 2]}},
@@ -32,9 +32,18 @@ RUN: dict[str, Any] = {
 }
 
 
-def run(name: str, goodput: float | None = 1.0, **more: Any) -> RunFiles:
-    figures = None if goodput is None else Goodput(requests_per_s=goodput, step=0)
-    return RunFiles(Path(name), RunManifest.model_validate(RUN | more), Metrics(steps=(), goodput=figures), None)
+def run(name: str, goodput: float | None = 1.0, *, at_least: bool = False, **more: Any) -> RunFiles:
+    figures = None if goodput is None else Goodput(requests_per_s=goodput, step=0, at_least=at_least)
+    return measured(name, figures, **more)
+
+
+def measured(name: str, goodput: Goodput | None, **more: Any) -> RunFiles:
+    step = Step(
+        step=0, load=LoadOfStep(kind="closed", users=1), window=WindowOfStep(start_s=0, end_s=1), requests=20,
+        slo_met=goodput is not None and not goodput.at_most, slo_verdict="not_sure",
+    )  # fmt: skip
+    figures = Metrics(steps=(step,), goodput=goodput)
+    return RunFiles(Path(name), RunManifest.model_validate(RUN | more), figures, None)
 
 
 def test_the_mean_has_students_interval_over_the_runs() -> None:
@@ -47,6 +56,7 @@ def test_the_mean_has_students_interval_over_the_runs() -> None:
         "high": pytest.approx(152.634, abs=1e-3),
         "confidence": 0.95,
         "n": 5,
+        "at_least": False,
     }
     assert pooled["spread"] == {"lowest": 148, "highest": 153, "share_of_mean": pytest.approx(5 / 150)}
 
@@ -60,7 +70,22 @@ def test_a_run_without_goodput_is_not_left_out_of_the_mean() -> None:
     pooled = pool([run("a", 1), run("b", None)])
 
     assert pooled["goodput"] is None
-    assert pooled["note"].startswith("1 of 2 runs")
+    assert pooled["note"] == "1 of 2 runs have no goodput (no load step met the SLO): no mean is fair"
+
+
+def test_a_run_that_serves_at_most_so_much_has_no_goodput_to_pool() -> None:
+    pooled = pool([run("a", 1), measured("b", Goodput(requests_per_s=None, high=0.9, at_most=True))])
+
+    assert pooled["goodput"] is None
+    assert "no load surely met the SLO, at most 0.900 req/s" in pooled["note"]
+
+
+def test_runs_that_did_not_fill_the_box_have_a_mean_that_is_a_lower_bound() -> None:
+    # mean 10, sd 1.4142, t(1) = 12.7062: half = 12.7062 * 1.4142 / sqrt 2 = 12.7; below 0 there is nothing
+    goodput = pool([run("a", 9), run("b", 11, at_least=True)])["goodput"]
+
+    assert (goodput["requests_per_s"], goodput["low"], goodput["high"]) == (10, 0, None)
+    assert goodput["at_least"]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +158,9 @@ def test_report_pools_run_directories(tmp_path: Path, capsys: pytest.CaptureFixt
 
     said = capsys.readouterr().out
     # mean 4, sd 1, t(2) = 4.3027: half = 4.3027 / sqrt 3 = 2.484; the runs lie 2 apart, half of the mean
-    assert "mean 4.00 req/s, 95 % interval over 3 runs 1.52 to 6.48" in said
+    # one load only, and it passed: how much more the box serves nobody knows
+    assert "mean at least 4.00 req/s, 95 % interval over 3 runs 1.52 or more" in said
+    assert "3.00  or more" in said
     assert "spread 3.00 to 5.00 req/s, 50 % of the mean" in said
 
 

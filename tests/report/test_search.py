@@ -58,7 +58,8 @@ def test_the_probes_stand_in_the_order_they_were_made() -> None:
     [
         ({"over_saturated": True}, "fails: the queue grew"),
         ({"given_up": True}, "fails: cut, it could not pass any more"),
-        ({"slo_met": None}, "too few requests to say"),
+        ({"slo_met": None}, "not judged"),
+        ({"slo_verdict": "not_sure"}, "fails"),
     ],
 )
 def test_a_probe_says_why_it_counts_as_it_does(facts: dict[str, Any], words: str) -> None:
@@ -66,6 +67,7 @@ def test_a_probe_says_why_it_counts_as_it_does(facts: dict[str, Any], words: str
 
     assert table.rows[0].cells[2].text == words
     assert table.rows[0].cells[5].text == "n/a"
+    assert table.rows[0].cells[2].note == ("not surely" if "slo_verdict" in facts else "")
     assert not table.rows[0].strong
 
 

@@ -20,15 +20,16 @@ DEFAULT_PURCHASE = "on_demand"
 class PricedBox:
     """An instance, its price per hour, and the goodput measured on it.
 
-    None: no load step met the SLO, or none surely (`most_per_s`), or nobody can tell (`is_judged`).
+    None: no load step met the SLO, or none surely (`most_per_s`), or nobody can tell (`why_not_judged`).
     """
 
     instance: BoxInstance
     listed: InstanceRow | None  # None: not in the catalogue, priced by the user
     goodput: Goodput | None
     usd_per_mtok: PerMtok
+    why_no_goodput: str
     most_per_s: float | None = None  # no load surely met it, and none can give more than this
-    is_judged: bool = True
+    why_not_judged: str | None = None
 
 
 def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices) -> PricedBox:
@@ -52,15 +53,15 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices)
         kind="listed" if asked.usd_per_hour is None else "assumed",
     )
     goodput = metrics.goodput
-    at_slo = metrics.decisive if goodput is not None else None
     return PricedBox(
         instance=rented,
         listed=known,
         goodput=goodput.times(replicas) if goodput is not None and goodput.requests_per_s else None,
         most_per_s=goodput.times(replicas).high if goodput is not None and goodput.at_most else None,
-        is_judged=metrics.is_judged or not metrics.steps,
+        why_no_goodput=metrics.why_no_goodput(replicas),
+        why_not_judged=None if metrics.is_judged or not metrics.steps else metrics.why_not_judged,
         usd_per_mtok=PerMtok(
-            at_slo=_at_step(at_slo, quote.usd_per_hour, replicas),
+            at_slo=_at_step(metrics.at_slo, quote.usd_per_hour, replicas),
             at_peak=_at_step(metrics.busiest, quote.usd_per_hour, replicas),
         ),
     )

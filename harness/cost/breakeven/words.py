@@ -6,11 +6,14 @@ from harness.cost.breakeven.staircase import is_tie
 from harness.rundir.decide import AtVolume, Decided, DecideInput
 
 
-def sentence(given: DecideInput, decided: Decided) -> str:
-    """Who wins at the reader's volume, by how much, and where self-hosting wins or why it never does."""
+def sentence(given: DecideInput, decided: Decided, most_per_s: float | None = None) -> str:
+    """Who wins at the reader's volume, by how much, and where self-hosting wins or why it never does.
+
+    `most_per_s`: without a goodput, what the box serves within the limits at most.
+    """
     at, capacity = decided.at_volume, decided.capacity_tasks_per_month
     if capacity is None:
-        return _infeasible(decided, at)
+        return _infeasible(decided, at, most_per_s)
     clauses = [_at_volume(at)] if at is not None else []
     clauses.append(_never(given, decided, capacity) if decided.verdict == "never" else _windows(decided))
     clauses += _interval(decided)
@@ -18,9 +21,11 @@ def sentence(given: DecideInput, decided: Decided) -> str:
     return said[0].upper() + said[1:]
 
 
-def _infeasible(decided: Decided, at: AtVolume | None) -> str:
+def _infeasible(decided: Decided, at: AtVolume | None, most_per_s: float | None) -> str:
     needed = decided.min_goodput_requests_per_s
     why = "no load step met the latency limits, so the box has no capacity to price"
+    if most_per_s is not None:
+        why = f"the box serves at most {most_per_s:.3g} requests/s within the latency limits"
     more = f"; it would have to serve {needed:.3g} requests/s within them" if needed is not None else ""
     bill = (
         f", and at your {exact_volume(at.tasks_per_month)} tasks a month the API costs {usd(at.api_usd)}"

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.base.stats import MIN_SLO_SAMPLES
 from harness.metrics.slo import SURE, at_least
 from harness.rundir.records import NOT_FAILURES
+from harness.rundir.results import MIN_SLO_SAMPLES
 from harness.scenario import Limit, Scenario
 
 WAITED_FOR = ("ttft", "e2e")

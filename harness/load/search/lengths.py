@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.base.stats import MIN_SLO_SAMPLES, SAMPLE_FLOORS
+from harness.base.stats import SAMPLE_FLOORS
 from harness.load.search.probes import Probe, Standing, standings
 from harness.metrics.slo import SURE, Nearness
+from harness.rundir.results import MIN_SLO_SAMPLES
 from harness.scenario import Limit, SearchLoad
 
 SPARE = 1.1  # probes are this much longer than the mean rate needs, since counts scatter

@@ -33,6 +33,7 @@ class ArmCurve:
     stairs: Staircase
     windows: tuple[Window, ...]
     ends: list[tuple[str, str | None]]  # the windows' ends, printed
+    is_decided: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,14 @@ _LANES_INSIDE = 3  # more lanes make the drawing taller
 def cost_chart(decision: Decision) -> Chart:
     """The chart."""
     arms = [
-        ArmCurve(clean(arm.name), arm_css(i), stairs_of(arm), arm.decision.winning_windows, window_ends(arm.decision))
+        ArmCurve(
+            clean(arm.name),
+            arm_css(i),
+            stairs_of(arm),
+            arm.decision.winning_windows,
+            window_ends(arm.decision),
+            arm.decided,
+        )
         for i, arm in enumerate(decision.arms)
     ]
     tasks = decision.tasks_per_month
@@ -68,9 +76,9 @@ def cost_chart(decision: Decision) -> Chart:
     return Chart(
         name="cost",
         title="Monthly cost against monthly volume",
-        alt=_described(arms, tasks),
-        wide=_draw(WIDE, arms, tasks),
-        narrow=_draw(NARROW, arms, tasks),
+        alt=(alt := _described(arms, tasks, decision.self_host.no_goodput)),
+        wide=_draw(WIDE, arms, tasks, alt),
+        narrow=_draw(NARROW, arms, tasks, alt),
         legend=tuple(legend),
     )
 
@@ -94,10 +102,10 @@ def volume_range(arms: Sequence[ArmCurve], tasks: float | None) -> tuple[float, 
     return low, max(high, low * 100)
 
 
-def _described(arms: Sequence[ArmCurve], tasks: float | None) -> str:
+def _described(arms: Sequence[ArmCurve], tasks: float | None, why_no_box: str) -> str:
     box = _box(arms)
     if box is None:
-        first = "No self-host curve: no load step met the SLO, so the box has no capacity to draw."
+        first = f"No self-host curve: {why_no_box}, so the box has no capacity to draw."
     else:
         first = (
             f"One instance costs {usd(box.usd_per_instance_month)} a month and serves "
@@ -107,6 +115,9 @@ def _described(arms: Sequence[ArmCurve], tasks: float | None) -> str:
     if tasks is not None:
         parts.append(f"Your volume is {exact_volume(tasks)} tasks a month.")
     for arm in arms:
+        if not arm.is_decided:
+            parts.append(f"Against {arm.name} it is not decided where self-hosting wins.")
+            continue
         shown = [span(*ends) for ends in arm.ends[:4]]
         more = len(arm.windows) - len(shown)
         where = "; ".join(shown) + (f"; and {count(more, 'further window')}" if more > 0 else "")
@@ -114,7 +125,7 @@ def _described(arms: Sequence[ArmCurve], tasks: float | None) -> str:
     return " ".join(parts)
 
 
-def _draw(layout: Layout, arms: Sequence[ArmCurve], tasks: float | None) -> str:
+def _draw(layout: Layout, arms: Sequence[ArmCurve], tasks: float | None, alt: str) -> str:
     lanes = [arm for arm in arms if arm.windows]
     low, high = volume_range(arms, tasks)
     steps = corners(box, low, high) if (box := _box(arms)) else []
@@ -133,7 +144,7 @@ def _draw(layout: Layout, arms: Sequence[ArmCurve], tasks: float | None) -> str:
         *_lanes(layout, lanes, x, bottom + _BELOW_AXIS),
     ]
     title = "Monthly cost against monthly volume"
-    return svg.document(layout.width, height, title, _described(arms, tasks), parts, id_=f"cost-{layout.name}")
+    return svg.document(layout.width, height, title, alt, parts, id_=f"cost-{layout.name}")
 
 
 def _cost_range(api_ends: Sequence[float], steps: Sequence[svg.Point]) -> tuple[float, float]:

@@ -25,7 +25,7 @@ def goodput_chart(decision: Decision) -> Chart | None:
     if not needed:
         return None
     title = "Goodput measured beside goodput needed, requests per second of one instance"
-    alt = _described(goodput, needed)
+    alt = _described(decision, needed)
     return Chart(
         name="goodput",
         title=title,
@@ -38,8 +38,11 @@ def goodput_chart(decision: Decision) -> Chart | None:
 _Needed = list[tuple[str, str, float]]
 
 
-def _described(goodput: Goodput | None, needed: _Needed) -> str:
-    first = f"Measured {rate(goodput.requests_per_s)}" if goodput is not None else "Nothing measured met the SLO"
+def _described(decision: Decision, needed: _Needed) -> str:
+    goodput = decision.self_host.goodput
+    first = f"No goodput: {decision.self_host.no_goodput}"
+    if goodput is not None:
+        first = f"Measured {rate(goodput.requests_per_s)}"
     if goodput is not None and goodput.low is not None:
         first += f" ({interval(goodput.low, goodput.high)})"
     return f"{first}. Needed: " + "; ".join(f"{rate(value)} against {name}" for name, _, value in needed) + "."

@@ -38,7 +38,7 @@ def load_charts(metrics: Metrics, slo: Slo) -> list[Chart]:
     """Output rate, request rate, time to first token and time per token, each against load."""
     steps = metrics.steps
     unit = load_unit(steps)
-    marked = metrics.decisive.load.size if metrics.goodput is not None and metrics.decisive is not None else None
+    marked = None if metrics.at_slo is None else metrics.at_slo.load.size
     kinds = ["ttft", "tpot"] + (["e2e"] if any(limit.latency == "e2e" for limit in slo.limits()) else [])
     panels = [
         Panel("load-output", "Output tokens per second", "tok/s", unit, _output(steps), (), marked),

@@ -13,10 +13,11 @@ from harness.rundir.manifest import RunManifest
 def pool(runs: Sequence[RunFiles]) -> dict[str, Any]:
     """Goodput over repeated runs, in requests per second.
 
-    `{"runs": [{"run_dir", "goodput_requests_per_s", "step"}], "goodput": {"requests_per_s", "low", "high",
-    "confidence", "n"} | null, "spread": {"lowest", "highest", "share_of_mean"} | null, "note"}`. The interval is
-    Student's t over the runs' own goodputs: it holds what changes from run to run, which no single run sees. Null
-    where any run met its SLO at no load: leaving that run out would flatter.
+    `{"runs": [{"run_dir", "goodput_requests_per_s", "step", "at_least"}], "goodput": {"requests_per_s", "low",
+    "high", "confidence", "n", "at_least"} | null, "spread": {"lowest", "highest", "share_of_mean"} | null, "note"}`.
+    The interval is Student's t over the runs' own goodputs: it holds what changes from run to run, which no single
+    run sees. Null where any run has no goodput: leaving that run out would flatter. Where any did not fill its box
+    the mean is a lower bound: `at_least`, `high` null.
 
     Raises:
         UsageError: fewer than two runs, or runs that did not measure the same.
@@ -28,20 +29,22 @@ def pool(runs: Sequence[RunFiles]) -> dict[str, Any]:
         )
     check_poolable(runs)
     rows = [_row(files) for files in runs]
-    values = [row["goodput_requests_per_s"] for row in rows if row["goodput_requests_per_s"] is not None]
     pooled: dict[str, Any] = {"runs": rows, "goodput": None, "spread": None, "note": None}
-    if len(values) < len(rows):
-        without = len(rows) - len(values)
-        return pooled | {"note": f"{without} of {len(rows)} runs met the SLO at no load, so no mean would be fair"}
+    values = [row["goodput_requests_per_s"] for row in rows]
+    if None in values:
+        why = runs[values.index(None)].metrics.why_no_goodput()
+        return pooled | {"note": f"{values.count(None)} of {len(rows)} runs have no goodput ({why}): no mean is fair"}
+    at_least = any(row["at_least"] for row in rows)
     interval = t_interval(values)
     assert interval.low is not None
     assert interval.high is not None
     goodput = {
         "requests_per_s": interval.mean,
         "low": max(interval.low, 0.0),
-        "high": interval.high,
+        "high": None if at_least else interval.high,
         "confidence": interval.confidence,
         "n": interval.n,
+        "at_least": at_least,
     }
     lowest, highest = min(values), max(values)
     share = (highest - lowest) / interval.mean if interval.mean else None
@@ -94,4 +97,5 @@ def _row(files: RunFiles) -> dict[str, Any]:
         "run_dir": str(files.run_dir),
         "goodput_requests_per_s": None if goodput is None else goodput.requests_per_s,
         "step": None if goodput is None else goodput.step,
+        "at_least": goodput is not None and goodput.at_least,
     }

@@ -1,16 +1,16 @@
 """Runs beside each other: who serves most and for least, if that can be said, and what got worse."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.base.rounding import amount, significant, usd
+from harness.base.rounding import amount, usd
 from harness.base.units import SECONDS_PER_HOUR
 from harness.report.compare.parity import Difference, differences, unequal_work
 from harness.report.model import RunFiles
-from harness.report.text import clean, percent
+from harness.report.text import clean, interval, percent
 from harness.report.verdict import gather_checks
-from harness.rundir.results import Metrics
 
 REQUESTS = 1000  # costs are quoted for so many requests
 
@@ -26,6 +26,7 @@ class Standing:
     usd_per_hour: float | None
     errors: tuple[str, ...]  # codes of failed checks of level error
     why_none: str = "no load step met the SLO"  # where there is no goodput
+    at_least: bool = False  # the box was not filled: `goodput` is a lower bound
 
     def usd_at(self, requests_per_s: float | None) -> float | None:
         """USD of 1000 requests on an instance kept busy at a goodput; None when either is unknown."""
@@ -118,14 +119,9 @@ def _standing(files: RunFiles, label: str) -> Standing:
         high=None if goodput is None else goodput.high,
         usd_per_hour=None if rented is None else rented.usd_per_hour,
         errors=tuple(dict.fromkeys([*errors, *(["partial"] if files.run.partial else [])])),
-        why_none=_why_none(files.metrics),
+        why_none=files.metrics.why_no_goodput(1 if rented is None else rented.replicas),
+        at_least=goodput is not None and goodput.at_least,
     )
-
-
-def _why_none(metrics: Metrics) -> str:
-    if metrics.goodput is not None and metrics.goodput.high is not None:
-        return f"at most {significant(metrics.goodput.high)}"
-    return "no load step met the SLO" if metrics.is_judged else "not judged"
 
 
 def _no_winner(standings: Sequence[Standing], unequal: Sequence[str]) -> str:
@@ -135,27 +131,30 @@ def _no_winner(standings: Sequence[Standing], unequal: Sequence[str]) -> str:
     doubtful = [f"{s.label} ({', '.join(s.errors)})" for s in standings if s.errors]
     if doubtful:
         return f"no winner: not to be trusted: {', '.join(doubtful)}"
-    missing = [s.label for s in standings if s.goodput is None]
+    missing = [f"{s.label} ({s.why_none})" for s in standings if s.goodput is None]
     if missing:
-        return f"no winner: no load step met the SLO in {', '.join(missing)}"
-    unsure = [s.label for s in standings if s.low is None or s.high is None]
+        return f"no winner: no goodput of {', '.join(missing)}"
+    unsure = [s.label for s in standings if s.low is None or (s.high is None and not s.at_least)]
     return f"no winner: no interval for {', '.join(unsure)}" if unsure else ""
 
 
 def _serves_most(standings: Sequence[Standing], why_not: str) -> Outcome:
-    ranges = {s.label: (s.low or 0.0, s.high or 0.0) for s in standings}
-    shown = {label: f"{significant(low)} to {significant(high)} req/s" for label, (low, high) in ranges.items()}
+    ranges = {s.label: (s.low or 0.0, math.inf if s.at_least else s.high or 0.0) for s in standings}
+    shown = {s.label: f"{interval(s.low, s.high)} req/s" for s in standings}
     return _outcome("serves most", "", why_not, ranges, shown)
 
 
 def _costs_least(standings: Sequence[Standing], why_not: str) -> Outcome:
     # the ends swap: most requests a second is the lowest cost
-    ends = {s.label: (s.usd_at(s.high), s.usd_at(s.low)) for s in standings}
+    ends = {s.label: (0.0 if s.at_least else s.usd_at(s.high), s.usd_at(s.low)) for s in standings}
     ranges = {label: (-high, -low) for label, (low, high) in ends.items() if low is not None and high is not None}
     if len(ranges) < len(ends):
         unpriced = [label for label in ends if label not in ranges]
         why_not = why_not or f"no winner: no price, or no lower end, for {', '.join(unpriced)}"
-    shown = {label: f"{usd(-low)} to {amount(-high)}" for label, (high, low) in ranges.items()}
+    shown = {
+        label: f"{usd(-high)} to {amount(-low)}" if high else f"{usd(-low)} or less"
+        for label, (low, high) in ranges.items()
+    }
     return _outcome("costs least", f" for {REQUESTS} requests", why_not, ranges, shown)
 
 
@@ -193,16 +192,27 @@ def _regression(first: Standing, other: Standing, unequal: Sequence[str], limit:
     if first.goodput is None:
         return Regression(other.label, None, "cannot tell", f"{first.label} has no goodput to compare with")
     if other.goodput is None:
-        return Regression(other.label, 1.0, "worse", "no load step met the SLO any more")
+        return _without_goodput(first, other, limit)
     drop = (first.goodput - other.goodput) / first.goodput
-    change = _change(first, other, drop, limit)
+    is_open = other.at_least if drop > limit else first.at_least  # it serves more, nobody knows by how much
+    change: Change = "not shown" if is_open else _change(first, other, drop, limit)
     said = f"{percent(abs(drop))} {'less' if drop > 0 else 'more'} goodput than {first.label}"
     why = {
-        "not shown": ", but the intervals overlap",
+        "not shown": ", but the box was not filled" if is_open else ", but the intervals overlap",
         "worse": f", more than the {percent(limit)} allowed",
         "within": f", within the {percent(limit)} allowed",
     }.get(change, "")
     return Regression(other.label, drop, change, said + why)
+
+
+def _without_goodput(first: Standing, other: Standing, limit: float) -> Regression:
+    """No load step met the SLO any more, or none surely: then the run serves `other.high` at most."""
+    if other.high is None:
+        return Regression(other.label, 1.0, "worse", f"{other.why_none} any more")
+    least = first.goodput if first.low is None else first.low
+    assert least is not None
+    is_worse = other.high < least * (1 - limit)
+    return Regression(other.label, None, "worse" if is_worse else "not shown", other.why_none)
 
 
 def _change(first: Standing, other: Standing, drop: float, limit: float) -> Change:

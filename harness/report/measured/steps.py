@@ -98,11 +98,8 @@ def _slo_cell(step: Step) -> Cell:
 def goodput_words(metrics: Metrics) -> str:
     """`goodput 0.600 req/s (0.550 to 0.650, 95 %) at 4 users`, or why there is none."""
     goodput, step = metrics.goodput, metrics.decisive
-    if goodput is None:
-        judged = "no load step met the SLO" if metrics.is_judged else "not judged"
-        return f"goodput: none, {judged if step else 'nothing was measured'}"
-    if goodput.at_most:
-        return f"goodput at most {rate(goodput.high)}: no load surely met the SLO"
+    if goodput is None or goodput.at_most:
+        return f"goodput: none, {metrics.why_no_goodput()}"
     at = f" at {step.load.words}" if step is not None else ""
     sure = percent(goodput.confidence)
     if goodput.at_least:
@@ -193,5 +190,8 @@ def _verdict(step: Step) -> Cell:
     if step.given_up:
         return Cell("fails: cut, it could not pass any more", tone="bad")
     if step.slo_met is None:
-        return Cell("too few requests to say", tone="muted")
-    return Cell("passes", tone="good") if step.slo_met else Cell("fails", tone="bad")
+        return Cell("not judged", tone="muted")
+    word = "passes" if step.slo_met else "fails"
+    if step.verdict == "not_sure":
+        return Cell(word, note="not surely", tone="warn")
+    return Cell(word, tone="good" if step.slo_met else "bad")

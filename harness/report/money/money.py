@@ -61,7 +61,7 @@ def needed_table(decision: Decision) -> Table:
         decision.arms,
         ("API arm", None, arm_cell),
         ("needed", "req/s", lambda arm: _needed(arm.decision.min_goodput_requests_per_s)),
-        ("measured", "req/s", lambda _: Cell(significant(measured), note=_measured_note(goodput))),
+        ("measured", "req/s", lambda _: Cell(significant(measured), note=_measured_note(decision))),
         ("measured ÷ needed", "", times),
         ("a full instance pays", None, lambda arm: _pays(arm.decision.min_goodput_requests_per_s, goodput)),
         notes=("Needed counts the instance's own cost only: fixed costs (people) move the volume, not this.",),
@@ -72,9 +72,10 @@ def _needed(needed: float | None) -> Cell:
     return Cell(significant(needed), note="" if needed is not None else "the API costs nothing")
 
 
-def _measured_note(goodput: Goodput | None) -> str:
+def _measured_note(decision: Decision) -> str:
+    goodput = decision.self_host.goodput
     if goodput is None:
-        return "no load step met the SLO"
+        return decision.self_host.no_goodput
     at = f" at {percent(goodput.confidence)}" if goodput.low is not None else ""
     return interval(goodput.low, goodput.high) + at
 
@@ -213,7 +214,7 @@ def per_mtok_table(decision: Decision) -> Table | None:
     if rates.at_slo is None and rates.at_peak is None:
         return None
     rows = (
-        ("at the SLO", rates.at_slo, "no step met the SLO"),
+        ("at the SLO", rates.at_slo, decision.self_host.no_goodput),
         ("at the peak, SLO ignored", rates.at_peak, "not measured"),
     )
 

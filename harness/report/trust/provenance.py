@@ -176,8 +176,7 @@ def origins_table(metrics: Metrics, decision: Decision | None) -> Table:
 
 
 def _measured_rows(metrics: Metrics) -> list[Fact]:
-    step = metrics.decisive if metrics.goodput is not None else None
-    where = "no step met the SLO"
+    step, where = metrics.at_slo, metrics.why_no_goodput()
     if step is not None:
         where = (
             f"step {step.number}, {step.load.words}, {significant(step.window.length_s)} s window, "

@@ -84,9 +84,9 @@ def _read_counts(answer: Answer, data: dict[str, Any]) -> None:
         read_timings(answer, timings)
     metrics = data.get("metrics")  # vLLM with --enable-per-request-metrics, in its last chunk
     if metrics:
-        answer.server_queue_s = _seconds(metrics.get("queue_time_ms"))
-        answer.server_prefill_s = _seconds(metrics.get("time_to_first_token_ms"))  # from its start, not arrival
-        answer.server_decode_s = _seconds(metrics.get("generation_time_ms"))
+        answer.server_queue_s = seconds(metrics.get("queue_time_ms"))
+        answer.server_prefill_s = seconds(metrics.get("time_to_first_token_ms"))  # from its start, not arrival
+        answer.server_decode_s = seconds(metrics.get("generation_time_ms"))
 
 
 def read_timings(answer: Answer, timings: dict[str, Any]) -> None:
@@ -96,11 +96,12 @@ def read_timings(answer: Answer, timings: dict[str, Any]) -> None:
     answer.cached_tokens = timings.get("cache_n", answer.cached_tokens)
     if answer.prompt_tokens is None and timings.get("prompt_n") is not None:
         answer.prompt_tokens = timings["prompt_n"] + (timings.get("cache_n") or 0)
-    answer.server_prefill_s = _seconds(timings.get("prompt_ms"))
-    answer.server_decode_s = _seconds(timings.get("predicted_ms"))
+    answer.server_prefill_s = seconds(timings.get("prompt_ms"))
+    answer.server_decode_s = seconds(timings.get("predicted_ms"))
 
 
-def _seconds(milliseconds: Any) -> float | None:
+def seconds(milliseconds: Any) -> float | None:
+    """Of a number of milliseconds; None for anything else."""
     return milliseconds / 1000 if isinstance(milliseconds, int | float) else None
 
 

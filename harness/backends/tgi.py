@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from harness.backends.openai_compat import OpenAiReader, OpenAiWire
+from harness.backends.openai_compat import OpenAiReader, OpenAiWire, seconds
 from harness.backends.wire import Answer, Ask, Headers, Reader
-
-MS = 1000.0
 
 
 class TgiReader(Reader):
@@ -102,9 +100,8 @@ class TgiWire(OpenAiWire):
         answer = super().read_body(api, body, headers)
         if answer.prompt_tokens is None:
             answer.prompt_tokens = _number(headers, "x-prompt-tokens")
-        queue_ms, total_ms = (_number(headers, name) for name in ("x-queue-time", "x-total-time"))
-        answer.server_queue_s = None if queue_ms is None else queue_ms / MS
-        answer.server_total_s = None if total_ms is None else total_ms / MS
+        answer.server_queue_s = seconds(_number(headers, "x-queue-time"))
+        answer.server_total_s = seconds(_number(headers, "x-total-time"))
         return answer
 
     def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002

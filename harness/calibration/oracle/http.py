@@ -26,11 +26,6 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
 
-    @property
-    def wants_close(self) -> bool:
-        """True when the client will not use the connection again."""
-        return self.headers.get("connection", "").lower() == "close"
-
 
 def take_request(inbox: bytearray) -> Request | None:
     """Remove the first whole request from `inbox`; None while its last byte is missing.

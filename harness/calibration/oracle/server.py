@@ -161,7 +161,7 @@ class Oracle:
                 request = http.take_request(connection.inbox)
                 if request is None:
                     break
-                connection.closes = request.wants_close
+                connection.closes = request.headers.get("connection", "").lower() == "close"
                 self._answer(connection, request, received_ns)
                 if connection.closes and connection.stream is None:
                     self._close_when_sent(connection)

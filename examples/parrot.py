@@ -12,36 +12,42 @@ To add one: such a file in `harness/backends/`, a line in its `BACKENDS`, and wh
 
 from typing import Any
 
-import orjson
+from harness.backends.openai_compat import OpenAiWire
+from harness.backends.wire import Ask, Reader, error_message
 
-from harness.backends.wire import Answer, Ask, Headers, StreamReader, Wire, error_message
 
+class ParrotReader(Reader):
+    """Reads one answer; an event with a `piece` is a token, and nothing else is."""
 
-class ParrotStream:
-    """Reads one streamed answer; an event with a `piece` is a token, and nothing else is."""
-
-    def __init__(self) -> None:
-        self.answer = Answer()
-
-    def feed(self, event: bytes) -> bool:
-        """Take one event's payload; True when it carried a generated token."""
-        if event == b"[DONE]":
-            self.answer.done = True
-            return False
-        data = _object(event)
+    def take(self, data: dict[str, Any]) -> bool:
+        """One event of a stream; True when it carried a generated token."""
         if "piece" in data:
             self.answer.text.append(data["piece"])
             self.answer.token_events += 1
-        _read_end(self.answer, data)
+        self._end(data)
         return "piece" in data
 
+    def take_whole(self, data: dict[str, Any]) -> None:
+        """The object of a whole answer."""
+        if "said" in data:
+            self.answer.text.append(data["said"])
+            self.answer.token_events += 1
+        self._end(data)
 
-class ParrotWire:
-    """How Parrot is asked, and how a whole answer of it is read."""
+    def _end(self, data: dict[str, Any]) -> None:
+        if "fault" in data:
+            self.answer.error = error_message(data["fault"])
+        if "end" in data:
+            self.answer.finish_reason = data["end"]
+            self.answer.prompt_tokens, self.answer.output_tokens = data["used"]["in"], data["used"]["out"]
+
+
+class ParrotWire(OpenAiWire):
+    """How Parrot is asked; the count of tokens comes in a form that is known already."""
 
     name = "parrot"
-    apis: tuple[str, ...] = ("native",)
-    tokenize_paths: tuple[str, ...] = ("/v1/count",)
+    apis = ("native",)
+    tokenize_paths = ("/v1/count",)
 
     def path(self, api: str, *, stream: bool) -> str:  # noqa: ARG002 - one route for everything
         """The route that serves `api`."""
@@ -56,43 +62,13 @@ class ParrotWire:
         """Parrot has no switch that makes it go on after the end of a sentence."""
         return "parrot cannot be made to answer at full length" if ask.force_length else None
 
-    def reader(self, api: str) -> StreamReader:  # noqa: ARG002
-        """A reader for one streamed answer."""
-        return ParrotStream()
-
-    def read_body(self, api: str, body: bytes, headers: Headers) -> Answer:  # noqa: ARG002
-        """A whole, not streamed answer."""
-        data = _object(body)
-        answer = Answer(text=[data["said"]], token_events=1) if "said" in data else Answer()
-        _read_end(answer, data)
-        if not data:
-            answer.error = "the answer is no JSON object"
-        return answer
+    def reader(self, api: str) -> Reader:  # noqa: ARG002
+        """A reader for one answer."""
+        return ParrotReader()
 
     def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002
         """The JSON body that asks for the token count of `text`."""
         return {"text": text}
 
-    def token_count(self, path: str, body: bytes) -> int | None:  # noqa: ARG002
-        """The count; None when it makes no sense."""
-        count = _object(body).get("count")
-        return count if isinstance(count, int) else None
 
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _read_end(answer: Answer, data: dict[str, Any]) -> None:
-    if "fault" in data:
-        answer.error = error_message(data["fault"])
-    if "end" in data:
-        answer.finish_reason = data["end"]
-        answer.prompt_tokens, answer.output_tokens = data["used"]["in"], data["used"]["out"]
-
-
-WIRE: Wire = ParrotWire()
+WIRE = ParrotWire()

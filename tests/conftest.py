@@ -25,9 +25,12 @@ def _say(line: str) -> None:
 def _started(name: str, factory: pytest.TempPathFactory, settings: Settings | None = None) -> Iterator[Engine]:
     engine_kind(name).install(_say)  # minutes on a machine that never had it, nothing afterwards
     log_path = factory.mktemp(name) / "engine.log"
-    with running_engine(name, log_path=log_path, settings=settings, on_progress=_say) as engine:
+    with running_engine(name, log_path=log_path, settings=settings, progress=_say) as engine:
         yield engine
-        processes = [engine.pid, *(child.pid for child in psutil.Process(engine.pid).children(recursive=True))]
+        processes = [
+            engine.process.pid,
+            *(child.pid for child in psutil.Process(engine.process.pid).children(recursive=True)),
+        ]
     assert [pid for pid in processes if not is_gone(pid)] == [], f"{name} left processes behind"
 
 

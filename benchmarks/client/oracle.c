@@ -1,8 +1,8 @@
-/* The known-schedule server of harness/oracle, in C, for loads that Python cannot serve on time.
+/* The known-schedule server of harness/calibration/oracle, in C, for loads that Python cannot serve on time.
  *
  *     cc -O2 -o oracle oracle.c && ./oracle --ledger ledger.jsonl --ttft-s 0.02 --itl-s 0.001
  *
- * Same options, routes, events and ledger as `python -m harness.oracle.server` (see there and harness/oracle/stream.py).
+ * Same options, routes, events and ledger as `python -m harness.calibration.oracle.server` (see there and stream.py beside it).
  * Differences: the ledger is written when no stream is in progress and at the end, so that writing is never
  * lateness; JSON bodies are searched for their few keys, not parsed, and the tokens of a prompt are counted on its
  * JSON text, escapes included. One thread, Linux only.
@@ -40,11 +40,11 @@ typedef struct {
 /* One generation: its plan and when its tokens really left. Kept until its line of the ledger is written. */
 typedef struct Stream {
     char id[ID_BYTES], model[MODEL_BYTES];
-    bool chat, streaming, usage, finished, kernel;
-    int64_t prompt_tokens, max_tokens, sent, queued;
+    bool chat, streaming, usage, finished;
+    int64_t prompt_tokens, max_tokens, sent;
     double ttft_s, itl_s;
-    int64_t received_mono, received_real;
-    int64_t *mono, *real;
+    int64_t received, created_s;
+    int64_t *sent_at;
     char before[EVENT_BYTES], after[EVENT_BYTES], after_last[EVENT_BYTES];
     struct Connection *connection; /* NULL when its client has gone away */
     struct Stream *next;           /* in the list of those that have ended */
@@ -128,7 +128,7 @@ static Stream *heap_pop(void) {
 
 static int64_t planned(const Stream *s, int64_t k) {
     if (!s->streaming) k = s->max_tokens - 1;
-    return s->received_mono + (int64_t)((s->ttft_s + (double)k * s->itl_s) * 1e9 + 0.5);
+    return s->received + (int64_t)((s->ttft_s + (double)k * s->itl_s) * 1e9 + 0.5);
 }
 
 static void write_list(const char *name, const Stream *s, int64_t (*value)(const Stream *, int64_t)) {
@@ -137,24 +137,20 @@ static void write_list(const char *name, const Stream *s, int64_t (*value)(const
     fputc(']', S.ledger);
 }
 
-static int64_t mono_of(const Stream *s, int64_t k) { return s->mono[k]; }
-static int64_t real_of(const Stream *s, int64_t k) { return s->real[k]; }
-static int64_t late_of(const Stream *s, int64_t k) { return s->mono[k] - planned(s, k); }
+static int64_t sent_of(const Stream *s, int64_t k) { return s->sent_at[k]; }
+static int64_t late_of(const Stream *s, int64_t k) { return s->sent_at[k] - planned(s, k); }
 
 static void write_row(const Stream *s) {
     fprintf(S.ledger,
             "{\"request_id\":\"%s\",\"path\":\"/v1/%s\",\"stream\":%s,\"finished\":%s,\"prompt_tokens\":%lld,"
-            "\"max_tokens\":%lld,\"tokens_sent\":%lld,\"ttft_s\":%.9g,\"itl_s\":%.9g,\"received_clock\":\"%s\","
-            "\"received_monotonic_ns\":%lld,\"received_realtime_ns\":%lld",
+            "\"max_tokens\":%lld,\"tokens_sent\":%lld,\"received_monotonic_ns\":%lld",
             s->id, s->chat ? "chat/completions" : "completions", s->streaming ? "true" : "false",
             s->finished ? "true" : "false", (long long)s->prompt_tokens, (long long)s->max_tokens,
-            (long long)s->sent, s->ttft_s, s->itl_s, s->kernel ? "kernel" : "user",
-            (long long)s->received_mono, (long long)s->received_real);
+            (long long)s->sent, (long long)s->received);
     write_list("planned_monotonic_ns", s, planned);
-    write_list("sent_monotonic_ns", s, mono_of);
-    write_list("sent_realtime_ns", s, real_of);
+    write_list("sent_monotonic_ns", s, sent_of);
     write_list("lateness_ns", s, late_of);
-    fprintf(S.ledger, ",\"queued_writes\":%lld}\n", (long long)s->queued);
+    fputs("}\n", S.ledger);
 }
 
 static void write_ended(void) {
@@ -162,8 +158,7 @@ static void write_ended(void) {
         Stream *s = S.ended;
         S.ended = s->next;
         if (S.ledger) write_row(s);
-        free(s->mono);
-        free(s->real);
+        free(s->sent_at);
         free(s);
     }
     S.last_ended = &S.ended;
@@ -185,17 +180,16 @@ static void watch(Connection *c, bool writing) {
     c->waits_to_write = writing;
 }
 
-static bool send_all(Connection *c, const void *data, size_t size) {
+static void send_all(Connection *c, const void *data, size_t size) {
     ssize_t done = 0;
     if (!c->out.size) {
         done = send(c->fd, data, size, MSG_NOSIGNAL);
-        if (done == (ssize_t)size) return true;
-        if (done < 0 && errno != EAGAIN) return false; /* the reading side will see the end, and close */
+        if (done == (ssize_t)size) return;
+        if (done < 0 && errno != EAGAIN) return; /* the reading side will see the end, and close */
         if (done < 0) done = 0;
     }
     append(&c->out, (const char *)data + done, size - (size_t)done);
     if (!c->waits_to_write) watch(c, true);
-    return false;
 }
 
 static void close_connection(Connection *c) {
@@ -291,7 +285,7 @@ static void render_events(Stream *s) {
     int size = snprintf(body, sizeof body,
                         "data: {\"id\":\"%s-%s\",\"object\":\"%s\",\"created\":%lld,\"model\":\"%s\","
                         "\"choices\":[{\"index\":0,%s",
-                        s->chat ? "chatcmpl" : "cmpl", s->id, kind, (long long)(s->received_real / NS_PER_S),
+                        s->chat ? "chatcmpl" : "cmpl", s->id, kind, (long long)s->created_s,
                         s->model, s->chat ? "\"delta\":{\"content\":\"" : "\"text\":\"");
     const char *shut = s->chat ? "\"}" : "\"";
     char rest[128], last[128];
@@ -316,7 +310,7 @@ static void send_head(Stream *s) {
                  "data: {\"id\":\"chatcmpl-%s\",\"object\":\"chat.completion.chunk\",\"created\":%lld,\"model\":\"%s\","
                  "\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}"
                  "\n\n",
-                 s->id, (long long)(s->received_real / NS_PER_S), s->model);
+                 s->id, (long long)s->created_s, s->model);
         size += (int)put_chunk(out + size, role);
     }
     send_all(s->connection, out, (size_t)size);
@@ -330,7 +324,7 @@ static void send_tail(Stream *s) {
                  "data: {\"id\":\"%s-%s\",\"object\":\"%s\",\"created\":%lld,\"model\":\"%s\",\"choices\":[],"
                  "\"usage\":{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld}}\n\n",
                  s->chat ? "chatcmpl" : "cmpl", s->id, s->chat ? "chat.completion.chunk" : "text_completion",
-                 (long long)(s->received_real / NS_PER_S), s->model, (long long)s->prompt_tokens,
+                 (long long)s->created_s, s->model, (long long)s->prompt_tokens,
                  (long long)s->max_tokens, (long long)(s->prompt_tokens + s->max_tokens));
         size = put_chunk(out, usage);
     }
@@ -339,7 +333,7 @@ static void send_tail(Stream *s) {
     send_all(s->connection, out, size + 5);
 }
 
-static bool send_whole(Stream *s) {
+static void send_whole(Stream *s) {
     Buffer body = {0}, whole = {0};
     char part[2 * EVENT_BYTES];
     int size = snprintf(part, sizeof part,
@@ -357,13 +351,12 @@ static bool send_whole(Stream *s) {
                     body.size);
     append(&whole, part, (size_t)size);
     append(&whole, body.data, body.size);
-    bool went = send_all(s->connection, whole.data, whole.size);
+    send_all(s->connection, whole.data, whole.size);
     free(body.data);
     free(whole.data);
-    return went;
 }
 
-static void start(Connection *c, const char *head, const char *body, bool chat, bool kernel, int64_t mono, int64_t real) {
+static void start(Connection *c, const char *head, const char *body, bool chat, int64_t received) {
     Stream *s = calloc(1, sizeof *s);
     if (!s) die("memory");
     char number[64];
@@ -378,15 +371,14 @@ static void start(Connection *c, const char *head, const char *body, bool chat, 
     s->max_tokens = max && *max != 'n' ? atoll(max) : S.max_tokens;
     s->chat = chat, s->streaming = json_true(body, "stream"), s->usage = json_true(body, "include_usage");
     s->prompt_tokens = count_prompt(body);
-    s->kernel = kernel, s->received_mono = mono, s->received_real = real;
+    s->received = received, s->created_s = now(CLOCK_REALTIME) / NS_PER_S;
     if (s->max_tokens < 1 || s->max_tokens > 10000000 || strpbrk(s->id, "\"\\")) {
         free(s);
         answer(c, 400, "application/json", "{\"error\":{\"message\":\"bad max_tokens or x-request-id\",\"code\":400}}");
         return;
     }
-    s->mono = malloc((size_t)s->max_tokens * sizeof *s->mono);
-    s->real = malloc((size_t)s->max_tokens * sizeof *s->real);
-    if (!s->mono || !s->real) die("memory");
+    s->sent_at = malloc((size_t)s->max_tokens * sizeof *s->sent_at);
+    if (!s->sent_at) die("memory");
     s->connection = c, c->stream = s;
     S.running++, S.prompt_tokens += s->prompt_tokens;
     s->due = planned(s, 0);
@@ -429,7 +421,7 @@ static void serve_get(Connection *c, const char *path) {
 }
 
 /* Serve the whole requests that have arrived, up to the first that takes time; false when `c` is gone. */
-static bool serve(Connection *c, bool kernel, int64_t mono, int64_t real) {
+static bool serve(Connection *c, int64_t received) {
     while (!c->stream && c->in.size) {
         char *end = strstr(c->in.data, "\r\n\r\n"), method[16], path[256], value[64];
         if (!end) break;
@@ -452,10 +444,10 @@ static bool serve(Connection *c, bool kernel, int64_t mono, int64_t real) {
         c->closes = closes;
         bool chat = !strcmp(path, "/v1/chat/completions");
         if (!strcmp(method, "POST") && (chat || !strcmp(path, "/v1/completions")))
-            start(c, c->in.data, body, chat, kernel, mono, real);
+            start(c, c->in.data, body, chat, received);
         else if (!strcmp(method, "POST") && !strcmp(path, "/tokenize")) {
             char out[128];
-            snprintf(out, sizeof out, "{\"count\":%lld,\"max_model_len\":131072,\"tokens\":[]}",
+            snprintf(out, sizeof out, "{\"count\":%lld,\"max_model_len\":131072}",
                      (long long)count_prompt(body));
             answer(c, 200, "application/json", out);
         } else
@@ -482,16 +474,14 @@ static void read_from(Connection *c) {
         close_connection(c);
         return;
     }
-    bool kernel = false;
     for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h)) {
         if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_TIMESTAMPNS) continue;
         struct timespec t;
         memcpy(&t, CMSG_DATA(h), sizeof t);
-        int64_t stamp = t.tv_sec * NS_PER_S + t.tv_nsec;
-        mono -= real - stamp, real = stamp, kernel = true;
+        mono -= real - (t.tv_sec * NS_PER_S + t.tv_nsec);
     }
     append(&c->in, data, (size_t)size);
-    if (!c->stream) serve(c, kernel, mono, real);
+    if (!c->stream) serve(c, mono);
 }
 
 static void write_to(Connection *c) {
@@ -527,10 +517,12 @@ static void send_next(Stream *s) {
     if (s->streaming)
         size = sprintf(event, "%s %03d%s", s->before, (int)(s->sent % 1000),
                        s->sent == s->max_tokens - 1 ? s->after_last : s->after);
-    int64_t real = now(CLOCK_REALTIME), mono = now(CLOCK_MONOTONIC);
-    bool went = s->streaming ? send_all(s->connection, event, (size_t)size) : send_whole(s);
-    for (int64_t k = 0; k < count; k++) s->real[s->sent] = real, s->mono[s->sent++] = mono;
-    s->queued += !went;
+    int64_t time = now(CLOCK_MONOTONIC);
+    if (s->streaming)
+        send_all(s->connection, event, (size_t)size);
+    else
+        send_whole(s);
+    for (int64_t k = 0; k < count; k++) s->sent_at[s->sent++] = time;
     S.generation_tokens += count;
 }
 
@@ -544,7 +536,7 @@ static void finish(Stream *s) {
     if (c->closes && !c->out.size)
         close_connection(c);
     else if (c->in.size)
-        serve(c, false, now(CLOCK_MONOTONIC), now(CLOCK_REALTIME));
+        serve(c, now(CLOCK_MONOTONIC));
 }
 
 /* Send what is due; nanoseconds until the next token. */
@@ -618,9 +610,8 @@ static void listen_on(int port) {
 
 int main(int argc, char **argv) {
     static const struct option options[] = {
-        {"port", 1, 0, 'p'},       {"ledger", 1, 0, 'l'}, {"ttft-s", 1, 0, 't'}, {"itl-s", 1, 0, 'i'},
-        {"max-tokens", 1, 0, 'm'}, {"model", 1, 0, 'n'},  {"core", 1, 0, 'c'},   {"with-parent", 0, 0, 'w'},
-        {0, 0, 0, 0}};
+        {"port", 1, 0, 'p'},  {"ledger", 1, 0, 'l'},      {"ttft-s", 1, 0, 't'}, {"itl-s", 1, 0, 'i'},
+        {"core", 1, 0, 'c'}, {"with-parent", 0, 0, 'w'}, {0, 0, 0, 0}};
     int port = 0;
     pid_t parent = 0;
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -629,8 +620,6 @@ int main(int argc, char **argv) {
         if (o == 'p') port = atoi(optarg);
         else if (o == 't') S.ttft_s = atof(optarg);
         else if (o == 'i') S.itl_s = atof(optarg);
-        else if (o == 'm') S.max_tokens = atoll(optarg);
-        else if (o == 'n') S.model = optarg;
         else if (o == 'w') parent = getppid();
         else if (o == 'l') {
             if (!(S.ledger = fopen(optarg, "a"))) die(optarg);

@@ -4,6 +4,10 @@ from harness.backends.llama_cpp import LlamaCppWire
 from harness.backends.openai_compat import OpenAiWire
 from harness.backends.tgi import TgiWire
 from harness.backends.vllm import VllmWire
-from harness.backends.wire import Wire
 
-BACKENDS: dict[str, Wire] = {"vllm": VllmWire(), "tgi": TgiWire(), "llama_cpp": LlamaCppWire(), "openai": OpenAiWire()}
+BACKENDS: dict[str, OpenAiWire] = {
+    "vllm": VllmWire(),
+    "tgi": TgiWire(),
+    "llama_cpp": LlamaCppWire(),
+    "openai": OpenAiWire(),
+}

@@ -2,34 +2,20 @@
 
 from typing import Any
 
-import orjson
-
 from harness.backends.openai_compat import OpenAiWire, read_timings
-from harness.backends.wire import Answer, Ask, Headers, StreamReader, error_message
+from harness.backends.wire import Answer, Ask, Reader
 
 _FINISH = {"limit": "length", "eos": "stop", "word": "stop"}  # `stop_type` in OpenAI's words
 
 
-class LlamaServerStream:
+class LlamaServerReader(Reader):
     """Reads `/completion`: one event a token, then one with `stop: true` that carries none. No `[DONE]`."""
 
-    __slots__ = ("answer",)
+    __slots__ = ()
 
-    def __init__(self) -> None:
-        self.answer = Answer()
-
-    def feed(self, event: bytes) -> bool:
-        """Take one event's payload; True when it carried a generated token."""
-        try:
-            data = orjson.loads(event)
-        except orjson.JSONDecodeError:
-            return False
-        if not isinstance(data, dict):
-            return False
+    def take(self, data: dict[str, Any]) -> bool:
+        """A token, or the end."""
         answer = self.answer
-        if data.get("error") is not None:
-            answer.error = error_message(data["error"])
-            return False
         text = data.get("content") or ""
         if data.get("stop"):
             _read_end(answer, data)
@@ -40,6 +26,12 @@ class LlamaServerStream:
         answer.text.append(text)
         answer.token_events += 1
         return True
+
+    def take_whole(self, data: dict[str, Any]) -> None:
+        """It has the form of a stream's last event."""
+        self.take(data)
+        if not self.answer.done:
+            self.answer.error = "the answer is no completion"
 
 
 def _read_end(answer: Answer, data: dict[str, Any]) -> None:
@@ -89,19 +81,9 @@ class LlamaCppWire(OpenAiWire):
             keys |= {"ignore_eos": True, "min_tokens": ask.max_tokens}
         return keys
 
-    def reader(self, api: str) -> StreamReader:
-        """A reader for one streamed answer."""
-        return LlamaServerStream() if api == "native" else super().reader(api)
-
-    def read_body(self, api: str, body: bytes, headers: Headers) -> Answer:
-        """A whole, not streamed answer."""
-        if api != "native":
-            return super().read_body(api, body, headers)
-        stream = LlamaServerStream()
-        stream.feed(body)  # it has the form of a stream's last event
-        if stream.answer.error is None and not stream.answer.done:
-            stream.answer.error = "the answer is no completion"
-        return stream.answer
+    def reader(self, api: str) -> Reader:
+        """A reader for one answer."""
+        return LlamaServerReader() if api == "native" else super().reader(api)
 
     def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002
         """llama-server wants `content`, llama-cpp-python `input`."""

@@ -4,14 +4,14 @@ from typing import Any
 
 import orjson
 
-from harness.backends.wire import Answer, Ask, Headers, StreamReader, error_message
+from harness.backends.wire import Answer, Ask, Headers, Reader
 
 _COUNTS = frozenset({"usage", "timings", "metrics"})
 PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
 
 
-class OpenAiStream:
-    """Reads one streamed answer.
+class OpenAiReader(Reader):
+    """Reads `completions` and `chat`.
 
     A token event has text, reasoning text or a tool call's text. A chunk that only names the role never counts.
     With `empty_is_token` (vLLM, TGI) an event without text is a token too: the engine holds back incomplete
@@ -19,33 +19,31 @@ class OpenAiStream:
     chunk that names the role is a token like any other: all of them do.
     """
 
-    __slots__ = ("_empty_is_token", "_role_is_mark", "answer")
+    __slots__ = ("_empty_is_token", "_role_is_mark")
 
     def __init__(self, *, empty_is_token: bool, role_is_mark: bool = True) -> None:
-        self.answer = Answer()
+        super().__init__()
         self._empty_is_token = empty_is_token
         self._role_is_mark = role_is_mark
 
-    def feed(self, event: bytes) -> bool:
-        """Take one event's payload; True when it carried a generated token."""
-        answer = self.answer
-        if event == b"[DONE]":
-            answer.done = True
-            return False
-        try:
-            data = orjson.loads(event)
-        except orjson.JSONDecodeError:
-            return False
-        if not isinstance(data, dict):
-            return False
-        if data.get("error") is not None:
-            answer.error = error_message(data["error"])
-            return False
+    def take(self, data: dict[str, Any]) -> bool:
+        """A chunk: at most one choice, and the counts in the last one."""
         choices: list[dict[str, Any]] = data.get("choices") or []
         is_token = bool(choices) and self._choice(choices[0])
         if not _COUNTS.isdisjoint(data):
-            _read_counts(answer, data)
+            _read_counts(self.answer, data)
         return is_token
+
+    def take_whole(self, data: dict[str, Any]) -> None:
+        """The first choice, and the counts."""
+        answer = self.answer
+        for choice in (data.get("choices") or [])[:1]:
+            message = choice.get("message") or {}
+            text = choice.get("text") or message.get("content") or message.get("reasoning_content") or ""
+            answer.finish_reason = choice.get("finish_reason") or None
+            answer.text.append(text)
+            answer.token_events += bool(text)
+        _read_counts(answer, data)
 
     def _choice(self, choice: dict[str, Any]) -> bool:
         answer = self.answer
@@ -86,9 +84,9 @@ def _read_counts(answer: Answer, data: dict[str, Any]) -> None:
         read_timings(answer, timings)
     metrics = data.get("metrics")  # vLLM with --enable-per-request-metrics, in its last chunk
     if metrics:
-        answer.server_queue_s = _seconds(metrics.get("queue_time_ms"))
-        answer.server_prefill_s = _seconds(metrics.get("time_to_first_token_ms"))  # from its start, not arrival
-        answer.server_decode_s = _seconds(metrics.get("generation_time_ms"))
+        answer.server_queue_s = seconds(metrics.get("queue_time_ms"))
+        answer.server_prefill_s = seconds(metrics.get("time_to_first_token_ms"))  # from its start, not arrival
+        answer.server_decode_s = seconds(metrics.get("generation_time_ms"))
 
 
 def read_timings(answer: Answer, timings: dict[str, Any]) -> None:
@@ -98,20 +96,21 @@ def read_timings(answer: Answer, timings: dict[str, Any]) -> None:
     answer.cached_tokens = timings.get("cache_n", answer.cached_tokens)
     if answer.prompt_tokens is None and timings.get("prompt_n") is not None:
         answer.prompt_tokens = timings["prompt_n"] + (timings.get("cache_n") or 0)
-    answer.server_prefill_s = _seconds(timings.get("prompt_ms"))
-    answer.server_decode_s = _seconds(timings.get("predicted_ms"))
+    answer.server_prefill_s = seconds(timings.get("prompt_ms"))
+    answer.server_decode_s = seconds(timings.get("predicted_ms"))
 
 
-def _seconds(milliseconds: Any) -> float | None:
+def seconds(milliseconds: Any) -> float | None:
+    """Of a number of milliseconds; None for anything else."""
     return milliseconds / 1000 if isinstance(milliseconds, int | float) else None
 
 
 class OpenAiWire:
     """Any OpenAI-compatible endpoint: only what the OpenAI API itself knows is sent."""
 
-    name = "openai"
-    apis: tuple[str, ...] = ("completions", "chat")
-    tokenize_paths: tuple[str, ...] = ("/tokenize",)
+    name = "openai"  # its key in BACKENDS
+    apis: tuple[str, ...] = ("completions", "chat")  # values of `request.api` that it serves
+    tokenize_paths: tuple[str, ...] = ("/tokenize",)  # routes that count tokens, best first
     empty_is_token = False
 
     def path(self, api: str, *, stream: bool) -> str:  # noqa: ARG002 - TGI's route depends on it
@@ -137,40 +136,30 @@ class OpenAiWire:
         return {}
 
     def complaint(self, ask: Ask) -> str | None:  # noqa: ARG002 - TGI's package can tell
-        """Nothing is known beforehand."""
+        """Why the server will refuse every request like this one, as far as that can be told without asking it."""
         return None
 
-    def reader(self, api: str) -> StreamReader:  # noqa: ARG002 - native routes read otherwise
-        """A reader for one streamed answer."""
-        return OpenAiStream(empty_is_token=self.empty_is_token)
+    def reader(self, api: str) -> Reader:  # noqa: ARG002 - native routes read otherwise
+        """A reader for one answer."""
+        return OpenAiReader(empty_is_token=self.empty_is_token)
 
-    def read_body(self, api: str, body: bytes, headers: Headers) -> Answer:  # noqa: ARG002
-        """A whole, not streamed answer."""
-        answer = Answer()
-        try:
-            data = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            answer.error = "the answer is not JSON"
-            return answer
-        if not isinstance(data, dict) or data.get("error") is not None:
-            answer.error = error_message(data.get("error") if isinstance(data, dict) else data)
-            return answer
-        for choice in (data.get("choices") or [])[:1]:
-            message = choice.get("message") or {}
-            text = choice.get("text") or message.get("content") or message.get("reasoning_content") or ""
-            answer.finish_reason = choice.get("finish_reason") or None
-            answer.text.append(text)
-            answer.token_events += bool(text)
-        _read_counts(answer, data)
-        return answer
+    def read_body(self, api: str, body: bytes, headers: Headers) -> Answer:  # noqa: ARG002 - TGI's say more
+        """A whole, not streamed answer (status 200)."""
+        return self.reader(api).whole(body)
 
     def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002
-        """vLLM's form, which others took over; llama-server's `content` beside it does no harm."""
+        """The JSON body that asks `path` for a count.
+
+        It is vLLM's form, which others took over; llama-server's `content` beside it does no harm.
+        """
         body: dict[str, Any] = {"prompt": text, "content": text, "add_special": True, "add_special_tokens": True}
         return body | ({"model": model} if model else {})
 
     def token_count(self, path: str, body: bytes) -> int | None:  # noqa: ARG002
-        """vLLM answers {count, tokens}, llama-server {tokens}, TGI a list of tokens."""
+        """The count in such an answer; None when it makes no sense.
+
+        vLLM answers {count, tokens}, llama-server {tokens}, TGI a list of tokens.
+        """
         try:
             data = orjson.loads(body)
         except orjson.JSONDecodeError:

@@ -4,37 +4,27 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
-import orjson
-
-from harness.backends.openai_compat import OpenAiStream, OpenAiWire
-from harness.backends.wire import Answer, Ask, Headers, StreamReader, error_message
-
-MS = 1000.0
+from harness.backends.openai_compat import OpenAiReader, OpenAiWire, seconds
+from harness.backends.wire import Answer, Ask, Headers, Reader
 
 
-class TgiStream:
-    """Reads `/generate_stream`: one event a token, with or without text; the last one has `generated_text`.
+class TgiReader(Reader):
+    """Reads `/generate`, and `/generate_stream`: one event a token, with or without text.
 
-    There is no `[DONE]`. An error, at any point, is an event of its own, under status 200.
+    The last one has `generated_text`; there is no `[DONE]`. An error, at any point, is an event of its own, under
+    status 200.
     """
 
-    __slots__ = ("answer",)
+    __slots__ = ()
 
-    def __init__(self) -> None:
-        self.answer = Answer()
+    def error_words(self, data: Mapping[str, Any]) -> str:
+        """`overloaded: Model is overloaded`: under status 200 the type is all that tells overload from misuse."""
+        kind, words = data.get("error_type"), super().error_words(data)
+        return f"{kind}: {words}" if kind else words
 
-    def feed(self, event: bytes) -> bool:
-        """Take one event's payload; True when it carried a generated token."""
-        try:
-            data = orjson.loads(event)
-        except orjson.JSONDecodeError:
-            return False
-        if not isinstance(data, dict):
-            return False
+    def take(self, data: dict[str, Any]) -> bool:
+        """A token, the last one with the details of the whole."""
         answer = self.answer
-        if data.get("error") is not None:
-            answer.error = _error_words(data)
-            return False
         if data.get("generated_text") is not None:
             answer.done = True
         details = data.get("details")
@@ -48,11 +38,13 @@ class TgiStream:
             answer.text.append(token.get("text") or "")
         return True
 
-
-def _error_words(data: Mapping[str, Any]) -> str:
-    """`overloaded: Model is overloaded`: under status 200 the type is all that tells overload from misuse."""
-    kind, words = data.get("error_type"), error_message(data["error"])
-    return f"{kind}: {words}" if kind else words
+    def take_whole(self, data: dict[str, Any]) -> None:
+        """The text, and its details."""
+        self.answer.text.append(data.get("generated_text") or "")
+        details = data.get("details")
+        if details:
+            _read_details(self.answer, details)
+            self.answer.token_events += bool(self.answer.output_tokens)
 
 
 def _read_details(answer: Answer, details: Mapping[str, Any]) -> None:
@@ -99,18 +91,17 @@ class TgiWire(OpenAiWire):
             return str(error).splitlines()[2].strip() if len(str(error).splitlines()) > 2 else str(error)
         return None
 
-    def reader(self, api: str) -> StreamReader:
+    def reader(self, api: str) -> Reader:
         """Every chat chunk names the role, the first already with a token."""
-        return TgiStream() if api == "native" else OpenAiStream(empty_is_token=True, role_is_mark=False)
+        return TgiReader() if api == "native" else OpenAiReader(empty_is_token=True, role_is_mark=False)
 
     def read_body(self, api: str, body: bytes, headers: Headers) -> Answer:
         """A whole answer; prompt tokens and times are in its headers."""
-        answer = _native_answer(body) if api == "native" else super().read_body(api, body, headers)
+        answer = super().read_body(api, body, headers)
         if answer.prompt_tokens is None:
             answer.prompt_tokens = _number(headers, "x-prompt-tokens")
-        queue_ms, total_ms = (_number(headers, name) for name in ("x-queue-time", "x-total-time"))
-        answer.server_queue_s = None if queue_ms is None else queue_ms / MS
-        answer.server_total_s = None if total_ms is None else total_ms / MS
+        answer.server_queue_s = seconds(_number(headers, "x-queue-time"))
+        answer.server_total_s = seconds(_number(headers, "x-total-time"))
         return answer
 
     def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002
@@ -131,29 +122,6 @@ def _native_body(ask: Ask) -> dict[str, Any]:
     extra = dict(ask.extra_body)
     parameters |= extra.pop("parameters", {})
     return {"inputs": ask.prompt, "parameters": parameters} | extra
-
-
-def _native_answer(body: bytes) -> Answer:
-    answer = Answer()
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        answer.error = "the answer is not JSON"
-        return answer
-    if isinstance(data, list) and len(data) == 1:  # the form of `POST /`
-        data = data[0]
-    if not isinstance(data, dict):
-        answer.error = error_message(data)
-        return answer
-    if data.get("error") is not None:
-        answer.error = _error_words(data)
-        return answer
-    answer.text.append(data.get("generated_text") or "")
-    details = data.get("details")
-    if details:
-        _read_details(answer, details)
-        answer.token_events += bool(answer.output_tokens)
-    return answer
 
 
 def _number(headers: Headers, name: str) -> int | None:

@@ -55,61 +55,55 @@ class Headers(Protocol):
         ...
 
 
-class StreamReader(Protocol):
-    """Reads the events of one streamed answer."""
+class Reader:
+    """Reads one answer, event by event or whole; each dialect says what the JSON object of either means."""
 
-    answer: Answer
+    __slots__ = ("answer",)
+
+    def __init__(self) -> None:
+        self.answer = Answer()
 
     def feed(self, event: bytes) -> bool:
         """Take one event's payload; True when it carried a generated token."""
-        ...
+        if event == b"[DONE]":
+            self.answer.done = True
+            return False
+        try:
+            data = orjson.loads(event)
+        except orjson.JSONDecodeError:
+            return False
+        return isinstance(data, dict) and not self._is_error(data) and self.take(data)
 
-
-class Wire(Protocol):
-    """One backend's dialect."""
-
-    @property
-    def name(self) -> str:
-        """Key in BACKENDS."""
-        ...
-
-    @property
-    def apis(self) -> tuple[str, ...]:
-        """Values of `request.api` that it serves."""
-        ...
-
-    @property
-    def tokenize_paths(self) -> tuple[str, ...]:
-        """Routes that count tokens, best first."""
-        ...
-
-    def path(self, api: str, *, stream: bool) -> str:
-        """The route that serves `api`."""
-        ...
-
-    def body(self, ask: Ask) -> dict[str, Any]:
-        """The request's JSON body."""
-        ...
-
-    def complaint(self, ask: Ask) -> str | None:
-        """Why the server will refuse every request like this one, as far as that can be told without asking it."""
-        ...
-
-    def reader(self, api: str) -> StreamReader:
-        """A reader for one streamed answer."""
-        ...
-
-    def read_body(self, api: str, body: bytes, headers: Headers) -> Answer:
+    def whole(self, body: bytes) -> Answer:
         """A whole, not streamed answer (status 200)."""
-        ...
+        try:
+            data = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            self.answer.error = "the answer is not JSON"
+            return self.answer
+        if not isinstance(data, dict):
+            self.answer.error = error_message(data)
+        elif not self._is_error(data):
+            self.take_whole(data)
+        return self.answer
 
-    def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:
-        """The JSON body that asks `path` for the token count of `text`."""
-        ...
+    def _is_error(self, data: Mapping[str, Any]) -> bool:
+        if data.get("error") is None:
+            return False
+        self.answer.error = self.error_words(data)
+        return True
 
-    def token_count(self, path: str, body: bytes) -> int | None:
-        """The count in the answer of a tokenize route; None when it makes no sense."""
-        ...
+    def error_words(self, data: Mapping[str, Any]) -> str:
+        """What an object with an `error` says."""
+        return error_message(data["error"])
+
+    def take(self, data: dict[str, Any]) -> bool:
+        """One event of a stream; True when it carried a generated token."""
+        raise NotImplementedError
+
+    def take_whole(self, data: dict[str, Any]) -> None:
+        """The object of a whole answer."""
+        raise NotImplementedError
 
 
 def error_message(error: object) -> str:

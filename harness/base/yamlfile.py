@@ -100,8 +100,8 @@ def _key_path(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
         fields = {name: f for m in nested for name, f in m.model_fields.items()}
         if part in fields:
             current = fields[part].annotation
-        elif nested and _is_union_tag(part, nested):
-            current = next((m for m in nested if _tag_of(m) == part or m.__name__ == part), current)
+        elif tagged := [m for m in nested if part in (_tag_of(m), m.__name__)]:
+            current = tagged[0]
             continue
         elif part in {"int", "list", "float", "constrained-int"} or "[" in part or "-" in part:
             continue
@@ -121,22 +121,16 @@ def _tag_of(model: type[BaseModel]) -> str | None:
     return tags[0] if tags else None
 
 
-def _is_union_tag(part: str, models: list[type[BaseModel]]) -> bool:
-    return any(_tag_of(m) == part or m.__name__ == part for m in models)
-
-
 def _complaint(path: str, problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         return f"unknown key `{path}`"
     if problem["type"] == "missing":
         return f"`{path}` is missing"
     if problem["type"] in {"union_tag_invalid", "union_tag_not_found"}:
-        key = f"{path}.kind" if path else "kind"
-        expected = problem.get("ctx", {}).get("expected_tags")
-        given = problem.get("ctx", {}).get("tag")
+        key, said = f"{path}.kind" if path else "kind", problem["ctx"]
         if problem["type"] == "union_tag_not_found":
             return f"`{key}` is missing"
-        return f"`{key}` must be one of {expected}, got {given!r}"
+        return f"`{key}` must be one of {said['expected_tags']}, got {said['tag']!r}"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     message = message.replace("input should be", "must be").replace("a valid tuple", "a valid list")
@@ -194,13 +188,6 @@ def _near(word: str, names: list[str]) -> list[str]:
     return [name for name in close if ratios[name] > max(ratios.values()) - 0.15]
 
 
-def _all_keys(model: type[BaseModel], seen: set[type[BaseModel]] | None = None) -> list[str]:
-    seen = seen if seen is not None else set()
-    if model in seen:
-        return []
-    seen.add(model)
-    names = list(model.model_fields)
-    for model_field in model.model_fields.values():
-        for nested in _models_in(model_field.annotation):
-            names += _all_keys(nested, seen)
-    return names
+def _all_keys(model: type[BaseModel]) -> list[str]:
+    nested = [m for field in model.model_fields.values() for m in _models_in(field.annotation)]
+    return [*model.model_fields, *(name for m in nested for name in _all_keys(m))]

@@ -62,7 +62,6 @@ def parse_yaml(text: str, *, where: str) -> dict[str, Any]:
     """The mapping in a YAML (or JSON) text; `where` names it in errors."""
     try:
         data = _parsed(text, where)
-        _check_nesting(data, where)
         _check_size(data, where)
     except yaml.YAMLError as error:
         raise UsageError(f"{where}{_yaml_place(error)}: not YAML: {_yaml_problem(error)}") from None
@@ -115,32 +114,29 @@ def _unique(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _check_nesting(data: Any, where: str) -> None:
-    """Refuse what is nested deeper than any file of ours, or inside itself (a YAML alias can do that)."""
-    level = [data]
-    for _ in range(_DEEPEST):
-        children: dict[int, Any] = {}  # by id: an alias is looked at once a level, however often it is used
-        for value in level:
-            inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-            children.update({id(child): child for child in inner if isinstance(child, dict | list)})
-        if not children:
-            return
-        level = list(children.values())
-    raise UsageError(f"{where}: nested deeper than {_DEEPEST} levels, or inside itself")
-
-
 def _check_size(data: Any, where: str) -> None:
-    """Refuse the few lines whose aliases of aliases write out to more values than any machine holds."""
-    sizes: dict[int, int] = {}
+    """Refuse what is nested deeper than any file of ours, or inside itself (a YAML alias can do that).
 
-    def size(value: Any) -> int:
+    And the few lines whose aliases of aliases write out to more values than any machine holds.
+    """
+    too_deep = UsageError(f"{where}: nested deeper than {_DEEPEST} levels, or inside itself")
+    known: dict[int, tuple[int, int]] = {}  # by id: an alias is looked at once, however often it is used
+
+    def extent(value: Any, level: int) -> tuple[int, int]:
+        """Values with every alias written out, and levels."""
         if not isinstance(value, dict | list):
-            return 1
-        if id(value) not in sizes:
-            sizes[id(value)] = 1 + sum(map(size, value.values() if isinstance(value, dict) else value))
-        return sizes[id(value)]
+            return 1, 0
+        if level > _DEEPEST:
+            raise too_deep
+        if id(value) not in known:
+            inner = [extent(child, level + 1) for child in (value.values() if isinstance(value, dict) else value)]
+            known[id(value)] = 1 + sum(n for n, _ in inner), 1 + max((levels for _, levels in inner), default=0)
+        return known[id(value)]
 
-    if size(data) > _MOST_VALUES:
+    values, levels = extent(data, 1)
+    if levels > _DEEPEST:
+        raise too_deep
+    if values > _MOST_VALUES:
         raise UsageError(f"{where}: more than {_MOST_VALUES:,} values once its aliases are written out")
 
 

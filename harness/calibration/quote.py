@@ -130,7 +130,7 @@ def machine() -> dict[str, Any]:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "breakeven": __version__,
-        "libraries": {name: _version(name) for name in _LIBRARIES},
+        "libraries": {name: metadata.version(name) for name in _LIBRARIES},
     }
 
 
@@ -143,13 +143,6 @@ def _machine_id() -> str | None:
         if text:
             return hashlib.sha256(text.encode()).hexdigest()[:16]  # the id itself is confidential
     return platform.node() or None
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def cache_path() -> Path:

@@ -4,12 +4,7 @@ from harness.base.errors import UsageError
 from harness.engines.kind import EngineKind
 from harness.engines.kinds import llama_cpp_python, llama_server, tgi, vllm
 
-ENGINES: dict[str, EngineKind] = {
-    llama_cpp_python.NAME: llama_cpp_python.ENGINE,
-    llama_server.NAME: llama_server.ENGINE,
-    vllm.NAME: vllm.ENGINE,
-    tgi.NAME: tgi.ENGINE,
-}
+ENGINES: dict[str, EngineKind] = {module.NAME: module.ENGINE for module in (llama_cpp_python, llama_server, vllm, tgi)}
 
 
 def engine_kind(name: str) -> EngineKind:

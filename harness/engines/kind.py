@@ -16,9 +16,6 @@ def usable_cpus() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-SMALL_BOX_THREADS = 4
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How large an engine is started. Equal settings are equal work for every engine."""
@@ -46,7 +43,6 @@ class Launch:
     command: list[str]
     flags: list[str]  # what a run may publish: as given, but a model's file name for its path
     loads: str  # the model in words: "SmolLM2-135M-Instruct.Q4_1.gguf (98 MB)"
-    model_path: Path | None  # None: the engine fetches it itself
     quantization: str | None
     environment: Mapping[str, str] = field(default_factory=dict)
     cleanup: list[str] | None = None  # a command to run after the engine has ended, whatever it says
@@ -80,18 +76,6 @@ class EngineKind:
     identify: Callable[[str], Identity]
     install: Callable[[Progress], None]
     installed_version: Callable[[], str | None]  # None: not installed
-
-
-def waiting_environment(settings: Settings) -> dict[str, str]:
-    """How llama.cpp's threads wait for each other (OpenMP): asleep on a small box, spinning on a large one.
-
-    On few cores the load generator, or anything else that runs, takes a core from a thread that all others then
-    wait for. With any neighbour on 2 cores a prompt is read at 30 tok/s spinning and at 110 tok/s asleep; alone, at
-    245 and 240. Whoever sets OMP_WAIT_POLICY decides.
-    """
-    if settings.threads > SMALL_BOX_THREADS or "OMP_WAIT_POLICY" in os.environ:
-        return {}
-    return {"OMP_WAIT_POLICY": "passive"}
 
 
 def published_flags(flags: list[str], model_path: Path) -> list[str]:

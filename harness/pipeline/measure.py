@@ -16,6 +16,7 @@ from harness.checks.impossible import without_impossible
 from harness.engines.kind import Settings
 from harness.engines.life.ready import how_it_ended
 from harness.engines.life.running import Engine, running_engine
+from harness.engines.process.process import log_tail
 from harness.load.conduct.crew import OnEvent
 from harness.load.plan import LoadPlan
 from harness.load.protocol import BrokenPart, Doing, Elsewhere, Lost, Prepared, RunEvent
@@ -144,11 +145,11 @@ def _drive(
 
 def _death(engine: Engine | None) -> EngineError | None:
     """How the engine that we started has ended; None while it runs, or where it is not ours."""
-    if engine is None or engine.alive():
+    if engine is None or engine.process.poll() is None:
         return None
     return EngineError(
-        f"{engine.name} died during the run: it {how_it_ended(engine.process.exit_code)}",
-        detail=engine.log_tail() or None,
+        f"{engine.name} died during the run: it {how_it_ended(engine.process.poll())}",
+        detail=log_tail(engine.process.log_path) or None,
         hint="what was measured before is kept; its whole log is engine.log in the run's directory",
     )
 
@@ -209,7 +210,7 @@ def _start_engine(options: RunOptions, run_dir: Path, stack: ExitStack, on_event
     )
     model = Path(options.model) if options.model else None
     return stack.enter_context(
-        running_engine(name, log_path=run_dir / ENGINE_LOG, model=model, settings=settings, on_progress=say)
+        running_engine(name, log_path=run_dir / ENGINE_LOG, model=model, settings=settings, progress=say)
     )
 
 

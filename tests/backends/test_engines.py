@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from load_helpers import records_of, run_load, scenario
 
+from harness.engines import ENGINES
 from harness.engines.life.running import Engine
 from harness.pipeline.analyse import analyse_run
 
@@ -24,7 +25,7 @@ DECODE_ALLOWED_S = 0.02
 def drive(out_dir: Path, engine: Engine, **request: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The good rows, and metrics.json."""
     work = scenario(**WORK, request={"timeout_s": 60.0, **request})
-    measured = run_load(out_dir, engine.base_url, backend=engine.backend, work=work)
+    measured = run_load(out_dir, engine.base_url, backend=ENGINES[engine.name].backend, work=work)
     rows = records_of(measured)
     good = rows[rows["error"].isna()]
     assert len(good) >= 3

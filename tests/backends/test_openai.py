@@ -4,12 +4,12 @@ from typing import Any
 import pytest
 
 from harness.backends import BACKENDS
-from harness.backends.openai_compat import OpenAiStream
+from harness.backends.openai_compat import OpenAiReader
 from harness.backends.wire import Ask, error_detail
 
 
-def read(events: list[Any], *, empty_is_token: bool = False) -> tuple[OpenAiStream, list[bool]]:
-    stream = OpenAiStream(empty_is_token=empty_is_token)
+def read(events: list[Any], *, empty_is_token: bool = False) -> tuple[OpenAiReader, list[bool]]:
+    stream = OpenAiReader(empty_is_token=empty_is_token)
     return stream, [stream.feed(e if isinstance(e, bytes) else json.dumps(e).encode()) for e in events]
 
 

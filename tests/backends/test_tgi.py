@@ -123,12 +123,6 @@ def test_a_whole_answers_times_and_prompt_length_are_in_its_headers() -> None:
     assert answer.server_prefill_s is None
 
 
-def test_the_compat_routes_one_element_list_is_read_too() -> None:
-    body = b'[{"generated_text":"a","details":{"finish_reason":"eos_token","generated_tokens":1,"seed":null}}]'
-
-    assert TGI.read_body("native", body, {}).finish_reason == "eos_token"
-
-
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from harness.calibration.oracle import http as wire_http
 from harness.calibration.oracle.ledger import read_ledger
 from harness.calibration.oracle.process import running_oracle
-from harness.calibration.oracle.wire import count_tokens, token_text, tokenize
+from harness.calibration.oracle.wire import count_tokens, token_text
 
 LATENESS_ALLOWED_S = 0.25  # a busy machine; what is tested is that lateness never adds up
 
@@ -129,16 +130,6 @@ def test_the_ledger_holds_every_token_no_earlier_than_planned_and_never_late_by_
     assert planned[49] == 108_000_000
     assert all(0 <= late < LATENESS_ALLOWED_S * 1e9 for late in row["lateness_ns"])
     assert row["sent_monotonic_ns"] == sorted(row["sent_monotonic_ns"])
-    assert row["queued_writes"] == 0
-
-
-def test_both_clocks_of_the_ledger_tell_the_same_distances(oracle):
-    ask(oracle, streamed(max_tokens=20))
-    (row,) = ledger_rows(oracle)
-
-    offsets = [real - mono for real, mono in zip(row["sent_realtime_ns"], row["sent_monotonic_ns"], strict=True)]
-    offsets.append(row["received_realtime_ns"] - row["received_monotonic_ns"])
-    assert max(offsets) - min(offsets) < 50_000_000  # 50 ms: a clock may be slewed, or this process be stopped between
 
 
 def test_headers_of_a_request_override_its_schedule(oracle):
@@ -197,17 +188,22 @@ def test_tokenize_counts_as_the_usage_does(oracle):
     assert json.loads(text)["count"] == 4
 
 
+def pieces(text):
+    """The rule as it is told: at most eight characters of a word, with the whitespace before them."""
+    return re.findall(r"\s*\S{1,8}", text)
+
+
 @pytest.mark.parametrize(
     "text", ["", " ", "a wonderful day", "  a\n\twonderfully  ", "12345678", "123456789", "é€😀" * 5]
 )
-def test_counting_tokens_is_tokenizing_and_counting(text):
-    assert count_tokens(text) == len(tokenize(text))
+def test_counting_tokens_is_cutting_into_pieces_and_counting(text):
+    assert count_tokens(text) == len(pieces(text))
 
 
 def test_generated_text_has_one_token_for_each_token_generated():
     text = "".join(token_text(k) for k in range(1234))
 
-    assert len(tokenize(text)) == 1234
+    assert len(pieces(text)) == count_tokens(text) == 1234
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_an_engine_without_memory_for_its_model_says_so_with_its_log(
 
     with (
         pytest.raises(EngineError, match=r"did not come up: it .* while loading SmolLM2") as caught,
-        running_engine(name, log_path=tmp_path / "log"),
+        running_engine(name, log_path=tmp_path / "log", progress=print),
     ):
         pass
 
@@ -163,7 +163,7 @@ def test_streams_that_llama_cpp_python_interrupts_are_truncated_and_the_flag_is_
         request={"timeout_s": 10},
     )
 
-    with running_engine("llama_cpp_python", log_path=tmp_path / "log", settings=settings) as engine:
+    with running_engine("llama_cpp_python", log_path=tmp_path / "log", progress=print, settings=settings) as engine:
         measured = run_load(tmp_path / "out", engine.base_url, backend="llama_cpp", work=work)
 
     rows = failed(records_of(measured))

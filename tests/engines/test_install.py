@@ -88,7 +88,7 @@ def test_an_engine_that_is_not_installed_says_how_to_install_it(
     model.write_bytes(model_bytes())
 
     with pytest.raises(EngineError, match="not") as caught:  # noqa: SIM117
-        with running_engine(name, log_path=tmp_path / "log", model=model):
+        with running_engine(name, log_path=tmp_path / "log", progress=print, model=model):
             pass
 
     assert caught.value.hint == f"breakeven engine install {name}"

@@ -23,7 +23,7 @@ def stand_in(code: str, cleanup: list[str] | None = None) -> EngineKind:
 
     def launch(_model: object, _settings: Settings, port: int, _progress: object) -> Launch:
         command = [sys.executable, "-c", code, str(port)]
-        return Launch(command, [], "its model", None, None, cleanup=cleanup)
+        return Launch(command, [], "its model", None, cleanup=cleanup)
 
     return dataclasses.replace(
         ENGINES["llama_server"], launch=launch, ready_path="/", identify=lambda _: Identity(None, None)
@@ -37,7 +37,7 @@ def test_a_clean_up_that_fails_does_not_hide_why_the_run_ended(
     monkeypatch.setattr(process, "_CLEAN_UP_LIMIT_S", 0.1)
     monkeypatch.setitem(ENGINES, "llama_server", stand_in(SERVE, cleanup))
 
-    with pytest.raises(ZeroDivisionError), running_engine("llama_server", log_path=tmp_path / "log"):
+    with pytest.raises(ZeroDivisionError), running_engine("llama_server", log_path=tmp_path / "log", progress=print):
         _ = 1 / 0
 
 
@@ -72,7 +72,7 @@ def test_an_engine_that_found_no_memory_while_it_loaded_is_told_by_its_kind_of_e
 
     with (
         pytest.raises(EngineError, match=r"llama-server did not come up: it .* while loading its model") as caught,
-        running_engine("llama_server", log_path=tmp_path / "log"),
+        running_engine("llama_server", log_path=tmp_path / "log", progress=print),
     ):
         pass
 

@@ -28,8 +28,7 @@ def test_the_engine_answers_paris(llama_engine: Engine) -> None:
 
 
 def test_the_engine_is_identified_by_what_it_says(llama_engine: Engine) -> None:
-    assert llama_engine.alive()
-    assert llama_engine.backend == "llama_cpp"
+    assert llama_engine.process.poll() is None
     assert llama_engine.version == metadata.version("llama-cpp-python")
     assert llama_engine.model == "SmolLM2-135M-Instruct.Q4_1"
     assert llama_engine.quantization == "Q4_1"
@@ -37,8 +36,8 @@ def test_the_engine_is_identified_by_what_it_says(llama_engine: Engine) -> None:
 
 
 def test_the_flags_kept_are_those_given_without_the_models_directory(llama_engine: Engine) -> None:
-    given = Path(f"/proc/{llama_engine.pid}/cmdline").read_text().split("\0")[:-1]
-    environment = Path(f"/proc/{llama_engine.pid}/environ").read_text().split("\0")
+    given = Path(f"/proc/{llama_engine.process.pid}/cmdline").read_text().split("\0")[:-1]
+    environment = Path(f"/proc/{llama_engine.process.pid}/environ").read_text().split("\0")
     variables = [flag for flag in llama_engine.flags if flag.startswith("OMP_")]
     flags = llama_engine.flags[: len(llama_engine.flags) - len(variables)]
 
@@ -50,7 +49,7 @@ def test_the_flags_kept_are_those_given_without_the_models_directory(llama_engin
 
 
 def test_it_listens_on_loopback_only(llama_engine: Engine) -> None:
-    assert listening_on(llama_engine.pid) == {"127.0.0.1"}
+    assert listening_on(llama_engine.process.pid) == {"127.0.0.1"}
 
 
 def test_environment_variables_do_not_move_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,8 +57,8 @@ def test_environment_variables_do_not_move_the_engine(tmp_path: Path, monkeypatc
     monkeypatch.setenv("HOST", "no-such-host.invalid")
     said: list[str] = []
 
-    with running_engine("llama_cpp_python", log_path=tmp_path / "log", on_progress=said.append) as engine:
-        pid = engine.pid
+    with running_engine("llama_cpp_python", log_path=tmp_path / "log", progress=said.append) as engine:
+        pid = engine.process.pid
 
         assert complete(engine.base_url, "The capital of France is", 1) == " Paris"
 
@@ -71,8 +70,8 @@ def test_an_exception_inside_stops_the_engine(tmp_path: Path) -> None:
     pid = 0
 
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012, SIM117
-        with running_engine("llama_cpp_python", log_path=tmp_path / "log") as engine:
-            pid = engine.pid
+        with running_engine("llama_cpp_python", log_path=tmp_path / "log", progress=print) as engine:
+            pid = engine.process.pid
             raise KeyboardInterrupt
 
     assert is_gone(pid)
@@ -84,8 +83,8 @@ def test_the_engine_ends_with_the_program_that_holds_it(tmp_path: Path, number: 
         import time
         from pathlib import Path
         from harness.engines.life.running import running_engine
-        with running_engine("llama_cpp_python", log_path=Path({str(tmp_path / "log")!r})) as engine:
-            print(engine.pid, flush=True)
+        with running_engine("llama_cpp_python", log_path=Path({str(tmp_path / "log")!r}), progress=[].append) as engine:
+            print(engine.process.pid, flush=True)
             time.sleep(3600)
     """)
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE) as holder:
@@ -103,7 +102,7 @@ def test_a_model_file_that_the_engine_refuses_is_shown_with_the_logs_end(tmp_pat
     broken.write_bytes(bundled_model_path().read_bytes()[:-64])  # the header is whole, the last tensor is not
 
     with pytest.raises(EngineError) as caught:  # noqa: SIM117
-        with running_engine("llama_cpp_python", model=broken, log_path=tmp_path / "log"):
+        with running_engine("llama_cpp_python", model=broken, log_path=tmp_path / "log", progress=print):
             pass
 
     assert "did not come up: it ended with exit code 1" in str(caught.value)
@@ -117,7 +116,9 @@ def test_a_port_in_use_is_said_before_anything_starts(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
 
         with pytest.raises(UsageError, match=f"port {port}"):  # noqa: SIM117
-            with running_engine("llama_cpp_python", log_path=tmp_path / "log", settings=Settings(port=port)):
+            with running_engine(
+                "llama_cpp_python", log_path=tmp_path / "log", progress=print, settings=Settings(port=port)
+            ):
                 pass
 
     assert not (tmp_path / "log").exists()
@@ -125,13 +126,15 @@ def test_a_port_in_use_is_said_before_anything_starts(tmp_path: Path) -> None:
 
 def test_a_model_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none\.gguf"):  # noqa: SIM117
-        with running_engine("llama_cpp_python", model=tmp_path / "none.gguf", log_path=tmp_path / "log"):
+        with running_engine(
+            "llama_cpp_python", model=tmp_path / "none.gguf", log_path=tmp_path / "log", progress=print
+        ):
             pass
 
 
 def test_an_unknown_engine_is_a_usage_error_that_lists_the_known(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no engine `olama`") as caught:  # noqa: SIM117
-        with running_engine("olama", log_path=tmp_path / "log"):
+        with running_engine("olama", log_path=tmp_path / "log", progress=print):
             pass
 
     assert "llama_cpp_python" in (caught.value.hint or "")
@@ -140,7 +143,7 @@ def test_an_unknown_engine_is_a_usage_error_that_lists_the_known(tmp_path: Path)
 def test_context_tokens_bound_what_one_request_may_hold(tmp_path: Path) -> None:
     settings = Settings(context_tokens=200)  # a multiple of 256 is taken: 256
 
-    with running_engine("llama_cpp_python", log_path=tmp_path / "log", settings=settings) as engine:
+    with running_engine("llama_cpp_python", log_path=tmp_path / "log", progress=print, settings=settings) as engine:
         assert complete(engine.base_url, "one two three", 4)
         with pytest.raises(urllib.error.HTTPError) as caught:
             complete(engine.base_url, "word " * 300, 4)

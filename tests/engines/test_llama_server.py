@@ -26,7 +26,6 @@ def test_llama_server_answers_paris(llama_server_engine: Engine) -> None:
 
 
 def test_llama_server_is_identified_by_what_it_says(llama_server_engine: Engine) -> None:
-    assert llama_server_engine.backend == "llama_cpp"
     assert llama_server_engine.version == "b0-llama-cpp-python-0.3.36"
     assert llama_server_engine.model == "SmolLM2-135M-Instruct.Q4_1"
     assert llama_server_engine.quantization == "Q4_1"
@@ -38,7 +37,7 @@ def test_each_slot_has_the_whole_context(llama_server_engine: Engine) -> None:
 
 
 def test_llama_server_listens_on_loopback_only(llama_server_engine: Engine) -> None:
-    assert listening_on(llama_server_engine.pid) == {"127.0.0.1"}
+    assert listening_on(llama_server_engine.process.pid) == {"127.0.0.1"}
 
 
 def test_the_prompt_cache_is_off(llama_server_engine: Engine) -> None:
@@ -66,13 +65,13 @@ def test_requests_are_served_at_once(llama_server_engine: Engine) -> None:
 
 
 def test_a_broken_model_is_shown_with_the_end_of_llama_servers_log(llama_server_engine: Engine, tmp_path: Path) -> None:
-    assert llama_server_engine.alive()  # and so it is built
+    assert llama_server_engine.process.poll() is None  # and so it is built
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(bundled_model_path().read_bytes()[:-64])
 
     with (
         pytest.raises(EngineError, match="llama-server did not come up: it ended with exit code 1") as caught,
-        running_engine("llama_server", model=broken, log_path=tmp_path / "log"),
+        running_engine("llama_server", model=broken, log_path=tmp_path / "log", progress=print),
     ):
         pass
 

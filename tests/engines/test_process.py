@@ -27,25 +27,25 @@ def test_output_of_the_command_lands_in_the_log(tmp_path: Path) -> None:
     log = tmp_path / "made" / "engine.log"
 
     with LeashedProcess(python("import sys; print('out'); print('err', file=sys.stderr)"), log, os.environ) as child:
-        until(lambda: not child.alive(), "the command ended")
+        until(lambda: child.poll() is not None, "the command ended")
 
     assert sorted(log_tail(log).splitlines()) == ["err", "out"]
 
 
 def test_the_exit_code_is_the_commands_own(tmp_path: Path) -> None:
     with LeashedProcess(python("raise SystemExit(7)"), tmp_path / "log", os.environ) as child:
-        until(lambda: not child.alive(), "the command ended")
+        until(lambda: child.poll() is not None, "the command ended")
 
-        assert child.exit_code == 7
+        assert child.poll() == 7
 
 
 def test_a_command_killed_by_a_signal_says_so(tmp_path: Path) -> None:
     code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 
     with LeashedProcess(python(code), tmp_path / "log", os.environ) as child:
-        until(lambda: not child.alive(), "the command ended")
+        until(lambda: child.poll() is not None, "the command ended")
 
-        assert child.exit_code == -9
+        assert child.poll() == -9
 
 
 def test_stopping_ends_the_command_and_its_children(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(
     with LeashedProcess(python(code), log, os.environ) as child:
         until(lambda: "up" in log.read_text(), "the command is up")
 
-    assert child.exit_code == -9
+    assert child.poll() == -9
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -116,7 +116,7 @@ def test_a_killed_leash_leaves_neither_the_command_nor_its_children(tmp_path: Pa
         os.kill(leash, signal.SIGKILL)
 
         until(lambda: is_gone(child.pid), "the command ended with its leash")
-        until(lambda: not child.alive(), "we noticed")
+        until(lambda: child.poll() is not None, "we noticed")
 
     until(lambda: is_gone(grandchild), "its child ended too")
 

@@ -26,7 +26,6 @@ def test_vllm_answers_paris(vllm_engine: Engine) -> None:
 
 
 def test_vllm_is_identified_by_what_it_says(vllm_engine: Engine) -> None:
-    assert vllm_engine.backend == "vllm"
     assert (vllm_engine.version or "").startswith("0.32.0")
     assert vllm_engine.model == "SmolLM2-135M-Instruct.Q4_1-bf16"
     assert vllm_engine.quantization == "BF16 (from Q4_1)"
@@ -38,7 +37,7 @@ def test_no_flag_of_vllm_holds_a_path(vllm_engine: Engine) -> None:
 
 
 def test_vllm_listens_on_loopback_only(vllm_engine: Engine) -> None:
-    assert listening_on(vllm_engine.pid) == {"127.0.0.1"}
+    assert listening_on(vllm_engine.process.pid) == {"127.0.0.1"}
 
 
 def test_the_prefix_cache_is_off(vllm_engine: Engine) -> None:
@@ -54,7 +53,7 @@ def test_the_prefix_cache_is_off(vllm_engine: Engine) -> None:
 
 
 def test_a_directory_without_weights_is_bad_input(vllm_engine: Engine, tmp_path: Path) -> None:
-    assert vllm_engine.alive()  # and so it is installed
+    assert vllm_engine.process.poll() is None  # and so it is installed
 
     with pytest.raises(UsageError, match=r"has no config\.json"):
         engine_kind("vllm").launch(str(tmp_path), Settings(), 8000, lambda _: None)

@@ -140,7 +140,7 @@ def test_each_slot_of_llama_server_holds_4096_tokens() -> None:
 
 @pytest.mark.engine
 def test_llama_server_takes_the_flags_of_its_recipe(llama_server_engine: Engine, tmp_path: Path) -> None:
-    assert llama_server_engine.alive()  # and so it is built
+    assert llama_server_engine.process.poll() is None  # and so it is built
     model = bundled_model_path()
     for name in ("llama-server-70b", "llama-server-8b-0"):
         service = services(COMPOSE / "llama_server.yaml")[name]
@@ -153,7 +153,7 @@ def test_llama_server_takes_the_flags_of_its_recipe(llama_server_engine: Engine,
 
         with LeashedProcess([str(server_path()), *flags], tmp_path / name, os.environ) as process:
             url = f"http://127.0.0.1:{flags[flags.index('--port') + 1]}"
-            until(lambda: ask(f"{url}/health") is not None or not process.alive(), "it serves", limit_s=60)  # noqa: B023
+            until(lambda: ask(f"{url}/health") is not None or process.poll() is not None, "it serves", limit_s=60)  # noqa: B023
 
             assert ask_json(f"{url}/props")["total_slots"] == 2, log_tail(tmp_path / name)
 
@@ -185,7 +185,7 @@ def test_vllm_knows_the_flags_of_its_recipe(vllm_engine: Engine) -> None:
         for flags in json.loads(sys.argv[1]):
             print(make_arg_parser(FlexibleArgumentParser()).parse_args(flags))
     """
-    python = Path(f"/proc/{vllm_engine.pid}/cmdline").read_text().split("\0")[0]
+    python = Path(f"/proc/{vllm_engine.process.pid}/cmdline").read_text().split("\0")[0]
     flags = [command_line(service) for service in services(COMPOSE / "vllm.yaml").values()]
 
     parsed = subprocess.run([python, "-c", code, json.dumps(flags)], capture_output=True, text=True, check=False)

@@ -1,6 +1,6 @@
 """Which stamp a token event gets, and how many events had to share one."""
 
-from harness.backends.openai_compat import OpenAiStream
+from harness.backends.openai_compat import OpenAiReader
 from harness.load.wire.reading import Reading
 from harness.load.wire.transport import Exchange
 
@@ -9,7 +9,7 @@ ROLE = b'data: {"choices": [{"delta": {"role": "assistant", "content": ""}}]}\n\
 
 
 def read(*pieces: tuple[int, bytes]) -> Reading:
-    reading = Reading(OpenAiStream(empty_is_token=False), arrivals=[])
+    reading = Reading(OpenAiReader(empty_is_token=False), arrivals=[])
     exchange = Exchange(status=200)
     for arrived_ns, piece in pieces:
         exchange.arrived_ns = arrived_ns

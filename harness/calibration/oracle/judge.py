@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from harness.base.units import NS_PER_S
-from harness.calibration.oracle.ledger import ErrorSummary, Joined, join, read_ledger, summarize
+from harness.calibration.oracle.ledger import ErrorSummary, join, read_ledger, summarize
 from harness.rundir.read import read_arrivals, read_records
 from harness.rundir.steps import read_steps
 
@@ -46,18 +46,19 @@ def judge(run_dir: Path, ledger_path: Path, *, started_monotonic_ns: int) -> Jud
     records, ledger = read_records(run_dir), read_ledger(ledger_path)
     windows = [(step.window_start_s, step.end_s) for step in read_steps(run_dir) if step.end_s is not None]
     warm = records[_in_any(records["scheduled_s"].to_numpy(float), windows)]
-    everything = join(records, ledger, started_monotonic_ns=started_monotonic_ns)
+    everything = join(records, ledger)
     kept = read_arrivals(run_dir)
-    arrivals = kept.by_request() if kept is not None else {}
-    timed = join(warm, ledger, started_monotonic_ns=started_monotonic_ns, arrivals=arrivals)
+    timed = join(warm, ledger, kept.by_request() if kept is not None else {})
     whole = timed.requests[timed.requests["is_whole"].astype(bool)]
+    # what the server never saw, but for what was cut at the end before it could
+    cut = set(records.loc[records["error"] == "cut_at_end", "request_id"])
     return Judgement(
         requests=len(whole),
         tokens_sent=int(ledger["tokens_sent"].sum()),
         tokens_lost=int(everything.requests["lost"].sum()),
         tokens_invented=int(everything.requests["invented"].sum()),
         requests_only_server_knows=len(everything.unknown_to_client),
-        requests_only_client_knows=_unexplained(everything, records),
+        requests_only_client_knows=len(set(everything.unknown_to_server) - cut),
         ttft=summarize(whole["ttft_error_s"]),
         e2e=summarize(whole["e2e_error_s"]),
         itl=summarize(timed.itl_error_s),
@@ -65,12 +66,6 @@ def judge(run_dir: Path, ledger_path: Path, *, started_monotonic_ns: int) -> Jud
         tokens_per_s=_tokens_per_s(ledger, windows, started_monotonic_ns),
         kernel_stamped=int((warm["request_id"].isin(whole["request_id"]) & (warm["clock"] == "kernel")).sum()),
     )
-
-
-def _unexplained(everything: Joined, records: pd.DataFrame) -> int:
-    """Requests the server never saw, but for those cut at the end before it could."""
-    cut = set(records.loc[records["error"] == "cut_at_end", "request_id"])
-    return len(set(everything.unknown_to_server) - cut)
 
 
 def _in_any(values: np.ndarray, windows: list[tuple[float, float]]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 Errors are client minus truth. The truth of a time to first token is the first token's real send time minus
 the arrival of the request's last byte, both stamped by the server; of a gap, the difference of two send
-times. Where both run on one machine their monotonic clocks are one, and absolute times are compared too.
+times.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,26 +49,20 @@ class Joined:
 
 
 def join(
-    records: pd.DataFrame,
-    ledger: pd.DataFrame,
-    *,
-    started_monotonic_ns: int,
-    arrivals: Mapping[str, Sequence[int] | np.ndarray] | None = None,
+    records: pd.DataFrame, ledger: pd.DataFrame, arrivals: Mapping[str, Sequence[int] | np.ndarray] | None = None
 ) -> Joined:
     """Join a run's records (`store.read_records`) with the ledger by request id.
 
-    Columns of the result's `requests`: `request_id`; `is_whole` (ended well on both sides, so that its times
-    can be judged); `ttft_error_s`, `e2e_error_s` (of durations); `sent_error_s`, `first_token_error_s`,
-    `finished_error_s` (of absolute times; `sent` against the arrival of the request's last byte, so below 0
-    by the way there); `lost`, `invented` (tokens). A streamed request is known by its token events, of which
-    the oracle sends one a token, and by the count the client reports; the worse of the two is taken. Whatever the
-    client calls failed although the server sent it whole is lost; what was cut at the end is not, but nothing
-    may be invented there either.
+    Columns of the result's `requests`: `request_id`; `is_whole` (ended well on both sides, so that its times can be
+    judged); `ttft_error_s`, `e2e_error_s`; `lost`, `invented` (tokens). A streamed request is known by its token
+    events, of which the oracle sends one a token, and by the count the client reports; the worse of the two is taken.
+    Whatever the client calls failed although the server sent it whole is lost; what was cut at the end is not, but
+    nothing may be invented there either.
     A record that was never sent (`not_sent`) is no request. Unknown times give NaN.
     """
     sent = records[records["error"].fillna("") != "not_sent"]
     both = sent.merge(ledger, on="request_id", suffixes=("", "_truth"), validate="one_to_one")
-    rows = pd.DataFrame([_compare(row, started_monotonic_ns) for row in both.to_dict("records")], columns=_COLUMNS)
+    rows = pd.DataFrame([_compare(row) for row in both.to_dict("records")], columns=_COLUMNS)
     known, true = set(sent["request_id"]), set(ledger["request_id"])
     lateness = [np.asarray(values, dtype=float) for values in ledger["lateness_ns"]]
     return Joined(
@@ -80,18 +74,13 @@ def join(
     )
 
 
-_COLUMNS = [
-    "request_id", "is_whole", "ttft_error_s", "e2e_error_s", "sent_error_s", "first_token_error_s",
-    "finished_error_s", "lost", "invented",
-]  # fmt: skip
+_COLUMNS = ["request_id", "is_whole", "ttft_error_s", "e2e_error_s", "lost", "invented"]
 
 
-def _compare(row: Mapping[Any, Any], started_ns: int) -> dict[str, Any]:
+def _compare(row: Mapping[Any, Any]) -> dict[str, Any]:
     """One request's errors; `row` is its record and its ledger line together."""
-    stamps = row["sent_monotonic_ns"]
-    received_s = _since(row["received_monotonic_ns"], started_ns)
-    first_s = _since(stamps[0], started_ns) if stamps else float("nan")
-    last_s = _since(stamps[-1], started_ns) if stamps else float("nan")
+    stamps = row["sent_monotonic_ns"] or [float("nan")]
+    true_ttft_s, true_e2e_s = ((stamp - row["received_monotonic_ns"]) / NS_PER_S for stamp in (stamps[0], stamps[-1]))
     is_whole = bool(row["finished"]) and pd.isna(row["error"])
     was_cut = not row["finished"] or (not pd.isna(row["error"]) and row["error"] == "cut_at_end")
     sent_s, first_token_s, finished_s = (_number(row[k]) for k in ("sent_s", "first_token_s", "finished_s"))
@@ -102,18 +91,11 @@ def _compare(row: Mapping[Any, Any], started_ns: int) -> dict[str, Any]:
     return {
         "request_id": row["request_id"],
         "is_whole": is_whole,
-        "ttft_error_s": (first_token_s - sent_s) - (first_s - received_s),
-        "e2e_error_s": (finished_s - sent_s) - (last_s - received_s),
-        "sent_error_s": sent_s - received_s,
-        "first_token_error_s": first_token_s - first_s,
-        "finished_error_s": finished_s - last_s,
+        "ttft_error_s": (first_token_s - sent_s) - true_ttft_s,
+        "e2e_error_s": (finished_s - sent_s) - true_e2e_s,
         "lost": max(0, truth - min(counts, default=0)) if not was_cut else 0,
         "invented": max(0, max(counts, default=0) - truth),
     }
-
-
-def _since(stamp_ns: int, started_ns: int) -> float:
-    return (stamp_ns - started_ns) / NS_PER_S  # the difference is exact in integers; an absolute float is not
 
 
 def _number(value: Any) -> float:

@@ -45,23 +45,20 @@ def running_oracle(
     options = ["--ledger", str(ledger), "--ttft-s", repr(ttft_s), "--itl-s", repr(itl_s), "--with-parent"]
     if core is not None:
         options += ["--core", str(core)]
-    process = subprocess.Popen([*start, *options], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise BreakevenError(f"the known-schedule server did not start (exit code {process.wait(STOP_S)})")
-        ready = orjson.loads(line)
-        yield RunningOracle(ready["url"], ready["port"], ready["pid"], ledger)
-    finally:
-        process.terminate()
+    with subprocess.Popen([*start, *options], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
         try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise BreakevenError(f"the known-schedule server did not start (exit code {process.wait(STOP_S)})")
+            ready = orjson.loads(line)
+            yield RunningOracle(ready["url"], ready["port"], ready["pid"], ledger)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def spare_cores() -> tuple[int | None, int | None]:

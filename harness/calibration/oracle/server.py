@@ -28,7 +28,7 @@ import orjson
 
 from harness.calibration.oracle import http, wire
 from harness.calibration.oracle.selector import precise_selector
-from harness.calibration.oracle.stream import Connection, Received, Stream
+from harness.calibration.oracle.stream import Connection, Stream
 
 READ_BYTES = 65_536
 IDLE_WAIT_S = 0.5  # how soon an idle server notices that its parent is gone
@@ -39,10 +39,10 @@ _GENERATE = frozenset({"/v1/completions", "/v1/chat/completions"})
 class Oracle:
     """The loop: sends what is due, reads what has come, and sleeps until the next of either."""
 
-    def __init__(self, listener: socket.socket, ledger: BinaryIO | None, defaults: wire.Defaults) -> None:
+    def __init__(self, listener: socket.socket, ledger: BinaryIO | None, schedule: wire.Schedule) -> None:
         self._listener = listener
         self._ledger = ledger
-        self._defaults = defaults
+        self._schedule = schedule
         self._selector = precise_selector()
         self._selector.register(listener, selectors.EVENT_READ, None)
         self._wake, self._woken = socket.socketpair()
@@ -94,18 +94,12 @@ class Oracle:
         return min(max((self._due[0][0] - time.monotonic_ns()) * 1e-9, 0.0), IDLE_WAIT_S)
 
     def _send_next(self, stream: Stream) -> None:
-        work = stream.work
-        k = len(stream.sent_monotonic)
-        count = 1 if work.is_streaming else work.max_tokens
-        if work.is_streaming:
-            data = stream.events.token(k)
+        if stream.work.is_streaming:
+            count, data = 1, stream.events.token(len(stream.sent_ns))
         else:
-            data = http.json_answer(wire.whole_answer(work, stream.received.realtime_ns // 1_000_000_000))
-        realtime_ns, monotonic_ns = time.time_ns(), time.monotonic_ns()
-        went_out = self._send(stream.connection, data)
-        stream.sent_realtime.extend([realtime_ns] * count)
-        stream.sent_monotonic.extend([monotonic_ns] * count)
-        stream.queued_writes += not went_out
+            count, data = stream.work.max_tokens, http.json_answer(wire.whole_answer(stream.work, stream.created_s))
+        stream.sent_ns.extend([time.monotonic_ns()] * count)
+        self._send(stream.connection, data)
         self.counters.generation_tokens += count
 
     def _finish(self, stream: Stream) -> None:
@@ -151,62 +145,58 @@ class Oracle:
         if connection.stream is None:
             self._serve(connection, self._received_now(ancillary))
 
-    def _received_now(self, ancillary: Sequence[tuple[int, int, bytes]] = ()) -> Received:
-        """When the bytes just read arrived, by the kernel's stamp where it gives one."""
+    def _received_now(self, ancillary: Sequence[tuple[int, int, bytes]] = ()) -> int:
+        """When the bytes just read arrived, monotonic ns, by the kernel's stamp where it gives one."""
         realtime_ns, monotonic_ns = time.time_ns(), time.monotonic_ns()
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(data) >= 16:
                 seconds, nanoseconds = struct.unpack_from("qq", data)
-                kernel_ns = seconds * 1_000_000_000 + nanoseconds
-                return Received("kernel", monotonic_ns - (realtime_ns - kernel_ns), kernel_ns)
-        return Received("user", monotonic_ns, realtime_ns)
+                monotonic_ns -= realtime_ns - (seconds * 1_000_000_000 + nanoseconds)
+        return monotonic_ns
 
-    def _serve(self, connection: Connection, received: Received) -> None:
+    def _serve(self, connection: Connection, received_ns: int) -> None:
         """Answer the whole requests that have arrived, up to the first that takes time."""
         try:
             while connection.stream is None and connection.sock.fileno() >= 0:
                 request = http.take_request(connection.inbox)
                 if request is None:
                     break
-                connection.closes = request.wants_close
-                self._answer(connection, request, received)
+                connection.closes = request.headers.get("connection", "").lower() == "close"
+                self._answer(connection, request, received_ns)
                 if connection.closes and connection.stream is None:
                     self._close_when_sent(connection)
-            if connection.inbox and http.expects_continue(connection.inbox):
-                self._send(connection, b"HTTP/1.1 100 Continue\r\n\r\n")
         except http.BadRequestError as error:
-            self._send(connection, http.error_answer(error.status, str(error)))
+            self._send(connection, http.error_answer(error))
             self._close_when_sent(connection)
 
-    def _answer(self, connection: Connection, request: http.Request, received: Received) -> None:
+    def _answer(self, connection: Connection, request: http.Request, received_ns: int) -> None:
         try:
             if request.method == "POST" and request.path in _GENERATE:
-                self._start(connection, request, received)
+                self._start(connection, request, received_ns)
                 return
             data = self._quick_answer(request)
         except http.BadRequestError as error:
-            data = http.error_answer(error.status, str(error))
+            data = http.error_answer(error)
         self._send(connection, data)
 
     def _quick_answer(self, request: http.Request) -> bytes:
         match request.method, request.path:
             case "GET", "/v1/models":
-                return http.json_answer(wire.models(self._defaults))
+                return http.json_answer(wire.models())
             case "GET", "/health":
                 return http.answer(200, b"")
             case "GET", "/version":
                 return http.json_answer({"version": "oracle-1"})
             case "GET", "/metrics":
-                text = wire.metrics_text(self.counters, self._defaults.model)
-                return http.answer(200, text, "text/plain; version=0.0.4; charset=utf-8")
+                return http.answer(200, wire.metrics_text(self.counters), "text/plain; version=0.0.4; charset=utf-8")
             case "POST", "/tokenize":
-                return http.json_answer(wire.tokenized(wire.parse_object(request.body), self._defaults))
+                return http.json_answer(wire.tokenized(wire.parse_object(request.body)))
         raise http.BadRequestError(404, f"no route {request.method} {request.path}")
 
-    def _start(self, connection: Connection, request: http.Request, received: Received) -> None:
+    def _start(self, connection: Connection, request: http.Request, received_ns: int) -> None:
         self._order += 1
-        work = wire.parse_work(request, self._defaults, f"oracle-{self._order}")
-        stream = Stream(connection, work, received)
+        work = wire.parse_work(request, self._schedule, f"oracle-{self._order}")
+        stream = Stream(connection, work, received_ns)
         connection.stream = stream
         self.counters.running += 1
         self.counters.prompt_tokens += work.prompt_tokens
@@ -216,22 +206,20 @@ class Oracle:
             role = stream.events.role() if work.is_chat else b""
             self._send(connection, http.stream_head(work.request_id) + role)
 
-    def _send(self, connection: Connection, data: bytes) -> bool:
-        """Send, or queue what the socket does not take; False when anything was queued or lost."""
+    def _send(self, connection: Connection, data: bytes) -> None:
+        """Send, or queue what the socket does not take."""
         if connection.outbox:
             connection.outbox += data
-            return False
+            return
         try:
             sent = connection.sock.send(data)
         except BlockingIOError:
             sent = 0
         except OSError:
-            return False  # the reader's side will see the end and close
-        if sent == len(data):
-            return True
-        connection.outbox += data[sent:]
-        self._selector.modify(connection.sock, selectors.EVENT_WRITE, connection)
-        return False
+            return  # the reader's side will see the end and close
+        if sent < len(data):
+            connection.outbox += data[sent:]
+            self._selector.modify(connection.sock, selectors.EVENT_WRITE, connection)
 
     def _drain(self, connection: Connection) -> None:
         try:
@@ -266,7 +254,6 @@ class Oracle:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Listen, say where, serve until SIGTERM, SIGINT or the parent's end."""
     options = _parse(arguments)
-    defaults = wire.Defaults(options.ttft_s, options.itl_s, options.max_tokens, options.model)
     if options.core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {options.core})
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -277,7 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     listener.setblocking(False)
     # Unbuffered: a row is in the file when its request has ended, whatever happens to this process.
     ledger = options.ledger.open("ab", buffering=0) if options.ledger is not None else None
-    oracle = Oracle(listener, ledger, defaults)
+    oracle = Oracle(listener, ledger, wire.Schedule(options.ttft_s, options.itl_s))
     oracle.stop_on_signals()
     port = listener.getsockname()[1]
     ready = {"port": port, "url": f"http://127.0.0.1:{port}", "pid": os.getpid()}
@@ -296,8 +283,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--ledger", type=Path, help="JSON-lines file to append what was really sent to")
     parser.add_argument("--ttft-s", type=float, default=0.02, help="seconds to the first token")
     parser.add_argument("--itl-s", type=float, default=0.02, help="seconds between two tokens")
-    parser.add_argument("--max-tokens", type=int, default=16, help="tokens where the request does not say")
-    parser.add_argument("--model", default="oracle", help="model name to report")
     parser.add_argument("--core", type=int, help="pin the server to this CPU (Linux)")
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started it ends")
     return parser.parse_args(arguments)

@@ -7,8 +7,6 @@ must come to the true number too.
 """
 
 import math
-import re
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,22 +15,20 @@ import orjson
 
 from harness.calibration.oracle.http import BadRequestError, Request, chunk
 
-VOCABULARY = 32_000
+MODEL = "oracle"
+MAX_MODEL_LEN = 131_072
+MAX_TOKENS = 16  # where a request does not say
 DONE = b"data: [DONE]\n\n"
 PIECE_CHARACTERS = 8
-_PIECE = re.compile(rf"\s*\S{{1,{PIECE_CHARACTERS}}}")
 _TOKEN_TEXTS = tuple(b" %03d" % k for k in range(1000))
 
 
 @dataclass(frozen=True, slots=True)
-class Defaults:
-    """The server's own schedule and name, where a request does not say otherwise."""
+class Schedule:
+    """The server's own, where a request's headers do not say otherwise."""
 
-    ttft_s: float = 0.02
-    itl_s: float = 0.02
-    max_tokens: int = 16
-    model: str = "oracle"
-    max_model_len: int = 131_072
+    ttft_s: float
+    itl_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +51,9 @@ class Work:
         return round((self.ttft_s + k * self.itl_s) * 1e9)
 
 
-def tokenize(text: str) -> list[str]:
-    """The oracle's tokens of a text; whitespace at its end belongs to none."""
-    return _PIECE.findall(text)
-
-
 def count_tokens(text: str) -> int:
-    """How many `tokenize` gives, ten times as fast: it is done between two tokens of other streams."""
+    """Tokens of a text; whitespace at its end belongs to none."""
     return sum((len(word) + PIECE_CHARACTERS - 1) // PIECE_CHARACTERS for word in text.split())
-
-
-def token_id(piece: str) -> int:
-    """A stable id for a piece; ids of different pieces may be equal."""
-    return zlib.crc32(piece.encode()) % VOCABULARY
 
 
 def token_text(k: int) -> str:
@@ -90,7 +76,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return data
 
 
-def parse_work(request: Request, defaults: Defaults, fallback_id: str) -> Work:
+def parse_work(request: Request, schedule: Schedule, fallback_id: str) -> Work:
     """What a POST to /v1/completions or /v1/chat/completions asks for.
 
     Raises:
@@ -99,21 +85,21 @@ def parse_work(request: Request, defaults: Defaults, fallback_id: str) -> Work:
     data = parse_object(request.body)
     is_chat = request.path.endswith("/chat/completions")
     asked = data.get("max_completion_tokens") or data.get("max_tokens")
-    max_tokens = defaults.max_tokens if asked is None else asked
+    max_tokens = MAX_TOKENS if asked is None else asked
     if not isinstance(max_tokens, int) or isinstance(max_tokens, bool) or max_tokens < 1:
         raise BadRequestError(400, f"max_tokens must be a whole number above 0, got {max_tokens!r}")
     options = data.get("stream_options") or {}
     return Work(
         request_id=request.headers.get("x-request-id") or fallback_id,
         path=request.path,
-        model=str(data.get("model") or defaults.model),
+        model=str(data.get("model") or MODEL),
         is_chat=is_chat,
         is_streaming=bool(data.get("stream")),
         include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
         prompt_tokens=count_prompt(data),
         max_tokens=max_tokens,
-        ttft_s=_seconds(request.headers, "x-oracle-ttft-s", defaults.ttft_s),
-        itl_s=_seconds(request.headers, "x-oracle-itl-s", defaults.itl_s),
+        ttft_s=_seconds(request.headers, "x-oracle-ttft-s", schedule.ttft_s),
+        itl_s=_seconds(request.headers, "x-oracle-itl-s", schedule.itl_s),
     )
 
 
@@ -136,26 +122,15 @@ def count_prompt(data: Mapping[str, Any]) -> int:
     Raises:
         BadRequestError: neither is there, or of another type.
     """
-    prompt = _prompt(data)
-    return len(prompt) if isinstance(prompt, list) else count_tokens(prompt)
-
-
-def prompt_ids(data: Mapping[str, Any]) -> list[int]:
-    """Token ids of `prompt` or `messages`; raises as `count_prompt`."""
-    prompt = _prompt(data)
-    return prompt if isinstance(prompt, list) else [token_id(piece) for piece in tokenize(prompt)]
-
-
-def _prompt(data: Mapping[str, Any]) -> str | list[int]:
     if isinstance(data.get("messages"), list):
-        return " ".join(_message_text(message) for message in data["messages"])
-    prompt = data.get("prompt")
-    if isinstance(prompt, list) and len(prompt) == 1:
-        prompt = prompt[0]
-    if isinstance(prompt, str):
-        return prompt
-    if isinstance(prompt, list) and prompt and all(isinstance(t, int) for t in prompt):
-        return prompt
+        return sum(count_tokens(_message_text(message)) for message in data["messages"])
+    match data.get("prompt"):
+        case str(text) | [str(text)]:
+            return count_tokens(text)
+        case [int(), *_] as ids:
+            return len(ids)
+        case [[int(), *_] as ids]:
+            return len(ids)
     raise BadRequestError(400, "`prompt` must be one text or a list of token ids, or `messages` a list")
 
 
@@ -173,20 +148,20 @@ class EventWriter:
         self._work = work
         kind = "chat.completion.chunk" if work.is_chat else "text_completion"
         self._common = {"id": _answer_id(work), "object": kind, "created": created_s, "model": work.model}
-        before, after = self._choice_event(None).rsplit(b"@@", 1)
-        self._before, self._after = b"data: " + before, after + b"\n\n"
-        before, after = self._choice_event("length").rsplit(b"@@", 1)
-        self._after_last = after + b"\n\n"
+        self._before, self._after = self._around(None)
+        _, self._after_last = self._around("length")
 
-    def _choice_event(self, finish_reason: str | None) -> bytes:
+    def _around(self, finish_reason: str | None) -> tuple[bytes, bytes]:
+        """An event before and after its token's text."""
         text = {"delta": {"content": "@@"}} if self._work.is_chat else {"text": "@@"}
         choice = {"index": 0, **text, "logprobs": None, "finish_reason": finish_reason}
-        return orjson.dumps({**self._common, "choices": [choice]})
+        before, after = _event({**self._common, "choices": [choice]}).rsplit(b"@@", 1)
+        return before, after
 
     def role(self) -> bytes:
         """The chat stream's first chunk: a role and no token."""
         choice = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
-        return chunk(b"data: " + orjson.dumps({**self._common, "choices": [choice]}) + b"\n\n")
+        return chunk(_event({**self._common, "choices": [choice]}))
 
     def token(self, k: int) -> bytes:
         """The chunk of token k (from 0); the last one carries the finish reason."""
@@ -198,7 +173,11 @@ class EventWriter:
         if not self._work.include_usage:
             return chunk(DONE)
         usage = {**self._common, "choices": [], "usage": _usage(self._work)}
-        return chunk(b"data: " + orjson.dumps(usage) + b"\n\n") + chunk(DONE)
+        return chunk(_event(usage)) + chunk(DONE)
+
+
+def _event(data: object) -> bytes:
+    return b"data: " + orjson.dumps(data) + b"\n\n"
 
 
 def whole_answer(work: Work, created_s: int) -> dict[str, Any]:
@@ -227,19 +206,18 @@ def _usage(work: Work) -> dict[str, int]:
     }
 
 
-def models(defaults: Defaults) -> dict[str, Any]:
+def models() -> dict[str, Any]:
     """The body of GET /v1/models."""
     model = {
-        "id": defaults.model, "object": "model", "created": 0, "owned_by": "oracle",
-        "root": defaults.model, "max_model_len": defaults.max_model_len,
+        "id": MODEL, "object": "model", "created": 0, "owned_by": "oracle", "root": MODEL,
+        "max_model_len": MAX_MODEL_LEN,
     }  # fmt: skip
     return {"object": "list", "data": [model]}
 
 
-def tokenized(data: Mapping[str, Any], defaults: Defaults) -> dict[str, Any]:
-    """The body of POST /tokenize, in vLLM's form."""
-    ids = prompt_ids(data)
-    return {"count": len(ids), "max_model_len": defaults.max_model_len, "tokens": ids, "token_strs": None}
+def tokenized(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of POST /tokenize: vLLM's, but for the tokens themselves."""
+    return {"count": count_prompt(data), "max_model_len": MAX_MODEL_LEN}
 
 
 @dataclass(slots=True)
@@ -252,10 +230,10 @@ class Counters:
     running: int = 0
 
 
-def metrics_text(counters: Counters, model: str) -> bytes:
+def metrics_text(counters: Counters) -> bytes:
     """The body of GET /metrics: the true counts under vLLM's names."""
-    label = f'{{engine="0",model_name="{model}"}}'
-    done = f'{{engine="0",finished_reason="length",model_name="{model}"}}'
+    label = f'{{engine="0",model_name="{MODEL}"}}'
+    done = f'{{engine="0",finished_reason="length",model_name="{MODEL}"}}'
     rows = (
         ("vllm:num_requests_running", "gauge", "", label, counters.running),
         ("vllm:num_requests_waiting", "gauge", "", label, 0),

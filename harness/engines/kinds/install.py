@@ -27,15 +27,15 @@ def run_step(what: str, command: list[str], log_path: Path, progress: Progress) 
     started = said = time.monotonic()
     progress(what)
     with LeashedProcess(command, log_path, os.environ) as process:
-        while process.alive():
+        while (exit_code := process.poll()) is None:
             now = time.monotonic()
             if now - said >= _SAY_EVERY_S:
                 said = now
                 progress(f"{what}{_how_far(log_path)}, {now - started:.0f} s")
             time.sleep(_POLL_S)
-        if process.exit_code != 0:
+        if exit_code != 0:
             raise EngineError(
-                f"{what} failed with exit code {process.exit_code}",
+                f"{what} failed with exit code {exit_code}",
                 detail=log_tail(log_path),
                 hint=f"the whole log: {log_path}",
             )

@@ -6,9 +6,9 @@ from importlib import metadata, util
 from pathlib import Path
 
 from harness.base.errors import EngineError
-from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings, published_flags, waiting_environment
+from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings
 from harness.engines.process.ask import ask_json, first_model
-from harness.engines.weights.models import find_gguf, in_words, whole_context
+from harness.engines.weights.models import find_gguf, llama_launch, whole_context
 
 NAME = "llama_cpp_python"
 INSTALL_HINT = "pip install 'breakeven[llama-cpp]' (compiles llama.cpp: needs a C++ compiler and some minutes)"
@@ -33,15 +33,7 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
         "--interrupt_requests", "false", "--logits_all", "false",
         *settings.extra_flags,
     ]  # fmt: skip
-    waiting = waiting_environment(settings)
-    return Launch(
-        command=[sys.executable, "-m", "llama_cpp.server", *flags],
-        flags=published_flags(flags, gguf.path) + [f"{k}={v}" for k, v in waiting.items()],
-        loads=in_words(gguf),
-        model_path=gguf.path,
-        quantization=gguf.quantization,
-        environment=waiting,
-    )
+    return llama_launch([sys.executable, "-m", "llama_cpp.server"], flags, gguf, settings)
 
 
 def identify(base_url: str) -> Identity:

@@ -12,11 +12,11 @@ import tarfile
 from pathlib import Path
 
 from harness.base.errors import EngineError
-from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings, published_flags, waiting_environment
+from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings
 from harness.engines.kinds.install import make_venv, run_step, tools_python
 from harness.engines.process.ask import ask_json, first_model
 from harness.engines.weights.cache import cache_dir, install_lock
-from harness.engines.weights.models import find_gguf, in_words, whole_context
+from harness.engines.weights.models import find_gguf, llama_launch, whole_context
 
 NAME = "llama_server"
 SOURCE_VERSION = "0.3.36"  # of llama-cpp-python, whose sdist has the llama.cpp these flags were tried on
@@ -50,15 +50,7 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
         "--metrics", "--no-cache-prompt", "--cache-ram", "0",
         *settings.extra_flags,
     ]  # fmt: skip
-    waiting = waiting_environment(settings)
-    return Launch(
-        command=[str(server_path()), *flags],
-        flags=published_flags(flags, gguf.path) + [f"{k}={v}" for k, v in waiting.items()],
-        loads=in_words(gguf),
-        model_path=gguf.path,
-        quantization=gguf.quantization,
-        environment=waiting,
-    )
+    return llama_launch([str(server_path())], flags, gguf, settings)
 
 
 def identify(base_url: str) -> Identity:

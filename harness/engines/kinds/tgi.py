@@ -46,7 +46,6 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
         command=[*docker, image(), *flags],
         flags=[image(), "PREFIX_CACHING=0", *flags],
         loads=local.name if local else str(model),
-        model_path=local,
         quantization=None,
         environment={key: os.environ[key] for key in ("HF_TOKEN",) if key in os.environ},
         cleanup=["docker", "rm", "--force", name],  # a killed `docker run` leaves its container running
@@ -62,16 +61,17 @@ def _hub_cache() -> Path:
     return Path(os.environ.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")))
 
 
+def _docker(*arguments: str, timeout_s: float | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
 def _check_docker() -> None:
     """Raises EngineError where no container can be run."""
     hint = "TGI has no other form; vllm and llama_server run without containers"
     if shutil.which("docker") is None:
         raise EngineError("TGI runs in a container, and there is no docker here", hint=hint)
     try:
-        asked = subprocess.run(
-            ["docker", "version", "--format", "{{.Server.Version}}"],
-            capture_output=True, text=True, timeout=_DOCKER_LIMIT_S, check=False,
-        )  # fmt: skip
+        asked = _docker("version", "--format", "{{.Server.Version}}", timeout_s=_DOCKER_LIMIT_S)
     except subprocess.TimeoutExpired:
         raise EngineError(f"docker has not answered for {_DOCKER_LIMIT_S} s", hint=hint) from None
     if asked.returncode != 0:
@@ -97,7 +97,7 @@ def install(progress: Progress) -> None:
     """
     _check_docker()
     progress(f"pulling {image()}")
-    pulled = subprocess.run(["docker", "pull", "--quiet", image()], capture_output=True, text=True, check=False)
+    pulled = _docker("pull", "--quiet", image())
     if pulled.returncode != 0:
         raise EngineError(f"cannot pull {image()}", detail=pulled.stderr.strip())
 
@@ -107,9 +107,7 @@ def installed_version() -> str | None:
     if shutil.which("docker") is None:
         return None
     try:
-        found = subprocess.run(
-            ["docker", "image", "inspect", image()], capture_output=True, timeout=_DOCKER_LIMIT_S, check=False
-        )
+        found = _docker("image", "inspect", image(), timeout_s=_DOCKER_LIMIT_S)
     except subprocess.TimeoutExpired:
         return None
     return image().rpartition(":")[2] if found.returncode == 0 else None

@@ -59,7 +59,6 @@ def launch(model: str | Path | None, settings: Settings, port: int, progress: Pr
         command=[str(_python()), "-m", "vllm.entrypoints.openai.api_server", *flags],
         flags=published_flags(flags, local) if local else flags,
         loads=name,
-        model_path=local,
         quantization=quantization,
         environment=_environment_variables(settings, is_local=local is not None),
     )

@@ -17,8 +17,9 @@ import psutil
 from pydantic import TypeAdapter, ValidationError
 
 from harness.base.errors import EngineError
+from harness.base.whole import written_whole
 from harness.engines import engine_kind
-from harness.engines.kind import EngineKind, Launch, Progress, Settings
+from harness.engines.kind import Launch, Progress, Settings
 from harness.engines.life.ready import wait_until_ready
 from harness.engines.process.ask import ask
 from harness.engines.process.process import GRACE_S, choose_port, clean_up, engine_environment
@@ -53,27 +54,16 @@ class Started:
             return False
 
 
-class _Detached:
+def _detached(launch: Launch, log_path: Path) -> subprocess.Popen[bytes]:
     """A process in a session of its own that nobody holds."""
-
-    def __init__(self, launch: Launch, log_path: Path) -> None:
-        self.log_path = log_path
-        try:
-            with log_path.open("wb") as log:
-                self._process = subprocess.Popen(
-                    launch.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                    env=engine_environment(launch.environment), start_new_session=True,
-                )  # fmt: skip
-        except OSError as error:
-            raise EngineError(f"cannot start {launch.command[0]}: {error.strerror or error}") from None
-        self.pid = self._process.pid
-
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    @property
-    def exit_code(self) -> int | None:
-        return self._process.poll()
+    try:
+        with log_path.open("wb") as log:
+            return subprocess.Popen(
+                launch.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                env=engine_environment(launch.environment), start_new_session=True,
+            )  # fmt: skip
+    except OSError as error:
+        raise EngineError(f"cannot start {launch.command[0]}: {error.strerror or error}") from None
 
 
 def start(name: str, model: str | Path | None, settings: Settings, progress: Progress) -> Started:
@@ -93,35 +83,25 @@ def start(name: str, model: str | Path | None, settings: Settings, progress: Pro
     kind.install(progress)
     port = choose_port(settings.port)
     launch = kind.launch(model, settings, port, progress)
-    process = _Detached(launch, state_dir("engines") / f"{name}.log")
+    log_path = state_dir("engines") / f"{name}.log"
+    process = _detached(launch, log_path)
     started = Started(
         name=name,
         base_url=f"http://127.0.0.1:{port}",
         pid=process.pid,
         pid_created_s=psutil.Process(process.pid).create_time(),
-        log=str(process.log_path),
+        log=str(log_path),
         quantization=launch.quantization,
         flags=launch.flags,
         cleanup=launch.cleanup,
     )
     _write_state(started)  # before it is ready: a start that is killed must leave something to stop
     try:
-        wait_until_ready(kind, started.base_url, process, launch.loads, progress)
+        wait_until_ready(kind, started.base_url, process, log_path, launch.loads, progress)
     except BaseException:
         stop(name)
         raise
-    return _identified(kind, started)
-
-
-def _identified(kind: EngineKind, started: Started) -> Started:
-    identity = kind.identify(started.base_url)
-    started = replace(
-        started,
-        version=identity.version,
-        model=identity.model,
-        slots=identity.slots,
-        context_tokens=identity.context_tokens,
-    )
+    started = replace(started, **asdict(kind.identify(started.base_url)))
     _write_state(started)
     return started
 
@@ -186,7 +166,5 @@ def _state_path(name: str) -> Path:
 
 
 def _write_state(started: Started) -> None:
-    path = _state_path(started.name)
-    temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps(asdict(started), indent=2) + "\n")
-    temporary.replace(path)
+    with written_whole(_state_path(started.name)) as place:
+        place.write_text(json.dumps(asdict(started), indent=2) + "\n")

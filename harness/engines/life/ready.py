@@ -2,12 +2,14 @@
 
 import re
 import signal
+import subprocess
 import time
+from pathlib import Path
 
 from harness.base.errors import EngineError
 from harness.engines.kind import EngineKind, Progress
 from harness.engines.process.ask import ask
-from harness.engines.process.process import Watched, log_tail
+from harness.engines.process.process import LeashedProcess, log_tail
 
 _POLL_S = 0.1
 _SAY_EVERY_S = 1.0
@@ -22,12 +24,13 @@ _NO_MEMORY = re.compile(
 _STARVED = (signal.SIGKILL, signal.SIGABRT)
 
 
-def no_progress(_line: str) -> None:
-    """Says nothing."""
-
-
 def wait_until_ready(
-    kind: EngineKind, base_url: str, process: Watched, loads: str, progress: Progress = no_progress
+    kind: EngineKind,
+    base_url: str,
+    process: LeashedProcess | subprocess.Popen[bytes],
+    log_path: Path,
+    loads: str,
+    progress: Progress,
 ) -> None:
     """Ask `kind.ready_path` until it answers 200. `loads` is the model in words.
 
@@ -35,18 +38,18 @@ def wait_until_ready(
         EngineError: the engine ended, or took longer than `kind.ready_timeout_s`; `detail` has its log's end.
     """
     started = said = time.monotonic()
-    while process.alive():
-        if ask(base_url + kind.ready_path, timeout_s=1.0) is not None and process.alive():
+    while process.poll() is None:
+        if ask(base_url + kind.ready_path, timeout_s=1.0) is not None and process.poll() is None:
             return
         now = time.monotonic()
         if now - started > kind.ready_timeout_s:
             took = f"did not answer within {kind.ready_timeout_s:.0f} s"
-            raise _did_not_come_up(kind, took, loads, process)
+            raise _did_not_come_up(kind, took, loads, process.poll(), log_path)
         if now - said >= _SAY_EVERY_S:
             said = now
             progress(f"{kind.title} loads {loads}, {now - started:.0f} s")
         time.sleep(_POLL_S)
-    raise _did_not_come_up(kind, how_it_ended(process.exit_code), loads, process)
+    raise _did_not_come_up(kind, how_it_ended(process.poll()), loads, process.poll(), log_path)
 
 
 def how_it_ended(exit_code: int | None) -> str:
@@ -60,9 +63,8 @@ def how_it_ended(exit_code: int | None) -> str:
     return f"was killed by {name}" + (" (out of memory?)" if exit_code == -signal.SIGKILL else "")
 
 
-def _did_not_come_up(kind: EngineKind, how: str, loads: str, process: Watched) -> EngineError:
-    tail = log_tail(process.log_path)
-    code, hint = process.exit_code, f"its whole log: {process.log_path}"
+def _did_not_come_up(kind: EngineKind, how: str, loads: str, code: int | None, log_path: Path) -> EngineError:
+    tail, hint = log_tail(log_path), f"its whole log: {log_path}"
     if _NO_MEMORY.search(tail):
         hint = f"not enough memory: take a smaller model, context or number of users; {hint}"
     elif code is not None and any(code in (-number, _SHELLS_SIGNAL + number) for number in _STARVED):

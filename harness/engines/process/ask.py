@@ -4,29 +4,56 @@ import http.client
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
+from email.message import Message
 from typing import Any
 
 ASK_TIMEOUT_S = 5.0
+NO_HEADERS: Mapping[str, str] = {}
 _MAX_BYTES = 4 << 20  # an OpenAPI page of an engine has some 100 KB
 
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer like any other: followed, it would carry the key elsewhere."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Nowhere."""
 
 
-def ask(url: str, timeout_s: float = ASK_TIMEOUT_S) -> bytes | None:
+# past any proxy: an engine on loopback or in a private network is not the proxy's business
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
+
+
+def exchange(
+    url: str, timeout_s: float, headers: Mapping[str, str] = NO_HEADERS, body: dict[str, Any] | None = None
+) -> tuple[int, Message, bytes]:
+    """Status, headers and body, whatever the status. `body`: a POST.
+
+    Raises:
+        OSError, http.client.HTTPException: no whole answer.
+    """
+    data = None if body is None else json.dumps(body).encode()
+    sent = {**headers, "content-type": "application/json"} if body is not None else dict(headers)
+    try:
+        with _opener.open(urllib.request.Request(url, data, sent), timeout=timeout_s) as answer:
+            return answer.status, answer.headers, answer.read(_MAX_BYTES)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, error.read(_MAX_BYTES)
+
+
+def ask(url: str, timeout_s: float = ASK_TIMEOUT_S, headers: Mapping[str, str] = NO_HEADERS) -> bytes | None:
     """The body of a 200 answer; None for anything else, silence included."""
     try:
-        with _opener.open(url, timeout=timeout_s) as answer:
-            return bytes(answer.read(_MAX_BYTES)) if answer.status == 200 else None
-    except urllib.error.HTTPError as error:
-        error.close()
-        return None
+        status, _, body = exchange(url, timeout_s, headers)
     except (OSError, http.client.HTTPException):
         return None
+    return body if status == 200 else None
 
 
-def ask_json(url: str, timeout_s: float = ASK_TIMEOUT_S) -> dict[str, Any]:
+def ask_json(url: str, timeout_s: float = ASK_TIMEOUT_S, headers: Mapping[str, str] = NO_HEADERS) -> dict[str, Any]:
     """The object of a 200 answer; an empty one when there was none."""
-    body = ask(url, timeout_s)
+    body = ask(url, timeout_s, headers)
     try:
         answer = json.loads(body) if body else {}
     except ValueError:
@@ -34,10 +61,9 @@ def ask_json(url: str, timeout_s: float = ASK_TIMEOUT_S) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def first_model(base_url: str) -> str | None:
+def first_model(base_url: str, timeout_s: float = ASK_TIMEOUT_S, headers: Mapping[str, str] = NO_HEADERS) -> str | None:
     """The id of the first entry of `/v1/models`."""
-    models = ask_json(f"{base_url}/v1/models").get("data")
-    if not isinstance(models, list) or not models or not isinstance(models[0], dict):
-        return None
-    name = models[0].get("id")
-    return name if isinstance(name, str) else None
+    match ask_json(f"{base_url}/v1/models", timeout_s, headers):
+        case {"data": [{"id": str(name)}, *_]}:
+            return name
+    return None

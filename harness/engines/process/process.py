@@ -10,8 +10,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol
 
 from harness.base.errors import EngineError, UsageError
 from harness.engines.process import leash
@@ -79,19 +77,6 @@ def clean_up(command: Sequence[str] | None) -> None:
             subprocess.run(command, capture_output=True, timeout=_CLEAN_UP_LIMIT_S, check=False)
 
 
-class Watched(Protocol):
-    """What waiting for an engine needs to know of its process."""
-
-    log_path: Path
-
-    def alive(self) -> bool:
-        """Whether it still runs."""
-
-    @property
-    def exit_code(self) -> int | None:
-        """None while it runs."""
-
-
 class LeashedProcess:
     """A running command; use it as a context manager, or call `stop`.
 
@@ -124,12 +109,7 @@ class LeashedProcess:
             raise EngineError(f"{command[0]} could not be started", detail=log_tail(log_path))
         self.pid = int(first_line)
 
-    def alive(self) -> bool:
-        """Whether the command still runs."""
-        return self._leash.poll() is None
-
-    @property
-    def exit_code(self) -> int | None:
+    def poll(self) -> int | None:
         """The command's exit code, negative for a signal; None while it runs."""
         code = self._leash.poll()
         return code - 256 if code is not None and code > 191 else code  # the leash's exit(-9) arrives as 247
@@ -152,7 +132,5 @@ class LeashedProcess:
     def __enter__(self) -> LeashedProcess:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()

@@ -4,7 +4,6 @@ magic "GGUF", u32 version, u64 tensors, u64 pairs, then pairs (key, u32 type, va
 then tensors (name, u32 dimensions, u64 each, u32 type, u64 offset); all little-endian.
 """
 
-import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,16 +28,11 @@ FILE_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class GgufModel:
-    """Facts of one model file; None where the file does not say."""
+    """One whole model file."""
 
     path: Path
-    name: str | None
-    architecture: str | None
-    quantization: str | None  # "Q4_1"; None for a type this table does not know
-    context_tokens: int | None  # the context the model was trained for
-    parameters: int
+    quantization: str | None  # "Q4_1"; None where the file does not say, or says a type this table does not know
     size_bytes: int
-    has_chat_template: bool
 
 
 def read_gguf(path: Path) -> GgufModel:
@@ -69,35 +63,22 @@ def _read(file: BinaryIO, path: Path) -> GgufModel:
         raise ValueError(f"format version {version}, only 2 and 3 are known")
     tensors, pairs = _count(file), _count(file)
     facts = dict(_pair(file) for _ in range(pairs))
-    sizes, last_offset = _tensors(file, tensors)
+    last_offset = max((_offset(file) for _ in range(tensors)), default=0)
     size_bytes, promised = path.stat().st_size, file.tell() + last_offset
     if size_bytes <= promised:
         raise ValueError(f"it has {size_bytes} bytes, its own table of contents needs more than {promised}")
-    architecture = facts.get("general.architecture")
-    return GgufModel(
-        path=path,
-        name=facts.get("general.name"),
-        architecture=architecture,
-        quantization=FILE_TYPES.get(facts.get("general.file_type", -1)),
-        context_tokens=facts.get(f"{architecture}.context_length"),
-        parameters=sum(sizes),
-        size_bytes=size_bytes,
-        has_chat_template="tokenizer.chat_template" in facts,
-    )
+    return GgufModel(path, FILE_TYPES.get(facts.get("general.file_type", -1)), size_bytes)
 
 
-def _tensors(file: BinaryIO, count: int) -> tuple[list[int], int]:
-    """Elements of each tensor, and the largest data offset."""
-    sizes, last_offset = [], 0
-    for _ in range(count):
-        _text(file)
-        dimensions = _number(file, "I")
-        if dimensions > 8:
-            raise ValueError(f"a tensor of {dimensions} dimensions")
-        sizes.append(math.prod(_number(file, "Q") for _ in range(dimensions)))
-        _number(file, "I")
-        last_offset = max(last_offset, _number(file, "Q"))
-    return sizes, last_offset
+def _offset(file: BinaryIO) -> int:
+    """Where the next tensor's data begins, behind its name, dimensions and type."""
+    _text(file)
+    dimensions = _number(file, "I")
+    if dimensions > 8:
+        raise ValueError(f"a tensor of {dimensions} dimensions")
+    _take(file, 8 * dimensions + 4)
+    offset: int = _number(file, "Q")
+    return offset
 
 
 def _pair(file: BinaryIO) -> tuple[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from harness.backends.wire import Wire
+from harness.backends.openai_compat import OpenAiWire
 from harness.load.prompts.texts import WORDS, Vocabulary
 from harness.load.wire.transport import ConnectFailed, ConnectionLost, Target, fetch
 
@@ -22,7 +22,7 @@ class EndpointTokenizer:
     """Counts tokens through a route of the endpoint; `path` None when it has none."""
 
     target: Target
-    wire: Wire
+    wire: OpenAiWire
     model: str | None
     timeout_s: float
     path: str | None = None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from harness.backends.faults import BROKE_EARLY, EMPTY, UNFINISHED
-from harness.backends.wire import MAX_DETAIL_CHARS, ODD_SHAPE, Answer, StreamReader, error_detail
+from harness.backends.wire import MAX_DETAIL_CHARS, ODD_SHAPE, Answer, Reader, error_detail
 from harness.load.wire.sse import SseParser
 from harness.load.wire.transport import MAX_BODY_BYTES, Exchange
 
@@ -14,7 +14,7 @@ HTTP_OK = 200
 class Reading:
     """Follows one answer: finds the token events in its bytes and keeps their stamps."""
 
-    reader: StreamReader | None  # None: not streaming
+    reader: Reader | None  # None: not streaming
     arrivals: list[int] | None  # None: nobody wants them
     sse: SseParser = field(default_factory=SseParser)
     body: bytearray = field(default_factory=bytearray)

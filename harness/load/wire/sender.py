@@ -9,7 +9,8 @@ import orjson
 from geventhttpclient.response import HTTPParseError
 
 from harness.backends.faults import REFUSALS
-from harness.backends.wire import ODD_SHAPE, Answer, Ask, Wire
+from harness.backends.openai_compat import OpenAiWire
+from harness.backends.wire import ODD_SHAPE, Answer, Ask
 from harness.base.errors import UsageError
 from harness.base.units import NS_PER_S
 from harness.load.plan import LoadPlan
@@ -73,7 +74,9 @@ def secrets(plan: LoadPlan) -> list[str]:
 class Sender:
     """Sends requests to the target with the fewest in flight; each leaves exactly one row."""
 
-    def __init__(self, plan: LoadPlan, scenario: Scenario, wire: Wire, clock: RunClock, recorder: Recorder) -> None:
+    def __init__(
+        self, plan: LoadPlan, scenario: Scenario, wire: OpenAiWire, clock: RunClock, recorder: Recorder
+    ) -> None:
         self.request = scenario.request
         self.model = plan.model
         self.wire = wire

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from harness.checks.finding import at, check
-from harness.rundir.results import Check, Level, Step
+from harness.rundir.result import Check, Level
+from harness.rundir.results import Step
 
 LAG_WARNING_S = 0.010
 LAG_ERROR_S = 0.050

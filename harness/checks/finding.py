@@ -1,6 +1,7 @@
 """A finding, and how it names the step that it speaks of."""
 
-from harness.rundir.results import Check, Level, Step
+from harness.rundir.result import Check, Level
+from harness.rundir.results import Step
 
 
 def check(code: str, level: Level, message: str, hint: str | None = None) -> Check:

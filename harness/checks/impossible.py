@@ -6,7 +6,7 @@ import pandas as pd
 
 from harness.checks.finding import check
 from harness.rundir.records import LATEST_S
-from harness.rundir.results import Check
+from harness.rundir.result import Check
 
 MOST_TOKENS = 10**9  # of one request
 _TIMES = ("scheduled_s", "sent_s", "headers_s", "first_token_s", "finished_s")

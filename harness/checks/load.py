@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.checks.finding import at, check
-from harness.rundir.results import Check, Level, Step
+from harness.rundir.result import Check, Level
+from harness.rundir.results import Step
 
 RATE_WARNING = 0.01
 RATE_ERROR = 0.05

@@ -6,7 +6,9 @@ import pandas as pd
 
 from harness.checks.finding import at, check
 from harness.rundir.records import NOT_FAILURES
-from harness.rundir.results import Check, Phases, Stall, Step
+from harness.rundir.result import Check
+from harness.rundir.results import Phases, Step
+from harness.rundir.timeline import Stall
 from harness.scenario import ClosedLoad, RampLoad, Scenario, SearchLoad
 
 LITTLE_TOLERANCE = 0.05
@@ -18,7 +20,7 @@ def phase_checks(step: Step, rows: pd.DataFrame, scenario: Scenario) -> Iterator
     yield from _hold(step)
     yield from _window(step, rows)
     if isinstance(scenario.load, ClosedLoad | SearchLoad) and not scenario.load.is_open:
-        yield from _little(step, rows, scenario.load.think_time_s)
+        yield from _little(step, rows, scenario.think_time_s)
     if isinstance(scenario.load, RampLoad):
         yield from _crossing(step, rows)
 

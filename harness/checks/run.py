@@ -17,8 +17,9 @@ from harness.metrics.rate import MIN_COUNTED
 from harness.metrics.server import ServerSide
 from harness.rundir.manifest import RunManifest
 from harness.rundir.records import NOT_FAILURES
-from harness.rundir.results import MIN_SLO_SAMPLES, Check, Level, Metrics, Step
-from harness.scenario import ClosedLoad, Scenario, SyntheticPrompts, TraceLoad
+from harness.rundir.result import Check, Level
+from harness.rundir.results import MIN_SLO_SAMPLES, Metrics, Step
+from harness.scenario import Scenario, SyntheticPrompts, TraceLoad
 
 OUTPUT_LENGTH_TOLERANCE = 0.01
 INPUT_LENGTH_TOLERANCE = 0.05
@@ -48,10 +49,9 @@ def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check
     scenario = measured.scenario
     is_goodput = metrics.goodput is not None and metrics.goodput.requests_per_s is not None
     rows = _within(measured.records, step, "scheduled_s")
-    think_time_s = scenario.load.think_time_s if isinstance(scenario.load, ClosedLoad) else 0.0
     pages = measured.server.pages
     return [
-        *client_checks(step, _within(measured.client, step, "t_s"), think_time_s),
+        *client_checks(step, _within(measured.client, step, "t_s"), scenario.think_time_s),
         *_errors(step, rows, scenario, is_goodput=is_goodput),
         *open_checks(step, is_goodput=is_goodput),
         *_too_few(step, scenario),

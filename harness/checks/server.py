@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from harness.checks.finding import at, check
 from harness.metrics.catalogue import Catalogue, Readings
-from harness.rundir.results import Check, ServerAccount, Step
+from harness.rundir.accounts import ServerAccount
+from harness.rundir.result import Check
+from harness.rundir.results import Step
 
 COUNT_TOLERANCE = 0.02
 EDGE_TOKENS = 3  # of each running stream: made, but not yet arrived, at an edge of the window

@@ -11,7 +11,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Column
 
 from harness.base.units import SECONDS_PER_HOUR
-from harness.load.protocol import BrokenPart, Doing, Live, RunEvent, StepBegun, Waits, Warned
+from harness.load.protocol import Doing, Live, Warned
+from harness.load.run_events import BrokenPart, RunEvent, StepBegun, Waits
 
 
 class RunDisplay:

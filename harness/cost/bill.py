@@ -4,7 +4,7 @@ from harness.demand.demand import Demand
 from harness.demand.items import OneOffItem, Payer, usd_per_month
 from harness.rundir.decide import Decided, Side
 from harness.rundir.decision import Bill, BillLine
-from harness.rundir.results import Kind
+from harness.rundir.result import Kind
 
 
 def bill(name: str, side: Side, decided: Decided, demand: Demand) -> Bill | None:

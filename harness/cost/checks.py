@@ -15,7 +15,8 @@ from harness.prices.record import STALE_AFTER_DAYS, age_days
 from harness.rundir.decide import Decided, DecideInput
 from harness.rundir.decision import Arm, BoxInstance
 from harness.rundir.manifest import RunManifest
-from harness.rundir.results import Check, Level, Metrics, Step
+from harness.rundir.result import Check, Level
+from harness.rundir.results import Metrics, Step
 
 SHAPE_TOLERANCE = 0.10  # of the demand's mean tokens: further off is another shape
 MANY_INSTANCES = 10_000

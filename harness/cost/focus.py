@@ -11,7 +11,7 @@ from harness.base.errors import BreakevenError
 from harness.base.units import HOURS_PER_MONTH, TOKENS_PER_MTOK
 from harness.rundir.decide import AtVolume
 from harness.rundir.decision import Arm, BillLine, BoxInstance, Decision
-from harness.rundir.results import Kind
+from harness.rundir.result import Kind
 
 COLUMNS = (
     "ProviderName", "PublisherName", "ServiceCategory", "ServiceName", "RegionId", "SkuId", "SkuPriceId",

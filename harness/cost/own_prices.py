@@ -7,7 +7,7 @@ from harness.base.yamlfile import read_yaml, validate
 from harness.prices.price_file import InstanceRow, RatesRow, UserPrices, api_key, known_purchases, user_prices
 from harness.prices.record import ApiPrice
 from harness.rundir.decision import ArmPrice, BoxInstance, ListedPrice, MixPrice
-from harness.rundir.results import Result
+from harness.rundir.result import Result
 
 
 class _Plausible(Result):

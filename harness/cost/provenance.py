@@ -11,7 +11,8 @@ from harness.demand.demand import Demand
 from harness.prices.record import ApiPrice
 from harness.rundir.decide import DecideInput
 from harness.rundir.decision import Fact
-from harness.rundir.results import Kind, step_number
+from harness.rundir.result import Kind
+from harness.rundir.results import step_number
 
 
 def provenance(box: PricedBox, arms: Sequence[ApiArm], demand: Demand) -> tuple[Fact, ...]:

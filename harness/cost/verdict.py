@@ -22,7 +22,7 @@ from harness.cost.whatif.projection import projection
 from harness.cost.whatif.sensitivity import sensitivity
 from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.demand.demand import Demand
-from harness.rundir.decide import Api, Decided, DecideInput, SelfHost
+from harness.rundir.decide import Api, DecideInput, SelfHost
 from harness.rundir.decision import Arm, Box, Decision
 from harness.rundir.manifest import RunManifest
 from harness.rundir.results import Metrics
@@ -112,8 +112,33 @@ def _arm(arm: ApiArm, box: PricedBox, demand: Demand) -> Arm:
     given, people = decide_input(arm, box, demand), people_usd(demand)
     decided, struck = decide_parsed(given), decide_parsed(decide_input(arm, box, demand.without("people")))
     why_not = why_undecided(given, decided, box)
-    if why_not is not None:
-        return _undecided(arm, demand, given, (decided, struck), why_not)
+    if why_not is None:
+        said, said_without = sentence(given, decided, box.most_per_s), sentence(given, struck, box.most_per_s)
+    else:
+        decided, struck = left_open(decided), left_open(struck)
+        said = said_without = f"Not decided: {why_not}."
+    return Arm(
+        name=arm.name,
+        role=arm.role,
+        label=arm.label,
+        provider=arm.provider,
+        model=arm.model,
+        price=arm.price(demand),
+        input=given,
+        decided=why_not is None,
+        why_not=why_not,
+        decision=decided,
+        sentence=said,
+        decision_without_people=struck,
+        sentence_without_people=said_without,
+        classes=by_class(arm, demand),
+        success=success_costs(decided, demand.human_usd_per_task, demand.response_cache_hit_rate),
+        **(_what_if(given, people, box, demand) if why_not is None else {}),
+    )
+
+
+def _what_if(given: DecideInput, people: float, box: PricedBox, demand: Demand) -> dict[str, Any]:
+    """What would change the answer, and how it goes on; there is none where nothing was decided."""
     uncertain = spreads(
         given,
         people_usd=people,
@@ -121,55 +146,16 @@ def _arm(arm: ApiArm, box: PricedBox, demand: Demand) -> Arm:
         spot_range=_spot_range(box),
         confidence=box.goodput.confidence if box.goodput else None,
     )
-    return Arm(
-        name=arm.name,
-        role=arm.role,
-        label=arm.label,
-        provider=arm.provider,
-        model=arm.model,
-        price=arm.price(demand),
-        input=given,
-        decision=decided,
-        sentence=sentence(given, decided, box.most_per_s),
-        decision_without_people=struck,
-        sentence_without_people=sentence(given, struck, box.most_per_s),
-        classes=by_class(arm, demand),
-        sensitivity=sensitivity(given, people_usd=people, ranges=demand.ranges),
-        monte_carlo=simulate(given, uncertain),
-        projection=projection(
+    return {
+        "sensitivity": sensitivity(given, people_usd=people, ranges=demand.ranges),
+        "monte_carlo": simulate(given, uncertain),
+        "projection": projection(
             given,
             growth_per_month=demand.growth_per_month,
             months=demand.horizon_months,
             one_off_usd=one_off_usd(demand, "self_host") - one_off_usd(demand, "api"),
         ),
-        success=success_costs(decided, demand.human_usd_per_task, demand.response_cache_hit_rate),
-    )
-
-
-def _undecided(arm: ApiArm, demand: Demand, given: DecideInput, decided: tuple[Decided, Decided], why_not: str) -> Arm:
-    """An arm against which nobody can tell who wins: what it costs is known, the rest is left open."""
-    whole, struck = (left_open(one) for one in decided)
-    said = f"Not decided: {why_not}."
-    return Arm(
-        name=arm.name,
-        role=arm.role,
-        label=arm.label,
-        provider=arm.provider,
-        model=arm.model,
-        price=arm.price(demand),
-        input=given,
-        decided=False,
-        why_not=why_not,
-        decision=whole,
-        sentence=said,
-        decision_without_people=struck,
-        sentence_without_people=said,
-        classes=by_class(arm, demand),
-        sensitivity=None,
-        monte_carlo=None,
-        projection=None,
-        success=success_costs(whole, demand.human_usd_per_task, demand.response_cache_hit_rate),
-    )
+    }
 
 
 def _spot_range(box: PricedBox) -> tuple[float, float] | None:

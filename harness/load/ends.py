@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from harness.load.protocol import Command, End, encode
+from harness.load.lines import encode
+from harness.load.protocol import Command, End
 
 CHILD = ("-m", "harness.load.process.child")
 

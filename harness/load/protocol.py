@@ -5,16 +5,13 @@ is no message costs only itself.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
-import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from harness.load.lines import decode, readers
 from harness.load.plan import Learned, LoadPlan
 from harness.scenario.steps import Step
-
-M = TypeVar("M")
-
 
 # ---- what a load process says
 
@@ -233,109 +230,7 @@ class End:
 Command = Begin | RunSteps | Rest | CutStep | Drop | Finish | End
 
 
-# ---- what the parent tells whoever watches the run, beside a process's own words
-
-
-@dataclass(frozen=True, slots=True)
-class StepBegun:
-    """A step begins at `start_s`."""
-
-    step: int
-    load: dict[str, Any]
-    start_s: float
-    planned_end_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """A step's load is held, for so many requests."""
-
-    left: int
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteWorker:
-    """What is known of a process elsewhere, as run.json keeps it; None before it has come."""
-
-    worker: int
-    host: str | None = None
-    cores: int | None = None
-    python: str | None = None
-    calibration: dict[str, Any] | None = None
-    clock: ClockFacts | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """The processes on other machines, whenever more is known of one."""
-
-    workers: list[RemoteWorker]
-
-
-@dataclass(frozen=True, slots=True)
-class LostWorker:
-    """A process that died, as run.json keeps it."""
-
-    worker: int
-    how: str
-    t_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """All that have died so far."""
-
-    workers: list[LostWorker]
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenPart:
-    """A part of a process that failed, as run.json keeps it."""
-
-    worker: int
-    part: str
-    text: str
-    t_s: float
-
-
-RunEvent = Doing | Warned | Prepared | Live | BrokenPart | StepBegun | Waits | Elsewhere | Lost
-
-
-# ---- lines
-
-
-class Malformed(ValueError):
-    """What came is no message; the text says why."""
-
-
-def name_of(kind: type) -> str:
-    """What a kind of message is called on its way."""
-    return kind.__name__.lower()
-
-
-def encode(message: Any) -> bytes:
-    """A message as its line: its name, then its fields."""
-    return name_of(type(message)).encode() + b" " + orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def readers(*kinds: type) -> dict[bytes, TypeAdapter[Any]]:
-    """How each of these kinds is read, by its name."""
-    return {name_of(kind).encode(): TypeAdapter(kind) for kind in kinds}
-
-
-def decode(known: dict[bytes, TypeAdapter[M]], line: bytes) -> M:
-    """The message in a line.
-
-    Raises:
-        Malformed: it is none of the known kinds.
-    """
-    name, _, fields = line.partition(b" ")
-    if name not in known:
-        raise Malformed(f"no such message: {line[:80]!r}")
-    try:
-        return known[name].validate_json(fields)
-    except ValidationError as error:
-        raise Malformed(f"{error.errors()[0]['msg']}: {line[:80]!r}") from None
+# ---- how they are read
 
 
 _EVENTS: dict[bytes, TypeAdapter[Event]] = readers(*get_args(Event))

@@ -14,7 +14,7 @@ from typing import Literal
 import pandas as pd
 
 from harness.base.stats import Floats
-from harness.rundir.results import Histogram
+from harness.rundir.accounts import Histogram
 from harness.rundir.scrapes import UP
 
 Names = tuple[str, ...]

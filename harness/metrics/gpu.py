@@ -5,7 +5,7 @@ import numpy as np
 from harness.base.stats import Floats
 from harness.metrics.catalogue import Series
 from harness.metrics.windows import Window
-from harness.rundir.results import GpuAccount
+from harness.rundir.accounts import GpuAccount
 from harness.rundir.scrapes import UP
 
 PREFIX = "DCGM_FI_DEV_"

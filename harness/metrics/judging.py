@@ -1,7 +1,6 @@
 """A step's rates and verdict out of records, and the run's goodput out of its steps."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,11 @@ from harness.base.stats import Floats
 from harness.metrics.goodput import JudgedStep, goodput_of
 from harness.metrics.pooled import ERRORS, judge_together, rate_together
 from harness.metrics.rate import Rate, Served, busy_share, rate_of
-from harness.metrics.slo import NOT_JUDGED, LimitSample, Nearness, SloVerdict, nearness
+from harness.metrics.slo import NOT_JUDGED, LimitSample, Nearness, SloVerdict
 from harness.metrics.windows import Columns, Window
-from harness.rundir.results import Goodput, LimitOfStep, Step
+from harness.rundir.results import Goodput, Step
 from harness.rundir.steps import RanStep
-from harness.scenario import ClosedLoad, Limit, Scenario, SearchLoad, SessionPrompts
+from harness.scenario import Limit, RampLoad, Scenario, SessionPrompts
 
 Which = np.ndarray[Any, np.dtype[np.bool_]]
 BROKEN = SloVerdict("no", False)
@@ -28,14 +27,14 @@ def rate_over(data: Columns, window: Window, which: Which, ran: RanStep, scenari
     """
     if window.length_s <= 0:
         return None
-    is_even = isinstance(scenario.load, ClosedLoad | SearchLoad) and not isinstance(scenario.prompts, SessionPrompts)
+    has_own_lengths = isinstance(scenario.load, RampLoad) or isinstance(scenario.prompts, SessionPrompts)
+    tokens = np.full(len(data.output_tokens), np.nan) if has_own_lengths else data.output_tokens
     users = None if scenario.load.is_open else ran.load.users
     busy = 0.0
     if users:
         ended_s = np.where(np.isnan(data.ended_s), window.end_s, data.ended_s)
         known = ~np.isnan(data.sent_s)
         busy = busy_share(data.sent_s[known], ended_s[known], window, users)
-    tokens = data.output_tokens if is_even or scenario.load.is_open else np.full(len(data.output_tokens), np.nan)
     which = which & ~np.isnan(data.sent_s) & ~np.isnan(data.finished_s)
     return rate_of(
         Served(data.sent_s[which], data.finished_s[which], data.prompt_tokens[which], tokens[which]), window, busy=busy
@@ -50,13 +49,12 @@ def within(data: Columns, limits: Sequence[Limit]) -> Which:
     return good
 
 
-def near_limits(data: Columns, timed: Which, failed: int, limits: Iterable[Limit]) -> dict[str, LimitOfStep]:
-    """How near the good requests of a window, and the failed ones, come to each limit, by its key."""
+def limit_samples(data: Columns, timed: Which, limits: Iterable[Limit]) -> dict[str, LimitSample]:
+    """What each limit is judged by, by its key: the latencies of a window's good requests, unknown ones left out."""
     found = {}
     for limit in limits:
         values_s: Floats = data.latency_s(limit.latency)[timed]
-        sample = LimitSample(int(limit.percentile[1:]), limit.seconds, values_s[~np.isnan(values_s)])
-        found[limit.key] = LimitOfStep(**asdict(nearness(sample, failed)))
+        found[limit.key] = LimitSample(int(limit.percentile[1:]), limit.seconds, values_s[~np.isnan(values_s)])
     return found
 
 

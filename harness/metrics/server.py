@@ -8,8 +8,9 @@ import pandas as pd
 from harness.metrics.catalogue import Catalogue, Readings, readings_of, series_of
 from harness.metrics.gpu import GpuSeries, gpu_account, gpus_apart
 from harness.metrics.windows import Columns, Window, tokens_in_window
+from harness.rundir.accounts import Gauge, GpuAccount, ServerAccount, ServerSaid, ServerTimes
 from harness.rundir.arrivals import Bools
-from harness.rundir.results import Gauge, GpuAccount, ServerAccount, ServerSaid, ServerTimes, WindowOfStep
+from harness.rundir.result import WindowOfStep
 
 MIN_SCRAPES = 3  # fewer in a window leave too much of it unseen
 CALM_S = 0.05  # a scrape and an answer that are further apart than this cannot have overtaken each other

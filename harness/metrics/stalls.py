@@ -12,8 +12,8 @@ from harness.base.units import US_PER_S
 from harness.metrics.saturation import in_flight_at
 from harness.metrics.windows import Columns, Stamps
 from harness.rundir.arrivals import Ints
-from harness.rundir.results import Stall
 from harness.rundir.steps import RanStep
+from harness.rundir.timeline import Stall
 
 LEAST_S = 1.0  # a shorter silence is nobody's stall
 TIMES_GAP = 10.0  # of the usual longest gap inside an answer

@@ -17,15 +17,16 @@ import numpy as np
 import pandas as pd
 
 from harness.base.stats import Floats, summary
-from harness.metrics.judging import BROKEN, Which, near_limits, rate_over, run_goodput, within
+from harness.metrics.judging import BROKEN, limit_samples, rate_over, run_goodput, within
 from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight
 from harness.metrics.server import ServerSide, server_times
-from harness.metrics.slo import LimitSample, SloVerdict, judge
+from harness.metrics.slo import judge, nearness
 from harness.metrics.steady import settle
 from harness.metrics.timeline import timeline_of
 from harness.metrics.windows import Columns, Stamps, Window, columns, tokens_in_window
 from harness.rundir.arrivals import Arrivals
-from harness.rundir.results import DriftOfStep, Metrics, Phases, Step, Summary, Warmup, WindowOfStep
+from harness.rundir.result import WindowOfStep
+from harness.rundir.results import DriftOfStep, LimitOfStep, Metrics, Phases, Step, Summary, Warmup
 from harness.rundir.steps import RanStep
 from harness.scenario import RampLoad, Scenario, Slo, TraceLoad
 
@@ -57,8 +58,8 @@ def compute_metrics(
 
 def _after_warmup(ran: RanStep, data: Columns, window: Window, scenario: Scenario) -> tuple[Window, Warmup]:
     """The window without the warm-up that its own requests show beyond the one given; a ramp and a log have none."""
-    given_s = window.start_s - ran.start_s
     window = _of_its_own_load(ran, data, window)
+    given_s = window.start_s - ran.start_s
     timed = window.holds(data.scheduled_s) & data.ok & ~np.isnan(data.e2e_s)
     if isinstance(scenario.load, RampLoad | TraceLoad) or not timed.any():
         return window, Warmup(given_s=given_s)
@@ -99,8 +100,8 @@ def step_metrics(
         "tpot": _summary(data.tpot_s[timed]),
         "e2e": _summary(data.e2e_s[timed]),
     }
-    near = near_limits(data, timed, failed, scenario.slo.limits())
-    slo = _judged(data, timed, requests, failed, scenario.slo)
+    samples = limit_samples(data, timed, scenario.slo.limits())
+    slo = judge(requests, failed, list(samples.values()), scenario.slo.error_rate)
     facts = _open_facts(ran, data, window) if scenario.load.is_open else OpenFacts()
     if facts.over_saturated or _drops(facts, requests, scenario.slo) or ran.given_up or ran.lost:
         slo = BROKEN  # it would not last, was not the load asked for, or what was under way would have failed it
@@ -125,7 +126,7 @@ def step_metrics(
         peak_in_flight=peak_in_flight(data.sent_s, data.ended_s, (window.start_s, window.end_s)),
         slo_met=slo.met,
         slo_verdict=slo.verdict,
-        limits=near,
+        limits={key: LimitOfStep(**asdict(nearness(sample, failed))) for key, sample in samples.items()},
         offered_requests_per_s=facts.offered_requests_per_s,
         sent_requests_per_s=facts.sent_requests_per_s,
         not_sent=facts.not_sent,
@@ -156,12 +157,6 @@ def _drops(facts: OpenFacts, requests: int, slo: Slo) -> bool:
     """Whether more arrivals were dropped than may fail."""
     dropped = facts.not_sent or 0
     return dropped > slo.error_rate * max(requests + dropped, 1)
-
-
-def _judged(data: Columns, timed: Which, requests: int, failed: int, slo: Slo) -> SloVerdict:
-    known = [(limit, data.latency_s(limit.latency)[timed]) for limit in slo.limits()]
-    samples = [LimitSample(int(limit.percentile[1:]), limit.seconds, _known(values_s)) for limit, values_s in known]
-    return judge(requests, failed, samples, slo.error_rate)
 
 
 def phases(ran: RanStep, window: Window) -> Phases:

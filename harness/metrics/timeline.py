@@ -12,8 +12,8 @@ from harness.base.units import US_PER_S
 from harness.metrics.stalls import stalls_of
 from harness.metrics.windows import Columns, Stamps
 from harness.rundir.arrivals import Ints
-from harness.rundir.results import Stall, Timeline
 from harness.rundir.steps import RanStep
+from harness.rundir.timeline import Stall, Timeline
 
 MOST_BINS = 300
 BLOCK = 50_000  # requests whose arrivals are looked at together

@@ -23,7 +23,8 @@ from harness.rundir import files
 from harness.rundir.collect import has_rows
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import read_arrivals, read_client, read_records, read_server_metrics
-from harness.rundir.results import Check, Metrics
+from harness.rundir.result import Check
+from harness.rundir.results import Metrics
 from harness.rundir.steps import read_steps
 from harness.scenario import Scenario
 

@@ -19,7 +19,8 @@ from harness.engines.life.running import Engine, running_engine
 from harness.engines.process.process import log_tail
 from harness.load.conduct.crew import OnEvent
 from harness.load.plan import LoadPlan
-from harness.load.protocol import BrokenPart, Doing, Elsewhere, Lost, Prepared, RunEvent
+from harness.load.protocol import Doing, Prepared
+from harness.load.run_events import BrokenPart, Elsewhere, Lost, RunEvent
 from harness.load.search.probing import Aim
 from harness.load.supervise import drive
 from harness.metrics.steps import compute_metrics

@@ -7,7 +7,8 @@ from harness.base.errors import UsageError
 from harness.base.yamlfile import validate
 from harness.rundir import files
 from harness.rundir.decision import DECISION_SCHEMA, Decision
-from harness.rundir.results import METRICS_SCHEMA, Metrics, Result
+from harness.rundir.result import Result
+from harness.rundir.results import METRICS_SCHEMA, Metrics
 
 AGAIN = "`breakeven report RUN` makes it again from the records"
 

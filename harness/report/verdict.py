@@ -7,7 +7,7 @@ from harness.report.money.money import arm_kind
 from harness.report.text import clean, count, steps
 from harness.rundir.decide import Decided
 from harness.rundir.decision import Decision
-from harness.rundir.results import Check as FoundCheck
+from harness.rundir.result import Check as FoundCheck
 from harness.rundir.results import Metrics
 
 _ORDER = {"error": 0, "warning": 1}

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from harness.base.workload import Amount, Instances, PositiveShare, Workload
 from harness.base.yamlfile import Strict
-from harness.rundir.results import Result
+from harness.rundir.result import Result
 
 Verdict = Literal["never", "window", "yes"]
 Side = Literal["self_host", "api"]

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from harness.rundir.decide import Decided, DecideInput
-from harness.rundir.results import Check, Goodput, Kind, Result
+from harness.rundir.result import Check, Kind, Result
+from harness.rundir.results import Goodput
 from harness.rundir.whatif import MonteCarlo, Projection, Sensitivity
 
 DECISION_SCHEMA = 1
@@ -213,9 +214,9 @@ class Arm(Result):
     decision_without_people: Decided
     sentence_without_people: str
     classes: tuple[ClassCost, ...]
-    sensitivity: Sensitivity | None
-    monte_carlo: MonteCarlo | None
-    projection: Projection | None
+    sensitivity: Sensitivity | None = None
+    monte_carlo: MonteCarlo | None = None
+    projection: Projection | None = None
     success: Success
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_validator
 from pydantic_core import core_schema
 
-from harness.rundir.results import Result
+from harness.rundir.result import Result
 
 SCHEMA = 1
 MOST_REPLICAS = 1000

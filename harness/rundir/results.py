@@ -9,35 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from harness.base.rounding import significant
+from harness.rundir.accounts import GpuAccount, ServerAccount, ServerSaid, ServerTimes
+from harness.rundir.result import Check, Result, WindowOfStep
+from harness.rundir.timeline import Timeline
 
 METRICS_SCHEMA = 1
 
-Level = Literal["error", "warning"]
 SloSays = Literal["yes", "no", "not_sure", "not_judged"]
 MIN_SLO_SAMPLES = 10  # requests; of fewer no limit is judged
-Kind = Literal["measured", "listed", "assumed", "computed"]  # where a number comes from
-
-
-class Result(BaseModel):
-    """A part of a result file."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True, allow_inf_nan=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON object, under the names of the file."""
-        return self.model_dump(mode="json", by_alias=True)
-
-
-class Check(Result):
-    """A finding: what is doubtful, and what to do about it."""
-
-    code: str
-    level: Level
-    message: str
-    hint: str | None = None
 
 
 class LoadOfStep(Result):
@@ -63,18 +45,6 @@ class LoadOfStep(Result):
         if self.users is not None:
             return f"{self.users:g} user{'' if self.users == 1 else 's'}"
         return "an unknown load" if self.requests_per_s is None else f"{self.requests_per_s:g} requests/s"
-
-
-class WindowOfStep(Result):
-    """The steady part of a step: start included, end not."""
-
-    start_s: float
-    end_s: float
-
-    @property
-    def length_s(self) -> float:
-        """Its length in seconds."""
-        return self.end_s - self.start_s
 
 
 class Summary(Result):
@@ -132,63 +102,6 @@ class Warmup(Result):
     settled: bool | None = None
 
 
-class ServerTimes(Result):
-    """Our times of single requests less the server's own; medians in seconds."""
-
-    n: int
-    outside_s: float  # TTFT - (queue + prefill): the network, HTTP and this client
-    decode_s: float  # first token to last, here less there
-    server_decode_s: float
-
-
-class Gauge(Result):
-    """A gauge over the scrapes inside a window."""
-
-    mean: float
-    max: float
-
-
-class Histogram(Result):
-    """What a server's histogram took in; `p95_at_most` is the upper edge of the bucket that holds the percentile."""
-
-    n: int
-    mean: float | None = None
-    p95_at_most: float | None = None
-
-
-class ServerAccount(Result):
-    """The servers' own account of a step, by their /metrics; None: this engine does not tell it."""
-
-    between: WindowOfStep  # the first and the last look at the counters inside the window
-    scrapes: int
-    generation_tokens: float | None = None
-    prompt_tokens: float | None = None
-    requests_finished: float | None = None
-    preemptions: float | None = None
-    prefix_cache_queries: float | None = None
-    prefix_cache_hits: float | None = None
-    requests_running: Gauge | None = None
-    requests_waiting: Gauge | None = None
-    kv_cache_usage: Gauge | None = None
-    queue_time_s: Histogram | None = None
-    ttft_s: Histogram | None = None
-    client_generation_tokens: float | None = None  # ours, counted in the server's way
-    prefix_cache_hit_rate: float | None = None
-
-
-class GpuAccount(Result):
-    """All GPUs over a step's window; throttled: share of the samples by reason."""
-
-    gpus: int
-    utilization: float | None = None
-    memory_used_gib: float | None = None
-    memory_total_gib: float | None = None
-    power_w: float | None = None
-    energy_j: float | None = None
-    joules_per_output_token: float | None = None
-    throttled: dict[str, float] | None = None
-
-
 def step_number(step: int) -> int:
     """A step as people count: from 1; files count from 0."""
     return step + 1
@@ -214,7 +127,7 @@ class Step(Result):
     peak_in_flight: int | None = None  # most requests at once; None: an older version did not look
     slo_met: bool | None = None  # by the point percentiles; None: not judged
     slo_verdict: SloSays | None = None  # how sure that is; None: an older version did not say
-    limits: dict[str, LimitOfStep] = {}
+    limits: dict[str, LimitOfStep] = Field(default={})
     offered_requests_per_s: float | None = None  # this and the next three: of an open load alone
     sent_requests_per_s: float | None = None
     not_sent: int | None = None
@@ -274,36 +187,6 @@ class Goodput(Result):
             for end, value in (("requests_per_s", self.requests_per_s), ("low", self.low), ("high", self.high))
         }
         return self.model_copy(update=ends)
-
-
-class Stall(Result):
-    """No token from anyone, though answers were under way: for how long, and between which two seconds that was."""
-
-    step: int
-    start_s: float
-    end_s: float
-    length_s: float  # less than from start to end where the run kept no arrivals and few requests ended
-    in_flight: int
-
-
-class Timeline(Result):
-    """The run over time, in bins of one width; only the last is up to half a width longer or shorter."""
-
-    start_s: float
-    bin_s: float
-    end_s: float
-    output_tokens_per_s: tuple[float, ...]
-    in_flight: tuple[float, ...]  # on average over the bin
-    failed: tuple[int, ...]
-    stalls: tuple[Stall, ...] = ()
-
-
-class ServerSaid(Result):
-    """Whose /metrics were read, or why nobody's."""
-
-    engine: str | None = None
-    note: str | None = None
-    missing: tuple[str, ...] = ()
 
 
 class Metrics(Result):

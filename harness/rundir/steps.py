@@ -11,7 +11,8 @@ from harness.rundir.files import STEPS
 from harness.rundir.parquet_file import DAMAGED
 from harness.rundir.read import read_lines
 from harness.rundir.records import LATEST_S
-from harness.rundir.results import LoadOfStep, Result
+from harness.rundir.result import Result
+from harness.rundir.results import LoadOfStep
 
 Seconds = Annotated[float, Field(ge=0, le=LATEST_S)]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from harness.rundir.decide import Side, Verdict
-from harness.rundir.results import Kind, Result
+from harness.rundir.result import Kind, Result
 
 
 class Input(Result):

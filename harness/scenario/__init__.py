@@ -121,6 +121,11 @@ class Scenario(Strict):
         return self
 
     @property
+    def think_time_s(self) -> float:
+        """Seconds that a user waits between two requests; 0 where there are none, or they don't."""
+        return 0.0 if isinstance(self.load, OpenLoad | TraceLoad) or self.load.is_open else self.load.think_time_s
+
+    @property
     def wants_prefix_reuse(self) -> bool:
         """Whether prompts share text on purpose, so that hits in a prefix cache are part of the work."""
         prompts = self.prompts

@@ -33,7 +33,7 @@ def estimate(scenario: Scenario, usd_per_hour: float | None, base_dir: Path = Pa
     steps = _steps(scenario, trace)
     input_tokens, output_tokens = _tokens(scenario, trace)
     speeds = [ttft_s + output_tokens * tpot_s for ttft_s, tpot_s in _SPEEDS]
-    think_time_s = getattr(scenario.load, "think_time_s", 0.0)
+    think_time_s = scenario.think_time_s
     requests = (
         [float(len(trace.rows))] * 2
         if trace is not None

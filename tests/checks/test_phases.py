@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from harness.checks.phases import phase_checks, stall_checks
-from harness.rundir.results import LoadOfStep, Phases, Stall, Step, WindowOfStep
+from harness.rundir.result import WindowOfStep
+from harness.rundir.results import LoadOfStep, Phases, Step
+from harness.rundir.timeline import Stall
 from harness.scenario import Scenario
 
 CLOSED = Scenario.model_validate({"name": "t", "load": {"users": [4]}})

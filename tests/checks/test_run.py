@@ -12,7 +12,8 @@ from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import typed
-from harness.rundir.results import Goodput, LoadOfStep, Metrics, Step, WindowOfStep
+from harness.rundir.result import WindowOfStep
+from harness.rundir.results import Goodput, LoadOfStep, Metrics, Step
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 

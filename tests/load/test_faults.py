@@ -10,7 +10,7 @@ from load_helpers import records_of, run_load, scenario
 from harness.backends.wire import MAX_DETAIL_CHARS
 from harness.base.errors import EndpointError
 from harness.load.plan import LoadPlan
-from harness.load.protocol import RunEvent, StepBegun
+from harness.load.run_events import RunEvent, StepBegun
 from harness.load.wire.sender import secrets
 from harness.pipeline.measure import RunOptions, measure
 

@@ -17,7 +17,8 @@ from harness.base.errors import EngineError
 from harness.engines.kinds import llama_cpp_python
 from harness.load.conduct import hopeless as hopeless_module
 from harness.load.conduct.hopeless import hopeless
-from harness.load.protocol import Live, RunEvent
+from harness.load.protocol import Live
+from harness.load.run_events import RunEvent
 from harness.pipeline.analyse import analyse_run
 from harness.pipeline.measure import RunOptions, measure
 from harness.rundir.read import read_records

@@ -1,5 +1,6 @@
 """A step's requests are all served under its own load: users enter one by one, and the load is held to the end."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from load_helpers import prompts_asked, records_of, run_load, scenario
 
 from harness.rundir.files import read_manifest
 from harness.rundir.steps import RanStep, read_steps
+from harness.scenario import ClosedLoad
+from harness.scenario.steps import even_step, user_changes
 
 # 30 iterations of 10 ms and 4 ms a running request: 0.42 s alone, 0.78 s beside three others
 SLOW = {"iteration_s": 0.010, "running_s": 0.004}
@@ -72,33 +75,39 @@ def test_every_shape_is_held(tmp_path: Path, load: dict[str, Any], prompts: dict
     assert (rows["scheduled_s"] >= last.end_s).any()  # the load went on
 
 
-def test_users_begin_one_by_one_over_the_time_of_a_request(tmp_path: Path) -> None:
-    begun = {}
-    for workers in (1, 2):
-        rows, steps = run(tmp_path / str(workers), {"users": [4, 8], "step_s": 4, "warmup_s": 1}, workers=workers)
-        firsts = rows[rows["step"] == 1].sort_values("scheduled_s")
-        step = steps[1]
-        assert step.entered_s is not None
-        late = firsts[firsts["scheduled_s"] < step.entered_s + 0.2]
-        enter_s = step.entered_s - step.start_s
-        assert 0.3 < enter_s <= 1  # a request took 0.78 s beside three others; a quarter of a step at most
-        assert step.window_start_s >= step.entered_s
-        begun[workers] = len(late)
-    (first_alone,) = rows[rows["scheduled_s"] <= rows["scheduled_s"].min() + 0.2]["scheduled_s"]
-    assert first_alone == pytest.approx(steps[0].start_s, abs=0.1)  # nobody knows how long a request takes
+@pytest.mark.parametrize("workers", [1, 2])
+def test_users_begin_one_by_one_over_the_time_of_a_request(tmp_path: Path, workers: int) -> None:
+    rows, (first, second) = run(tmp_path, {"users": [4, 8], "step_s": 4, "warmup_s": 1}, workers=workers)
+
+    assert second.entered_s is not None
+    enter_s = second.entered_s - second.start_s
+    assert 0.3 < enter_s <= 1  # a request took 0.78 s beside three others; a quarter of a step at most
+    assert second.window_start_s >= second.entered_s
+    # four go on, and each of the others begins at the instant that the seed gives it, whatever process it lives in
+    step = replace(even_step(1, "users", 8, 4, ClosedLoad()), carried=4, enter_s=enter_s)
+    due_s = rows[rows["step"] == 1]["scheduled_s"] - second.start_s
+    for offset_s, _ in user_changes(step, seed=1)[1:]:
+        assert (due_s - offset_s).abs().min() < 0.02
+    (alone,) = rows[rows["scheduled_s"] <= rows["scheduled_s"].min() + 0.2]["scheduled_s"]
+    assert alone == pytest.approx(first.start_s, abs=0.1)  # nobody knows how long a request takes
 
 
 def test_a_hold_is_not_kept_up_for_a_step_that_has_failed(tmp_path: Path) -> None:
-    load = {"users": [6], "step_s": 2, "warmup_s": 0}
-    with batching_server(tmp_path, iteration_s=0.05, running_s=0.05) as server:  # 10 s for 30 tokens of six users
+    load = {"users": [14], "step_s": 12, "warmup_s": 0}
+    with batching_server(tmp_path, iteration_s=0.01, running_s=0.012) as server:  # 5.3 s for 30 tokens of 14 users
         work = scenario(load=load, prompts=PROMPTS, request={"timeout_s": 60}, slo={"ttft_p50_s": 0.001})
         measured = run_load(tmp_path / "runs", server.url, work=work, backend="openai")
 
     (step,) = read_steps(measured.run_dir)
     assert step.held_s is not None
     assert step.end_s is not None
-    assert step.lost or step.held_s - step.end_s < 15
+    assert step.lost
     assert not step.hold_bound
+    assert step.held_s - step.end_s < 2.5  # those under way take up to 5.3 s more
+    assert step.drained_s is not None
+    assert step.drained_s - step.held_s > 1
+    rows = records_of(measured)
+    assert rows["scheduled_s"].max() <= step.held_s + 0.5  # nothing begins while the backlog ends
 
 
 def test_a_hold_has_an_end(tmp_path: Path) -> None:

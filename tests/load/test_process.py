@@ -14,7 +14,8 @@ from harness.base.errors import BreakevenError
 from harness.load import ends
 from harness.load.conduct import crew
 from harness.load.process.outbox import Outbox
-from harness.load.protocol import BrokenPart, Doing, Done, RunEvent, Warned, event_of
+from harness.load.protocol import Doing, Done, Warned, event_of
+from harness.load.run_events import BrokenPart, RunEvent
 from harness.pipeline import measure as measure_module
 from harness.pipeline.measure import Measured, RunOptions, measure
 from harness.rundir import files

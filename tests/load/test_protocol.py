@@ -3,6 +3,7 @@
 import pytest
 from load_helpers import A_LIVE, scenario
 
+from harness.load.lines import Malformed, encode
 from harness.load.plan import Learned, LoadPlan
 from harness.load.protocol import (
     Begin,
@@ -17,15 +18,13 @@ from harness.load.protocol import (
     Idle,
     Joined,
     Left,
-    Malformed,
     Ready,
     Rest,
     RunSteps,
     Who,
     command_of,
-    encode,
     event_of,
-)  # fmt: skip
+)
 from harness.scenario import ClosedLoad, OpenLoad
 from harness.scenario.steps import planned_steps
 

@@ -20,8 +20,9 @@ from load_helpers import OPEN_STEPS, due_by_plan, planned_arrivals, prompts_aske
 
 from harness.base.errors import BreakevenError, UsageError
 from harness.checks.load import load_checks
-from harness.load.protocol import Doing, RunEvent, StepBegun
+from harness.load.protocol import Doing
 from harness.load.remote.muster import address
+from harness.load.run_events import RunEvent, StepBegun
 from harness.pipeline.measure import Measured, RunOptions, measure
 from harness.rundir import files
 from harness.rundir.read import read_client, read_parts

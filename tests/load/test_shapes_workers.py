@@ -22,7 +22,8 @@ from load_helpers import (
 
 from harness.checks.load import load_checks
 from harness.load.conduct.live import merged
-from harness.load.protocol import Doing, RunEvent, StepBegun
+from harness.load.protocol import Doing
+from harness.load.run_events import RunEvent, StepBegun
 from harness.pipeline.measure import RunOptions, measure
 from harness.rundir import files
 from harness.rundir.steps import read_steps

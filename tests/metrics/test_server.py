@@ -7,7 +7,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from scraped import run, scrapes, steady, vllm
 
 from harness.metrics.catalogue import Readings, readings_of, series_of
-from harness.rundir.results import Gauge, Histogram, Metrics, WindowOfStep
+from harness.rundir.accounts import Gauge, Histogram
+from harness.rundir.result import WindowOfStep
+from harness.rundir.results import Metrics
 from harness.rundir.scrapes import frame_of_scrapes
 
 

@@ -8,8 +8,9 @@ from harness.metrics.timeline import timeline_of
 from harness.metrics.windows import Stamps, columns
 from harness.rundir.arrivals import Arrivals
 from harness.rundir.read import typed
-from harness.rundir.results import LoadOfStep, Stall, Timeline
+from harness.rundir.results import LoadOfStep
 from harness.rundir.steps import RanStep
+from harness.rundir.timeline import Stall, Timeline
 
 STEPS = [
     RanStep(step=n, load=LoadOfStep(kind="closed", users=4), start_s=40.0 * n, window_start_s=40.0 * n + 2,

@@ -9,7 +9,8 @@ from harness.checks.run import _steady
 from harness.metrics.steady import marginal_standard_error, settle, warmup_length
 from harness.metrics.steps import compute_metrics
 from harness.rundir.read import typed
-from harness.rundir.results import LoadOfStep, Step, Warmup, WindowOfStep
+from harness.rundir.result import WindowOfStep
+from harness.rundir.results import LoadOfStep, Step, Warmup
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 

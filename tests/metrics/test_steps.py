@@ -8,7 +8,8 @@ from harness.metrics.steps import compute_metrics
 from harness.metrics.windows import Window, columns, tokens_in_window
 from harness.rundir.arrivals import Arrivals
 from harness.rundir.read import typed
-from harness.rundir.results import LoadOfStep, Step, WindowOfStep
+from harness.rundir.result import WindowOfStep
+from harness.rundir.results import LoadOfStep, Step
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 
@@ -194,6 +195,8 @@ def test_the_window_begins_where_all_that_began_under_fewer_users_has_ended() ->
     assert (step.window.start_s, step.window.end_s) == (13.0, 20.0)
     assert late.window.start_s == 15.0  # half of it is left in any case
     assert measured(rows).window.start_s == 10.0  # nobody was new
+    assert step.warmup is not None
+    assert step.warmup.given_s == 13.0  # it is no warm-up that somebody should have given
 
 
 def test_an_unknown_latency_is_not_judged() -> None:

@@ -8,8 +8,9 @@ from harness.metrics.timeline import bin_for, timeline_of
 from harness.metrics.windows import Stamps, columns
 from harness.rundir.arrivals import Arrivals
 from harness.rundir.read import typed
-from harness.rundir.results import LoadOfStep, Timeline
+from harness.rundir.results import LoadOfStep
 from harness.rundir.steps import RanStep
+from harness.rundir.timeline import Timeline
 
 LOAD = LoadOfStep(kind="closed", users=1)
 STEP = RanStep(step=0, load=LOAD, start_s=0.0, window_start_s=1.0, end_s=3.0, held_s=4.0)

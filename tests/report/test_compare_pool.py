@@ -12,7 +12,8 @@ from harness.report.compare.pool import pool
 from harness.report.model import RunFiles
 from harness.rundir import files
 from harness.rundir.manifest import RunManifest
-from harness.rundir.results import Goodput, LoadOfStep, Metrics, Step, WindowOfStep
+from harness.rundir.result import WindowOfStep
+from harness.rundir.results import Goodput, LoadOfStep, Metrics, Step
 
 RUN: dict[str, Any] = {
     "scenario": {"name": "a", "seed": 1, "load": {"users": [1, 2]}},

@@ -17,7 +17,8 @@ from harness.demand.demand import load_demand
 from harness.report import WIDTH, console_report, render_report
 from harness.report.render.markdown import escape
 from harness.rundir.decision import Decision
-from harness.rundir.results import Metrics, Result, Step
+from harness.rundir.result import Result
+from harness.rundir.results import Metrics, Step
 from harness.scenario import bundled_scenarios_dir
 
 

@@ -8,7 +8,8 @@ from report_cases import case, changed
 from harness.report import render_report
 from harness.report.measured.server import server_blocks
 from harness.report.model import Table, Text
-from harness.rundir.results import Metrics, ServerSaid
+from harness.rundir.accounts import ServerSaid
+from harness.rundir.results import Metrics
 
 SERVER = {
     "between": {"start_s": 1.0, "end_s": 9.0}, "scrapes": 9,

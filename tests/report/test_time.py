@@ -8,7 +8,9 @@ from report_cases import case, changed
 from harness.report.charts.time import time_chart
 from harness.report.measured.time import time_blocks
 from harness.report.model import Chart, Table
-from harness.rundir.results import LoadOfStep, Metrics, Phases, Stall, Step, Timeline, WindowOfStep
+from harness.rundir.result import WindowOfStep
+from harness.rundir.results import LoadOfStep, Metrics, Phases, Step
+from harness.rundir.timeline import Stall, Timeline
 
 
 def span(start_s: float, end_s: float) -> WindowOfStep:

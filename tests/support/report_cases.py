@@ -31,7 +31,8 @@ from harness.rundir import files
 from harness.rundir.decision import Decision
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import typed
-from harness.rundir.results import LoadOfStep, Metrics, Result
+from harness.rundir.result import Result
+from harness.rundir.results import LoadOfStep, Metrics
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 

@@ -9,7 +9,7 @@ import numpy as np
 from harness.cost.breakeven.vector import NEVER, WINDOW, YES, Array, Outcome, case_of, evaluate
 from harness.cost.whatif.knobs import Knob, knobs
 from harness.rundir.decide import DecideInput
-from harness.rundir.results import Kind
+from harness.rundir.result import Kind
 from harness.rundir.whatif import Distribution, MonteCarlo, Narrowed, Varied, VerdictShares
 
 DRAWS = 10_000

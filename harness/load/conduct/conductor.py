@@ -11,7 +11,8 @@ import orjson
 from harness.base.errors import BreakevenError
 from harness.load.conduct.crew import Crew
 from harness.load.conduct.standing import Standing
-from harness.load.protocol import CutStep, Drop, Finish, Rest, RunSteps, StepBegun, Waits
+from harness.load.protocol import CutStep, Drop, Finish, Rest, RunSteps
+from harness.load.run_events import StepBegun, Waits
 from harness.rundir.files import STEPS
 from harness.scenario import RampLoad, Scenario, TraceLoad
 from harness.scenario.steps import Step
@@ -88,8 +89,9 @@ class Conductor:
         alone_s = START_S + self._crew.lead_s  # at least, in a pilot
         if users > 1 and self._request_s is None and alone_s < step.length_s * PILOT_SHARE:
             self._pilot(step)
-        think_s = getattr(self._scenario.load, "think_time_s", 0.0)
-        enter_s = 0.0 if self._request_s is None else min(self._request_s + think_s, step.length_s * ENTER_SHARE)
+        enter_s = 0.0
+        if self._request_s is not None:
+            enter_s = min(self._request_s + self._scenario.think_time_s, step.length_s * ENTER_SHARE)
         carried, self._users = min(self._users, users), users
         return replace(step, carried=carried, enter_s=enter_s if users > carried else 0.0)
 

@@ -12,16 +12,15 @@ from harness.load.conduct.hopeless import hopeless
 from harness.load.conduct.live import merged
 from harness.load.conduct.worker import Worker, died, error_of
 from harness.load.ends import LineEnd, LocalEnd
+from harness.load.lines import Malformed
 from harness.load.plan import Learned, LoadPlan
 from harness.load.protocol import (
     Alive,
     Begin,
     Broken,
-    BrokenPart,
     Command,
     Doing,
     Done,
-    Elsewhere,
     Event,
     Failed,
     Held,
@@ -30,16 +29,13 @@ from harness.load.protocol import (
     Joined,
     Left,
     Live,
-    Lost,
-    LostWorker,
-    Malformed,
     Prepared,
     Ready,
-    RunEvent,
     RunSteps,
     Warned,
 )
 from harness.load.remote.muster import PATIENCE_S, Muster, for_elsewhere, shown, told
+from harness.load.run_events import BrokenPart, Elsewhere, Lost, LostWorker, RunEvent
 
 LOG = "load.log"
 REMOTE_PROCESSES = 10_000_000  # numbers of the k-th worker's process begin at k times this if it is elsewhere

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from harness.base.errors import BreakevenError, EndpointError, UsageError
 from harness.load.ends import LineEnd, RemoteEnd
-from harness.load.protocol import ClockFacts, Event, Failed, Live, Malformed, RemoteWorker, Who, event_of
+from harness.load.lines import Malformed
+from harness.load.protocol import ClockFacts, Event, Failed, Live, Who, event_of
+from harness.load.run_events import RemoteWorker
 
 READ_BYTES = 65536
 LOG_LINES_SHOWN = 15

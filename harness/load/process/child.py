@@ -22,6 +22,7 @@ from harness.backends import BACKENDS
 from harness.base.errors import BreakevenError
 from harness.load.conduct.giving_up import late_after_s
 from harness.load.limits import allow_open_files, check_limits, files_needed
+from harness.load.lines import Malformed
 from harness.load.plan import LoadPlan
 from harness.load.process.gpu import is_this_machine, local_gpus
 from harness.load.process.inbox import Inbox
@@ -32,7 +33,7 @@ from harness.load.process.scrape import Scraper
 from harness.load.process.stepper import Stepper
 from harness.load.process.tokenizer import EndpointTokenizer, count_answers
 from harness.load.prompts.texts import PromptSource
-from harness.load.protocol import Broken, Doing, Done, Failed, Malformed, Ready, Warned
+from harness.load.protocol import Broken, Doing, Done, Failed, Ready, Warned
 from harness.load.shapes.shapes import shape_of
 from harness.load.wire.clock import RunClock
 from harness.load.wire.sender import Sender

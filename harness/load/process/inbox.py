@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from gevent.fileobject import FileObject
 
-from harness.load.protocol import Begin, Command, Malformed, command_of, name_of
+from harness.load.lines import Malformed, name_of
+from harness.load.protocol import Begin, Command, command_of
 
 STDIN = 0
 

@@ -8,7 +8,8 @@ import os
 import gevent
 import gevent.socket
 
-from harness.load.protocol import Alive, Event, Live, encode
+from harness.load.lines import encode
+from harness.load.protocol import Alive, Event, Live
 
 ALIVE_S = 5.0
 PATIENCE_S = 30.0  # for the last words to be read

@@ -23,8 +23,9 @@ from gevent.fileobject import FileObject
 from locust.env import Environment
 
 from harness.load.ends import how_it_ended, start_child, tell
+from harness.load.lines import Malformed, encode, readers
 from harness.load.plan import LoadPlan
-from harness.load.protocol import Begin, Done, Failed, Held, Holding, Idle, Malformed, command_of, encode, readers
+from harness.load.protocol import Begin, Done, Failed, Held, Holding, Idle, command_of
 from harness.load.remote import messages
 from harness.load.remote.courier import Courier, NotTaken, take_part
 

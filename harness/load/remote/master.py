@@ -22,7 +22,8 @@ import gevent
 from locust.env import Environment
 
 from harness import __version__
-from harness.load.protocol import Begin, End, Event, Failed, Joined, Left, Malformed, Who, command_of, encode
+from harness.load.lines import Malformed, encode
+from harness.load.protocol import Begin, End, Event, Failed, Joined, Left, Who, command_of
 from harness.load.remote import messages
 from harness.load.remote.courier import Courier, NotTaken, take_part
 from harness.load.remote.offset import Echo, Relation

@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.load.protocol import M, Who, decode, name_of, readers
+from harness.load.lines import M, decode, name_of, readers
+from harness.load.protocol import Who
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from typing import Any
 
 from harness.base.errors import UsageError
 from harness.load.ends import LineEnd, RemoteEnd, hang_up, start, tell
+from harness.load.lines import encode
 from harness.load.plan import LoadPlan
-from harness.load.protocol import Begin, Joined, encode
+from harness.load.protocol import Begin, Joined
 from harness.load.remote.messages import MasterOrders
 
 ANY = "0.0.0.0"

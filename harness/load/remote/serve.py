@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.load.ends import hang_up, start, tell
-from harness.load.protocol import Who, encode
+from harness.load.lines import encode
+from harness.load.protocol import Who
 from harness.load.remote.messages import BUSY, NOBODY, REFUSED, AgentOrders
 
 AGENT = ("-m", "harness.load.remote.agent")

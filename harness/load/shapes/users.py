@@ -36,7 +36,7 @@ class ClosedGate:
         self.prompts = prompts
         self.scenario = scenario
         self.run_id = run_id
-        self.think_time_s: float = getattr(scenario.load, "think_time_s", 0.0)
+        self.think_time_s = scenario.think_time_s
         self.step = 0
         self.allowed = 0
         self.stopping = False

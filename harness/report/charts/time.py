@@ -10,7 +10,9 @@ from harness.base.rounding import significant
 from harness.report.charts import svg
 from harness.report.model import Chart
 from harness.report.text import count
-from harness.rundir.results import Metrics, Step, Timeline, WindowOfStep
+from harness.rundir.result import WindowOfStep
+from harness.rundir.results import Metrics, Step
+from harness.rundir.timeline import Timeline
 
 _TOP, _PANEL, _BETWEEN, _BELOW = 42, 130, 34, 40
 _STRIP = 6  # of a phase, at the foot of both panels

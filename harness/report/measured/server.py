@@ -6,7 +6,8 @@ from harness.base.rounding import NA, significant, whole
 from harness.report.measured.steps import LOAD, STEP
 from harness.report.model import Block, Cell, Table, Text, table_of
 from harness.report.text import clean, duration, percent
-from harness.rundir.results import Gauge, GpuAccount, Histogram, Metrics, ServerAccount, ServerSaid, Step
+from harness.rundir.accounts import Gauge, GpuAccount, Histogram, ServerAccount, ServerSaid
+from harness.rundir.results import Metrics, Step
 
 
 def server_blocks(metrics: Metrics) -> tuple[Block, ...]:

@@ -8,7 +8,9 @@ from harness.base.rounding import NA, significant, whole
 from harness.report.charts.time import time_chart
 from harness.report.model import Block, Cell, Table, Text, table_of
 from harness.report.text import count
-from harness.rundir.results import Metrics, Step, Timeline, WindowOfStep
+from harness.rundir.result import WindowOfStep
+from harness.rundir.results import Metrics, Step
+from harness.rundir.timeline import Timeline
 
 
 def time_blocks(metrics: Metrics) -> tuple[Block, ...]:

@@ -1,0 +1,71 @@
+"""What whoever watches a run is told of it: by its load processes, and by the parent that conducts them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.load.protocol import ClockFacts, Doing, Live, Prepared, Warned
+
+
+@dataclass(frozen=True, slots=True)
+class StepBegun:
+    """A step begins at `start_s`."""
+
+    step: int
+    load: dict[str, Any]
+    start_s: float
+    planned_end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A step's load is held, for so many requests."""
+
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteWorker:
+    """What is known of a process elsewhere, as run.json keeps it; None before it has come."""
+
+    worker: int
+    host: str | None = None
+    cores: int | None = None
+    python: str | None = None
+    calibration: dict[str, Any] | None = None
+    clock: ClockFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The processes on other machines, whenever more is known of one."""
+
+    workers: list[RemoteWorker]
+
+
+@dataclass(frozen=True, slots=True)
+class LostWorker:
+    """A process that died, as run.json keeps it."""
+
+    worker: int
+    how: str
+    t_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """All that have died so far."""
+
+    workers: list[LostWorker]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPart:
+    """A part of a process that failed, as run.json keeps it."""
+
+    worker: int
+    part: str
+    text: str
+    t_s: float
+
+
+RunEvent = Doing | Warned | Prepared | Live | BrokenPart | StepBegun | Waits | Elsewhere | Lost

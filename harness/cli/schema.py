@@ -12,6 +12,8 @@ from harness.rundir.decide import DecideInput
 from harness.rundir.decision import Decision
 from harness.rundir.manifest import RunManifest
 from harness.rundir.results import Metrics
+from harness.rundir.search import Search
+from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 
 # name -> what it is of, and the type that the file is read into
@@ -22,6 +24,8 @@ SCHEMAS: dict[str, tuple[str, Any]] = {
     "decide": ("the input of `breakeven decide`", DecideInput),
     "run": ("run.json of a run: what was driven, by whom, with what", RunManifest),
     "metrics": ("metrics.json of a run: what was measured", Metrics),
+    "steps": ("a line of steps.jsonl of a run, once all that is said of a step is put together", RanStep),
+    "search": ("search.json of a run: every probe, and why it ended", Search),
     "decision": ("decision.json of a run: what it costs and when it pays", Decision),
 }
 

@@ -13,11 +13,10 @@ from harness.cli import invoke
 from harness.cli.schema import SCHEMAS, json_schema
 
 ROOT = Path(__file__).parents[2]
-RUNS = sorted(
-    path for path in (ROOT / "results" / "kept").glob("*/*.json") if path.name != "search.json"
-)  # a log, described by hand
+RUNS = sorted((ROOT / "results" / "kept").glob("*/*.json"))
 FILES = [
     *((path, path.stem) for path in RUNS),
+    *((path.with_name("steps.jsonl"), "steps") for path in RUNS if path.name == "run.json"),
     *((path, "scenario") for path in sorted((ROOT / "scenarios").glob("*.yaml"))),
     *((path, "demand") for path in sorted((ROOT / "scenarios" / "demand").glob("*.yaml"))),
     (ROOT / "harness" / "prices" / "instances.yaml", "prices"),
@@ -25,7 +24,10 @@ FILES = [
 
 
 def read(path: Path) -> Any:
-    """A file's object; dates as text, as JSON has them."""
+    """A file's object; dates as text, as JSON has them. Of steps, all that is said of the first."""
+    if path.suffix == ".jsonl":
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        return {key: value for line in lines if line["step"] == 0 for key, value in line.items()}
     data = yaml.safe_load(path.read_text()) if path.suffix == ".yaml" else json.loads(path.read_text())
     return json.loads(json.dumps(data, default=str))
 

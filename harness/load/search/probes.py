@@ -3,11 +3,11 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from harness.metrics.pooled import ERRORS, add_up, judge_together
 from harness.metrics.slo import Nearness, Verdict
-from harness.rundir.results import Step
+from harness.rundir.results import LimitOfStep, Step
+from harness.rundir.search import LoadOfSearch
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +106,16 @@ def _verdict(figures: Step, limits: Mapping[str, Nearness]) -> Verdict:
     return "not_sure" if by_counts == "not_judged" else by_counts
 
 
-def load_row(one: Standing) -> dict[str, Any]:
+def load_row(one: Standing) -> LoadOfSearch:
     """A load for search.json: what its probes say together."""
-    return {
-        "load": one.load,
-        "probes": len(one.probes),
-        "passed": one.met,
-        "verdict": one.verdict,
-        "requests_per_s": one.rate_per_s,
-        "limits": {key: asdict(near) for key, near in one.limits.items()},
-    }
+    return LoadOfSearch(
+        load=one.load,
+        probes=len(one.probes),
+        passed=one.met,
+        verdict=one.verdict,
+        requests_per_s=one.rate_per_s,
+        limits={key: LimitOfStep(**asdict(near)) for key, near in one.limits.items()},
+    )
 
 
 def standings(history: Sequence[Probe]) -> list[Standing]:

@@ -1,5 +1,6 @@
 """Runs a search: one probe after another on the load processes, each cut early where it is lost."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,10 +17,9 @@ from harness.load.search.saved import ladder_words, saved, saved_words
 from harness.load.search.words import count_words, lost_words
 from harness.rundir.files import write_json
 from harness.rundir.results import Step as StepFigures
+from harness.rundir.search import SEARCH, Bounds, Bracket, ProbeOfSearch, Search, StopOfSearch
 from harness.scenario import Scenario, SearchLoad
 from harness.scenario.steps import even_step
-
-SEARCH = "search.json"
 
 Judge = Callable[[Mapping[str, Any], list[dict[str, Any]]], StepFigures]
 """From a finished step (its row of steps.jsonl) and the records that ended in it to a step of metrics.json."""
@@ -92,24 +92,23 @@ class Searcher:
         return saved_words(self._search, self.history, less)
 
     def _write(self, stop: Stop | None) -> None:
-        write_json(Path(self._crew.plan.run_dir), SEARCH, self.result(stop))
+        write_json(Path(self._crew.plan.run_dir), SEARCH, self.result(stop).to_dict())
 
-    def result(self, stop: Stop | None) -> dict[str, Any]:
-        """search.json: every probe, the bracket, the bounds of the goodput, why it ended and what that saved."""
+    def result(self, stop: Stop | None) -> Search:
+        """Every probe, the bracket, the bounds of the goodput, why it ended and what that saved."""
         loads = standings(self.history)
         best, fail = bracket(loads)
         low, high = bounds(self._search, self.history)
         floor = samples_needed(self._limits)
-        return {
-            "schema": 1,
-            "over": self._search.over,
-            "probes": [asdict(p) | {"too_short": p.requests < floor} for p in self.history],
-            "loads": [load_row(one) for one in loads],
-            "samples_needed": floor,
-            "bracket": {"passes": None if best is None else best.load, "fails": None if fail is None else fail.load},
-            "goodput_bounds": {"low": low, "high": high if high != float("inf") else None},
-            "needed_goodput_requests_per_s": dict(self._aim.needed_goodput) or None,
-            "stop": asdict(stop) if stop is not None else None,
-            "saved": saved(self._search, self._limits, self.history, self._aim.usd_per_hour),
-            "saved_against": f"{ladder_words(self._search)}; {count_words(self.history)}",
-        }
+        return Search(
+            over=self._search.over,
+            probes=tuple(ProbeOfSearch(**asdict(p), too_short=p.requests < floor) for p in self.history),
+            loads=tuple(load_row(one) for one in loads),
+            samples_needed=floor,
+            bracket=Bracket(passes=None if best is None else best.load, fails=None if fail is None else fail.load),
+            goodput_bounds=Bounds(low=low, high=high if math.isfinite(high) else None),
+            needed_goodput_requests_per_s=dict(self._aim.needed_goodput) or None,
+            stop=None if stop is None else StopOfSearch(**asdict(stop)),
+            saved=saved(self._search, self._limits, self.history, self._aim.usd_per_hour),
+            saved_against=f"{ladder_words(self._search)}; {count_words(self.history)}",
+        )

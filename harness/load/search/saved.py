@@ -7,13 +7,12 @@ from harness.base.units import SECONDS_PER_HOUR
 from harness.load.search.lengths import length_s
 from harness.load.search.probes import Probe, bracket, standings
 from harness.load.search.words import load_words
+from harness.rundir.search import Saved
 from harness.scenario import Limit, SearchLoad
 
 
-def saved(
-    search: SearchLoad, limits: Sequence[Limit], history: Sequence[Probe], usd_per_hour: float | None
-) -> dict[str, float | None]:
-    """What the search took less than the fixed ladder low, 2 low, 4 low ... high: `{seconds, requests, usd}`.
+def saved(search: SearchLoad, limits: Sequence[Limit], history: Sequence[Probe], usd_per_hour: float | None) -> Saved:
+    """What the search took less than the fixed ladder low, 2 low, 4 low ... high.
 
     A step of the ladder is as long as the first probe of its load; loads that were not tried are taken to get the
     most requests per second that any load got (a rate: the rate). Negative where the search took longer: it ends at a
@@ -34,11 +33,11 @@ def saved(
         (p.load if search.over == "requests_per_s" else p.requests_per_s or 0.0) * p.seconds for p in history
     )
     seconds_less = ladder_s - spent_s
-    return {
-        "seconds": round(seconds_less, 3),
-        "requests": round(ladder_requests - spent_requests, 1),
-        "usd": None if usd_per_hour is None else round(seconds_less * usd_per_hour / SECONDS_PER_HOUR, 6),
-    }
+    return Saved(
+        seconds=round(seconds_less, 3),
+        requests=round(ladder_requests - spent_requests, 1),
+        usd=None if usd_per_hour is None else round(seconds_less * usd_per_hour / SECONDS_PER_HOUR, 6),
+    )
 
 
 def ladder(search: SearchLoad) -> list[float]:
@@ -49,15 +48,14 @@ def ladder(search: SearchLoad) -> list[float]:
     return loads
 
 
-def saved_words(search: SearchLoad, history: Sequence[Probe], less: dict[str, float | None]) -> str:
+def saved_words(search: SearchLoad, history: Sequence[Probe], less: Saved) -> str:
     """What that was, said either way; empty where it was nothing."""
-    seconds, requests, usd = less["seconds"] or 0.0, less["requests"] or 0.0, less["usd"]
-    cost = "" if usd is None else f", USD {amount(abs(usd))}"
-    if seconds >= 1:
-        return f" (saved {requests:,.0f} requests, {seconds:.0f} s{cost} against the fixed ladder)"
-    if seconds > -1:
+    cost = "" if less.usd is None else f", USD {amount(abs(less.usd))}"
+    if less.seconds >= 1:
+        return f" (saved {less.requests:,.0f} requests, {less.seconds:.0f} s{cost} against the fixed ladder)"
+    if less.seconds > -1:
         return ""
-    return f" (took {-seconds:.0f} s{cost} more than {ladder_words(search)}{_left_open(search, history)})"
+    return f" (took {-less.seconds:.0f} s{cost} more than {ladder_words(search)}{_left_open(search, history)})"
 
 
 def ladder_words(search: SearchLoad) -> str:

@@ -29,6 +29,7 @@ EMBEDDED_INSTANCE = "c7i.large"  # what a small CPU box rents for; the report sa
 def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> RunOptions:
     """Everything checked before anything is started."""
     urls = [endpoint_url(url) for url in given["urls"]]
+    _check_each_once(urls)
     if urls and given["engine"]:
         raise UsageError("--url and --engine exclude each other", hint="--engine starts one, --url drives one")
     engine = None if urls else (given["engine"] or EMBEDDED_ENGINE)
@@ -106,6 +107,20 @@ def _prompts_of(scenario: Scenario, run_dir: Path | None) -> dict[str, Any]:
                 hint="its prompts come again only where both are the same",
             )
     return {"salt": manifest.salt, "prompts_of": run_dir.resolve().name}
+
+
+def _check_each_once(urls: list[str]) -> None:
+    """Two names of one server would be counted as two.
+
+    Raises:
+        UsageError: a URL that is given twice.
+    """
+    seen: set[str] = set()
+    for url in urls:
+        address = url.removesuffix("/v1").lower()
+        if address in seen:
+            raise UsageError(f"--url {url} is given twice", hint="each replica once; --workers N shares the load")
+        seen.add(address)
 
 
 def _instance(engine: str | None, given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

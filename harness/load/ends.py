@@ -49,11 +49,11 @@ def hang_up(process: subprocess.Popen[bytes]) -> None:
         process.stdin.close()
 
 
-def start_child(log: Any) -> tuple[subprocess.Popen[bytes], int]:
-    """A load process, and the descriptor that its events come out of."""
+def start_child(log: Any, fds: Sequence[int] = ()) -> tuple[subprocess.Popen[bytes], int]:
+    """A load process that has `fds` too, and the descriptor that its events come out of."""
     events, theirs = os.pipe()
     try:
-        return start(*CHILD, str(theirs), log=log, pass_fds=(theirs,)), events
+        return start(*CHILD, str(theirs), log=log, pass_fds=(theirs, *fds)), events
     except OSError:
         os.close(events)
         raise
@@ -69,8 +69,8 @@ def how_it_ended(code: int) -> str:
 class LocalEnd:
     """A load process on this machine, on its pipes."""
 
-    def __init__(self, log: Any) -> None:
-        self.process, self._events = start_child(log)
+    def __init__(self, log: Any, fds: Sequence[int] = ()) -> None:
+        self.process, self._events = start_child(log, fds)
 
     def fileno(self) -> int:
         """Where its lines come from."""

@@ -32,6 +32,7 @@ class LoadPlan:
     listen: str = ""  # HOST:PORT where those connect to
     process_base: int = 0  # added to a process's number, so that those of several machines differ
     gpu_urls: list[str] = field(default_factory=list)  # DCGM-exporter's, of the boxes that serve
+    board_fd: int | None = None  # of the file by which the processes of one machine share what is where
     learned: Learned | None = None  # by process 0, of the endpoint
 
     @property

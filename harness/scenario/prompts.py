@@ -74,6 +74,9 @@ class SessionPrompts(Strict):
     shared_prefix_tokens: TokensOrNone = Field(
         default=0, description="Tokens of base_tokens that all conversations share (system prompt)."
     )
+    affinity: Literal["session", "none"] = Field(
+        default="session", description="session: a conversation keeps to one of several URLs, where its history is."
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> SessionPrompts:

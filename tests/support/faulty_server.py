@@ -209,6 +209,7 @@ WAYS: dict[str, Callable[[Exchange], None]] = {
     "no-probes": good,
     "nonsense-probes": good,
     "silent-probes": good,
+    "serves": good,  # lists the model `value`
 }
 
 PROBE_WAYS: dict[str, Callable[[Exchange], None]] = {
@@ -216,6 +217,7 @@ PROBE_WAYS: dict[str, Callable[[Exchange], None]] = {
     "silent-probes": Exchange.wait_for_client,
     "nonsense-probes": lambda x: x.whole(200, HTML, "text/html"),
     "no-probes": lambda x: x.whole(404, b"nothing here", "text/plain"),
+    "serves": lambda x: x.whole(200, json.dumps({"data": [{"id": x.value}]}).encode()),
 }
 
 

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from harness.base.errors import BreakevenError
 from harness.base.units import NS_PER_S
+from harness.load.board import Board
 from harness.load.conduct.hopeless import hopeless
 from harness.load.conduct.live import merged
 from harness.load.conduct.worker import Worker, died, error_of
@@ -72,6 +74,7 @@ class Crew:
     _order: int = 0  # the number of the last one
     _malformed: set[int] = field(default_factory=set)  # workers of whom it was said
     _muster: Muster | None = None
+    _board: Board | None = None  # of the processes here, where there is a choice of replicas
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
     def now_s(self) -> float:
@@ -89,9 +92,12 @@ class Crew:
         Raises:
             EndpointError, UsageError: what the first one found. BreakevenError: one died.
         """
-        with self.log_path.open("wb") as log:
+        with self.log_path.open("wb") as log, TemporaryFile() as shared:
+            self.plan = replace(self.plan, board_fd=shared.fileno())
+            self._board = Board(self.plan.workers, len(self.plan.urls), shared.fileno())
             self._muster = Muster(self.plan, log) if self.plan.remote_workers else None
-            ends: list[LineEnd] = [LocalEnd(log) for _ in range(self.plan.workers - self.plan.remote_workers)]
+            here = self.plan.workers - self.plan.remote_workers
+            ends: list[LineEnd] = [LocalEnd(log, [shared.fileno()]) for _ in range(here)]
         for number, end in enumerate(ends + (self._muster.ends if self._muster is not None else [])):
             self.workers.append(Worker(number, end))
             self._selector.register(end, selectors.EVENT_READ, self.workers[-1])
@@ -277,6 +283,8 @@ class Crew:
 
     def _died(self, worker: Worker) -> None:
         how = worker.how or worker.end.how_it_ended()
+        if self._board is not None:
+            self._board.forget(worker.number)
         self.lost.append(LostWorker(worker.number, how, round(self.now_s(), 3)))
         self.on_event(Lost(list(self.lost)))
         if self.is_over and not any(w.is_done for w in self.workers):

@@ -20,6 +20,7 @@ from locust.env import Environment
 
 from harness.backends import BACKENDS
 from harness.base.errors import BreakevenError
+from harness.load.board import Board
 from harness.load.conduct.giving_up import late_after_s
 from harness.load.limits import allow_open_files, check_limits, files_needed
 from harness.load.lines import Malformed
@@ -36,6 +37,7 @@ from harness.load.prompts.texts import PromptSource
 from harness.load.protocol import Broken, Doing, Done, Failed, Ready, Warned
 from harness.load.shapes.shapes import shape_of
 from harness.load.wire.clock import RunClock
+from harness.load.wire.fleet import Fleet
 from harness.load.wire.sender import Sender
 from harness.load.wire.sockets import LOOKOUT
 from harness.load.wire.transport import Target
@@ -63,13 +65,12 @@ class LoadProcess:
         self.clock = RunClock(plan.started_monotonic_ns)
         self.recorder = Recorder(Path(plan.run_dir), keep_arrivals=plan.keep_arrivals)
         self.wire = BACKENDS[plan.backend]
-        self.sender = Sender(plan, self.scenario, self.wire, self.clock, self.recorder)
-        self.sender.targets = [Target(url, _headers(plan), self.clock, ca_file=plan.ca_file) for url in plan.urls]
+        targets = [Target(url, _headers(plan), self.clock, ca_file=plan.ca_file) for url in plan.urls]
+        fleet = Fleet(targets, Board(plan.workers, len(targets), plan.board_fd), plan.worker, self.clock.now_s)
+        self.sender = Sender(plan, self.scenario, self.wire, self.clock, self.recorder, fleet)
         self.stepper = Stepper(self.clock, self.sender, self.say)
         self.failure: BreakevenError | None = None
-        self.tokenizer = EndpointTokenizer(
-            self.sender.targets[0], self.wire, plan.model, min(5.0, self.scenario.request.timeout_s)
-        )
+        self.tokenizer = EndpointTokenizer(targets[0], self.wire, plan.model, min(5.0, self.scenario.request.timeout_s))
 
     def run(self) -> None:
         """Prepare, load, drain, count; every row that was seen is on disk at the end.

@@ -50,6 +50,22 @@ def other_model(asked: str | None, identity: Identity) -> str | None:
     return f"does not list the model `{asked}`, it serves: {shown}"
 
 
+def check_alike(asked: str | None, first: Identity, url: str, identity: Identity) -> None:
+    """Whether a replica serves the model of the first; what it does not say counts as yes.
+
+    Raises:
+        EndpointError: it lists only others.
+    """
+    model = asked if asked in first.models else first.model
+    if model is None or not identity.models or model in identity.models:
+        return
+    raise EndpointError(
+        f"{url} serves {', '.join(identity.models[:3])}, the first --url serves {model}: "
+        "several URLs are replicas of one model",
+        hint="drive them in runs of their own, or name a model that all of them list with --model",
+    )
+
+
 def _ask(target: Target, path: str, timeout_s: float) -> bytes | ConnectFailed | None:
     try:
         status, body = fetch(target, path, timeout_s=timeout_s)

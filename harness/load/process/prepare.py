@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+import gevent
+
 from harness.load.plan import Learned, LoadPlan
-from harness.load.process.identify import Identity, identify, other_model
+from harness.load.process.identify import Identity, check_alike, identify, other_model
 from harness.load.process.tokenizer import EndpointTokenizer, build_vocabulary
 from harness.load.prompts.texts import Vocabulary
 from harness.load.protocol import Doing, Event, Prepared, Warned
@@ -18,7 +20,7 @@ def prepare(plan: LoadPlan, sender: Sender, tokenizer: EndpointTokenizer, say: S
     """The endpoint's words; sender and tokenizer know the model and the tokenizer's route afterwards.
 
     Raises:
-        EndpointError: nobody listens there.
+        EndpointError: nobody listens there, or one of several URLs serves another model.
     """
     known = plan.learned
     if known is not None:
@@ -42,5 +44,10 @@ def _identity(plan: LoadPlan, sender: Sender, say: Say) -> Identity:
     if plan.known_engine:
         return Identity(model=plan.model)
     say(Doing(f"asking {plan.urls[0]} who it is"))
-    all_there = [identify(target, sender.request.timeout_s) for target in sender.targets]
-    return all_there[0]
+    targets = sender.fleet.targets
+    asked = [gevent.spawn(identify, target, sender.request.timeout_s) for target in targets]
+    gevent.joinall(asked, raise_error=True)
+    first, *others = [job.value for job in asked]
+    for target, identity in zip(targets[1:], others, strict=True):
+        check_alike(plan.model, first, target.url, identity)
+    return first

@@ -50,7 +50,7 @@ def watch_self(
             asked=asked(),
             events=live.events - previous.events,
             shared_events=live.shared_events - previous.shared_events,
-            connections=sum(t.connections for t in sender.targets),
+            connections=sum(t.connections for t in sender.fleet.targets),
             clock_steps=clock.steps,
         )
         live.late_s = 0.0

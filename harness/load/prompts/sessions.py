@@ -29,6 +29,11 @@ class Conversation:
         """The conversation's name: the user's number and how many it had before."""
         return f"{self._user}-{self.number}"
 
+    @property
+    def stays(self) -> bool:
+        """Whether it keeps to one replica, where its history is cached."""
+        return self._spec.affinity == "session"
+
     def ask(self) -> Prompt:
         """The next turn's prompt."""
         spec = self._spec

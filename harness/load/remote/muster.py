@@ -55,7 +55,7 @@ def for_elsewhere(plan: LoadPlan) -> Begin:
         if scenario[part].get(key):
             scenario[part] = scenario[part] | {key: attach(scenario[part][key])}
     ca_file = attach(str(Path(plan.ca_file).resolve())) if plan.ca_file else None
-    return Begin(replace(plan, scenario=scenario, ca_file=ca_file), attached)
+    return Begin(replace(plan, scenario=scenario, ca_file=ca_file, board_fd=None), attached)
 
 
 def address(text: str) -> tuple[str, int]:

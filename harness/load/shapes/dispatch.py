@@ -16,6 +16,7 @@ import gevent.pool
 from harness.load.prompts.texts import Prompt, PromptSource
 from harness.load.shapes.arrivals import ArrivalPlan
 from harness.load.shapes.users import request_id
+from harness.load.wire.fleet import Seat
 from harness.load.wire.sender import Cut, Sender
 from harness.rundir.records import RequestRecord
 from harness.scenario import Scenario, TraceLoad
@@ -124,11 +125,15 @@ class Dispatcher:
             if len(self._under_way) >= self._cap:
                 self._sender.drop(row)
             else:
-                self._under_way.start(gevent.Greenlet(self._send, prompt, row))
+                self._under_way.start(gevent.Greenlet(self._send, prompt, row, number))
 
     def _own(self, plan: Plan, step: Step) -> Iterator[tuple[int, float]]:
         return ((n, due_s) for n, due_s in plan.due(step) if n % self.workers == self.worker)
 
-    def _send(self, prompt: Prompt, row: RequestRecord) -> None:
-        with suppress(Cut):
-            self._sender.send(prompt, row)
+    def _send(self, prompt: Prompt, row: RequestRecord, number: int) -> None:
+        seat = Seat(self._sender.fleet, number)
+        try:
+            with suppress(Cut):
+                self._sender.send(prompt, row, seat.sit())
+        finally:
+            seat.leave()

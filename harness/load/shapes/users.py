@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import sys
 import uuid
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import gevent
 from locust import User, task
@@ -18,6 +16,7 @@ from locust.exception import StopUser
 
 from harness.load.prompts.sessions import Conversation
 from harness.load.prompts.texts import PromptSource
+from harness.load.wire.fleet import Seat
 from harness.load.wire.sender import Cut, Sender, Sent
 from harness.load.wire.sockets import LOOKOUT
 from harness.rundir.records import NOT_FAILURES, RequestRecord
@@ -106,6 +105,7 @@ def closed_user(gate: ClosedGate) -> type[User]:
                 if isinstance(spec, SessionPrompts)
                 else None
             )
+            self.seat = Seat(gate.sender.fleet, self.number)
 
         def wait_time(self) -> float:
             """Thinking is ours: it ends early when the run does."""
@@ -126,11 +126,16 @@ def closed_user(gate: ClosedGate) -> type[User]:
             prompt = talk.ask() if talk is not None else gate.prompts.get(self.number, self.asked)
             self.asked += 1
             try:
-                sent = gate.sender.send(prompt, row)
+                sent = gate.sender.send(prompt, row, self.seat.sit())
             except Cut:
                 sent = None
+            finally:
+                if talk is None or not talk.stays:
+                    self.seat.leave()
             if talk is not None:
                 talk.answered(sent.reply if sent is not None and row.error is None else None)
+                if talk.turn == 0:
+                    self.seat.leave()
             if sent is None:
                 return
             failed = row.error is not None and row.error not in NOT_FAILURES
@@ -144,21 +149,6 @@ def back_off_s(failures: int, sent: Sent) -> float:
     """How long a user waits after its `failures`-th failure in a row: what the server asks for, else our own."""
     if not failures:
         return 0.0
-    if sent.row.http_status in ASKS_TO_WAIT and sent.retry_after is not None:
-        asked_s = retry_after_s(sent.retry_after, datetime.now(UTC))
-        if asked_s is not None:
-            return min(asked_s, MAX_RETRY_AFTER_S)
+    if sent.row.http_status in ASKS_TO_WAIT and sent.retry_after_s is not None:
+        return min(sent.retry_after_s, MAX_RETRY_AFTER_S)
     return BACK_OFF_S[min(failures, len(BACK_OFF_S)) - 1]
-
-
-def retry_after_s(value: str, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for: a number of them, or a date; None where it is neither."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
-    return max(seconds, 0.0) if seconds == seconds else None

@@ -16,6 +16,7 @@ from harness.base.units import NS_PER_S
 from harness.load.plan import LoadPlan
 from harness.load.prompts.texts import Prompt
 from harness.load.wire.clock import RunClock
+from harness.load.wire.fleet import Fleet
 from harness.load.wire.reading import HTTP_OK, Reading, broke_off, judge
 from harness.load.wire.sockets import LOOKOUT
 from harness.load.wire.transport import ConnectFailed, ConnectionLost, Exchange, Target
@@ -23,9 +24,9 @@ from harness.rundir.recorder import Recorder
 from harness.rundir.records import NOT_FAILURES, RequestRecord
 from harness.scenario import Scenario
 
+_OWN_FAULTS = set(range(400, 500)) - {408, 425, 429}  # statuses that another replica would give too
 MIN_SECRET_CHARS = 6  # shorter header values ("true", "1") are no secrets and would spoil every message
 MOST_WAITING = 1000
-REST_S = 1.0  # a replica that nobody answers at has nothing in flight, and would draw every request
 RECENT = 200  # latest times of requests known while running
 
 
@@ -60,7 +61,7 @@ class Sent:
 
     row: RequestRecord
     reply: str  # generated text, "" where there was none
-    retry_after: str | None  # the answer's header
+    retry_after_s: float | None  # that the answer asks for
 
 
 def secrets(plan: LoadPlan) -> list[str]:
@@ -72,18 +73,18 @@ def secrets(plan: LoadPlan) -> list[str]:
 
 
 class Sender:
-    """Sends requests to the target with the fewest in flight; each leaves exactly one row."""
+    """Sends requests, each to the replica that it is given; each leaves exactly one row."""
 
     def __init__(
-        self, plan: LoadPlan, scenario: Scenario, wire: OpenAiWire, clock: RunClock, recorder: Recorder
+        self, plan: LoadPlan, scenario: Scenario, wire: OpenAiWire, clock: RunClock, recorder: Recorder, fleet: Fleet
     ) -> None:
         self.request = scenario.request
         self.model = plan.model
         self.wire = wire
         self.clock = clock
         self.recorder = recorder
+        self.fleet = fleet
         self.live = Totals()
-        self.targets: list[Target] = []
         self._under_way: dict[gevent.Greenlet, tuple[RequestRecord, Exchange, Reading]] = {}
         self._plan = plan
         self._reuses_prefix = scenario.wants_prefix_reuse
@@ -97,7 +98,7 @@ class Sender:
             )
         self._secrets = [value for value in secrets(plan) if len(value) >= MIN_SECRET_CHARS]
 
-    def send(self, prompt: Prompt, row: RequestRecord) -> Sent:
+    def send(self, prompt: Prompt, row: RequestRecord, target: Target) -> Sent:
         """Send one request; `row` comes with its plan (ids, step, scheduled_s) and leaves with its outcome.
 
         A kill of the greenlet (the end of the run) is written down as `cut_at_end`, then goes on.
@@ -105,8 +106,6 @@ class Sender:
         Raises:
             Cut: the step was ended early.
         """
-        now_s = self.clock.now_s()
-        target = min(self.targets, key=lambda t: (t.resting_until_s > now_s, t.in_flight))
         row.url, row.process, row.requested_output_tokens = target.url, self.process, prompt.max_tokens
         reader = self.wire.reader(self.request.api) if self.request.stream else None
         reading, exchange = Reading(reader, [] if self.recorder.arrivals is not None else None), Exchange()
@@ -121,10 +120,11 @@ class Sender:
         finally:
             self._end(target)
             self._fill(row, prompt, reading, exchange)
+            self._note_health(target, row, exchange)
             LOOKOUT.glance()
             self._write(row, reading)
             LOOKOUT.glance()
-        return Sent(row, "".join(map(str, reading.answer.text)), exchange.retry_after)
+        return Sent(row, "".join(map(str, reading.answer.text)), exchange.retry_after_s)
 
     def drop(self, row: RequestRecord) -> None:
         """Write down an arrival that the cap on requests in flight did not let out."""
@@ -182,7 +182,6 @@ class Sender:
                 raise
             row.error, row.error_detail = "timeout", f"no whole answer in {self.request.timeout_s:g} s"
         except ConnectFailed as error:
-            target.resting_until_s = self.clock.now_s() + REST_S
             row.error, row.error_detail = "connect", str(error)
         except ConnectionLost as error:
             row.error, row.error_detail = "reset", str(error)
@@ -227,6 +226,13 @@ class Sender:
         row.error_detail = self._redacted(row.error_detail)
         if answer.output_tokens is None and answer.text and row.error in {None, "cut_at_end"}:
             self.recorder.texts.add({"request_id": row.request_id, "text": "".join(map(str, answer.text))})
+
+    def _note_health(self, target: Target, row: RequestRecord, exchange: Exchange) -> None:
+        """A replica that fails in an instant looks idle; what the request itself is to blame for says nothing."""
+        if row.error is None:
+            self.fleet.served(target)
+        elif row.error not in NOT_FAILURES and (row.http_status or 0) not in _OWN_FAULTS:
+            self.fleet.failed(target, exchange.retry_after_s)
 
     def _redacted(self, text: str | None) -> str | None:
         """A server may quote the key it refuses, and the quote may be cut off in the middle of it."""

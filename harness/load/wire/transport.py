@@ -1,10 +1,13 @@
 """HTTP over sockets that know when their bytes arrived: geventhttpclient keeps the connections and parses."""
 
 import errno
+import math
 import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,7 +42,7 @@ class Exchange:
     kernel_clock: bool = False  # every stamp so far came from the kernel
     status: int | None = None
     content_type: str = ""
-    retry_after: str | None = None
+    retry_after_s: float | None = None  # that the answer asks for
     headers: Any = None  # of the answer, by `.get(name)`
     awaits_first: bool = True  # the first token is still to come: whoever takes the bytes says when it came
     complete: bool = False  # the answer ended as HTTP says it should
@@ -67,7 +70,6 @@ class Target:
         self.clock = clock
         self.prefix = parts.path.rstrip("/").removesuffix("/v1")
         self.in_flight = 0
-        self.resting_until_s = 0.0  # of the run: others are asked first until then
         port = parts.port or (443 if parts.scheme == "https" else 80)
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         lines = {
@@ -191,7 +193,20 @@ def _note_headers(exchange: Exchange, response: _Response) -> None:
     exchange.content_type = str(response.get("content-type") or "").lower()
     exchange.headers = response
     retry_after = response.get("retry-after")
-    exchange.retry_after = str(retry_after) if retry_after else None
+    exchange.retry_after_s = retry_after_s(str(retry_after), datetime.now(UTC)) if retry_after else None
+
+
+def retry_after_s(value: str, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for: a number of them, or a date; None where it is neither."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+    return None if math.isnan(seconds) else max(seconds, 0.0)
 
 
 def fetch(target: Target, path: str, *, body: bytes | None = None, timeout_s: float) -> tuple[int, bytes]:

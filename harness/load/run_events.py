@@ -48,7 +48,7 @@ class LostWorker:
 
     worker: int
     how: str
-    t_s: float
+    t_s: float  # of the run, when it last told of its load
 
 
 @dataclass(frozen=True, slots=True)

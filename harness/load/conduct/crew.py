@@ -285,7 +285,8 @@ class Crew:
         how = worker.how or worker.end.how_it_ended()
         if self._board is not None:
             self._board.forget(worker.number)
-        self.lost.append(LostWorker(worker.number, how, round(self.now_s(), 3)))
+        told_s = self.now_s() if worker.live is None else worker.live.t_s
+        self.lost.append(LostWorker(worker.number, how, round(told_s, 3)))
         self.on_event(Lost(list(self.lost)))
         if self.is_over and not any(w.is_done for w in self.workers):
             self.failure = self.failure or died(how, self.log_path)

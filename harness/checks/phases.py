@@ -32,7 +32,8 @@ def _hold(step: Step) -> Iterator[Check]:
     held_s = phases.hold.length_s
     if phases.bound:
         text = f"{at(step)} the load was held for {held_s:.0f} s, as long as it may, and {phases.cut} requests were cut"
-        yield check("hold_at_its_bound", "error", text, "the server did not answer them: see its log")
+        hint = "the server did not answer them: fewer users, a longer `request.timeout_s`, or see its log"
+        yield check("hold_at_its_bound", "error", text, hint)
     elif held_s > step.window.end_s - phases.enter.start_s:
         text = f"{at(step)} the load was held for {held_s:.0f} s until the last request had ended, longer than the step"
         yield check("hold_longer_than_step", "warning", text, f"make step_s longer than {held_s:.0f}")

@@ -26,6 +26,7 @@ from harness.load.run_events import RunEvent, StepBegun
 from harness.pipeline.measure import Measured, RunOptions, measure
 from harness.rundir import files
 from harness.rundir.read import read_client, read_parts
+from harness.rundir.steps import read_steps
 
 pytestmark = pytest.mark.slow  # real loads of many seconds
 
@@ -101,6 +102,28 @@ def test_workers_elsewhere_send_the_same_plan_on_the_masters_clock(tmp_path: Pat
     assert set(read_client(measured.run_dir)["process"]) == set(by_process.index)
     assert not (tmp_path / "there").exists()  # every row is with the master
     assert not list(load_checks("open", files.read_manifest(measured.run_dir).client))
+
+
+def test_a_step_is_held_until_what_workers_elsewhere_were_due_to_send_has_ended(
+    server: FaultyServer, tmp_path: Path
+) -> None:
+    master, load = free_address(), {"kind": "closed", "users": [2, 6], "step_s": 2, "warmup_s": 0.5}
+    with worker(master, tmp_path / "there", "--processes", "2", "--once", prefix=other_clock()) as lent:
+        measured = run_load(
+            tmp_path / "here", server.url("slow-first-token=0.8"), work=scenario(load=load, request={"timeout_s": 5}),
+            workers=2, remote_workers=2, listen=master,
+        )  # fmt: skip
+        assert lent.wait(20) == 0
+
+    rows, steps = records_of(measured), read_steps(measured.run_dir)
+    for step in steps:
+        assert step.end_s is not None
+        assert step.held_s is not None
+        due = rows[(rows["scheduled_s"] >= step.window_start_s) & (rows["scheduled_s"] < step.end_s)]
+        assert set(due["step"]) == {step.step}
+        assert due["process"].nunique() == 2
+        assert step.end_s < due["finished_s"].max() <= step.held_s
+    assert steps[1].start_s >= steps[0].held_s
 
 
 def test_files_that_the_scenario_names_travel_to_a_worker_whose_own_folder_stays(

@@ -57,15 +57,25 @@ def compute_metrics(
 
 
 def _after_warmup(ran: RanStep, data: Columns, window: Window, scenario: Scenario) -> tuple[Window, Warmup]:
-    """The window without the warm-up that its own requests show beyond the one given; a ramp and a log have none."""
+    """The window without the warm-up that its own requests show beyond the one given; a ramp and a log have none.
+
+    A failure is no warm-up: a window never moves past one, and stays where it was asked for instead.
+    """
     window = _of_its_own_load(ran, data, window)
     given_s = window.start_s - ran.start_s
     timed = window.holds(data.scheduled_s) & data.ok & ~np.isnan(data.e2e_s)
     if isinstance(scenario.load, RampLoad | TraceLoad) or not timed.any():
         return window, Warmup(given_s=given_s)
     start_s, settled = settle(data.scheduled_s[timed], data.e2e_s[timed], data.output_tokens[timed], window.start_s)
+    if _fails_before(start_s, data, window):
+        return window, Warmup(given_s=given_s, settled=False)
     found_s = start_s - ran.start_s if settled else None
     return replace(window, start_s=start_s), Warmup(given_s=given_s, found_s=found_s, settled=settled)
+
+
+def _fails_before(start_s: float, data: Columns, window: Window) -> bool:
+    """Whether a request of the window that was due before `start_s` failed."""
+    return bool((data.failed & window.holds(data.scheduled_s) & (data.scheduled_s < start_s)).any())
 
 
 def _of_its_own_load(ran: RanStep, data: Columns, window: Window) -> Window:
@@ -78,7 +88,8 @@ def _of_its_own_load(ran: RanStep, data: Columns, window: Window) -> Window:
         return window
     early = (data.sent_s < ran.entered_s) & (data.ended_s < window.end_s)
     own_s = float(data.ended_s[early].max(initial=window.start_s))
-    return replace(window, start_s=min(max(own_s, window.start_s), (window.start_s + window.end_s) / 2))
+    own_s = min(max(own_s, window.start_s), (window.start_s + window.end_s) / 2)
+    return window if _fails_before(own_s, data, window) else replace(window, start_s=own_s)
 
 
 def step_metrics(

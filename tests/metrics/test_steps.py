@@ -246,3 +246,35 @@ def test_an_interval_is_never_finer_than_one_request_in_the_window() -> None:
     # 1.96 / sqrt(12) of a request = 0.5658 of 5: 0.5 e^-0.11316 .. 0.5 e^0.11316
     assert step.goodput_low == pytest.approx(0.44650, abs=1e-5)
     assert step.goodput_high == pytest.approx(0.55991, abs=1e-5)
+
+
+@pytest.mark.parametrize("failed_at", [None, 0.0, 7.0], ids=["no failure", "at its very start", "inside the slow part"])
+def test_a_window_never_moves_past_a_failure_for_a_warm_up(failed_at: float | None) -> None:
+    # 400 requests, one each 0.25 s from 10 s on: the first 84 take 3 s, the rest 1 s; one of the slow ones may fail
+    def one(n: int) -> dict[str, Any]:
+        sent_s = 10 + n / 4
+        took_s, failed = (3.0 if n < 84 else 1.0), failed_at is not None and n == 4 * failed_at
+        ends = {"error": "connect", "finished_s": None, "first_token_s": None} if failed else {}
+        return row(n, scheduled_s=sent_s, sent_s=sent_s, finished_s=sent_s + took_s) | ends
+
+    ran = STEP.model_copy(update={"end_s": 110.0})
+
+    (step,) = compute_metrics(typed([one(n) for n in range(400)]), [ran], SCENARIO).steps
+
+    assert step.window.start_s == (31.0 if failed_at is None else 10.0)
+    assert step.failed == (0 if failed_at is None else 1)
+    assert step.warmup is not None
+    assert step.warmup.settled is (failed_at is None)
+
+
+def test_a_window_does_not_wait_for_the_last_users_requests_past_a_failure() -> None:
+    # the last user came at 12 s and all that was under way then ended by 14 s; one request due at 13 s fails
+    entered = STEP.model_copy(update={"entered_s": 12.0})
+    rows = [row(-1, finished_s=14.0), *(row(n) for n in range(2, 8))]
+    fails = row(3, scheduled_s=13.0, sent_s=13.0, error="http_503", first_token_s=None, finished_s=13.1)
+
+    (whole,) = compute_metrics(typed(rows), [entered], SCENARIO).steps
+    (failing,) = compute_metrics(typed([*rows, {**fails, "request_id": "f"}]), [entered], SCENARIO).steps
+
+    assert (whole.window.start_s, whole.failed) == (14.0, 0)
+    assert (failing.window.start_s, failing.failed) == (10.0, 1)

@@ -192,13 +192,12 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class RunSteps:
-    """Run these one after another, the first from `start_s` on, then go on with the last one's load if it is to be
-    held. The crew numbers its orders.
+    """Run these one after another, the first from `start_s` on, then hold the last one's load. The crew numbers its
+    orders.
     """
 
     steps: list[Step]
     start_s: float
-    hold: bool = True
     order: int = 0
 
 

@@ -92,10 +92,10 @@ def steps_of(scenario: Scenario, base_dir: Path) -> list[Step]:
     """The planned steps; none for a search.
 
     Raises:
-        UsageError: a trace that cannot be read.
+        UsageError: a trace that cannot be read, or parts or slices too short to show anything.
     """
     load = scenario.load
     if not isinstance(load, TraceLoad):
         return planned_steps(load)
     trace = read_trace(base_dir / load.file, max_requests=load.max_requests)
-    return planned_steps(load, trace_span_s=trace.span_s, trace_requests=len(trace.rows))
+    return planned_steps(load, arrivals_s=[row.arrival_s for row in trace.rows])

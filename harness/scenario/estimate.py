@@ -42,7 +42,7 @@ def estimate(scenario: Scenario, usd_per_hour: float | None, base_dir: Path = Pa
     if isinstance(scenario.load, SearchLoad):
         requests[0] = _requests(steps[0], speeds[0] + think_time_s)
     seconds = sum(step.length_s for step in steps)
-    holds = 0 if trace is not None else 1 if isinstance(scenario.load, RampLoad) else len(steps)
+    holds = 1 if isinstance(scenario.load, RampLoad | TraceLoad) else len(steps)
     hold_s = [holds * answer_s for answer_s in reversed(speeds)]
     return {
         "seconds": seconds,
@@ -67,7 +67,7 @@ def _trace(scenario: Scenario, base_dir: Path) -> Trace | None:
 def _steps(scenario: Scenario, trace: Trace | None) -> list[Step]:
     load = scenario.load
     if trace is not None:
-        return planned_steps(load, trace_span_s=trace.span_s, trace_requests=len(trace.rows))
+        return planned_steps(load, arrivals_s=[row.arrival_s for row in trace.rows])
     if not isinstance(load, SearchLoad):
         return planned_steps(load)
     loads = [load.low]

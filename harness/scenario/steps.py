@@ -1,11 +1,16 @@
 """The steps of a load as they are planned: what runs from when to when. Pure; a search has none beforehand."""
 
-import math
 import random
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.base.errors import UsageError
 from harness.scenario.load import ClosedLoad, Load, OpenLoad, Over, RampLoad, SearchLoad, TraceLoad
+
+SHORTEST_S = 1.0  # that a slice of a ramp or a part of a log can be
+LAST_S = 1.0  # that the last request of a log has, where its part goes on for as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +30,21 @@ class Step:
     enter_s: float = 0.0  # over which the others begin one by one
 
 
-def planned_steps(load: Load, *, trace_span_s: float | None = None, trace_requests: int = 0) -> list[Step]:
-    """The steps of a load in order; none for a search. A trace's need its span and number of requests."""
+def planned_steps(load: Load, *, arrivals_s: Sequence[float] = ()) -> list[Step]:
+    """The steps of a load in order; none for a search. `arrivals_s`: of a trace, as logged, from 0 on and ascending.
+
+    Raises:
+        UsageError: slices or parts so short that nothing can be seen in one, or a warm-up as long as the log.
+    """
     match load:
         case ClosedLoad():
             return [even_step(i, "users", n, load.step_s, load) for i, n in enumerate(load.users)]
         case OpenLoad():
             return [even_step(i, "requests_per_s", r, load.step_s, load) for i, r in enumerate(load.requests_per_s)]
         case RampLoad():
-            return [_slice(load, i) for i in range(load.slices)]
+            return _slices(load)
         case TraceLoad():
-            return _trace_steps(load, trace_span_s or 0.0, trace_requests)
+            return _parts(load, [arrival_s / load.speed for arrival_s in arrivals_s])
         case SearchLoad():
             return []
 
@@ -48,26 +57,68 @@ def even_step(step: int, over: Over, size: float, length_s: float, load: ClosedL
     return Step(step, length_s, load.warmup_s, facts, rate=(size, size))
 
 
-def _slice(load: RampLoad, i: int) -> Step:
+def _slices(load: RampLoad) -> list[Step]:
+    length_s = load.ramp_s / load.slices
+    if length_s < SHORTEST_S:
+        raise UsageError(
+            f"`load.slices` {load.slices} of a ramp of `load.ramp_s` {load.ramp_s:g} are {length_s:.3g} s each, "
+            "shorter than a second",
+            hint=f"slices: {max(int(load.ramp_s), 1)} at most, or a longer ramp_s",
+        )
+    return [_slice(load, i, length_s) for i in range(load.slices)]
+
+
+def _slice(load: RampLoad, i: int, length_s: float) -> Step:
+    """A slice and its mean load; of users the mean of those that it has, who are whole (`user_changes`)."""
     per_slice = (load.end - load.start) / load.slices
     start, end = load.start + per_slice * i, load.start + per_slice * (i + 1)
-    facts = {"kind": "ramp", load.over: (start + end) / 2}
-    length_s = load.ramp_s / load.slices
-    if load.over == "users":
-        return Step(i, length_s, 0.0, facts, users=(round(start), round(end)))
-    return Step(i, length_s, 0.0, facts, rate=(start, end))
+    if load.over == "requests_per_s":
+        return Step(i, length_s, 0.0, {"kind": "ramp", load.over: (start + end) / 2}, rate=(start, end))
+    first, last = round(start), round(end)
+    mean = (first + last - (last > first) + (last < first)) / 2
+    return Step(i, length_s, 0.0, {"kind": "ramp", "users": mean}, users=(first, last))
 
 
-def _trace_steps(load: TraceLoad, span_s: float, requests: int) -> list[Step]:
-    total_s = max(span_s / load.speed, load.warmup_s) + 1.0  # the last request is inside, and has a second
-    length_s = load.step_s or total_s
-    count = max(1, math.ceil(total_s / length_s))
-    facts = {"kind": "trace", "requests_per_s": requests / total_s}
-    return [Step(i, length_s, load.warmup_s if i == 0 else 0.0, facts) for i in range(count)]
+def _parts(load: TraceLoad, instants_s: Sequence[float]) -> list[Step]:
+    """The parts of a log, each with its own rate. The last ends with its time, or a second after the last request; what
+    would be less than half a part belongs to the one before.
+    """
+    span_s = instants_s[-1]
+    length_s = load.step_s or max(span_s, load.warmup_s) + LAST_S
+    count = int(span_s / length_s) + 1
+    end_s = min(span_s + LAST_S, count * length_s)
+    if count > 1 and end_s - (count - 1) * length_s < length_s / 2:
+        count -= 1
+    _check_parts(load, count, instants_s)
+    begins_s = [i * length_s for i in range(count)]
+    steps = []
+    for i, (begin_s, until_s) in enumerate(zip(begins_s, [*begins_s[1:], end_s], strict=True)):
+        warmup_s = load.warmup_s if i == 0 else 0.0
+        arrivals = bisect_left(instants_s, until_s) - bisect_left(instants_s, begin_s + warmup_s)
+        facts = {"kind": "trace", "requests_per_s": arrivals / (until_s - begin_s - warmup_s)}
+        steps.append(Step(i, until_s - begin_s, warmup_s, facts))
+    return steps
+
+
+def _check_parts(load: TraceLoad, count: int, instants_s: Sequence[float]) -> None:
+    """Whether the parts can show anything; how long a request takes only the run shows."""
+    if load.warmup_s and load.warmup_s >= instants_s[-1]:
+        raise UsageError(
+            f"`load.warmup_s` {load.warmup_s:g} leaves nothing of {load.file}, which is {instants_s[-1]:.3g} s long",
+            hint="a shorter warmup_s, or a lower speed",
+        )
+    if load.step_s is None or (load.step_s >= SHORTEST_S and count <= len(instants_s)):
+        return
+    why = "shorter than a second" if load.step_s < SHORTEST_S else "with less than one request each"
+    raise UsageError(
+        f"`load.step_s` {load.step_s:g} cuts {load.file} into {count} parts {why}",
+        hint=f"a longer step_s; the log has {len(instants_s)} requests in {instants_s[-1]:.3g} s",
+    )
 
 
 def user_changes(step: Step, seed: int) -> list[tuple[float, int]]:
-    """(seconds from the step's start, users from then on), in order; one entry for each user of a ramp.
+    """(seconds from the step's start, users from then on), in order; one entry for each user of a ramp, whose last
+    number is reached at the slice's end: by the next slice, or by the hold.
 
     Users who are new begin each at a random instant of its own equal part of `enter_s`. Who begin together, with
     requests of equal lengths, stay in step and wait for each other's prefill for ever.

@@ -11,7 +11,7 @@ from harness.base.errors import UsageError
 from harness.base.yamlfile import validate
 from harness.load.shapes.arrivals import ArrivalPlan
 from harness.scenario import Scenario
-from harness.scenario.load import ClosedLoad, OpenLoad, RampLoad, TraceLoad
+from harness.scenario.load import ClosedLoad, Load, OpenLoad, RampLoad, TraceLoad
 from harness.scenario.steps import even_step, most_at_once, planned_steps, user_changes
 
 
@@ -102,15 +102,76 @@ def test_the_steps_of_a_ramp_are_its_slices() -> None:
 def test_a_ramp_of_users_adds_them_one_by_one() -> None:
     (step,) = planned_steps(RampLoad(kind="ramp", over="users", start=1, end=4, ramp_s=30, slices=1))
 
-    assert user_changes(step, 1) == [(0, 1), (10, 2), (20, 3)]  # the fourth would come at its very end
+    assert user_changes(step, 1) == [(0, 1), (10, 2), (20, 3)]  # the fourth comes at its very end, and is held
 
 
-def test_a_trace_is_one_step_or_parts_of_a_length() -> None:
-    whole = planned_steps(TraceLoad(kind="trace", file="t", speed=2), trace_span_s=58, trace_requests=60)
-    parts = planned_steps(TraceLoad(kind="trace", file="t", step_s=10, warmup_s=1), trace_span_s=58, trace_requests=60)
+@pytest.mark.parametrize(
+    ("start", "end", "slices", "users"),
+    [(1, 16, 4, [2.5, 6, 9.5, 13.5]), (16, 1, 4, [14.5, 10.5, 7, 3.5]), (1, 3, 4, [1, 2, 2, 2]), (4, 4, 2, [4, 4])],
+    ids=["up", "down", "fewer users than slices", "level"],
+)
+def test_a_slice_of_a_ramp_of_users_carries_the_users_that_it_has(
+    start: int, end: int, slices: int, users: list[float]
+) -> None:
+    # 1 to 16 in 24 s: 1, 2, 3, 4 users in the first 6 s, 1.5 s each; then 5, 6, 7 for 2 s each; 8 to 11; 12 to 15
+    load = RampLoad(kind="ramp", over="users", start=start, end=end, ramp_s=24, slices=slices)
 
-    assert [(s.length_s, s.load["requests_per_s"]) for s in whole] == [(30, 2)]  # 58 s / 2 and a second
-    assert [(s.length_s, s.warmup_s) for s in parts] == [(10, 1)] + [(10, 0)] * 5
+    steps = planned_steps(load)
+
+    assert [step.load["users"] for step in steps] == users
+    for step in steps:
+        changes = [*user_changes(step, 1), (step.length_s, 0)]
+        had = sum(n * (until - at) for (at, n), (until, _) in itertools.pairwise(changes)) / step.length_s
+        assert step.load["users"] == pytest.approx(had)
+
+
+def trace(arrivals_s: list[float], **more: object) -> list[tuple[float, float, float]]:
+    """(length, warm-up, requests per second) of a log's parts."""
+    load = TraceLoad.model_validate({"kind": "trace", "file": "t"} | more)
+    steps = planned_steps(load, arrivals_s=arrivals_s)
+    return [(s.length_s, s.warmup_s, s.load["requests_per_s"]) for s in steps]
+
+
+def test_a_trace_is_one_step_or_parts_of_a_length_each_with_its_own_rate() -> None:
+    # a request a second for 20 s, then four a second up to 30 s
+    log = [float(s) for s in range(20)] + [20 + n / 4 for n in range(40)]
+
+    assert trace(log[:20], speed=2) == [(10.5, 0, 20 / 10.5)]  # 19 s / 2 and a second
+    assert trace(log, step_s=10) == [(10, 0, 1), (10, 0, 1), (10, 0, 4)]
+    assert trace(log, step_s=10, warmup_s=5) == [(10, 5, 1), (10, 0, 1), (10, 0, 4)]
+
+
+@pytest.mark.parametrize(
+    ("last_s", "lengths_s"),
+    [(39.9, [10, 10, 10, 10]), (40.0, [10, 10, 10, 11]), (43.0, [10, 10, 10, 14]), (44.5, [10, 10, 10, 10, 5.5])],
+)
+def test_the_last_part_of_a_trace_ends_where_the_log_does(last_s: float, lengths_s: list[float]) -> None:
+    log = [n / 2 for n in range(79)] + [last_s]
+
+    assert [length_s for length_s, _, _ in trace(log, step_s=10)] == pytest.approx(lengths_s)
+
+
+def test_a_part_in_which_nothing_came_has_a_load_of_none() -> None:
+    log = [n / 2 for n in range(20)] + [30 + n / 2 for n in range(20)]
+
+    assert [rate for _, _, rate in trace(log, step_s=10)] == [2, 0, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("load", "message"),
+    [
+        (RampLoad(kind="ramp", start=1, end=2, ramp_s=5, slices=6), "`load.slices` 6 of a ramp of `load.ramp_s` 5 are"),
+        (RampLoad(kind="ramp", over="users", start=1, end=2, ramp_s=0.5, slices=1), "shorter than a second"),
+        (TraceLoad(kind="trace", file="t", step_s=0.01), "`load.step_s` 0.01 cuts t into 2951 parts shorter than"),
+        (TraceLoad(kind="trace", file="t", step_s=1, speed=0.1), "296 parts with less than one request each"),
+        (TraceLoad(kind="trace", file="t", warmup_s=30), "`load.warmup_s` 30 leaves nothing of t"),
+    ],
+)
+def test_what_is_too_short_to_show_anything_is_refused_before_the_load(load: Load, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        planned_steps(load, arrivals_s=[n / 2 for n in range(60)])
+
+    assert message in str(caught.value)
 
 
 def test_the_most_at_once_is_users_or_the_cap() -> None:

@@ -59,14 +59,14 @@ class Conductor:
     def run_steps(self, steps: Sequence[Step], is_lost: IsLost = never) -> dict[str, Any]:
         """Run steps that go one into the other, and hold the last one's load; the last one's facts.
 
-        `is_lost` says when the step that is on need not go on: it is cut. A log's end is not held.
+        `is_lost` says when the step that is on need not go on: it is cut. A log has no load to hold: what is
+        under way at its end is waited for.
         """
         crew = self._crew
         first = self._entered(steps[0])
         start_s = crew.now_s() + START_S + crew.lead_s
         first = self._trimmed(first, start_s)
-        hold = not isinstance(self._scenario.load, TraceLoad)
-        crew.tell(RunSteps([first, *steps[1:]], start_s, hold=hold))
+        crew.tell(RunSteps([first, *steps[1:]], start_s))
         for step in [first, *steps[1:]]:
             self._begin(step, start_s)
             start_s += step.length_s
@@ -76,7 +76,7 @@ class Conductor:
             if crew.is_over or was_cut:
                 break
         if not crew.is_over:
-            self._after(was_cut=was_cut, hold=hold)
+            self._after(was_cut=was_cut)
         return self._row
 
     def _entered(self, step: Step) -> Step:
@@ -131,14 +131,14 @@ class Conductor:
             self.standing.is_window_over = True
             self._note(end_s=self._crew.now_s() if end_s is None else end_s)
 
-    def _after(self, *, was_cut: bool, hold: bool) -> None:
+    def _after(self, *, was_cut: bool) -> None:
         """Hold the load, or end it: what was cut or lost must not be under way in the next step."""
         crew = self._crew
         if was_cut:
             self._note(**{"over_saturated" if self._scenario.load.is_open else "given_up": True})
             crew.tell(CutStep())
             self._drain(CUT_S)
-        elif hold and not self._held():
+        elif not self._held():
             crew.tell(Rest())
             self._drain(min(self._scenario.request.timeout_s, DRAIN_S))
             self._note(drained_s=crew.now_s())

@@ -74,7 +74,7 @@ class Stepper:
         for step in order.steps:
             self._step(shape, step, start_s)
             start_s += step.length_s
-        if order.hold and not self._was_cut:
+        if not self._was_cut:
             self._hold(shape, order, start_s, flush)
 
     def _step(self, shape: Shape, step: Step, start_s: float) -> None:

@@ -5,6 +5,7 @@ Every load process draws the whole plan and sends its own part of it: arrival i 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -58,7 +59,7 @@ class RatePlan:
 
 
 class TracePlan:
-    """Arrivals as a request log has them; a log has an end, and no load to hold after it."""
+    """Arrivals as a request log has them."""
 
     name = OPEN
 
@@ -106,8 +107,10 @@ class Dispatcher:
         self._run(self._plan, step, start_s, wait_until)
 
     def go_on(self, step: Step, from_s: float, wait_until: Callable[[float], bool]) -> None:
-        """Hold a step's last rate until `wait_until` says no."""
-        assert isinstance(self._plan, RatePlan)
+        """Hold a step's last rate until `wait_until` says no; a log has an end, after which nothing more is sent."""
+        if isinstance(self._plan, TracePlan):
+            wait_until(math.inf)
+            return
         assert step.rate is not None
         plan, part = self._plan.held(step), replace(step, length_s=HELD_S, rate=(step.rate[1], step.rate[1]))
         while wait_until(from_s):

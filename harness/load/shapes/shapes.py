@@ -78,7 +78,9 @@ class ClosedShape:
                 self._runner.start(share, spawn_rate=max(SPAWN_RATE, share))
 
     def go_on(self, step: Step, from_s: float, wait_until: WaitUntil) -> None:  # noqa: ARG002
-        """See Shape.go_on: the users do by themselves."""
+        """See Shape.go_on: the users do by themselves; the last of a ramp comes now."""
+        assert step.users is not None
+        self._gate.open(step.step, step.users[1])
         wait_until(math.inf)
 
     def rest(self) -> None:

@@ -1,7 +1,14 @@
-"""Does a queue grow? A load by plan does not wait for answers, so a server that is too slow falls ever further back."""
+"""Does a queue grow? A load by plan does not wait for answers, so a server that is too slow falls ever further back.
+
+The backlog at an instant are the requests that had arrived and not ended, less those that an unloaded server would
+still be at. Where a load is even, a backlog that grows to the end of a window will grow on. Where the load itself
+changes, in a ramp and a log, what comes after the window tells: until all that was under way at its end has ended, the
+server answers as many a second as came in the window, or it was over-saturated.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +18,7 @@ MIN_SAMPLES = 9  # three for each third
 SAMPLES = 60  # that a window of records is looked at
 SPREAD = 3.0  # standard deviations: in flight scatters like a count, by the root of its mean
 SHARE = 0.02  # of the arrivals in between; a slower growth would take minutes to show
+FASTEST = 10  # percentile of the run's times that is taken for an unloaded server's
 SETTLED = 3.0  # windows shorter than so many unloaded requests only see the server fill up
 
 
@@ -36,6 +44,24 @@ def in_flight_at(times_s: Floats, sent_s: Floats, ended_s: Floats) -> Floats:
     return (np.searchsorted(began, times_s, side="right") - np.searchsorted(ended, times_s, side="right")).astype(float)
 
 
+def backlog_at(times_s: Floats, sent_s: Floats, until_s: Floats, usual_s: Floats) -> Floats:
+    """How many requests are under way at each of the times for longer than on an unloaded server, `usual_s`; until they
+    end, or, for those that queue, until their first token.
+    """
+    return in_flight_at(times_s, np.fmin(sent_s + usual_s, until_s), until_s)
+
+
+def usual_s(took_s: Floats, tokens: Floats, ok: np.ndarray[Any, np.dtype[np.bool_]]) -> Floats:
+    """How long each request takes on an unloaded server: the fastest tenth of the good ones, by its output tokens."""
+    size = np.where(tokens > 0, tokens, np.nan)
+    known = (took_s / size)[ok & ~np.isnan(took_s / size)]
+    whole = took_s[ok & ~np.isnan(took_s)]
+    per_token_s = float(np.percentile(known, FASTEST)) if len(known) else np.nan
+    fastest_s = float(np.percentile(whole, FASTEST)) if len(whole) else 0.0
+    by_size = size * per_token_s
+    return np.where(np.isnan(by_size), fastest_s, by_size)
+
+
 def peak_in_flight(sent_s: Floats, ended_s: Floats, window: tuple[float, float]) -> int:
     """Most requests in flight at any instant of the window; an unknown end has not come yet."""
     sent = np.sort(sent_s[~np.isnan(sent_s)])
@@ -55,24 +81,41 @@ class OpenFacts:
 
 
 def open_facts(
-    scheduled_s: Floats, sent_s: Floats, ended_s: Floats, window: tuple[float, float], e2e_s: Floats
+    scheduled_s: Floats,
+    sent_s: Floats,
+    ended_s: Floats,
+    usual_s: Floats,
+    window: tuple[float, float],
+    *,
+    is_even: bool = True,
 ) -> OpenFacts:
-    """Of a step by plan: what was offered, what left, and whether its queue only grew.
+    """Of a step by plan: what was offered, what left, and whether its queue only grew; `is_even`: at one rate.
 
-    `ended_s` is NaN for what was cut, `sent_s` for what was dropped; `e2e_s` are those of good requests.
+    `ended_s` is NaN for what was cut, `sent_s` for what was dropped; `usual_s` are those of an unloaded server.
     """
     start_s, end_s = window
     length_s = end_s - start_s
     planned = (scheduled_s >= start_s) & (scheduled_s < end_s)
     offered = int(planned.sum())
     left = int((planned & (sent_s < end_s)).sum())
-    known = e2e_s[~np.isnan(e2e_s)]
-    unloaded_s = float(np.percentile(known, 10)) if len(known) else 0.0
     times_s = np.linspace(start_s, end_s, SAMPLES, endpoint=False)
-    growing = length_s > SETTLED * unloaded_s and is_growing(in_flight_at(times_s, sent_s, ended_s), offered)
+    has_settled = offered > 0 and length_s > SETTLED * float(np.median(usual_s[planned]))
+    growing = has_settled and is_growing(backlog_at(times_s, sent_s, ended_s, usual_s), offered)
+    if growing and not is_even:
+        growing = not _keeps_up(sent_s, ended_s, end_s, offered / length_s)
     return OpenFacts(
         offered_requests_per_s=offered / length_s if length_s > 0 else None,
         sent_requests_per_s=left / length_s if length_s > 0 else None,
         not_sent=int((planned & np.isnan(sent_s)).sum()),
         over_saturated=growing,
     )
+
+
+def _keeps_up(sent_s: Floats, ended_s: Floats, end_s: float, per_s: float) -> bool:
+    """Whether `per_s` requests a second or more end from `end_s` on, until all that was under way then has ended."""
+    under_way = ended_s[(sent_s < end_s) & ~(ended_s < end_s)]
+    if np.isnan(under_way).any():
+        return False  # cut
+    gone_s = float(under_way.max(initial=end_s))
+    ended = int(((ended_s >= end_s) & (ended_s <= gone_s)).sum())
+    return ended >= per_s * (gone_s - end_s)

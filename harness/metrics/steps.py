@@ -18,7 +18,7 @@ import pandas as pd
 
 from harness.base.stats import Floats, summary
 from harness.metrics.judging import BROKEN, limit_samples, rate_over, run_goodput, within
-from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight
+from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight, usual_s
 from harness.metrics.server import ServerSide, server_times
 from harness.metrics.slo import judge, nearness
 from harness.metrics.steady import settle
@@ -113,7 +113,7 @@ def step_metrics(
     }
     samples = limit_samples(data, timed, scenario.slo.limits())
     slo = judge(requests, failed, list(samples.values()), scenario.slo.error_rate)
-    facts = _open_facts(ran, data, window) if scenario.load.is_open else OpenFacts()
+    facts = _open_facts(ran, data, window, scenario) if scenario.load.is_open else OpenFacts()
     if facts.over_saturated or _drops(facts, requests, scenario.slo) or ran.given_up or ran.lost:
         slo = BROKEN  # it would not last, was not the load asked for, or what was under way would have failed it
     input_per_s, output_per_s = _tokens_per_s(data, window, stamps)
@@ -158,9 +158,15 @@ def step_metrics(
     )
 
 
-def _open_facts(ran: RanStep, data: Columns, window: Window) -> OpenFacts:
-    span = (window.start_s, window.end_s)
-    facts = open_facts(data.scheduled_s, data.sent_s, data.ended_s, span, data.e2e_s[data.ok])
+def _open_facts(ran: RanStep, data: Columns, window: Window, scenario: Scenario) -> OpenFacts:
+    facts = open_facts(
+        data.scheduled_s,
+        data.sent_s,
+        data.ended_s,
+        usual_s(data.e2e_s, np.fmax(data.output_tokens, data.requested_tokens), data.ok),
+        (window.start_s, window.end_s),
+        is_even=not isinstance(scenario.load, RampLoad | TraceLoad),
+    )
     return replace(facts, over_saturated=ran.over_saturated or bool(facts.over_saturated))
 
 

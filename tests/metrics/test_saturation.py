@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from harness.metrics.saturation import OpenFacts, in_flight_at, is_growing, open_facts, peak_in_flight
+from harness.base.stats import Floats
+from harness.metrics.saturation import OpenFacts, in_flight_at, is_growing, open_facts, peak_in_flight, usual_s
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_an_open_step_says_what_was_planned_sent_and_dropped() -> None:
     scheduled = np.arange(10.0)
     sent = np.where(scheduled < 8, scheduled, np.nan)
 
-    facts = open_facts(scheduled, sent, sent + 0.1, (0.0, 10.0), np.full(8, 0.1))
+    facts = open_facts(scheduled, sent, sent + 0.1, np.full(10, 0.1), (0.0, 10.0))
 
     assert facts == OpenFacts(offered_requests_per_s=1.0, sent_requests_per_s=0.8, not_sent=2, over_saturated=False)
 
@@ -54,7 +55,7 @@ def test_a_server_at_eight_tenths_of_the_rate_is_over_saturated() -> None:
     scheduled = np.arange(300) / 10
     ended = (np.arange(300) + 1) / 8
 
-    facts = open_facts(scheduled, scheduled, ended, (0.0, 30.0), ended - scheduled)
+    facts = open_facts(scheduled, scheduled, ended, np.full(300, 0.125), (0.0, 30.0))
 
     assert facts.over_saturated is True
 
@@ -63,6 +64,60 @@ def test_a_window_as_short_as_its_requests_says_nothing() -> None:
     # 100 a second, each takes 10 s: in 9 s the server only fills up
     scheduled = np.arange(900) / 100
 
-    facts = open_facts(scheduled, scheduled, scheduled + 10, (0.0, 9.0), np.full(900, 10.0))
+    facts = open_facts(scheduled, scheduled, scheduled + 10, np.full(900, 10.0), (0.0, 9.0))
 
     assert facts.over_saturated is False
+
+
+def changing(scheduled: Floats, ended: Floats, usual: float, window: tuple[float, float]) -> bool | None:
+    facts = open_facts(scheduled, scheduled, ended, np.full(len(scheduled), usual), window, is_even=False)
+    return facts.over_saturated
+
+
+def served_at(scheduled: Floats, per_s: float) -> Floats:
+    """Ends of one server that answers so many a second, in order."""
+    ended, free = [], 0.0
+    for due in scheduled:
+        free = max(free, due) + 1 / per_s
+        ended.append(free)
+    return np.array(ended)
+
+
+def test_a_burst_at_the_end_of_a_log_that_is_answered_at_once_is_no_queue() -> None:
+    # one a second for 12 s, and 100 at 11.5 s; all take 0.3 s
+    scheduled = np.concatenate([np.arange(12.0), np.full(100, 11.5)])
+
+    assert changing(scheduled, scheduled + 0.3, 0.3, (0.0, 12.0)) is False
+    assert changing(np.sort(scheduled), np.sort(scheduled) + 2.0, 0.3, (0.0, 12.0)) is False  # slowly: gone after 1.5 s
+
+
+def test_a_burst_that_takes_as_long_as_the_log_is_over_saturation() -> None:
+    # one a second and 100 from 6 s on: 112 in 12 s are 9.3 a second, of which 5 are answered
+    scheduled = np.sort(np.concatenate([np.arange(12.0), 6 + np.arange(100) / 20]))
+
+    assert changing(scheduled, served_at(scheduled, 5.0), 0.2, (0.0, 12.0)) is True
+    assert changing(scheduled, served_at(scheduled, 25.0), 0.04, (0.0, 12.0)) is False
+
+
+@pytest.mark.parametrize(("per_s", "over"), [(1000.0, False), (50.0, False), (30.0, True)])
+def test_a_coarse_ramp_is_over_saturated_where_less_is_answered_than_came(per_s: float, over: bool) -> None:
+    # from 30 to 60 a second in 20 s, 900 in all: 45 a second; then held at 60; each takes 2 s besides its turn
+    due = np.array([(-30 + np.sqrt(900 + 3 * n)) / 1.5 for n in range(900)])
+    scheduled = np.concatenate([due, 20 + np.arange(1800) / 60])
+
+    assert changing(scheduled, served_at(scheduled, per_s) + 2.0, 2.0, (0.0, 20.0)) is over
+
+
+def test_what_was_cut_never_went_away() -> None:
+    # the last third of ten a second is never answered
+    scheduled = np.arange(300) / 10
+    ended = np.where(scheduled < 20, scheduled + 0.1, np.nan)
+
+    assert changing(scheduled, ended, 0.1, (0.0, 30.0)) is True
+
+
+def test_an_unloaded_servers_time_goes_by_the_tokens_asked_for() -> None:
+    # a tenth of a second a token at best; unknown lengths take what the fastest do
+    took, tokens = np.array([1.0, 2.0, 9.0, 5.0]), np.array([10.0, 20.0, 30.0, np.nan])
+
+    assert usual_s(took, tokens, np.array([True, True, True, False])) == pytest.approx([1.0, 2.0, 3.0, 1.2])

@@ -25,12 +25,19 @@ def client_checks(step: Step, client: pd.DataFrame, think_time_s: float) -> Iter
     if busiest is not None and busiest > CPU_LIMIT:
         text = f"{at(step)} the load generator used {busiest:.0%} of its core"
         yield check("client_bound", "error", text, "the client, not the server, may be the limit")
-    asked = step.load.users
     reached = float(client.groupby("process")["in_flight"].mean().sum())
+    asked = _asked(step, client)
     if asked and not think_time_s and not step.failed and reached < IN_FLIGHT_FLOOR * asked:
         text = f"{at(step)} only {reached:.1f} requests were in flight on average"
         yield check("client_bound", "warning", text, "the client could not keep up the load asked for")
     yield from _shared(step, client)
+
+
+def _asked(step: Step, client: pd.DataFrame) -> float | None:
+    """The users at the instants at which those in flight were counted: those of a ramp change between two."""
+    if step.load.users is None or "asked" not in client or client["asked"].isna().any():
+        return step.load.users
+    return float(client.groupby("process")["asked"].mean().sum())
 
 
 def _worst(client: pd.DataFrame, column: str) -> float | None:

@@ -10,6 +10,7 @@ from harness.rundir.results import Step
 RATE_WARNING = 0.01
 RATE_ERROR = 0.05
 CLOCK_APART_S = 0.01  # what a worker's clock may be off by before it is said
+INHERITED_HINT = "let a ramp rise, or drive that load in a step of its own, which begins without a queue"
 EDGE_REQUESTS = 2  # that may be planned inside a window and leave after its end
 
 
@@ -21,6 +22,9 @@ def open_checks(step: Step, *, is_goodput: bool) -> Iterator[Check]:
     if step.offered_requests_per_s is None or step.sent_requests_per_s is None:
         return
     level: Level = "warning" if is_goodput else "error"
+    if step.inherited_queue:
+        text = f"{at(step)} {step.queue_at_start} requests of a heavier load were still queued: it is not judged"
+        yield check("queue_inherited", "warning", text, INHERITED_HINT)
     dropped = step.not_sent or 0
     if dropped:
         text = f"{at(step)} {dropped} arrivals were dropped: `load.max_in_flight` requests were in flight"

@@ -10,7 +10,7 @@ from harness.backends.faults import hint_for
 from harness.base.stats import SAMPLE_FLOORS
 from harness.checks.client import client_checks
 from harness.checks.finding import at, check
-from harness.checks.load import load_checks, open_checks
+from harness.checks.load import INHERITED_HINT, load_checks, open_checks
 from harness.checks.phases import phase_checks, stall_checks
 from harness.checks.server import server_run_checks, server_step_checks
 from harness.metrics.rate import MIN_COUNTED
@@ -46,6 +46,8 @@ def with_checks(metrics: Metrics, measured: Measured) -> Metrics:
 
 
 def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check]:
+    if step.load.is_silence:
+        return []
     scenario = measured.scenario
     is_goodput = metrics.goodput is not None and metrics.goodput.requests_per_s is not None
     rows = _within(measured.records, step, "scheduled_s")
@@ -229,6 +231,8 @@ def goodput_checks(metrics: Metrics, records: pd.DataFrame) -> Iterator[Check]:
     elif metrics.steps and not metrics.is_judged:
         text = f"no limit could be judged: {metrics.why_not_judged}"
         hint = f"a limit is judged from {MIN_SLO_SAMPLES} requests on that did not all fail"
+        if metrics.has_inherited_queues:
+            text, hint = f"no goodput can be told: {metrics.why_not_judged}", INHERITED_HINT
         yield check("not_judged", "error", text, hint)
     elif goodput is None:
         yield check("slo_never_met", "warning", "no load step kept the SLO: infeasible on this box")

@@ -1,12 +1,13 @@
 """A step's rates and verdict out of records, and the run's goodput out of its steps."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from harness.base.stats import Floats
-from harness.metrics.goodput import JudgedStep, goodput_of
+from harness.metrics.goodput import JudgedStep, RunGoodput, goodput_of
 from harness.metrics.pooled import ERRORS, judge_together, rate_together
 from harness.metrics.rate import Rate, Served, busy_share, rate_of
 from harness.metrics.slo import NOT_JUDGED, LimitSample, Nearness, SloVerdict
@@ -58,13 +59,34 @@ def limit_samples(data: Columns, timed: Which, limits: Iterable[Limit]) -> dict[
     return found
 
 
+def judged_by_own_load(steps: Sequence[Step]) -> list[Step]:
+    """The steps in the order in which they ran; one that fails under the queue of a heavier load is not judged.
+
+    What such a step could serve by itself nobody saw. One that keeps its limits all the same has kept them.
+    """
+    out: list[Step] = []
+    heaviest = 0.0  # since there was no queue
+    for before, step in zip([None, *steps], steps, strict=False):
+        heaviest = max(heaviest, before.load.size) if before is not None and step.queue_at_start else 0.0
+        inherits = heaviest > step.load.size and step.slo_met is False
+        changed = {"slo_met": None, "slo_verdict": "not_judged", "inherited_queue": True}
+        out.append(step.model_copy(update=changed) if inherits else step)
+    return out
+
+
 def run_goodput(steps: Sequence[Step], error_rate: float) -> Goodput | None:
-    """The run's goodput from its steps; those of one load are taken as one."""
+    """The run's goodput from its steps; those of one load are taken as one.
+
+    None where a step that was not judged for another's queue lies between the best that passed and the first that
+    failed: the box may serve that load as well.
+    """
     by_load: dict[float, list[Step]] = {}
     for step in steps:
-        by_load.setdefault(step.load.size, []).append(step)
-    found = goodput_of([_judged(load, same, error_rate) for load, same in by_load.items()])
-    if found is None:
+        if not step.inherited_queue:
+            by_load.setdefault(step.load.size, []).append(step)
+    judged = [_judged(load, same, error_rate) for load, same in by_load.items()]
+    found = goodput_of(judged)
+    if found is None or _may_be_more(found, steps, judged):
         return None
     return Goodput(
         requests_per_s=found.per_s,
@@ -74,6 +96,12 @@ def run_goodput(steps: Sequence[Step], error_rate: float) -> Goodput | None:
         at_least=found.at_least,
         at_most=found.at_most,
     )
+
+
+def _may_be_more(found: RunGoodput, steps: Sequence[Step], judged: Sequence[JudgedStep]) -> bool:
+    best = next((one.load for one in judged if one.step == found.step), 0.0)
+    failing = min((one.load for one in judged if one.slo.met is False and one.load > best), default=math.inf)
+    return any(step.inherited_queue and best < step.load.size < failing for step in steps)
 
 
 def _judged(load: float, same: Sequence[Step], error_rate: float) -> JudgedStep:

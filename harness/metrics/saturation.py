@@ -51,6 +51,17 @@ def backlog_at(times_s: Floats, sent_s: Floats, until_s: Floats, usual_s: Floats
     return in_flight_at(times_s, np.fmin(sent_s + usual_s, until_s), until_s)
 
 
+def queue_at(start_s: float, sent_s: Floats, answered_s: Floats, ttft_s: Floats, arrivals: int) -> int:
+    """How many requests queue for their first token as a window of so many arrivals begins; 0: no more than may chance.
+
+    `ttft_s`: of the run's good requests, from which an unloaded server's is known.
+    """
+    known = ttft_s[~np.isnan(ttft_s)]
+    fastest_s = np.full(len(sent_s), float(np.percentile(known, FASTEST)) if len(known) else 0.0)
+    waiting = int(backlog_at(np.array([start_s]), sent_s, answered_s, fastest_s)[0])
+    return waiting if waiting > max(1.0, SHARE * arrivals) else 0
+
+
 def usual_s(took_s: Floats, tokens: Floats, ok: np.ndarray[Any, np.dtype[np.bool_]]) -> Floats:
     """How long each request takes on an unloaded server: the fastest tenth of the good ones, by its output tokens."""
     size = np.where(tokens > 0, tokens, np.nan)
@@ -78,6 +89,7 @@ class OpenFacts:
     sent_requests_per_s: float | None = None
     not_sent: int | None = None  # arrivals dropped
     over_saturated: bool | None = None
+    queue_at_start: int | None = None
 
 
 def open_facts(

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from harness.base.stats import Floats, summary
-from harness.metrics.judging import BROKEN, limit_samples, rate_over, run_goodput, within
-from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight, usual_s
+from harness.metrics.judging import BROKEN, judged_by_own_load, limit_samples, rate_over, run_goodput, within
+from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight, queue_at, usual_s
 from harness.metrics.server import ServerSide, server_times
 from harness.metrics.slo import judge, nearness
 from harness.metrics.steady import settle
@@ -48,6 +48,7 @@ def compute_metrics(
         window = Window(ran.window_start_s, max(end_s, ran.window_start_s))
         window, warmup = _after_warmup(ran, data, window, scenario)
         out.append(step_metrics(ran, data, window, scenario, stamps, warmup, server))
+    out = judged_by_own_load(out)
     return Metrics(
         steps=tuple(out),
         goodput=run_goodput(out, scenario.slo.error_rate),
@@ -142,6 +143,7 @@ def step_metrics(
         sent_requests_per_s=facts.sent_requests_per_s,
         not_sent=facts.not_sent,
         over_saturated=facts.over_saturated,
+        queue_at_start=facts.queue_at_start,
         given_up=ran.given_up or ran.lost,
         goodput_requests_per_s=None if good is None else good.per_s,
         goodput_low=None if good is None else good.low,
@@ -167,7 +169,13 @@ def _open_facts(ran: RanStep, data: Columns, window: Window, scenario: Scenario)
         (window.start_s, window.end_s),
         is_even=not isinstance(scenario.load, RampLoad | TraceLoad),
     )
-    return replace(facts, over_saturated=ran.over_saturated or bool(facts.over_saturated))
+    answered_s = np.where(np.isnan(data.first_s), data.ended_s, data.first_s)
+    arrivals = int(window.holds(data.scheduled_s).sum())
+    return replace(
+        facts,
+        over_saturated=ran.over_saturated or bool(facts.over_saturated),
+        queue_at_start=queue_at(window.start_s, data.sent_s, answered_s, data.ttft_s[data.ok], arrivals),
+    )
 
 
 def _drops(facts: OpenFacts, requests: int, slo: Slo) -> bool:

@@ -40,6 +40,11 @@ class LoadOfStep(Result):
         return float(self.users or self.requests_per_s or 0)
 
     @property
+    def is_silence(self) -> bool:
+        """Whether nothing was asked for: a part of a log in which nothing came."""
+        return self.requests_per_s == 0
+
+    @property
     def words(self) -> str:
         """`1 user`, `4 users` or `0.5 requests/s`."""
         if self.users is not None:
@@ -128,10 +133,12 @@ class Step(Result):
     slo_met: bool | None = None  # by the point percentiles; None: not judged
     slo_verdict: SloSays | None = None  # how sure that is; None: an older version did not say
     limits: dict[str, LimitOfStep] = Field(default={})
-    offered_requests_per_s: float | None = None  # this and the next three: of an open load alone
+    offered_requests_per_s: float | None = None  # this and the next four: of an open load alone
     sent_requests_per_s: float | None = None
     not_sent: int | None = None
     over_saturated: bool | None = None
+    queue_at_start: int | None = None  # requests that waited for a first token as the window began; None: no open load
+    inherited_queue: bool = False  # not judged, since it failed under the queue of a heavier load before it
     given_up: bool = False  # cut, or its hold was, since it could not pass any more
     goodput_requests_per_s: float | None = None
     goodput_low: float | None = None
@@ -213,11 +220,19 @@ class Metrics(Result):
     def is_judged(self) -> bool:
         """Whether any step's limits could be judged, by requests that did not all fail."""
         judged = (step for step in self.steps if step.verdict != "not_judged" and step.failed < step.requests)
-        return self.goodput is not None or any(judged)
+        return self.goodput is not None or (any(judged) and not self.has_inherited_queues)
+
+    @property
+    def has_inherited_queues(self) -> bool:
+        """Whether a step was not judged because of the queue that it began with."""
+        return any(step.inherited_queue for step in self.steps)
 
     @property
     def why_not_judged(self) -> str:
         """Why no step's limits could be judged, where they could not."""
+        if self.has_inherited_queues:
+            late = sum(step.inherited_queue for step in self.steps)
+            return f"{late} of {len(self.steps)} steps began with the queue of a heavier one"
         tried = [step for step in self.steps if step.requests]
         if all(step.failed == step.requests for step in tried):
             return "every request failed" if tried else "no request ended"

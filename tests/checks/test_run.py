@@ -112,6 +112,22 @@ def test_too_few_in_flight_is_client_bound() -> None:
     assert "1.0 requests were in flight" in findings(GOOD, users=4)["client_bound"][1]
 
 
+def test_users_of_a_ramp_are_held_against_those_in_flight_at_the_same_instants() -> None:
+    # 3 users on average, but 1, 2 and 3 at the three instants at which somebody looked, and as many under way
+    looked = [sample(10 * n, in_flight=n, asked=n) for n in (1, 2, 3)]
+    half = [sample(10 * n, in_flight=n, asked=2 * n) for n in (1, 2, 3)]
+
+    assert "client_bound" not in findings(GOOD, users=3, samples=looked)
+    assert "only 2.0 requests were in flight" in findings(GOOD, users=3, samples=half)["client_bound"][1]
+
+
+def test_a_part_of_a_log_in_which_nothing_came_has_no_finding() -> None:
+    load = LoadOfStep(kind="trace", requests_per_s=0)
+    silent = RanStep(step=0, load=load, start_s=200, window_start_s=200, end_s=210)
+
+    assert set(findings(GOOD, ran=silent, scenario={"load": {"kind": "trace", "file": "t"}})) == {"not_judged"}
+
+
 def test_errors_over_the_limit_break_the_run_when_nothing_passes() -> None:
     rows = [row(n) for n in range(97)] + [row(97, error="http_500", error_detail="boom"), row(98, error="timeout")]
 

@@ -65,12 +65,14 @@ def judged_by_own_load(steps: Sequence[Step]) -> list[Step]:
     What such a step could serve by itself nobody saw. One that keeps its limits all the same has kept them.
     """
     out: list[Step] = []
-    heaviest = 0.0  # since there was no queue
-    for before, step in zip([None, *steps], steps, strict=False):
-        heaviest = max(heaviest, before.load.size) if before is not None and step.queue_at_start else 0.0
-        inherits = heaviest > step.load.size and step.slo_met is False
+    heaviest = 0.0  # that failed since there was no queue
+    for step in steps:
+        heaviest = heaviest if step.queue_at_start else 0.0
+        failed = step.slo_met is False
+        inherits = failed and heaviest > step.load.size
         changed = {"slo_met": None, "slo_verdict": "not_judged", "inherited_queue": True}
         out.append(step.model_copy(update=changed) if inherits else step)
+        heaviest = max(heaviest, step.load.size if failed else 0.0)
     return out
 
 

@@ -44,22 +44,9 @@ def in_flight_at(times_s: Floats, sent_s: Floats, ended_s: Floats) -> Floats:
     return (np.searchsorted(began, times_s, side="right") - np.searchsorted(ended, times_s, side="right")).astype(float)
 
 
-def backlog_at(times_s: Floats, sent_s: Floats, until_s: Floats, usual_s: Floats) -> Floats:
-    """How many requests are under way at each of the times for longer than on an unloaded server, `usual_s`; until they
-    end, or, for those that queue, until their first token.
-    """
-    return in_flight_at(times_s, np.fmin(sent_s + usual_s, until_s), until_s)
-
-
-def queue_at(start_s: float, sent_s: Floats, answered_s: Floats, ttft_s: Floats, arrivals: int) -> int:
-    """How many requests queue for their first token as a window of so many arrivals begins; 0: no more than may chance.
-
-    `ttft_s`: of the run's good requests, from which an unloaded server's is known.
-    """
-    known = ttft_s[~np.isnan(ttft_s)]
-    fastest_s = np.full(len(sent_s), float(np.percentile(known, FASTEST)) if len(known) else 0.0)
-    waiting = int(backlog_at(np.array([start_s]), sent_s, answered_s, fastest_s)[0])
-    return waiting if waiting > max(1.0, SHARE * arrivals) else 0
+def backlog_at(times_s: Floats, sent_s: Floats, ended_s: Floats, usual_s: Floats) -> Floats:
+    """How many requests are under way at each of the times for longer than `usual_s`, those of an unloaded server."""
+    return in_flight_at(times_s, np.fmin(sent_s + usual_s, ended_s), ended_s)
 
 
 def usual_s(took_s: Floats, tokens: Floats, ok: np.ndarray[Any, np.dtype[np.bool_]]) -> Floats:
@@ -89,7 +76,7 @@ class OpenFacts:
     sent_requests_per_s: float | None = None
     not_sent: int | None = None  # arrivals dropped
     over_saturated: bool | None = None
-    queue_at_start: int | None = None
+    queue_at_start: int | None = None  # the backlog as it begins; 0: no more than chance
 
 
 def open_facts(
@@ -111,8 +98,9 @@ def open_facts(
     offered = int(planned.sum())
     left = int((planned & (sent_s < end_s)).sum())
     times_s = np.linspace(start_s, end_s, SAMPLES, endpoint=False)
+    backlog = backlog_at(times_s, sent_s, ended_s, usual_s)
     has_settled = offered > 0 and length_s > SETTLED * float(np.median(usual_s[planned]))
-    growing = has_settled and is_growing(backlog_at(times_s, sent_s, ended_s, usual_s), offered)
+    growing = has_settled and is_growing(backlog, offered)
     if growing and not is_even:
         growing = not _keeps_up(sent_s, ended_s, end_s, offered / length_s)
     return OpenFacts(
@@ -120,6 +108,7 @@ def open_facts(
         sent_requests_per_s=left / length_s if length_s > 0 else None,
         not_sent=int((planned & np.isnan(sent_s)).sum()),
         over_saturated=growing,
+        queue_at_start=int(backlog[0]) if backlog[0] > max(1.0, SHARE * offered) else 0,
     )
 
 

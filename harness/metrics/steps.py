@@ -18,7 +18,7 @@ import pandas as pd
 
 from harness.base.stats import Floats, summary
 from harness.metrics.judging import BROKEN, judged_by_own_load, limit_samples, rate_over, run_goodput, within
-from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight, queue_at, usual_s
+from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight, usual_s
 from harness.metrics.server import ServerSide, server_times
 from harness.metrics.slo import judge, nearness
 from harness.metrics.steady import settle
@@ -169,13 +169,7 @@ def _open_facts(ran: RanStep, data: Columns, window: Window, scenario: Scenario)
         (window.start_s, window.end_s),
         is_even=not isinstance(scenario.load, RampLoad | TraceLoad),
     )
-    answered_s = np.where(np.isnan(data.first_s), data.ended_s, data.first_s)
-    arrivals = int(window.holds(data.scheduled_s).sum())
-    return replace(
-        facts,
-        over_saturated=ran.over_saturated or bool(facts.over_saturated),
-        queue_at_start=queue_at(window.start_s, data.sent_s, answered_s, data.ttft_s[data.ok], arrivals),
-    )
+    return replace(facts, over_saturated=ran.over_saturated or bool(facts.over_saturated))
 
 
 def _drops(facts: OpenFacts, requests: int, slo: Slo) -> bool:

@@ -137,7 +137,7 @@ class Step(Result):
     sent_requests_per_s: float | None = None
     not_sent: int | None = None
     over_saturated: bool | None = None
-    queue_at_start: int | None = None  # requests that waited for a first token as the window began; None: no open load
+    queue_at_start: int | None = None  # under way as the window began for longer than unloaded; None: closed
     inherited_queue: bool = False  # not judged, since it failed under the queue of a heavier load before it
     given_up: bool = False  # cut, or its hold was, since it could not pass any more
     goodput_requests_per_s: float | None = None

@@ -121,3 +121,16 @@ def test_an_unloaded_servers_time_goes_by_the_tokens_asked_for() -> None:
     took, tokens = np.array([1.0, 2.0, 9.0, 5.0]), np.array([10.0, 20.0, 30.0, np.nan])
 
     assert usual_s(took, tokens, np.array([True, True, True, False])) == pytest.approx([1.0, 2.0, 3.0, 1.2])
+
+
+def test_the_queue_that_a_window_begins_with_is_what_an_unloaded_server_would_have_answered() -> None:
+    # 20 a second for 10 s at a server of 10 a second leave 100; 2 a second come from then on, and are in flight anyway
+    scheduled = np.concatenate([np.arange(200) / 20, 10 + np.arange(20) / 2])
+    slow, quick = served_at(scheduled, 10.0), scheduled + 0.5
+
+    queues = [
+        open_facts(scheduled, scheduled, ended, np.full(220, 0.5), (10.0, 20.0)).queue_at_start
+        for ended in (slow, quick)
+    ]
+
+    assert queues == [90, 0]  # 100 are under way, of which the last ten came less than 0.5 s ago

@@ -18,7 +18,7 @@ CROSSING_TOLERANCE = 0.05
 def phase_checks(step: Step, rows: pd.DataFrame, scenario: Scenario) -> Iterator[Check]:
     """Of one step; `rows` are those due in its window."""
     yield from _hold(step)
-    yield from _window(step, rows)
+    yield from _window(step, rows, scenario)
     if isinstance(scenario.load, ClosedLoad | SearchLoad) and not scenario.load.is_open:
         yield from _little(step, rows, scenario.think_time_s)
     if isinstance(scenario.load, RampLoad):
@@ -39,14 +39,16 @@ def _hold(step: Step) -> Iterator[Check]:
         yield check("hold_longer_than_step", "warning", text, f"make step_s longer than {held_s:.0f}")
 
 
-def _window(step: Step, rows: pd.DataFrame) -> Iterator[Check]:
+def _window(step: Step, rows: pd.DataFrame, scenario: Scenario) -> Iterator[Check]:
     """A window that has room for no request: whatever was counted is the beat of those who began before."""
-    if not len(rows) or step.window.length_s <= 0:
-        return
+    if not len(rows) or step.window.length_s <= 0 or step.over_saturated or step.inherited_queue:
+        return  # of a queue the window is not to blame
     took_s = (rows["finished_s"] - rows["sent_s"])[rows["error"].isna()].median()
     if took_s > step.window.length_s:
         text = f"{at(step)} a request took {took_s:.1f} s, longer than the window of {step.window.length_s:.1f} s"
         hint = f"make step_s longer: {8 * took_s:.0f} s or more behind the warm-up"
+        if isinstance(scenario.load, RampLoad):
+            hint = f"make slices of {8 * took_s:.0f} s or more: fewer of them, or a longer ramp_s"
         yield check("window_too_short", "error", text, hint)
 
 

@@ -13,6 +13,7 @@ from harness.scenario import Scenario
 
 CLOSED = Scenario.model_validate({"name": "t", "load": {"users": [4]}})
 RAMP = Scenario.model_validate({"name": "t", "load": {"kind": "ramp", "start": 1, "end": 2}})
+TRACE = Scenario.model_validate({"name": "t", "load": {"kind": "trace", "file": "t.csv"}})
 
 
 def step(*, held_s: float | None = 1.0, per_s: float = 4.0, **more: Any) -> Step:
@@ -67,6 +68,16 @@ def test_an_older_run_without_a_hold_is_not_held_to_that_law() -> None:
 
 def test_a_window_without_room_for_one_request_is_an_error() -> None:
     assert ("window_too_short", "error") in codes(step(per_s=0.44), rows(took_s=9.0))
+
+
+@pytest.mark.parametrize("work", [CLOSED, RAMP, TRACE], ids=["step", "slice", "part"])
+def test_a_window_is_not_too_short_for_a_queue(work: Scenario) -> None:
+    queued = step().model_copy(update={"over_saturated": True})
+    inherited = step().model_copy(update={"inherited_queue": True})
+
+    assert ("window_too_short", "error") in codes(step(), rows(took_s=9.0), work)
+    assert ("window_too_short", "error") not in codes(queued, rows(took_s=9.0), work)
+    assert ("window_too_short", "error") not in codes(inherited, rows(took_s=9.0), work)
 
 
 def test_requests_of_a_slice_that_end_in_the_next_one_are_counted() -> None:

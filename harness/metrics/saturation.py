@@ -6,9 +6,9 @@ changes, in a ramp and a log, what comes after the window tells: until all that 
 server answers as many a second as came in the window, or it was over-saturated.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ MIN_SAMPLES = 9  # three for each third
 SAMPLES = 60  # that a window of records is looked at
 SPREAD = 3.0  # standard deviations: in flight scatters like a count, by the root of its mean
 SHARE = 0.02  # of the arrivals in between; a slower growth would take minutes to show
-FASTEST = 10  # percentile of the run's times that is taken for an unloaded server's
+FASTEST = 1.0  # percentile of the run's times that is taken for an unloaded server's
 SETTLED = 3.0  # windows shorter than so many unloaded requests only see the server fill up
 
 
@@ -49,15 +49,19 @@ def backlog_at(times_s: Floats, sent_s: Floats, ended_s: Floats, usual_s: Floats
     return in_flight_at(times_s, np.fmin(sent_s + usual_s, ended_s), ended_s)
 
 
-def usual_s(took_s: Floats, tokens: Floats, ok: np.ndarray[Any, np.dtype[np.bool_]]) -> Floats:
-    """How long each request takes on an unloaded server: the fastest tenth of the good ones, by its output tokens."""
-    size = np.where(tokens > 0, tokens, np.nan)
-    known = (took_s / size)[ok & ~np.isnan(took_s / size)]
-    whole = took_s[ok & ~np.isnan(took_s)]
-    per_token_s = float(np.percentile(known, FASTEST)) if len(known) else np.nan
-    fastest_s = float(np.percentile(whole, FASTEST)) if len(whole) else 0.0
-    by_size = size * per_token_s
-    return np.where(np.isnan(by_size), fastest_s, by_size)
+def usual_s(ttft_s: Floats, tpot_s: Floats, e2e_s: Floats, tokens: Floats) -> Floats:
+    """How long each request takes on an unloaded server: the run's fastest first token, then its fastest time a token.
+
+    The latencies are those of good requests; where there is no such, or no count, it is the fastest whole request.
+    """
+    first_s, token_s, whole_s = (_fastest(values) for values in (ttft_s, tpot_s, e2e_s))
+    by_tokens = first_s + token_s * np.maximum(tokens - 1, 0)
+    return np.nan_to_num(np.where(np.isnan(by_tokens), whole_s, by_tokens))
+
+
+def _fastest(values_s: Floats) -> float:
+    known = values_s[~np.isnan(values_s)]
+    return float(np.percentile(known, FASTEST)) if len(known) else math.nan
 
 
 def peak_in_flight(sent_s: Floats, ended_s: Floats, window: tuple[float, float]) -> int:

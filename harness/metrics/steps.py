@@ -161,11 +161,12 @@ def step_metrics(
 
 
 def _open_facts(ran: RanStep, data: Columns, window: Window, scenario: Scenario) -> OpenFacts:
+    tokens = np.where(np.isnan(data.output_tokens), data.requested_tokens, data.output_tokens)
     facts = open_facts(
         data.scheduled_s,
         data.sent_s,
         data.ended_s,
-        usual_s(data.e2e_s, np.fmax(data.output_tokens, data.requested_tokens), data.ok),
+        usual_s(*(times_s[data.ok] for times_s in (data.ttft_s, data.tpot_s, data.e2e_s)), tokens),
         (window.start_s, window.end_s),
         is_even=not isinstance(scenario.load, RampLoad | TraceLoad),
     )

@@ -116,11 +116,14 @@ def test_what_was_cut_never_went_away() -> None:
     assert changing(scheduled, ended, 0.1, (0.0, 30.0)) is True
 
 
-def test_an_unloaded_servers_time_goes_by_the_tokens_asked_for() -> None:
-    # a tenth of a second a token at best; unknown lengths take what the fastest do
-    took, tokens = np.array([1.0, 2.0, 9.0, 5.0]), np.array([10.0, 20.0, 30.0, np.nan])
+def test_an_unloaded_servers_time_goes_by_the_tokens() -> None:
+    # at best 0.5 s to the first token, and 0.1 s for each further one; lengths of 1, 11 and unknown
+    ttft, tpot, e2e = np.array([0.5, 0.5, 4.0]), np.array([0.1, 0.1, 0.2]), np.array([1.5, 1.5, 9.0])
+    tokens, unknown = np.array([1.0, 11.0, np.nan]), np.full(3, np.nan)
 
-    assert usual_s(took, tokens, np.array([True, True, True, False])) == pytest.approx([1.0, 2.0, 3.0, 1.2])
+    assert usual_s(ttft, tpot, e2e, tokens) == pytest.approx([0.5, 1.5, 1.5])
+    assert usual_s(unknown, unknown, e2e, tokens) == pytest.approx([1.5, 1.5, 1.5])
+    assert list(usual_s(unknown, unknown, unknown, tokens)) == [0, 0, 0]
 
 
 def test_the_queue_that_a_window_begins_with_is_what_an_unloaded_server_would_have_answered() -> None:

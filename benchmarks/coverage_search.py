@@ -20,7 +20,7 @@ from harness.load.search.probes import Next, Probe, Standing, Stop, bracket, sta
 from harness.metrics.goodput import JudgedStep, RunGoodput, goodput_of
 from harness.metrics.pooled import ERRORS, rate_together
 from harness.metrics.rate import Rate, Served, rate_of, shares
-from harness.metrics.saturation import open_facts
+from harness.metrics.saturation import open_facts, usual_s
 from harness.metrics.slo import LimitSample, Nearness, SloVerdict, judge, nearness
 from harness.metrics.windows import Window
 from harness.scenario import Limit
@@ -254,7 +254,9 @@ def _grows(case: SearchCase, requests: Requests, window: Window) -> bool:
         return False
     e2e_s = requests.finished_s - requests.sent_s
     span = (window.start_s, window.end_s)
-    return bool(open_facts(requests.sent_s, requests.sent_s, requests.finished_s, span, e2e_s).over_saturated)
+    unknown_s = np.full(len(e2e_s), np.nan)
+    unloaded_s = usual_s(unknown_s, unknown_s, e2e_s, requests.output_tokens)
+    return bool(open_facts(requests.sent_s, requests.sent_s, requests.finished_s, unloaded_s, span).over_saturated)
 
 
 def _latency_s(case: SearchCase, requests: Requests) -> np.ndarray:

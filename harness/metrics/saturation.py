@@ -104,7 +104,8 @@ def open_facts(
     times_s = np.linspace(start_s, end_s, SAMPLES, endpoint=False)
     backlog = backlog_at(times_s, sent_s, ended_s, usual_s)
     has_settled = offered > 0 and length_s > SETTLED * float(np.median(usual_s[planned]))
-    growing = has_settled and is_growing(backlog, offered)
+    # an even load has as many in flight all along that are no backlog
+    growing = has_settled and is_growing(in_flight_at(times_s, sent_s, ended_s) if is_even else backlog, offered)
     if growing and not is_even:
         growing = not _keeps_up(sent_s, ended_s, end_s, offered / length_s)
     return OpenFacts(

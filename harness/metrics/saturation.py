@@ -80,7 +80,7 @@ class OpenFacts:
     sent_requests_per_s: float | None = None
     not_sent: int | None = None  # arrivals dropped
     over_saturated: bool | None = None
-    queue_at_start: int | None = None  # the backlog as it begins; 0: no more than chance
+    queue_at_start: int | None = None  # the backlog as a slice or part begins; 0: no more than chance
 
 
 def open_facts(
@@ -113,7 +113,7 @@ def open_facts(
         sent_requests_per_s=left / length_s if length_s > 0 else None,
         not_sent=int((planned & np.isnan(sent_s)).sum()),
         over_saturated=growing,
-        queue_at_start=int(backlog[0]) if backlog[0] > max(1.0, SHARE * offered) else 0,
+        queue_at_start=None if is_even else int(backlog[0]) if backlog[0] > max(1.0, SHARE * offered) else 0,
     )
 
 

@@ -133,11 +133,11 @@ class Step(Result):
     slo_met: bool | None = None  # by the point percentiles; None: not judged
     slo_verdict: SloSays | None = None  # how sure that is; None: an older version did not say
     limits: dict[str, LimitOfStep] = Field(default={})
-    offered_requests_per_s: float | None = None  # this and the next four: of an open load alone
+    offered_requests_per_s: float | None = None  # this and the next three: of an open load alone
     sent_requests_per_s: float | None = None
     not_sent: int | None = None
     over_saturated: bool | None = None
-    queue_at_start: int | None = None  # under way as the window began for longer than unloaded; None: closed
+    queue_at_start: int | None = None  # of a ramp by rate or a log: under way for longer than unloaded
     inherited_queue: bool = False  # not judged, since it failed under the queue of a heavier load before it
     given_up: bool = False  # cut, or its hold was, since it could not pass any more
     goodput_requests_per_s: float | None = None

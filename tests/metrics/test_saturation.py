@@ -132,8 +132,16 @@ def test_the_queue_that_a_window_begins_with_is_what_an_unloaded_server_would_ha
     slow, quick = served_at(scheduled, 10.0), scheduled + 0.5
 
     queues = [
-        open_facts(scheduled, scheduled, ended, np.full(220, 0.5), (10.0, 20.0)).queue_at_start
+        open_facts(scheduled, scheduled, ended, np.full(220, 0.5), (10.0, 20.0), is_even=False).queue_at_start
         for ended in (slow, quick)
     ]
 
     assert queues == [90, 0]  # 100 are under way, of which the last ten came less than 0.5 s ago
+
+
+def test_what_an_earlier_step_cut_is_no_queue_of_a_step_by_itself() -> None:
+    # a probe of 20 a second was cut with all of its requests under way; the next one's are answered in 0.5 s
+    scheduled = np.concatenate([np.arange(200) / 20, 20 + np.arange(20) / 2])
+    ended = np.where(scheduled < 20, np.nan, scheduled + 0.5)
+
+    assert open_facts(scheduled, scheduled, ended, np.full(220, 0.5), (20.0, 30.0)).queue_at_start is None

@@ -166,7 +166,7 @@ def _open_facts(ran: RanStep, data: Columns, window: Window, scenario: Scenario)
         data.scheduled_s,
         data.sent_s,
         data.ended_s,
-        usual_s(*(times_s[data.ok] for times_s in (data.ttft_s, data.tpot_s, data.e2e_s)), tokens),
+        usual_s(data.ttft_s[data.ok], data.tpot_s[data.ok], data.e2e_s[data.ok], tokens),
         (window.start_s, window.end_s),
         is_even=not isinstance(scenario.load, RampLoad | TraceLoad),
     )

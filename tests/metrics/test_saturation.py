@@ -136,7 +136,7 @@ def test_the_queue_that_a_window_begins_with_is_what_an_unloaded_server_would_ha
         for ended in (slow, quick)
     ]
 
-    assert queues == [90, 0]  # 100 are under way, of which the last ten came less than 0.5 s ago
+    assert queues == [91, 0]  # 100 are under way, of which the last nine came less than 0.5 s ago
 
 
 def test_what_an_earlier_step_cut_is_no_queue_of_a_step_by_itself() -> None:

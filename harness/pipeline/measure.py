@@ -222,7 +222,7 @@ def context_tokens(scenario: Scenario, base_dir: Path = Path()) -> int:
         rows = read_trace(base_dir / load.file, max_requests=load.max_requests).rows
         return max(row.input_tokens + row.output_tokens for row in rows) + SPARE_CONTEXT_TOKENS
     if isinstance(prompts, SessionPrompts):
-        longest = prompts.base_tokens + prompts.growth_tokens * (prompts.turns - 1)
+        longest = prompts.input_tokens(prompts.turns - 1)
     elif isinstance(prompts, SyntheticPrompts):
         longest = most_tokens(prompts.input_tokens)
     else:

@@ -95,7 +95,7 @@ def _tokens(scenario: Scenario, trace: Trace | None) -> tuple[float, float]:
     if isinstance(prompts, FilePrompts):
         return FILE_PROMPT_TOKENS, output
     if isinstance(prompts, SessionPrompts):
-        return prompts.base_tokens + prompts.growth_tokens * (prompts.turns - 1) / 2, output
+        return prompts.mean_input_tokens, output
     return mean_tokens(prompts.input_tokens), output
 
 

@@ -1,0 +1,47 @@
+"""Findings on conversations: does the window hold their turns as the scenario has them?"""
+
+from collections.abc import Iterator
+
+from harness.checks.finding import at, check
+from harness.rundir.result import Check, Level
+from harness.rundir.results import Step
+from harness.scenario import Scenario, SessionPrompts
+
+TURNS_TOLERANCE = 0.10  # of the mean input tokens: further off, the window is of another shape than the scenario
+ENTERED_TOLERANCE = 0.05
+
+
+def turn_checks(step: Step, scenario: Scenario, *, counts: bool) -> Iterator[Check]:
+    """Of one step; `counts`: it gives the figure that is priced."""
+    spec = scenario.prompts
+    if not isinstance(spec, SessionPrompts) or not step.turns:
+        return
+    requests = sum(turn.requests for turn in step.turns)
+    got = sum(turn.requests * spec.input_tokens(turn.turn) for turn in step.turns) / requests
+    if abs(got / spec.mean_input_tokens - 1) > TURNS_TOLERANCE:
+        level: Level = "error" if counts else "warning"
+        yield check("turns_out_of_proportion", level, f"{at(step)} {_proportion(step, spec, got)}", _hint(step, spec))
+    entered = sum(turn.entered for turn in step.turns)
+    if entered > ENTERED_TOLERANCE * requests:
+        text = (
+            f"{at(step)} {entered} of {requests} requests entered a conversation at a later turn: their whole history "
+            "was new to any prefix cache"
+        )
+        yield check("entered_in_window", "warning", text, "make warmup_s longer, or confirm a ramp with a step")
+
+
+def _proportion(step: Step, spec: SessionPrompts, got: float) -> str:
+    asked = len(step.turns or ())
+    which = f"{asked} of {spec.turns} turns" if asked < spec.turns else f"the {spec.turns} turns unequally often"
+    return (
+        f"the window holds {which}: by them a request has {got:,.0f} input tokens on average, by the scenario "
+        f"{spec.mean_input_tokens:,.0f}"
+    )
+
+
+def _hint(step: Step, spec: SessionPrompts) -> str:
+    users, per_s = step.load.users, step.requests_per_s
+    if not users or not per_s:
+        return "make step_s longer, or ask for fewer turns"
+    whole_s = spec.turns * users / per_s
+    return f"a conversation takes {whole_s:.0f} s at this load: a window of that length holds every turn equally often"

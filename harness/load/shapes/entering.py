@@ -14,13 +14,17 @@ class Entering:
         self._turns = turns
         self._turn_of: list[int] = []
 
-    def expect(self, users: int) -> None:
-        """Users with numbers below `users` come; those who are not known yet come together."""
+    def expect(self, users: int, *, first_alone: bool = False) -> None:
+        """Users with numbers below `users` come; those who are not known yet come together.
+
+        `first_alone`: the first one asks before the others come, and is a turn ahead of where it began by then.
+        """
         first = len(self._turn_of)
         count = users - first
         if count > 0:
             phase = first * GOLDEN % 1
-            self._turn_of += [int(self._turns * (rank + phase) / count) for rank in spread(count)]
+            turns = [int(self._turns * (rank + phase) / count) for rank in spread(count)]
+            self._turn_of += [(turn + (first_alone and i > 0)) % self._turns for i, turn in enumerate(turns)]
 
     def turn(self, user: int) -> int:
         """The turn that `user` enters at, from 0."""

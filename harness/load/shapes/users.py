@@ -22,6 +22,7 @@ from harness.load.wire.sender import Cut, Sender, Sent
 from harness.load.wire.sockets import LOOKOUT
 from harness.rundir.records import NOT_FAILURES, RequestRecord
 from harness.scenario import Scenario, SessionPrompts
+from harness.scenario.steps import Step
 
 BACK_OFF_S = (0.1, 0.2, 0.5, 1.0)  # after the first, second, third and later failures in a row
 MAX_RETRY_AFTER_S = 60.0  # a server may ask for more; a load test cannot wait for it
@@ -47,10 +48,11 @@ class ClosedGate:
         self._entering = Entering(spec.turns) if isinstance(spec, SessionPrompts) else None
         self._turns: dict[int, gevent.event.Event] = {}  # of the users who wait for theirs
 
-    def expect(self, users: int) -> None:
-        """So many users come, those who are not there yet together."""
+    def expect(self, step: Step) -> None:
+        """The users of a step come, those who are not there yet together."""
+        assert step.users is not None
         if self._entering is not None:
-            self._entering.expect(users)
+            self._entering.expect(max(*step.users, step.cohort), first_alone=step.cohort > 0)
 
     def talk_of(self, user: int) -> Conversation | None:
         """The conversations of a user; None where nobody has any."""

@@ -140,6 +140,7 @@ def test_conversations_grow_by_the_servers_own_replies(tmp_path: Path, api: str)
     assert set(whole["session"]) >= {"0-0", "1-0"}
     by_id = {x.headers["x-request-id"]: x.body for x in asked}
     first = rows[(rows["session"] == "0-0")].sort_values("turn")
+    assert not rows["entered"][rows["session"] == "0-0"].any()
     bodies = [by_id[request_id] for request_id in first["request_id"]]
     if api == "chat":
         assert [len(body["messages"]) for body in bodies] == [1, 3, 5]

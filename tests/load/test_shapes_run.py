@@ -164,7 +164,8 @@ def test_users_enter_their_conversations_at_turns_that_are_spread_whoever_drives
         with FaultyServer() as server:
             url = server.url("slow-first-token=0.3")
             rows = records_of(run_load(tmp_path, url, work=work, workers=workers, salt="s"))
-            bodies = {x.headers["x-request-id"]: x.body for x in server.generations()}
+            asked = [x for x in server.generations() if x.path.endswith("chat/completions")]
+            bodies = {x.headers["x-request-id"]: x.body for x in asked}
         firsts = rows[rows["session"].str.endswith("-0")].groupby("session").first()
         # four of 8 turns are 0, 4, 2, 6; the first user asks alone before, so that the others begin a turn later. Two
         # more come 4 apart, from 4 x 0.618 = 0.472 of such a part on

@@ -1,6 +1,7 @@
 """The scenarios and the template that ship, and what each is said to take."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml

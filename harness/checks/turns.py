@@ -8,6 +8,7 @@ from harness.rundir.results import Step
 from harness.scenario import Scenario, SessionPrompts
 
 TURNS_TOLERANCE = 0.10  # of the mean input tokens: further off, the window is of another shape than the scenario
+LENGTH_TOLERANCE = 0.05
 ENTERED_TOLERANCE = 0.05
 
 
@@ -21,6 +22,7 @@ def turn_checks(step: Step, scenario: Scenario, *, counts: bool) -> Iterator[Che
     if abs(got / spec.mean_input_tokens - 1) > TURNS_TOLERANCE:
         level: Level = "error" if counts else "warning"
         yield check("turns_out_of_proportion", level, f"{at(step)} {_proportion(step, spec, got)}", _hint(step, spec))
+    yield from _lengths(step, got)
     entered = sum(turn.entered for turn in step.turns)
     if entered > ENTERED_TOLERANCE * requests:
         text = (
@@ -28,6 +30,15 @@ def turn_checks(step: Step, scenario: Scenario, *, counts: bool) -> Iterator[Che
             "was new to any prefix cache"
         )
         yield check("entered_in_window", "warning", text, "make warmup_s longer, or confirm a ramp with a step")
+
+
+def _lengths(step: Step, wanted: float) -> Iterator[Check]:
+    """Prompts of another length than their turns have."""
+    got = step.mean_input_tokens
+    if got is not None and abs(got / wanted - 1) > LENGTH_TOLERANCE:
+        text = f"{at(step)} prompts had {got:,.0f} tokens on average, by their turns {wanted:,.0f} were wanted"
+        hint = "a chat template comes on top; what a reply hides (reasoning) and an estimated length may be off"
+        yield check("lengths_differ", "warning", text, hint)
 
 
 def _proportion(step: Step, spec: SessionPrompts, got: float) -> str:

@@ -16,14 +16,16 @@ SESSIONS = Scenario.model_validate(
 )  # fmt: skip
 
 
-def found(requests: Sequence[int], *, entered: int = 0, counts: bool = True) -> list[Check]:
+def found(
+    requests: Sequence[int], *, entered: int = 0, counts: bool = True, mean_input_tokens: float | None = None
+) -> list[Check]:
     """Of a window with so many requests of turn 0, 1, ..."""
     turns = tuple(
         TurnOfStep(turn=turn, requests=n, entered=entered if turn == 1 else 0) for turn, n in enumerate(requests) if n
     )
     step = Step(
         step=0, load=LoadOfStep(kind="closed", users=8), window=WindowOfStep(start_s=0, end_s=10), requests=40,
-        requests_per_s=4.0, turns=turns,
+        requests_per_s=4.0, turns=turns, mean_input_tokens=mean_input_tokens,
     )  # fmt: skip
     return list(turn_checks(step, SESSIONS, counts=counts))
 
@@ -57,6 +59,14 @@ def test_less_than_a_tenth_of_the_mean_length_is_let_pass(more: int, codes: list
     # 200 requests of mean turn 9.5, and so many more of turn 19: (1,900 + 19 x 10) / 210 = 9.95, 1,553 tokens, 4.6 %
     # above; (1,900 + 19 x 30) / 230 = 10.74, 1,671 tokens, 12.5 % above
     assert [one.code for one in found([10] * 19 + [10 + more])] == codes
+
+
+@pytest.mark.parametrize(
+    ("tokens", "codes"), [(1550.0, []), (1570.0, ["lengths_differ"]), (1400.0, ["lengths_differ"])]
+)
+def test_prompts_of_another_length_than_their_turns_have_are_a_warning(tokens: float, codes: list[str]) -> None:
+    # 5 % of 1,485 are 74
+    assert [one.code for one in found([2] * 20, mean_input_tokens=tokens)] == codes
 
 
 def test_conversations_entered_inside_the_window_are_told() -> None:

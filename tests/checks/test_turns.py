@@ -50,6 +50,19 @@ def test_a_window_of_late_turns_is_an_error_too() -> None:
     assert [one.level for one in found([1] * 10 + [3] * 10)] == ["error"]
 
 
+def test_turns_out_of_the_middle_alone_are_an_error_though_their_mean_length_is_the_scenarios() -> None:
+    (one,) = found([0] * 7 + [5] * 6 + [0] * 7)
+
+    assert (one.code, one.level) == ("turns_out_of_proportion", "error")
+    # turns 8 to 13 of 20: none of the first 7, which are 35 %
+    assert "6 of 20 turns: 0% of its requests are of the first 7, by the scenario 35%" in one.message
+
+
+def test_a_turn_more_or_less_in_a_short_window_is_let_pass() -> None:
+    # 13 requests, every third turn left out: five of the first 7 turns are 38 % for 35 %
+    assert found([1, 1, 0] * 6 + [1, 0]) == []
+
+
 def test_at_a_step_that_gives_no_figure_it_is_a_warning() -> None:
     assert [one.level for one in found([8] * 6, counts=False)] == ["warning"]
 

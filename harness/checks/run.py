@@ -13,6 +13,7 @@ from harness.checks.finding import at, check
 from harness.checks.load import INHERITED_HINT, load_checks, open_checks
 from harness.checks.phases import phase_checks, stall_checks
 from harness.checks.server import server_run_checks, server_step_checks
+from harness.checks.turns import turn_checks
 from harness.metrics.rate import MIN_COUNTED
 from harness.metrics.server import ServerSide
 from harness.rundir.manifest import RunManifest
@@ -61,6 +62,7 @@ def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check
         *_cache_hits(step, rows, scenario),
         *_steady(step),
         *phase_checks(step, rows, scenario),
+        *turn_checks(step, scenario, counts=step is metrics.decisive),
         *stall_checks(step, () if metrics.timeline is None else metrics.timeline.stalls),
         *server_step_checks(step, None if pages is None else pages.catalogue),
     ]

@@ -172,4 +172,6 @@ def _print_estimate(options: RunOptions, usd_per_hour: float | None, *, as_json:
         few, many = plan[name]
         click.echo(f"  {name.replace('_', ' '):14} {few:,} to {many:,}")
     usd = plan["instance_usd"]
+    for note in plan["notes"]:
+        click.echo(f"  note           {note}")
     click.echo(f"  instance       {'n/a (no --instance)' if usd is None else f'USD {usd:.4f} at USD {usd_per_hour}/h'}")

@@ -23,12 +23,13 @@ from harness.metrics.server import ServerSide, server_times
 from harness.metrics.slo import judge, nearness
 from harness.metrics.steady import settle
 from harness.metrics.timeline import timeline_of
+from harness.metrics.turns import turns_of
 from harness.metrics.windows import Columns, Stamps, Window, columns, tokens_in_window
 from harness.rundir.arrivals import Arrivals
 from harness.rundir.result import WindowOfStep
 from harness.rundir.results import DriftOfStep, LimitOfStep, Metrics, Phases, Step, Summary, Warmup
 from harness.rundir.steps import RanStep
-from harness.scenario import RampLoad, Scenario, Slo, TraceLoad
+from harness.scenario import RampLoad, Scenario, SessionPrompts, Slo, TraceLoad
 
 
 def compute_metrics(
@@ -153,6 +154,7 @@ def step_metrics(
         mean_output_tokens=_mean(data.output_tokens[timed]),
         mean_requested_output_tokens=_mean(data.requested_tokens[timed]),
         cached_input_tokens=_sum(data.cached_tokens[timed]),
+        turns=turns_of(data, timed) if isinstance(scenario.prompts, SessionPrompts) else None,
         warmup=warmup,
         server_times=server_times(data, timed),
         server=None if server is None else server.account(window, data),

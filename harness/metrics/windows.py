@@ -33,6 +33,8 @@ class Window:
 class Columns:
     """The records as arrays, NaN where unknown, with what is derived per request."""
 
+    turn: Floats
+    entered: np.ndarray[Any, np.dtype[np.bool_]]  # the first of a conversation that was entered at a later turn
     scheduled_s: Floats
     sent_s: Floats
     first_s: Floats
@@ -79,6 +81,8 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
     with np.errstate(divide="ignore", invalid="ignore"):
         tpot_s = np.where(output_tokens > 1, (finished_s - first_s) / (output_tokens - 1), np.nan)
     return Columns(
+        turn=floats("turn"),
+        entered=records["entered"].to_numpy(dtype=bool, na_value=False),
         scheduled_s=scheduled_s,
         sent_s=sent_s,
         first_s=first_s,

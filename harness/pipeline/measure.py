@@ -19,7 +19,7 @@ from harness.engines.life.running import Engine, running_engine
 from harness.engines.process.process import log_tail
 from harness.load.conduct.crew import OnEvent
 from harness.load.plan import LoadPlan
-from harness.load.protocol import Doing, Prepared
+from harness.load.protocol import Doing, Prepared, Warned
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, RunEvent
 from harness.load.search.probing import Aim
 from harness.load.supervise import drive
@@ -31,6 +31,7 @@ from harness.rundir.read import typed
 from harness.rundir.results import Step
 from harness.rundir.steps import step_of
 from harness.scenario import Scenario, SessionPrompts, SyntheticPrompts, TraceLoad
+from harness.scenario.estimate import notes
 from harness.scenario.prompts import most_tokens
 from harness.scenario.steps import most_at_once
 from harness.scenario.trace import read_trace
@@ -89,6 +90,8 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
         KeyboardInterrupt: interrupted before the first request.
     """
     started = datetime.now(UTC)
+    for note in notes(options.scenario):
+        on_event(Warned(note))
     label = options.engine or options.backend
     had_parent = options.out_dir.exists()
     run_dir = files.create_run_dir(
@@ -222,7 +225,7 @@ def context_tokens(scenario: Scenario, base_dir: Path = Path()) -> int:
         rows = read_trace(base_dir / load.file, max_requests=load.max_requests).rows
         return max(row.input_tokens + row.output_tokens for row in rows) + SPARE_CONTEXT_TOKENS
     if isinstance(prompts, SessionPrompts):
-        longest = prompts.base_tokens + prompts.growth_tokens * (prompts.turns - 1)
+        longest = prompts.input_tokens(prompts.turns - 1)
     elif isinstance(prompts, SyntheticPrompts):
         longest = most_tokens(prompts.input_tokens)
     else:

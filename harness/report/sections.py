@@ -14,6 +14,7 @@ from harness.report.measured.steps import (
     steps_table,
 )
 from harness.report.measured.time import time_blocks
+from harness.report.measured.turns import turn_blocks
 from harness.report.model import Block, Panel, Report, RunFiles, Section, Text, section
 from harness.report.money.arms import arms_table
 from harness.report.money.bill import bill_table, options_table, projection_table, regions_table, success_table
@@ -34,6 +35,7 @@ def build_report(files: RunFiles) -> Report:
     sections = (
         *_priced(decision),
         section("load", "Throughput and latency against load", *_load(files)),
+        section("turns", "Conversations, turn by turn", *turn_blocks(metrics)),
         section("time", "The run over time", *time_blocks(metrics)),
         section("search", "How the search went", *search_blocks(files.run.client, metrics)),
         section("server", "What the server says of itself", *server_blocks(metrics)),

@@ -25,6 +25,7 @@ class RequestRecord:
     step: int
     session: str | None = None
     turn: int | None = None
+    entered: bool | None = None  # the first of a conversation begun at a later turn: no cache knows what was said
     attempt: int = 1
     scheduled_s: float | None = None  # when the plan wanted it sent; closed loop: when the user was ready
     sent_s: float | None = None  # just before the first byte is written

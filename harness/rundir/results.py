@@ -99,6 +99,27 @@ class DriftOfStep(Result):
     needed_s: float
 
 
+class TurnOfStep(Result):
+    """One turn of all conversations, over the good requests of a window.
+
+    `entered` counts those that entered a conversation there, with a history that no cache knew; TTFT and cached tokens
+    are of the others.
+    """
+
+    turn: int  # from 0; `number` is what people read
+    requests: int
+    input_tokens: float | None = None  # the mean
+    output_tokens: float | None = None
+    cached_tokens: float | None = None
+    ttft_s: Summary = Summary()
+    entered: int = 0
+
+    @property
+    def number(self) -> int:
+        """The turn as people count."""
+        return self.turn + 1
+
+
 class Warmup(Result):
     """What a step's window leaves out: as given, and as found in its own requests (None: it cannot be told)."""
 
@@ -148,6 +169,7 @@ class Step(Result):
     mean_output_tokens: float | None = None
     mean_requested_output_tokens: float | None = None
     cached_input_tokens: float | None = None
+    turns: tuple[TurnOfStep, ...] | None = None  # None: no conversations, or an older version
     warmup: Warmup | None = None
     server_times: ServerTimes | None = None
     server: ServerAccount | None = None

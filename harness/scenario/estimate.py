@@ -22,9 +22,9 @@ def estimate(scenario: Scenario, usd_per_hour: float | None, base_dir: Path = Pa
     `base_dir` is where a trace's path starts.
 
     Returns:
-        `{seconds, hold_seconds, steps, requests, input_tokens, output_tokens, instance_usd, basis}`; `seconds` are
-        those of the steps, `hold_seconds` (low, high) how long their load is held on top until all that was due in
-        them has ended.
+        `{seconds, hold_seconds, steps, requests, input_tokens, output_tokens, instance_usd, basis, notes}`; `seconds`
+        are those of the steps, `hold_seconds` (low, high) how long their load is held on top until all that was due in
+        them has ended, `notes` what is better known before anything is sent.
 
     Raises:
         UsageError: a trace that cannot be read.
@@ -53,7 +53,36 @@ def estimate(scenario: Scenario, usd_per_hour: float | None, base_dir: Path = Pa
         "output_tokens": [round(r * output_tokens) for r in requests],
         "instance_usd": usd_per_hour * (seconds + hold_s[1]) / SECONDS_PER_HOUR if usd_per_hour is not None else None,
         "basis": _basis(scenario),
+        "notes": notes(scenario),
     }
+
+
+def notes(scenario: Scenario) -> list[str]:
+    """What is better known before anything is sent, a line each: conversations that no step has the time for."""
+    prompts = scenario.prompts
+    if not isinstance(prompts, SessionPrompts):
+        return []
+    request_s = FAST_TTFT_S + mean_tokens(prompts.output_tokens) * FAST_TPOT_S + scenario.think_time_s
+    whole_s = prompts.turns * request_s
+    short = [step for step in _steps(scenario, None) if step.users and whole_s > step.length_s - step.warmup_s]
+    if not short:
+        return []
+    step = min(short, key=lambda step: sum(step.users or ()) * (step.length_s - step.warmup_s))
+    users, window_s = max(sum(step.users or ()) / 2, 1), step.length_s - step.warmup_s
+    text = (
+        f"`prompts.turns`: a conversation of {prompts.turns} turns takes {whole_s:.0f} s even on a fast server "
+        f"({request_s:.2g} s a request), longer than the {window_s:.3g} s that a step counts: "
+    )
+    room = int(users * window_s / request_s)
+    if room < prompts.turns:
+        text += (
+            f"{users:g} user{'' if users == 1 else 's'} can ask some {room} of them, so that its figures are of other "
+            f"lengths than the scenario's and are not priced; make step_s {whole_s + step.warmup_s:.0f} or more, or "
+            "turns fewer"
+        )
+    else:
+        text += "users enter at different turns so that all are there; step_s longer makes each as frequent as another"
+    return [text]
 
 
 _SPEEDS = ((SLOW_TTFT_S, SLOW_TPOT_S), (FAST_TTFT_S, FAST_TPOT_S))
@@ -95,7 +124,7 @@ def _tokens(scenario: Scenario, trace: Trace | None) -> tuple[float, float]:
     if isinstance(prompts, FilePrompts):
         return FILE_PROMPT_TOKENS, output
     if isinstance(prompts, SessionPrompts):
-        return prompts.base_tokens + prompts.growth_tokens * (prompts.turns - 1) / 2, output
+        return prompts.mean_input_tokens, output
     return mean_tokens(prompts.input_tokens), output
 
 

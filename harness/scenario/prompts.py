@@ -92,6 +92,15 @@ class SessionPrompts(Strict):
             )
         return self
 
+    def input_tokens(self, turn: int) -> int:
+        """Input tokens of a turn, from 0."""
+        return self.base_tokens + self.growth_tokens * turn
+
+    @property
+    def mean_input_tokens(self) -> float:
+        """Input tokens of the mean request: each turn is as frequent as the others."""
+        return (self.input_tokens(0) + self.input_tokens(self.turns - 1)) / 2
+
 
 Prompts = SyntheticPrompts | FilePrompts | SessionPrompts
 

@@ -28,6 +28,7 @@ class Step:
     rate: tuple[float, float] | None = None
     carried: int = 0  # users of a step before who go on
     enter_s: float = 0.0  # over which the others begin one by one
+    cohort: int = 0  # users who will be there, where the first is alone as yet
 
 
 def planned_steps(load: Load, *, arrivals_s: Sequence[float] = ()) -> list[Step]:

@@ -18,8 +18,8 @@ def words(text: str) -> int:
     return len(text.split())
 
 
-def talk(spec: SessionPrompts, base_dir: Path, user: int = 0) -> Conversation:
-    return Conversation(spec, source(spec, base_dir), user, seed=1)
+def talk(spec: SessionPrompts, base_dir: Path, user: int = 0, turn: int = 0) -> Conversation:
+    return Conversation(spec, source(spec, base_dir), user, seed=1, turn=turn)
 
 
 SPEC = SessionPrompts(kind="sessions", turns=3, base_tokens=30, growth_tokens=35, output_tokens=25)
@@ -51,19 +51,82 @@ def test_every_turn_continues_the_last_with_its_reply(tmp_path: Path) -> None:
     assert len(first.messages) == 1  # what was sent does not change afterwards
 
 
-def test_after_the_last_turn_or_a_failure_a_new_conversation_begins(tmp_path: Path) -> None:
+def test_after_the_last_turn_a_new_conversation_begins(tmp_path: Path) -> None:
     conversation = talk(SPEC, tmp_path, user=7)
     seen = []
-    for reply in (REPLY, REPLY, REPLY, REPLY, None, REPLY):
+    for reply in (REPLY, REPLY, REPLY, REPLY):
         prompt = conversation.ask()
         seen.append((conversation.session, conversation.turn, words(prompt.text)))
         conversation.answered(reply)
 
     assert seen == [
         ("7-0", 0, 30), ("7-0", 1, 65), ("7-0", 2, 100),
-        ("7-1", 0, 30), ("7-1", 1, 65),
-        ("7-2", 0, 30),
+        ("7-1", 0, 30),
     ]  # fmt: skip
+
+
+def test_after_a_turn_that_failed_the_next_one_follows_with_a_reply_that_is_made_up(tmp_path: Path) -> None:
+    conversation = talk(SPEC, tmp_path)
+    first = conversation.ask()
+    conversation.answered(None)
+    second = conversation.ask()
+
+    # ended there, late turns would be rarer than early ones
+    assert (conversation.session, conversation.turn) == ("0-0", 1)
+    assert second.messages is not None
+    assert [m["role"] for m in second.messages] == ["user", "assistant", "user"]
+    assert second.text.startswith(first.text)
+    assert [words(m["content"]) for m in second.messages] == [30, 25, 10]
+
+
+def test_a_conversation_entered_later_has_a_history_of_the_wanted_length(tmp_path: Path) -> None:
+    conversation = talk(SPEC, tmp_path, turn=2)
+    assert conversation.is_entering
+    prompt = conversation.ask()
+    assert not conversation.is_entering
+    asked = (conversation.session, conversation.turn)
+    conversation.answered(REPLY)
+
+    assert asked == ("0-0", 2)
+    assert prompt.messages is not None
+    assert [m["role"] for m in prompt.messages] == ["user", "assistant"] * 2 + ["user"]
+    assert [words(m["content"]) for m in prompt.messages] == [30, 25, 10, 25, 10]
+    # the next one is a whole conversation
+    assert (conversation.session, conversation.turn, conversation.is_entering) == ("0-1", 0, False)
+    assert words(conversation.ask().text) == 30
+
+
+def test_a_history_that_is_made_up_is_of_no_other_user_and_no_other_run(tmp_path: Path) -> None:
+    def entered(user: int, salt: str) -> str:
+        return Conversation(SPEC, source(SPEC, tmp_path, salt), user, seed=1, turn=2).ask().text
+
+    assert entered(0, "s") == entered(0, "s")
+    assert len({entered(0, "s")[:40], entered(1, "s")[:40], entered(0, "t")[:40]}) == 3
+
+
+def test_the_question_makes_up_for_a_reply_of_another_length(tmp_path: Path) -> None:
+    conversation = talk(SPEC, tmp_path)
+    sizes = []
+    for reply in (" yes" * 5, " yes" * 50, " yes" * 25, ""):
+        sizes.append(words(conversation.ask().text))
+        conversation.answered(reply, words(reply))
+
+    # 65 whatever the reply; after one of 50, 115 and a word, since what was said cannot be taken back
+    assert sizes == [30, 65, 116, 30]
+
+
+def test_replies_of_drawn_lengths_leave_the_turns_their_lengths(tmp_path: Path) -> None:
+    spread = {"mean": 20, "stdev": 8, "min": 1, "max": 34}
+    spec = SessionPrompts.model_validate(SPEC.model_dump() | {"output_tokens": spread, "turns": 6})
+    conversation = talk(spec, tmp_path, turn=3)
+    asked = []
+    for _ in range(3):
+        prompt = conversation.ask()
+        asked.append((words(prompt.text), prompt.max_tokens))
+        conversation.answered(" yes" * prompt.max_tokens, prompt.max_tokens)
+
+    assert [size for size, _ in asked] == [135, 170, 205]
+    assert len({tokens for _, tokens in asked}) > 1
 
 
 def test_conversations_share_the_system_prompt_and_no_more(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faulty_server import FaultyServer
@@ -140,6 +141,7 @@ def test_conversations_grow_by_the_servers_own_replies(tmp_path: Path, api: str)
     assert set(whole["session"]) >= {"0-0", "1-0"}
     by_id = {x.headers["x-request-id"]: x.body for x in asked}
     first = rows[(rows["session"] == "0-0")].sort_values("turn")
+    assert not rows["entered"][rows["session"] == "0-0"].any()
     bodies = [by_id[request_id] for request_id in first["request_id"]]
     if api == "chat":
         assert [len(body["messages"]) for body in bodies] == [1, 3, 5]
@@ -148,6 +150,47 @@ def test_conversations_grow_by_the_servers_own_replies(tmp_path: Path, api: str)
         assert bodies[1]["messages"][1]["content"].split() == ["tok"] * 5
     else:
         assert bodies[1]["prompt"].startswith(bodies[0]["prompt"] + " tok" * 5)
+
+
+SESSIONS: dict[str, Any] = {"kind": "sessions", "turns": 8, "base_tokens": 30, "growth_tokens": 20, "output_tokens": 5}
+
+
+def test_users_enter_their_conversations_at_turns_that_are_spread_whoever_drives_them(tmp_path: Path) -> None:
+    load = {"users": [4, 6], "step_s": 1.6, "warmup_s": 0}
+    work = scenario(load=load, prompts=SESSIONS, request={"timeout_s": 2, "api": "chat"})
+    entered = []
+
+    for workers in (1, 2):
+        with FaultyServer() as server:
+            url = server.url("slow-first-token=0.3")
+            rows = records_of(run_load(tmp_path, url, work=work, workers=workers, salt="s"))
+            asked = [x for x in server.generations() if x.path.endswith("chat/completions")]
+            bodies = {x.headers["x-request-id"]: x.body for x in asked}
+        firsts = rows[rows["session"].str.endswith("-0")].groupby("session").first()
+        # four of 8 turns are 0, 4, 2, 6; the first user asks alone before, so that the others begin a turn later. Two
+        # more come 4 apart, from 4 x 0.618 = 0.472 of such a part on
+        assert dict(firsts["turn"]) == {"0-0": 0, "1-0": 5, "2-0": 3, "3-0": 7, "4-0": 1, "5-0": 5}
+        assert list(firsts["entered"]) == [False, True, True, True, True, True]
+        assert not rows["entered"][~rows["request_id"].isin(firsts["request_id"])].any()
+        entered.append([bodies[request_id]["messages"] for request_id in firsts["request_id"]])
+
+    assert entered[0] == entered[1]
+    # entered at turn 5: five questions and replies, and the question that is asked
+    assert [message["role"] for message in entered[0][1]] == ["user", "assistant"] * 5 + ["user"]
+
+
+def test_a_turn_that_fails_does_not_make_the_later_ones_rarer(tmp_path: Path) -> None:
+    work = scenario(
+        load={"users": [1], "step_s": 1.5, "warmup_s": 0}, prompts=SESSIONS, request={"timeout_s": 2, "api": "chat"}
+    )
+
+    with FaultyServer() as server:
+        rows = records_of(run_load(tmp_path, server.url("status=500"), work=work))
+
+    # each one fails, and the next turn is asked all the same
+    assert len(rows) > 3
+    assert list(rows["turn"])[:4] == [0, 1, 2, 3]
+    assert set(rows["session"]) == {"0-0"}
 
 
 def test_closed_users_wait_as_long_as_the_server_asks(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The scenarios and the template that ship, and what each is said to take."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -83,6 +84,52 @@ def test_conversations_need_room_for_their_last_turn() -> None:
     assert context_tokens(scenario) == 1350 + 250 + 64
     plan = estimate(scenario, None)
     assert plan["input_tokens"][1] == pytest.approx(plan["requests"][1] * 825, rel=0.05)
+
+
+LONG: dict[str, Any] = {"kind": "sessions", "turns": 20, "base_tokens": 60, "growth_tokens": 150, "output_tokens": 100}
+
+
+def test_conversations_longer_than_a_step_are_said_beforehand() -> None:
+    # 20 turns of 0.1 s + 100 x 0.005 s at a fast server are 12 s, where 9 s count; 8 users can ask 8 x 9 / 0.6 = 120
+    (note,) = estimate(work(load={"users": [8], "step_s": 10, "warmup_s": 1}, prompts=LONG), None)["notes"]
+
+    assert "20 turns takes 12 s even on a fast server" in note
+    assert "longer than the 9 s that a step counts" in note
+    assert "users enter at different turns" in note
+
+
+def test_users_who_cannot_ask_every_turn_in_a_step_are_said_beforehand_with_the_time_it_takes() -> None:
+    # with 1 s of thinking 32 s; one user can ask 9 / 1.6 = 5 turns
+    load = {"users": [1, 8], "step_s": 10, "warmup_s": 1, "think_time_s": 1}
+    (note,) = estimate(work(load=load, prompts=LONG), None)["notes"]
+
+    assert "1 user can ask some 5 of them" in note
+    assert "are not priced; make step_s 33 or more" in note
+
+
+@pytest.mark.parametrize(
+    ("load", "prompts"),
+    [
+        ({"users": [1], "step_s": 20, "warmup_s": 5}, LONG),
+        ({"kind": "search", "max_step_s": 60}, LONG),
+        ({"users": [1], "step_s": 1, "warmup_s": 0}, {}),
+    ],
+    ids=["long enough", "a search", "no conversations"],
+)
+def test_what_has_the_time_is_not_spoken_of(load: dict[str, Any], prompts: dict[str, Any]) -> None:
+    assert estimate(work(load=load, prompts=prompts), None)["notes"] == []
+
+
+def test_the_note_stands_before_the_load_in_a_dry_run_and_in_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("{name: s, load: {users: [1], step_s: 0.5, warmup_s: 0}, prompts: {kind: sessions}}")
+
+    assert cli.invoke(["run", str(path), "--url", "http://127.0.0.1:9", "--dry-run"]) == 0
+    assert "note           `prompts.turns`: a conversation of 4 turns takes" in capsys.readouterr().out
+    cli.invoke(["run", str(path), "--url", "http://127.0.0.1:9", "--out", str(tmp_path / "out")])  # nobody is there
+    assert "warning: `prompts.turns`: a conversation of 4 turns takes" in capsys.readouterr().err
 
 
 def test_a_dry_run_reads_the_trace_and_sends_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

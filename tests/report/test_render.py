@@ -389,6 +389,7 @@ def test_the_cases_have_a_value_for_every_key_that_a_run_without_a_servers_page_
         "offered_requests_per_s", "sent_requests_per_s", "not_sent", "over_saturated",  # open loads
         "cached_input_tokens",  # where the server tells it
         "drift",  # where there is one
+        "turns",  # of conversations
     }  # fmt: skip
 
     assert {field for field in told if not any(key.startswith(f".steps[].{field}") for key in seen)} == set()

@@ -96,11 +96,12 @@ class Conductor:
         return replace(step, carried=carried, enter_s=enter_s if users > carried else 0.0)
 
     def _pilot(self, step: Step) -> None:
+        assert step.users is not None
         crew = self._crew
         start_s = crew.now_s() + START_S + crew.lead_s
         self._open(step, start_s)
         cap_s = step.length_s * PILOT_SHARE
-        alone = replace(step, users=(1, 1), length_s=min(PILOT_S, cap_s), warmup_s=0.0)
+        alone = replace(step, users=(1, 1), cohort=step.users[1], length_s=min(PILOT_S, cap_s), warmup_s=0.0)
         crew.tell(RunSteps([alone], start_s))
         crew.wait(start_s + cap_s, until=lambda: crew.is_held)
         self._request_s = min(max(crew.now_s() - start_s, 0.0), cap_s)

@@ -69,6 +69,7 @@ class ClosedShape:
     def run(self, step: Step, start_s: float, wait_until: WaitUntil) -> None:
         """See Shape.run."""
         assert step.users is not None
+        self._gate.expect(step)
         for offset_s, users in user_changes(step, self._seed):
             if not wait_until(start_s + offset_s):
                 return

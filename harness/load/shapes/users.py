@@ -16,11 +16,13 @@ from locust.exception import StopUser
 
 from harness.load.prompts.sessions import Conversation
 from harness.load.prompts.texts import PromptSource
+from harness.load.shapes.entering import Entering
 from harness.load.wire.fleet import Seat
 from harness.load.wire.sender import Cut, Sender, Sent
 from harness.load.wire.sockets import LOOKOUT
 from harness.rundir.records import NOT_FAILURES, RequestRecord
 from harness.scenario import Scenario, SessionPrompts
+from harness.scenario.steps import Step
 
 BACK_OFF_S = (0.1, 0.2, 0.5, 1.0)  # after the first, second, third and later failures in a row
 MAX_RETRY_AFTER_S = 60.0  # a server may ask for more; a load test cannot wait for it
@@ -42,7 +44,22 @@ class ClosedGate:
         self.joined = 0
         self.worker, self.workers = 0, 1
         self._closed = gevent.event.Event()
+        spec = scenario.prompts
+        self._entering = Entering(spec.turns) if isinstance(spec, SessionPrompts) else None
         self._turns: dict[int, gevent.event.Event] = {}  # of the users who wait for theirs
+
+    def expect(self, step: Step) -> None:
+        """The users of a step come, those who are not there yet together."""
+        assert step.users is not None
+        if self._entering is not None:
+            self._entering.expect(max(*step.users, step.cohort), first_alone=step.cohort > 0)
+
+    def talk_of(self, user: int) -> Conversation | None:
+        """The conversations of a user; None where nobody has any."""
+        spec = self.scenario.prompts
+        if self._entering is None or not isinstance(spec, SessionPrompts):
+            return None
+        return Conversation(spec, self.prompts, user, self.scenario.seed, self._entering.turn(user))
 
     def open(self, step: int, users: int) -> None:
         """From now on users with numbers below `users` may ask, and what they ask belongs to `step`."""
@@ -99,12 +116,7 @@ def closed_user(gate: ClosedGate) -> type[User]:
             self.number = gate.join()
             self.asked = 0
             self.failures = 0
-            spec = gate.scenario.prompts
-            self.conversation = (
-                Conversation(spec, gate.prompts, self.number, gate.scenario.seed)
-                if isinstance(spec, SessionPrompts)
-                else None
-            )
+            self.conversation = gate.talk_of(self.number)
             self.seat = Seat(gate.sender.fleet, self.number)
 
         def wait_time(self) -> float:
@@ -122,7 +134,7 @@ def closed_user(gate: ClosedGate) -> type[User]:
             )
             talk = self.conversation
             if talk is not None:
-                row.session, row.turn = talk.session, talk.turn
+                row.session, row.turn, row.entered = talk.session, talk.turn, talk.is_entering
             prompt = talk.ask() if talk is not None else gate.prompts.get(self.number, self.asked)
             self.asked += 1
             try:
@@ -133,8 +145,8 @@ def closed_user(gate: ClosedGate) -> type[User]:
                 if talk is None or not talk.stays:
                     self.seat.leave()
             if talk is not None:
-                talk.answered(sent.reply if sent is not None and row.error is None else None)
-                if talk.turn == 0:
+                talk.answered(sent.reply if sent is not None and row.error is None else None, row.output_tokens)
+                if talk.turn == 0 or sent is None:
                     self.seat.leave()
             if sent is None:
                 return

@@ -1,7 +1,7 @@
 """Closed load: Locust users, each a conversation that asks again when the last answer is in.
 
 Users have numbers, from 0; with several load processes number u lives in process u mod N, so that what a user
-asks does not depend on how many there are.
+asks does not depend on how many there are (but for the rows of a file, which go to whoever is next).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import gevent
 from locust import User, task
 from locust.exception import StopUser
 
+from harness.load.prompts.file_rows import RecordedConversation
 from harness.load.prompts.sessions import Conversation
 from harness.load.prompts.texts import PromptSource
 from harness.load.wire.fleet import Seat
@@ -65,6 +66,13 @@ class ClosedGate:
         self.joined += 1
         return (self.joined - 1) * self.workers + self.worker
 
+    def conversation_of(self, user: int) -> Conversation | RecordedConversation | None:
+        """What `user` goes on with from request to request; None where each request stands alone."""
+        spec, rows = self.scenario.prompts, self.prompts.rows
+        if isinstance(spec, SessionPrompts):
+            return Conversation(spec, self.prompts, user, self.scenario.seed)
+        return RecordedConversation(rows, user) if rows is not None and self.scenario.has_conversations else None
+
     def wait_for_turn(self, user: int) -> None:
         """Return when `user` may ask.
 
@@ -99,12 +107,7 @@ def closed_user(gate: ClosedGate) -> type[User]:
             self.number = gate.join()
             self.asked = 0
             self.failures = 0
-            spec = gate.scenario.prompts
-            self.conversation = (
-                Conversation(spec, gate.prompts, self.number, gate.scenario.seed)
-                if isinstance(spec, SessionPrompts)
-                else None
-            )
+            self.conversation = gate.conversation_of(self.number)
             self.seat = Seat(gate.sender.fleet, self.number)
 
         def wait_time(self) -> float:

@@ -1,13 +1,14 @@
 """JSON values out of a long text, decoded one at a time as it is read: a list's items, or values one after another."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, TextIO
 
 CHUNK_CHARS = 1 << 20
 SPLIT_CHARS = 16  # a number or a word that a chunk ends in is no longer than this
 SHOWN_CHARS = 60
-_BLANKS = " \t\n\r"
+_BLANKS = re.compile(r"[ \t\n\r]+")
 
 
 class NotJson(ValueError):
@@ -62,8 +63,8 @@ class JsonStream:
         """The next character that is no blank, "" at the end; it is not passed."""
         while True:
             begins = self._at
-            while self._at < len(self._text) and self._text[self._at] in _BLANKS:
-                self._at += 1
+            blanks = _BLANKS.match(self._text, begins)
+            self._at = blanks.end() if blanks is not None else begins
             self._line += self._text.count("\n", begins, self._at)
             if self._at < len(self._text) or not self._has_more:
                 return self._text[self._at : self._at + 1]

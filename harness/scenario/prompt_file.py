@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from harness.base.errors import UsageError
-from harness.scenario.prompt_rows import RawRow, raw_rows
+from harness.scenario.prompt_rows import RawRow, raw_rows, shown
 from harness.scenario.prompts import FilePrompts
 from harness.scenario.sharegpt import recorded_turns
 from harness.scenario.strict import MOST_TOKENS
@@ -50,8 +50,8 @@ def read_prompt_file(spec: FilePrompts, base_dir: Path) -> PromptFile:
             _check_can_be_sent(raw, turns)
             file.rows.append(turns)
     if not file.rows:
-        named = f"; its first row has {', '.join(columns)[:120]}" if columns else ", it is empty"
-        raise UsageError(f"{path} holds no prompt{named}", hint=_NEEDED[spec.format])
+        named = f"its first row has {shown(', '.join(columns))}" if columns else "it has no row"
+        raise UsageError(f"{path} holds no prompt: {named}", hint=_NEEDED[spec.format])
     return file
 
 
@@ -138,10 +138,5 @@ def _check_can_be_sent(raw: RawRow, turns: tuple[Turn, ...]) -> None:
             orjson.dumps((turn.messages, turn.answer))
         except TypeError as error:
             where = f"{raw.path}:{raw.line} (row {raw.number})"
-            text = f"{where}: a prompt that cannot be sent: {error}: {shown_messages(turn)}"
+            text = f"{where}: a prompt that cannot be sent: {error}: {shown(''.join(map(text_of, turn.messages)))}"
             raise UsageError(text, hint="mend or leave out that row") from None
-
-
-def shown_messages(turn: Turn) -> str:
-    """The beginning of what a turn says, in ASCII."""
-    return ascii("".join(map(text_of, turn.messages))[:60])

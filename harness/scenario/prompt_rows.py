@@ -2,6 +2,7 @@
 
 import csv
 import json
+import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ class RawRow:
     number: int  # of the row, from 1; blank lines are none
     cells: Mapping[str, Any]
 
-    def wrong(self, column: str, expected: str, value: Any, hint: str | None = None) -> UsageError:
+    def wrong(self, column: str, expected: str, value: Any, hint: str = "mend or leave out that row") -> UsageError:
         """The error that names this row, a column of it, and what stands there."""
         return UsageError(
             f"{self.path}:{self.line} (row {self.number}): `{column}` must be {expected}, got {shown(value)}", hint=hint
@@ -42,7 +43,7 @@ class RawRow:
 
 def shown(value: Any) -> str:
     """A value of a file in an error: its beginning is enough."""
-    text = repr(value[: SHOWN_CHARS + 1] if isinstance(value, str) else value)
+    text = repr(value[: SHOWN_CHARS + 1]) if isinstance(value, str) else reprlib.repr(value)
     return text if len(text) <= SHOWN_CHARS + 2 else f"{text[:SHOWN_CHARS]}..."
 
 

@@ -67,6 +67,7 @@ class FileRows:
         ]
         self._order = RowOrder(spec.order, len(self._units), seed)
         self._next, self._workers = share
+        self._order.at(self._next)  # a long shuffle is over before the load begins
         self._counted: dict[tuple[int, int], int] = {}
         self._chars_per_token: float = CHARS_PER_TOKEN
 

@@ -1,11 +1,15 @@
 """Rows of a prompt file, handed out: in which order, to whom, and how they are asked."""
 
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.load.plan import Learned
+from harness.load.plan import Learned, LoadPlan
 from harness.load.prompts.file_rows import FileRows, RecordedConversation
+from harness.load.prompts.positions import positions
 from harness.scenario.prompt_file import PromptFile
 from harness.scenario.prompts import FilePrompts
 from harness.scenario.turns import Turn
@@ -26,10 +30,12 @@ TALKS = PromptFile(
 )
 
 
-def rows(file: PromptFile, *, seed: int = 1, salt: str = "s", share: tuple[int, int] = (0, 1), whole: bool = False,
-         **spec: Any) -> FileRows:  # fmt: skip
+def rows(
+    file: PromptFile, *, seed: int = 1, salt: str = "s", whole: bool = False, positions: Iterator[int] | None = None,
+    **spec: Any,
+) -> FileRows:  # fmt: skip
     own = FilePrompts.model_validate({"kind": "file", "path": "p", "nonce": False} | spec)
-    return FileRows(own, file, seed=seed, salt=salt, whole=whole, share=share)
+    return FileRows(own, file, seed=seed, salt=salt, whole=whole, positions=positions or count())
 
 
 def take(source: FileRows, count: int) -> list[str]:
@@ -63,19 +69,39 @@ def test_drawn_rows_may_come_again_at_once() -> None:
 def test_processes_take_turns_in_the_one_order(order: str, workers: int) -> None:
     alone = take(rows(texts(10), order=order), 42)
 
-    shares = [rows(texts(10), order=order, share=(w, workers)) for w in range(workers)]
+    shares = [rows(texts(10), order=order, positions=count(w, workers)) for w in range(workers)]
     together = [take(shares[n % workers], 1)[0] for n in range(42)]
 
     assert together == alone
 
 
-def test_a_row_that_is_put_back_is_the_next_again() -> None:
-    source = rows(texts(5), order="file", share=(1, 2))
-    source.take()
-    source.take()
-    source.put_back()
+def share(place: Path, worker: int, *, is_open: bool, remote: int = 0) -> Iterator[int]:
+    plan = LoadPlan(
+        str(place), "r", "s", {}, ".", [], "openai", None, 0, worker=worker, workers=2, remote_workers=remote
+    )
+    return positions(plan, is_open=is_open)
 
-    assert take(source, 1) == ["q3"]
+
+def test_processes_of_one_machine_count_their_users_requests_together(tmp_path: Path) -> None:
+    one, other = (share(tmp_path, worker, is_open=False) for worker in (0, 1))
+
+    # the first has most of the users; whoever asks next has the next row
+    assert [next(one), next(one), next(other), next(one), next(other)] == [0, 1, 2, 3, 4]
+
+
+def test_arrivals_and_processes_of_other_machines_have_every_nth_position(tmp_path: Path) -> None:
+    for is_open, remote in ((True, 0), (False, 1)):
+        one, other = (share(tmp_path, worker, is_open=is_open, remote=remote) for worker in (0, 1))
+        assert [next(one), next(one), next(other), next(one)] == [0, 2, 1, 4]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_row_that_is_put_back_is_the_next_again() -> None:
+    source = rows(texts(5), order="file", positions=count(1, 2))
+    source.take()
+    source.put_back(source.take())
+
+    assert take(source, 2) == ["q3", "q0"]
 
 
 def test_a_nonce_makes_every_prompt_new_and_is_the_runs_own() -> None:

@@ -34,6 +34,7 @@ from harness.load.process.scrape import Scraper
 from harness.load.process.stepper import Stepper
 from harness.load.process.tokenizer import EndpointTokenizer, count_answers
 from harness.load.prompts.file_rows import FileRows
+from harness.load.prompts.positions import positions
 from harness.load.prompts.texts import PromptSource
 from harness.load.protocol import Broken, Doing, Done, Failed, Ready, Warned
 from harness.load.shapes.shapes import shape_of
@@ -116,7 +117,7 @@ class LoadProcess:
             seed=self.scenario.seed,
             salt=plan.salt,
             whole=self.scenario.has_conversations,
-            share=(plan.worker, plan.workers),
+            positions=positions(plan, is_open=self.scenario.load.is_open),
         )
 
     def _helpers(self, scraper: Scraper | None) -> list[gevent.Greenlet]:

@@ -1,8 +1,6 @@
 """The rows of a prompt file, handed out in the scenario's order: position after position, whoever asks.
 
-Position p of the order belongs to load process p mod N, and a process's requests take its positions one after another
-as they begin. So no two processes ask the same, every row is used once a round by all of them together, and the order
-is the same whatever N is.
+The order is the same however many load processes there are; which position is whose: `positions`.
 """
 
 import random
@@ -51,10 +49,10 @@ class Taken:
 
 
 class FileRows:
-    """Rows in order for one of `workers` processes; a row is a whole conversation, or each of its questions apart."""
+    """Rows at a process's `positions`; a row is a whole conversation, or each of its questions apart."""
 
     def __init__(
-        self, spec: FilePrompts, file: PromptFile, *, seed: int, salt: str, whole: bool, share: tuple[int, int] = (0, 1)
+        self, spec: FilePrompts, file: PromptFile, *, seed: int, salt: str, whole: bool, positions: Iterator[int]
     ) -> None:
         self._spec = spec
         self._rows = file.rows
@@ -66,20 +64,19 @@ class FileRows:
             for unit in ([(row, 0, len(turns))] if whole else [(row, turn, 1) for turn in range(len(turns))])
         ]
         self._order = RowOrder(spec.order, len(self._units), seed)
-        self._next, self._workers = share
-        self._order.at(self._next)  # a long shuffle is over before the load begins
+        self._order.at(0)  # a long shuffle is over before the load begins
+        self._positions = positions
+        self._put_back: list[Taken] = []
         self._counted: dict[tuple[int, int], int] = {}
         self._chars_per_token: float = CHARS_PER_TOKEN
 
     def take(self) -> Taken:
         """The next row that is this process's."""
-        taken = self._at(self._next)
-        self._next += self._workers
-        return taken
+        return self._put_back.pop() if self._put_back else self._at(next(self._positions))
 
-    def put_back(self) -> None:
-        """The row that was taken last is not asked after all."""
-        self._next -= self._workers
+    def put_back(self, taken: Taken) -> None:
+        """It is not asked after all: it is the next again."""
+        self._put_back.append(taken)
 
     def _at(self, position: int) -> Taken:
         return Taken(position, *self._units[self._order.at(position)])

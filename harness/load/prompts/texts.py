@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.load.prompts.file_rows import FileRows
+from harness.load.prompts.file_rows import FileRows, Taken
 from harness.load.prompts.prompt import Prompt, draw_length
 from harness.scenario import Prompts, SyntheticPrompts
 from harness.scenario.prompts import CHARS_PER_TOKEN
@@ -67,6 +67,7 @@ class PromptSource:
         self._salt = salt
         self._vocabulary = vocabulary
         self.rows = rows
+        self._taken: Taken | None = None  # the row that was asked for last
         self.prefix_tokens = getattr(prompts, "shared_prefix_tokens", 0)
         self.prefix = ""
         if self.prefix_tokens:
@@ -77,7 +78,8 @@ class PromptSource:
         itself a name.
         """
         if self.rows is not None:
-            return self.rows.prompt(self.rows.take())
+            self._taken = self.rows.take()
+            return self.rows.prompt(self._taken)
         spec = self._spec
         assert isinstance(spec, SyntheticPrompts)  # conversations are had from a Conversation
         rng = random.Random(f"{self._seed}/{user}/{n}")
@@ -89,8 +91,8 @@ class PromptSource:
 
     def put_back(self) -> None:
         """The prompt that was given last is not sent."""
-        if self.rows is not None:
-            self.rows.put_back()
+        if self.rows is not None and self._taken is not None:
+            self.rows.put_back(self._taken)
 
     def of_trace(self, n: int, row: TraceRow) -> Prompt:
         """The prompt of a trace's n-th request: of its length, sharing text where the log says that text was shared."""

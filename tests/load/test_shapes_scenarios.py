@@ -121,9 +121,9 @@ def test_a_dry_run_says_the_rows_of_a_file_their_order_and_what_is_left_out(
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({}, "1 conversation with 2 questions, each once a round, shuffled by the seed for every round; each conversation"
-         " is a session of one user, every question with the recorded talk before it; each is sent as one text without"
-         " roles"),
+        ({}, "1 conversation with 2 questions, each once a round, shuffled by the seed for every round; each"
+         " conversation is a session of one user, every question with the recorded talk before it; each is sent as"
+         " one text without roles"),
         ({"request": {"api": "chat"}, "load": {"kind": "open", "requests_per_s": [1]}},
          "every question is a request of its own, with the recorded talk before it (nobody waits in an open load);"
          " each answer is asked for in the length of the recorded one"),

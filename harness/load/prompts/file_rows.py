@@ -137,6 +137,11 @@ class RecordedConversation:
         """The conversation's name: the user's number and how many it had before."""
         return f"{self._user}-{self.number}"
 
+    @property
+    def stays(self) -> bool:
+        """It keeps to one replica, where its history is cached."""
+        return True
+
     def ask(self) -> Prompt:
         """The next question, with all that was said and answered before it in the file."""
         if self._taken is None:

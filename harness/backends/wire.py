@@ -24,7 +24,7 @@ class Ask:
     temperature: float
     force_length: bool
     model: str | None
-    messages: tuple[Mapping[str, str], ...] | None = None
+    messages: tuple[Mapping[str, Any], ...] | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     cache_salt: str | None = None  # differs in every request; None: reuse of the prefix cache is wanted
 

@@ -38,7 +38,8 @@ prompts:
   shared_prefix_tokens: 0   # a system prompt that all share
 # Other prompts, instead of the above:
 #  {{kind: sessions, turns: 4, base_tokens: 300, growth_tokens: 350, output_tokens: 250}}   # conversations that grow
-#  {{kind: file, path: prompts.jsonl, format: jsonl, output_tokens: null, nonce: true}}   # sharegpt | jsonl | csv
+#  {{kind: file, path: prompts.jsonl, format: jsonl, order: shuffle, output_tokens: null, nonce: true}}   # sharegpt |
+#                       # jsonl | csv; order: shuffle (each row once a round) | file | draw (with replacement)
 
 request:
   api: completions      # completions | chat

@@ -134,9 +134,11 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     """Measure, analyse and print one run."""
     usd_per_hour = hourly_usd(options, given["prices_file"])
     needed = goodput_to_reach(options, given["prices_file"])
-    planned_s = estimate(options.scenario, None, options.base_dir)["seconds"]
+    plan = estimate(options.scenario, None, options.base_dir)
+    if plan["prompts"]:
+        click.echo(f"prompts: {plan['prompts']}", err=True)
     began = time.monotonic()
-    with RunDisplay(planned_s, usd_per_hour) as display:
+    with RunDisplay(plan["seconds"], usd_per_hour) as display:
         measured = measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), display.on_event)
     click.echo(f"measured for {time.monotonic() - began:.0f} s, analysing", err=True)
     analysis = analyse_run(
@@ -171,6 +173,8 @@ def _print_estimate(options: RunOptions, usd_per_hour: float | None, *, as_json:
     for name in ("input_tokens", "output_tokens"):
         few, many = plan[name]
         click.echo(f"  {name.replace('_', ' '):14} {few:,} to {many:,}")
+    if plan["prompts"]:
+        click.echo(f"  prompts        {plan['prompts']}")
     usd = plan["instance_usd"]
     for note in plan["notes"]:
         click.echo(f"  note           {note}")

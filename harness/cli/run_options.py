@@ -20,6 +20,7 @@ from harness.pipeline.measure import RunOptions
 from harness.prices.catalog import find_instance, quote_for, resolve_api
 from harness.rundir.files import read_manifest
 from harness.scenario import Scenario, SearchLoad
+from harness.scenario.prompt_survey import survey_prompts
 
 ALL = "all"  # every engine that this machine can have, one after the other
 EMBEDDED_ENGINE = "llama_cpp_python"
@@ -54,6 +55,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     if given["usd_per_hour"] is not None and not math.isfinite(given["usd_per_hour"]):
         raise UsageError(f"--usd-per-hour must be a finite number, got {given['usd_per_hour']}")
     api_key_in(given["api_key_env"])
+    survey_prompts(scenario, base_dir)
     instance, notes = _instance(engine, given)
     if given["prompts_of"]:
         notes.append(f"The prompts are those of {given['prompts_of'].name} again: a server's cache may know them.")

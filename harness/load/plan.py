@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.scenario.prompts import CHARS_PER_TOKEN
+
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
@@ -50,3 +52,7 @@ class Learned:
     words: list[str]
     overhead_tokens: int
     exact: bool
+    answer_tokens: list[tuple[int, int, int]] = field(default_factory=list)
+    """(row, request, tokens) of recorded answers that its tokenizer has counted."""
+    chars_per_token: float = CHARS_PER_TOKEN  # of the others
+    answers_said: str | None = None  # how their lengths are known; None: nobody needs them

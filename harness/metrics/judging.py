@@ -14,7 +14,7 @@ from harness.metrics.slo import NOT_JUDGED, LimitSample, Nearness, SloVerdict
 from harness.metrics.windows import Columns, Window
 from harness.rundir.results import Goodput, Step
 from harness.rundir.steps import RanStep
-from harness.scenario import Limit, RampLoad, Scenario, SessionPrompts
+from harness.scenario import Limit, RampLoad, Scenario
 
 Which = np.ndarray[Any, np.dtype[np.bool_]]
 BROKEN = SloVerdict("no", False)
@@ -28,7 +28,7 @@ def rate_over(data: Columns, window: Window, which: Which, ran: RanStep, scenari
     """
     if window.length_s <= 0:
         return None
-    has_own_lengths = isinstance(scenario.load, RampLoad) or isinstance(scenario.prompts, SessionPrompts)
+    has_own_lengths = isinstance(scenario.load, RampLoad) or scenario.has_conversations
     tokens = np.full(len(data.output_tokens), np.nan) if has_own_lengths else data.output_tokens
     users = None if scenario.load.is_open else ran.load.users
     busy = 0.0

@@ -32,13 +32,15 @@ from harness.rundir.results import Step
 from harness.rundir.steps import step_of
 from harness.scenario import Scenario, SessionPrompts, SyntheticPrompts, TraceLoad
 from harness.scenario.estimate import notes
+from harness.scenario.prompt_survey import prompts_said, survey_prompts
 from harness.scenario.prompts import most_tokens
 from harness.scenario.steps import most_at_once
 from harness.scenario.trace import read_trace
 
 ENGINE_LOG = "engine.log"
 SPARE_CONTEXT_TOKENS = 64  # BOS, chat template, a rounding of lengths
-DEFAULT_CONTEXT_TOKENS = 4096  # where prompts come from a file
+DEFAULT_CONTEXT_TOKENS = 4096  # at least, where prompts come from a file
+MOST_FILE_CONTEXT_TOKENS = 32_768  # at most, whatever stands in one; the engine refuses what is longer
 MOST_SLOTS = 64  # of an engine that we start; more requests than that wait their turn
 
 
@@ -89,6 +91,7 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
         BreakevenError: it could not begin; nothing is left behind but an engine's log.
         KeyboardInterrupt: interrupted before the first request.
     """
+    said = prompts_said(options.scenario, survey_prompts(options.scenario, options.base_dir))
     started = datetime.now(UTC)
     for note in notes(options.scenario):
         on_event(Warned(note))
@@ -98,6 +101,8 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
         options.out_dir, started, options.scenario.name, label, options.instance.get("id") or "unpriced"
     )
     manifest = _manifest(options, started)
+    if said is not None:
+        manifest.notes.append(f"Prompts of {said}.")
     files.write_manifest(run_dir, manifest)
     try:
         failure, interrupted = _drive(options, run_dir, manifest, on_event)
@@ -183,6 +188,8 @@ def _on_event(event: RunEvent, run_dir: Path, manifest: RunManifest, on_event: O
             }
             if manifest.engine.get("name") is None:
                 manifest.engine = event.engine
+            if event.learned.answers_said is not None:
+                manifest.notes.append(f"{event.learned.answers_said}.")
         case Elsewhere():
             client["remote_workers"] = [asdict(worker) for worker in event.workers]
         case Lost():
@@ -229,7 +236,9 @@ def context_tokens(scenario: Scenario, base_dir: Path = Path()) -> int:
     elif isinstance(prompts, SyntheticPrompts):
         longest = most_tokens(prompts.input_tokens)
     else:
-        return DEFAULT_CONTEXT_TOKENS
+        survey = survey_prompts(scenario, base_dir)
+        longest = survey.longest_tokens if survey is not None else 0
+        return min(max(longest + SPARE_CONTEXT_TOKENS, DEFAULT_CONTEXT_TOKENS), MOST_FILE_CONTEXT_TOKENS)
     return longest + most_tokens(prompts.output_tokens) + SPARE_CONTEXT_TOKENS
 
 

@@ -129,9 +129,19 @@ class Scenario(Strict):
     def wants_prefix_reuse(self) -> bool:
         """Whether prompts share text on purpose, so that hits in a prefix cache are part of the work."""
         prompts = self.prompts
-        if isinstance(self.load, TraceLoad) or isinstance(prompts, SessionPrompts):
+        if isinstance(self.load, TraceLoad) or self.has_conversations:
             return True
-        return not prompts.nonce if isinstance(prompts, FilePrompts) else prompts.shared_prefix_tokens > 0
+        if isinstance(prompts, SyntheticPrompts):
+            return prompts.shared_prefix_tokens > 0
+        return isinstance(prompts, FilePrompts) and not prompts.nonce
+
+    @property
+    def has_conversations(self) -> bool:
+        """Whether each user goes on with a conversation, so that a request has the ones before it in it."""
+        prompts = self.prompts
+        if isinstance(prompts, FilePrompts):
+            return prompts.format == "sharegpt" and not self.load.is_open
+        return isinstance(prompts, SessionPrompts)
 
     def digest(self) -> str:
         """sha256 of the work: everything but the name, defaults filled in. Equal digest, equal work."""

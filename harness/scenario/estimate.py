@@ -5,13 +5,13 @@ from typing import Any
 
 from harness.base.units import SECONDS_PER_HOUR
 from harness.scenario import FilePrompts, RampLoad, Scenario, SearchLoad, SessionPrompts, TraceLoad
+from harness.scenario.prompt_survey import PromptSurvey, prompts_said, survey_prompts
 from harness.scenario.prompts import mean_tokens
 from harness.scenario.steps import Step, even_step, planned_steps
 from harness.scenario.trace import Trace, read_trace
 
 FAST_TTFT_S, FAST_TPOT_S = 0.1, 0.005  # a fast GPU server, one stream
 SLOW_TTFT_S, SLOW_TPOT_S = 5.0, 0.2  # slower than any preset allows
-FILE_PROMPT_TOKENS = 800.0  # no better guess without reading the file
 
 
 def estimate(scenario: Scenario, usd_per_hour: float | None, base_dir: Path = Path()) -> dict[str, Any]:
@@ -19,19 +19,21 @@ def estimate(scenario: Scenario, usd_per_hour: float | None, base_dir: Path = Pa
 
     Closed loads depend on the server's speed; open loads and traces do not, and low equals high. A search is
     taken at its longest in seconds and between its first probe alone and its longest in requests.
-    `base_dir` is where a trace's path starts.
+    `base_dir` is where the path of a trace or of prompts starts.
 
     Returns:
-        `{seconds, hold_seconds, steps, requests, input_tokens, output_tokens, instance_usd, basis, notes}`; `seconds`
-        are those of the steps, `hold_seconds` (low, high) how long their load is held on top until all that was due in
-        them has ended, `notes` what is better known before anything is sent.
+        `{seconds, hold_seconds, steps, requests, input_tokens, output_tokens, instance_usd, basis, notes, prompts}`;
+        `seconds` are those of the steps, `hold_seconds` (low, high) how long their load is held on top until all that
+        was due in them has ended, `notes` what is better known before anything is sent, `prompts` what a file asks and
+        in which order (None: there is no file).
 
     Raises:
-        UsageError: a trace that cannot be read.
+        UsageError: a trace or a prompt file that cannot be read.
     """
     trace = _trace(scenario, base_dir)
     steps = _steps(scenario, trace)
-    input_tokens, output_tokens = _tokens(scenario, trace)
+    survey = survey_prompts(scenario, base_dir)
+    input_tokens, output_tokens = _tokens(scenario, trace, survey)
     speeds = [ttft_s + output_tokens * tpot_s for ttft_s, tpot_s in _SPEEDS]
     think_time_s = scenario.think_time_s
     requests = (
@@ -54,6 +56,7 @@ def estimate(scenario: Scenario, usd_per_hour: float | None, base_dir: Path = Pa
         "instance_usd": usd_per_hour * (seconds + hold_s[1]) / SECONDS_PER_HOUR if usd_per_hour is not None else None,
         "basis": _basis(scenario),
         "notes": notes(scenario),
+        "prompts": prompts_said(scenario, survey),
     }
 
 
@@ -114,15 +117,17 @@ def _requests(step: Step, answer_s: float) -> float:
     return sum(step.rate) / 2 * step.length_s
 
 
-def _tokens(scenario: Scenario, trace: Trace | None) -> tuple[float, float]:
+def _tokens(scenario: Scenario, trace: Trace | None, survey: PromptSurvey | None) -> tuple[float, float]:
     """(input, output) tokens of the mean request."""
     prompts = scenario.prompts
     if trace is not None:
         n = len(trace.rows)
         return sum(row.input_tokens for row in trace.rows) / n, sum(row.output_tokens for row in trace.rows) / n
-    output = mean_tokens(prompts.output_tokens) if prompts.output_tokens is not None else 250.0
-    if isinstance(prompts, FilePrompts):
-        return FILE_PROMPT_TOKENS, output
+    if survey is not None:
+        asked = prompts.output_tokens
+        return survey.mean_input_tokens, survey.mean_output_tokens if asked is None else mean_tokens(asked)
+    assert not isinstance(prompts, FilePrompts)  # those have their survey
+    output = mean_tokens(prompts.output_tokens)
     if isinstance(prompts, SessionPrompts):
         return prompts.mean_input_tokens, output
     return mean_tokens(prompts.input_tokens), output

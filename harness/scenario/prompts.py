@@ -49,14 +49,25 @@ class SyntheticPrompts(Strict):
         return self
 
 
+DEFAULT_OUTPUT_TOKENS = 250  # asked for where a file says nothing
+CHARS_PER_TOKEN = 4  # the usual estimate for English, where an endpoint cannot count
+
+
 class FilePrompts(Strict):
-    """Prompts from a file: ShareGPT JSON, JSONL or CSV."""
+    """Prompts from a file: ShareGPT JSON (recorded conversations), JSONL or CSV (a text or a chat a row)."""
 
     kind: Literal["file"]
     path: str = Field(description="The file; relative to the scenario.")
     format: Literal["sharegpt", "jsonl", "csv"] = Field(default="jsonl", description="How the file is laid out.")
+    order: Literal["file", "shuffle", "draw"] = Field(
+        default="shuffle",
+        description="Which row is next: as they stand in the file (from the start again after the last); each once a "
+        "round, shuffled by the seed for every round; or drawn by the seed, with replacement.",
+    )
     output_tokens: Length | None = Field(
-        default=None, description="Generated tokens asked for; none: what each line says, else 250."
+        default=None,
+        description="Generated tokens asked for; none: what each row says (in ShareGPT the length of the recorded "
+        f"answer), else {DEFAULT_OUTPUT_TOKENS}.",
     )
     nonce: bool = Field(
         default=True, description="Start each prompt with a few letters of its own, so that no cache can hit."

@@ -101,7 +101,7 @@ def test_prompts_have_the_lengths_of_the_seed_and_the_words_of_the_salt(tmp_path
     from harness.scenario import SyntheticPrompts
 
     spec = SyntheticPrompts(input_tokens=50, output_tokens={"mean": 50, "stdev": 20, "min": 1})
-    one, two, other = (PromptSource(spec, 1, salt, Vocabulary(WORDS), tmp_path) for salt in ("a", "a", "b"))
+    one, two, other = (PromptSource(spec, 1, salt, Vocabulary(WORDS)) for salt in ("a", "a", "b"))
 
     texts = [one.get(user, n).text for user in range(3) for n in range(3)]
 
@@ -110,7 +110,7 @@ def test_prompts_have_the_lengths_of_the_seed_and_the_words_of_the_salt(tmp_path
     assert not set(texts) & {other.get(user, n).text for user in range(3) for n in range(3)}
     lengths = [one.get(0, n).max_tokens for n in range(9)]
     assert lengths == [other.get(0, n).max_tokens for n in range(9)]
-    assert lengths != [PromptSource(spec, 2, "a", Vocabulary(WORDS), tmp_path).get(0, n).max_tokens for n in range(9)]
+    assert lengths != [PromptSource(spec, 2, "a", Vocabulary(WORDS)).get(0, n).max_tokens for n in range(9)]
 
 
 def test_a_shared_prefix_is_shared_and_no_more(tmp_path: Path) -> None:
@@ -118,11 +118,7 @@ def test_a_shared_prefix_is_shared_and_no_more(tmp_path: Path) -> None:
     from harness.scenario import SyntheticPrompts
 
     source = PromptSource(
-        SyntheticPrompts(input_tokens=60, shared_prefix_tokens=40),
-        1,
-        "s",
-        Vocabulary(WORDS, overhead_tokens=1),
-        tmp_path,
+        SyntheticPrompts(input_tokens=60, shared_prefix_tokens=40), 1, "s", Vocabulary(WORDS, overhead_tokens=1)
     )
 
     one, two = (source.get(user, 0).text.split() for user in (0, 1))

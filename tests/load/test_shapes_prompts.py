@@ -1,33 +1,31 @@
-"""What is asked in traces, conversations and from files, exactly."""
-
-from pathlib import Path
+"""What is asked in traces and conversations, exactly."""
 
 from harness.load.prompts.sessions import Conversation
 from harness.load.prompts.texts import WORDS, PromptSource, Vocabulary
-from harness.scenario.prompts import FilePrompts, SessionPrompts, SyntheticPrompts
+from harness.scenario.prompts import SessionPrompts, SyntheticPrompts
 from harness.scenario.trace import TraceRow
 
 VOCABULARY = Vocabulary(WORDS, overhead_tokens=1)  # a word a token, and BOS
 
 
-def source(spec: SyntheticPrompts | FilePrompts | SessionPrompts, base_dir: Path, salt: str = "s") -> PromptSource:
-    return PromptSource(spec, 1, salt, VOCABULARY, base_dir)
+def source(spec: SyntheticPrompts | SessionPrompts, salt: str = "s") -> PromptSource:
+    return PromptSource(spec, 1, salt, VOCABULARY)
 
 
 def words(text: str) -> int:
     return len(text.split())
 
 
-def talk(spec: SessionPrompts, base_dir: Path, user: int = 0, turn: int = 0) -> Conversation:
-    return Conversation(spec, source(spec, base_dir), user, seed=1, turn=turn)
+def talk(spec: SessionPrompts, user: int = 0, turn: int = 0) -> Conversation:
+    return Conversation(spec, source(spec), user, seed=1, turn=turn)
 
 
 SPEC = SessionPrompts(kind="sessions", turns=3, base_tokens=30, growth_tokens=35, output_tokens=25)
 REPLY = " yes" * 25
 
 
-def test_turn_i_has_base_and_i_times_growth_tokens(tmp_path: Path) -> None:
-    conversation = talk(SPEC, tmp_path)
+def test_turn_i_has_base_and_i_times_growth_tokens() -> None:
+    conversation = talk(SPEC)
     sizes = []
     for _ in range(3):
         sizes.append(words(conversation.ask().text))
@@ -37,8 +35,8 @@ def test_turn_i_has_base_and_i_times_growth_tokens(tmp_path: Path) -> None:
     assert sizes == [30, 65, 100]
 
 
-def test_every_turn_continues_the_last_with_its_reply(tmp_path: Path) -> None:
-    conversation = talk(SPEC, tmp_path)
+def test_every_turn_continues_the_last_with_its_reply() -> None:
+    conversation = talk(SPEC)
     first = conversation.ask()
     conversation.answered(REPLY)
     second = conversation.ask()
@@ -51,8 +49,8 @@ def test_every_turn_continues_the_last_with_its_reply(tmp_path: Path) -> None:
     assert len(first.messages) == 1  # what was sent does not change afterwards
 
 
-def test_after_the_last_turn_a_new_conversation_begins(tmp_path: Path) -> None:
-    conversation = talk(SPEC, tmp_path, user=7)
+def test_after_the_last_turn_a_new_conversation_begins() -> None:
+    conversation = talk(SPEC, user=7)
     seen = []
     for reply in (REPLY, REPLY, REPLY, REPLY):
         prompt = conversation.ask()
@@ -65,8 +63,8 @@ def test_after_the_last_turn_a_new_conversation_begins(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_after_a_turn_that_failed_the_next_one_follows_with_a_reply_that_is_made_up(tmp_path: Path) -> None:
-    conversation = talk(SPEC, tmp_path)
+def test_after_a_turn_that_failed_the_next_one_follows_with_a_reply_that_is_made_up() -> None:
+    conversation = talk(SPEC)
     first = conversation.ask()
     conversation.answered(None)
     second = conversation.ask()
@@ -79,8 +77,8 @@ def test_after_a_turn_that_failed_the_next_one_follows_with_a_reply_that_is_made
     assert [words(m["content"]) for m in second.messages] == [30, 25, 10]
 
 
-def test_a_conversation_entered_later_has_a_history_of_the_wanted_length(tmp_path: Path) -> None:
-    conversation = talk(SPEC, tmp_path, turn=2)
+def test_a_conversation_entered_later_has_a_history_of_the_wanted_length() -> None:
+    conversation = talk(SPEC, turn=2)
     assert conversation.is_entering
     prompt = conversation.ask()
     assert not conversation.is_entering
@@ -96,16 +94,16 @@ def test_a_conversation_entered_later_has_a_history_of_the_wanted_length(tmp_pat
     assert words(conversation.ask().text) == 30
 
 
-def test_a_history_that_is_made_up_is_of_no_other_user_and_no_other_run(tmp_path: Path) -> None:
+def test_a_history_that_is_made_up_is_of_no_other_user_and_no_other_run() -> None:
     def entered(user: int, salt: str) -> str:
-        return Conversation(SPEC, source(SPEC, tmp_path, salt), user, seed=1, turn=2).ask().text
+        return Conversation(SPEC, source(SPEC, salt), user, seed=1, turn=2).ask().text
 
     assert entered(0, "s") == entered(0, "s")
     assert len({entered(0, "s")[:40], entered(1, "s")[:40], entered(0, "t")[:40]}) == 3
 
 
-def test_the_question_makes_up_for_a_reply_of_another_length(tmp_path: Path) -> None:
-    conversation = talk(SPEC, tmp_path)
+def test_the_question_makes_up_for_a_reply_of_another_length() -> None:
+    conversation = talk(SPEC)
     sizes = []
     for reply in (" yes" * 5, " yes" * 50, " yes" * 25, ""):
         sizes.append(words(conversation.ask().text))
@@ -115,10 +113,10 @@ def test_the_question_makes_up_for_a_reply_of_another_length(tmp_path: Path) -> 
     assert sizes == [30, 65, 116, 30]
 
 
-def test_replies_of_drawn_lengths_leave_the_turns_their_lengths(tmp_path: Path) -> None:
+def test_replies_of_drawn_lengths_leave_the_turns_their_lengths() -> None:
     spread = {"mean": 20, "stdev": 8, "min": 1, "max": 34}
     spec = SessionPrompts.model_validate(SPEC.model_dump() | {"output_tokens": spread, "turns": 6})
-    conversation = talk(spec, tmp_path, turn=3)
+    conversation = talk(spec, turn=3)
     asked = []
     for _ in range(3):
         prompt = conversation.ask()
@@ -129,9 +127,9 @@ def test_replies_of_drawn_lengths_leave_the_turns_their_lengths(tmp_path: Path) 
     assert len({tokens for _, tokens in asked}) > 1
 
 
-def test_conversations_share_the_system_prompt_and_no_more(tmp_path: Path) -> None:
+def test_conversations_share_the_system_prompt_and_no_more() -> None:
     spec = SessionPrompts(kind="sessions", base_tokens=30, shared_prefix_tokens=20)
-    one, two = (talk(spec, tmp_path, user).ask() for user in (0, 1))
+    one, two = (talk(spec, user).ask() for user in (0, 1))
 
     assert one.messages is not None
     assert two.messages is not None
@@ -141,9 +139,9 @@ def test_conversations_share_the_system_prompt_and_no_more(tmp_path: Path) -> No
     assert one.messages[1] != two.messages[1]
 
 
-def test_the_same_replies_give_the_same_conversation(tmp_path: Path) -> None:
+def test_the_same_replies_give_the_same_conversation() -> None:
     def run() -> list[str]:
-        conversation = talk(SPEC, tmp_path)
+        conversation = talk(SPEC)
         texts = []
         for _ in range(4):
             texts.append(conversation.ask().text)
@@ -153,8 +151,8 @@ def test_the_same_replies_give_the_same_conversation(tmp_path: Path) -> None:
     assert run() == run()
 
 
-def test_a_trace_prompt_has_the_length_the_log_says(tmp_path: Path) -> None:
-    prompts = source(SyntheticPrompts(), tmp_path)
+def test_a_trace_prompt_has_the_length_the_log_says() -> None:
+    prompts = source(SyntheticPrompts())
 
     prompt = prompts.of_trace(0, TraceRow(0, 120, 7))
 
@@ -162,24 +160,11 @@ def test_a_trace_prompt_has_the_length_the_log_says(tmp_path: Path) -> None:
     assert prompt.text != prompts.of_trace(1, TraceRow(0, 120, 7)).text
 
 
-def test_equal_blocks_of_a_trace_are_equal_text(tmp_path: Path) -> None:
-    prompts = source(SyntheticPrompts(), tmp_path)
+def test_equal_blocks_of_a_trace_are_equal_text() -> None:
+    prompts = source(SyntheticPrompts())
     one = prompts.of_trace(0, TraceRow(0, 1100, 1, blocks=(4, 5, 6))).text.split()
     two = prompts.of_trace(1, TraceRow(0, 1100, 1, blocks=(4, 9, 7))).text.split()
 
     assert len(one) == len(two) == 1099
     assert one[:512] == two[:512]
     assert one[512:1024] != two[512:1024]
-
-
-def test_prompts_of_a_file_start_with_a_nonce_unless_reuse_is_wanted(tmp_path: Path) -> None:
-    (tmp_path / "p.jsonl").write_text('{"prompt": "tell me"}\n')
-    fresh = source(FilePrompts(kind="file", path="p.jsonl"), tmp_path)
-    shared = source(FilePrompts(kind="file", path="p.jsonl", nonce=False), tmp_path)
-
-    texts = {fresh.get(0, n).text for n in range(50)}
-    assert len(texts) == 50
-    assert all(text[16:] == " tell me" for text in texts)
-    assert {shared.get(0, n).text for n in range(50)} == {"tell me"}
-    again = source(FilePrompts(kind="file", path="p.jsonl"), tmp_path, salt="another run's")
-    assert not texts & {again.get(0, n).text for n in range(50)}

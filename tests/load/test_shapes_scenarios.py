@@ -1,5 +1,6 @@
 """The scenarios and the template that ship, and what each is said to take."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,48 @@ def test_a_dry_run_reads_the_trace_and_sends_nothing(tmp_path: Path, capsys: pyt
     missing.write_text("name: s\nload: {kind: trace, file: none.csv}\n")
     assert cli.invoke(["run", str(missing), "--url", "http://127.0.0.1:9", "--dry-run"]) == 2
     assert "cannot read the trace" in capsys.readouterr().err
+
+
+def test_a_dry_run_says_the_rows_of_a_file_their_order_and_what_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p.csv").write_text(f"prompt,max_tokens\n{'x' * 40},30\n,5\n{'y' * 80},\n")
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "name: s\nload: {kind: open, requests_per_s: [1], step_s: 60, arrivals: constant}\n"
+        "prompts: {kind: file, path: p.csv, format: csv, order: draw}\n"
+    )
+
+    assert cli.invoke(["run", str(path), "--url", "http://127.0.0.1:9", "--dry-run"]) == 0
+
+    said = capsys.readouterr().out
+    assert (
+        "p.csv: 2 rows, drawn by the seed, with replacement: some come again before others came; "
+        "1 without a length ask for 250 tokens; left out: 1 row without a prompt\n" in said
+    )
+    # 60 requests of 10 and 20 tokens in (4 characters each), 30 and 250 out
+    assert "input tokens   900 to 900" in said
+    assert "output tokens  8,400 to 8,400" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "1 conversation with 2 questions, each once a round, shuffled by the seed for every round; each"
+         " conversation is a session of one user, every question with the recorded talk before it; each is sent as"
+         " one text without roles"),
+        ({"request": {"api": "chat"}, "load": {"kind": "open", "requests_per_s": [1]}},
+         "every question is a request of its own, with the recorded talk before it (nobody waits in an open load);"
+         " each answer is asked for in the length of the recorded one"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_recorded_conversations_fits_how_they_are_asked(
+    more: dict[str, object], said: str, tmp_path: Path
+) -> None:
+    talk = [{"from": who, "value": "w" * 40_000} for who in ("human", "gpt", "human", "gpt")]
+    (tmp_path / "t.json").write_text(json.dumps([{"conversations": talk}]))
+    scenario = work(prompts={"kind": "file", "path": "t.json", "format": "sharegpt"}, **more)
+
+    assert said in estimate(scenario, None, tmp_path)["prompts"]
+    # the second question has 120,000 characters and an answer of 40,000, at 4 a token; no engine gets more than 32 Ki
+    assert context_tokens(scenario, tmp_path) == 32_768

@@ -16,6 +16,7 @@ from harness.load.conduct.worker import Worker, died, error_of
 from harness.load.ends import LineEnd, LocalEnd
 from harness.load.lines import Malformed
 from harness.load.plan import Learned, LoadPlan
+from harness.load.prompts.positions import COUNTER
 from harness.load.protocol import (
     Alive,
     Begin,
@@ -308,5 +309,6 @@ class Crew:
         if self._muster is not None:
             self._muster.close()
         self._selector.close()
+        (Path(self.plan.run_dir) / COUNTER).unlink(missing_ok=True)
         if self.log_path.exists() and self.log_path.stat().st_size == 0:
             self.log_path.unlink()

@@ -33,6 +33,8 @@ from harness.load.process.sampling import watch_self
 from harness.load.process.scrape import Scraper
 from harness.load.process.stepper import Stepper
 from harness.load.process.tokenizer import EndpointTokenizer, count_answers
+from harness.load.prompts.file_rows import FileRows
+from harness.load.prompts.positions import positions
 from harness.load.prompts.texts import PromptSource
 from harness.load.protocol import Broken, Doing, Done, Failed, Ready, Warned
 from harness.load.shapes.shapes import shape_of
@@ -42,7 +44,8 @@ from harness.load.wire.sender import Sender
 from harness.load.wire.sockets import LOOKOUT
 from harness.load.wire.transport import Target
 from harness.rundir.recorder import FLUSH_S, Recorder
-from harness.scenario import Scenario
+from harness.scenario import FilePrompts, Scenario
+from harness.scenario.prompt_file import read_prompt_file
 from harness.scenario.steps import most_at_once
 
 DRAIN_S = 30.0  # requests in flight after the last step get min(timeout_s, this)
@@ -79,8 +82,9 @@ class LoadProcess:
             BreakevenError: nobody to be driven, a disk that is full, a part that nothing goes on without.
         """
         plan = self.plan
-        vocabulary = prepare(plan, self.sender, self.tokenizer, self.say)
-        prompts = PromptSource(self.scenario.prompts, self.scenario.seed, plan.salt, vocabulary, Path(plan.base_dir))
+        rows = self._file_rows()
+        vocabulary = prepare(plan, self.sender, self.tokenizer, rows, self.say)
+        prompts = PromptSource(self.scenario.prompts, self.scenario.seed, plan.salt, vocabulary, rows)
         self.shape = shape_of(self.scenario, plan, self.sender, prompts, Environment())
         scraper = self._scraper()
         helpers = self._helpers(scraper)
@@ -102,6 +106,19 @@ class LoadProcess:
             self._flush()  # counting may take minutes, and not every parent has them
             self._count_afterwards()
             self._close()
+
+    def _file_rows(self) -> FileRows | None:
+        plan, spec = self.plan, self.scenario.prompts
+        if not isinstance(spec, FilePrompts):
+            return None
+        return FileRows(
+            spec,
+            read_prompt_file(spec, Path(plan.base_dir)),
+            seed=self.scenario.seed,
+            salt=plan.salt,
+            whole=self.scenario.has_conversations,
+            positions=positions(plan, is_open=self.scenario.load.is_open),
+        )
 
     def _helpers(self, scraper: Scraper | None) -> list[gevent.Greenlet]:
         """What runs beside the load. One that fails is told of; rows and commands, nothing goes on without."""

@@ -1,7 +1,7 @@
 """Asks the endpoint's own tokenizer: before the run for words, after it for answers without a count."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -76,13 +76,19 @@ def build_vocabulary(tokenizer: EndpointTokenizer) -> Vocabulary:
     return Vocabulary(tuple(sorted(words)), overhead_tokens)
 
 
-def count_answers(tokenizer: EndpointTokenizer, answers: Iterable[Mapping[str, str]]) -> Iterator[tuple[str, int]]:
-    """(request_id, tokens) of each answer's `text`; ends early where the endpoint stops telling, or takes too long."""
-    tokenizer.timeout_s = BUSY_TIMEOUT_S
-    deadline = time.monotonic() + COUNT_AFTERWARDS_S
+def count_texts(tokenizer: EndpointTokenizer, texts: Iterable[str], within_s: float) -> Iterator[int]:
+    """Tokens of each text, BOS left out; ends early where the endpoint stops telling, or takes too long."""
+    deadline = time.monotonic() + within_s
     empty = tokenizer.count("") or 0
-    for answer in answers:
-        count = tokenizer.count(answer["text"])
+    for text in texts:
+        count = tokenizer.count(text)
         if count is None or time.monotonic() > deadline:
             return
-        yield answer["request_id"], count - empty
+        yield count - empty
+
+
+def count_answers(tokenizer: EndpointTokenizer, answers: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, int]]:
+    """(request_id, tokens) of each answer's `text`; see `count_texts`."""
+    tokenizer.timeout_s = BUSY_TIMEOUT_S
+    counts = count_texts(tokenizer, (answer["text"] for answer in answers), COUNT_AFTERWARDS_S)
+    return zip((answer["request_id"] for answer in answers), counts, strict=False)

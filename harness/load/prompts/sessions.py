@@ -2,7 +2,8 @@
 
 import random
 
-from harness.load.prompts.texts import Prompt, PromptSource, draw_length
+from harness.load.prompts.prompt import Prompt, draw_length
+from harness.load.prompts.texts import PromptSource
 from harness.scenario import SessionPrompts
 
 

@@ -3,20 +3,15 @@ server that keeps what it has seen must not know a run's prompts from the run be
 comes in as numbers.
 """
 
-import csv
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from harness.base.errors import UsageError
-from harness.scenario import FilePrompts, LengthSpread, Prompts, SessionPrompts
+from harness.load.prompts.file_rows import FileRows, Taken
+from harness.load.prompts.prompt import Prompt, draw_length
+from harness.scenario import Prompts, SyntheticPrompts
+from harness.scenario.prompts import CHARS_PER_TOKEN
 from harness.scenario.trace import MOONCAKE_BLOCK_TOKENS, TraceRow
-
-CHARS_PER_TOKEN = 4  # the usual estimate for English, where an endpoint cannot count
-DEFAULT_OUTPUT_TOKENS = 250
 
 # Common English words that byte-pair vocabularies hold as one token with a leading space.
 _WORDS = """
@@ -58,50 +53,46 @@ def _estimated_text(words: Sequence[str], rng: random.Random, tokens: int) -> st
     return text[:wanted_chars]
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """One prompt: its text, its length where it is known beforehand, and the tokens to ask for."""
-
-    text: str
-    tokens: int | None
-    max_tokens: int
-    messages: tuple[dict[str, str], ...] | None = None  # the conversation, where a chat route is asked
-
-
-def draw_length(length: int | LengthSpread, rng: random.Random) -> int:
-    """One token length: the number itself, or a normal draw cut at min and max."""
-    if isinstance(length, int):
-        return length
-    drawn = round(rng.gauss(length.mean, length.stdev))
-    return max(length.min, min(drawn, length.max) if length.max is not None else drawn)
-
-
 class PromptSource:
-    """Gives the n-th prompt of a user; the same seed, salt, user and n give the same bytes in any process."""
+    """Gives the n-th prompt of a user, or the next row of a file.
 
-    def __init__(self, prompts: Prompts, seed: int, salt: str, vocabulary: Vocabulary, base_dir: Path) -> None:
+    The same seed, salt, user and n give the same bytes in any process; so do seed, salt and a row's position.
+    """
+
+    def __init__(
+        self, prompts: Prompts, seed: int, salt: str, vocabulary: Vocabulary, rows: FileRows | None = None
+    ) -> None:
         self._spec = prompts
         self._seed = seed
         self._salt = salt
         self._vocabulary = vocabulary
-        self._lines = read_prompt_file(prompts, base_dir) if isinstance(prompts, FilePrompts) else []
+        self.rows = rows
+        self._taken: Taken | None = None  # the row that was asked for last
         self.prefix_tokens = getattr(prompts, "shared_prefix_tokens", 0)
         self.prefix = ""
         if self.prefix_tokens:
             self.prefix = self.words("prefix", self.prefix_tokens)
 
     def get(self, user: int | str, n: int) -> Prompt:
-        """The n-th prompt of `user`, from 0; an open load, which has no users, gives itself a name."""
+        """The n-th prompt of `user`, from 0, or a file's next, whoever asks; an open load, which has no users, gives
+        itself a name.
+        """
+        if self.rows is not None:
+            self._taken = self.rows.take()
+            return self.rows.prompt(self._taken)
         spec = self._spec
-        assert not isinstance(spec, SessionPrompts)  # those are had from a Conversation
+        assert isinstance(spec, SyntheticPrompts)  # conversations are had from a Conversation
         rng = random.Random(f"{self._seed}/{user}/{n}")
-        if isinstance(spec, FilePrompts):
-            return self._from_file(spec, rng, f"{user}/{n}")
         tokens = draw_length(spec.input_tokens, rng)
         own_tokens = max(tokens - self.prefix_tokens, 1)
         text = self.prefix + self._text(f"{user}/{n}", own_tokens)
         max_tokens = draw_length(spec.output_tokens, rng)
         return Prompt(text, tokens if self._vocabulary.exact else None, max_tokens)
+
+    def put_back(self) -> None:
+        """The prompt that was given last is not sent."""
+        if self.rows is not None and self._taken is not None:
+            self.rows.put_back(self._taken)
 
     def of_trace(self, n: int, row: TraceRow) -> Prompt:
         """The prompt of a trace's n-th request: of its length, sharing text where the log says that text was shared."""
@@ -123,58 +114,3 @@ class PromptSource:
 
     def _text(self, key: str, tokens: int) -> str:
         return self._vocabulary.text(random.Random(f"{self._salt}/{key}"), tokens)
-
-    def _from_file(self, spec: FilePrompts, rng: random.Random, key: str) -> Prompt:
-        line = rng.choice(self._lines)
-        nonce = random.Random(f"{self._salt}/{key}").getrandbits(64)
-        text = f"{nonce:016x} {line.text}" if spec.nonce else line.text
-        if spec.output_tokens is not None:
-            return Prompt(text, None, draw_length(spec.output_tokens, rng))
-        return Prompt(text, None, line.max_tokens)
-
-
-def read_prompt_file(spec: FilePrompts, base_dir: Path) -> list[Prompt]:
-    """The prompts of a file.
-
-    ShareGPT: a JSON list of `{conversations: [{from, value}...]}`, the first human turn is the prompt.
-    JSONL and CSV: `prompt` (or `text`), `output_tokens` (optional).
-
-    Raises:
-        UsageError: no such file, wrong layout, no prompt in it.
-    """
-    path = base_dir / spec.path
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"`prompts.path`: cannot read {path}: {error}") from None
-    try:
-        rows = _READERS[spec.format](text)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} is not {spec.format}: {error}", hint="see `prompts.format`") from None
-    prompts = [p for p in map(_row_prompt, rows) if p is not None]
-    if not prompts:
-        raise UsageError(f"{path} holds no prompt", hint="JSONL and CSV need a `prompt` column")
-    return prompts
-
-
-def _sharegpt(text: str) -> list[dict[str, Any]]:
-    rows = []
-    for item in json.loads(text):
-        turns = item.get("conversations") or item.get("conversation") or []
-        human = next((t["value"] for t in turns if t.get("from") in {"human", "user"}), None)
-        rows.append({"prompt": human})
-    return rows
-
-
-_READERS = {
-    "sharegpt": _sharegpt,
-    "jsonl": lambda text: [json.loads(line) for line in text.splitlines() if line.strip()],
-    "csv": lambda text: list(csv.DictReader(text.splitlines())),
-}
-
-
-def _row_prompt(row: dict[str, Any]) -> Prompt | None:
-    text = row.get("prompt") or row.get("text")
-    if not text:
-        return None
-    return Prompt(str(text), None, int(row.get("output_tokens") or DEFAULT_OUTPUT_TOKENS))

@@ -14,7 +14,8 @@ import gevent
 import gevent.event
 import gevent.pool
 
-from harness.load.prompts.texts import Prompt, PromptSource
+from harness.load.prompts.prompt import Prompt
+from harness.load.prompts.texts import PromptSource
 from harness.load.shapes.arrivals import ArrivalPlan
 from harness.load.shapes.users import request_id
 from harness.load.wire.fleet import Seat
@@ -51,6 +52,10 @@ class RatePlan:
         """What arrival `number` asks."""
         return self._prompts.get(self.name, number)
 
+    def put_back(self) -> None:
+        """The prompt that was made last is not sent."""
+        self._prompts.put_back()
+
     def held(self, step: Step) -> RatePlan:
         """The arrivals of a step's hold. Nobody knows how many there will be, so they are a plan of their own: the
         next step's arrivals do not depend on them.
@@ -86,6 +91,9 @@ class TracePlan:
     def prompt(self, number: int) -> Prompt:
         """What the log's request `number` asks."""
         return self._prompts.of_trace(number, self._rows[number])
+
+    def put_back(self) -> None:
+        """The prompt that was made last is not sent."""
 
 
 Plan = RatePlan | TracePlan
@@ -124,6 +132,7 @@ class Dispatcher:
                 request_id=request_id(self._run_id, plan.name, number), step=step.step, scheduled_s=start_s + due_s
             )
             if not wait_until(start_s + due_s):
+                plan.put_back()
                 return
             if len(self._under_way) >= self._cap:
                 self._sender.drop(row)

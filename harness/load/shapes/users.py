@@ -1,7 +1,7 @@
 """Closed load: Locust users, each a conversation that asks again when the last answer is in.
 
 Users have numbers, from 0; with several load processes number u lives in process u mod N, so that what a user
-asks does not depend on how many there are.
+asks does not depend on how many there are (but for the rows of a file, which go to whoever is next).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import gevent
 from locust import User, task
 from locust.exception import StopUser
 
+from harness.load.prompts.file_rows import RecordedConversation
 from harness.load.prompts.sessions import Conversation
 from harness.load.prompts.texts import PromptSource
 from harness.load.shapes.entering import Entering
@@ -54,13 +55,6 @@ class ClosedGate:
         if self._entering is not None:
             self._entering.expect(max(*step.users, step.cohort), first_alone=step.cohort > 0)
 
-    def talk_of(self, user: int) -> Conversation | None:
-        """The conversations of a user; None where nobody has any."""
-        spec = self.scenario.prompts
-        if self._entering is None or not isinstance(spec, SessionPrompts):
-            return None
-        return Conversation(spec, self.prompts, user, self.scenario.seed, self._entering.turn(user))
-
     def open(self, step: int, users: int) -> None:
         """From now on users with numbers below `users` may ask, and what they ask belongs to `step`."""
         self.step, self.allowed = step, users
@@ -81,6 +75,13 @@ class ClosedGate:
         """The next user's number."""
         self.joined += 1
         return (self.joined - 1) * self.workers + self.worker
+
+    def conversation_of(self, user: int) -> Conversation | RecordedConversation | None:
+        """What `user` goes on with from request to request; None where each request stands alone."""
+        spec, rows = self.scenario.prompts, self.prompts.rows
+        if isinstance(spec, SessionPrompts) and self._entering is not None:
+            return Conversation(spec, self.prompts, user, self.scenario.seed, self._entering.turn(user))
+        return RecordedConversation(rows, user) if rows is not None and self.scenario.has_conversations else None
 
     def wait_for_turn(self, user: int) -> None:
         """Return when `user` may ask.
@@ -116,7 +117,7 @@ def closed_user(gate: ClosedGate) -> type[User]:
             self.number = gate.join()
             self.asked = 0
             self.failures = 0
-            self.conversation = gate.talk_of(self.number)
+            self.conversation = gate.conversation_of(self.number)
             self.seat = Seat(gate.sender.fleet, self.number)
 
         def wait_time(self) -> float:

@@ -14,7 +14,7 @@ from harness.backends.wire import ODD_SHAPE, Answer, Ask
 from harness.base.errors import UsageError
 from harness.base.units import NS_PER_S
 from harness.load.plan import LoadPlan
-from harness.load.prompts.texts import Prompt
+from harness.load.prompts.prompt import Prompt
 from harness.load.wire.clock import RunClock
 from harness.load.wire.fleet import Fleet
 from harness.load.wire.reading import HTTP_OK, Reading, broke_off, judge

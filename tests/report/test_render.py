@@ -386,7 +386,7 @@ def test_the_cases_have_a_value_for_every_key_that_a_run_without_a_servers_page_
     told = set(Step.model_fields) - {
         "server", "server_times", "gpu",  # the servers' own account
         "itl_s",  # where arrivals were kept
-        "offered_requests_per_s", "sent_requests_per_s", "not_sent", "over_saturated",  # open loads
+        "offered_requests_per_s", "sent_requests_per_s", "not_sent", "over_saturated", "queue_at_start",  # open loads
         "cached_input_tokens",  # where the server tells it
         "drift",  # where there is one
         "turns",  # of conversations

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import gevent
+from gevent import socket
 
 from harness import __version__
 from harness.load.lines import Malformed, encode

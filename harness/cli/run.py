@@ -11,7 +11,7 @@ import click
 from harness.backends import BACKENDS
 from harness.base.errors import EXIT_INTERRUPTED, UsageError
 from harness.cli import complain
-from harness.cli.options import PATH
+from harness.cli.options import PATH, token_options
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
 from harness.cli.run_all import run_all
@@ -68,8 +68,9 @@ QUICKSTART = "quickstart"
     "--listen",
     metavar="HOST:PORT",
     default="127.0.0.1:5557",
-    help="Where they connect to: an address of this machine in a private network (unencrypted, --header too).",
+    help="Where they connect to: an address of this machine. Who has the token may, encrypted.",
 )
+@token_options
 @click.option(
     "--gpu-metrics",
     "gpu_urls",

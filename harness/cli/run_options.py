@@ -16,6 +16,7 @@ from harness.demand.demand import demand_from_dict, load_demand
 from harness.engines import ENGINES
 from harness.engines.endpoint import api_key_in, endpoint_url
 from harness.load.remote.muster import address
+from harness.load.remote.token import given_token
 from harness.pipeline.measure import RunOptions
 from harness.prices.catalog import find_instance, quote_for, resolve_api
 from harness.rundir.files import read_manifest
@@ -91,7 +92,8 @@ def _workers(given: Mapping[str, Any]) -> dict[str, Any]:
     if remote and not given["urls"]:
         raise UsageError("--remote-workers drive an endpoint that they can reach", hint="name it with --url")
     address(given["listen"])
-    return {"workers": here + remote, "remote_workers": remote, "listen": given["listen"]}
+    token = given_token(given["token_env"], given["token_file"]) or ""
+    return {"workers": here + remote, "remote_workers": remote, "listen": given["listen"], "token": token}
 
 
 def _prompts_of(scenario: Scenario, run_dir: Path | None) -> dict[str, Any]:

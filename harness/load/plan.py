@@ -32,6 +32,7 @@ class LoadPlan:
     workers: int = 1
     remote_workers: int = 0  # the last so many of them run on other machines
     listen: str = ""  # HOST:PORT where those connect to
+    token: str = field(default="", repr=False)  # that they share with the run; no load process needs it
     process_base: int = 0  # added to a process's number, so that those of several machines differ
     gpu_urls: list[str] = field(default_factory=list)  # DCGM-exporter's, of the boxes that serve
     board_fd: int | None = None  # of the file by which the processes of one machine share what is where

@@ -20,6 +20,7 @@ from harness.engines.process.process import log_tail
 from harness.load.conduct.crew import OnEvent
 from harness.load.plan import LoadPlan
 from harness.load.protocol import Doing, Prepared, Warned
+from harness.load.remote.token import new_token
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, RunEvent
 from harness.load.search.probing import Aim
 from harness.load.supervise import drive
@@ -67,6 +68,7 @@ class RunOptions:
     workers: int = 1  # load processes in all
     remote_workers: int = 0  # so many of them on other machines
     listen: str = ""  # HOST:PORT where those connect to
+    token: str = field(default="", repr=False)  # that they share with the run; "": none was given, one is made
     usd_per_hour: float | None = None  # of the box, to say what a search has saved
     needed_goodput: Mapping[str, float | None] = field(default_factory=dict)
     """Requests per second at which the box pays, by arm (None: at none): a search stops when all are decided."""
@@ -275,6 +277,7 @@ def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Eng
         workers=options.workers,
         remote_workers=options.remote_workers,
         listen=options.listen,
+        token=options.token or new_token(),
     )
 
 

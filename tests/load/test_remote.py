@@ -1,15 +1,10 @@
 """Load processes of other machines: the same work, split exactly, on clocks that are related to ours."""
 
 import json
-import os
-import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +12,7 @@ import psutil
 import pytest
 from faulty_server import FaultyServer
 from load_helpers import OPEN_STEPS, due_by_plan, planned_arrivals, prompts_asked, records_of, run_load, scenario
+from remote_helpers import TOKEN, free_address, other_clock, worker
 
 from harness.base.errors import BreakevenError, UsageError
 from harness.checks.load import load_checks
@@ -31,37 +27,6 @@ from harness.rundir.steps import read_steps
 pytestmark = pytest.mark.slow  # real loads of many seconds
 
 PROMPTS = {"kind": "synthetic", "input_tokens": 30, "output_tokens": 3}
-OTHER_CLOCK_S = 5000  # what another machine's monotonic clock is ahead of ours
-
-
-def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return f"127.0.0.1:{taken.getsockname()[1]}"
-
-
-def other_clock() -> list[str]:
-    """A prefix that gives a command another monotonic clock, as another machine has; [] where that is forbidden."""
-    prefix = ["unshare", "--time", "--monotonic", str(OTHER_CLOCK_S)]
-    if shutil.which("unshare") is None:
-        return []
-    tried = subprocess.run([*prefix, "true"], capture_output=True, check=False)
-    return prefix if tried.returncode == 0 else []
-
-
-@contextmanager
-def worker(master: str, out_dir: Path, *more: str, prefix: list[str] | None = None, **env: str) -> Iterator[Any]:
-    """`breakeven worker`, as its user starts it."""
-    command = [sys.executable, "-m", "harness", "worker", "--master", master, "--out", str(out_dir), *more]
-    with subprocess.Popen(
-        [*(prefix or []), *command], stderr=subprocess.PIPE, text=True, env=os.environ | env,
-        start_new_session=True,
-    ) as process:  # fmt: skip
-        try:
-            yield process
-        finally:
-            for child in [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []:
-                child.kill()
-            process.kill()
 
 
 @pytest.fixture
@@ -82,7 +47,14 @@ def test_workers_elsewhere_send_the_same_plan_on_the_masters_clock(tmp_path: Pat
         worker(master, tmp_path / "there", "--processes", "2", "--once", prefix=prefix) as lent,
     ):
         measured = run_load(
-            tmp_path / "here", server.url(), work=work, workers=3, remote_workers=2, listen=master, salt="s"
+            tmp_path / "here",
+            server.url(),
+            work=work,
+            workers=3,
+            remote_workers=2,
+            listen=master,
+            token=TOKEN,
+            salt="s",
         )
         assert lent.wait(20) == 0
         assert len(set(prompts_asked(server)) & asked_alone) >= len(planned[0] + planned[1])  # a hold varies
@@ -111,7 +83,7 @@ def test_a_step_is_held_until_what_workers_elsewhere_were_due_to_send_has_ended(
     with worker(master, tmp_path / "there", "--processes", "2", "--once", prefix=other_clock()) as lent:
         measured = run_load(
             tmp_path / "here", server.url("slow-first-token=0.8"), work=scenario(load=load, request={"timeout_s": 5}),
-            workers=2, remote_workers=2, listen=master,
+            workers=2, remote_workers=2, listen=master, token=TOKEN,
         )  # fmt: skip
         assert lent.wait(20) == 0
 
@@ -137,7 +109,7 @@ def test_files_that_the_scenario_names_travel_to_a_worker_whose_own_folder_stays
     there.mkdir()
 
     with worker(master, there, "--once") as lent:
-        run_load(tmp_path, server.url(), work=work, workers=1, remote_workers=1, listen=master)
+        run_load(tmp_path, server.url(), work=work, workers=1, remote_workers=1, listen=master, token=TOKEN)
         assert lent.wait(20) == 0
 
     assert list(there.iterdir()) == []  # every row is with the master
@@ -156,7 +128,13 @@ def test_a_search_is_driven_by_workers_elsewhere(server: FaultyServer, tmp_path:
 
     with worker(master, tmp_path / "there", "--once"):
         measured = run_load(
-            tmp_path, server.url("slow-first-token=0.05"), work=work, workers=1, remote_workers=1, listen=master
+            tmp_path,
+            server.url("slow-first-token=0.05"),
+            work=work,
+            workers=1,
+            remote_workers=1,
+            listen=master,
+            token=TOKEN,
         )
 
     found = json.loads((measured.run_dir / "search.json").read_text())
@@ -180,7 +158,7 @@ def dying(tmp_path: Path, server: FaultyServer, kill: Any) -> tuple[Measured, li
         options = RunOptions(
             scenario=scenario(load={"users": [4], "step_s": 3, "warmup_s": 0}),
             base_dir=tmp_path, backend="openai", out_dir=tmp_path / "here",
-            urls=[server.url("slow-first-token=0.05")], workers=2, remote_workers=1, listen=master,
+            urls=[server.url("slow-first-token=0.05")], workers=2, remote_workers=1, listen=master, token=TOKEN,
         )  # fmt: skip
         measured = measure(options, on_event)
         lent.send_signal(signal.SIGINT)
@@ -265,10 +243,18 @@ def test_a_worker_without_the_api_key_says_so_and_nothing_is_left_behind(
     master = free_address()
 
     with (
-        worker(master, tmp_path / "there", "--once", SOME_KEY=""),
+        worker(master, tmp_path / "there", "--once", "--allow-env", "SOME_KEY", SOME_KEY=""),
         pytest.raises(UsageError, match="SOME_KEY: no such environment variable there"),
     ):
-        run_load(tmp_path / "here", server.url(), workers=1, remote_workers=1, listen=master, api_key_env="SOME_KEY")
+        run_load(
+            tmp_path / "here",
+            server.url(),
+            workers=1,
+            remote_workers=1,
+            listen=master,
+            token=TOKEN,
+            api_key_env="SOME_KEY",
+        )
 
     assert not (tmp_path / "here").exists()
 
@@ -284,14 +270,14 @@ def test_ctrl_c_while_waiting_for_a_worker_ends_at_once_and_the_other_waits_for_
 
     options = RunOptions(
         scenario=scenario(), base_dir=tmp_path, backend="vllm", out_dir=tmp_path / "here", urls=[server.url()],
-        workers=2, remote_workers=2, listen=master,
+        workers=2, remote_workers=2, listen=master, token=TOKEN,
     )  # fmt: skip
     with worker(master, tmp_path / "there") as lent:
         measured = measure(options, on_event)
         assert measured.interrupted
         assert lent.poll() is None
         # the same worker serves the next run
-        again = run_load(tmp_path / "again", server.url(), workers=1, remote_workers=1, listen=master)
+        again = run_load(tmp_path / "again", server.url(), workers=1, remote_workers=1, listen=master, token=TOKEN)
 
     assert len(records_of(again)) > 0
 
@@ -307,7 +293,7 @@ def test_a_worker_that_cannot_write_ends_the_run_with_its_name_and_serves_the_ne
 
     options = RunOptions(
         scenario=scenario(), base_dir=tmp_path, backend="vllm", out_dir=tmp_path / "here", urls=[server.url()],
-        workers=1, remote_workers=1, listen=master,
+        workers=1, remote_workers=1, listen=master, token=TOKEN,
     )  # fmt: skip
     with worker(master, there) as lent:
         lent.stderr.readline()  # it has looked at its directory, and waits
@@ -316,7 +302,7 @@ def test_a_worker_that_cannot_write_ends_the_run_with_its_name_and_serves_the_ne
         assert server.generations() == []
         there.unlink()
 
-        again = run_load(tmp_path / "again", server.url(), workers=1, remote_workers=1, listen=master)
+        again = run_load(tmp_path / "again", server.url(), workers=1, remote_workers=1, listen=master, token=TOKEN)
 
     assert len(records_of(again)) > 0
 
@@ -365,7 +351,7 @@ def test_a_run_may_listen_on_a_name(server: FaultyServer, tmp_path: Path) -> Non
     master = free_address().replace("127.0.0.1", "localhost")
 
     with worker(master, tmp_path / "there", "--once") as lent:
-        measured = run_load(tmp_path / "here", server.url(), workers=1, remote_workers=1, listen=master)
+        measured = run_load(tmp_path / "here", server.url(), workers=1, remote_workers=1, listen=master, token=TOKEN)
         assert lent.wait(20) == 0
 
     assert len(records_of(measured)) > 0

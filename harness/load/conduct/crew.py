@@ -38,6 +38,7 @@ from harness.load.protocol import (
     Warned,
 )
 from harness.load.remote.muster import PATIENCE_S, Muster, for_elsewhere, shown, told
+from harness.load.remote.token import TOKEN_ENV
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, LostWorker, RunEvent
 
 LOG = "load.log"
@@ -116,11 +117,8 @@ class Crew:
     def _gather(self) -> None:
         """Wait until every worker of another machine is there."""
         elsewhere = [worker for worker in self.workers if worker.is_elsewhere]
-        self.on_event(Doing(f"waiting for {len(elsewhere)} workers: on each machine "
-                            f"`breakeven worker --master {shown(self.plan.listen)}`"))  # fmt: skip
-        if self.plan.headers:
-            self.on_event(Warned("the values of --header travel to the workers unencrypted; --api-key-env is "
-                                 "read on each machine"))  # fmt: skip
+        there = f"{TOKEN_ENV}={self.plan.token} breakeven worker --master {shown(self.plan.listen)}"
+        self.on_event(Doing(f"waiting for {len(elsewhere)} workers: on each machine `{there}`"))
         until_s = self.now_s() + PATIENCE_S
         self.wait(until_s, until=lambda: all(w.who is not None or w.is_over for w in elsewhere))
         missing = sum(worker.who is None for worker in elsewhere)
@@ -131,7 +129,7 @@ class Crew:
             )
 
     def _begin(self, worker: Worker, learned: Learned | None = None) -> None:
-        plan = replace(self.plan, worker=worker.number, learned=learned)
+        plan = replace(self.plan, worker=worker.number, learned=learned, token="")
         worker.has_plan = True
         if worker.is_elsewhere:  # files may travel first, so that it is silent for a while
             base = (worker.number + 1) * REMOTE_PROCESSES

@@ -82,8 +82,8 @@ def _identity(plan: LoadPlan, sender: Sender, say: Say) -> Identity:
     targets = sender.fleet.targets
     asked = [gevent.spawn(identify, target, sender.request.timeout_s) for target in targets]
     gevent.joinall(asked, raise_error=True)
-    all_there: list[Identity] = [job.value for job in asked]
-    first, *others = all_there
+    found: list[Identity] = [job.value for job in asked]
+    first, *others = found
     for target, identity in zip(targets[1:], others, strict=True):
         check_alike(plan.model, first, target.url, identity)
     return first

@@ -1,13 +1,14 @@
 """A worker machine's side of a run: `python -m harness.load.remote.agent`, orders on stdin, words for the user printed.
 
-It connects to the master, starts a load process when the plan comes, hands its lines and its files on, and ends
-with it. The files stay here until the master has every byte. A master that falls silent ends the load.
+It connects to the master that has its token, starts a load process when the plan comes, hands its lines and its files
+on, and ends with it. It writes and removes only in a directory that it made. The files stay here until the master has
+every byte. A master that falls silent ends the load.
 """
 
 import contextlib
-import logging
 import os
 import platform
+import re
 import shutil
 import signal
 import sys
@@ -20,14 +21,16 @@ import gevent
 import gevent.event
 import gevent.socket
 from gevent.fileobject import FileObject
-from locust.env import Environment
 
+from harness.base.yamltext import printable
 from harness.load.ends import how_it_ended, start_child, tell
 from harness.load.lines import Malformed, encode, readers
 from harness.load.plan import LoadPlan
 from harness.load.protocol import Begin, Done, Failed, Held, Holding, Idle, command_of
 from harness.load.remote import messages
+from harness.load.remote.channel import connect_to
 from harness.load.remote.courier import Courier, NotTaken, take_part
+from harness.load.remote.muster import files_named, is_attached
 
 SHIP_S = 0.5
 SILENT_S = 15.0  # of the master
@@ -35,6 +38,9 @@ HEARD_S = 3.0  # since its last ping, where it is alive
 CHILD_ENDS_S = 40.0  # after it was told to
 BYE_S = 10.0
 NOBODY_S = 10.0  # without a master, before it is said
+HELLO_S, HELLO_LOOKS = 2.0, 20  # between two hellos
+MOST_NAME, MOST_SHOWN = 200, 2000  # characters of a run's name, of a line for the user
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]")
 LOG = "load.log"
 FILES = "files"  # that the plan names: prompts, a trace, certificates
 LOG_LINES_SENT = 15
@@ -45,7 +51,7 @@ DONE = readers(Done)
 def say(text: str) -> None:
     """One line for whoever started us, if they are still there."""
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text, MOST_SHOWN), file=sys.stderr, flush=True)
 
 
 class Agent:
@@ -61,18 +67,18 @@ class Agent:
         self._stopped_here = False
         self._all_there = False  # the master has every byte
         self.exit_code = 0
-        self._runner: Any = None
+        self._is_answered = self._is_stranger = False
         gevent.spawn(self._watch_parent)
-        gevent.spawn_later(NOBODY_S, self._say_nobody)
-        self._runner = Environment().create_worker_runner(orders.host, orders.port)
-        self._courier = Courier(self._send)
-        messages.listen(self._runner, self._take)
+        self._channel = connect_to(orders.host, orders.port, orders.token, self._on_stranger)
+        self._courier = Courier(self._channel.send)
+        self._channel.listen(self._take)
 
     def run(self) -> int:
         """From the hello to the last byte; the exit code."""
         gevent.signal_handler(signal.SIGTERM, self._stop)
         gevent.signal_handler(signal.SIGINT, self._stop)
-        self._send(messages.Hello(self._orders.who))
+        if not self._knock():
+            return self.exit_code
         while not self._over.wait(1.0):
             if time.monotonic() - self._heard > SILENT_S:
                 say(f"the master has been silent for {SILENT_S:g} s; the load ends here")
@@ -82,17 +88,33 @@ class Agent:
         self._over.wait(CHILD_ENDS_S)
         self._kill()
         self._tidy()
+        self._channel.close()
         return self.exit_code
 
-    def _send(self, message: messages.Message) -> None:
-        messages.send(self._runner, message)
+    def _knock(self) -> bool:
+        """Say hello until a master answers; False where it is no use."""
+        began_s, has_said = time.monotonic(), not self._orders.says_nobody
+        while not self._is_answered and not self._over.is_set():
+            self._channel.send(messages.Hello(self._orders.who))
+            for _ in range(HELLO_LOOKS):
+                if self._is_answered or self._over.wait(HELLO_S / HELLO_LOOKS):
+                    break
+            if self._is_stranger and not self._is_answered:
+                say(f"whoever listens at {self._orders.host}:{self._orders.port} has another token than this worker")
+                self.exit_code = messages.REFUSED
+                return False
+            if not has_said and time.monotonic() - began_s > NOBODY_S:
+                has_said = True
+                say("nobody there yet; still waiting")
+        self._heard = time.monotonic()
+        return True
 
-    def _say_nobody(self) -> None:
-        if self._runner is None and self._orders.says_nobody:
-            say("nobody there yet; still waiting")
+    def _on_stranger(self) -> None:
+        self._is_stranger = True
 
-    def _take(self, _master: str, message: messages.Message) -> None:
+    def _take(self, _master: bytes, message: messages.Message) -> None:
         """What the master says. This must not wait: other messages come after it."""
+        self._is_answered = True
         match message:
             case messages.Welcome():
                 self._taken_on(message)
@@ -102,7 +124,7 @@ class Agent:
                 self.exit_code = messages.REFUSED if is_final else messages.BUSY
                 self._over.set()
             case messages.Ping(sent_ns):
-                self._send(messages.Pong(sent_ns, time.monotonic_ns()))
+                self._channel.send(messages.Pong(sent_ns, time.monotonic_ns()))
                 self._heard = time.monotonic()
             case messages.Got():
                 self._courier.got(message)
@@ -113,13 +135,16 @@ class Agent:
                 if self._child is None:
                     self._over.set()
             case messages.Part() if self._place is not None:
-                self._keep_file(self._place / FILES / Path(message.name).name, message)
+                self._keep_file(self._place / FILES, message)
             case messages.Say(line) if self._place is not None:
                 self._hear(line)
 
     def _taken_on(self, welcome: messages.Welcome) -> None:
-        place = Path(self._orders.out_dir) / f"{Path(welcome.run).name}-worker{welcome.worker}"
-        say(f"worker {welcome.worker + 1} of {welcome.run}")
+        if self._place is not None:
+            return
+        run = _NOT_PLAIN.sub("_", welcome.run)[:MOST_NAME]
+        place = Path(self._orders.out_dir) / f"{run}-worker{welcome.worker}"
+        say(f"worker {welcome.worker + 1} of {run}")
         try:
             place.mkdir(parents=True)
         except OSError as error:
@@ -127,10 +152,13 @@ class Agent:
         else:
             self._place = place
 
-    def _keep_file(self, path: Path, part: messages.Part) -> None:
+    def _keep_file(self, directory: Path, part: messages.Part) -> None:
+        if not is_attached(part.name):
+            return
+        path = directory / part.name
         try:
-            path.parent.mkdir(exist_ok=True)
-            self._send(take_part(path, part))
+            directory.mkdir(exist_ok=True)
+            self._channel.send(take_part(path, part))
         except OSError as error:
             self._cannot(f"cannot write {path}: {error.strerror}", "free some space there")
 
@@ -152,19 +180,38 @@ class Agent:
     def _start(self, plan: LoadPlan) -> None:
         """The plan has come: files beside the rows, then a load process as anywhere else."""
         assert self._place is not None
-        key = plan.api_key_env
-        if key and not os.environ.get(key):
-            text = f"--api-key-env {key}: no such environment variable there, or it is empty"
-            self._cannot(text, f"export {key}=... where `breakeven worker` runs", exit_code=2)
-            return
         files = self._place / FILES
+        refusal = self._refusal(plan, files)
+        if refusal is not None:
+            self._cannot(*refusal, exit_code=2)
+            return
         ca_file = str(files / plan.ca_file) if plan.ca_file else None
-        plan = replace(plan, run_dir=str(self._place), base_dir=str(files), ca_file=ca_file)
+        plan = replace(plan, run_dir=str(self._place), base_dir=str(files), ca_file=ca_file, board_fd=None, token="")
         with (self._place / LOG).open("wb") as log:
             self._child, events = start_child(log)
         tell(self._child, encode(Begin(plan)))
         gevent.spawn(self._ship_often)
         gevent.spawn(self._relay, events)
+
+    def _refusal(self, plan: LoadPlan, files: Path) -> tuple[str, str] | None:
+        """Why this machine does not do what the plan wants, and what helps; None where it does.
+
+        A plan reads the files that came with it, and the variables that this worker was told it may.
+        """
+        key = plan.api_key_env
+        if key and key not in self._orders.allow_env:
+            text = f"--api-key-env {key}: this worker may not read that variable"
+            return text, f"start it with --allow-env {key}"
+        if key and not os.environ.get(key):
+            text = f"--api-key-env {key}: no such environment variable there, or it is empty"
+            return text, f"export {key}=... where `breakeven worker` runs"
+        for name in files_named(plan):
+            if not is_attached(name) or not (files / name).is_file():
+                return (
+                    f"the plan names a file that did not come with it: {printable(name)}",
+                    "do both run the same version?",
+                )
+        return None
 
     def _cannot(self, text: str, hint: str, exit_code: int = 1) -> None:
         """This machine cannot take part: say so here and there."""
@@ -176,8 +223,6 @@ class Agent:
     def _watch_parent(self) -> None:
         """`breakeven worker` is gone when our input ends."""
         gevent.socket.wait_read(0)  # type: ignore[attr-defined]
-        if self._runner is None:
-            os._exit(1)  # deep in Locust's waiting for a master
         self._stop()
 
     def _relay(self, events: int) -> None:
@@ -195,10 +240,10 @@ class Agent:
         self._finish("stopped on its machine" if self._stopped_here else how, "\n".join(log))
 
     def _pass_on(self, line: bytes) -> None:
-        self._send(messages.Say(line.rstrip(b"\n")))
+        self._channel.send(messages.Say(line.rstrip(b"\n")))
 
     def _finish(self, how: str, log: str) -> None:
-        self._send(messages.Over(how, log))
+        self._channel.send(messages.Over(how, log))
         self._bye.wait(BYE_S)
         self._over.set()
 
@@ -248,12 +293,7 @@ class Agent:
 
 def main() -> int:
     """Read the orders, work, end."""
-    logging.getLogger("locust").setLevel(logging.CRITICAL)
-    orders = messages.orders(messages.AgentOrders)
-    try:
-        return Agent(orders).run()
-    except ConnectionError:
-        return messages.NOBODY
+    return Agent(messages.orders(messages.AgentOrders)).run()
 
 
 if __name__ == "__main__":

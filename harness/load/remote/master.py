@@ -8,23 +8,21 @@ when the worker has. The process ends when its links have, or when its parent is
 from __future__ import annotations
 
 import contextlib
-import logging
 import re
-import socket
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import gevent
-from locust.env import Environment
+from gevent import socket
 
 from harness import __version__
 from harness.load.lines import Malformed, encode
 from harness.load.protocol import Begin, End, Event, Failed, Joined, Left, Who, command_of
 from harness.load.remote import messages
+from harness.load.remote.channel import Channel, listen_at
 from harness.load.remote.courier import Courier, NotTaken, take_part
 from harness.load.remote.offset import Echo, Relation
 
@@ -32,27 +30,26 @@ PINGS = 20  # before a worker counts as here
 PING_S = 1.0  # afterwards
 ECHO_S = 2.0
 LOST_S = 10.0  # without a word from an agent
-LINGER_S = 0.5  # for the last messages to leave
-_FILES = re.compile(r"(records|client|texts|tokens|arrivals|server_metrics)-(\d+)\.jsonl")
+_FILES = re.compile(r"(records|client|texts|tokens|arrivals|server_metrics)-([0-9]{1,20})\.jsonl")
 
 
 class Link:
     """One awaited worker: its lines to and from the parent, and what is known of its agent."""
 
-    def __init__(self, runner: Any, worker: int, sock: socket.socket) -> None:
+    def __init__(self, channel: Channel, worker: int, sock: socket.socket) -> None:
         self.worker = worker
-        self.agent: str | None = None  # Locust's id of the agent that took this place
+        self.agent: bytes | None = None  # the channel's id of the agent that took this place
         self.relation = Relation()
         self.courier = Courier(self.send)
         self.heard = time.monotonic()
         self.is_open = True
-        self._runner = runner
+        self._channel = channel
         self._sock = sock
 
     def send(self, message: messages.Message) -> None:
         """To its agent, if it has one."""
         if self.agent is not None:
-            messages.send(self._runner, message, self.agent)
+            self._channel.send(message, self.agent)
 
     def tell(self, event: Event) -> None:
         """A line to the parent."""
@@ -80,13 +77,13 @@ class Link:
 
 
 class Master:
-    """Locust's master with our messages."""
+    """The run's side of the lines to its agents."""
 
     def __init__(self, orders: messages.MasterOrders) -> None:
         self._run_dir = Path(orders.run_dir)
-        self._runner = Environment().create_master_runner(orders.host, orders.port)
-        self._links = [Link(self._runner, worker, socket.socket(fileno=there)) for worker, there in orders.links]
-        messages.listen(self._runner, self._take)
+        self._channel = listen_at(orders.host, orders.port, orders.token)
+        self._links = [Link(self._channel, worker, socket.socket(fileno=there)) for worker, there in orders.links]
+        self._channel.listen(self._take)
 
     def run(self) -> None:
         """Until every link has ended."""
@@ -98,9 +95,9 @@ class Master:
                 silent_s = time.monotonic() - link.heard
                 if link.agent is not None and link.is_open and silent_s > LOST_S:
                     link.close(f"no sign of life for {LOST_S:g} s")
-        gevent.sleep(LINGER_S)
+        self._channel.close()
 
-    def _take(self, agent: str, message: messages.Message) -> None:
+    def _take(self, agent: bytes, message: messages.Message) -> None:
         """What an agent says; one whose link has ended is told to stop."""
         link = next((link for link in self._links if link.agent == agent), None)
         if isinstance(message, messages.Hello):
@@ -127,13 +124,15 @@ class Master:
                     print(log, file=sys.stderr, flush=True)
                 link.close(how)
 
-    def _on_hello(self, agent: str, who: Who) -> None:
+    def _on_hello(self, agent: bytes, who: Who) -> None:
+        if any(link.agent == agent for link in self._links):
+            return  # it asks again until it is answered
         free = next((link for link in self._links if link.agent is None), None)
         if who.version != __version__:
             text = f"the master runs breakeven {__version__}, this worker {who.version}"
-            messages.send(self._runner, messages.Refused(text, is_final=True), agent)
+            self._channel.send(messages.Refused(text, is_final=True), agent)
         elif free is None:
-            messages.send(self._runner, messages.Refused("the run has all its workers", is_final=False), agent)
+            self._channel.send(messages.Refused("the run has all its workers", is_final=False), agent)
         else:
             free.agent, free.heard = agent, time.monotonic()
             free.send(messages.Welcome(free.worker, self._run_dir.name))
@@ -198,7 +197,6 @@ class Master:
 
 def main() -> int:
     """Read the orders, serve, end."""
-    logging.getLogger("locust").setLevel(logging.CRITICAL)  # who is here and who is not is said by us
     Master(messages.orders(messages.MasterOrders)).run()
     return 0
 

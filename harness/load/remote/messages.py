@@ -1,13 +1,11 @@
-"""What master and agent say to each other over Locust, and what either is ordered by the process that starts it."""
+"""What master and agent say to each other, and what either is ordered by the process that starts it."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from dataclasses import dataclass, field
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from harness.load.lines import M, decode, name_of, readers
+from harness.load.lines import M, decode, readers
 from harness.load.protocol import Who
 
 
@@ -94,31 +92,6 @@ class Got:
 Message = Hello | Welcome | Refused | Ping | Pong | Say | Kill | Over | Bye | Part | Got
 
 
-def send(runner: Any, message: Message, to: str | None = None) -> None:
-    """Over a Locust runner; a master says to whom."""
-    runner.send_message(name_of(type(message)), asdict(message), to)
-
-
-def listen(runner: Any, handler: Callable[[str, Message], None]) -> None:
-    """Hand on each message, with Locust's id of its sender. What is no message is left out, and logged."""
-    for kind in get_args(Message):
-        runner.register_message(name_of(kind), _reader(kind, handler))
-
-
-def _reader(kind: type[Message], handler: Callable[[str, Message], None]) -> Callable[..., None]:
-    adapter: TypeAdapter[Message] = TypeAdapter(kind)
-
-    def read(environment: Any, msg: Any) -> None:  # noqa: ARG001  # Locust's two keywords
-        try:
-            message = adapter.validate_python(msg.data)
-        except ValidationError as error:
-            print(f"no `{msg.type}`: {error.errors()[0]['msg']}", file=sys.stderr, flush=True)
-        else:
-            handler(msg.node_id, message)
-
-    return read
-
-
 # ---- the first line on standard input
 
 
@@ -128,6 +101,7 @@ class MasterOrders:
 
     host: str
     port: int
+    token: str = field(repr=False)
     run_dir: str
     links: list[tuple[int, int]]
 
@@ -138,8 +112,10 @@ class AgentOrders:
 
     host: str
     port: int
+    token: str = field(repr=False)
     out_dir: str
     is_out_dir_ours: bool  # made for the run, and to be removed after it
+    allow_env: list[str]  # variables that a plan may name
     says_nobody: bool  # that no master is there, if none is
     who: Who
 
@@ -154,4 +130,3 @@ def orders(kind: type[M]) -> M:
 
 REFUSED = 2  # its master will never take it
 BUSY = 3  # the run has all that it needs
-NOBODY = 4  # no master is there

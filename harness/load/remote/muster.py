@@ -1,6 +1,7 @@
 """Waits for the workers of other machines, and tells each its plan. Imports no Locust."""
 
 import contextlib
+import re
 import socket
 import subprocess
 from dataclasses import replace
@@ -16,6 +17,10 @@ from harness.load.remote.messages import MasterOrders
 
 ANY = "0.0.0.0"
 PATIENCE_S = 300.0  # for the last worker to come
+FILE_KEYS = (("prompts", "path"), ("load", "file"))  # of a scenario, that name a file
+MOST_NAME = 200
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]")
+_ATTACHED = re.compile(r"[0-9]+-[A-Za-z0-9._-]{1,200}")
 
 
 class Muster:
@@ -31,7 +36,7 @@ class Muster:
             other.close()
         self.ends: list[LineEnd] = [RemoteEnd(ours) for ours, _ in pairs]
         links = [(first + k, descriptor) for k, descriptor in enumerate(theirs)]
-        tell(self.process, encode(MasterOrders(host, port, plan.run_dir, links)))
+        tell(self.process, encode(MasterOrders(host, port, plan.token, plan.run_dir, links)))
 
     def close(self) -> None:
         """End the process; the ends are closed already, so it is ending by itself."""
@@ -47,15 +52,26 @@ def for_elsewhere(plan: LoadPlan) -> Begin:
     base = Path(plan.base_dir)
 
     def attach(path: str) -> str:
-        name = f"{len(attached)}-{Path(path).name}"
+        name = f"{len(attached)}-{_NOT_PLAIN.sub('_', Path(path).name)[:MOST_NAME]}"
         attached[name] = str((base / path).resolve())
         return name
 
-    for part, key in (("prompts", "path"), ("load", "file")):
+    for part, key in FILE_KEYS:
         if scenario[part].get(key):
             scenario[part] = scenario[part] | {key: attach(scenario[part][key])}
     ca_file = attach(str(Path(plan.ca_file).resolve())) if plan.ca_file else None
     return Begin(replace(plan, scenario=scenario, ca_file=ca_file, board_fd=None), attached)
+
+
+def is_attached(name: str) -> bool:
+    """Whether it is a name that a file has on its way."""
+    return _ATTACHED.fullmatch(name) is not None
+
+
+def files_named(plan: LoadPlan) -> list[str]:
+    """Every file that a plan would have read."""
+    named = [plan.scenario.get(part, {}).get(key) for part, key in FILE_KEYS]
+    return [str(name) for name in (*named, plan.ca_file) if name]
 
 
 def address(text: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.load.ends import hang_up, start, tell
 from harness.load.lines import encode
 from harness.load.protocol import Who
-from harness.load.remote.messages import BUSY, NOBODY, REFUSED, AgentOrders
+from harness.load.remote.messages import BUSY, REFUSED, AgentOrders
 
 AGENT = ("-m", "harness.load.remote.agent")
 AGAIN_S = 2.0  # before an agent asks a busy master again
@@ -33,8 +33,10 @@ class _Slot:
 class Lender:
     """Lends `processes` load processes of this machine to the master at `host:port`; agents speak for themselves."""
 
-    def __init__(self, master: tuple[str, int], processes: int, out_dir: Path, who: Who) -> None:
-        self._master, self._out_dir, self._who = master, out_dir, who
+    def __init__(
+        self, master: tuple[str, int], token: str, processes: int, out_dir: Path, allow_env: list[str], who: Who
+    ) -> None:
+        self._master, self._token, self._out_dir, self._allow_env, self._who = master, token, out_dir, allow_env, who
         self._is_ours = not out_dir.exists()
         self._slots = [_Slot() for _ in range(processes)]
 
@@ -60,15 +62,23 @@ class Lender:
                 self._ended(slot, slot.agent)
         elif time.monotonic() >= slot.again_at_s:
             slot.agent = start(*AGENT, log=sys.stderr)
-            out_dir, says_nobody = str(self._out_dir), not slot.has_waited
-            tell(slot.agent, encode(AgentOrders(*self._master, out_dir, self._is_ours, says_nobody, self._who)))
+            orders = AgentOrders(
+                *self._master,
+                token=self._token,
+                out_dir=str(self._out_dir),
+                is_out_dir_ours=self._is_ours,
+                allow_env=self._allow_env,
+                says_nobody=not slot.has_waited,
+                who=self._who,
+            )
+            tell(slot.agent, encode(orders))
 
     def _ended(self, slot: _Slot, agent: subprocess.Popen[bytes]) -> None:
         hang_up(agent)
         slot.agent, code = None, agent.returncode
         slot.again_at_s = time.monotonic() + (AGAIN_S if code else 0.0)
-        slot.has_waited = code == NOBODY
-        if code not in {BUSY, NOBODY}:
+        slot.has_waited = True
+        if code != BUSY:
             slot.has_served, slot.is_refused = True, code == REFUSED
             slot.worst = max(slot.worst, code if code >= 0 else 1)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import gevent
-from gevent import socket
+import gevent.socket
 
 from harness import __version__
 from harness.load.lines import Malformed, encode
@@ -82,7 +83,10 @@ class Master:
     def __init__(self, orders: messages.MasterOrders) -> None:
         self._run_dir = Path(orders.run_dir)
         self._channel = listen_at(orders.host, orders.port, orders.token)
-        self._links = [Link(self._channel, worker, socket.socket(fileno=there)) for worker, there in orders.links]
+        self._links = [
+            Link(self._channel, worker, gevent.socket.socket(fileno=there))  # type: ignore[attr-defined]  # at import
+            for worker, there in orders.links
+        ]
         self._channel.listen(self._take)
 
     def run(self) -> None:

@@ -58,6 +58,11 @@ def t_interval(values: Sequence[float] | Floats) -> Interval:
     return Interval(mean, mean - half, mean + half, n)
 
 
+def known(values: Floats) -> Floats:
+    """Those that are no NaN."""
+    return values[~np.isnan(values)]
+
+
 def summary(values: Floats) -> dict[str, Any]:
     """`{n, mean, p50, p90, p95, p99}`, percentiles by linear interpolation; None where there is no value."""
     if len(values) == 0:

@@ -44,6 +44,16 @@ def open_checks(step: Step, *, is_goodput: bool) -> Iterator[Check]:
         yield check("over_saturated", level, text, hint)
 
 
+def lost_checks(step: Step, lost_s: float | None) -> Iterator[Check]:
+    """A step that a load process did not live through; `lost_s`: when the first one died."""
+    if lost_s is not None and step.window.end_s > lost_s:
+        text = (
+            f"{at(step)} a load process was dead from second {lost_s:.0f} of the run on, and the window ended in "
+            f"second {step.window.end_s:.0f}: this is not the load that was asked for, and no goodput"
+        )
+        yield check("worker_lost", "error", text, "run it again")
+
+
 def load_checks(kind: str, client: Mapping[str, Any]) -> Iterator[Check]:
     """Findings of the whole load: processes that died, and a ramp, whose load never settles."""
     if kind == "ramp":

@@ -10,11 +10,13 @@ from harness.backends.faults import hint_for
 from harness.base.stats import SAMPLE_FLOORS
 from harness.checks.client import client_checks
 from harness.checks.finding import at, check
-from harness.checks.load import INHERITED_HINT, load_checks, open_checks
+from harness.checks.load import INHERITED_HINT, load_checks, lost_checks, open_checks
 from harness.checks.phases import phase_checks, stall_checks
+from harness.checks.replicas import replica_run_checks, replica_step_checks
 from harness.checks.server import server_run_checks, server_step_checks
 from harness.checks.turns import turn_checks
 from harness.metrics.rate import MIN_COUNTED
+from harness.metrics.replicas import driven_of
 from harness.metrics.server import ServerSide
 from harness.rundir.manifest import RunManifest
 from harness.rundir.records import NOT_FAILURES
@@ -63,6 +65,8 @@ def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check
         *_steady(step),
         *phase_checks(step, rows, scenario),
         *turn_checks(step, scenario, counts=step is metrics.decisive),
+        *replica_step_checks(step),
+        *lost_checks(step, driven_of(measured.manifest).lost_s),
         *stall_checks(step, () if metrics.timeline is None else metrics.timeline.stalls),
         *server_step_checks(step, None if pages is None else pages.catalogue),
     ]
@@ -75,6 +79,7 @@ def _run_checks(metrics: Metrics, measured: Measured) -> Iterator[Check]:
     yield from _clock(measured.client)
     yield from _other_model(records, manifest)
     yield from load_checks(measured.scenario.load.kind, manifest.client)
+    yield from replica_run_checks(metrics)
     yield from _ended(manifest)
     yield from goodput_checks(metrics, records)
     yield from measured.impossible
@@ -230,6 +235,8 @@ def goodput_checks(metrics: Metrics, records: pd.DataFrame) -> Iterator[Check]:
     goodput = metrics.goodput
     if not len(records):
         yield check("too_few_samples", "error", "no request was sent")
+    elif any(step.void is not None for step in metrics.steps) and not metrics.is_judged:
+        return  # the steps have said why
     elif metrics.steps and not metrics.is_judged:
         text = f"no limit could be judged: {metrics.why_not_judged}"
         hint = f"a limit is judged from {MIN_SLO_SAMPLES} requests on that did not all fail"

@@ -8,9 +8,11 @@ import click
 
 from harness.base.errors import UsageError
 from harness.load.remote.token import TOKEN_ENV
+from harness.rundir.manifest import MOST_REPLICAS
 
 Command = Callable[..., Any]
 
+BOXES = click.IntRange(1, MOST_REPLICAS)
 PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)

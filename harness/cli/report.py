@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from harness.cli.options import PATH
+from harness.cli.options import BOXES, PATH
 from harness.cli.pooled import print_pooled
 from harness.cli.run_dirs import without_comparisons
 from harness.pipeline.analyse import Analysis, analyse_run
@@ -20,6 +20,7 @@ from harness.report.compare.pool import pool
 @click.option("--api", "apis", metavar="PROVIDER:MODEL", multiple=True, help="API to compare with; repeatable.")
 @click.option("--demand", "demand_file", metavar="FILE", type=PATH, help="Monthly demand to price.")
 @click.option("--prices", "prices_file", metavar="FILE", type=PATH, help="Your own prices; they win.")
+@click.option("--boxes", type=BOXES, help="So many instances are what was driven; the run's own word counts no more.")
 @click.option("--pool", "is_pooled", is_flag=True, help="RUNs repeat one measurement: mean and interval too.")
 @click.option("--json", "as_json", is_flag=True, help="Print run, metrics and decision as JSON.")
 def command(
@@ -27,6 +28,7 @@ def command(
     apis: Sequence[str],
     demand_file: Path | None,
     prices_file: Path | None,
+    boxes: int | None,
     is_pooled: bool,
     as_json: bool,
 ) -> int:
@@ -41,11 +43,15 @@ def command(
       breakeven report results/20260801T120000Z-chat-vllm-g5.12xlarge
       breakeven report RUN --api openai:gpt-4.1 --api groq:llama-3.3-70b-versatile
       breakeven report RUN --demand scenarios/demand/support-agent.yaml --prices my-prices.yaml
+      breakeven report RUN --boxes 4
       breakeven report RUN1 RUN2 RUN3 --pool
       breakeven report RUN --json | jq '.[0].decision.arms[].sentence'
     """
     runs = without_comparisons(runs)
-    done = [analyse_run(run, apis=apis, demand_file=demand_file, prices_file=prices_file, beside=runs) for run in runs]
+    done = [
+        analyse_run(run, apis=apis, demand_file=demand_file, prices_file=prices_file, beside=runs, boxes=boxes)
+        for run in runs
+    ]
     pooled = pool(done) if is_pooled else None
     if as_json:
         said = [as_dict(analysis) for analysis in done]

@@ -11,7 +11,7 @@ import click
 from harness.backends import BACKENDS
 from harness.base.errors import EXIT_INTERRUPTED, UsageError
 from harness.cli import complain
-from harness.cli.options import PATH, token_options
+from harness.cli.options import BOXES, PATH, token_options
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
 from harness.cli.run_all import run_all
@@ -41,8 +41,9 @@ QUICKSTART = "quickstart"
 @click.option("--purchase", type=click.Choice(PURCHASES), default="on_demand")
 @click.option("--usd-per-hour", type=click.FloatRange(min=0, min_open=True), help="Your own price of the box.")
 @click.option(
-    "--replicas-per-instance", type=click.IntRange(min=1), help="One of N equal replicas is driven: goodput x N."
+    "--replicas-per-instance", type=BOXES, help="An instance has N equal replicas, of which one a --url is driven."
 )
+@click.option("--boxes", type=BOXES, help="So many instances are what is driven.  [several --url need it to be priced]")
 @click.option("--api", "apis", multiple=True, metavar="PROVIDER:MODEL", help="API to compare with; may be repeated.")
 @click.option("--demand", "demand_file", type=PATH, help="Monthly demand to price (YAML).")
 @click.option("--prices", "prices_file", type=PATH, help="Your own prices (YAML); they win over the catalogue's.")

@@ -20,6 +20,7 @@ from harness.load.remote.token import given_token
 from harness.pipeline.measure import RunOptions
 from harness.prices.catalog import find_instance, quote_for, resolve_api
 from harness.rundir.files import read_manifest
+from harness.rundir.manifest import InstanceFacts, taken_as, with_boxes
 from harness.scenario import Scenario, SearchLoad
 from harness.scenario.prompt_survey import survey_prompts
 
@@ -133,18 +134,23 @@ def _instance(engine: str | None, given: dict[str, Any]) -> tuple[dict[str, Any]
     if name is None and engine is not None and given["usd_per_hour"] is None:
         name = EMBEDDED_INSTANCE
         notes.append(f"No --instance was given: this machine is priced as a {name}, which is assumed.")
-    replicas = given["replicas_per_instance"]
-    if replicas:
-        notes.append(
-            f"One of {replicas} equal replicas was driven: the instance's goodput is its {replicas}-fold, assumed."
-        )
+    replicas, driven = given["replicas_per_instance"], max(len(given["urls"]), 1)
     instance = {
         "id": name,
         "purchase": given["purchase"],
         "usd_per_hour": given["usd_per_hour"],
-        "replicas": replicas or 1,  # goodput is multiplied by it
-        "replicas_driven": max(len(given["urls"]), 1),
+        "replicas": replicas or 1,  # of one instance, where that was said
+        "replicas_driven": driven,
+        "boxes": driven if replicas == 1 else None,
     }
+    if replicas == 1 and given["boxes"] not in (None, driven):
+        raise UsageError(
+            f"--boxes {given['boxes']} and --replicas-per-instance 1: {driven} were driven", hint="leave either out"
+        )
+    instance = with_boxes(instance, given["boxes"])
+    facts = InstanceFacts.model_validate(instance)
+    if said := taken_as(facts.driven, facts.per_instance, facts.instances):
+        notes.append(f"{said}, as asked for: the goodput of one is assumed to be its share.")
     return instance, notes
 
 

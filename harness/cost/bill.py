@@ -7,17 +7,17 @@ from harness.rundir.decision import Bill, BillLine
 from harness.rundir.result import Kind
 
 
-def bill(name: str, side: Side, decided: Decided, demand: Demand) -> Bill | None:
+def bill(name: str, side: Side, decided: Decided, demand: Demand, note: str = "") -> Bill | None:
     """Every line and the sum of one side at the demand's volume; None without a volume (or a goodput).
 
-    Lines that both sides pay alike are in both bills, marked `both`; they are in no decision.
+    Lines that both sides pay alike are in both bills, marked `both`; they are in no decision. `note`: of the inference.
     """
     at = decided.at_volume
     total = None if at is None else at.self_usd if side == "self_host" else at.api_usd
     if at is None or total is None:
         return None
     what = "instances" if side == "self_host" else "tokens"
-    lines = [_line("inference", what, total - demand.fixed_usd(side), side, "computed")]
+    lines = [_line("inference", what, total - demand.fixed_usd(side), side, "computed", note)]
     stated = demand.self_fixed_usd_per_month if side == "self_host" else demand.api_fixed_usd_per_month
     if stated:
         lines.append(_line("infrastructure", "fixed costs", stated, side, "assumed"))

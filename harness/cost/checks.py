@@ -92,7 +92,8 @@ def _possible(box: PricedBox, model: str | None, quantization: str | None) -> It
     """Weights that cannot be in the GPUs' memory, and tokens/s above what the GPUs can compute."""
     if model is None or box.listed is None:
         return
-    reason = weights_do_not_fit(model, quantization, box.listed)
+    is_over_boxes = (box.instance.instances_driven or 0) > box.instance.replicas_driven
+    reason = None if is_over_boxes else weights_do_not_fit(model, quantization, box.listed)
     if reason is not None:
         hint = "is --instance the box that really served the run?"
         yield _check("weights_do_not_fit", "error", f"{model} cannot have run there: {reason}", hint)
@@ -113,8 +114,11 @@ def _cache_room(box: PricedBox, manifest: RunManifest, metrics: Metrics) -> list
     """Users whose requests the KV cache cannot hold at once: some of them wait, or are preempted."""
     if manifest.model is None or box.listed is None:
         return []
-    replicas = box.instance.replicas  # equal ones, of which one was driven
-    room = kv_room_tokens(manifest.model, manifest.quantization, box.listed, replicas)
+    rented = box.instance
+    if rented.instances_driven is None:
+        return []
+    replicas = rented.replicas_driven / rented.instances_driven  # equal ones on the box
+    room = kv_room_tokens(manifest.model, manifest.quantization, box.listed, max(round(replicas), 1))
     if room is None:
         return []
     for step in metrics.steps:
@@ -122,10 +126,11 @@ def _cache_room(box: PricedBox, manifest: RunManifest, metrics: Metrics) -> list
         if users is None or given is None or output is None:
             continue
         needed = users * (given + output)
-        if needed * replicas > max(room, 0.0):
+        if needed > max(room, 0.0) * rented.instances_driven:
+            at_most = max(room, 0.0) * rented.instances_driven
             message = (
                 f"{users} requests of {given + output:,.0f} tokens at once need {needed:,.0f} tokens of KV cache,"
-                f" {box.listed.id} has room for at most {max(room, 0.0) / replicas:,.0f} beside the weights"
+                f" {box.listed.id} has room for at most {at_most:,.0f} beside the weights"
             )
             hint = "from that load on requests wait or are preempted: that is the box, not the engine"
             return [_check("kv_cache_full", "warning", message, hint)]
@@ -141,14 +146,31 @@ def _second_opinions(arms: Sequence[ApiArm]) -> Iterator[Check]:
 
 
 def _sizes(rented: BoxInstance, arms: Sequence[ApiArm], demand: Demand) -> Iterator[Check]:
-    if rented.replicas > 1:
-        message = f"one engine was driven and its goodput taken {rented.replicas} times for {rented.id}: assumed"
-        hint = "drive all of them: --url once for each"
-        yield _check("replicas_assumed", "warning", message, hint)
+    yield from _boxes(rented)
     without = [arm.name for arm in arms if not all(price.batch for _, price in arm.parts)]
     if demand.batch_share > 0 and without:
         message = f"no batch price is listed for {', '.join(without)}: the standard price is used"
         yield _check("no_batch_price", "warning", message)
+
+
+def _boxes(rented: BoxInstance) -> Iterator[Check]:
+    """URLs of which nobody said how many boxes they are, and boxes of which only a part was driven."""
+    instances = rented.instances_driven
+    if instances is None:
+        message = (
+            f"{rented.replicas_driven} URLs were driven at the price of one {rented.id}, and nobody said how many "
+            "boxes they are: nothing is decided"
+        )
+        hint = (
+            f"`breakeven report RUN --boxes 1`, or `--boxes {rented.replicas_driven}` where each has a box of its own"
+        )
+        yield _check("boxes_unknown", "warning", message, hint)
+    elif instances < 1:
+        message = (
+            f"{rented.replicas_driven} of {rented.replicas} engines of a {rented.id} were driven and the goodput "
+            f"taken {1 / instances:g} times: assumed"
+        )
+        yield _check("replicas_assumed", "warning", message, "drive all of them: --url once for each")
 
 
 def too_many_instances(decided: Decided) -> list[Check]:

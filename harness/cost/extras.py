@@ -39,9 +39,9 @@ def by_class(arm: ApiArm, demand: Demand) -> tuple[ClassCost, ...]:
     return tuple(rows)
 
 
-def bills(arms: Sequence[Arm], demand: Demand) -> tuple[Bill, ...]:
+def bills(arms: Sequence[Arm], demand: Demand, taken_as: str) -> tuple[Bill, ...]:
     """The month of the box and of each arm, line by line; empty without a volume."""
-    months = [bill("self_host", "self_host", arms[0].decision, demand)]
+    months = [bill("self_host", "self_host", arms[0].decision, demand, taken_as)]
     months += [bill(arm.name, "api", arm.decision, demand) for arm in arms]
     return tuple(month for month in months if month is not None)
 

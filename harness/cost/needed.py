@@ -20,25 +20,27 @@ def needed_goodput(
     """The goodput, in requests per second of what is driven, that the box must reach; None: none is enough.
 
     Two questions an arm: does a full instance ever pay ("arm"), and does the box win at the demand's own volume
-    ("arm at 400,000 a month"). `instance` is run.json's; of N replicas in it, one is driven.
+    ("arm at 400,000 a month"). `instance` is run.json's; empty where nobody said how many of it are driven.
 
     Raises:
         UsageError: no price for the instance or for an arm.
     """
     box, chosen = check_prices(instance, arms, demand, prices_file=prices_file)
-    replicas = box.instance.replicas
+    instances = box.instance.instances_driven
+    if instances is None:
+        return {}
     needed: dict[str, float | None] = {}
     for arm in chosen:
         given = decide_input(arm, box, demand)
-        needed[arm.name] = _each(decide_parsed(given).min_goodput_requests_per_s, replicas)
+        needed[arm.name] = _of_all(decide_parsed(given).min_goodput_requests_per_s, instances)
         if demand.tasks_per_month:
             name = f"{arm.name} at {exact_volume(demand.tasks_per_month)} a month"
-            needed[name] = _each(_at_volume(given), replicas)
+            needed[name] = _of_all(_at_volume(given), instances)
     return needed
 
 
-def _each(goodput: float | None, replicas: int) -> float | None:
-    return None if goodput is None else goodput / replicas
+def _of_all(goodput: float | None, instances: float) -> float | None:
+    return None if goodput is None else goodput * instances
 
 
 def _at_volume(given: DecideInput) -> float | None:

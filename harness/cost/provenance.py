@@ -34,7 +34,9 @@ def _box(box: PricedBox) -> Iterator[Fact]:
     where = "this run" if goodput.step is None else f"step {step_number(goodput.step)} of this run"
     if rented.replicas > 1:
         yield _fact("engines on the instance", rented.replicas, "", "assumed", "given with the run")
-        where += f", taken {rented.replicas} times"
+    if rented.taken_as:
+        yield _fact("boxes driven", rented.instances_driven, "", "assumed", "given with the run")
+        where += f", {rented.taken_as}"
     yield _fact("goodput", goodput.requests_per_s, "requests/s", "measured", where)
 
 

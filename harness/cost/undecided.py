@@ -1,4 +1,5 @@
-"""Where a measurement cannot say who wins: nothing was judged, no load surely passed, or the box was not filled."""
+"""Where a measurement cannot say who wins: nothing was judged, no load surely passed, the box was not filled, or
+nobody said of how many boxes the URLs driven are."""
 
 from harness.cost.box.box import PricedBox
 from harness.cost.breakeven.decision import decide_parsed
@@ -9,8 +10,8 @@ FULL = 1e4  # times the measured goodput: more than any box that was not filled 
 
 def why_undecided(given: DecideInput, decided: Decided, box: PricedBox) -> str | None:
     """Why nobody can tell who wins; None: the verdict stands."""
-    if box.why_not_judged is not None:
-        return f"no load step could be judged against the latency limits: {box.why_not_judged}"
+    if box.why_unknown is not None:
+        return box.why_unknown
     needed = decided.min_goodput_requests_per_s
     if box.most_per_s is not None and needed is not None and needed <= box.most_per_s:
         return (

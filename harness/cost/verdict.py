@@ -66,7 +66,7 @@ def build_decision(
         ),
         arms=priced,
         checks=tuple(checks),
-        monthly=bills(priced, demand),
+        monthly=bills(priced, demand, box.instance.taken_as),
         purchase_options=options(box, demand, priced, prices),
         provenance=provenance(box, chosen, demand),
         inputs_digest=inputs_digest([arm.input for arm in priced]),

@@ -107,6 +107,11 @@ class Readings:
         """1 for each look at a page that was answered, 0 for one that was not."""
         return [float(up) for _, rows in self.series.get(UP, []) for up in rows[:, 1]]
 
+    def instances(self) -> set[str]:
+        """The servers that have this engine's page."""
+        prefix = self.catalogue.prefix
+        return {row["instance"] for name in self.series if name.startswith(prefix) for row, _ in self.series[name]}
+
     def scrape_times(self) -> list[float]:
         """When every instance's page was had, by its slowest one; scrapes that failed are left out."""
         answered = [rows[rows[:, 1] == 1, 0] for _, rows in self.series.get(UP, [])]

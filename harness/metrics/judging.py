@@ -79,12 +79,15 @@ def judged_by_own_load(steps: Sequence[Step]) -> list[Step]:
 def run_goodput(steps: Sequence[Step], error_rate: float) -> Goodput | None:
     """The run's goodput from its steps; those of one load are taken as one.
 
+    None where a replica failed in any: the fleet is not the one that was named. Other steps that are void are left out.
     None where a step that was not judged for another's queue lies between the best that passed and the first that
     failed: the box may serve that load as well.
     """
+    if any(one.failing for step in steps for one in step.replicas):
+        return None
     by_load: dict[float, list[Step]] = {}
     for step in steps:
-        if not step.inherited_queue:
+        if not step.inherited_queue and step.void is None:
             by_load.setdefault(step.load.size, []).append(step)
     judged = [_judged(load, same, error_rate) for load, same in by_load.items()]
     found = goodput_of(judged)

@@ -1,5 +1,6 @@
 """The servers' own account of each load step, beside ours. Analysis only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,24 +25,38 @@ class ServerSide:
     said: ServerSaid
     pages: Readings | None  # None: no page of a known engine
     gpus: GpuSeries | None
+    replicas: int = 1  # URLs driven
+    told: int = 1  # of them, those whose pages were read
 
     def account(self, window: Window, data: Columns) -> ServerAccount | None:
         """The servers' account of a window; None where too little of it was seen."""
-        return None if self.pages is None else _account(self.pages, window, data)
+        found = None if self.pages is None else _account(self.pages, window, data)
+        if found is None or self.replicas < 2:
+            return found
+        counts: dict[str, int | None] = {"replicas": self.replicas, "replicas_told": self.told}
+        if self.told < self.replicas:  # ours are of all of them
+            counts["client_generation_tokens"] = None
+        return found.model_copy(update=counts)
 
     def gpu(self, window: Window, output_tokens_per_s: float | None) -> GpuAccount | None:
         """What the GPUs did in a window; None where none was seen."""
         return None if self.gpus is None else gpu_account(self.gpus, window, output_tokens_per_s)
 
 
-def server_side(frame: pd.DataFrame | None, engine: str | None) -> ServerSide:
-    """What was scraped, told apart; `engine`: its name as the run knows it."""
+def server_side(frame: pd.DataFrame | None, engine: str | None, urls: Sequence[str] = ()) -> ServerSide:
+    """What was scraped, told apart; `engine`: its name as the run knows it, `urls`: what was driven."""
     series, gpus = gpus_apart({} if frame is None else series_of(frame))
     pages = readings_of(series)
     if pages is None:
         note = WHY_NONE.get(engine or "", "the server has no /metrics that is known here")
         return ServerSide(ServerSaid(engine=engine, note=note), None, gpus)
-    return ServerSide(ServerSaid(engine=pages.engine, missing=tuple(pages.missing())), pages, gpus)
+    return ServerSide(
+        ServerSaid(engine=pages.engine, missing=tuple(pages.missing())),
+        pages,
+        gpus,
+        max(len(urls), 1),
+        len(pages.instances()),
+    )
 
 
 def _account(pages: Readings, window: Window, data: Columns) -> ServerAccount | None:

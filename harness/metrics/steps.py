@@ -16,15 +16,16 @@ from dataclasses import asdict, replace
 import numpy as np
 import pandas as pd
 
-from harness.base.stats import Floats, summary
+from harness.base.stats import Floats, known, summary
 from harness.metrics.judging import BROKEN, judged_by_own_load, limit_samples, rate_over, run_goodput, within
+from harness.metrics.replicas import ONE, Driven, Replicas, by_replica, looked_at, replicas_of
 from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight, usual_s
 from harness.metrics.server import ServerSide, server_times
 from harness.metrics.slo import judge, nearness
 from harness.metrics.steady import settle
 from harness.metrics.timeline import timeline_of
 from harness.metrics.turns import turns_of
-from harness.metrics.windows import Columns, Stamps, Window, columns, tokens_in_window
+from harness.metrics.windows import Columns, Stamps, Window, columns, output_tokens, served_in
 from harness.rundir.arrivals import Arrivals
 from harness.rundir.result import WindowOfStep
 from harness.rundir.results import DriftOfStep, LimitOfStep, Metrics, Phases, Step, Summary, Warmup
@@ -38,18 +39,20 @@ def compute_metrics(
     scenario: Scenario,
     arrivals: Arrivals | None = None,
     server: ServerSide | None = None,
+    driven: Driven = ONE,
 ) -> Metrics:
     """metrics.json without its findings; `server`: what the servers' own pages said, where they were read."""
     data = columns(records, from_schedule=scenario.load.is_open)
     stamps = None if arrivals is None else Stamps(arrivals, arrivals.rows_of(data.request_id))
-    last_s = float(_known(np.append(data.finished_s, data.sent_s)).max(initial=0.0))
+    replicas = replicas_of(records, driven, scenario.request.timeout_s)
+    last_s = float(known(np.append(data.finished_s, data.sent_s)).max(initial=0.0))
     out = []
     for ran in steps:
         end_s = last_s if ran.end_s is None else ran.end_s
         window = Window(ran.window_start_s, max(end_s, ran.window_start_s))
         window, warmup = _after_warmup(ran, data, window, scenario)
-        out.append(step_metrics(ran, data, window, scenario, stamps, warmup, server))
-    out = judged_by_own_load(out)
+        out.append(step_metrics(ran, data, window, scenario, stamps, warmup, server, replicas))
+    out = looked_at(judged_by_own_load(out), driven, scenario.slo.error_rate)
     return Metrics(
         steps=tuple(out),
         goodput=run_goodput(out, scenario.slo.error_rate),
@@ -102,6 +105,7 @@ def step_metrics(
     stamps: Stamps | None,
     warmup: Warmup,
     server: ServerSide | None,
+    replicas: Replicas | None,
 ) -> Step:
     """One step of metrics.json."""
     scheduled = window.holds(data.scheduled_s)
@@ -159,6 +163,7 @@ def step_metrics(
         server_times=server_times(data, timed),
         server=None if server is None else server.account(window, data),
         gpu=None if server is None else server.gpu(window, output_per_s),
+        replicas=() if replicas is None else by_replica(replicas, data, window, stamps),
     )
 
 
@@ -199,34 +204,24 @@ def _tokens_per_s(data: Columns, window: Window, stamps: Stamps | None) -> tuple
     """Input and output tokens per second of the window; None without a window."""
     if window.length_s <= 0:
         return None, None
-    overlaps = (data.sent_s < window.end_s) & ~(data.finished_s < window.start_s)
-    served = (data.ok | data.cut) & overlaps
+    served = served_in(data, window)
     prompt_seen_s = np.where(np.isnan(data.first_s), data.finished_s, data.first_s)
     prompts = window.holds(prompt_seen_s) & served
-    tokens = tokens_in_window(data.first_s[served], data.finished_s[served], data.output_tokens[served], window)
-    if stamps is not None:
-        output, rows = data.output_tokens[served], stamps.rows[served]
-        counted = stamps.arrivals.tokens_between(rows, output, window.start_s, window.end_s)
-        tokens = np.where(np.isnan(counted), tokens, counted)
-    return (_per_s(data.prompt_tokens[prompts], window), float(tokens.sum()) / window.length_s)
+    return _per_s(data.prompt_tokens[prompts], window), output_tokens(data, served, window, stamps) / window.length_s
 
 
 def _summary(values: Floats) -> Summary:
-    return Summary(**summary(_known(values)))
-
-
-def _known(values: Floats) -> Floats:
-    return values[~np.isnan(values)]
+    return Summary(**summary(known(values)))
 
 
 def _mean(values: Floats) -> float | None:
-    known = _known(values)
-    return float(known.mean()) if len(known) else None
+    told = known(values)
+    return float(told.mean()) if len(told) else None
 
 
 def _sum(values: Floats) -> float | None:
-    known = _known(values)
-    return float(known.sum()) if len(known) else None
+    told = known(values)
+    return float(told.sum()) if len(told) else None
 
 
 def _per_s(tokens: Floats, window: Window) -> float | None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from harness.base.stats import Floats
-from harness.rundir.arrivals import Arrivals, Ints
+from harness.rundir.arrivals import Arrivals, Bools, Ints
 from harness.rundir.records import NOT_FAILURES
 
 
@@ -114,6 +114,23 @@ class Stamps:
 
     arrivals: Arrivals
     rows: Ints
+
+
+def served_in(data: Columns, window: Window) -> Bools:
+    """The requests that may have got tokens in the window: those that did not fail, cut ones too."""
+    overlaps = (data.sent_s < window.end_s) & ~(data.finished_s < window.start_s)
+    return (data.ok | data.cut) & overlaps
+
+
+def output_tokens(data: Columns, which: Bools, window: Window, stamps: Stamps | None) -> float:
+    """The tokens that some requests got in the window, by their arrivals where those were kept."""
+    tokens = tokens_in_window(data.first_s[which], data.finished_s[which], data.output_tokens[which], window)
+    if stamps is not None:
+        counted = stamps.arrivals.tokens_between(
+            stamps.rows[which], data.output_tokens[which], window.start_s, window.end_s
+        )
+        tokens = np.where(np.isnan(counted), tokens, counted)
+    return float(tokens.sum())
 
 
 def tokens_in_window(first_s: Floats, finished_s: Floats, tokens: Floats, window: Window) -> Floats:

@@ -14,6 +14,7 @@ from harness.cost.extras import busy_run
 from harness.cost.focus import write_focus_csv
 from harness.cost.verdict import build_decision
 from harness.demand.demand import Demand, default_demand, demand_from_dict, load_demand
+from harness.metrics.replicas import driven_of
 from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
 from harness.pipeline.reread import read_decision, read_metrics
@@ -21,7 +22,7 @@ from harness.report import render_report
 from harness.report.model import RunFiles
 from harness.rundir import files
 from harness.rundir.collect import has_rows
-from harness.rundir.manifest import RunManifest
+from harness.rundir.manifest import InstanceFacts, RunManifest, with_boxes
 from harness.rundir.read import read_arrivals, read_client, read_records, read_server_metrics
 from harness.rundir.result import Check
 from harness.rundir.results import Metrics
@@ -51,16 +52,19 @@ def analyse_run(
     demand_file: Path | None = None,
     prices_file: Path | None = None,
     beside: Sequence[Path] = (),
+    boxes: int | None = None,
 ) -> Analysis:
     """Compute metrics.json, decision.json and the reports of a run, and write them into its directory.
 
-    What is not given is what the run itself was asked for. Runs `beside` it on the same box and engine, with
-    requests of another shape, measure what an output token weighs against an input token.
+    What is not given is what the run itself was asked for; `boxes`: so many instances are what it drove. Runs `beside`
+    it on the same box and engine, with requests of another shape, measure what an output token weighs against an input
+    token.
 
     Raises:
         UsageError: no run directory, or a demand, API or price that cannot be used.
     """
     manifest = files.read_manifest(run_dir)
+    manifest.instance = with_boxes(manifest.instance, boxes)
     metrics = metrics_of(run_dir, manifest)
     decision = None
     if manifest.instance.get("id") or manifest.instance.get("usd_per_hour"):
@@ -112,8 +116,9 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
         raise UsageError(
             f"{run_dir / files.STEPS} holds no step: nobody can tell which load the {len(records)} records belong to"
         )
-    server = server_side(read_server_metrics(run_dir), manifest.engine.get("name"))
-    metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir), server)
+    driven = driven_of(manifest)
+    server = server_side(read_server_metrics(run_dir), manifest.engine.get("name"), driven.urls)
+    metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir), server, driven)
     return with_checks(metrics, Measured(records, read_client(run_dir), manifest, scenario, server, impossible))
 
 
@@ -128,7 +133,7 @@ def _shape_runs(manifest: RunManifest, metrics: Metrics, others: Sequence[Path])
 
 def _served_by(manifest: RunManifest) -> tuple[Any, ...]:
     engine = manifest.engine
-    box = (manifest.instance.get("id"), manifest.instance.get("replicas"))
+    box = (manifest.instance.get("id"), InstanceFacts.model_validate(manifest.instance).instances)
     return (engine.get("name"), engine.get("version"), manifest.model, manifest.quantization, *box)
 
 

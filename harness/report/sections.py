@@ -4,6 +4,7 @@ from harness.base.rounding import significant
 from harness.report.charts.cost import cost_chart
 from harness.report.charts.goodput import goodput_chart
 from harness.report.charts.load import load_charts
+from harness.report.measured.replicas import replicas_table
 from harness.report.measured.server import server_blocks
 from harness.report.measured.steps import (
     console_steps_table,
@@ -93,7 +94,7 @@ def _extras(decision: Decision | None) -> list[Section]:
     ]
 
 
-def _load(files: RunFiles) -> tuple[Block, ...]:
+def _load(files: RunFiles) -> tuple[Block | None, ...]:
     metrics, slo = files.metrics, files.scenario.slo
     if not metrics.steps:
         return (Text("No load step was finished, so there is nothing to draw.", "bad"),)
@@ -102,7 +103,7 @@ def _load(files: RunFiles) -> tuple[Block, ...]:
         "Ring: too few samples for that percentile, or the SLO could not be judged. "
         "Dashed upright: the step that gives the goodput; the broad strokes are its 95 % intervals."
     )
-    return (words, *load_charts(metrics, slo), steps_table(metrics))
+    return (words, *load_charts(metrics, slo), steps_table(metrics), replicas_table(metrics))
 
 
 def _tokens(decision: Decision | None) -> tuple[Block | None, ...]:

@@ -4,7 +4,7 @@ from harness.base.rounding import exact_volume
 from harness.report.model import Check, Checks, Tone, Verdict
 from harness.report.money.doubt import resampling_words
 from harness.report.money.money import arm_kind
-from harness.report.text import clean, count, steps
+from harness.report.text import clean, count, rate, steps
 from harness.rundir.decide import Decided
 from harness.rundir.decision import Decision
 from harness.rundir.result import Check as FoundCheck
@@ -112,12 +112,22 @@ def verdicts(decision: Decision | None) -> tuple[Verdict, ...]:
 
 
 def verdict_note(decision: Decision | None) -> str:
-    """Said once, not in every sentence: that the interval of the goodput changes no verdict; else empty."""
-    decided = [arm.decision for arm in decision.arms] if decision is not None else []
-    if not decided or any(one.verdict is None for one in decided) or not all(_is_sure(one) for one in decided):
+    """Said once, not in every sentence: what was taken as a box, and that the goodput's interval changes no verdict."""
+    if decision is None:
         return ""
-    whose = "The verdict is" if len(decided) == 1 else f"{'Both' if len(decided) == 2 else 'All'} verdicts are"
-    return f"{whose} the same at both ends of the measured goodput"
+    decided = [arm.decision for arm in decision.arms]
+    said = [_box_words(decision)] if decision.self_host.instance.taken_as else []
+    if all(one.verdict is not None and _is_sure(one) for one in decided):
+        whose = "The verdict is" if len(decided) == 1 else f"{'Both' if len(decided) == 2 else 'All'} verdicts are"
+        said.append(f"{whose} the same at both ends of the measured goodput")
+    return ". ".join(said)
+
+
+def _box_words(decision: Decision) -> str:
+    """`4 URLs taken as one box, as asked for: one instance serves 12.0 req/s`."""
+    goodput = decision.self_host.goodput
+    serves = "" if goodput is None else f": one instance serves {rate(goodput.requests_per_s)}"
+    return f"{decision.self_host.instance.taken_as}, as asked for{serves}"
 
 
 def _is_sure(decided: Decided) -> bool:

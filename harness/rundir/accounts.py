@@ -45,6 +45,8 @@ class ServerAccount(Result):
     ttft_s: Histogram | None = None
     client_generation_tokens: float | None = None  # ours, counted in the server's way
     prefix_cache_hit_rate: float | None = None
+    replicas: int | None = None  # URLs driven, where several were
+    replicas_told: int | None = None  # of them, those whose pages were read: where some were not, ours is not compared
 
 
 class GpuAccount(Result):

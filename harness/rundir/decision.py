@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from harness.rundir.decide import Decided, DecideInput
+from harness.rundir.manifest import taken_as
 from harness.rundir.result import Check, Kind, Result
 from harness.rundir.results import Goodput
 from harness.rundir.whatif import MonteCarlo, Projection, Sensitivity
@@ -32,10 +33,17 @@ class BoxInstance(Result):
     gpu_memory_gib: float | None  # of one GPU
     usd_per_hour: Annotated[float, Field(ge=0)]
     purchase: str
-    replicas: Annotated[int, Field(ge=1)]  # engines like the measured one; goodput and tokens/s are times this
+    replicas: Annotated[int, Field(ge=1)]  # equal engines on it, where somebody said so; else 1
+    replicas_driven: Annotated[int, Field(ge=1)] = 1  # URLs
+    instances_driven: float | None = None  # that they are: goodput and tokens/s are the measured ones over this
     source: str
     checked_on: Day
     kind: PriceKind
+
+    @property
+    def taken_as(self) -> str:
+        """`4 URLs taken as one box`; empty where one URL is one box."""
+        return taken_as(self.replicas_driven, self.replicas, self.instances_driven)
 
 
 class MtokAtStep(Result):

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_validator
 from pydantic_core import core_schema
 
+from harness.base.errors import UsageError
 from harness.rundir.result import Result
 
 SCHEMA = 1
@@ -23,13 +24,67 @@ class _Engine(_Facts):
     version: str | None = None
 
 
+_Count = Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
+
+
 class InstanceFacts(_Facts):
-    """What was rented, and as how many engines like the measured one it counts."""
+    """What was rented, and as how many such instances what was driven counts."""
 
     id: str | None = None
     purchase: str | None = None
     usd_per_hour: float | None = None
-    replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)] | None = None
+    replicas: _Count | None = None  # equal engines on one instance; more than 1: somebody said so
+    replicas_driven: _Count | None = None  # URLs
+    boxes: _Count | None = None  # instances that they are; None: nobody said
+
+    @property
+    def driven(self) -> int:
+        """URLs that were driven."""
+        return self.replicas_driven or 1
+
+    @property
+    def per_instance(self) -> int:
+        """Equal engines on one instance, where somebody said so; else 1."""
+        return self.replicas or 1
+
+    @property
+    def instances(self) -> float | None:
+        """As how many instances what was driven counts; None: several URLs, and nobody said of how many.
+
+        The one factor between what was measured and one instance. One URL of four equal ones on the box: 0.25.
+        """
+        if self.boxes is not None:
+            return float(self.boxes)
+        if self.per_instance > 1:
+            return self.driven / self.per_instance
+        return 1.0 if self.driven == 1 else None
+
+
+def taken_as(driven: int, per_instance: int, instances: float | None) -> str:
+    """`4 URLs taken as one box`; empty where one URL is one box, or nobody said how many they are."""
+    if instances is None or (driven == 1 and instances == 1):
+        return ""
+    urls = f"{driven} URL{'' if driven == 1 else 's'}"
+    of = f", {per_instance} equal replicas a box," if per_instance > 1 else ""
+    return f"{urls}{of} taken as {'one box' if instances == 1 else f'{instances:g} boxes'}"
+
+
+def with_boxes(instance: Mapping[str, Any], boxes: int | None) -> dict[str, Any]:
+    """run.json's `instance`, what was driven being so many boxes; None: as it says itself.
+
+    Raises:
+        UsageError: it says how many replicas an instance has, and that is another number of boxes.
+    """
+    if boxes is None:
+        return dict(instance)
+    facts = InstanceFacts.model_validate(instance)
+    if facts.per_instance > 1 and boxes * facts.per_instance != facts.driven:
+        urls = f"{facts.driven} URL{'' if facts.driven == 1 else 's'}"
+        raise UsageError(
+            f"--boxes {boxes} of {facts.per_instance} replicas each are not the {urls} driven",
+            hint="--boxes or --replicas-per-instance: either alone says how many boxes they are",
+        )
+    return {**instance, "boxes": boxes}
 
 
 class _Ended(_Facts):
@@ -56,6 +111,12 @@ class _RemoteWorker(_Facts):
     clock: _Clock | None
 
 
+class _Lost(_Facts):
+    worker: int
+    how: str
+    t_s: float
+
+
 class _Client(_Facts):
     workers: int | None = None
     remote_workers: list[_RemoteWorker] | None = None
@@ -63,6 +124,7 @@ class _Client(_Facts):
     search: _SearchEnd | None = None
     served_models: list[str] | None = None
     ended_early: _Ended | None = None
+    lost_workers: list[_Lost] | None = None
 
 
 def _checked(given: dict[str, Any], check: Callable[[Any], object]) -> dict[str, Any]:
@@ -91,7 +153,7 @@ class RunManifest(Result):
     engine: Annotated[dict[str, Any], _object(_Engine)]  # name, version, flags
     model: str | None
     quantization: str | None
-    instance: Annotated[dict[str, Any], _object(InstanceFacts)]  # id, purchase, usd_per_hour, replicas
+    instance: Annotated[dict[str, Any], _object(InstanceFacts)]  # id, purchase, usd_per_hour, replicas, boxes
     client: Annotated[dict[str, Any], _object(_Client)]
     seed: int
     started_at: str  # UTC, ISO 8601
@@ -113,6 +175,9 @@ class RunManifest(Result):
         schema, engine = data.get("schema", SCHEMA), data.get("engine")
         if not isinstance(schema, int) or schema > SCHEMA:
             raise ValueError(f"`schema` is {schema!r}, this version of breakeven reads up to {SCHEMA}")
+        instance, urls = data.get("instance"), data.get("urls") or ()
+        if isinstance(instance, dict) and "replicas_driven" not in instance and len(urls) > 1:
+            data = {**data, "instance": instance | {"replicas_driven": len(urls)}}
         if isinstance(engine, dict) and engine.get("name") == "llama-server":  # --url called it so before 2026-11-28
             return {**data, "engine": engine | {"name": "llama_server"}}
         return data

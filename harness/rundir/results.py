@@ -128,6 +128,38 @@ class Warmup(Result):
     settled: bool | None = None
 
 
+class ReplicaOfStep(Result):
+    """One URL of several over a step's window; latencies of its good requests."""
+
+    url: str
+    requests: int
+    failed: int = 0
+    requests_per_s: float
+    output_tokens_per_s: float
+    ttft_s: Summary = Summary()
+    tpot_s: Summary = Summary()
+    in_flight: float  # on average
+    failing: bool = False  # it answered nothing, or its failures are over the limit, while another's are not
+
+    @property
+    def answered(self) -> int:
+        """Good answers."""
+        return self.requests - self.failed
+
+    @property
+    def failed_share(self) -> float:
+        """Failures of its requests; 0 where it had none."""
+        return self.failed / self.requests if self.requests else 0.0
+
+    @property
+    def words(self) -> str:
+        """`replica http://b answered none of its 30 requests`."""
+        if self.requests and self.answered:
+            return f"{self.failed} of {self.requests} requests to replica {self.url} failed"
+        asked = f"none of its {self.requests} requests" if self.requests else "nothing"
+        return f"replica {self.url} answered {asked}"
+
+
 def step_number(step: int) -> int:
     """A step as people count: from 1; files count from 0."""
     return step + 1
@@ -174,6 +206,8 @@ class Step(Result):
     server_times: ServerTimes | None = None
     server: ServerAccount | None = None
     gpu: GpuAccount | None = None
+    replicas: tuple[ReplicaOfStep, ...] = ()  # where several URLs were driven
+    void: str | None = None  # why it is of another fleet or load than was asked for, and no goodput
     checks: tuple[Check, ...] = ()
 
     @property
@@ -209,10 +243,10 @@ class Goodput(Result):
     at_least: bool = False  # the highest load passed and the rate still grew: the box was not filled, no `high`
     at_most: bool = False  # even the lowest load may break a limit: no `low` and no `requests_per_s`
 
-    def times(self, replicas: int) -> Goodput:
-        """Of so many engines like the measured one."""
+    def each_of(self, instances: float) -> Goodput:
+        """Of one instance, what was driven being so many."""
         ends = {
-            end: None if value is None else value * replicas
+            end: None if value is None else value / instances
             for end, value in (("requests_per_s", self.requests_per_s), ("low", self.low), ("high", self.high))
         }
         return self.model_copy(update=ends)
@@ -239,8 +273,16 @@ class Metrics(Result):
         return next((s for s in self.steps if self.goodput is not None and s.step == self.goodput.step), None)
 
     @property
+    def failing(self) -> str:
+        """The replicas that failed by themselves, in words, each where it first did; empty where none did."""
+        found = {one.url: one.words for step in reversed(self.steps) for one in step.replicas if one.failing}
+        return "; ".join(found.values())
+
+    @property
     def is_judged(self) -> bool:
-        """Whether any step's limits could be judged, by requests that did not all fail."""
+        """Whether any step's limits could be judged, by requests that did not all fail, of the fleet that was named."""
+        if self.failing:
+            return False
         judged = (step for step in self.steps if step.verdict != "not_judged" and step.failed < step.requests)
         return self.goodput is not None or (any(judged) and not self.has_inherited_queues)
 
@@ -252,22 +294,26 @@ class Metrics(Result):
     @property
     def why_not_judged(self) -> str:
         """Why no step's limits could be judged, where they could not."""
+        if self.failing:
+            return self.failing
         if self.has_inherited_queues:
             late = sum(step.inherited_queue for step in self.steps)
             return f"{late} of {len(self.steps)} steps began with the queue of a heavier one"
         tried = [step for step in self.steps if step.requests]
+        if tried and all(step.void is not None for step in tried):
+            return tried[0].void or ""
         if all(step.failed == step.requests for step in tried):
             return "every request failed" if tried else "no request ended"
         if (most := max(step.requests for step in tried)) < MIN_SLO_SAMPLES:
             return f"the best step has {most} requests"
         return "a latency that is limited is unknown"
 
-    def why_no_goodput(self, replicas: int = 1) -> str:
-        """Why no one figure says what so many engines serve within the limits, where none does."""
+    def why_no_goodput(self, instances: float = 1.0) -> str:
+        """Why no one figure says what an instance serves within the limits; so many were driven."""
         if not self.steps:
             return "nothing was measured"
         if self.goodput is not None and self.goodput.at_most:
-            return f"no load surely met the SLO, at most {significant(self.goodput.times(replicas).high)} req/s"
+            return f"no load surely met the SLO, at most {significant(self.goodput.each_of(instances).high)} req/s"
         return "no load step met the SLO" if self.is_judged else f"not judged, because {self.why_not_judged}"
 
     @property

@@ -20,7 +20,7 @@ DEFAULT_PURCHASE = "on_demand"
 class PricedBox:
     """An instance, its price per hour, and the goodput measured on it.
 
-    None: no load step met the SLO, or none surely (`most_per_s`), or nobody can tell (`why_not_judged`).
+    None: no load step met the SLO, or none surely (`most_per_s`), or nobody can tell (`why_unknown`).
     """
 
     instance: BoxInstance
@@ -29,7 +29,7 @@ class PricedBox:
     usd_per_mtok: PerMtok
     why_no_goodput: str
     most_per_s: float | None = None  # no load surely met it, and none can give more than this
-    why_not_judged: str | None = None
+    why_unknown: str | None = None
 
 
 def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices) -> PricedBox:
@@ -41,30 +41,48 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices)
     asked = InstanceFacts.model_validate(instance)
     purchase = asked.purchase or DEFAULT_PURCHASE
     known, quote = _priced(asked, purchase, prices)
-    replicas = asked.replicas or 1
+    instances, why_unknown = asked.instances, _why_unknown(asked, metrics)
     rented = BoxInstance(
         id=known.id if known else asked.id or "unnamed",
         **{name: getattr(known, name, None) for name in ("provider", "region", "gpu", "gpu_count", "gpu_memory_gib")},
         usd_per_hour=quote.usd_per_hour,
         purchase=purchase,
-        replicas=replicas,
+        replicas=asked.per_instance,
+        replicas_driven=asked.driven,
+        instances_driven=instances,
         source=quote.source,
         checked_on=quote.checked_on,
         kind="listed" if asked.usd_per_hour is None else "assumed",
     )
-    goodput = metrics.goodput
+    if instances is None:
+        why_no_goodput = why_unknown or "nothing was measured"
+        return PricedBox(rented, known, None, PerMtok(at_slo=None, at_peak=None), why_no_goodput, None, why_unknown)
+    goodput = None if metrics.goodput is None else metrics.goodput.each_of(instances)
     return PricedBox(
         instance=rented,
         listed=known,
-        goodput=goodput.times(replicas) if goodput is not None and goodput.requests_per_s else None,
-        most_per_s=goodput.times(replicas).high if goodput is not None and goodput.at_most else None,
-        why_no_goodput=metrics.why_no_goodput(replicas),
-        why_not_judged=None if metrics.is_judged or not metrics.steps else metrics.why_not_judged,
+        goodput=goodput if goodput is not None and goodput.requests_per_s else None,
+        most_per_s=goodput.high if goodput is not None and goodput.at_most else None,
+        why_no_goodput=metrics.why_no_goodput(instances),
+        why_unknown=why_unknown,
         usd_per_mtok=PerMtok(
-            at_slo=_at_step(metrics.at_slo, quote.usd_per_hour, replicas),
-            at_peak=_at_step(metrics.busiest, quote.usd_per_hour, replicas),
+            at_slo=_at_step(metrics.at_slo, quote.usd_per_hour, instances),
+            at_peak=_at_step(metrics.busiest, quote.usd_per_hour, instances),
         ),
     )
+
+
+def _why_unknown(asked: InstanceFacts, metrics: Metrics) -> str | None:
+    """Why nobody can tell what one instance serves; None: it is known, or nothing was measured yet."""
+    if not metrics.steps:
+        return None
+    if metrics.failing:
+        return f"the fleet was not whole: {metrics.failing}"
+    if not metrics.is_judged:
+        return f"no load step could be judged against the latency limits: {metrics.why_not_judged}"
+    if asked.instances is None:
+        return f"{asked.driven} URLs were driven at the price of one instance, and nobody said how many boxes they are"
+    return None
 
 
 def _priced(asked: InstanceFacts, purchase: str, prices: UserPrices) -> tuple[InstanceRow | None, Quote]:
@@ -94,11 +112,11 @@ def _lookup(reference: str | None, prices: UserPrices) -> InstanceRow | None:
         return None
 
 
-def _at_step(step: Step | None, usd: float, replicas: int) -> MtokAtStep | None:
+def _at_step(step: Step | None, usd: float, instances: float) -> MtokAtStep | None:
     if step is None or not step.output_tokens_per_s:
         return None
-    output = step.output_tokens_per_s * replicas
-    given = None if step.input_tokens_per_s is None else step.input_tokens_per_s * replicas
+    output = step.output_tokens_per_s / instances
+    given = None if step.input_tokens_per_s is None else step.input_tokens_per_s / instances
     return MtokAtStep(
         step=step.step,
         output_only=usd_per_mtok(usd, output),

@@ -118,6 +118,12 @@ def _hourly(files: RunFiles) -> str | None:
     return None if files.decision is None else f"{price(files.decision.self_host.instance.usd_per_hour)} USD/h"
 
 
+def _taken_as(files: RunFiles) -> str:
+    """As how many boxes the URLs were priced."""
+    boxed = "" if files.decision is None else files.decision.self_host.instance.taken_as
+    return boxed or "as driven"
+
+
 Reader = Callable[[RunFiles], Any]
 _WORK: tuple[tuple[str, Reader], ...] = (
     ("model", _model),
@@ -135,6 +141,7 @@ _SUBJECT: tuple[tuple[str, Reader], ...] = (
     ("instance", lambda files: files.instance),
     ("purchase", lambda files: files.run.instance.get("purchase")),
     ("replicas driven", lambda files: files.run.instance.get("replicas_driven")),
+    ("taken as", _taken_as),
     ("price of the instance", _hourly),
     ("client machine", lambda files: files.run.client.get("hostname")),
     ("client cores", lambda files: files.run.client.get("cores")),

@@ -11,6 +11,7 @@ from harness.report.compare.parity import Difference, differences, unequal_work
 from harness.report.model import RunFiles
 from harness.report.text import clean, interval, percent
 from harness.report.verdict import gather_checks
+from harness.rundir.manifest import InstanceFacts
 
 REQUESTS = 1000  # costs are quoted for so many requests
 
@@ -73,7 +74,11 @@ def compare_runs(runs: Sequence[RunFiles], fail_over: float | None = None) -> Co
     """`fail_over`: the share of the first run's goodput that a later one may lose."""
     labels = _labels(runs)
     found = differences(runs)
-    standings = tuple(_standing(run, label) for run, label in zip(runs, labels, strict=True))
+    known = [_instances(run) for run in runs]
+    standings = tuple(
+        _standing(run, label, None if None in known else instances)
+        for run, label, instances in zip(runs, labels, known, strict=True)
+    )
     why_not = _no_winner(standings, unequal_work(found))
     return Comparison(
         runs=tuple(runs),
@@ -105,12 +110,23 @@ def _what_differs(names: Sequence[str]) -> list[str]:
     return ["-".join(one[i] for i in kept) or name for one, name in zip(parts, names, strict=True)]
 
 
-def _standing(files: RunFiles, label: str) -> Standing:
-    """The goodput as it was measured, of as many engines as the priced instance has, and that instance's price."""
-    rented = files.decision.self_host.instance if files.decision is not None else None
+def _instances(files: RunFiles) -> float | None:
+    """As how many instances what a run drove counts, as it was priced; an unpriced one counts as it was driven."""
+    if files.decision is None:
+        return 1.0
+    priced = files.decision.self_host.instance.instances_driven
+    return InstanceFacts.model_validate(files.run.instance).instances if priced is None else priced
+
+
+def _standing(files: RunFiles, label: str, instances: float | None) -> Standing:
+    """The goodput of one instance, and that instance's price.
+
+    `instances` None: nobody said of one of the runs how many it drove. Then all count as driven, and none has a price.
+    """
+    rented = files.decision.self_host.instance if files.decision is not None and instances is not None else None
     goodput = files.metrics.goodput
-    if goodput is not None and rented is not None:
-        goodput = goodput.times(rented.replicas)
+    if goodput is not None and instances is not None:
+        goodput = goodput.each_of(instances)
     errors = [c.code for c in gather_checks(files.metrics, None).items if c.level == "error"]
     return Standing(
         label=label,
@@ -119,7 +135,7 @@ def _standing(files: RunFiles, label: str) -> Standing:
         high=None if goodput is None else goodput.high,
         usd_per_hour=None if rented is None else rented.usd_per_hour,
         errors=tuple(dict.fromkeys([*errors, *(["partial"] if files.run.partial else [])])),
-        why_none=files.metrics.why_no_goodput(1 if rented is None else rented.replicas),
+        why_none=files.metrics.why_no_goodput(instances or 1.0),
         at_least=goodput is not None and goodput.at_least,
     )
 

@@ -32,8 +32,9 @@ def _sentence(text: str) -> str:
 
 
 def _server_table(said: ServerSaid, steps: Sequence[Step]) -> Table:
+    part = next((_part(step.server) for step in steps if step.server is not None), "")
     return table_of(
-        f"By {clean(said.engine or 'the server')}'s own /metrics, looked at each second",
+        f"By {clean(said.engine or 'the server')}'s own /metrics, looked at each second{part}",
         steps,
         STEP,
         LOAD,
@@ -54,6 +55,14 @@ def _server_table(said: ServerSaid, steps: Sequence[Step]) -> Table:
             "own queue and prefill, that is network, HTTP and this client (llama-server's queue is in it).",
         ),
     )
+
+
+def _part(server: ServerAccount) -> str:
+    """`, of 1 of 2 replicas: ...`; empty where all were read."""
+    told, driven = server.replicas_told, server.replicas
+    if told is None or driven is None or told == driven:
+        return ""
+    return f", of {told} of {driven} replicas: not comparable with what we received from all"
 
 
 def _mean(of: Gauge | Histogram | None) -> float | None:

@@ -13,7 +13,7 @@ from harness.report.model import Block, Cell, Code, RunFiles, Table, Text, words
 from harness.report.money.money import checked_words
 from harness.report.text import MS_PER_S, clean, input_words, percent, price
 from harness.rundir.decision import Decision
-from harness.rundir.manifest import RunManifest
+from harness.rundir.manifest import InstanceFacts, RunManifest
 from harness.rundir.results import Metrics
 from harness.scenario import Scenario
 
@@ -49,14 +49,14 @@ def _method(scenario: Scenario) -> str:
 
 
 def _engine_facts(files: RunFiles) -> list[tuple[str, str]]:
-    run, replicas = files.run, files.run.instance.get("replicas") or 1
+    run, boxed = files.run, files.decision.self_host.instance.taken_as if files.decision is not None else ""
     return [
         ("backend", _or_unknown(run.backend)),
         ("engine", files.engine or "unknown: it did not say"),
         ("flags", _flags(run.engine.get("flags"))),
         ("model", _or_unknown(run.model)),
         ("quantisation", _or_unknown(run.quantization)),
-        ("instance", (files.instance or "unknown") + (f", {whole(replicas)} replicas" if replicas > 1 else "")),
+        ("instance", (files.instance or "unknown") + (f", {boxed}" if boxed else "")),
         *(("URL", clean(url)) for url in run.urls),
     ]
 
@@ -158,9 +158,11 @@ def _endpoint(run: RunManifest) -> list[str]:
 def _box(instance: Mapping[str, Any]) -> list[str]:
     named = (("--instance", "id"), ("--purchase", "purchase"), ("--usd-per-hour", "usd_per_hour"))
     options = [part for option, key in named for part in _options(option, [instance.get(key)])]
-    replicas, driven = instance.get("replicas"), instance.get("replicas_driven")
-    if replicas and driven and replicas != driven:
-        options += ["--replicas-per-instance", whole(replicas)]
+    facts = InstanceFacts.model_validate(instance)
+    if facts.per_instance > 1:
+        options += ["--replicas-per-instance", whole(facts.per_instance)]
+    elif facts.boxes is not None:
+        options += ["--boxes", whole(facts.boxes)]
     return options
 
 

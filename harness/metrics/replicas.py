@@ -1,0 +1,145 @@
+"""Each replica of a step by itself: what it was asked, what it answered, and whether it was there at all.
+
+A fleet that lost a replica, or a load that lost a process, is not the one that was named: nothing of it is a goodput.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pandas as pd
+
+from harness.base.stats import Floats, known, summary
+from harness.metrics.rate import shares
+from harness.metrics.windows import Columns, Stamps, Window, output_tokens, served_in
+from harness.rundir.arrivals import Bools, Ints
+from harness.rundir.manifest import RunManifest
+from harness.rundir.results import MIN_SLO_SAMPLES, ReplicaOfStep, Step, Summary
+
+TENFOLD = 10  # a replica fails by itself where another fails a tenth as often, if none keeps the limit
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """What was driven, and until when by everybody."""
+
+    urls: tuple[str, ...] = ()
+    lost_s: float | None = None  # when the first load process died
+
+
+ONE = Driven()
+
+
+def driven_of(manifest: RunManifest) -> Driven:
+    """What a run drove, by its run.json."""
+    lost = [one["t_s"] for one in manifest.client.get("lost_workers") or ()]
+    return Driven(tuple(dict.fromkeys(manifest.urls)), min(lost, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """The records of several URLs told apart."""
+
+    urls: tuple[str, ...]
+    places: Ints  # of each record's URL among them; -1: none of them
+    timeout_s: float
+
+
+def replicas_of(records: pd.DataFrame, driven: Driven, timeout_s: float) -> Replicas | None:
+    """None where one URL was driven: what holds for the step then holds for it."""
+    if len(driven.urls) < 2:
+        return None
+    return Replicas(driven.urls, pd.Categorical(records["url"], categories=list(driven.urls)).codes, timeout_s)
+
+
+def by_replica(replicas: Replicas, data: Columns, window: Window, stamps: Stamps | None) -> tuple[ReplicaOfStep, ...]:
+    """Every URL of a step, in the order they were given; whether one fails is told when all are known."""
+    if window.length_s <= 0:
+        return ()
+    ends_s = np.where(data.timed_out, data.sent_s + replicas.timeout_s, data.ended_s)
+    ends_s = np.where(np.isnan(ends_s), window.end_s, ends_s)  # under way when the run ended
+    busy_s = np.maximum(np.minimum(ends_s, window.end_s) - np.maximum(data.sent_s, window.start_s), 0.0)
+    served = data.ok * shares(data.sent_s, data.finished_s, window)
+    due, with_tokens = window.holds(data.scheduled_s), served_in(data, window)
+
+    def one(place: int) -> ReplicaOfStep:
+        mine: Bools = replicas.places == place
+        timed = due & mine & data.ok
+        return ReplicaOfStep(
+            url=shown_url(replicas.urls[place]),
+            requests=int((due & mine & (data.ok | data.failed)).sum()),
+            failed=int((due & mine & data.failed).sum()),
+            requests_per_s=float(served[mine].sum()) / window.length_s,
+            output_tokens_per_s=output_tokens(data, mine & with_tokens, window, stamps) / window.length_s,
+            ttft_s=_summary(data.ttft_s[timed]),
+            tpot_s=_summary(data.tpot_s[timed]),
+            in_flight=float(np.nansum(busy_s[mine])) / window.length_s,
+        )
+
+    return tuple(map(one, range(len(replicas.urls))))
+
+
+def _summary(values: Floats) -> Summary:
+    return Summary(**summary(known(values)))
+
+
+def shown_url(url: str) -> str:
+    """A URL without what may be a secret in it."""
+    parts = urlsplit(url)
+    if parts.username is None and parts.password is None and not parts.query and not parts.fragment:
+        return url
+    return parts._replace(netloc=parts.netloc.rsplit("@", 1)[-1], query="", fragment="").geturl()
+
+
+def looked_at(steps: Sequence[Step], driven: Driven, error_rate: float) -> list[Step]:
+    """The steps, each replica that fails by itself marked, and those void in which one does or a load process was lost.
+
+    A replica that answered nothing in any step, while another did, fails in all.
+    """
+    silent = _silent([step.replicas for step in steps])
+    return [_voided(_marked(step, silent, error_rate), driven.lost_s) for step in steps]
+
+
+def _silent(of_steps: Sequence[Sequence[ReplicaOfStep]]) -> set[str]:
+    """Those that never answered well, while another did."""
+    urls = {one.url for replicas in of_steps for one in replicas}
+    answered = {one.url for replicas in of_steps for one in replicas if one.answered}
+    return urls - answered if answered else set()
+
+
+def _marked(step: Step, silent: set[str], error_rate: float) -> Step:
+    if not step.replicas:
+        return step
+    fails = [one.url in silent or _fails(one, step, error_rate) for one in step.replicas]
+    marked = [one.model_copy(update={"failing": is_so}) for one, is_so in zip(step.replicas, fails, strict=True)]
+    return step.model_copy(update={"replicas": tuple(marked)})
+
+
+def _fails(one: ReplicaOfStep, step: Step, error_rate: float) -> bool:
+    """Whether a replica failed in a step by itself: it was silent, or over the limit where another was not.
+
+    Where all fail alike the load was too much for the fleet: that is a step that breaks its limit, no dead replica. One
+    that got nothing is silent only where it had its turn: enough requests, and as many at once as there are replicas.
+    """
+    others = [other for other in step.replicas if other is not one]
+    if not one.answered and any(other.answered for other in others):
+        n = len(step.replicas)
+        had_its_turn = step.requests >= MIN_SLO_SAMPLES * n and (step.peak_in_flight or 0) >= n
+        return one.requests > 0 or had_its_turn
+    if one.requests < MIN_SLO_SAMPLES or one.failed_share <= error_rate:
+        return False
+    best = min((other.failed_share for other in others if other.requests >= MIN_SLO_SAMPLES), default=None)
+    return best is not None and best <= max(error_rate, one.failed_share / TENFOLD)
+
+
+def _voided(step: Step, lost_s: float | None) -> Step:
+    """The step without a verdict and a goodput, where it is of another fleet or load than was asked for."""
+    why = [one.words for one in step.replicas if one.failing]
+    if lost_s is not None and step.window.end_s > lost_s:
+        why.append("a load process had died, so that only a part of the load was driven")
+    if not why:
+        return step
+    unknown: dict[str, Any] = {"goodput_requests_per_s": None, "goodput_low": None, "goodput_high": None}
+    return step.model_copy(update=unknown | {"void": "; ".join(why), "slo_met": None, "slo_verdict": "not_judged"})

@@ -13,6 +13,7 @@ import pandas as pd
 
 from harness.base.stats import Floats, known, summary
 from harness.metrics.rate import shares
+from harness.metrics.slo import judge_errors
 from harness.metrics.windows import Columns, Stamps, Window, output_tokens, served_in
 from harness.rundir.arrivals import Bools, Ints
 from harness.rundir.manifest import RunManifest
@@ -118,7 +119,7 @@ def _marked(step: Step, silent: set[str], error_rate: float) -> Step:
 
 
 def _fails(one: ReplicaOfStep, step: Step, error_rate: float) -> bool:
-    """Whether a replica failed in a step by itself: it was silent, or over the limit where another was not.
+    """Whether a replica failed in a step by itself: it was silent, or surely over the limit where another was not.
 
     Where all fail alike the load was too much for the fleet: that is a step that breaks its limit, no dead replica. One
     that got nothing is silent only where it had its turn: enough requests, and as many at once as there are replicas.
@@ -128,7 +129,7 @@ def _fails(one: ReplicaOfStep, step: Step, error_rate: float) -> bool:
         n = len(step.replicas)
         had_its_turn = step.requests >= MIN_SLO_SAMPLES * n and (step.peak_in_flight or 0) >= n
         return one.requests > 0 or had_its_turn
-    if one.requests < MIN_SLO_SAMPLES or one.failed_share <= error_rate:
+    if judge_errors(one.requests, one.failed, error_rate).verdict != "no":
         return False
     best = min((other.failed_share for other in others if other.requests >= MIN_SLO_SAMPLES), default=None)
     return best is not None and best <= max(error_rate, one.failed_share / TENFOLD)

@@ -90,13 +90,36 @@ def test_no_winner_is_named_when_the_intervals_overlap() -> None:
 
 def test_an_instance_serves_what_all_its_engines_do() -> None:
     # decision.json's own goodput may be of an older analysis: what counts is measured now
-    old = rented(run_of(goodput=(0.55, 0.6, 0.65)), replicas=4)
+    old = rented(run_of(goodput=(0.55, 0.6, 0.65)), replicas=4, instances_driven=0.25)
     assert old.decision is not None
     said = changed(old.decision, lambda d: d["self_host"]["goodput"].update(requests_per_s=99, low=98, high=100))
 
     first, _ = compare_runs([replace(old, decision=said), run_of()]).standings
 
     assert (first.low, first.goodput, first.high) == pytest.approx((2.2, 2.4, 2.6))
+
+
+def driving(files: RunFiles, **instance: Any) -> RunFiles:
+    """The run as an older version priced it, of which only run.json says what it drove."""
+    files.run.instance = files.run.instance | instance
+    return rented(files, instances_driven=None)  # type: ignore[arg-type]
+
+
+def test_an_older_decision_goes_by_what_its_run_drove() -> None:
+    first, _ = compare_runs([driving(run_of(goodput=(0.55, 0.6, 0.65)), replicas=4), run_of()]).standings
+
+    assert (first.low, first.goodput, first.high) == pytest.approx((2.2, 2.4, 2.6))
+
+
+def test_where_nobody_said_how_many_boxes_a_run_drove_all_count_as_driven_and_none_has_a_price() -> None:
+    unknown = driving(run_of(goodput=(1.1, 1.2, 1.3)), replicas_driven=4)
+    four = rented(run_of(goodput=(3.6, 4.0, 4.4)), instances_driven=4.0)
+
+    comparison = compare_runs([unknown, four])
+
+    assert [one.goodput for one in comparison.standings] == [1.2, 4.0]
+    assert [one.usd_per_hour for one in comparison.standings] == [None, None]
+    assert comparison.outcomes[1].words.startswith("no winner: no price")
 
 
 def test_who_serves_most_need_not_cost_least() -> None:

@@ -248,3 +248,38 @@ def test_times_that_differ_by_more_than_a_network_are_a_warning() -> None:
 
 def test_a_server_that_tells_no_times_gives_none() -> None:
     assert judged(steady(10, 100))[0].steps[0].server_times is None
+
+
+TWO = ("http://a", "http://b")
+
+
+def over_two(*pages: tuple[str, list[tuple[float, str]]]) -> Metrics:
+    rows = [row for url, own in pages for row in scrapes(*own, url=url)]
+    return run(frame_of_scrapes(rows), urls=TWO)
+
+
+def test_pages_of_all_replicas_are_summed_and_held_against_our_counts() -> None:
+    (step,) = over_two((TWO[0], steady(10, 60)), (TWO[1], steady(10, 40))).steps
+
+    assert step.server is not None
+    assert (step.server.replicas_told, step.server.replicas) == (2, 2)
+    assert (step.server.generation_tokens, step.server.client_generation_tokens) == (800, 800)
+    assert "counts_differ" not in [one.code for one in step.checks]
+
+
+def test_pages_of_a_part_of_the_replicas_are_told_as_such_and_held_against_nothing() -> None:
+    # half of what we got; and a page that is no engine's does not make it whole
+    for more in ((), ((TWO[1], [(float(t), "# TYPE go_threads gauge\ngo_threads 3\n") for t in range(11)]),)):
+        (step,) = over_two((TWO[0], steady(10, 50)), *more).steps
+
+        assert step.server is not None
+        assert (step.server.replicas_told, step.server.replicas) == (1, 2)
+        assert (step.server.generation_tokens, step.server.client_generation_tokens) == (400, None)
+        assert "counts_differ" not in [one.code for one in step.checks]
+
+
+def test_the_counts_of_a_single_url_say_nothing_of_replicas() -> None:
+    server = judged(steady(10, 100))[0].steps[0].server
+
+    assert server is not None
+    assert (server.replicas_told, server.replicas) == (None, None)

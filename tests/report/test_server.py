@@ -85,3 +85,13 @@ def test_the_section_is_in_every_form_of_the_report(tmp_path: Path) -> None:
 
     for name in ("report.html", "report.md"):
         assert "12,000" in (tmp_path / name).read_text(encoding="utf-8")
+
+
+def test_pages_of_a_part_of_the_replicas_are_said_to_be_that() -> None:
+    (table,) = server_blocks(
+        told(server=SERVER | {"replicas": 3, "replicas_told": 1, "client_generation_tokens": None})
+    )
+
+    assert isinstance(table, Table)
+    assert ", of 1 of 3 replicas" in table.caption
+    assert ", of" not in server_blocks(told(server=SERVER | {"replicas": 3, "replicas_told": 3}))[0].caption  # type: ignore[union-attr]

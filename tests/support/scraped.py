@@ -1,5 +1,6 @@
 """Pages of /metrics and a run of one step (2 s to 10 s, 100 tokens/s), made by hand."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -78,7 +79,9 @@ SCENARIO = Scenario.model_validate(
 STEP = RanStep(step=0, load=LoadOfStep(kind="closed", users=2), start_s=0, window_start_s=2, end_s=10)
 
 
-def run(frame: pd.DataFrame | None, tokens: int | None = 50, **server_times: float) -> Metrics:
+def run(
+    frame: pd.DataFrame | None, tokens: int | None = 50, urls: Sequence[str] = (), **server_times: float
+) -> Metrics:
     """The run's figures and findings, with what was scraped; its client never sampled anything."""
     rows = [
         RequestRecord(
@@ -97,6 +100,6 @@ def run(frame: pd.DataFrame | None, tokens: int | None = 50, **server_times: flo
         quantization=None, instance={}, client={}, seed=1, started_at="", started_monotonic_ns=0,
         harness_version="", git_revision=None,
     )  # fmt: skip
-    server = server_side(frame, engine["name"])
+    server = server_side(frame, engine["name"], urls)
     metrics = compute_metrics(records, [STEP], SCENARIO, server=server)
     return with_checks(metrics, Measured(records, pd.DataFrame(), manifest, SCENARIO, server))

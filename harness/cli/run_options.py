@@ -155,12 +155,14 @@ def _instance(engine: str | None, given: dict[str, Any]) -> tuple[dict[str, Any]
 
 
 def hourly_usd(options: RunOptions, prices_file: Path | None) -> float | None:
-    """USD per hour of the box: the user's own price, else the catalogue's; None when no box is named."""
-    own = options.instance["usd_per_hour"]
-    if own is not None or options.instance["id"] is None:
-        return float(own) if own is not None else None
-    found = find_instance(options.instance["id"], load_prices(prices_file))
-    return quote_for(found, options.instance["purchase"]).usd_per_hour
+    """USD per hour of all boxes driven: the user's own price, else the catalogue's; None where no box is named."""
+    own, boxes = options.instance["usd_per_hour"], InstanceFacts.model_validate(options.instance).instances
+    if own is None and options.instance["id"] is None:
+        return None
+    if own is None:
+        found = find_instance(options.instance["id"], load_prices(prices_file))
+        own = quote_for(found, options.instance["purchase"]).usd_per_hour
+    return float(own) * math.ceil(boxes or 1)
 
 
 def goodput_to_reach(options: RunOptions, prices_file: Path | None) -> Mapping[str, float | None]:

@@ -112,7 +112,7 @@ def token_splits(box: PricedBox, shape_runs: Sequence[BusyRun]) -> Splits | None
 def busy_run(metrics: Metrics) -> BusyRun | None:
     """A run's busiest step, for `shape_runs`; None when it does not say."""
     step = metrics.busiest
-    if step is None or not step.input_tokens_per_s or not step.output_tokens_per_s:
+    if step is None or step.void is not None or not step.input_tokens_per_s or not step.output_tokens_per_s:
         return None
     seconds = step.window.length_s
     return BusyRun(seconds, step.input_tokens_per_s * seconds, step.output_tokens_per_s * seconds)

@@ -10,7 +10,7 @@ from harness.cost.needed import needed_goodput
 from harness.cost.verdict import build_decision
 from harness.rundir.decision import Decision
 from harness.rundir.manifest import InstanceFacts, RunManifest, taken_as, with_boxes
-from harness.rundir.results import Goodput
+from harness.rundir.results import Goodput, Metrics, ReplicaOfStep
 
 
 def priced(**instance: Any) -> Decision:
@@ -107,6 +107,30 @@ def test_a_search_over_all_boxes_needs_what_all_of_them_need_and_stops_at_nothin
     assert one[arm] is not None
     assert four[arm] == pytest.approx(4 * one[arm])
     assert needed_goodput(box, [arm], demand) == {}
+
+
+def test_a_fleet_with_a_replica_that_failed_has_no_price_even_at_its_peak() -> None:
+    dead = ReplicaOfStep(
+        url="http://b", requests=9, failed=9, requests_per_s=0, output_tokens_per_s=0, in_flight=0, failing=True
+    )
+    broken = tuple(step.model_copy(update={"replicas": (dead,)}) for step in metrics(None).steps)
+
+    got = build_decision(manifest(boxes=1, replicas_driven=2), Metrics(steps=broken), smallest(), [])
+
+    assert {arm.why_not for arm in got.arms} == {
+        "the fleet was not whole: replica http://b answered none of its 9 requests"
+    }
+    assert got.self_host.usd_per_mtok.at_peak is None
+    assert got.self_host.splits is None
+
+
+def test_the_tokens_of_half_a_load_have_no_price() -> None:
+    half = tuple(step.model_copy(update={"void": "a load process had died"}) for step in metrics(None).steps)
+
+    got = build_decision(manifest(), Metrics(steps=half), smallest(), [])
+
+    assert got.self_host.usd_per_mtok.at_peak is None
+    assert {arm.decided for arm in got.arms} == {False}
 
 
 def test_what_was_taken_as_what_is_not_said_where_one_url_is_one_box() -> None:

@@ -119,7 +119,7 @@ def test_where_nobody_said_how_many_boxes_a_run_drove_all_count_as_driven_and_no
 
     assert [one.goodput for one in comparison.standings] == [1.2, 4.0]
     assert [one.usd_per_hour for one in comparison.standings] == [None, None]
-    assert comparison.outcomes[1].words.startswith("no winner: no price")
+    assert comparison.outcomes[1].words.startswith("no winner: nobody said how many boxes the URLs of ")
 
 
 def test_who_serves_most_need_not_cost_least() -> None:

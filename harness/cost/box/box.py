@@ -54,7 +54,7 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices)
         checked_on=quote.checked_on,
         kind="listed" if asked.usd_per_hour is None else "assumed",
     )
-    if instances is None:
+    if instances is None or metrics.failing:
         why_no_goodput = why_unknown or "nothing was measured"
         return PricedBox(rented, known, None, PerMtok(at_slo=None, at_peak=None), why_no_goodput, None, why_unknown)
     goodput = None if metrics.goodput is None else metrics.goodput.each_of(instances)
@@ -113,7 +113,7 @@ def _lookup(reference: str | None, prices: UserPrices) -> InstanceRow | None:
 
 
 def _at_step(step: Step | None, usd: float, instances: float) -> MtokAtStep | None:
-    if step is None or not step.output_tokens_per_s:
+    if step is None or step.void is not None or not step.output_tokens_per_s:
         return None
     output = step.output_tokens_per_s / instances
     given = None if step.input_tokens_per_s is None else step.input_tokens_per_s / instances

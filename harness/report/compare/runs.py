@@ -80,12 +80,14 @@ def compare_runs(runs: Sequence[RunFiles], fail_over: float | None = None) -> Co
         for run, label, instances in zip(runs, labels, known, strict=True)
     )
     why_not = _no_winner(standings, unequal_work(found))
+    unsaid = [label for label, instances in zip(labels, known, strict=True) if instances is None]
+    why_no_cost = f"no winner: nobody said how many boxes the URLs of {', '.join(unsaid)} are" if unsaid else ""
     return Comparison(
         runs=tuple(runs),
         labels=labels,
         differences=tuple(found),
         standings=standings,
-        outcomes=(_serves_most(standings, why_not), _costs_least(standings, why_not)),
+        outcomes=(_serves_most(standings, why_not), _costs_least(standings, why_not or why_no_cost)),
         regressions=() if fail_over is None else _regressions(runs, standings, fail_over),
     )
 

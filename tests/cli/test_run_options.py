@@ -1,0 +1,50 @@
+"""What `breakeven run` makes of its options before anything is started."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import cli
+from harness.cli.run import command
+from harness.cli.run_options import hourly_usd, run_options
+from harness.pipeline.measure import RunOptions
+from harness.scenario import Scenario
+
+
+def options_of(*arguments: str) -> RunOptions:
+    given: dict[str, Any] = command.make_context("run", list(arguments)).params
+    return run_options(Scenario.model_validate({"name": "t"}), Path(), given)
+
+
+URLS = ["--url", "http://a", "--url", "http://b", "--url", "http://c", "--url", "http://d"]
+
+
+@pytest.mark.parametrize(
+    ("said", "boxes", "usd_per_hour"),
+    [
+        ([], None, 2.0),
+        (["--boxes", "4"], 4, 8.0),
+        (["--boxes", "1"], 1, 2.0),
+        (["--replicas-per-instance", "1"], 4, 8.0),  # each is a box of its own
+        (["--replicas-per-instance", "2"], None, 4.0),
+        (["--replicas-per-instance", "8"], None, 2.0),  # half a box costs a whole one
+        (["--replicas-per-instance", "2", "--boxes", "2"], 2, 4.0),
+    ],
+    ids=str,
+)
+def test_the_boxes_driven_are_kept_as_they_were_said_and_each_costs_its_hour(
+    said: list[str], boxes: int | None, usd_per_hour: float
+) -> None:
+    options = options_of(*URLS, *said, "--usd-per-hour", "2")
+
+    assert (options.instance["replicas_driven"], options.instance["boxes"]) == (4, boxes)
+    assert hourly_usd(options, None) == usd_per_hour
+    assert bool(options.notes) is bool(said)
+
+
+def test_a_single_url_is_one_box_and_nothing_is_said_of_it() -> None:
+    options = options_of("--url", "http://a", "--usd-per-hour", "2")
+
+    assert (hourly_usd(options, None), options.notes) == (2.0, [])
+    assert cli.invoke(["run", "--help"]) == 0

@@ -18,7 +18,8 @@ def replica_step_checks(step: Step) -> Iterator[Check]:
             failed = sum(other.failed for other in step.replicas if other is not one)
             text = f"{at(step)} {one.words}; of the other {len(step.replicas) - 1} {failed} of {requests} failed"
             hint = "nothing of this run is priced: the fleet was not whole; mend the replica, or leave its --url out"
-            yield check("replica_failing", "error", text, hint)
+            never = "nothing of this run is priced: it got no request; fewer users than replicas do not reach them all"
+            yield check("replica_failing", "error", text, hint if one.requests else never)
 
 
 def replica_run_checks(metrics: Metrics) -> Iterator[Check]:

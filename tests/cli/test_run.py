@@ -159,7 +159,7 @@ def test_an_endpoint_that_never_answers_ends_in_time_and_exits_3(tmp_path: Path)
         (["--usd-per-hour", "nan"], "--usd-per-hour must be a finite number, got nan"),
         (["--nosuch-option"], "--nosuch-option"),
         (["--boxes", "0"], "0"),
-        (["--url", "http://a", "--url", "http://a/"], "--url http://a was given twice"),
+        (["--url", "http://a", "--url", "http://a/"], "is given twice"),
         (["--url", "http://a", "--replicas-per-instance", "2", "--boxes", "1"], "are not the 1 URL driven"),
         (["--url", "http://a", "--url", "http://b", "--replicas-per-instance", "1", "--boxes", "1"], "2 were driven"),
         (["--url", "http://127.0.0.1:1", "--engine", "llama_cpp_python"], "exclude each other"),

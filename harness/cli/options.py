@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from harness.base.errors import UsageError
-from harness.load.remote.token import TOKEN_ENV
+from harness.base.token import TOKEN_ENV
 from harness.rundir.manifest import MOST_REPLICAS
 
 Command = Callable[..., Any]

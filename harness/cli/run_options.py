@@ -9,6 +9,7 @@ import orjson
 
 from harness.backends import BACKENDS
 from harness.base.errors import UsageError
+from harness.base.token import given_token
 from harness.cli.ca_file import check_ca_file
 from harness.cost.needed import needed_goodput
 from harness.cost.own_prices import load_prices
@@ -16,7 +17,6 @@ from harness.demand.demand import demand_from_dict, load_demand
 from harness.engines import ENGINES
 from harness.engines.endpoint import api_key_in, endpoint_url
 from harness.load.remote.muster import address
-from harness.load.remote.token import given_token
 from harness.pipeline.measure import RunOptions
 from harness.prices.catalog import find_instance, quote_for, resolve_api
 from harness.rundir.files import read_manifest

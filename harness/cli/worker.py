@@ -9,13 +9,13 @@ import click
 
 from harness import __version__
 from harness.base.errors import UsageError
+from harness.base.token import TOKEN_ENV, given_token
 from harness.calibration.processor import usable_cores
 from harness.calibration.quote import facts_for_a_run
 from harness.cli.options import DIRECTORY, token_options
 from harness.load.protocol import Who
 from harness.load.remote.muster import address
 from harness.load.remote.serve import Lender
-from harness.load.remote.token import TOKEN_ENV, given_token
 
 PORT = 5557
 

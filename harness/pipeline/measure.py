@@ -11,6 +11,7 @@ from typing import Any
 
 from harness import __version__
 from harness.base.errors import BreakevenError, EngineError
+from harness.base.token import new_token
 from harness.calibration.client_facts import client_facts, git_revision
 from harness.checks.impossible import without_impossible
 from harness.engines.kind import Settings
@@ -20,7 +21,6 @@ from harness.engines.process.process import log_tail
 from harness.load.conduct.crew import OnEvent
 from harness.load.plan import LoadPlan
 from harness.load.protocol import Doing, Prepared, Warned
-from harness.load.remote.token import new_token
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, RunEvent
 from harness.load.search.probing import Aim
 from harness.load.supervise import drive

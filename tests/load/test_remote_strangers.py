@@ -19,6 +19,7 @@ from load_helpers import records_of, run_load, scenario
 from remote_helpers import TOKEN, free_address, worker
 
 from harness.base.errors import UsageError
+from harness.base.token import given_token
 from harness.load.lines import Malformed, encode
 from harness.load.plan import LoadPlan
 from harness.load.protocol import Begin, Who
@@ -26,7 +27,6 @@ from harness.load.remote import messages
 from harness.load.remote.agent import Agent
 from harness.load.remote.channel import connect_to, listen_at, message_in
 from harness.load.remote.muster import for_elsewhere
-from harness.load.remote.token import given_token
 
 OTHER = "another-token-of-somebody"
 WHO = Who("0.1.0", "here", 1, "3.11", None)

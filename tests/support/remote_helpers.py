@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from harness.load.remote.token import TOKEN_ENV
+from harness.base.token import TOKEN_ENV
 
 TOKEN = "a-token-of-these-tests-alone"
 OTHER_CLOCK_S = 5000  # what another machine's monotonic clock is ahead of ours

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from harness.base.errors import BreakevenError
+from harness.base.token import TOKEN_ENV
 from harness.base.units import NS_PER_S
 from harness.load.board import Board
 from harness.load.conduct.hopeless import hopeless
@@ -38,7 +39,6 @@ from harness.load.protocol import (
     Warned,
 )
 from harness.load.remote.muster import PATIENCE_S, Muster, for_elsewhere, shown, told
-from harness.load.remote.token import TOKEN_ENV
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, LostWorker, RunEvent
 
 LOG = "load.log"

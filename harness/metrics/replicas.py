@@ -19,6 +19,7 @@ from harness.rundir.arrivals import Bools, Ints
 from harness.rundir.manifest import RunManifest
 from harness.rundir.results import MIN_SLO_SAMPLES, ReplicaOfStep, Step, Summary
 
+GONE_REQUESTS = 2  # failures that end a replica's run
 TENFOLD = 10  # a replica fails by itself where another fails a tenth as often, if none keeps the limit
 
 
@@ -46,13 +47,31 @@ class Replicas:
     urls: tuple[str, ...]
     places: Ints  # of each record's URL among them; -1: none of them
     timeout_s: float
+    gone_s: tuple[float | None, ...]  # from when on each only failed, to the run's end; None: it did not
 
 
-def replicas_of(records: pd.DataFrame, driven: Driven, timeout_s: float) -> Replicas | None:
+def replicas_of(records: pd.DataFrame, data: Columns, driven: Driven, timeout_s: float) -> Replicas | None:
     """None where one URL was driven: what holds for the step then holds for it."""
     if len(driven.urls) < 2:
         return None
-    return Replicas(driven.urls, pd.Categorical(records["url"], categories=list(driven.urls)).codes, timeout_s)
+    places = pd.Categorical(records["url"], categories=list(driven.urls)).codes
+    gone_s = tuple(_gone_s(places == place, data) for place in range(len(driven.urls)))
+    return Replicas(driven.urls, places, timeout_s, gone_s)
+
+
+def _gone_s(mine: Bools, data: Columns) -> float | None:
+    """When a replica failed for the first time after its last good answer, where it did so twice and another served on.
+
+    One that is dead rests and is tried once a second: of a whole step's requests its failures are few.
+    """
+    served_s = float(data.finished_s[mine & data.ok].max(initial=-np.inf))
+    failed = mine & data.failed
+    later_s = np.where(np.isnan(data.ended_s), data.scheduled_s, data.ended_s)[failed]  # nobody there: nothing was sent
+    later_s = later_s[later_s > served_s]
+    if len(later_s) < GONE_REQUESTS:
+        return None
+    gone_s = float(later_s.min())
+    return gone_s if (data.finished_s[~mine & data.ok] > gone_s).any() else None
 
 
 def by_replica(replicas: Replicas, data: Columns, window: Window, stamps: Stamps | None) -> tuple[ReplicaOfStep, ...]:
@@ -77,6 +96,7 @@ def by_replica(replicas: Replicas, data: Columns, window: Window, stamps: Stamps
             ttft_s=_summary(data.ttft_s[timed]),
             tpot_s=_summary(data.tpot_s[timed]),
             in_flight=float(np.nansum(busy_s[mine])) / window.length_s,
+            gone_s=replicas.gone_s[place],
         )
 
     return tuple(map(one, range(len(replicas.urls))))
@@ -119,12 +139,14 @@ def _marked(step: Step, silent: set[str], error_rate: float) -> Step:
 
 
 def _fails(one: ReplicaOfStep, step: Step, error_rate: float) -> bool:
-    """Whether a replica failed in a step by itself: it was silent, or surely over the limit where another was not.
+    """Whether a replica failed in a step by itself: gone, silent, or surely over the limit where another was not.
 
     Where all fail alike the load was too much for the fleet: that is a step that breaks its limit, no dead replica. One
     that got nothing is silent only where it had its turn: enough requests, and as many at once as there are replicas.
     """
     others = [other for other in step.replicas if other is not one]
+    if one.gone_s is not None and one.gone_s < step.window.end_s:
+        return True
     if not one.answered and any(other.answered for other in others):
         n = len(step.replicas)
         had_its_turn = step.requests >= MIN_SLO_SAMPLES * n and (step.peak_in_flight or 0) >= n

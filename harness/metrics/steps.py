@@ -44,7 +44,7 @@ def compute_metrics(
     """metrics.json without its findings; `server`: what the servers' own pages said, where they were read."""
     data = columns(records, from_schedule=scenario.load.is_open)
     stamps = None if arrivals is None else Stamps(arrivals, arrivals.rows_of(data.request_id))
-    replicas = replicas_of(records, driven, scenario.request.timeout_s)
+    replicas = replicas_of(records, data, driven, scenario.request.timeout_s)
     last_s = float(known(np.append(data.finished_s, data.sent_s)).max(initial=0.0))
     out = []
     for ran in steps:

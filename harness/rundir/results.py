@@ -139,7 +139,8 @@ class ReplicaOfStep(Result):
     ttft_s: Summary = Summary()
     tpot_s: Summary = Summary()
     in_flight: float  # on average
-    failing: bool = False  # it answered nothing, or its failures are over the limit, while another's are not
+    gone_s: float | None = None  # of the run, from when on it only failed to the end, while another served
+    failing: bool = False  # it went away, answered nothing, or its failures are over the limit, while another's are not
 
     @property
     def answered(self) -> int:
@@ -154,6 +155,8 @@ class ReplicaOfStep(Result):
     @property
     def words(self) -> str:
         """`replica http://b answered none of its 30 requests`."""
+        if self.answered and self.gone_s is not None:
+            return f"replica {self.url} answered nothing any more from second {self.gone_s:.1f} of the run on"
         if self.requests and self.answered:
             return f"{self.failed} of {self.requests} requests to replica {self.url} failed"
         asked = f"none of its {self.requests} requests" if self.requests else "nothing"

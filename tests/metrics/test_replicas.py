@@ -62,6 +62,34 @@ def test_a_replica_that_answered_nothing_leaves_no_goodput_however_few_it_was_as
     assert metrics.why_not_judged.startswith(f"replica {B} answered no")
 
 
+def test_a_replica_that_dies_in_a_step_is_named_however_few_requests_found_it_dead() -> None:
+    # b answers to second 25, and two requests later fail: 2 of 29 in the second step, where it is tried once in a while
+    def dies(step: int, n: int) -> dict[str, Any]:
+        if step == 0 or n % 2 == 0 or n < 100:
+            return {}
+        return REFUSED if n in (105, 117) else {"url": A}
+
+    first, second = analysed(rows(2, URLS, dies), manifest(), steps=2).steps
+
+    assert not any(one.failing for one in first.replicas)
+    a, b = second.replicas
+    assert (a.failing, b.failing) == (False, True)
+    assert b.gone_s == pytest.approx(30 + 105 / 4)
+    assert second.void == f"replica {B} answered nothing any more from second 56.2 of the run on"
+
+
+def test_a_replica_that_comes_back_and_a_fleet_that_ends_in_failures_are_not_gone() -> None:
+    def back(_: int, n: int) -> dict[str, Any]:
+        return REFUSED if n in (31, 35) else {}
+
+    def all_end(_: int, n: int) -> dict[str, Any]:
+        return REFUSED if n >= 50 else {}
+
+    for change in (back, all_end):
+        step = analysed(rows(1, URLS, change), manifest()).steps[0]
+        assert [one.gone_s for one in step.replicas] == [None, None]
+
+
 def mixed(of_b: int, failed: int) -> list[dict[str, Any]]:
     """300 good requests of a, and 60, or fewer, of b, some of which fail."""
     of_a = [row | {"request_id": f"a{k}-{row['request_id']}", "url": A} for k in range(5) for row in rows(1, URLS)]

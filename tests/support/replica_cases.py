@@ -53,7 +53,13 @@ def rows(steps: int, urls: tuple[str, ...], change: Change = lambda step, n: {})
     return out
 
 
-REFUSED: dict[str, Any] = {"error": "connect", "first_token_s": None, "finished_s": None, "output_tokens": None}
+REFUSED: dict[str, Any] = {
+    "error": "connect",
+    "sent_s": None,
+    "first_token_s": None,
+    "finished_s": None,
+    "output_tokens": None,
+}
 
 
 def manifest(urls: tuple[str, ...] = URLS, client: dict[str, Any] | None = None, **instance: Any) -> RunManifest:

@@ -64,6 +64,7 @@ class PlainPool(ConnectionPool):
     """Of sockets that stamp."""
 
     addresses: Addresses
+    found_closed = 0  # kept connections that the server had closed meanwhile
 
     def _resolve(self) -> list[Any]:
         return self.addresses.get(super()._resolve)
@@ -72,16 +73,21 @@ class PlainPool(ConnectionPool):
         return StampedSocket(family, socktype, protocol)
 
     def _is_socket_alive(self, sock: Socket | None) -> bool:
-        return _is_idle(sock)
+        idle = _is_idle(sock)
+        self.found_closed += not idle
+        return idle
 
 
 class TlsPool(SSLConnectionPool):
     """Of https; its stamps are Python's."""
 
     addresses: Addresses
+    found_closed = 0  # kept connections that the server had closed meanwhile
 
     def _resolve(self) -> list[Any]:
         return self.addresses.get(super()._resolve)
 
     def _is_socket_alive(self, sock: Socket | None) -> bool:
-        return _is_idle(sock)
+        idle = _is_idle(sock)
+        self.found_closed += not idle
+        return idle

@@ -76,6 +76,8 @@ CATALOGUES: dict[str, Catalogue] = {
         },
     ),
 }
+PROCESS_START = "process_start_time_seconds"  # of Prometheus' own client libraries
+BACK_SHARE = 0.5  # of a fall: what a restarted counter gains in one look is not just what it lost
 COUNTERS = (
     "generation_tokens", "prompt_tokens", "requests_finished", "preemptions",
     "prefix_cache_queries", "prefix_cache_hits",
@@ -176,6 +178,36 @@ class Readings:
             for before, after in pairwise(rows)
             if after[1] < before[1]
         ]
+
+    def several_machines(self) -> tuple[str, float] | None:
+        """(series, t_s) where one address answers for several machines in turn, each with counters of its own.
+
+        A counter falls and is back in one look, a little above where it was; or the process gets older again. After
+        a restart a counter rises from there.
+        """
+        for _, rows in self.series.get(PROCESS_START, []):
+            for before, after in pairwise(rows):
+                if after[1] < before[1]:
+                    return PROCESS_START, float(after[0])
+        for name in filter(None, map(self.name_of, COUNTERS)):
+            for _, rows in self.series.get(name, []):
+                fell_s = _fell_and_was_back(rows)
+                if fell_s is not None:
+                    return name, fell_s
+        return None
+
+
+def _fell_and_was_back(rows: Floats) -> float | None:
+    """When a counter fell that one later look finds back where it was; None where none did."""
+    for at, (before, after) in enumerate(pairwise(rows)):
+        fall = before[1] - after[1]
+        if fall <= 0:
+            continue
+        for last, back in pairwise(rows[at + 1 :]):
+            is_jump = back[1] - last[1] > BACK_SHARE * fall
+            if is_jump and 0 <= back[1] - before[1] < BACK_SHARE * fall:
+                return float(after[0])
+    return None
 
 
 def readings_of(series: Series) -> Readings | None:

@@ -23,7 +23,7 @@ _RESETS = ("", "-requests", "-tokens", "-after")
 def head_lines(host: str, given: Mapping[str, str]) -> str:
     """The header lines of every request: ours, each replaced by the user's own of that name."""
     theirs = {name.lower() for name in given}
-    lines = {"Host": host} | {name: value for name, value in OURS.items() if name.lower() not in theirs} | given
+    lines = {"Host": host} | {name: value for name, value in OURS.items() if name.lower() not in theirs} | dict(given)
     return "".join(f"{name}: {value}\r\n" for name, value in lines.items())
 
 

@@ -15,8 +15,8 @@ from harness.base.units import NS_PER_S
 from harness.load.plan import LoadPlan
 from harness.load.prompts.prompt import Prompt
 from harness.load.wire.clock import RunClock
-from harness.load.wire.fleet import Fleet
 from harness.load.wire.coding import Packed
+from harness.load.wire.fleet import Fleet
 from harness.load.wire.reading import Reading, broke_off, judge
 from harness.load.wire.refusal import with_what_is_known
 from harness.load.wire.sockets import LOOKOUT
@@ -198,9 +198,7 @@ class Sender:
         target.in_flight -= 1
         self.live.in_flight -= 1
 
-    def _fill(
-        self, row: RequestRecord, prompt: Prompt, reading: Reading, exchange: Exchange, target: Target
-    ) -> None:
+    def _fill(self, row: RequestRecord, prompt: Prompt, reading: Reading, exchange: Exchange, target: Target) -> None:
         seconds = self.clock.from_monotonic_s
         row.sent_s = seconds(exchange.sent_ns) if exchange.sent_ns is not None else None
         row.headers_s = seconds(exchange.headers_ns) if exchange.headers_ns is not None else None

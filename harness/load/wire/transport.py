@@ -20,7 +20,13 @@ from harness.load.wire.headers import head_lines, pause_s
 from harness.load.wire.pools import Addresses, PlainPool, Socket, TlsPool
 from harness.load.wire.redact import Secrets
 from harness.load.wire.sockets import (
-    FIRST_READ_BYTES, HAS_KERNEL_STAMPS, LOOKOUT, READ_BYTES, StampedSocket, acked_bytes, was_closed_unread,
+    FIRST_READ_BYTES,
+    HAS_KERNEL_STAMPS,
+    LOOKOUT,
+    READ_BYTES,
+    StampedSocket,
+    acked_bytes,
+    was_closed_unread,
 )  # fmt: skip
 
 CONNECT_TIMEOUT_S = 10.0

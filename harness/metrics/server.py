@@ -49,8 +49,8 @@ def server_side(frame: pd.DataFrame | None, engine: str | None, urls: Sequence[s
     series, gpus = gpus_apart({} if frame is None else series_of(frame))
     pages = readings_of(series)
     if pages is None:
-        note = WHY_NONE.get(engine or "", "the server has no /metrics that is known here")
-        return ServerSide(ServerSaid(engine=engine, note=note), None, gpus)
+        why_none = WHY_NONE.get(engine or "", "the server has no /metrics that is known here")
+        return ServerSide(ServerSaid(engine=engine, note=why_none), None, gpus)
     note = SEVERAL if pages.several_machines() else None
     return ServerSide(
         ServerSaid(engine=pages.engine, missing=tuple(pages.missing()), note=note),

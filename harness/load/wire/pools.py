@@ -17,7 +17,7 @@ ADDRESSES_KEPT_S = 10.0
 ERROR_KEPT_S = 1.0
 
 
-def _is_idle(sock: Socket | None) -> bool:
+def is_idle(sock: Socket | None) -> bool:
     """True for a connection that can be used again: open, and nothing unread in it.
 
     poll(), because select() cannot look at file descriptors above 1023; unpatched, because gevent's waits.
@@ -73,7 +73,7 @@ class PlainPool(ConnectionPool):
         return StampedSocket(family, socktype, protocol)
 
     def _is_socket_alive(self, sock: Socket | None) -> bool:
-        idle = _is_idle(sock)
+        idle = is_idle(sock)
         self.found_closed += not idle
         return idle
 
@@ -88,6 +88,6 @@ class TlsPool(SSLConnectionPool):
         return self.addresses.get(super()._resolve)
 
     def _is_socket_alive(self, sock: Socket | None) -> bool:
-        idle = _is_idle(sock)
+        idle = is_idle(sock)
         self.found_closed += not idle
         return idle

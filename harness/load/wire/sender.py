@@ -115,6 +115,9 @@ class Sender:
             LOOKOUT.glance()
             self._write(row, reading)
             LOOKOUT.glance()
+        rest_s = target.rest_s("POST", self._path)
+        if rest_s:
+            gevent.sleep(rest_s)
         return Sent(row, "".join(map(str, reading.answer.text)), exchange.retry_after_s)
 
     def drop(self, row: RequestRecord) -> None:

@@ -17,6 +17,7 @@ from harness.base.errors import UsageError
 from harness.load.wire.clock import RunClock
 from harness.load.wire.coding import Packed, Unpacker, unpacker_of
 from harness.load.wire.headers import head_lines, pause_s
+from harness.load.wire.kept import Connections
 from harness.load.wire.pools import Addresses, PlainPool, Socket, TlsPool
 from harness.load.wire.redact import Secrets
 from harness.load.wire.sockets import (
@@ -103,10 +104,11 @@ class Target:
         address = (parts.hostname, port, parts.hostname, port)
         if parts.scheme == "https":
             options = {"ca_certs": ca_file} if ca_file else None
-            self._pool: TlsPool | PlainPool = TlsPool(*address, ssl_options=options, **kwargs)
+            pool: TlsPool | PlainPool = TlsPool(*address, ssl_options=options, **kwargs)
         else:
-            self._pool = PlainPool(*address, **kwargs)
-        self._pool.addresses = Addresses()
+            pool = PlainPool(*address, **kwargs)
+        pool.addresses = Addresses()
+        self._connections = Connections(pool)
 
     def request(
         self, method: str, path: str, on_bytes: OnBytes, exchange: Exchange, *, body: bytes = b"", headers: str = ""
@@ -118,13 +120,14 @@ class Target:
         Raises:
             ConnectFailed, ConnectionLost, Packed: see there. HTTPParseError: not HTTP, or cut in the middle.
         """
-        head = f"{method} {self.route(path)} HTTP/1.1\r\n{self._head}{headers}"
+        route = f"{method} {self.route(path)}"
+        head = f"{route} HTTP/1.1\r\n{self._head}{headers}"
         data = f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
         while True:
             sock = self._connect()
             exchange.attempts += 1
             try:
-                self._exchange(sock, method, data, on_bytes, exchange)
+                self._exchange(sock, route, data, on_bytes, exchange)
             except NeverRead:
                 continue  # it was a kept connection, and there are only so many
             return
@@ -134,27 +137,32 @@ class Target:
         below = path.removeprefix("/v1/")
         return self.prefix + (path if below == path else f"{self.version}/{below}")
 
+    def rest_s(self, method: str, path: str) -> float:
+        """How long to wait after an answer until its connection is known to stay open; 0 where that was seen."""
+        return self._connections.rest_s(f"{method} {self.route(path)}")
+
     def _connect(self) -> Socket:
         try:
-            return self._pool.get_socket()
+            return self._connections.take()
         except ssl.SSLError as error:
             told = getattr(error, "verify_message", "")
             raise ConnectFailed(f"TLS: {error.reason or error}{f' ({told})' if told else ''}") from None
         except OSError as error:
             raise ConnectFailed(str(error.strerror or error)) from None
 
-    def _exchange(self, sock: Socket, method: str, data: bytes, on_bytes: OnBytes, exchange: Exchange) -> None:
-        response = _Response(method)
+    def _exchange(self, sock: Socket, route: str, data: bytes, on_bytes: OnBytes, exchange: Exchange) -> None:
+        response = _Response(route.partition(" ")[0])
         reusable = False
         stamped = isinstance(sock, StampedSocket)
-        acked = acked_bytes(sock) if getattr(sock, "kept", False) else None
+        was_kept = hasattr(sock, "route")
+        acked = acked_bytes(sock) if was_kept else None
         exchange.kernel_clock = stamped and HAS_KERNEL_STAMPS
         try:
             if stamped:
                 LOOKOUT.watch(sock)
             if exchange.sent_ns is None:
                 exchange.sent_ns = time.monotonic_ns()
-            _send(sock, data)
+            _send(sock, data, was_kept=was_kept)
             _receive(sock, response, on_bytes, self.clock, exchange)
             exchange.complete = response.message_complete
             reusable = not response.should_close()
@@ -168,28 +176,29 @@ class Target:
         finally:
             if stamped:
                 LOOKOUT.forget(sock)
+            if was_kept and exchange.status is None:
+                self._connections.doubt(sock)
             if reusable:
-                sock.kept = True
-                self._pool.return_socket(sock)
+                self._connections.give_back(sock, route)
             else:
-                self._pool.release_socket(sock)
+                self._connections.drop(sock)
 
     @property
     def found_closed(self) -> int:
         """Kept connections that the server had closed when they were to be used again."""
-        return self._pool.found_closed
+        return self._connections.found_closed
 
     @property
     def connections(self) -> int:
         """Open connections: those with a request on them and those kept."""
-        return self.in_flight + int(self._pool._socket_queue.qsize())
+        return self.in_flight + self._connections.idle
 
     def close(self) -> None:
         """Close the kept connections."""
-        self._pool.close()
+        self._connections.close()
 
 
-def _send(sock: Socket, data: bytes) -> None:
+def _send(sock: Socket, data: bytes, *, was_kept: bool) -> None:
     """Write the request.
 
     Raises:
@@ -198,7 +207,7 @@ def _send(sock: Socket, data: bytes) -> None:
     try:
         taken = sock.send(data)
     except OSError:
-        if getattr(sock, "kept", False):
+        if was_kept:
             raise NeverRead from None
         raise
     if taken < len(data):

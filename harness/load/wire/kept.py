@@ -12,6 +12,7 @@ import gevent
 from harness.load.wire.pools import PlainPool, Socket, TlsPool, is_idle
 
 REST_S = 0.025  # a server that closes does so within a few milliseconds
+SOON_S = 1.0  # closed later than this after an answer is closed because it lay idle
 
 
 class Connections:
@@ -20,7 +21,8 @@ class Connections:
     def __init__(self, pool: PlainPool | TlsPool) -> None:
         self._pool = pool
         self._keeps: dict[str, bool] = {}  # by route: whether they stay open after its answers
-        self._not_kept = 0
+        self.found_closed = 0  # that the server had promised to keep, as far as they were to be used again
+        pool.on_closed = self._closed
 
     def take(self) -> Socket:
         """One that is open: a kept one, or a new one.
@@ -33,9 +35,13 @@ class Connections:
             route = getattr(sock, "route", None)
             if route is None or route in self._keeps or self._stays_open(sock):
                 return sock
-            self._keeps[route] = False
-            self._not_kept += 1
+            self._closed(sock)
             self._pool.release_socket(sock)
+
+    def _closed(self, sock: Socket) -> None:
+        self.found_closed += 1
+        if time.monotonic() < sock.back_s + SOON_S:
+            self._keeps.setdefault(sock.route, False)
 
     def rest_s(self, route: str) -> float:
         """How long whoever got an answer to `route` does well to wait before it asks again."""
@@ -56,7 +62,7 @@ class Connections:
         if before is not None:
             self._keeps.setdefault(before, True)
         if self._keeps.get(route) is False:
-            self._not_kept += 1
+            self.found_closed += 1
             self._pool.release_socket(sock)
             return
         sock.route, sock.back_s = route, time.monotonic()
@@ -75,11 +81,6 @@ class Connections:
     def idle(self) -> int:
         """How many are open and have no request on them."""
         return int(self._pool._socket_queue.qsize())
-
-    @property
-    def found_closed(self) -> int:
-        """How many the server closed that it had promised to keep, as far as they were to be used again."""
-        return self._pool.found_closed + self._not_kept
 
     def close(self) -> None:
         """Close those that are idle."""

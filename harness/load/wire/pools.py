@@ -64,7 +64,7 @@ class PlainPool(ConnectionPool):
     """Of sockets that stamp."""
 
     addresses: Addresses
-    found_closed = 0  # kept connections that the server had closed meanwhile
+    on_closed: Callable[[Socket], None]  # told of a kept one that the server has closed meanwhile
 
     def _resolve(self) -> list[Any]:
         return self.addresses.get(super()._resolve)
@@ -73,21 +73,23 @@ class PlainPool(ConnectionPool):
         return StampedSocket(family, socktype, protocol)
 
     def _is_socket_alive(self, sock: Socket | None) -> bool:
-        idle = is_idle(sock)
-        self.found_closed += not idle
-        return idle
+        is_open = is_idle(sock)
+        if not is_open:
+            self.on_closed(sock)
+        return is_open
 
 
 class TlsPool(SSLConnectionPool):
     """Of https; its stamps are Python's."""
 
     addresses: Addresses
-    found_closed = 0  # kept connections that the server had closed meanwhile
+    on_closed: Callable[[Socket], None]  # told of a kept one that the server has closed meanwhile
 
     def _resolve(self) -> list[Any]:
         return self.addresses.get(super()._resolve)
 
     def _is_socket_alive(self, sock: Socket | None) -> bool:
-        idle = is_idle(sock)
-        self.found_closed += not idle
-        return idle
+        is_open = is_idle(sock)
+        if not is_open:
+            self.on_closed(sock)
+        return is_open

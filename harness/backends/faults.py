@@ -49,6 +49,11 @@ _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint
     ),
     (r"http_400", r"HTTP request .*HTTPS|plain HTTP", "the server speaks TLS: --url https://..."),
     (r"http_404", r"^/\S+: .*model|^(?!/).*model", "ask with --model for a model that its /v1/models lists"),
+    (
+        r"http_4(00|22)",
+        r"\bmessages\b.*(required|missing)|(required|missing).*\bmessages\b",
+        "it wants a conversation: `request: {api: chat}` in the scenario sends one",
+    ),
     (r"http_40[45]", r"^\S*(?<!/chat)/completions(\?|:|$)", _NO_COMPLETIONS),
     (
         r"http_40[45]",

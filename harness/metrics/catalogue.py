@@ -77,6 +77,7 @@ CATALOGUES: dict[str, Catalogue] = {
     ),
 }
 PROCESS_START = "process_start_time_seconds"  # of Prometheus' own client libraries
+JUMP = 3.0  # a rise that is so many times the usual ones is another machine's counter
 BACK_SHARE = 0.5  # of a fall: what a restarted counter gains in one look is not just what it lost
 COUNTERS = (
     "generation_tokens", "prompt_tokens", "requests_finished", "preemptions",
@@ -198,16 +199,29 @@ class Readings:
 
 
 def _fell_and_was_back(rows: Floats) -> float | None:
-    """When a counter fell that one later look finds back where it was; None where none did."""
+    """When a counter fell that one later look finds back where it was; None where none did.
+
+    A counter that was started anew is back there too, if it had not come far: in steps like any other of its steps.
+    """
+    usual = [float(after[1] - before[1]) for before, after in pairwise(rows) if after[1] > before[1]]
+    fell_s, jumps = set(), []
     for at, (before, after) in enumerate(pairwise(rows)):
-        fall = before[1] - after[1]
-        if fall <= 0:
+        if after[1] >= before[1]:
             continue
         for last, back in pairwise(rows[at + 1 :]):
-            is_jump = back[1] - last[1] > BACK_SHARE * fall
-            if is_jump and 0 <= back[1] - before[1] < BACK_SHARE * fall:
-                return float(after[0])
+            if _is_back(float(before[1]), float(after[1]), float(last[1]), float(back[1])):
+                fell_s.add(float(after[0]))
+                jumps.append(float(back[1] - last[1]))
+    for jump in jumps[:1]:
+        usual.remove(jump)
+    if len(fell_s) > 1 or (jumps and max(jumps) > JUMP * max(usual, default=0.0)):
+        return min(fell_s)
     return None
+
+
+def _is_back(before: float, after: float, last: float, back: float) -> bool:
+    fall = before - after
+    return back - last > BACK_SHARE * fall and 0 <= back - before < BACK_SHARE * fall
 
 
 def readings_of(series: Series) -> Readings | None:

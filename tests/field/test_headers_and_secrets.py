@@ -126,7 +126,9 @@ def test_no_part_of_a_value_is_left_however_it_is_quoted(quotes: Callable[[str],
 def test_what_basic_packs_is_a_secret_too() -> None:
     packed = base64.b64encode(b"user:hunter-22").decode()
 
-    assert Secrets({"Authorization": f"Basic {packed}"}).strike("password hunter-22 is wrong") == "password *** is wrong"
+    assert (
+        Secrets({"Authorization": f"Basic {packed}"}).strike("password hunter-22 is wrong") == "password *** is wrong"
+    )
 
 
 @pytest.mark.parametrize("words", ["Missing Bearer token", "stream must be true", "the model `m` does not exist", ""])
@@ -158,7 +160,9 @@ def test_a_server_that_quotes_the_key_everywhere_gets_it_into_no_file(
     monkeypatch.setenv("OUR_KEY", SECRET)
     with OneFault(post, get) as server:
         work = scenario(load={"kind": "closed", "users": [6], "step_s": 0.8, "warmup_s": 0})
-        run_dir = run_load(tmp_path, server.base, work=work, api_key_env="OUR_KEY", headers={"X-Team": "a-b-c-d-1"}).run_dir
+        run_dir = run_load(
+            tmp_path, server.base, work=work, api_key_env="OUR_KEY", headers={"X-Team": "a-b-c-d-1"}
+        ).run_dir
         assert {x.headers["x-team"] for x in server.generations()} == {"a-b-c-d-1"}
     analyse_run(run_dir)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from harness.base.stats import Floats
@@ -214,7 +215,7 @@ def _fell_and_was_back(rows: Floats) -> float | None:
                 jumps.append(float(back[1] - last[1]))
     for jump in jumps[:1]:
         usual.remove(jump)
-    if len(fell_s) > 1 or (jumps and max(jumps) > JUMP * max(usual, default=0.0)):
+    if len(fell_s) > 1 or (jumps and max(jumps) > JUMP * float(np.median(usual or [0.0]))):
         return min(fell_s)
     return None
 

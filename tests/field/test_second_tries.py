@@ -213,11 +213,18 @@ def test_a_server_that_only_stopped_sending_may_still_read(pair: tuple[gevent.so
 
 def test_a_server_that_keeps_connections_is_waited_for_once() -> None:
     with OneFault() as server, contextlib.closing(Target(server.base, {}, RunClock(0))) as target:
-        rests = [target.rest_s("POST", "/v1/completions")]
-        for _ in range(2):
-            ask(target)
-            rests.append(target.rest_s("POST", "/v1/completions"))
+        rests = [ask(target).rest_s for _ in range(3)]
 
-        assert rests == [REST_S, REST_S, 0.0]
+        assert rests == [REST_S, 0.0, 0.0]
         assert target.connections == 1
+        assert target.found_closed == 0
+
+
+def test_a_server_that_says_it_closes_is_not_waited_for() -> None:
+    def post(x: Exchange) -> None:
+        x.whole(200, b"{}", connection="close")
+        x.keeps_alive = False
+
+    with OneFault(post) as server, contextlib.closing(Target(server.base, {}, RunClock(0))) as target:
+        assert [ask(target).rest_s for _ in range(2)] == [0.0, 0.0]
         assert target.found_closed == 0

@@ -43,10 +43,6 @@ class Connections:
         if time.monotonic() < sock.back_s + SOON_S:
             self._keeps.setdefault(sock.route, False)
 
-    def rest_s(self, route: str) -> float:
-        """How long whoever got an answer to `route` does well to wait before it asks again."""
-        return 0.0 if route in self._keeps else REST_S
-
     def _stays_open(self, sock: Socket) -> bool:
         """Whether one that came back is still open when it has rested."""
         try:
@@ -56,17 +52,21 @@ class Connections:
             raise
         return is_idle(sock)
 
-    def give_back(self, sock: Socket, route: str) -> None:
-        """A whole answer has come over it, to a request to `route`, and the server means to keep it."""
+    def give_back(self, sock: Socket, route: str) -> float:
+        """A whole answer has come over it, to a request to `route`, and the server means to keep it.
+
+        How long whoever asked does well to wait before it asks again, in seconds: until it is seen to stay open.
+        """
         before = getattr(sock, "route", None)
         if before is not None:
             self._keeps.setdefault(before, True)
         if self._keeps.get(route) is False:
             self.found_closed += 1
             self._pool.release_socket(sock)
-            return
+            return 0.0
         sock.route, sock.back_s = route, time.monotonic()
         self._pool.return_socket(sock)
+        return 0.0 if route in self._keeps else REST_S
 
     def drop(self, sock: Socket) -> None:
         """It is of no use any more."""

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 STRUCK = "***"
 PART_CHARS = 6  # of a secret in a row, to be known for a part of it; shorter ones stand in any text
+CUT_CHARS = 100  # a text as long as this may have been cut in the middle of a quote
 LEAST_CHARS = 3  # shorter values ("1", "no") are no secrets, and would spoil every message
 _PUBLIC = frozenset({"accept", "accept-language", "accept-encoding", "cache-control", "content-type", "user-agent"})
 _SCHEMES = frozenset({"bearer", "basic", "digest", "token", "apikey", "api-key", "key", "negotiate"})
@@ -46,7 +47,7 @@ class Secrets:
             for at in _words_at(lower, short):
                 marked[at : at + len(short)] = b"\1" * len(short)
         cut = next((n for n in range(PART_CHARS - 1, LEAST_CHARS - 1, -1) if self._begins(lower[-n:])), 0)
-        if cut and len(lower) > cut:
+        if cut and len(lower) >= CUT_CHARS:
             marked[-cut:] = b"\1" * cut
         return _struck(text, marked)
 

@@ -115,9 +115,8 @@ class Sender:
             LOOKOUT.glance()
             self._write(row, reading)
             LOOKOUT.glance()
-        rest_s = target.rest_s("POST", self._path)
-        if rest_s:
-            gevent.sleep(rest_s)
+        if exchange.rest_s:
+            gevent.sleep(exchange.rest_s)
         return Sent(row, "".join(map(str, reading.answer.text)), exchange.retry_after_s)
 
     def drop(self, row: RequestRecord) -> None:
@@ -182,7 +181,8 @@ class Sender:
         except ConnectionLost as error:
             row.error, row.error_detail = "reset", str(error)
         except Packed as error:
-            row.error, row.error_detail = "packed", str(error)
+            row.error = "packed" if exchange.is_success else f"http_{exchange.status}"
+            row.error_detail = str(error)
         except HTTPParseError as error:
             cut = exchange.status is not None
             where = f"{broke_off(reading)}, " if cut else ""

@@ -32,7 +32,7 @@ from harness.load.wire.sockets import (
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_BODY_BYTES = 1 << 20  # of a body that is not a stream
-_VERSION = re.compile(r"/v\d+[a-z0-9]*$")  # /v1, /api/paas/v4, /v1beta
+_VERSION = re.compile(r"/v\d+[a-z0-9.]*$")  # /v1, /api/paas/v4, /v1beta
 
 
 class _Response(HTTPResponse):
@@ -58,6 +58,7 @@ class Exchange:
     retry_after_s: float | None = None  # that the answer asks for
     headers: Any = None  # of the answer, by `.get(name)`
     unpacker: Unpacker | None = None  # of a body that comes compressed
+    rest_s: float = 0.0  # to wait before the next request, until the connection is seen to stay open
     attempts: int = 0  # times it was written: a second where the first went into a closed connection
     awaits_first: bool = True  # the first token is still to come: whoever takes the bytes says when it came
     complete: bool = False  # the answer ended as HTTP says it should
@@ -137,10 +138,6 @@ class Target:
         below = path.removeprefix("/v1/")
         return self.prefix + (path if below == path else f"{self.version}/{below}")
 
-    def rest_s(self, method: str, path: str) -> float:
-        """How long to wait after an answer until its connection is known to stay open; 0 where that was seen."""
-        return self._connections.rest_s(f"{method} {self.route(path)}")
-
     def _connect(self) -> Socket:
         try:
             return self._connections.take()
@@ -179,7 +176,7 @@ class Target:
             if was_kept and exchange.status is None:
                 self._connections.doubt(sock)
             if reusable:
-                self._connections.give_back(sock, route)
+                exchange.rest_s = self._connections.give_back(sock, route)
             else:
                 self._connections.drop(sock)
 

@@ -67,7 +67,11 @@ _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint
         "a redirect is not followed with a key in hand: drive the address that it points to with --url, or "
         "`request.path` where only the path differs",
     ),
-    (r"packed", "", "identity was asked for: tell the proxy in front of the server not to compress what it streams"),
+    (
+        r"bad_encoding",
+        "",
+        "identity was asked for: tell the proxy in front of the server not to compress what it streams",
+    ),
     (r"http_429|http_503|error_event", r"overload|too many concurrent|queue", _OVER_LIMIT),
     (r"http_429|http_503|error_event", r"rate.?limit|too many|quota", _QUOTA),
     (r"http_429", "", _QUOTA),

@@ -11,7 +11,7 @@ from typing import Any, Literal
 LATEST_S = 1e9  # 31 years; no run's clock shows more
 
 ErrorCode = str
-"""null or one of: timeout connect reset http_NNN error_event truncated not_sse no_tokens packed cut_at_end
+"""null or one of: timeout connect reset http_NNN error_event truncated not_sse no_tokens bad_encoding cut_at_end
 not_sent."""
 
 NOT_FAILURES = frozenset({"cut_at_end", "not_sent"})

@@ -208,7 +208,7 @@ def test_the_hint_for_a_refused_key_is_the_option_that_mends_it(tmp_path: Path) 
         ("http_400", "max_tokens is too large: this model's maximum context length is 4096", "context"),
         ("http_400", "Client sent an HTTP request to an HTTPS server.", "https://"),
         ("http_307", "/v1/completions redirects to http://h/real", "--url"),
-        ("packed", "content-encoding `br`", "not to compress"),
+        ("bad_encoding", "content-encoding `br`", "not to compress"),
         ("http_429", "slow down", "quota"),
     ],
 )

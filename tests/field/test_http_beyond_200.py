@@ -97,7 +97,7 @@ def test_a_request_whose_answer_cannot_be_unpacked_failed_by_a_name_of_its_own(t
     with OneFault(lambda x: x.whole(200, b"\x0b\x02", "text/event-stream", content_encoding="br")) as server:
         rows = records_of(run_load(tmp_path, server.base))
 
-    assert set(rows["error"]) <= {"packed", "cut_at_end"}
+    assert set(rows["error"]) <= {"bad_encoding", "cut_at_end"}
     assert "content-encoding `br`" in rows["error_detail"].dropna().iloc[0]
 
 

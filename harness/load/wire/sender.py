@@ -181,7 +181,7 @@ class Sender:
         except ConnectionLost as error:
             row.error, row.error_detail = "reset", str(error)
         except Packed as error:
-            row.error = "packed" if exchange.is_success else f"http_{exchange.status}"
+            row.error = "bad_encoding" if exchange.is_success else f"http_{exchange.status}"
             row.error_detail = str(error)
         except HTTPParseError as error:
             cut = exchange.status is not None

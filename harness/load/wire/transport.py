@@ -53,7 +53,6 @@ class Exchange:
     arrived_ns: int = 0  # of the bytes handed out last
     kernel_clock: bool = False  # every stamp so far came from the kernel
     status: int | None = None
-    is_success: bool = False  # any 2xx: a framework may call an answer to POST `201 Created`
     content_type: str = ""
     retry_after_s: float | None = None  # that the answer asks for
     headers: Any = None  # of the answer, by `.get(name)`
@@ -62,6 +61,11 @@ class Exchange:
     attempts: int = 0  # times it was written: a second where the first went into a closed connection
     awaits_first: bool = True  # the first token is still to come: whoever takes the bytes says when it came
     complete: bool = False  # the answer ended as HTTP says it should
+
+    @property
+    def is_success(self) -> bool:
+        """Any 2xx: a framework may call an answer to POST `201 Created`."""
+        return self.status is not None and 200 <= self.status < 300
 
 
 OnBytes = Callable[[Exchange, bytes], None]
@@ -248,7 +252,6 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
 def _note_headers(exchange: Exchange, response: _Response) -> None:
     exchange.headers_ns = exchange.arrived_ns
     exchange.status = response.get_code()
-    exchange.is_success = 200 <= exchange.status < 300
     exchange.content_type = str(response.get("content-type") or "").lower()
     exchange.headers = response
     exchange.retry_after_s = pause_s(response, datetime.now(UTC)) if exchange.status >= 400 else None

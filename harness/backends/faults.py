@@ -6,10 +6,28 @@ BROKE_EARLY = "the answer broke off before its first event"
 EMPTY = "the answer is empty"
 UNFINISHED = "the answer ended without a finish reason"
 
-_KEYS = r"ignore_eos|min_tokens|cache_salt|cache_prompt|repeat_penalty|top_k|min_p|stream_options"
+_ENGINE_KEYS = r"ignore_eos|min_tokens|cache_salt|cache_prompt|repeat_penalty|repetition_penalty|top_k|min_p"
+_KEY = re.compile(rf"\b({_ENGINE_KEYS}|stream_options|top_p|temperature|max_tokens|model|stream)\b")
+_REFUSED_KEY = (
+    r"un(supported|recognized|recognised|known|expected)|not (supported|permitted|allowed|recognized|accept)|extra"
+    r"|does not (support|accept)|cannot (both )?be|only one|invalid (param|argument|key|field)|deprecated|forbidden"
+    r"|no longer|must not|disallow|use \W?max_"
+)
+_INSTEAD = re.compile(r"\b(?:use|try|replaced by|renamed to|favou?r of)\W+(\w+_\w+)", re.IGNORECASE)
 _CONTEXT = (
     r"exceed_context_size|context (size|window|length)|maximum context|max_model_len|could not broadcast"
     r"|`inputs` (tokens|must)"
+)
+
+_NO_COMPLETIONS = (
+    "it may have the chat route alone: `request: {api: chat}` in the scenario asks /v1/chat/completions; is --url the "
+    "base URL?"
+)
+
+_OVER_LIMIT = "the server refuses what is above its own limit (TGI: --max-concurrent-requests): raise it or load less"
+_QUOTA = (
+    "the server, or a gateway before it, has a quota: raise it or load less; what it serves below that is no figure "
+    "of the box"
 )
 
 _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint; the first that fits
@@ -25,21 +43,39 @@ _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint
     ),
     (
         r"http_4\d\d|http_500|error_event",
-        _KEYS,
+        _ENGINE_KEYS,
         "it refuses a key of this dialect: `--backend openai` sends none that only one engine knows, "
-        "`request.force_length: false` no ignore_eos",
+        "`request.force_length: false` no ignore_eos, `request: {omit: [KEY]}` in the scenario any other",
     ),
-    (r"http_404", "model", "ask with --model for a model that its /v1/models lists"),
+    (r"http_400", r"HTTP request .*HTTPS|plain HTTP", "the server speaks TLS: --url https://..."),
+    (r"http_404", r"^/\S+: .*model|^(?!/).*model", "ask with --model for a model that its /v1/models lists"),
+    (
+        r"http_4(00|22)",
+        r"\bmessages\b.*(required|missing)|(required|missing).*\bmessages\b",
+        "it wants a conversation: `request: {api: chat}` in the scenario sends one",
+    ),
+    (r"http_40[45]", r"^\S*(?<!/chat)/completions(\?|:|$)", _NO_COMPLETIONS),
     (
         r"http_40[45]",
         "",
-        "is --url the base URL (without /v1/...), and does the server speak the dialect of --backend?",
+        "is --url the base URL (a last /v1, /v2 ... is taken as it is), and does the server speak the dialect of "
+        "--backend? `request.path` in the scenario names any other path under it",
     ),
     (
-        r"http_429|http_503|error_event",
-        r"overload|too many|rate limit|queue|^$",
-        "the server refuses what is above its own limit (TGI: --max-concurrent-requests): raise it or load less",
+        r"http_3\d\d",
+        "",
+        "a redirect is not followed with a key in hand: drive the address that it points to with --url, or "
+        "`request.path` where only the path differs",
     ),
+    (
+        r"bad_encoding",
+        "",
+        "identity was asked for: tell the proxy in front of the server not to compress what it streams",
+    ),
+    (r"http_429|http_503|error_event", r"overload|too many concurrent|queue", _OVER_LIMIT),
+    (r"http_429|http_503|error_event", r"rate.?limit|too many|quota", _QUOTA),
+    (r"http_429", "", _QUOTA),
+    (r"http_503", r"^$", _OVER_LIMIT),
     (
         r"truncated",
         UNFINISHED,
@@ -50,16 +86,54 @@ _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint
         f"{BROKE_EARLY}|{EMPTY}",
         "llama-cpp-python's streams end so where prompt and answer do not fit its context: give it a longer --n_ctx",
     ),
+    (
+        r"connect",
+        r"self.signed|unable to get (local )?issuer|unknown ca",
+        "the server's certificate is signed by nobody that is known here: --ca-file PEM, with the certificate itself "
+        "or that of its CA; --url must then have the name or the address in it that it was made for",
+    ),
+    (
+        r"connect",
+        r"(hostname|IP address) mismatch",
+        "the certificate was made for another name: drive that name with --url (in /etc/hosts, where no DNS knows it)",
+    ),
+    (r"connect", r"certificate has expired|not yet valid", "renew the server's certificate, or look at both clocks"),
+    (r"connect", r"WRONG_VERSION_NUMBER|RECORD_LAYER", "the server speaks no TLS there: --url http://..."),
     (r"connect", "", "nobody listens there any more: see the server's own log"),
 )
 
 
 def hint_for(error: str, detail: str | None) -> str | None:
     """The way out of a request's `error` and `error_detail`; None where their words point at nothing known."""
+    detail = detail or ""
+    if re.fullmatch(r"http_4(00|22)|error_event", error) and not re.search(_CONTEXT, detail, re.IGNORECASE):
+        hint = _hint_for_key(detail)
+        if hint is not None:
+            return hint
     for kind, words, hint in _HINTS:
-        if re.fullmatch(kind, error) and re.search(words, detail or "", re.IGNORECASE):
+        if re.fullmatch(kind, error) and re.search(words, detail, re.IGNORECASE):
             return hint
     return None
 
 
-REFUSALS = (400, 401, 403, 404, 405, 422)  # the next request would get the same answer
+def hint_for_tls(detail: str) -> str | None:
+    """The way out where a connection failed over its certificate; None where it failed otherwise."""
+    return hint_for("connect", detail) if detail.startswith("TLS") else None
+
+
+def _hint_for_key(detail: str) -> str | None:
+    """Where a server complains of a key that every dialect sends: how to leave it out, or to call it otherwise."""
+    named = [found[1] for found in _KEY.finditer(detail)]
+    if not named or not re.search(_REFUSED_KEY, detail, re.IGNORECASE):
+        return None
+    key = next((key for key in ("stream_options", "top_p") if key in named), named[0])
+    if re.fullmatch(_ENGINE_KEYS, key):
+        return None
+    instead = _INSTEAD.search(detail)
+    if instead is not None and instead[1] != key:
+        return f"it refuses `{key}`: `request: {{rename: {{{key}: {instead[1]}}}}}` in the scenario"
+    lost = " (who counts the tokens then? its tokenizer, if it has one)" if key == "stream_options" else ""
+    return f"it refuses `{key}`: `request: {{omit: [{key}]}}` in the scenario leaves it out{lost}"
+
+
+REFUSALS = (301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 422)  # the next request would get the same answer

@@ -3,7 +3,7 @@
 from typing import Any
 
 from harness.backends.openai_compat import OpenAiWire, read_timings
-from harness.backends.wire import Answer, Ask, Reader
+from harness.backends.wire import Answer, Ask, Reader, as_asked
 
 _FINISH = {"limit": "length", "eos": "stop", "word": "stop"}  # `stop_type` in OpenAI's words
 
@@ -67,16 +67,17 @@ class LlamaCppWire(OpenAiWire):
             "prompt": ask.prompt,
             "n_predict": ask.max_tokens,
             "temperature": ask.temperature,
-            "top_p": 1,
             "stream": ask.stream,
         }
-        return body | self.engine_keys(ask) | dict(ask.extra_body)
+        return as_asked(body | self.sampling_keys(ask) | self.engine_keys(ask), ask)
+
+    def sampling_keys(self, ask: Ask) -> dict[str, Any]:
+        """Their own defaults of `top_k` and `min_p` are 40 and 0.05."""
+        return super().sampling_keys(ask) | ({"top_k": 0, "min_p": 0} if ask.temperature > 0 else {})
 
     def engine_keys(self, ask: Ask) -> dict[str, Any]:
-        """Sampling made explicit, prefix reuse off unless it is wanted, length forced."""
+        """Repetition not punished, prefix reuse off unless it is wanted, length forced."""
         keys: dict[str, Any] = {"repeat_penalty": 1.0, "cache_prompt": ask.cache_salt is None}
-        if ask.temperature > 0:  # their defaults are 40 and 0.05; greedy draws take the best token anyway
-            keys |= {"top_k": 0, "min_p": 0}
         if ask.force_length:
             keys |= {"ignore_eos": True, "min_tokens": ask.max_tokens}
         return keys

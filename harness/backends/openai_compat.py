@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from harness.backends.wire import Answer, Ask, Headers, Reader
+from harness.backends.wire import Answer, Ask, Headers, Reader, as_asked
 
 _COUNTS = frozenset({"usage", "timings", "metrics"})
 PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
@@ -126,10 +126,14 @@ class OpenAiWire:
             body["messages"] = list(ask.messages or ({"role": "user", "content": ask.prompt},))
         else:
             body["prompt"] = ask.prompt
-        body |= {"max_tokens": ask.max_tokens, "temperature": ask.temperature, "top_p": 1, "stream": ask.stream}
+        body |= {"max_tokens": ask.max_tokens, "temperature": ask.temperature, "stream": ask.stream}
         if ask.stream:
             body["stream_options"] = {"include_usage": True}
-        return body | self.engine_keys(ask) | dict(ask.extra_body)
+        return as_asked(body | self.sampling_keys(ask) | self.engine_keys(ask), ask)
+
+    def sampling_keys(self, ask: Ask) -> dict[str, Any]:
+        """All that the draw of a token depends on; greedy depends on nothing, and some refuse `top_p` beside it."""
+        return {"top_p": 1} if ask.temperature > 0 else {}
 
     def engine_keys(self, ask: Ask) -> dict[str, Any]:  # noqa: ARG002 - the engines' own use it
         """Keys that only this engine knows."""

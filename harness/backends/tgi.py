@@ -1,11 +1,12 @@
 """TGI's dialects: its own `/generate` and `/generate_stream`, and its OpenAI routes (router of TGI 3.3)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
 from harness.backends.openai_compat import OpenAiReader, OpenAiWire, seconds
-from harness.backends.wire import Answer, Ask, Headers, Reader
+from harness.backends.wire import Answer, Ask, Headers, Reader, as_asked
 
 
 class TgiReader(Reader):
@@ -70,10 +71,11 @@ class TgiWire(OpenAiWire):
         """`extra_body` has the last word, on the native route also inside `parameters`."""
         if ask.api == "native":
             return _native_body(ask)
-        body = super().body(ask)
-        if "top_p" not in ask.extra_body:
-            del body["top_p"]  # 1 is refused: it must be below
-        return body
+        return super().body(ask)
+
+    def sampling_keys(self, ask: Ask) -> dict[str, Any]:  # noqa: ARG002
+        """None: unset it draws from all tokens, and a `top_p` of 1 is refused."""
+        return {}
 
     def complaint(self, ask: Ask) -> str | None:
         """What TGI's own package `text-generation` objects to, where it is installed (extra `tgi`)."""
@@ -120,8 +122,9 @@ def _native_body(ask: Ask) -> dict[str, Any]:
     if ask.temperature > 0:
         parameters["temperature"] = ask.temperature
     extra = dict(ask.extra_body)
-    parameters |= extra.pop("parameters", {})
-    return {"inputs": ask.prompt, "parameters": parameters} | extra
+    own = extra.pop("parameters", None) or {}
+    body = {"inputs": ask.prompt, "parameters": as_asked(parameters, replace(ask, extra_body=own))}
+    return as_asked(body, replace(ask, extra_body=extra))
 
 
 def _number(headers: Headers, name: str) -> int | None:

@@ -12,6 +12,11 @@ class VllmWire(OpenAiWire):
     name = "vllm"
     empty_is_token = True
 
+    def sampling_keys(self, ask: Ask) -> dict[str, Any]:
+        """Where nothing is said vLLM takes them from the model's generation_config.json."""
+        keys = super().sampling_keys(ask)
+        return keys | ({"top_k": -1, "min_p": 0, "repetition_penalty": 1} if ask.temperature > 0 else {})
+
     def engine_keys(self, ask: Ask) -> dict[str, Any]:
         """`ignore_eos` also keeps the model's extra end-of-sequence ids out of the stop list.
 

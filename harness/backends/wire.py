@@ -1,6 +1,6 @@
 """What the load engine needs to know of a backend's dialect: how to ask, and how to read the answer. No I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -25,8 +25,16 @@ class Ask:
     force_length: bool
     model: str | None
     messages: tuple[Mapping[str, Any], ...] | None = None
-    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    extra_body: Mapping[str, Any] = field(default_factory=dict)  # added as it is; null takes a key away
+    omit: Sequence[str] = ()  # keys that this server refuses
+    rename: Mapping[str, str] = field(default_factory=dict)  # keys that it calls otherwise
     cache_salt: str | None = None  # differs in every request; None: reuse of the prefix cache is wanted
+
+
+def as_asked(body: Mapping[str, Any], ask: Ask) -> dict[str, Any]:
+    """A dialect's body as the user wants it: keys left out, called otherwise, and `extra_body` with the last word."""
+    ours = {ask.rename.get(key, key): value for key, value in body.items() if key not in ask.omit}
+    return {key: value for key, value in (ours | dict(ask.extra_body)).items() if value is not None}
 
 
 @dataclass(slots=True)

@@ -15,6 +15,11 @@ TIMES_S = 0.010
 TIMES_TOLERANCE = 0.05
 FAILED_SCRAPES_TOLERATED = 0.2
 HITS_TOLERANCE = 0.01
+MOST_SEEN = 0.8  # of our requests: a page that saw more of them is no other machine's
+SHARE_TOLERANCE = 0.15  # between the share of requests and that of tokens: at the edges, and unequal lengths
+SEVERAL_HINT = (
+    "name each machine with a --url of its own: then they are driven evenly and their counts are held to ours"
+)
 THROTTLED_SHARE = 0.1  # of the samples; a moment of it is normal
 
 
@@ -39,6 +44,15 @@ def server_step_checks(step: Step, catalogue: Catalogue | None) -> Iterator[Chec
 def server_run_checks(pages: Readings | None, version: str | None) -> Iterator[Check]:
     """Findings of the servers' pages as a whole; `version` as the engine gave it."""
     if pages is None:
+        return
+    several = pages.several_machines()
+    if several is not None:
+        name, t_s = several
+        text = (
+            "one address, several machines: the servers' /metrics jumps between the counters of several "
+            f"({name} first fell {t_s:.0f} s after the run's beginning, and was back); they are left out"
+        )
+        yield check("several_machines", "warning", text, SEVERAL_HINT)
         return
     for name, t_s in pages.resets()[:1]:
         text = f"the engine was started anew during the run: {name} fell {t_s:.0f} s after its beginning"
@@ -77,10 +91,27 @@ def _counts(step: Step, server: ServerAccount, catalogue: Catalogue) -> Iterator
     # without arrivals a request's tokens are taken as evenly spread
     unstamped = UNEVEN * (step.mean_output_tokens or 0.0) if step.itl_s is None else 0.0
     edge = max(EDGE_TOKENS, unstamped) * running if catalogue.counts_at == "token" else 0.0
-    if abs(counted - own) > max(COUNT_TOLERANCE * max(counted, own), edge):
+    if abs(counted - own) <= max(COUNT_TOLERANCE * max(counted, own), edge):
+        return
+    share = _share_seen(server)
+    if share is not None and own and abs(counted / own - share) < SHARE_TOLERANCE:
+        text = (
+            f"{at(step)} the page at /metrics saw {share:.0%} of the requests and {counted / own:.0%} of their "
+            "tokens: it is one of several machines behind the address"
+        )
+        yield check("several_machines", "warning", text, SEVERAL_HINT)
+    else:
         text = f"{at(step)} the server counted {counted:.0f} generated tokens, this client {own:.0f}"
         less = "are all replicas scraped, and is this the engine's own page?"
         yield check("counts_differ", "error", text, "does somebody else use this server?" if counted > own else less)
+
+
+def _share_seen(server: ServerAccount) -> float | None:
+    """Which share of our requests a page counted that knows of far fewer; None where it knows of most, or says none."""
+    theirs, ours = server.requests_finished, server.client_requests_finished
+    if theirs is None or not ours or theirs > MOST_SEEN * ours:
+        return None
+    return theirs / ours
 
 
 def _throttled(step: Step) -> Iterator[Check]:

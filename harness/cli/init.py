@@ -47,6 +47,9 @@ request:
   temperature: 0
   force_length: true    # ask the engine to ignore end-of-sequence tokens
   timeout_s: 600
+#  path: /chat/completions   # under the --url, where it is not the usual one of `api`
+#  omit: [stream_options]    # keys of the body that this server refuses
+#  rename: {{max_tokens: max_completion_tokens}}   # keys that it calls otherwise
 
 slo:                    # what counts as served well: {{ttft,tpot,e2e}}_{{p50,p90,p95,p99}}_s, error_rate
   ttft_p95_s: 2         # or {{preset: chat}}: MLPerf's limits (chat, interactive_70b, interactive_8b, batch)

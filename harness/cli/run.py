@@ -48,10 +48,12 @@ QUICKSTART = "quickstart"
 @click.option("--demand", "demand_file", type=PATH, help="Monthly demand to price (YAML).")
 @click.option("--prices", "prices_file", type=PATH, help="Your own prices (YAML); they win over the catalogue's.")
 @click.option("--out", "out_dir", type=PATH, default=Path("results"), help="Parent of the run's directory.")
-@click.option("--header", "headers", multiple=True, metavar="K=V", help="Sent with every request; never written down.")
+@click.option(
+    "--header", "headers", multiple=True, metavar="NAME: VALUE", help="Sent with every request; never written down."
+)
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the bearer token.")
 @click.option("--ca-file", type=PATH, help="CA certificates (PEM) for https.")
-@click.option("--extra-body", metavar="JSON", help="Keys added to every request's JSON body.")
+@click.option("--extra-body", metavar="JSON", help="Keys added to every request's JSON body; null drops one.")
 @click.option(
     "--workers",
     type=click.IntRange(0, 256),

@@ -1,7 +1,7 @@
 """The options of `breakeven run`, checked before anything is started."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from harness.backends import BACKENDS
 from harness.base.errors import UsageError
 from harness.base.token import given_token
 from harness.cli.ca_file import check_ca_file
+from harness.cli.headers import parse_headers
 from harness.cost.needed import needed_goodput
 from harness.cost.own_prices import load_prices
 from harness.demand.demand import demand_from_dict, load_demand
@@ -72,7 +73,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         instance=instance,
         arms=given["apis"],
         demand=demand,
-        headers=_headers(given["headers"]),
+        headers=parse_headers(given["headers"], has_key=given["api_key_env"] is not None),
         api_key_env=given["api_key_env"],
         ca_file=str(given["ca_file"]) if given["ca_file"] else None,
         extra_body=_extra_body(given["extra_body"]),
@@ -173,17 +174,6 @@ def goodput_to_reach(options: RunOptions, prices_file: Path | None) -> Mapping[s
         return {}
     demand = demand_from_dict(dict(options.demand))
     return needed_goodput(options.instance, options.arms, demand, prices_file=prices_file)
-
-
-def _headers(pairs: Sequence[str]) -> dict[str, str]:
-    headers = {}
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        name = name.strip()
-        if not separator or not name or any(c in name + value for c in "\r\n") or not name.isascii():
-            raise UsageError(f"--header `{name}...` is not K=V", hint="--header 'X-Team=search'")
-        headers[name] = value
-    return headers
 
 
 def _extra_body(text: str | None) -> dict[str, Any]:

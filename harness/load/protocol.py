@@ -65,6 +65,7 @@ class Sample:
     shared_events: int
     connections: int
     clock_steps: int
+    found_closed: int  # kept connections, since the last sample, that the server had closed before they were used
 
 
 @dataclass(frozen=True, slots=True)

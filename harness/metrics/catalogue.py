@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from harness.base.stats import Floats
@@ -76,6 +77,9 @@ CATALOGUES: dict[str, Catalogue] = {
         },
     ),
 }
+PROCESS_START = "process_start_time_seconds"  # of Prometheus' own client libraries
+JUMP = 3.0  # a rise that is so many times the usual ones is another machine's counter
+BACK_SHARE = 0.5  # of a fall: what a restarted counter gains in one look is not just what it lost
 COUNTERS = (
     "generation_tokens", "prompt_tokens", "requests_finished", "preemptions",
     "prefix_cache_queries", "prefix_cache_hits",
@@ -176,6 +180,49 @@ class Readings:
             for before, after in pairwise(rows)
             if after[1] < before[1]
         ]
+
+    def several_machines(self) -> tuple[str, float] | None:
+        """(series, t_s) where one address answers for several machines in turn, each with counters of its own.
+
+        A counter falls and is back in one look, a little above where it was; or the process gets older again. After
+        a restart a counter rises from there.
+        """
+        for _, rows in self.series.get(PROCESS_START, []):
+            for before, after in pairwise(rows):
+                if after[1] < before[1]:
+                    return PROCESS_START, float(after[0])
+        for name in filter(None, map(self.name_of, COUNTERS)):
+            for _, rows in self.series.get(name, []):
+                fell_s = _fell_and_was_back(rows)
+                if fell_s is not None:
+                    return name, fell_s
+        return None
+
+
+def _fell_and_was_back(rows: Floats) -> float | None:
+    """When a counter fell that one later look finds back where it was; None where none did.
+
+    A counter that was started anew is back there too, if it had not come far: in steps like any other of its steps.
+    """
+    usual = [float(after[1] - before[1]) for before, after in pairwise(rows) if after[1] > before[1]]
+    fell_s, jumps = set(), []
+    for at, (before, after) in enumerate(pairwise(rows)):
+        if after[1] >= before[1]:
+            continue
+        for last, back in pairwise(rows[at + 1 :]):
+            if _is_back(float(before[1]), float(after[1]), float(last[1]), float(back[1])):
+                fell_s.add(float(after[0]))
+                jumps.append(float(back[1] - last[1]))
+    for jump in jumps[:1]:
+        usual.remove(jump)
+    if len(fell_s) > 1 or (jumps and max(jumps) > JUMP * float(np.median(usual or [0.0]))):
+        return min(fell_s)
+    return None
+
+
+def _is_back(before: float, after: float, last: float, back: float) -> bool:
+    fall = before - after
+    return back - last > BACK_SHARE * fall and 0 <= back - before < BACK_SHARE * fall
 
 
 def readings_of(series: Series) -> Readings | None:

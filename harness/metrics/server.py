@@ -15,6 +15,7 @@ from harness.rundir.result import WindowOfStep
 
 MIN_SCRAPES = 3  # fewer in a window leave too much of it unseen
 CALM_S = 0.05  # a scrape and an answer that are further apart than this cannot have overtaken each other
+SEVERAL = "one address answers for several machines in turn: their counts cannot be told apart and are left out"
 WHY_NONE = {"llama_cpp_python": "llama-cpp-python has no /metrics: nothing on the server's side was counted"}
 
 
@@ -30,12 +31,12 @@ class ServerSide:
 
     def account(self, window: Window, data: Columns) -> ServerAccount | None:
         """The servers' account of a window; None where too little of it was seen."""
-        found = None if self.pages is None else _account(self.pages, window, data)
+        found = None if self.pages is None or self.said.note else _account(self.pages, window, data)
         if found is None or self.replicas < 2:
             return found
         counts: dict[str, int | None] = {"replicas": self.replicas, "replicas_told": self.told}
         if self.told < self.replicas:  # ours are of all of them
-            counts["client_generation_tokens"] = None
+            counts |= {"client_generation_tokens": None, "client_requests_finished": None}
         return found.model_copy(update=counts)
 
     def gpu(self, window: Window, output_tokens_per_s: float | None) -> GpuAccount | None:
@@ -48,10 +49,11 @@ def server_side(frame: pd.DataFrame | None, engine: str | None, urls: Sequence[s
     series, gpus = gpus_apart({} if frame is None else series_of(frame))
     pages = readings_of(series)
     if pages is None:
-        note = WHY_NONE.get(engine or "", "the server has no /metrics that is known here")
-        return ServerSide(ServerSaid(engine=engine, note=note), None, gpus)
+        why_none = WHY_NONE.get(engine or "", "the server has no /metrics that is known here")
+        return ServerSide(ServerSaid(engine=engine, note=why_none), None, gpus)
+    note = SEVERAL if pages.several_machines() else None
     return ServerSide(
-        ServerSaid(engine=pages.engine, missing=tuple(pages.missing())),
+        ServerSaid(engine=pages.engine, missing=tuple(pages.missing()), note=note),
         pages,
         gpus,
         max(len(urls), 1),
@@ -93,6 +95,7 @@ def _account(pages: Readings, window: Window, data: Columns) -> ServerAccount | 
         queue_time_s=pages.histogram("queue_time_s", start_s, end_s),
         ttft_s=pages.histogram("ttft_s", start_s, end_s),
         client_generation_tokens=own_tokens(data, pages.catalogue, Window(start_s, end_s)),
+        client_requests_finished=int((Window(start_s, end_s).holds(data.finished_s) & data.ok).sum()),
         prefix_cache_hit_rate=hits / asked if hits is not None and asked else None,
     )
 

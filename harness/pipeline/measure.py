@@ -28,7 +28,7 @@ from harness.metrics.steps import compute_metrics
 from harness.rundir import files
 from harness.rundir.collect import collect, has_rows
 from harness.rundir.manifest import RunManifest
-from harness.rundir.read import typed
+from harness.rundir.read import read_client, read_records, typed
 from harness.rundir.results import Step
 from harness.rundir.steps import step_of
 from harness.scenario import Scenario, SessionPrompts, SyntheticPrompts, TraceLoad
@@ -118,7 +118,21 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     manifest.partial = manifest.partial or interrupted or failure is not None
     files.write_manifest(run_dir, manifest)
     collect(run_dir)
+    closed = _closed_connections(run_dir)
+    if closed:
+        manifest.client |= closed
+        files.write_manifest(run_dir, manifest)
     return Measured(run_dir, interrupted, failure)
+
+
+def _closed_connections(run_dir: Path) -> dict[str, int]:
+    """How often a kept connection was found closed, for the report; nothing where none was."""
+    client, attempts = read_client(run_dir), read_records(run_dir)["attempt"]
+    told = {
+        "kept_connections_found_closed": int(client["found_closed"].sum()) if "found_closed" in client else 0,
+        "requests_written_again_that_nobody_read": int((attempts > 1).sum()),
+    }
+    return {key: count for key, count in told.items() if count}
 
 
 def _drive(

@@ -44,6 +44,7 @@ class ServerAccount(Result):
     queue_time_s: Histogram | None = None
     ttft_s: Histogram | None = None
     client_generation_tokens: float | None = None  # ours, counted in the server's way
+    client_requests_finished: int | None = None  # ours, in the same time
     prefix_cache_hit_rate: float | None = None
     replicas: int | None = None  # URLs driven, where several were
     replicas_told: int | None = None  # of them, those whose pages were read: where some were not, ours is not compared

@@ -83,8 +83,8 @@ def read_records(run_dir: Path) -> pd.DataFrame:
 
 def read_client(run_dir: Path) -> pd.DataFrame:
     """Samples of the load generator, one a second and process: `t_s, process, cpu` (of one core), `loop_lag_p50_s,
-    loop_lag_max_s, schedule_lag_max_s, in_flight, asked` (null: an open load), `connections, clock_steps`, and of
-    the requests that ended meanwhile `events` and `shared_events` (out of one read with others).
+    loop_lag_max_s, schedule_lag_max_s, in_flight, asked` (null: an open load), `connections, clock_steps,
+    found_closed`, and of the requests that ended meanwhile `events` and `shared_events` (out of one read with others).
     """
     path = run_dir / f"{CLIENT}.parquet"
     if not path.exists():

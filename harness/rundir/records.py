@@ -11,7 +11,8 @@ from typing import Any, Literal
 LATEST_S = 1e9  # 31 years; no run's clock shows more
 
 ErrorCode = str
-"""null or one of: timeout connect reset http_NNN error_event truncated not_sse no_tokens cut_at_end not_sent."""
+"""null or one of: timeout connect reset http_NNN error_event truncated not_sse no_tokens bad_encoding cut_at_end
+not_sent."""
 
 NOT_FAILURES = frozenset({"cut_at_end", "not_sent"})
 """Errors of the plan, not of the server: cut when the run ended, or never sent."""
@@ -26,7 +27,7 @@ class RequestRecord:
     session: str | None = None
     turn: int | None = None
     entered: bool | None = None  # the first of a conversation begun at a later turn: no cache knows what was said
-    attempt: int = 1
+    attempt: int = 1  # above: the connection that it was first written to was closed, and nobody read it
     scheduled_s: float | None = None  # when the plan wanted it sent; closed loop: when the user was ready
     sent_s: float | None = None  # just before the first byte is written
     headers_s: float | None = None

@@ -13,7 +13,8 @@ from harness.base.errors import UsageError
 from harness.base.yamlfile import read_yaml, validate
 from harness.scenario.load import ClosedLoad, Load, OpenLoad, RampLoad, SearchLoad, TraceLoad
 from harness.scenario.prompts import FilePrompts, Length, LengthSpread, Prompts, SessionPrompts, SyntheticPrompts
-from harness.scenario.strict import YEAR_S, Strict
+from harness.scenario.request import Request
+from harness.scenario.strict import Strict
 
 __all__ = [
     "ClosedLoad", "FilePrompts", "Length", "LengthSpread", "Limit", "Load", "OpenLoad", "Prompts", "RampLoad",
@@ -42,16 +43,6 @@ class Limit(NamedTuple):
     def key(self) -> str:
         """As a scenario writes it: `ttft_p95_s`."""
         return f"{self.latency}_{self.percentile}_s"
-
-
-class Request(Strict):
-    """How each request is asked."""
-
-    api: Literal["completions", "chat", "native"] = Field(default="completions", description="Route to drive.")
-    stream: bool = Field(default=True, description="Stream the answer; without it there is no TTFT.")
-    temperature: float = Field(default=0, ge=0, le=2, description="0 is greedy.")
-    force_length: bool = Field(default=True, description="Ask the engine to ignore end-of-sequence tokens.")
-    timeout_s: float = Field(default=600, gt=0, le=YEAR_S, description="A request that takes longer has failed.")
 
 
 class Slo(Strict):
@@ -146,6 +137,7 @@ class Scenario(Strict):
     def digest(self) -> str:
         """sha256 of the work: everything but the name, defaults filled in. Equal digest, equal work."""
         work = self.model_dump(mode="json", exclude={"name"})
+        work["request"] = self.request.asked()
         return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()
 
 

@@ -146,7 +146,7 @@ def test_an_endpoint_that_never_answers_ends_in_time_and_exits_3(tmp_path: Path)
         (["--url", "http://127.0.0.1:99999"], "Port out of range"),
         (["--url", "http://user:pw@127.0.0.1:99999"], "Port out of range"),
         (["--url", "http://[::1"], "--url `http://[::1`: Invalid IPv6 URL"),
-        (["--header", "novalue"], "is not K=V"),
+        (["--header", "novalue"], "is no `Name: value`"),
         (["--api-key-env", "NO_SUCH_KEY_HERE"], "no such environment variable"),
         (["--extra-body", "{not json"], "--extra-body is not JSON"),
         (["--extra-body", "[1]"], "expected an object"),

@@ -43,9 +43,9 @@ def prompts_asked(server: FaultyServer) -> list[str]:
 
 A_LIVE = Live(
     t_s=1.0, process=1, cpu=0.2, loop_lag_p50_s=0.1, loop_lag_max_s=0.3, schedule_lag_max_s=0.0, in_flight=0,
-    asked=None, events=0, shared_events=0, connections=0, clock_steps=0, sent=0, finished=0, failed=0, not_sent=0,
-    refused=0, unreachable=0, unreachable_s=0.0, last_error=None, output_tokens=0, ttft_p50_s=None, ttft_max_s=None,
-    e2e_p50_s=None,
+    asked=None, events=0, shared_events=0, connections=0, clock_steps=0, found_closed=0, sent=0, finished=0,
+    failed=0, not_sent=0, refused=0, unreachable=0, unreachable_s=0.0, last_error=None,
+    output_tokens=0, ttft_p50_s=None, ttft_max_s=None, e2e_p50_s=None,
 )  # fmt: skip
 
 OPEN_STEPS: dict[str, Any] = {"kind": "open", "requests_per_s": [20, 40], "step_s": 1, "warmup_s": 0}

@@ -7,7 +7,7 @@ from harness.load.protocol import Live
 
 _SUMS = (
     "in_flight", "connections", "sent", "finished", "failed", "not_sent", "refused", "unreachable",
-    "output_tokens",
+    "output_tokens", "found_closed",
 )  # fmt: skip
 _WORST = ("cpu", "loop_lag_p50_s", "loop_lag_max_s", "ttft_max_s", "clock_steps")
 

@@ -6,6 +6,7 @@ from typing import Any
 import gevent
 import orjson
 
+from harness.backends.faults import hint_for_tls
 from harness.base.errors import EndpointError
 from harness.load.wire.transport import ConnectFailed, ConnectionLost, Target, fetch
 
@@ -37,7 +38,7 @@ def identify(target: Target, timeout_s: float) -> Identity:
     if len(refused) == len(answers):
         raise EndpointError(
             f"nobody can be reached at {target.url}: {refused[0]}",
-            hint="is the server up, and is --url its base URL (without /v1/...)?",
+            hint=hint_for_tls(str(refused[0])) or "is the server up, and is --url its base URL?",
         )
     return _read(answers)
 

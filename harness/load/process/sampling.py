@@ -34,7 +34,7 @@ def watch_self(
     """
     process = psutil.Process()
     process.cpu_percent()
-    previous = replace(sender.live)
+    previous, closed_before = replace(sender.live), _found_closed(sender)
     while True:
         lags = _loop_lags()
         clock.resample()
@@ -52,12 +52,18 @@ def watch_self(
             shared_events=live.shared_events - previous.shared_events,
             connections=sum(t.connections for t in sender.fleet.targets),
             clock_steps=clock.steps,
+            found_closed=_found_closed(sender) - closed_before,
         )
+        closed_before += sample.found_closed
         live.late_s = 0.0
         recorder.client.add(asdict(sample))
         waiting = sender.waiting(late_after_s) if late_after_s is not None else []
         say(_live(sample, live, previous, waiting))
         previous = replace(live)
+
+
+def _found_closed(sender: Sender) -> int:
+    return sum(target.found_closed for target in sender.fleet.targets)
 
 
 def _live(sample: Sample, now: Totals, before: Totals, waiting: list[tuple[str, float, float]]) -> Live:

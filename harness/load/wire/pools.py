@@ -17,7 +17,7 @@ ADDRESSES_KEPT_S = 10.0
 ERROR_KEPT_S = 1.0
 
 
-def _is_idle(sock: Socket | None) -> bool:
+def is_idle(sock: Socket | None) -> bool:
     """True for a connection that can be used again: open, and nothing unread in it.
 
     poll(), because select() cannot look at file descriptors above 1023; unpatched, because gevent's waits.
@@ -64,6 +64,7 @@ class PlainPool(ConnectionPool):
     """Of sockets that stamp."""
 
     addresses: Addresses
+    on_closed: Callable[[Socket], None]  # told of a kept one that the server has closed meanwhile
 
     def _resolve(self) -> list[Any]:
         return self.addresses.get(super()._resolve)
@@ -72,16 +73,23 @@ class PlainPool(ConnectionPool):
         return StampedSocket(family, socktype, protocol)
 
     def _is_socket_alive(self, sock: Socket | None) -> bool:
-        return _is_idle(sock)
+        is_open = is_idle(sock)
+        if not is_open:
+            self.on_closed(sock)
+        return is_open
 
 
 class TlsPool(SSLConnectionPool):
     """Of https; its stamps are Python's."""
 
     addresses: Addresses
+    on_closed: Callable[[Socket], None]  # told of a kept one that the server has closed meanwhile
 
     def _resolve(self) -> list[Any]:
         return self.addresses.get(super()._resolve)
 
     def _is_socket_alive(self, sock: Socket | None) -> bool:
-        return _is_idle(sock)
+        is_open = is_idle(sock)
+        if not is_open:
+            self.on_closed(sock)
+        return is_open

@@ -7,8 +7,6 @@ from harness.backends.wire import MAX_DETAIL_CHARS, ODD_SHAPE, Answer, Reader, e
 from harness.load.wire.sse import SseParser
 from harness.load.wire.transport import MAX_BODY_BYTES, Exchange
 
-HTTP_OK = 200
-
 
 @dataclass(slots=True)
 class Reading:
@@ -29,7 +27,7 @@ class Reading:
         """Take the next bytes of the body."""
         if (not self.saw_event or self.reader is None) and len(self.body) < MAX_BODY_BYTES:
             self.body += piece
-        if self.reader is not None and exchange.status == HTTP_OK:
+        if self.reader is not None and exchange.is_success:
             self._events(self.sse.feed(piece), exchange.arrived_ns)
             exchange.awaits_first = self.first_ns is None
         else:
@@ -80,7 +78,7 @@ def judge(exchange: Exchange, reading: Reading) -> tuple[str | None, str | None]
     """
     status, answer = exchange.status or 0, reading.answer
     body = bytes(reading.body)
-    if status != HTTP_OK:
+    if not exchange.is_success:
         return f"http_{status}", error_detail(body) or None
     if answer.error is not None:
         return "error_event", answer.error

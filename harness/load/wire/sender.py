@@ -1,6 +1,5 @@
 """Sends one request and writes down what happened, whatever happens."""
 
-import os
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -16,8 +15,10 @@ from harness.base.units import NS_PER_S
 from harness.load.plan import LoadPlan
 from harness.load.prompts.prompt import Prompt
 from harness.load.wire.clock import RunClock
+from harness.load.wire.coding import Packed
 from harness.load.wire.fleet import Fleet
-from harness.load.wire.reading import HTTP_OK, Reading, broke_off, judge
+from harness.load.wire.reading import Reading, broke_off, judge
+from harness.load.wire.refusal import with_what_is_known
 from harness.load.wire.sockets import LOOKOUT
 from harness.load.wire.transport import ConnectFailed, ConnectionLost, Exchange, Target
 from harness.rundir.recorder import Recorder
@@ -25,7 +26,6 @@ from harness.rundir.records import NOT_FAILURES, RequestRecord
 from harness.scenario import Scenario
 
 _OWN_FAULTS = set(range(400, 500)) - {408, 425, 429}  # statuses that another replica would give too
-MIN_SECRET_CHARS = 6  # shorter header values ("true", "1") are no secrets and would spoil every message
 MOST_WAITING = 1000
 RECENT = 200  # latest times of requests known while running
 
@@ -64,14 +64,6 @@ class Sent:
     retry_after_s: float | None  # that the answer asks for
 
 
-def secrets(plan: LoadPlan) -> list[str]:
-    """What must never be written down: the API key and the values of the user's own headers."""
-    values = list(plan.headers.values())
-    if plan.api_key_env:
-        values.append(os.environ[plan.api_key_env])
-    return values + [word for value in values for word in value.split() if " " in value]
-
-
 class Sender:
     """Sends requests, each to the replica that it is given; each leaves exactly one row."""
 
@@ -88,15 +80,14 @@ class Sender:
         self._under_way: dict[gevent.Greenlet, tuple[RequestRecord, Exchange, Reading]] = {}
         self._plan = plan
         self._reuses_prefix = scenario.wants_prefix_reuse
-        self._path = wire.path(self.request.api, stream=self.request.stream)
+        self._path = self.request.path or wire.path(self.request.api, stream=self.request.stream)
         self.process = plan.process
         complaint = wire.complaint(self._ask(Prompt("x", None, 1), "0"))
         if complaint is not None:
             raise UsageError(
                 f"{wire.name} would refuse every request: {complaint}",
-                hint="see --extra-body and `request` in the scenario",
+                hint="see --extra-body, and `request.omit` in the scenario",
             )
-        self._secrets = [value for value in secrets(plan) if len(value) >= MIN_SECRET_CHARS]
 
     def send(self, prompt: Prompt, row: RequestRecord, target: Target) -> Sent:
         """Send one request; `row` comes with its plan (ids, step, scheduled_s) and leaves with its outcome.
@@ -119,11 +110,13 @@ class Sender:
             raise
         finally:
             self._end(target)
-            self._fill(row, prompt, reading, exchange)
+            self._fill(row, prompt, reading, exchange, target)
             self._note_health(target, row, exchange)
             LOOKOUT.glance()
             self._write(row, reading)
             LOOKOUT.glance()
+        if exchange.rest_s:
+            gevent.sleep(exchange.rest_s)
         return Sent(row, "".join(map(str, reading.answer.text)), exchange.retry_after_s)
 
     def drop(self, row: RequestRecord) -> None:
@@ -167,6 +160,8 @@ class Sender:
             model=self.model,
             messages=prompt.messages,
             extra_body=self._plan.extra_body,
+            omit=request.omit,
+            rename=request.rename,
             cache_salt=None if self._reuses_prefix else request_id,
         )
 
@@ -185,6 +180,9 @@ class Sender:
             row.error, row.error_detail = "connect", str(error)
         except ConnectionLost as error:
             row.error, row.error_detail = "reset", str(error)
+        except Packed as error:
+            row.error = "bad_encoding" if exchange.is_success else f"http_{exchange.status}"
+            row.error_detail = str(error)
         except HTTPParseError as error:
             cut = exchange.status is not None
             where = f"{broke_off(reading)}, " if cut else ""
@@ -203,7 +201,7 @@ class Sender:
         target.in_flight -= 1
         self.live.in_flight -= 1
 
-    def _fill(self, row: RequestRecord, prompt: Prompt, reading: Reading, exchange: Exchange) -> None:
+    def _fill(self, row: RequestRecord, prompt: Prompt, reading: Reading, exchange: Exchange, target: Target) -> None:
         seconds = self.clock.from_monotonic_s
         row.sent_s = seconds(exchange.sent_ns) if exchange.sent_ns is not None else None
         row.headers_s = seconds(exchange.headers_ns) if exchange.headers_ns is not None else None
@@ -221,9 +219,12 @@ class Sender:
         row.finish_reason = answer.finish_reason
         row.server_queue_s, row.server_prefill_s = answer.server_queue_s, answer.server_prefill_s
         row.server_decode_s, row.server_total_s = answer.server_decode_s, answer.server_total_s
+        row.attempt = max(exchange.attempts, 1)
         if row.error is None:
             row.error, row.error_detail = judge(exchange, reading)
-        row.error_detail = self._redacted(row.error_detail)
+            row.error_detail = with_what_is_known(exchange, target.route(self._path), row.error_detail)
+        row.error_detail = target.secrets.strike(row.error_detail)
+        row.finish_reason = target.secrets.strike(row.finish_reason)
         if answer.output_tokens is None and answer.text and row.error in {None, "cut_at_end"}:
             self.recorder.texts.add({"request_id": row.request_id, "text": "".join(map(str, answer.text))})
 
@@ -234,19 +235,10 @@ class Sender:
         elif row.error not in NOT_FAILURES and (row.http_status or 0) not in _OWN_FAULTS:
             self.fleet.failed(target, exchange.retry_after_s)
 
-    def _redacted(self, text: str | None) -> str | None:
-        """A server may quote the key it refuses, and the quote may be cut off in the middle of it."""
-        for secret in self._secrets if text else ():
-            text = (text or "").replace(secret, "***")
-            begun = range(len(secret) - 1, MIN_SECRET_CHARS - 1, -1)
-            cut = next((n for n in begun if text.endswith(secret[:n])), 0)
-            text = f"{text[:-cut]}***" if cut else text
-        return text
-
     def _answer(self, row: RequestRecord, reading: Reading, exchange: Exchange) -> Answer:
         if reading.reader is not None:
             return reading.reader.answer
-        if exchange.status != HTTP_OK or not exchange.complete or exchange.headers is None:
+        if not exchange.is_success or not exchange.complete or exchange.headers is None:
             return Answer()
         row.finished_s = self.clock.from_monotonic_s(exchange.arrived_ns)
         try:

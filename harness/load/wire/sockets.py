@@ -15,6 +15,7 @@ import time
 from collections import deque
 from typing import Any
 
+import gevent
 import gevent.monkey
 import gevent.socket
 
@@ -27,6 +28,11 @@ FIRST_READ_BYTES = 256  # until the first token: about one event a read, so that
 READ_BYTES = 65536  # afterwards
 GLANCE_NS = 500_000
 READABLE = 1  # libev's EV_READ
+
+_TCP_INFO = getattr(plain_socket, "TCP_INFO", None) if HAS_KERNEL_STAMPS else None
+_INFO = struct.Struct("=B119xQ")  # of linux/tcp.h's tcp_info: the state, and at 120 the bytes acknowledged
+_TCP_CLOSE = 7
+_REFUSAL_S = 1.0  # the longest that a peer's "no such connection" is waited for
 _EPOLL = gevent.monkey.get_original("select", "epoll") if HAS_KERNEL_STAMPS else None  # gevent takes it away
 
 
@@ -138,6 +144,33 @@ class Lookout:
         for descriptor, _ in self._epoll.poll(0):
             self._sockets[descriptor].read_ahead()
         self._due_ns = time.monotonic_ns() + GLANCE_NS
+
+
+def acked_bytes(sock: Any) -> int | None:
+    """How much of what was ever written here the peer's system has taken in; None where ours does not tell."""
+    return None if _TCP_INFO is None else _tcp_info(sock)[1]
+
+
+def was_closed_unread(sock: Any, acked: int) -> bool:
+    """Whether a connection that gave no answer was closed before the last request came to the other side.
+
+    Its system took in no more than the `acked` bytes of before and refuses the connection: proof that no program
+    can have read the request. A closed connection alone is none: who read it may have closed it.
+    """
+    until_s = time.monotonic() + _REFUSAL_S
+    while _TCP_INFO is not None:
+        state, now = _tcp_info(sock)
+        if now > acked or time.monotonic() > until_s:
+            return False
+        if state == _TCP_CLOSE:
+            return True
+        gevent.sleep(0.002)
+    return False
+
+
+def _tcp_info(sock: Any) -> tuple[int, int]:
+    state, acked = _INFO.unpack(sock.getsockopt(plain_socket.IPPROTO_TCP, _TCP_INFO, _INFO.size))
+    return state, acked
 
 
 LOOKOUT = Lookout()  # one a process, as there is one loop

@@ -1,13 +1,12 @@
 """HTTP over sockets that know when their bytes arrived: geventhttpclient keeps the connections and parses."""
 
 import errno
-import math
+import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,11 +15,24 @@ from geventhttpclient.response import HTTPParseError, HTTPResponse
 
 from harness.base.errors import UsageError
 from harness.load.wire.clock import RunClock
+from harness.load.wire.coding import Packed, Unpacker, unpacker_of
+from harness.load.wire.headers import head_lines, pause_s
+from harness.load.wire.kept import Connections
 from harness.load.wire.pools import Addresses, PlainPool, Socket, TlsPool
-from harness.load.wire.sockets import FIRST_READ_BYTES, HAS_KERNEL_STAMPS, LOOKOUT, READ_BYTES, StampedSocket
+from harness.load.wire.redact import Secrets
+from harness.load.wire.sockets import (
+    FIRST_READ_BYTES,
+    HAS_KERNEL_STAMPS,
+    LOOKOUT,
+    READ_BYTES,
+    StampedSocket,
+    acked_bytes,
+    was_closed_unread,
+)  # fmt: skip
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_BODY_BYTES = 1 << 20  # of a body that is not a stream
+_VERSION = re.compile(r"/v\d+[a-z0-9.]*$")  # /v1, /api/paas/v4, /v1beta
 
 
 class _Response(HTTPResponse):
@@ -44,8 +56,16 @@ class Exchange:
     content_type: str = ""
     retry_after_s: float | None = None  # that the answer asks for
     headers: Any = None  # of the answer, by `.get(name)`
+    unpacker: Unpacker | None = None  # of a body that comes compressed
+    rest_s: float = 0.0  # to wait before the next request, until the connection is seen to stay open
+    attempts: int = 0  # times it was written: a second where the first went into a closed connection
     awaits_first: bool = True  # the first token is still to come: whoever takes the bytes says when it came
     complete: bool = False  # the answer ended as HTTP says it should
+
+    @property
+    def is_success(self) -> bool:
+        """Any 2xx: a framework may call an answer to POST `201 Created`."""
+        return self.status is not None and 200 <= self.status < 300
 
 
 OnBytes = Callable[[Exchange, bytes], None]
@@ -59,6 +79,14 @@ class ConnectionLost(Exception):
     """The connection was reset, or closed before any answer."""
 
 
+class NothingAnswered(ConnectionLost):
+    """It was closed, in good order, before a byte of an answer."""
+
+
+class NeverRead(ConnectionLost):
+    """It was closed already when the request was written: nobody can have read that."""
+
+
 class Target:
     """One base URL and its kept connections; `in_flight` requests are on it now."""
 
@@ -68,26 +96,24 @@ class Target:
             raise UsageError(f"`{url}` is not an http:// or https:// URL", hint="--url http://127.0.0.1:8000")
         self.url = url
         self.clock = clock
-        self.prefix = parts.path.rstrip("/").removesuffix("/v1")
+        path = parts.path.rstrip("/")
+        version = _VERSION.search(path)
+        self.prefix = path[: version.start()] if version else path
+        self.version = version[0] if version else "/v1"
+        self.secrets = Secrets(headers)
         self.in_flight = 0
         port = parts.port or (443 if parts.scheme == "https" else 80)
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        lines = {
-            "Host": host if port in {80, 443} else f"{host}:{port}",
-            "User-Agent": "breakeven",
-            "Accept": "text/event-stream, application/json",
-            "Content-Type": "application/json",
-            **headers,
-        }
-        self._head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        self._head = head_lines(host if port in {80, 443} else f"{host}:{port}", headers)
         kwargs: dict[str, Any] = {"size": 1_000_000, "connection_timeout": CONNECT_TIMEOUT_S, "network_timeout": None}
         address = (parts.hostname, port, parts.hostname, port)
         if parts.scheme == "https":
             options = {"ca_certs": ca_file} if ca_file else None
-            self._pool: TlsPool | PlainPool = TlsPool(*address, ssl_options=options, **kwargs)
+            pool: TlsPool | PlainPool = TlsPool(*address, ssl_options=options, **kwargs)
         else:
-            self._pool = PlainPool(*address, **kwargs)
-        self._pool.addresses = Addresses()
+            pool = PlainPool(*address, **kwargs)
+        pool.addresses = Addresses()
+        self._connections = Connections(pool)
 
     def request(
         self, method: str, path: str, on_bytes: OnBytes, exchange: Exchange, *, body: bytes = b"", headers: str = ""
@@ -97,62 +123,96 @@ class Target:
         `exchange` is filled in as things happen, so that a caller that is interrupted keeps what was seen.
 
         Raises:
-            ConnectFailed, ConnectionLost: see there. HTTPParseError: not HTTP, or cut in the middle.
+            ConnectFailed, ConnectionLost, Packed: see there. HTTPParseError: not HTTP, or cut in the middle.
         """
-        head = f"{method} {self.prefix}{path} HTTP/1.1\r\n{self._head}{headers}"
+        route = f"{method} {self.route(path)}"
+        head = f"{route} HTTP/1.1\r\n{self._head}{headers}"
         data = f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
         while True:
             sock = self._connect()
-            kept = getattr(sock, "kept", False)
+            exchange.attempts += 1
             try:
-                self._exchange(sock, method, data, on_bytes, exchange)
-                return
-            except ConnectionLost:
-                # a kept connection that the server closed while it lay idle: nobody has seen the request
-                if not kept or exchange.status is not None:
-                    raise
+                self._exchange(sock, route, data, on_bytes, exchange)
+            except NeverRead:
+                continue  # it was a kept connection, and there are only so many
+            return
+
+    def route(self, path: str) -> str:
+        """Where `path` lies on this server; its `/v1/` is the version that the URL ends in."""
+        below = path.removeprefix("/v1/")
+        return self.prefix + (path if below == path else f"{self.version}/{below}")
 
     def _connect(self) -> Socket:
         try:
-            return self._pool.get_socket()
+            return self._connections.take()
         except ssl.SSLError as error:
-            raise ConnectFailed(f"TLS: {error.reason or error}") from None
+            told = getattr(error, "verify_message", "")
+            raise ConnectFailed(f"TLS: {error.reason or error}{f' ({told})' if told else ''}") from None
         except OSError as error:
             raise ConnectFailed(str(error.strerror or error)) from None
 
-    def _exchange(self, sock: Socket, method: str, data: bytes, on_bytes: OnBytes, exchange: Exchange) -> None:
-        response = _Response(method)
+    def _exchange(self, sock: Socket, route: str, data: bytes, on_bytes: OnBytes, exchange: Exchange) -> None:
+        response = _Response(route.partition(" ")[0])
         reusable = False
         stamped = isinstance(sock, StampedSocket)
+        was_kept = hasattr(sock, "route")
+        acked = acked_bytes(sock) if was_kept else None
         exchange.kernel_clock = stamped and HAS_KERNEL_STAMPS
         try:
             if stamped:
                 LOOKOUT.watch(sock)
-            exchange.sent_ns = time.monotonic_ns()
-            sock.sendall(data)
+            if exchange.sent_ns is None:
+                exchange.sent_ns = time.monotonic_ns()
+            _send(sock, data, was_kept=was_kept)
             _receive(sock, response, on_bytes, self.clock, exchange)
             exchange.complete = response.message_complete
             reusable = not response.should_close()
+        except NothingAnswered:
+            if acked is not None and was_closed_unread(sock, acked):
+                raise NeverRead from None
+            raise
         except OSError as error:
             name = errno.errorcode.get(error.errno or 0, "")
             raise ConnectionLost(f"{name} {error.strerror or error}".strip()) from None
         finally:
             if stamped:
                 LOOKOUT.forget(sock)
+            if was_kept and exchange.status is None:
+                self._connections.doubt(sock)
             if reusable:
-                sock.kept = True
-                self._pool.return_socket(sock)
+                exchange.rest_s = self._connections.give_back(sock, route)
             else:
-                self._pool.release_socket(sock)
+                self._connections.drop(sock)
+
+    @property
+    def found_closed(self) -> int:
+        """Kept connections that the server had closed when they were to be used again."""
+        return self._connections.found_closed
 
     @property
     def connections(self) -> int:
         """Open connections: those with a request on them and those kept."""
-        return self.in_flight + int(self._pool._socket_queue.qsize())
+        return self.in_flight + self._connections.idle
 
     def close(self) -> None:
         """Close the kept connections."""
-        self._pool.close()
+        self._connections.close()
+
+
+def _send(sock: Socket, data: bytes, *, was_kept: bool) -> None:
+    """Write the request.
+
+    Raises:
+        NeverRead: a kept connection took not one byte. OSError: the connection broke.
+    """
+    try:
+        taken = sock.send(data)
+    except OSError:
+        if was_kept:
+            raise NeverRead from None
+        raise
+    if taken < len(data):
+        sock.sendall(memoryview(data)[taken:])
 
 
 def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClock, exchange: Exchange) -> None:
@@ -173,11 +233,13 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
         response.feed(piece)
         if exchange.status is None:
             if not piece:
-                raise ConnectionLost("closed before any answer")
+                raise NothingAnswered("closed before any answer")
             if not response.headers_complete or response.get_code() < 200:
                 continue
             _note_headers(exchange, response)
         body = response.take_body()
+        if body and exchange.unpacker is not None:
+            body = exchange.unpacker.feed(body)
         if body:
             on_bytes(exchange, body)
             if watched and not exchange.awaits_first:
@@ -192,25 +254,12 @@ def _note_headers(exchange: Exchange, response: _Response) -> None:
     exchange.status = response.get_code()
     exchange.content_type = str(response.get("content-type") or "").lower()
     exchange.headers = response
-    retry_after = response.get("retry-after")
-    exchange.retry_after_s = retry_after_s(str(retry_after), datetime.now(UTC)) if retry_after else None
-
-
-def retry_after_s(value: str, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for: a number of them, or a date; None where it is neither."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
-    return None if math.isnan(seconds) else max(seconds, 0.0)
+    exchange.retry_after_s = pause_s(response, datetime.now(UTC)) if exchange.status >= 400 else None
+    exchange.unpacker = unpacker_of(str(response.get("content-encoding") or ""))
 
 
 def fetch(target: Target, path: str, *, body: bytes | None = None, timeout_s: float) -> tuple[int, bytes]:
-    """Ask one small question outside the load: (status, body).
+    """Ask one small question outside the load: (status, body); what quotes a secret of ours is struck out.
 
     Raises:
         ConnectFailed, ConnectionLost: see there. TimeoutError: no whole answer in time.
@@ -229,4 +278,7 @@ def fetch(target: Target, path: str, *, body: bytes | None = None, timeout_s: fl
             target.request(method, path, keep, exchange, body=body or b"")
         except HTTPParseError as error:
             raise ConnectionLost(f"not HTTP: {error}") from None
-    return exchange.status or 0, bytes(whole)
+        except Packed as error:
+            raise ConnectionLost(str(error)) from None
+    page = bytes(whole)  # a model's name is asked for as it is, even where a header names it too
+    return exchange.status or 0, page if path.endswith("/models") else target.secrets.struck_out_of(page)

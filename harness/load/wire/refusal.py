@@ -1,0 +1,36 @@
+"""What is known of a refusal beside the server's own words: the path, where it points to, its limits. No I/O."""
+
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from harness.load.wire.headers import limits
+from harness.load.wire.transport import Exchange
+
+MOST_CHARS = 200  # of an address
+NO_SUCH_ROUTE = (404, 405)
+TOO_MANY = 429
+
+
+def with_what_is_known(exchange: Exchange, path: str, words: str | None) -> str | None:
+    """A failed answer's own `words` after what its status and its headers tell of the request to `path`."""
+    status = exchange.status or 0
+    if 300 <= status < 400:
+        location = exchange.headers.get("location")
+        return f"{path} {points_to(str(location), path) if location else 'redirects, and does not say where'}"
+    if status in NO_SUCH_ROUTE:
+        return f"{path}: {words}" if words else path
+    if status == TOO_MANY:
+        limit, pause_s = limits(exchange.headers), exchange.retry_after_s
+        known = [words, limit and f"its limit: {limit}", None if pause_s is None else f"asks to wait {pause_s:.3g} s"]
+        return "; ".join(said for said in known if said) or None
+    return words
+
+
+def points_to(location: str, path: str) -> str:
+    """Where a redirect points to, without what may be a secret: user, password, query."""
+    try:
+        parts = urlsplit(urljoin(path, location))
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "redirects to what is no address"
+    shown = urlunsplit((parts.scheme, f"{parts.hostname or ''}{port}", parts.path, "", ""))
+    return f"redirects to {shown[:MOST_CHARS]}"

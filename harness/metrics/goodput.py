@@ -15,6 +15,7 @@ class JudgedStep:
     load: float
     rate: Rate
     slo: SloVerdict
+    is_open: bool = False  # loaded by rate: who passes has kept up with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,11 @@ def goodput_of(steps: Sequence[JudgedStep]) -> RunGoodput | None:
 
 
 def grew(steps: Sequence[JudgedStep]) -> bool:
-    """Whether the highest load's rate lies above that of the load before; a single load has not shown an end."""
+    """Whether the highest load's rate lies above that of the load before; a single load has not shown an end, nor has
+    one by rate that passes: it was served as it came, however unevenly that was.
+    """
     ordered = _judged(steps)
-    if len(ordered) < 2:
+    if len(ordered) < 2 or ordered[-1].is_open:
         return True
     last, before = ordered[-1].rate, ordered[-2].rate
     return last.low is not None and before.high is not None and last.low > before.high

@@ -119,7 +119,8 @@ def _judged(load: float, same: Sequence[Step], error_rate: float) -> JudgedStep:
         slo = BROKEN  # one was cut, or grew a queue
     else:
         slo = judge_together([_near(step, error_rate) for step in same], [step.slo_met for step in same])
-    return JudgedStep(best.step, load, rate_together(rates), slo if any(step.requests for step in same) else NOT_JUDGED)
+    slo = slo if any(step.requests for step in same) else NOT_JUDGED
+    return JudgedStep(best.step, load, rate_together(rates), slo, is_open=best.load.users is None)
 
 
 def _near(step: Step, error_rate: float) -> dict[str, Nearness]:

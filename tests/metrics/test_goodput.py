@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from harness.metrics.goodput import JudgedStep, RunGoodput, goodput_of
@@ -41,6 +43,15 @@ def test_a_ladder_that_passes_to_the_end_and_grew_is_a_lower_bound() -> None:
 
 def test_a_ladder_that_passes_to_the_end_and_did_not_grow_is_full() -> None:
     assert goodput_of(ladder(YES, YES, YES, YES)) == RunGoodput(6.1, 5.8, 6.4, 3)
+
+
+def test_a_rate_that_passes_was_served_as_it_came_and_shows_no_end() -> None:
+    uneven = [Rate(2.0, 1.9, 2.1), Rate(5.2, 3.9, 6.9), Rate(8.0, 6.5, 9.5)]  # bursts: the intervals overlap
+
+    by_rate = [replace(step, is_open=True) for step in ladder(YES, YES, YES, rates=uneven)]
+
+    assert goodput_of(by_rate) == RunGoodput(8.0, 6.5, None, 2, at_least=True)
+    assert goodput_of(ladder(YES, YES, YES, rates=uneven)) == RunGoodput(8.0, 6.5, 9.5, 2)
 
 
 def test_one_step_alone_is_a_lower_bound() -> None:

@@ -236,8 +236,14 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
             exchange.kernel_clock = exchange.kernel_clock and not piece
         else:
             exchange.arrived_ns = clock.from_realtime_ns(arrived_ns)
-        response.feed(piece)
+        broken = None
+        try:
+            response.feed(piece)
+        except HTTPParseError as error:  # what came before it in the same read counts
+            broken = error
         if exchange.status is None:
+            if broken is not None and not response.headers_complete:
+                raise broken
             if not piece:
                 raise NothingAnswered("closed before any answer")
             if not response.headers_complete or response.get_code() < 200:
@@ -253,6 +259,8 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
                 watched = False
             if exchange.is_over:
                 return
+        if broken is not None:
+            raise broken
         if not piece:
             return
 

@@ -5,6 +5,8 @@ import re
 BROKE_EARLY = "the answer broke off before its first event"
 EMPTY = "the answer is empty"
 UNFINISHED = "the answer ended without a finish reason"
+ONLY_REASONING = "only reasoning, no text: tokens were counted, none was sent"
+ONLY_END_MARK = "nothing came before the end mark"
 
 _ENGINE_KEYS = r"ignore_eos|min_tokens|cache_salt|cache_prompt|repeat_penalty|repetition_penalty|top_k|min_p"
 _KEY = re.compile(rf"\b({_ENGINE_KEYS}|stream_options|top_p|temperature|max_tokens|model|stream)\b")
@@ -99,6 +101,21 @@ _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint
     ),
     (r"connect", r"certificate has expired|not yet valid", "renew the server's certificate, or look at both clocks"),
     (r"connect", r"WRONG_VERSION_NUMBER|RECORD_LAYER", "the server speaks no TLS there: --url http://..."),
+    (
+        r"no_tokens",
+        ONLY_REASONING,
+        "the model thinks unseen until its tokens are used up: ask for more of them, or turn its reasoning off "
+        "(--extra-body)",
+    ),
+    (r"no_tokens", ONLY_END_MARK, "TGI answers so to `tools` that it does not call: leave them out of --extra-body"),
+    (
+        r"short",
+        "",
+        "the server gave up early or gives no more than this: see its own limits on time, queue and length, "
+        "or ask for fewer tokens",
+    ),
+    (r"aborted", "", "the server gave these requests up: see its own log; it is overloaded, or set to a deadline"),
+    (r"filtered", "", "a content filter ended these answers: turn it off, or ask with other prompts"),
     (r"connect", "", "nobody listens there any more: see the server's own log"),
 )
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from harness.backends.counts import count_of
 from harness.backends.openai_compat import OpenAiWire, read_timings
 from harness.backends.wire import Answer, Ask, Reader, as_asked
 
@@ -22,6 +23,7 @@ class LlamaServerReader(Reader):
             if not text:
                 return False
         elif "content" not in data or "prompt_progress" in data:
+            self.note_words(data)
             return False
         answer.text.append(text)
         answer.token_events += 1
@@ -30,7 +32,7 @@ class LlamaServerReader(Reader):
     def take_whole(self, data: dict[str, Any]) -> None:
         """It has the form of a stream's last event."""
         self.take(data)
-        if not self.answer.done:
+        if not self.answer.done and self.answer.words is None:
             self.answer.error = "the answer is no completion"
 
 
@@ -38,10 +40,9 @@ def _read_end(answer: Answer, data: dict[str, Any]) -> None:
     stop_type = str(data.get("stop_type"))
     answer.finish_reason = _FINISH.get(stop_type)  # "none": it has not ended by itself
     answer.done = True
-    answer.prompt_tokens = data.get("tokens_evaluated")
-    answer.output_tokens = data.get("tokens_predicted")
-    if data.get("timings"):
-        read_timings(answer, data["timings"])
+    answer.prompt_tokens = count_of(data.get("tokens_evaluated"))
+    answer.output_tokens = count_of(data.get("tokens_predicted"))
+    read_timings(answer, data.get("timings"))
 
 
 class LlamaCppWire(OpenAiWire):

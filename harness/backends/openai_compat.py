@@ -4,7 +4,9 @@ from typing import Any
 
 import orjson
 
-from harness.backends.wire import Answer, Ask, Headers, Reader, as_asked
+from harness.backends.counts import count_of, read_usage, seconds
+from harness.backends.ends import bad_end
+from harness.backends.wire import Answer, Ask, Headers, Reader, as_asked, error_message
 
 _COUNTS = frozenset({"usage", "timings", "metrics"})
 PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
@@ -27,82 +29,151 @@ class OpenAiReader(Reader):
         self._role_is_mark = role_is_mark
 
     def take(self, data: dict[str, Any]) -> bool:
-        """A chunk: at most one choice, and the counts in the last one."""
-        choices: list[dict[str, Any]] = data.get("choices") or []
-        is_token = bool(choices) and self._choice(choices[0])
+        """A chunk: its choices, and the counts, mostly in the last one."""
         if not _COUNTS.isdisjoint(data):
             _read_counts(self.answer, data)
-        return is_token
+        choices: list[dict[str, Any]] = data.get("choices") or []
+        if not choices:
+            self.note_words(data)
+            return False
+        if len(choices) == 1:
+            return self._choice(choices[0])
+        return max(map(self._choice, choices))  # all of them are read
 
     def take_whole(self, data: dict[str, Any]) -> None:
-        """The first choice, and the counts."""
+        """The choices, and the counts."""
         answer = self.answer
-        for choice in (data.get("choices") or [])[:1]:
+        choices: list[dict[str, Any]] = data.get("choices") or []
+        if not choices:
+            self.note_words(data)
+        answer.choices = max(len(choices), 1)
+        for number, choice in enumerate(choices):
             message = choice.get("message") or {}
-            text = choice.get("text") or message.get("content") or message.get("reasoning_content") or ""
-            answer.finish_reason = choice.get("finish_reason") or None
+            text, aside = _texts(choice.get("text") or message.get("content"))
+            aside += _aside(message)
+            if number:
+                text, aside = "", text + aside
             answer.text.append(text)
-            answer.token_events += bool(text)
+            answer.aside.append(aside)
+            answer.token_events += bool(text or aside)
+            self._note_end(choice)
         _read_counts(answer, data)
 
     def _choice(self, choice: dict[str, Any]) -> bool:
         answer = self.answer
         delta = choice.get("delta")
+        aside = ""
         if delta is None:
             text, role_only = choice.get("text"), False
         else:
-            text = delta.get("content") or delta.get("reasoning_content") or delta.get("reasoning")
-            if not text and delta.get("tool_calls"):
-                text = _tool_text(delta["tool_calls"])
-            role_only = self._role_is_mark and "role" in delta
-        finish = choice.get("finish_reason")
-        if finish:  # TGI's completions send "" in the middle of a stream
-            answer.finish_reason = finish
+            text, has_role = delta.get("content"), "role" in delta
+            if not text or len(delta) > 1 + has_role:
+                aside = _aside(delta)
+            role_only = has_role and self._role_is_mark
+        if choice.get("finish_reason"):  # TGI's completions send "" in the middle of a stream
+            self._note_end(choice)
+        if text.__class__ is not str:
+            text, more = _texts(text)
+            aside += more
+        if choice.get("index"):
+            text, aside = self._of_another(choice["index"], text, aside)
         if text:
             answer.text.append(text)
-        elif not self._empty_is_token or role_only:
+        if aside:
+            answer.aside.append(aside)
+        elif not text and (not self._empty_is_token or role_only):
             return False
         answer.token_events += 1
         return True
 
+    def _of_another(self, index: object, text: str, aside: str) -> tuple[str, str]:
+        """A further choice is generated too, but it is not what a conversation goes on with."""
+        self.answer.choices = max(self.answer.choices, (count_of(index) or 0) + 1)
+        return "", text + aside
 
-def _tool_text(calls: list[dict[str, Any]]) -> str:
-    functions = [call.get("function") or {} for call in calls]
-    return "".join((f.get("name") or "") + (f.get("arguments") or "") for f in functions)
+    def _note_end(self, choice: dict[str, Any]) -> None:
+        """Why a choice ended; a bad end of one is not undone by a good one of another."""
+        answer = self.answer
+        finish = choice.get("finish_reason")
+        if finish and (answer.finish_reason is None or bad_end(answer.finish_reason) is None):
+            answer.finish_reason = finish if isinstance(finish, str) else orjson.dumps(finish).decode()
+        if choice.get("error"):
+            answer.error = error_message(choice["error"])
+        read_usage(answer, choice.get("usage"))
+
+
+def _texts(content: object) -> tuple[str, str]:
+    """The reply and what is generated beside it, of content in any form: text, or parts with types."""
+    if content is None or isinstance(content, str):
+        return content or "", ""
+    parts = content if isinstance(content, list) else [content]
+    text, aside = "", ""
+    for part in parts:
+        if not isinstance(part, dict):
+            text += "" if part is None else str(part)
+        elif str(part.get("type", "text")).removeprefix("output_") in ("text", "refusal"):
+            text += _text_in(part)
+        else:
+            aside += _text_in(part)
+    return text, aside
+
+
+def _text_in(part: object) -> str:
+    """All text inside a part, however deep: `{"type": "thinking", "thinking": [{"type": "text", "text": ...}]}`."""
+    if isinstance(part, str):
+        return part
+    if isinstance(part, list):
+        return "".join(map(_text_in, part))
+    if isinstance(part, dict):
+        return "".join(_text_in(value) for key, value in part.items() if key in _HOLDS_TEXT)
+    return ""
+
+
+_HOLDS_TEXT = frozenset({"text", "value", "content", "thinking", "reasoning", "summary", "refusal"})
+
+
+def _aside(message: dict[str, Any]) -> str:
+    """The reasoning of a message or delta, and the text of its tool calls."""
+    thought = message.get("reasoning_content") or message.get("reasoning") or message.get("thinking")
+    text = _text_in(thought) if thought else ""
+    if message.get("tool_calls"):
+        text += _tool_text([call.get("function") or {} for call in message["tool_calls"]])
+    if message.get("function_call"):
+        text += _tool_text([message["function_call"]])
+    return text
+
+
+def _tool_text(functions: list[dict[str, Any]]) -> str:
+    spoken = [part for function in functions for part in (function.get("name"), function.get("arguments")) if part]
+    return "".join(part if isinstance(part, str) else orjson.dumps(part).decode() for part in spoken)
 
 
 def _read_counts(answer: Answer, data: dict[str, Any]) -> None:
     usage = data.get("usage")
     if usage:
-        answer.prompt_tokens = usage.get("prompt_tokens", answer.prompt_tokens)
-        answer.output_tokens = usage.get("completion_tokens", answer.output_tokens)
-        details = usage.get("prompt_tokens_details")
-        if details and details.get("cached_tokens") is not None:
-            answer.cached_tokens = details["cached_tokens"]
+        read_usage(answer, usage)
     timings = data.get("timings")  # llama-server, in its last chunk
     if timings:
         read_timings(answer, timings)
     metrics = data.get("metrics")  # vLLM with --enable-per-request-metrics, in its last chunk
-    if metrics:
+    if isinstance(metrics, dict):
         answer.server_queue_s = seconds(metrics.get("queue_time_ms"))
         answer.server_prefill_s = seconds(metrics.get("time_to_first_token_ms"))  # from its start, not arrival
         answer.server_decode_s = seconds(metrics.get("generation_time_ms"))
 
 
-def read_timings(answer: Answer, timings: dict[str, Any]) -> None:
+def read_timings(answer: Answer, timings: object) -> None:
     """llama-server's `timings`: counts where usage gave none, and its times."""
+    if not isinstance(timings, dict):
+        return
     if answer.output_tokens is None:
-        answer.output_tokens = timings.get("predicted_n")
-    answer.cached_tokens = timings.get("cache_n", answer.cached_tokens)
-    if answer.prompt_tokens is None and timings.get("prompt_n") is not None:
-        answer.prompt_tokens = timings["prompt_n"] + (timings.get("cache_n") or 0)
+        answer.output_tokens = count_of(timings.get("predicted_n"))
+    cached, fresh = count_of(timings.get("cache_n")), count_of(timings.get("prompt_n"))
+    answer.cached_tokens = answer.cached_tokens if cached is None else cached
+    if answer.prompt_tokens is None and fresh is not None:
+        answer.prompt_tokens = fresh + (cached or 0)
     answer.server_prefill_s = seconds(timings.get("prompt_ms"))
     answer.server_decode_s = seconds(timings.get("predicted_ms"))
-
-
-def seconds(milliseconds: Any) -> float | None:
-    """Of a number of milliseconds; None for anything else."""
-    return milliseconds / 1000 if isinstance(milliseconds, int | float) else None
 
 
 class OpenAiWire:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
-from harness.backends.openai_compat import OpenAiReader, OpenAiWire, seconds
+from harness.backends.counts import count_of, seconds
+from harness.backends.openai_compat import OpenAiReader, OpenAiWire
 from harness.backends.wire import Answer, Ask, Headers, Reader, as_asked
 
 
@@ -26,15 +27,16 @@ class TgiReader(Reader):
     def take(self, data: dict[str, Any]) -> bool:
         """A token, the last one with the details of the whole."""
         answer = self.answer
-        if data.get("generated_text") is not None:
-            answer.done = True
-        details = data.get("details")
-        if details:
-            _read_details(answer, details)
         token = data.get("token")
         if not isinstance(token, dict):
+            self.note_words(data)
             return False
         answer.token_events += 1
+        if data.get("generated_text") is not None:
+            answer.done = True
+            _read_details(answer, data.get("details"))
+            if answer.output_tokens is None:  # `details` was not asked for; each event is one token
+                answer.output_tokens, answer.is_derived = answer.token_events, True
         if not token.get("special"):
             answer.text.append(token.get("text") or "")
         return True
@@ -42,16 +44,16 @@ class TgiReader(Reader):
     def take_whole(self, data: dict[str, Any]) -> None:
         """The text, and its details."""
         self.answer.text.append(data.get("generated_text") or "")
-        details = data.get("details")
-        if details:
-            _read_details(self.answer, details)
-            self.answer.token_events += bool(self.answer.output_tokens)
+        _read_details(self.answer, data.get("details"))
+        self.answer.token_events += bool(self.answer.output_tokens)
 
 
-def _read_details(answer: Answer, details: Mapping[str, Any]) -> None:
-    answer.finish_reason = details.get("finish_reason") or None
-    answer.output_tokens = details.get("generated_tokens")
-    answer.prompt_tokens = details.get("input_length", answer.prompt_tokens)  # streams only
+def _read_details(answer: Answer, details: object) -> None:
+    if not isinstance(details, Mapping):
+        return
+    answer.finish_reason = str(details.get("finish_reason") or "") or None
+    answer.output_tokens = count_of(details.get("generated_tokens"))
+    answer.prompt_tokens = count_of(details.get("input_length"))  # streams only
 
 
 class TgiWire(OpenAiWire):
@@ -102,6 +104,8 @@ class TgiWire(OpenAiWire):
         answer = super().read_body(api, body, headers)
         if answer.prompt_tokens is None:
             answer.prompt_tokens = _number(headers, "x-prompt-tokens")
+        if answer.output_tokens is None:
+            answer.output_tokens = _number(headers, "x-generated-tokens")
         answer.server_queue_s = seconds(_number(headers, "x-queue-time"))
         answer.server_total_s = seconds(_number(headers, "x-total-time"))
         return answer
@@ -128,5 +132,4 @@ def _native_body(ask: Ask) -> dict[str, Any]:
 
 
 def _number(headers: Headers, name: str) -> int | None:
-    text = str(headers.get(name))
-    return int(text) if text.isdigit() else None
+    return count_of(headers.get(name))

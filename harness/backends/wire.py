@@ -1,5 +1,6 @@
 """What the load engine needs to know of a backend's dialect: how to ask, and how to read the answer. No I/O."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -7,7 +8,9 @@ from typing import Any, Protocol
 import orjson
 
 MAX_DETAIL_CHARS = 300  # of an error body or event that is kept in a record
-
+MAX_EXAMPLE_CHARS = 120  # of an event that cannot be read
+HTTP_ERRORS = 400  # and above
+DONE = b"[DONE]"
 
 ODD_SHAPE = (AttributeError, LookupError, TypeError)
 """What a reader raises on JSON that is none of its dialect's."""
@@ -42,17 +45,36 @@ class Answer:
     """What an answer said of itself so far. Token counts and times are the server's own, or None."""
 
     text: list[str] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)  # generated too, but no part of the reply: reasoning, tool calls
     token_events: int = 0  # events that carried at least one generated token
+    choices: int = 1
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     output_tokens: int | None = None
+    reasoning_tokens: int | None = None  # of output_tokens
+    total_tokens: int | None = None
+    is_derived: bool = False  # output_tokens is the total without the prompt
+    unreadable: int = 0  # events that could not be read
+    example: str | None = None  # the first of them
     error: str | None = None  # the message of an error the server put into the answer
+    words: str | None = None  # of an object that is no part of an answer: an error, unless the answer is whole
     done: bool = False  # the server's own end mark was seen
     server_queue_s: float | None = None  # arrived to started
     server_prefill_s: float | None = None  # started to first token
     server_decode_s: float | None = None  # first token to last
     server_total_s: float | None = None  # arrived to answered
+
+    @property
+    def generated(self) -> str:
+        """All text that was generated and sent, reasoning first."""
+        return "".join(self.aside) + "".join(self.text)
+
+    @property
+    def reply(self) -> str:
+        """What a conversation goes on with: no reasoning, also where it stands in the text itself."""
+        _, mark, said = "".join(self.text).rpartition("</think>")
+        return said.lstrip() if mark else "" if said.lstrip().startswith("<think>") else said
 
 
 class Headers(Protocol):
@@ -73,37 +95,64 @@ class Reader:
 
     def feed(self, event: bytes) -> bool:
         """Take one event's payload; True when it carried a generated token."""
-        if event == b"[DONE]":
+        if event == DONE:
             self.answer.done = True
             return False
         try:
             data = orjson.loads(event)
         except orjson.JSONDecodeError:
+            return self._feed_odd(event)
+        if not isinstance(data, dict):
+            return self._cannot_read(event)
+        if self._is_error(data):
             return False
-        return isinstance(data, dict) and not self._is_error(data) and self.take(data)
+        try:
+            return self.take(data)
+        except ODD_SHAPE:
+            return self._cannot_read(event)
+
+    def _feed_odd(self, event: bytes) -> bool:
+        """An event that is no strict JSON: broken characters and NaN are read all the same."""
+        event = event.strip()
+        if not event or event == DONE:
+            self.answer.done |= bool(event)
+            return False
+        data = lenient_json(event)
+        return self._cannot_read(event) if data is None else self.feed(orjson.dumps(data))
+
+    def _cannot_read(self, event: bytes) -> bool:
+        self.answer.unreadable += 1
+        if self.answer.example is None:
+            self.answer.example = event[: MAX_EXAMPLE_CHARS * 4].decode("utf-8", "replace")[:MAX_EXAMPLE_CHARS]
+        return False
 
     def whole(self, body: bytes) -> Answer:
         """A whole, not streamed answer (status 200)."""
-        try:
-            data = orjson.loads(body)
-        except orjson.JSONDecodeError:
+        data = whole_json(body)
+        if data is None:
             self.answer.error = "the answer is not JSON"
-            return self.answer
-        if not isinstance(data, dict):
+        elif not isinstance(data, dict):
             self.answer.error = error_message(data)
         elif not self._is_error(data):
             self.take_whole(data)
         return self.answer
 
     def _is_error(self, data: Mapping[str, Any]) -> bool:
-        if data.get("error") is None:
+        if not data.get("error"):
             return False
         self.answer.error = self.error_words(data)
         return True
 
     def error_words(self, data: Mapping[str, Any]) -> str:
         """What an object with an `error` says."""
-        return error_message(data["error"])
+        return spoken(data) or "an error without words"
+
+    def note_words(self, data: Mapping[str, Any]) -> None:
+        """Keep what an object says that is no part of an answer."""
+        words = spoken(data)
+        if words is not None and says_error(data):
+            self.answer.error = words
+        self.answer.words = self.answer.words or words
 
     def take(self, data: dict[str, Any]) -> bool:
         """One event of a stream; True when it carried a generated token."""
@@ -112,6 +161,34 @@ class Reader:
     def take_whole(self, data: dict[str, Any]) -> None:
         """The object of a whole answer."""
         raise NotImplementedError
+
+
+def whole_json(body: bytes) -> Any:
+    """A JSON value, strict or lenient; None where it is neither."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return lenient_json(body)
+
+
+def lenient_json(text: bytes) -> Any:
+    """JSON with broken UTF-8, half a surrogate pair or a NaN in it; None where it is no JSON even so."""
+    try:
+        value = json.loads(text.decode("utf-8", "replace"))
+        return orjson.loads(orjson.dumps(_whole_text(value)))  # NaN becomes null
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _whole_text(value: Any) -> Any:
+    """The same, each half of a surrogate pair replaced: such text can be written nowhere."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole_text(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole_text(key): _whole_text(item) for key, item in value.items()}
+    return value
 
 
 def error_message(error: object) -> str:
@@ -123,12 +200,23 @@ def error_message(error: object) -> str:
 
 def error_detail(body: bytes) -> str:
     """The words of an error body: its JSON message where there is one, else its first characters."""
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
+    data = whole_json(body)
+    if data is None:
         return body[: MAX_DETAIL_CHARS * 4].decode("utf-8", "replace").strip()[:MAX_DETAIL_CHARS]
-    if isinstance(data, Mapping):
-        for key in ("error", "message", "detail"):
-            if data.get(key):
-                return error_message(data[key])
-    return str(data)[:MAX_DETAIL_CHARS]
+    return (spoken(data) if isinstance(data, Mapping) else None) or str(data)[:MAX_DETAIL_CHARS]
+
+
+_WORDS = ("error", "message", "detail", "msg", "error_message", "error_msg", "errors")
+
+
+def spoken(data: Mapping[str, Any]) -> str | None:
+    """What an object has to say for itself where it is no answer; None: nothing."""
+    said = [data[key] for key in _WORDS if data.get(key) and not isinstance(data[key], bool)]
+    return error_message(said[0]) if said else None
+
+
+def says_error(data: Mapping[str, Any]) -> bool:
+    """Whether an object without an `error` calls itself one: by its kind, its status or its code."""
+    marks = (str(data.get(key) or "").lower() for key in ("object", "type", "status"))
+    code = data.get("code", data.get("status_code"))
+    return any("error" in mark for mark in marks) or (isinstance(code, int) and code >= HTTP_ERRORS)

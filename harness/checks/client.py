@@ -64,5 +64,8 @@ def _shared(step: Step, client: pd.DataFrame) -> Iterator[Check]:
             f"{at(step)} {share:.0%} of the token events came out of one read with others and share "
             "its stamp: gaps between tokens (ITL, max_gap_s) are coarser than they look"
         )
-        hint = "the server sends several at once, or the client is busy: look at its CPU and loop lag"
+        hint = (
+            "the server or a proxy before it sends several at once (nginx: `proxy_buffering off`), or the client is "
+            "busy: look at its CPU and loop lag"
+        )
         yield check("shared_reads", "warning", text, hint)

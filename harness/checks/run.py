@@ -8,6 +8,7 @@ import pandas as pd
 
 from harness.backends.faults import hint_for
 from harness.base.stats import SAMPLE_FLOORS
+from harness.checks.answers import answer_checks, stream_checks
 from harness.checks.client import client_checks
 from harness.checks.finding import at, check
 from harness.checks.load import INHERITED_HINT, load_checks, lost_checks, open_checks
@@ -61,6 +62,7 @@ def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check
         *open_checks(step, is_goodput=is_goodput),
         *_too_few(step, scenario),
         *_lengths(step, scenario),
+        *stream_checks(step, rows),
         *_cache_hits(step, rows, scenario),
         *_steady(step),
         *phase_checks(step, rows, scenario),
@@ -76,6 +78,7 @@ def _run_checks(metrics: Metrics, measured: Measured) -> Iterator[Check]:
     records, manifest = measured.records, measured.manifest
     yield from _engine(metrics, manifest)
     yield from _token_source(records)
+    yield from answer_checks(records)
     yield from _clock(measured.client)
     yield from _other_model(records, manifest)
     yield from load_checks(measured.scenario.load.kind, manifest.client)

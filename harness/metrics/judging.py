@@ -43,19 +43,21 @@ def rate_over(data: Columns, window: Window, which: Which, ran: RanStep, scenari
 
 
 def within(data: Columns, limits: Sequence[Limit]) -> Which:
-    """Which requests ended well and within every limit; an unknown latency (one token: no TPOT) breaks none."""
+    """Which requests ended well and within every limit; a latency that nobody knows is within none."""
     good = data.ok
     for limit in limits:
-        good = good & ~(data.latency_s(limit.latency) > limit.seconds)
+        good = good & ~(data.latency_s(limit.latency) > limit.seconds) & ~data.is_unknown(limit.latency)
     return good
 
 
 def limit_samples(data: Columns, timed: Which, limits: Iterable[Limit]) -> dict[str, LimitSample]:
-    """What each limit is judged by, by its key: the latencies of a window's good requests, unknown ones left out."""
+    """What each limit is judged by, by its key: the latencies of a window's good requests, unknown ones as a number."""
     found = {}
     for limit in limits:
         values_s: Floats = data.latency_s(limit.latency)[timed]
-        found[limit.key] = LimitSample(int(limit.percentile[1:]), limit.seconds, values_s[~np.isnan(values_s)])
+        unknown = int((data.is_unknown(limit.latency) & timed).sum())
+        known_s = values_s[~np.isnan(values_s)]
+        found[limit.key] = LimitSample(int(limit.percentile[1:]), limit.seconds, known_s, unknown)
     return found
 
 

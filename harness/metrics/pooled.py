@@ -69,8 +69,14 @@ def _agree(near: Sequence[Nearness]) -> bool:
 
 
 def _judged(key: str, near: Nearness) -> SloVerdict:
-    """A limit is met where no more are over it than may be; a small share of failures is never surely kept."""
-    met = near.over <= (1 - near.percentile / 100) * near.n + 1e-9
+    """A limit is met where no more are over it than may be; a small share of failures is never surely kept.
+
+    It is not judged where those whose latency nobody knows could decide it.
+    """
+    may_be = (1 - near.percentile / 100) * (near.n + near.unknown) + 1e-9
+    met = near.over <= may_be
+    if near.unknown and (not near.n or met != (near.over + near.unknown <= may_be)):
+        return SloVerdict("not_judged", None)
     verdict = near.verdict(met=met)
     if verdict == "not_judged":
         return SloVerdict(verdict, None)
@@ -94,6 +100,7 @@ def _added(near: Sequence[Nearness]) -> Nearness:
         None if low is None or ratio is None else ratio * (low / ratio) ** narrower,
         None if high is None or ratio is None else ratio * (high / ratio) ** narrower,
         sum(one.spread * weight for one, weight in zip(near, weights, strict=True)) or 1.0,
+        sum(one.unknown for one in near),
     )
 
 

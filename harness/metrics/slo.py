@@ -25,11 +25,12 @@ MOST_LAG1 = 0.8
 
 @dataclass(frozen=True, slots=True)
 class LimitSample:
-    """One limit and the good requests' latencies it is judged by; unknown ones are left out beforehand."""
+    """One limit and the good requests' latencies it is judged by."""
 
     percentile: float  # 95
     limit_s: float
-    values_s: Floats
+    values_s: Floats  # the known ones
+    unknown: int = 0  # requests beside them
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Nearness:
     low: float | None = None
     high: float | None = None
     spread: float = 1.0  # variance of the count over it, as a multiple of independent requests'
+    unknown: int = 0  # good requests beside them, whose latency nobody knows
 
     def verdict(self, *, met: bool) -> Verdict:
         """How sure the percentile's own verdict is, by the counts alone, so that those of several probes add up."""
@@ -80,7 +82,17 @@ def judge(requests: int, failed: int, samples: Sequence[LimitSample], error_rate
 
 
 def judge_limit(sample: LimitSample, failed: int) -> SloVerdict:
-    """One latency limit; the failed requests are over it."""
+    """One latency limit; the failed requests are over it.
+
+    Those whose latency nobody knows may be over it or not: where that would make a difference, nothing is judged.
+    """
+    if sample.unknown:
+        known_s, unknown = sample.values_s, sample.unknown
+        if not len(known_s):
+            return NOT_JUDGED
+        over = judge_limit(replace(sample, unknown=0), failed + unknown)
+        within = judge_limit(replace(sample, values_s=np.append(known_s, np.zeros(unknown)), unknown=0), failed)
+        return over if over.met else within if within.met is False else NOT_JUDGED
     counted = _counted(sample, failed)
     if counted.n < MIN_SLO_SAMPLES:
         return NOT_JUDGED
@@ -114,7 +126,7 @@ def nearness(sample: LimitSample, failed: int) -> Nearness:
 
 def _counted(sample: LimitSample, failed: int) -> Nearness:
     over = int((sample.values_s > sample.limit_s).sum())
-    return Nearness(sample.percentile, len(sample.values_s) + failed, over + failed)
+    return Nearness(sample.percentile, len(sample.values_s) + failed, over + failed, unknown=sample.unknown)
 
 
 def _share(value_s: float, limit_s: float) -> float | None:

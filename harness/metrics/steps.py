@@ -3,7 +3,7 @@
 Definitions (each request; times in seconds):
     TTFT          first_token - sent        (open loop: - scheduled)
     E2E           finished - sent           (open loop: - scheduled)
-    TPOT          (finished - first_token) / (output_tokens - 1), none for one token
+    TPOT          (finished - first_token) / tokens that came after the first arrival, none where none did
     ITL           gaps between token arrivals, only where arrivals were kept
     schedule lag  sent - scheduled
 Latencies: requests scheduled in the window that did not fail; the load is held until they have ended. Tokens per

@@ -62,6 +62,25 @@ class Columns:
         """The latency called `ttft`, `tpot` or `e2e`."""
         return {"ttft": self.ttft_s, "tpot": self.tpot_s, "e2e": self.e2e_s}[name]
 
+    def is_unknown(self, name: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which answers had this latency without anybody knowing it: one of a single token has no TPOT at all."""
+        unknown = np.isnan(self.latency_s(name))
+        return unknown & ~(self.output_tokens <= 1) if name == "tpot" else unknown
+
+
+def tpot_s(first_s: Floats, finished_s: Floats, output_tokens: Floats, events: Floats, share: Floats) -> Floats:
+    """Time per output token, over the tokens that came after the first arrival; NaN where none did, or nobody knows.
+
+    `share` is `tpot_share` of the records. Rows of an older version have none: there the first event brought one
+    token, or as many as the others where there were fewer events than tokens.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bundled = (events >= 1) & (events < output_tokens)
+        before = np.where(bundled, output_tokens / events, 1.0)
+        later = np.where(np.isnan(share), output_tokens - before, output_tokens * share)
+        spent_s = finished_s - first_s
+        return np.where((output_tokens > 1) & (later > 0) & (spent_s > 0), spent_s / later, np.nan)
+
 
 def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
     """The arrays of a frame of records; `from_schedule`: latencies start at the planned instant (open loop)."""
@@ -78,8 +97,6 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
     begin_s = scheduled_s if from_schedule else sent_s
     failed = ~ok & ~planned
     ended_s = np.where(failed & np.isnan(finished_s), sent_s, finished_s)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        tpot_s = np.where(output_tokens > 1, (finished_s - first_s) / (output_tokens - 1), np.nan)
     return Columns(
         turn=floats("turn"),
         entered=records["entered"].to_numpy(dtype=bool, na_value=False),
@@ -98,7 +115,7 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
         ended_s=np.where(cut, np.nan, ended_s),
         ttft_s=first_s - begin_s,
         e2e_s=finished_s - begin_s,
-        tpot_s=tpot_s,
+        tpot_s=tpot_s(first_s, finished_s, output_tokens, floats("events"), floats("tpot_share")),
         server_queue_s=floats("server_queue_s"),
         server_prefill_s=floats("server_prefill_s"),
         server_decode_s=floats("server_decode_s"),

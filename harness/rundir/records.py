@@ -11,8 +11,8 @@ from typing import Any, Literal
 LATEST_S = 1e9  # 31 years; no run's clock shows more
 
 ErrorCode = str
-"""null or one of: timeout connect reset http_NNN error_event truncated not_sse no_tokens bad_encoding cut_at_end
-not_sent."""
+"""null or one of: timeout connect reset http_NNN error_event truncated not_sse no_tokens bad_encoding aborted filtered
+short cut_at_end not_sent."""
 
 NOT_FAILURES = frozenset({"cut_at_end", "not_sent"})
 """Errors of the plan, not of the server: cut when the run ended, or never sent."""
@@ -37,9 +37,13 @@ class RequestRecord:
     cached_tokens: int | None = None
     output_tokens: int | None = None
     requested_output_tokens: int | None = None
-    token_source: Literal["server", "endpoint_tokenizer", "unknown"] = "unknown"
+    reasoning_tokens: int | None = None  # of output_tokens, as the server told
+    token_source: Literal["server", "derived", "endpoint_tokenizer", "unknown"] = "unknown"
     events: int = 0  # events that carried a generated token
     max_gap_s: float | None = None  # longest wait between two such events
+    tpot_share: float | None = None  # of output_tokens, those that TPOT is over; 0: the stream came in one piece
+    unreadable_events: int = 0
+    unreadable_example: str | None = None
     clock: Literal["kernel", "user"] = "user"
     http_status: int | None = None
     finish_reason: str | None = None  # as the server sent it

@@ -78,6 +78,7 @@ class LimitOfStep(Result):
     low: float | None = None  # its ends by order statistics, each one-sided at 95 %
     high: float | None = None
     spread: float = 1.0  # variance of the count over it, as a multiple of independent requests'
+    unknown: int = 0  # good requests beside them, whose latency nobody knows
 
 
 class Phases(Result):

@@ -41,7 +41,6 @@ def server() -> Iterator[FaultyServer]:
         ("error-first", "error_event", "out of memory"),
         ("tgi-error=2", "error_event", "overloaded"),
         ("garbage-event=2", "truncated", "finish reason"),
-        ("done-without-finish-reason", "truncated", "finish reason"),
         ("zero-tokens", "no_tokens", None),
         ("role-only", "no_tokens", None),
     ],
@@ -62,7 +61,8 @@ def test_a_fault_is_recorded_as_what_it_is(
     "way",
     [
         "ok", "role-first", "comments", "byte-by-byte", "several-per-write", "utf8-split", "no-space", "crlf",
-        "no-done", "content-length", "connection-close", "slow-first-token=0.1", "no-probes", "nonsense-probes",
+        "no-done", "done-without-finish-reason", "content-length", "connection-close", "slow-first-token=0.1",
+        "no-probes", "nonsense-probes",
     ],
 )  # fmt: skip
 def test_odd_but_right_answers_are_counted_exactly(server: FaultyServer, tmp_path: Path, way: str) -> None:

@@ -38,6 +38,8 @@ def row(**more: Any) -> dict[str, Any]:
         "first_token_s": 0.5,
         "finished_s": 2.0,
         "output_tokens": 4,
+        "events": 4,
+        "tpot_share": 0.75,
     } | more
 
 

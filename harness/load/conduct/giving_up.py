@@ -5,11 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from harness.metrics.slo import SURE, at_least
+from harness.metrics.windows import tpot_s
 from harness.rundir.records import NOT_FAILURES
 from harness.rundir.results import MIN_SLO_SAMPLES
 from harness.scenario import Limit, Scenario
 
+_TPOT = ("first_token_s", "finished_s", "output_tokens", "events", "tpot_share")
 WAITED_FOR = ("ttft", "e2e")
 LATE_S = 1.0  # rows reach the disk, and then us, at most this much after they ended
 
@@ -31,15 +35,14 @@ class Tally:
         if row["error"] is not None:
             self.failed += row["error"] not in NOT_FAILURES
             return
-        sent_s, first_s, end_s, tokens = (
-            row[key] for key in (self._begin, "first_token_s", "finished_s", "output_tokens")
-        )
+        sent_s, first_s, end_s = (row[key] for key in (self._begin, "first_token_s", "finished_s"))
         if first_s is not None:
             self.latencies_s["ttft"].append(first_s - sent_s)
         if end_s is not None:
             self.latencies_s["e2e"].append(end_s - sent_s)
-        if first_s is not None and end_s is not None and (tokens or 0) > 1:
-            self.latencies_s["tpot"].append((end_s - first_s) / (tokens - 1))
+        token_s = float(tpot_s(*(np.array(row[key], dtype=float) for key in _TPOT)))
+        if not math.isnan(token_s):
+            self.latencies_s["tpot"].append(token_s)
 
     @property
     def _begin(self) -> str:

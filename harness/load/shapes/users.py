@@ -146,7 +146,8 @@ def closed_user(gate: ClosedGate) -> type[User]:
                 if talk is None or not talk.stays:
                     self.seat.leave()
             if talk is not None:
-                talk.answered(sent.reply if sent is not None and row.error is None else None, row.output_tokens)
+                good = sent if row.error is None else None
+                talk.answered(None if good is None else good.reply, None if good is None else good.reply_tokens)
                 if talk.turn == 0 or sent is None:
                     self.seat.leave()
             if sent is None:

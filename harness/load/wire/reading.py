@@ -2,10 +2,16 @@
 
 from dataclasses import dataclass, field
 
-from harness.backends.faults import BROKE_EARLY, EMPTY, UNFINISHED
-from harness.backends.wire import MAX_DETAIL_CHARS, ODD_SHAPE, Answer, Reader, error_detail
+from harness.backends.counts import settle_counts
+from harness.backends.ends import bad_end, is_full
+from harness.backends.faults import BROKE_EARLY, EMPTY, ONLY_END_MARK, ONLY_REASONING, UNFINISHED
+from harness.backends.wire import MAX_DETAIL_CHARS, Answer, Reader, error_detail
 from harness.load.wire.sse import SseParser
 from harness.load.wire.transport import MAX_BODY_BYTES, Exchange
+
+SAME_ARRIVAL_NS = 200_000  # what one write sent may take two reads to come
+LEAST_TOKEN_NS = 50_000  # no server decodes one stream's tokens faster
+UNLIKE = 2.0  # times as much text as the other arrivals brought, or as little
 
 
 @dataclass(slots=True)
@@ -21,6 +27,9 @@ class Reading:
     max_gap_ns: int | None = None
     saw_event: bool = False
     shared_events: int = 0  # token events that came out of one read with others: they share a stamp
+    first_events: int = 0  # token events of the first arrival
+    first_chars: int = 0  # that it brought
+    first_tokens: int | None = None  # that it brought, where the server said so with it
     answer: Answer = field(default_factory=Answer)  # what it came to, once it has ended
 
     def on_bytes(self, exchange: Exchange, piece: bytes) -> None:
@@ -28,7 +37,7 @@ class Reading:
         if (not self.saw_event or self.reader is None) and len(self.body) < MAX_BODY_BYTES:
             self.body += piece
         if self.reader is not None and exchange.is_success:
-            self._events(self.sse.feed(piece), exchange.arrived_ns)
+            exchange.is_over = self._events(self.sse.feed(piece), exchange.arrived_ns)
             exchange.awaits_first = self.first_ns is None
         else:
             exchange.awaits_first = False
@@ -38,15 +47,34 @@ class Reading:
         if self.reader is not None:
             self._events(self.sse.close(), arrived_ns)
 
-    def _events(self, events: list[bytes], arrived_ns: int) -> None:
-        reader, tokens = self.reader, 0
+    def take_answer(self, answer: Answer) -> Answer:
+        """What it came to, with its counts settled; an event that was called `error` is one, whatever it holds."""
+        self.answer = answer
+        if self.sse.error is not None:
+            self.saw_event = True
+            answer.error = answer.error or error_detail(self.sse.error) or "event: error"
+        settle_counts(answer)
+        return answer
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a stream so far has its finish reason and its counts."""
+        answer = self.answer if self.reader is None else self.reader.answer
+        return answer.finish_reason is not None and answer.output_tokens is not None
+
+    @property
+    def says_its_end(self) -> bool:
+        """Whether the answer itself said how it ended: what HTTP or the clock did afterwards is no part of it."""
+        return self.answer.done or self.answer.error is not None
+
+    def _events(self, events: list[bytes], arrived_ns: int) -> bool:
+        """Take events; whether the last of them was the answer's end mark, or came after it."""
+        reader, tokens, is_over = self.reader, 0, False
         assert reader is not None
         for event in events:
             self.saw_event = True
-            try:
-                if not reader.feed(event):
-                    continue
-            except ODD_SHAPE:  # no event of this dialect
+            if not reader.feed(event):
+                is_over = reader.answer.done
                 continue
             tokens += 1
             if self.last_ns is None:
@@ -60,6 +88,42 @@ class Reading:
                 self.arrivals.append(arrived_ns)
         if tokens > 1:
             self.shared_events += tokens
+        if tokens and arrived_ns - (self.first_ns or 0) <= SAME_ARRIVAL_NS:
+            self._note_first(reader.answer)
+        return is_over
+
+    def _note_first(self, answer: Answer) -> None:
+        self.first_events = answer.token_events
+        self.first_chars = len(answer.generated)
+        self.first_tokens = answer.output_tokens
+
+    def tpot_share(self) -> float | None:
+        """Which share of the output tokens came after the first arrival, of one choice: what TPOT is over.
+
+        0: none did, or faster than any server decodes. None: no token came, or nothing was streamed. Reasoning that was
+        not sent is no part of it. What the first arrival brought is the server's own word where it counts as it goes;
+        else one token an event where there are as many; else its share of the events, or of the text, where it brought
+        another amount than the others did (a first token sent on its own).
+        """
+        answer = self.answer
+        events, later = answer.token_events, answer.token_events - self.first_events
+        if self.first_ns is None or self.last_ns is None:
+            return None
+        if self.last_ns - self.first_ns < later * LEAST_TOKEN_NS or later <= 0:
+            return 0.0
+        total = answer.output_tokens
+        if total and self.first_tokens and self.first_tokens < total:
+            return (total - self.first_tokens) / total / answer.choices
+        sent = 1.0
+        if total and answer.reasoning_tokens and not any(answer.aside):
+            sent = max(total - answer.reasoning_tokens, later) / total
+        chars = len(answer.generated)
+        share = later / events
+        if chars and (total is None or total * sent > events):
+            by_text = 1 - self.first_chars / chars
+            usual = 1 / UNLIKE <= (1 - by_text) * events / self.first_events <= UNLIKE
+            share = share if usual else by_text
+        return min(sent * share, 1.0) / answer.choices
 
 
 def broke_off(reading: Reading) -> str:
@@ -71,10 +135,12 @@ def broke_off(reading: Reading) -> str:
     return UNFINISHED if answer.done and not answer.finish_reason else "the answer broke off"
 
 
-def judge(exchange: Exchange, reading: Reading) -> tuple[str | None, str | None]:
-    """Why an answer that came to its end has failed, or (None, None).
+def judge(exchange: Exchange, reading: Reading, asked: int | None = None) -> tuple[str | None, str | None]:
+    """Why an answer that came to its end has failed, or (None, None). `asked`: how many tokens it might have.
 
-    HTTP 200 is no success and neither is `[DONE]`: success is a finish reason and at least one token.
+    HTTP 200 is no success and neither is `[DONE]`. Success is a good end (`harness.backends.ends`) and at least one
+    token, of those that were asked for all where the end says so. A server that never says why it ended is taken at
+    its word where it counted the tokens and set its end mark.
     """
     status, answer = exchange.status or 0, reading.answer
     body = bytes(reading.body)
@@ -87,8 +153,38 @@ def judge(exchange: Exchange, reading: Reading) -> tuple[str | None, str | None]
             return "no_tokens", EMPTY
         kind = exchange.content_type or "no content type"
         return "not_sse", f"{kind}: {body[:MAX_DETAIL_CHARS].decode('utf-8', 'replace').strip()[:120]}"
-    if not answer.finish_reason:
-        return "truncated", UNFINISHED
-    if answer.output_tokens == 0 or (answer.output_tokens is None and not answer.token_events):
-        return "no_tokens", None
+    if answer.finish_reason is None:
+        return _judge_unfinished(answer)
+    error = bad_end(answer.finish_reason)
+    if error is not None:
+        return error, _end_words(answer, asked)
+    if not answer.token_events or (answer.token_events == 1 < (answer.output_tokens or 0) and not answer.generated):
+        return "no_tokens", ONLY_REASONING if answer.output_tokens else None
+    if is_full(answer.finish_reason) and asked is not None and _most_tokens(answer) < asked:
+        return "short", _end_words(answer, asked)
     return None, None
+
+
+def _judge_unfinished(answer: Answer) -> tuple[str | None, str | None]:
+    if answer.words is not None:
+        return "error_event", answer.words
+    if answer.done and answer.token_events and answer.output_tokens:
+        return None, None
+    if answer.done and not answer.token_events and not answer.unreadable:
+        return "no_tokens", ONLY_END_MARK
+    if answer.unreadable:
+        return "truncated", f"{UNFINISHED}; {answer.unreadable} of its events could not be read: {answer.example}"
+    return "truncated", UNFINISHED
+
+
+def _most_tokens(answer: Answer) -> float:
+    """How many tokens a choice had at most: by the count, else by the bytes of its text; an event is one or more."""
+    most = answer.output_tokens
+    if most is None:
+        most = len(answer.generated.encode("utf-8", "replace"))
+    return max(most, answer.token_events) / answer.choices
+
+
+def _end_words(answer: Answer, asked: int | None) -> str:
+    count = answer.output_tokens if answer.output_tokens is not None else f"{answer.token_events} events,"
+    return f"ended with `{answer.finish_reason}` after {count} of {'unknown' if asked is None else asked} tokens"

@@ -7,6 +7,7 @@ import gevent
 import orjson
 from geventhttpclient.response import HTTPParseError
 
+from harness.backends.counts import reply_tokens, token_source, tokens_asked
 from harness.backends.faults import REFUSALS
 from harness.backends.openai_compat import OpenAiWire
 from harness.backends.wire import ODD_SHAPE, Answer, Ask
@@ -26,6 +27,7 @@ from harness.rundir.records import NOT_FAILURES, RequestRecord
 from harness.scenario import Scenario
 
 _OWN_FAULTS = set(range(400, 500)) - {408, 425, 429}  # statuses that another replica would give too
+_AFTER_THE_END = frozenset({"timeout", "reset", "truncated"})  # what may befall an answer that is over
 MOST_WAITING = 1000
 RECENT = 200  # latest times of requests known while running
 
@@ -60,8 +62,9 @@ class Sent:
     """What came of a request, for whoever asked: the row is written already."""
 
     row: RequestRecord
-    reply: str  # generated text, "" where there was none
+    reply: str  # generated text without reasoning, "" where there was none
     retry_after_s: float | None  # that the answer asks for
+    reply_tokens: int | None = None
 
 
 class Sender:
@@ -97,10 +100,11 @@ class Sender:
         Raises:
             Cut: the step was ended early.
         """
-        row.url, row.process, row.requested_output_tokens = target.url, self.process, prompt.max_tokens
+        ask = self._ask(prompt, row.request_id)
+        row.url, row.process, row.requested_output_tokens = target.url, self.process, tokens_asked(ask)
         reader = self.wire.reader(self.request.api) if self.request.stream else None
         reading, exchange = Reading(reader, [] if self.recorder.arrivals is not None else None), Exchange()
-        body = orjson.dumps(self.wire.body(self._ask(prompt, row.request_id)))
+        body = orjson.dumps(self.wire.body(ask))
         LOOKOUT.glance()  # others wait for their first token; a hundred requests may begin and end here together
         self._begin(target, row, exchange, reading)
         try:
@@ -117,7 +121,8 @@ class Sender:
             LOOKOUT.glance()
         if exchange.rest_s:
             gevent.sleep(exchange.rest_s)
-        return Sent(row, "".join(map(str, reading.answer.text)), exchange.retry_after_s)
+        answer = reading.answer
+        return Sent(row, answer.reply, exchange.retry_after_s, reply_tokens(answer))
 
     def drop(self, row: RequestRecord) -> None:
         """Write down an arrival that the cap on requests in flight did not let out."""
@@ -176,6 +181,8 @@ class Sender:
             if caught is not timeout:
                 raise
             row.error, row.error_detail = "timeout", f"no whole answer in {self.request.timeout_s:g} s"
+            if reading.is_whole:
+                row.error_detail += ": all of it had come, but neither an end mark nor the end of the response"
         except ConnectFailed as error:
             row.error, row.error_detail = "connect", str(error)
         except ConnectionLost as error:
@@ -210,23 +217,26 @@ class Sender:
         row.max_gap_s = reading.max_gap_ns / NS_PER_S if reading.max_gap_ns is not None else None
         row.clock = "kernel" if exchange.kernel_clock else "user"
         row.http_status = exchange.status
-        answer = reading.answer = self._answer(row, reading, exchange)
+        answer = reading.take_answer(self._answer(row, reading, exchange))
         row.prompt_tokens = answer.prompt_tokens if answer.prompt_tokens is not None else prompt.tokens
         row.cached_tokens = answer.cached_tokens
         row.output_tokens = answer.output_tokens
-        row.token_source = "server" if answer.output_tokens is not None else "unknown"
+        row.token_source = token_source(answer)
+        row.reasoning_tokens = answer.reasoning_tokens
+        row.tpot_share = reading.tpot_share()
         row.events = answer.token_events
         row.finish_reason = answer.finish_reason
         row.server_queue_s, row.server_prefill_s = answer.server_queue_s, answer.server_prefill_s
         row.server_decode_s, row.server_total_s = answer.server_decode_s, answer.server_total_s
         row.attempt = max(exchange.attempts, 1)
-        if row.error is None:
-            row.error, row.error_detail = judge(exchange, reading)
+        if row.error is None or (row.error in _AFTER_THE_END and reading.says_its_end):
+            row.error, row.error_detail = judge(exchange, reading, row.requested_output_tokens)
             row.error_detail = with_what_is_known(exchange, target.route(self._path), row.error_detail)
-        row.error_detail = target.secrets.strike(row.error_detail)
-        row.finish_reason = target.secrets.strike(row.finish_reason)
-        if answer.output_tokens is None and answer.text and row.error in {None, "cut_at_end"}:
-            self.recorder.texts.add({"request_id": row.request_id, "text": "".join(map(str, answer.text))})
+        strike = target.secrets.strike
+        row.error_detail, row.finish_reason = strike(row.error_detail), strike(row.finish_reason)
+        row.unreadable_events, row.unreadable_example = answer.unreadable, strike(answer.example)
+        if answer.output_tokens is None and answer.generated and row.error in {None, "cut_at_end"}:
+            self.recorder.texts.add({"request_id": row.request_id, "text": answer.generated})
 
     def _note_health(self, target: Target, row: RequestRecord, exchange: Exchange) -> None:
         """A replica that fails in an instant looks idle; what the request itself is to blame for says nothing."""

@@ -1,22 +1,34 @@
 """Server-sent events out of bytes that arrive in any pieces. No I/O."""
 
+import orjson
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 
 class SseParser:
     """Incremental parser for all backends.
 
-    Lines end in LF or CRLF, an event ends at an empty line. `data:` may be followed by a space or not;
-    several `data:` lines of one event are joined by LF; comments (`:`) and other fields are skipped.
+    As the standard has it: lines end in LF, CRLF or CR, a byte order mark may come first, an event ends at an empty
+    line. `data:` may be followed by a space or not; several `data:` lines of one event are joined by LF; comments (`:`)
+    and other fields are skipped, but for `event: error`. Beyond it, as it was seen: where no empty line parts events,
+    a line that is a whole JSON object is one.
     """
 
-    __slots__ = ("_data", "_tail")
+    __slots__ = ("_after_cr", "_begun", "_data", "_is_error", "_tail", "error")
 
     def __init__(self) -> None:
         self._tail = b""  # an unfinished line
         self._data: list[bytes] = []  # data lines of the unfinished event
+        self._begun = False  # the first line is over
+        self._after_cr = False  # an LF that comes next belongs to that CR
+        self._is_error = False  # the unfinished event is called `error`
+        self.error: bytes | None = None  # the payload of the first event that is called so
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Take the next bytes; give the payloads of the events they finish, in order."""
-        if not self._tail and not self._data and piece.endswith(b"\n\n") and b"\r" not in piece:
+        if self._after_cr or b"\r" in piece:
+            piece = self._with_lf(piece)
+        if not self._tail and not self._data and piece.endswith(b"\n\n"):
             plain = _plain_events(piece)
             if plain is not None:
                 return plain
@@ -24,12 +36,18 @@ class SseParser:
         self._tail = lines.pop()
         events: list[bytes] = []
         for line in lines:
-            if line.endswith(b"\r"):
-                line = line[:-1]
+            if not self._begun:
+                line, self._begun = line.removeprefix(_BYTE_ORDER_MARK), True
             if not line:
                 self._end_event(events)
             elif line.startswith(b"data:"):
+                if self._data and _is_whole(b"\n".join(self._data)):  # no empty line came between
+                    self._end_event(events)
                 self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+            elif line.startswith(b"event:"):
+                self._is_error = line[6:].strip() == b"error"
+        if not self._tail and len(self._data) == 1 and not self._is_error and _is_whole(self._data[0]):
+            self._end_event(events)
         return events
 
     def close(self) -> list[bytes]:
@@ -38,10 +56,33 @@ class SseParser:
         self._end_event(events)
         return events
 
+    def _with_lf(self, piece: bytes) -> bytes:
+        """The piece with all its lines ended by LF; a CR at its end ends a line, whatever follows."""
+        if self._after_cr and piece.startswith(b"\n"):
+            piece = piece[1:]
+        self._after_cr = piece.endswith(b"\r")
+        return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
     def _end_event(self, events: list[bytes]) -> None:
         if self._data:
-            events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
+            event = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
             self._data = []
+            if self._is_error:
+                self.error = self.error or event
+            else:
+                events.append(event)
+        self._is_error = False
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether this is a JSON object from its beginning to its end, or OpenAI's end mark."""
+    if not (data.startswith(b"{") and data.endswith(b"}")):
+        return data == b"[DONE]"
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _plain_events(piece: bytes) -> list[bytes] | None:

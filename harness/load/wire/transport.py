@@ -1,5 +1,6 @@
 """HTTP over sockets that know when their bytes arrived: geventhttpclient keeps the connections and parses."""
 
+import contextlib
 import errno
 import re
 import ssl
@@ -31,6 +32,7 @@ from harness.load.wire.sockets import (
 )  # fmt: skip
 
 CONNECT_TIMEOUT_S = 10.0
+END_S = 0.05  # for HTTP's own end, after the answer's
 MAX_BODY_BYTES = 1 << 20  # of a body that is not a stream
 _VERSION = re.compile(r"/v\d+[a-z0-9.]*$")  # /v1, /api/paas/v4, /v1beta
 
@@ -61,6 +63,7 @@ class Exchange:
     attempts: int = 0  # times it was written: a second where the first went into a closed connection
     awaits_first: bool = True  # the first token is still to come: whoever takes the bytes says when it came
     complete: bool = False  # the answer ended as HTTP says it should
+    is_over: bool = False  # the answer itself said that it is over: whatever HTTP does now is no part of it
 
     @property
     def is_success(self) -> bool:
@@ -102,6 +105,7 @@ class Target:
         self.version = version[0] if version else "/v1"
         self.secrets = Secrets(headers)
         self.in_flight = 0
+        self._ends: bool | None = None  # whether HTTP ends an answer that is over; one that did once is waited for
         port = parts.port or (443 if parts.scheme == "https" else 80)
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         self._head = head_lines(host if port in {80, 443} else f"{host}:{port}", headers)
@@ -165,6 +169,8 @@ class Target:
                 exchange.sent_ns = time.monotonic_ns()
             _send(sock, data, was_kept=was_kept)
             _receive(sock, response, on_bytes, self.clock, exchange)
+            if exchange.is_over and not response.message_complete and self._ends is not False:
+                self._ends = _reads_end(sock, response) or self._ends or False
             exchange.complete = response.message_complete
             reusable = not response.should_close()
         except NothingAnswered:
@@ -230,8 +236,14 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
             exchange.kernel_clock = exchange.kernel_clock and not piece
         else:
             exchange.arrived_ns = clock.from_realtime_ns(arrived_ns)
-        response.feed(piece)
+        broken = None
+        try:
+            response.feed(piece)
+        except HTTPParseError as error:  # what came before it in the same read counts
+            broken = error
         if exchange.status is None:
+            if broken is not None and not response.headers_complete:
+                raise broken
             if not piece:
                 raise NothingAnswered("closed before any answer")
             if not response.headers_complete or response.get_code() < 200:
@@ -245,8 +257,25 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
             if watched and not exchange.awaits_first:
                 LOOKOUT.forget(sock)
                 watched = False
+            if exchange.is_over:
+                return
+        if broken is not None:
+            raise broken
         if not piece:
             return
+
+
+def _reads_end(sock: Socket, response: _Response) -> bool:
+    """Let HTTP end an answer that is over, so that the connection can be kept; whether it did in time."""
+    with contextlib.suppress(OSError, HTTPParseError), gevent.Timeout(END_S, exception=False):
+        while not response.message_complete:
+            piece = sock.recv(READ_BYTES)
+            response.feed(piece)
+            response.take_body()
+            if not piece:
+                break
+        return True
+    return False
 
 
 def _note_headers(exchange: Exchange, response: _Response) -> None:

@@ -11,3 +11,10 @@ BACKENDS: dict[str, OpenAiWire] = {
     "llama_cpp": LlamaCppWire(),
     "openai": OpenAiWire(),
 }
+
+_SPOKEN_BY = {"vllm": "vllm", "tgi": "tgi", "llama_server": "llama_cpp", "llama_cpp_python": "llama_cpp"}
+
+
+def dialect_of(engine: str | None) -> str:
+    """The dialect of whoever answers: OpenAI's where nobody says who it is, or nobody knows more of it."""
+    return _SPOKEN_BY.get(engine or "", "openai")

@@ -55,6 +55,8 @@ class LlamaCppWire(OpenAiWire):
     name = "llama_cpp"
     apis = ("completions", "chat", "native")
     tokenize_paths = ("/tokenize", "/extras/tokenize/count")
+    chat_tokenize_path = None
+    template_path = "/apply-template"  # llama-server's
 
     def path(self, api: str, *, stream: bool) -> str:
         """The route that serves `api`."""

@@ -6,7 +6,7 @@ import orjson
 
 from harness.backends.counts import count_of, read_usage, seconds
 from harness.backends.ends import bad_end
-from harness.backends.wire import Answer, Ask, Headers, Reader, as_asked, error_message
+from harness.backends.wire import Answer, Ask, Headers, Messages, Reader, as_asked, error_message
 
 _COUNTS = frozenset({"usage", "timings", "metrics"})
 PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
@@ -182,6 +182,8 @@ class OpenAiWire:
     name = "openai"  # its key in BACKENDS
     apis: tuple[str, ...] = ("completions", "chat")  # values of `request.api` that it serves
     tokenize_paths: tuple[str, ...] = ("/tokenize",)  # routes that count tokens, best first
+    chat_tokenize_path: str | None = "/tokenize"  # counts a conversation with the chat template; None: there is none
+    template_path: str | None = None  # gives a conversation as the text that the chat template makes of it
     empty_is_token = False
 
     def path(self, api: str, *, stream: bool) -> str:  # noqa: ARG002 - TGI's route depends on it
@@ -230,10 +232,14 @@ class OpenAiWire:
         body: dict[str, Any] = {"prompt": text, "content": text, "add_special": True, "add_special_tokens": True}
         return body | ({"model": model} if model else {})
 
+    def chat_tokenize_body(self, messages: Messages, model: str | None) -> dict[str, Any]:
+        """What asks for a conversation's tokens, up to where its answer begins: vLLM's form."""
+        return {"messages": list(messages), "add_generation_prompt": True} | ({"model": model} if model else {})
+
     def token_count(self, path: str, body: bytes) -> int | None:  # noqa: ARG002
         """The count in such an answer; None when it makes no sense.
 
-        vLLM answers {count, tokens}, llama-server {tokens}, TGI a list of tokens.
+        vLLM answers {count, tokens}, llama-server {tokens}, TGI a list of tokens, or {tokenize_response} of it.
         """
         try:
             data = orjson.loads(body)
@@ -245,4 +251,5 @@ class OpenAiWire:
             return None
         if isinstance(data.get("count"), int):
             return int(data["count"])
-        return len(data["tokens"]) if isinstance(data.get("tokens"), list) else None
+        tokens = data.get("tokens", data.get("tokenize_response"))
+        return len(tokens) if isinstance(tokens, list) else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.backends.counts import count_of, seconds
 from harness.backends.openai_compat import OpenAiReader, OpenAiWire
-from harness.backends.wire import Answer, Ask, Headers, Reader, as_asked
+from harness.backends.wire import Answer, Ask, Headers, Messages, Reader, as_asked
 
 
 class TgiReader(Reader):
@@ -61,6 +61,7 @@ class TgiWire(OpenAiWire):
 
     name = "tgi"
     apis = ("native", "completions", "chat")
+    chat_tokenize_path = "/chat_tokenize"
     empty_is_token = True  # special tokens have no text, incomplete characters are held back
 
     def path(self, api: str, *, stream: bool) -> str:
@@ -113,6 +114,10 @@ class TgiWire(OpenAiWire):
     def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002
         """TGI tokenizes what it would generate from, special tokens included."""
         return {"inputs": text}
+
+    def chat_tokenize_body(self, messages: Messages, model: str | None) -> dict[str, Any]:
+        """A chat request of which nothing is generated."""
+        return {"messages": list(messages), "model": model or self.name}
 
 
 def _native_body(ask: Ask) -> dict[str, Any]:

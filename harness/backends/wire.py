@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import orjson
 
+Messages = Sequence[Mapping[str, str]]  # a conversation
+
 MAX_DETAIL_CHARS = 300  # of an error body or event that is kept in a record
 MAX_EXAMPLE_CHARS = 120  # of an event that cannot be read
 HTTP_ERRORS = 400  # and above

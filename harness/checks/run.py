@@ -11,6 +11,7 @@ from harness.base.stats import SAMPLE_FLOORS
 from harness.checks.answers import answer_checks, stream_checks
 from harness.checks.client import client_checks
 from harness.checks.finding import at, check
+from harness.checks.lengths import length_checks, unfit_checks
 from harness.checks.load import INHERITED_HINT, load_checks, lost_checks, open_checks
 from harness.checks.phases import phase_checks, stall_checks
 from harness.checks.replicas import replica_run_checks, replica_step_checks
@@ -23,10 +24,8 @@ from harness.rundir.manifest import RunManifest
 from harness.rundir.records import NOT_FAILURES
 from harness.rundir.result import Check, Level
 from harness.rundir.results import MIN_SLO_SAMPLES, Metrics, Step
-from harness.scenario import Scenario, SyntheticPrompts, TraceLoad
+from harness.scenario import Scenario
 
-OUTPUT_LENGTH_TOLERANCE = 0.01
-INPUT_LENGTH_TOLERANCE = 0.05
 CACHE_HIT_TOLERANCE = 0.01
 TGI_PIECE_TOKENS = 1024  # router/src/validation.rs of TGI 3.3
 
@@ -61,7 +60,7 @@ def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check
         *_errors(step, rows, scenario, is_goodput=is_goodput),
         *open_checks(step, is_goodput=is_goodput),
         *_too_few(step, scenario),
-        *_lengths(step, scenario),
+        *length_checks(step, scenario, measured.manifest),
         *stream_checks(step, rows),
         *_cache_hits(step, rows, scenario),
         *_steady(step),
@@ -84,6 +83,7 @@ def _run_checks(metrics: Metrics, measured: Measured) -> Iterator[Check]:
     yield from load_checks(measured.scenario.load.kind, manifest.client)
     yield from replica_run_checks(metrics)
     yield from _ended(manifest)
+    yield from unfit_checks(manifest)
     yield from goodput_checks(metrics, records)
     yield from measured.impossible
     yield from server_run_checks(measured.server.pages, manifest.engine.get("version"))
@@ -131,28 +131,6 @@ def _too_few(step: Step, scenario: Scenario) -> Iterator[Check]:
     if short:
         text = f"{at(step)} too few requests: {', '.join(short)}"
         yield check("too_few_samples", "warning", text, "make step_s longer")
-
-
-def _lengths(step: Step, scenario: Scenario) -> Iterator[Check]:
-    got, asked = step.mean_output_tokens, step.mean_requested_output_tokens
-    if scenario.request.force_length and got is not None and asked and _off(got, asked) > OUTPUT_LENGTH_TOLERANCE:
-        text = f"{at(step)} answers had {got:.1f} tokens on average, {asked:.1f} were asked for"
-        yield check("lengths_differ", "warning", text, "this engine cannot be told to ignore end-of-sequence")
-    got, wanted = step.mean_input_tokens, _wanted_input(scenario)
-    if wanted and got is not None and _off(got, wanted) > INPUT_LENGTH_TOLERANCE:
-        text = f"{at(step)} prompts had {got:.0f} tokens on average, {wanted:.0f} were wanted"
-        yield check("lengths_differ", "warning", text, "the endpoint's tokenizer could not be asked")
-
-
-def _wanted_input(scenario: Scenario) -> float | None:
-    if not isinstance(scenario.prompts, SyntheticPrompts) or isinstance(scenario.load, TraceLoad):
-        return None
-    length = scenario.prompts.input_tokens
-    return float(length if isinstance(length, int) else length.mean)
-
-
-def _off(got: float, wanted: float) -> float:
-    return abs(got - wanted) / wanted
 
 
 def _cache_hits(step: Step, rows: pd.DataFrame, scenario: Scenario) -> Iterator[Check]:
@@ -229,7 +207,7 @@ def _ended(manifest: RunManifest) -> Iterator[Check]:
     elif manifest.partial:
         yield check("partial", "warning", "the run was cut short; this is what it had measured")
     if manifest.client.get("exact_lengths") is False:
-        text = "the endpoint has no tokenizer route: prompt lengths are estimated at 4 characters a token"
+        text = "the endpoint told no tokens beforehand: prompt lengths are estimated at 4 characters a token"
         yield check("estimated_lengths", "warning", text, "the server's own prompt count is what is reported")
 
 
@@ -237,7 +215,7 @@ def goodput_checks(metrics: Metrics, records: pd.DataFrame) -> Iterator[Check]:
     """What stands in the way of a goodput, or of both its ends."""
     goodput = metrics.goodput
     if not len(records):
-        yield check("too_few_samples", "error", "no request was sent")
+        yield check("too_few_samples", "error", "no request of the load was sent")
     elif any(step.void is not None for step in metrics.steps) and not metrics.is_judged:
         return  # the steps have said why
     elif metrics.steps and not metrics.is_judged:

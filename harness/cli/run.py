@@ -33,7 +33,9 @@ QUICKSTART = "quickstart"
     "--url", "urls", multiple=True, metavar="URL", help="Endpoint to drive; several are replicas of one model."
 )
 @click.option(
-    "--backend", type=click.Choice([*sorted(BACKENDS), ALL]), help="Its dialect.  [default with --url: openai]"
+    "--backend",
+    type=click.Choice([*sorted(BACKENDS), ALL]),
+    help="Its dialect.  [default with --url: that of whoever answers]",
 )
 @click.option("--engine", type=click.Choice(sorted(ENGINES)), help="Engine to start when there is no --url.")
 @click.option("--model", help="Model name to ask for; for an engine we start, a model file.")
@@ -95,6 +97,9 @@ QUICKSTART = "quickstart"
     metavar="RUN",
     help="Send the very prompts of an earlier run again, which a server's cache may know.  [default: new ones]",
 )
+@click.option(
+    "--no-preflight", is_flag=True, help="Begin the load without one request of its own shape to each URL beforehand."
+)
 @click.option("--dry-run", is_flag=True, help="Say what it would take: requests, tokens, seconds, USD.")
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics and the decision as JSON.")
 def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: Any) -> int:
@@ -126,7 +131,7 @@ def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: An
     if times > 1:
         return run_repeat(times, lambda n: _run_one(_repeated(options, n), given, as_json=as_json), as_json=as_json)
     measured, analysis = _run_one(options, given, as_json=as_json)
-    if analysis.decision is None:
+    if analysis.decision is None and analysis.metrics.steps:
         click.echo("nothing was priced: say what the box is with --instance ID or --usd-per-hour", err=True)
     if measured.failure is not None:
         complain(measured.failure)
@@ -150,8 +155,10 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     )
     if as_json:
         click.echo(json.dumps(as_dict(analysis)))
-    else:
+    elif measured.failure is None or analysis.metrics.steps:
         print_analyses([analysis])
+    else:
+        click.echo(f"no load was sent; what was seen is in {measured.run_dir}", err=True)
     return measured, analysis
 
 

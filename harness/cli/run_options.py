@@ -40,12 +40,12 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     if given["backend"] == ALL and (urls or given["engine"]):
         raise UsageError("--backend all starts every engine itself", hint="leave --url and --engine out")
     asked = given["backend"] if given["backend"] != ALL else None
-    backend = asked or ("openai" if engine is None else ENGINES[engine].backend)
+    backend = asked or (None if engine is None else ENGINES[engine].backend)
     if engine is not None and backend != ENGINES[engine].backend:
         raise UsageError(
             f"--backend {backend} does not fit --engine {engine}", hint=f"it speaks {ENGINES[engine].backend}"
         )
-    if scenario.request.api not in BACKENDS[backend].apis:
+    if backend is not None and scenario.request.api not in BACKENDS[backend].apis:
         known = ", ".join(BACKENDS[backend].apis)
         raise UsageError(f"`request.api`: {backend} has no `{scenario.request.api}` route", hint=f"it has {known}")
     demand = load_demand(given["demand_file"]).to_dict() if given["demand_file"] else None
@@ -78,6 +78,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         ca_file=str(given["ca_file"]) if given["ca_file"] else None,
         extra_body=_extra_body(given["extra_body"]),
         keep_arrivals=given["arrivals"],
+        preflight=not given["no_preflight"],
         gpu_urls=[endpoint_url(url).removesuffix("/metrics") for url in given["gpu_urls"]],
         **_workers(given),
         **_prompts_of(scenario, given["prompts_of"]),

@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 M = TypeVar("M")
 
@@ -19,7 +19,16 @@ def name_of(kind: type) -> str:
 
 def encode(message: Any) -> bytes:
     """A message as its line: its name, then its fields."""
-    return name_of(type(message)).encode() + b" " + orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE)
+    return (
+        name_of(type(message)).encode() + b" " + orjson.dumps(message, default=_plain, option=orjson.OPT_APPEND_NEWLINE)
+    )
+
+
+def _plain(part: Any) -> Any:
+    """A part of a result file inside a message."""
+    if isinstance(part, BaseModel):
+        return part.model_dump(mode="json")
+    raise TypeError(type(part).__name__)
 
 
 def readers(*kinds: type) -> dict[bytes, TypeAdapter[Any]]:

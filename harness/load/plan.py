@@ -19,7 +19,7 @@ class LoadPlan:
     scenario: dict[str, Any]
     base_dir: str  # relative prompt files start here
     urls: list[str]
-    backend: str
+    backend: str | None  # the dialect asked for; None: that of whoever answers
     model: str | None
     started_monotonic_ns: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -27,7 +27,8 @@ class LoadPlan:
     ca_file: str | None = None
     extra_body: dict[str, Any] = field(default_factory=dict)
     keep_arrivals: bool = False
-    known_engine: bool = False  # an engine we started ourselves: it need not be asked who it is
+    known_engine: str | None = None  # that we started ourselves: it need not be asked who it is
+    preflight: bool = False  # one request to each URL before the load
     worker: int = 0  # which of the `workers` load processes this is; every one has its exact share
     workers: int = 1
     remote_workers: int = 0  # the last so many of them run on other machines
@@ -48,6 +49,7 @@ class LoadPlan:
 class Learned:
     """What the first load process has learned by asking the endpoint; the others take its word."""
 
+    backend: str  # the dialect that is spoken
     model: str | None
     tokenizer_path: str | None
     words: list[str]

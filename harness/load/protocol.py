@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from harness.load.lines import decode, readers
 from harness.load.plan import Learned, LoadPlan
+from harness.rundir.identity import Flags, Identity, Via
 from harness.scenario.steps import Step
 
 # ---- what a load process says
@@ -31,11 +32,35 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """What the first process has found out about the endpoint."""
+class Identified:
+    """Who answers, as the first process has been told."""
 
-    engine: dict[str, Any]  # name, version, flags
+    identity: Identity
     served_models: list[str]
+    model: str | None  # that is asked for
+    flags: Flags = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """What of the scenario the server does not take, by its own words; the load begins all the same."""
+
+    text: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one request to each URL showed before the load."""
+
+    request_s: float | None  # that the slowest served one took; None: none was served
+    via: Via | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the first process has found out: all that the others must know."""
+
     learned: Learned
 
 
@@ -176,7 +201,23 @@ class Left:
 
 
 Event = (
-    Doing | Warned | Prepared | Ready | Alive | Live | Holding | Held | Idle | Broken | Failed | Done | Joined | Left
+    Doing
+    | Warned
+    | Identified
+    | Unfit
+    | Looked
+    | Prepared
+    | Ready
+    | Alive
+    | Live
+    | Holding
+    | Held
+    | Idle
+    | Broken
+    | Failed
+    | Done
+    | Joined
+    | Left
 )
 
 

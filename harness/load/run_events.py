@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from harness.load.protocol import ClockFacts, Doing, Live, Prepared, Warned
+from harness.load.protocol import ClockFacts, Doing, Identified, Live, Looked, Prepared, Unfit, Warned
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +68,6 @@ class BrokenPart:
     t_s: float
 
 
-RunEvent = Doing | Warned | Prepared | Live | BrokenPart | StepBegun | Waits | Elsewhere | Lost
+RunEvent = (
+    Doing | Warned | Identified | Unfit | Looked | Prepared | Live | BrokenPart | StepBegun | Waits | Elsewhere | Lost
+)

@@ -20,13 +20,14 @@ from harness.engines.life.running import Engine, running_engine
 from harness.engines.process.process import log_tail
 from harness.load.conduct.crew import OnEvent
 from harness.load.plan import LoadPlan
-from harness.load.protocol import Doing, Prepared, Warned
+from harness.load.protocol import Doing, Identified, Looked, Prepared, Unfit, Warned
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, RunEvent
 from harness.load.search.probing import Aim
 from harness.load.supervise import drive
 from harness.metrics.steps import compute_metrics
 from harness.rundir import files
 from harness.rundir.collect import collect, has_rows
+from harness.rundir.identity import Identity, SaidCount, SaidText
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import read_client, read_records, typed
 from harness.rundir.results import Step
@@ -39,6 +40,8 @@ from harness.scenario.steps import most_at_once
 from harness.scenario.trace import read_trace
 
 ENGINE_LOG = "engine.log"
+STARTED = "the engine that was started"
+UNNAMED = "openai"  # the dialect, before anybody has said who answers
 SPARE_CONTEXT_TOKENS = 64  # BOS, chat template, a rounding of lengths
 DEFAULT_CONTEXT_TOKENS = 4096  # at least, where prompts come from a file
 MOST_FILE_CONTEXT_TOKENS = 32_768  # at most, whatever stands in one; the engine refuses what is longer
@@ -51,7 +54,7 @@ class RunOptions:
 
     scenario: Scenario
     base_dir: Path
-    backend: str
+    backend: str | None  # the dialect; None: that of whoever answers
     out_dir: Path
     urls: Sequence[str] = ()
     engine: str | None = None  # started by us when there is no URL
@@ -74,6 +77,7 @@ class RunOptions:
     """Requests per second at which the box pays, by arm (None: at none): a search stops when all are decided."""
     salt: str | None = None  # of the run whose prompts are sent again; None: a fresh one
     prompts_of: str | None = None  # that run's directory
+    preflight: bool = False  # one request to each URL before the load, as the command line asks for
     notes: Sequence[str] = ()
 
 
@@ -97,7 +101,7 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     started = datetime.now(UTC)
     for note in notes(options.scenario):
         on_event(Warned(note))
-    label = options.engine or options.backend
+    label = options.engine or options.backend or UNNAMED
     had_parent = options.out_dir.exists()
     run_dir = files.create_run_dir(
         options.out_dir, started, options.scenario.name, label, options.instance.get("id") or "unpriced"
@@ -195,15 +199,14 @@ def _on_event(event: RunEvent, run_dir: Path, manifest: RunManifest, on_event: O
     """Keep in run.json what a reader of the run must know, then hand it on."""
     client = manifest.client
     match event:
+        case Identified():
+            _note_identity(manifest, event)
+        case Unfit():
+            client["unfit"] = [*client.get("unfit", []), asdict(event)]
+        case Looked():
+            manifest.via = event.via
         case Prepared():
-            manifest.model = manifest.model or event.learned.model
-            client |= {
-                "tokenizer": event.learned.tokenizer_path,
-                "exact_lengths": event.learned.exact,
-                "served_models": event.served_models,
-            }
-            if manifest.engine.get("name") is None:
-                manifest.engine = event.engine
+            client |= {"tokenizer": event.learned.tokenizer_path, "exact_lengths": event.learned.exact}
             if event.learned.answers_said is not None:
                 manifest.notes.append(f"{event.learned.answers_said}.")
         case Elsewhere():
@@ -223,6 +226,25 @@ def _on_event(event: RunEvent, run_dir: Path, manifest: RunManifest, on_event: O
             return
     files.write_manifest(run_dir, manifest)
     on_event(event)
+
+
+def _note_identity(manifest: RunManifest, event: Identified) -> None:
+    """Who answers, and in which dialect it is spoken to; of an engine that we started more is known already."""
+    said = event.identity
+    manifest.backend = said.dialect or manifest.backend
+    manifest.client["served_models"] = event.served_models
+    manifest.model = manifest.model or event.model
+    if manifest.identity is None:
+        manifest.identity = said
+        manifest.engine = {"name": said.engine, "version": said.version, "flags": event.flags}
+        manifest.engine |= {
+            key: fact.value
+            for key, fact in (("slots", said.slots), ("context_tokens", said.context))
+            if fact is not None
+        }
+        manifest.quantization = said.quantization.value if said.quantization is not None else None
+    else:
+        manifest.identity = manifest.identity.model_copy(update={"dialect": said.dialect})
 
 
 def _start_engine(options: RunOptions, run_dir: Path, stack: ExitStack, on_event: OnEvent) -> Engine:
@@ -267,7 +289,20 @@ def _note_engine(manifest: RunManifest, engine: Engine) -> None:
         "context_tokens": engine.context_tokens,
     }
     manifest.model, manifest.quantization = engine.model, engine.quantization
+    manifest.identity = identity_of(engine)
     manifest.urls = [engine.base_url]
+
+
+def identity_of(engine: Engine) -> Identity:
+    """Of an engine that we started."""
+    return Identity(
+        engine=engine.name,
+        version=engine.version,
+        weights=SaidText(value=engine.model, said_by=STARTED) if engine.model else None,
+        quantization=SaidText(value=engine.quantization, said_by=STARTED) if engine.quantization else None,
+        context=SaidCount(value=engine.context_tokens, said_by=STARTED) if engine.context_tokens else None,
+        slots=SaidCount(value=engine.slots, said_by=STARTED) if engine.slots else None,
+    )
 
 
 def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Engine | None) -> LoadPlan:
@@ -287,7 +322,8 @@ def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Eng
         extra_body=dict(options.extra_body),
         keep_arrivals=options.keep_arrivals,
         gpu_urls=list(options.gpu_urls),
-        known_engine=engine is not None,
+        known_engine=engine.name if engine is not None else None,
+        preflight=options.preflight,
         workers=options.workers,
         remote_workers=options.remote_workers,
         listen=options.listen,
@@ -299,7 +335,7 @@ def _manifest(options: RunOptions, started: datetime) -> RunManifest:
     return RunManifest(
         scenario=options.scenario.model_dump(mode="json"),
         scenario_digest=options.scenario.digest(),
-        backend=options.backend,
+        backend=options.backend or UNNAMED,
         engine={"name": None, "version": None, "flags": None},
         model=options.model if options.urls else None,
         quantization=None,

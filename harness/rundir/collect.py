@@ -6,7 +6,7 @@ import pandas as pd
 
 from harness.base.whole import written_whole
 from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TEXTS, TOKENS, parts
-from harness.rundir.read import read_client, read_parts, read_records, read_server_metrics
+from harness.rundir.read import read_client, read_parts, read_rows, read_server_metrics
 
 
 def collect(run_dir: Path) -> None:
@@ -14,7 +14,7 @@ def collect(run_dir: Path) -> None:
 
     The lines go only after the Parquet file has its final name: nothing measured is lost in between.
     """
-    _collect(run_dir, RECORDS, read_records(run_dir))
+    _collect(run_dir, RECORDS, read_rows(run_dir))
     _collect(run_dir, CLIENT, read_client(run_dir))
     said = read_server_metrics(run_dir)
     if said is not None:

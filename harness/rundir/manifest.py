@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_vali
 from pydantic_core import core_schema
 
 from harness.base.errors import UsageError
+from harness.rundir.identity import Identity, Via
 from harness.rundir.result import Result
 
 SCHEMA = 1
@@ -125,6 +126,7 @@ class _Client(_Facts):
     served_models: list[str] | None = None
     ended_early: _Ended | None = None
     lost_workers: list[_Lost] | None = None
+    unfit: list[_Ended] | None = None
 
 
 def _checked(given: dict[str, Any], check: Callable[[Any], object]) -> dict[str, Any]:
@@ -168,6 +170,8 @@ class RunManifest(Result):
     notes: list[str] = Field(default=[])
     salt: str | None = None  # what the prompts' words were drawn from; None: an older version's, the seed
     prompts_of: str | None = None  # the run whose prompts were sent again, byte for byte
+    identity: Identity | None = None  # who answered; None: an older version's run
+    via: Via | None = None  # what stood between, as far as an answer's headers said
 
     @model_validator(mode="before")
     @classmethod

@@ -23,7 +23,7 @@ class RequestRecord:
     """One attempt at one request; a row of records.parquet. Field names are the column names."""
 
     request_id: str
-    step: int
+    step: int | None  # None: of the preflight
     session: str | None = None
     turn: int | None = None
     entered: bool | None = None  # the first of a conversation begun at a later turn: no cache knows what was said
@@ -56,6 +56,7 @@ class RequestRecord:
     server_total_s: float | None = None  # arrived to answered
     url: str = ""
     process: int = 0  # pid of the load process that sent it
+    preflight: bool = False  # sent before the load to see how the endpoint answers: in no figure
 
     def to_dict(self) -> dict[str, Any]:
         """The row, keyed by column."""

@@ -103,7 +103,7 @@ def test_a_refused_key_ends_the_run_at_once_with_every_file(tmp_path: Path, caps
     began = time.monotonic()
 
     with FaultyServer() as server:
-        code = cli.invoke(["run", str(path), "--url", server.url("status=401"), "--out", str(out)])
+        code = cli.invoke(["run", str(path), "--url", server.url("status=401"), "--out", str(out), "--no-preflight"])
 
     said = capsys.readouterr().err
     assert code == 3
@@ -147,7 +147,7 @@ def test_an_endpoint_of_another_model_is_said_before_the_load_and_checked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, out = tmp_path / "s.yaml", tmp_path / "out"
-    path.write_text("name: s\nload: {users: [1], step_s: 0.5, warmup_s: 0}\n")
+    path.write_text("name: s\nload: {users: [1], step_s: 0.5, warmup_s: 0}\nprompts: {input_tokens: 7}\n")
 
     with FaultyServer() as server:
         cli.invoke(["run", str(path), "--url", server.url(), "--model", "llama-70b", "--out", str(out)])

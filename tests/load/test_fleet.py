@@ -3,7 +3,8 @@
 from tempfile import TemporaryFile
 
 from harness.load.board import Board
-from harness.load.process.identify import Identity, check_alike
+from harness.load.process.answers import Found
+from harness.load.process.identify import check_alike
 from harness.load.wire.clock import RunClock
 from harness.load.wire.fleet import REST_S, Fleet, Seat
 from harness.load.wire.transport import Target
@@ -114,9 +115,9 @@ def test_a_conversation_keeps_its_replica_until_it_ends_or_that_one_rests() -> N
 
 
 def test_a_replica_is_another_models_only_where_it_lists_others() -> None:
-    first = Identity("a", ["a", "alias"])
+    first = Found(model="a", models=("a", "alias"))
 
-    check_alike(None, first, "http://b", Identity("a", ["a"]))
-    check_alike(None, first, "http://b", Identity())  # it says nothing
-    check_alike("alias", first, "http://b", Identity("c", ["c", "alias"]))
-    check_alike(None, Identity(), "http://b", Identity("c", ["c"]))  # the first does not say
+    check_alike(None, first, "http://b", Found(model="a", models=("a",)))
+    check_alike(None, first, "http://b", Found())  # it says nothing
+    check_alike("alias", first, "http://b", Found(model="c", models=("c", "alias")))
+    check_alike(None, Found(), "http://b", Found(model="c", models=("c",)))  # the first does not say

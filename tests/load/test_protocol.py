@@ -15,16 +15,20 @@ from harness.load.protocol import (
     Failed,
     Held,
     Holding,
+    Identified,
     Idle,
     Joined,
     Left,
+    Looked,
     Ready,
     Rest,
     RunSteps,
+    Unfit,
     Who,
     command_of,
     event_of,
 )
+from harness.rundir.identity import Identity, SaidCount, Via
 from harness.scenario import ClosedLoad, OpenLoad
 from harness.scenario.steps import planned_steps
 
@@ -32,7 +36,7 @@ CLOCK = ClockFacts(error_s=0.001, moved_s=None, moved_error_s=None, echoes=20)
 PLAN = LoadPlan(
     run_dir="r", run_id="i", salt="s", scenario=scenario().model_dump(mode="json"), base_dir=".",
     urls=["http://127.0.0.1:1"],
-    backend="vllm", model=None, started_monotonic_ns=5, learned=Learned("m", None, ["a"], 1, exact=True),
+    backend="vllm", model=None, started_monotonic_ns=5, learned=Learned("vllm", "m", None, ["a"], 1, exact=True),
 )  # fmt: skip
 
 
@@ -41,6 +45,8 @@ PLAN = LoadPlan(
     [
         A_LIVE, Ready(), Holding(2, 7), Held(2), Idle(3), Done(interrupted=True), Broken("the sampler", "boom"),
         Left("signal 9", CLOCK),
+        Identified(Identity(engine="tgi", context=SaidCount(value=2048, said_by="/info")), ["m"], "m", {"sha": None}),
+        Looked(0.25, Via(server="uvicorn", added_ms=8.1)), Unfit("too long", "shorter"),
         Failed("cannot", 2, hint="do"), Joined(Who("1", "box", None, "3.11", {"levels": []}), CLOCK),
     ],
     ids=lambda event: type(event).__name__,

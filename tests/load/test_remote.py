@@ -14,14 +14,14 @@ from faulty_server import FaultyServer
 from load_helpers import OPEN_STEPS, due_by_plan, planned_arrivals, prompts_asked, records_of, run_load, scenario
 from remote_helpers import TOKEN, free_address, other_clock, worker
 
-from harness.base.errors import BreakevenError, UsageError
+from harness.base.errors import BreakevenError, EndpointError, UsageError
 from harness.checks.load import load_checks
 from harness.load.protocol import Doing
 from harness.load.remote.muster import address
 from harness.load.run_events import RunEvent, StepBegun
 from harness.pipeline.measure import Measured, RunOptions, measure
 from harness.rundir import files
-from harness.rundir.read import read_client, read_parts
+from harness.rundir.read import read_client, read_parts, read_rows
 from harness.rundir.steps import read_steps
 
 pytestmark = pytest.mark.slow  # real loads of many seconds
@@ -96,6 +96,28 @@ def test_a_step_is_held_until_what_workers_elsewhere_were_due_to_send_has_ended(
         assert due["process"].nunique() == 2
         assert step.end_s < due["finished_s"].max() <= step.held_s
     assert steps[1].start_s >= steps[0].held_s
+
+
+@pytest.mark.parametrize("way", ["ok", "status=401"])
+def test_where_nobody_is_here_a_worker_elsewhere_sends_the_request_before_the_load(tmp_path: Path, way: str) -> None:
+    master = free_address()
+    with FaultyServer() as server, worker(master, tmp_path / "there", "--processes", "2", "--once"):
+        measured = run_load(
+            tmp_path / "here", server.url(way), workers=2, remote_workers=2, listen=master, token=TOKEN, preflight=True
+        )
+        sent = len(prompts_asked(server))
+
+    rows = read_rows(measured.run_dir)
+    first = rows[rows["preflight"]]
+    assert len(first) == 1
+    assert first["process"].iloc[0] // 10_000_000 == 1
+    assert len(rows) == sent
+    if way == "ok":
+        assert len(rows) > 1
+    else:
+        assert isinstance(measured.failure, EndpointError)
+        assert first["error"].iloc[0] == "http_401"
+        assert len(rows) == 1
 
 
 def test_files_that_the_scenario_names_travel_to_a_worker_whose_own_folder_stays(

@@ -44,8 +44,13 @@ class Conductor:
         self._path = Path(crew.plan.run_dir) / STEPS
         self._row: dict[str, Any] = {}  # facts of the step that is on, or was
         self._users = 0  # who are under way
-        self._request_s: float | None = None  # a request's time at the last load
+        self._last_request_s: float | None = None  # a request's time at the last load
         self._is_on = False
+
+    @property
+    def _request_s(self) -> float | None:
+        """A request's time at the last load; before the first, as one that was sent beforehand took."""
+        return self._crew.request_s if self._last_request_s is None else self._last_request_s
 
     def run(self, steps: list[Step]) -> None:
         """Run planned steps; the slices of a ramp and of a log go one into the other and are held at their end."""
@@ -104,7 +109,7 @@ class Conductor:
         alone = replace(step, users=(1, 1), cohort=step.users[1], length_s=min(PILOT_S, cap_s), warmup_s=0.0)
         crew.tell(RunSteps([alone], start_s))
         crew.wait(start_s + cap_s, until=lambda: crew.is_held)
-        self._request_s = min(max(crew.now_s() - start_s, 0.0), cap_s)
+        self._last_request_s = min(max(crew.now_s() - start_s, 0.0), cap_s)
         self._users = 1
 
     def _trimmed(self, step: Step, start_s: float) -> Step:
@@ -144,7 +149,8 @@ class Conductor:
             self._drain(min(self._scenario.request.timeout_s, DRAIN_S))
             self._note(drained_s=crew.now_s())
         live = crew.latest
-        self._request_s = live.e2e_p50_s if live is not None and live.e2e_p50_s is not None else self._request_s
+        if live is not None and live.e2e_p50_s is not None:
+            self._last_request_s = live.e2e_p50_s
         self.standing.end(self._request_s)
 
     def _held(self) -> bool:

@@ -29,13 +29,16 @@ from harness.load.protocol import (
     Failed,
     Held,
     Holding,
+    Identified,
     Idle,
     Joined,
     Left,
     Live,
+    Looked,
     Prepared,
     Ready,
     RunSteps,
+    Unfit,
     Warned,
 )
 from harness.load.remote.muster import PATIENCE_S, Muster, for_elsewhere, shown, told
@@ -68,6 +71,7 @@ class Crew:
     workers: list[Worker] = field(default_factory=list)
     lost: list[LostWorker] = field(default_factory=list)
     prepared: Prepared | None = None
+    request_s: float | None = None  # that one took before the load
     was_interrupted: bool = False
     failure: BreakevenError | None = None
     latest: Live | None = None  # merged sample of all
@@ -249,7 +253,10 @@ class Crew:
                 self.on_event(event)
             case Broken():
                 self.on_event(BrokenPart(worker.number, event.part, event.text, round(self.now_s(), 3)))
-            case Doing() | Warned():
+            case Looked():
+                self.request_s = event.request_s
+                self.on_event(event)
+            case Doing() | Warned() | Identified() | Unfit():
                 self.on_event(event)
             case Alive():
                 pass

@@ -24,15 +24,15 @@ from harness.load.board import Board
 from harness.load.conduct.giving_up import late_after_s
 from harness.load.limits import allow_open_files, check_limits, files_needed
 from harness.load.lines import Malformed
-from harness.load.plan import LoadPlan
+from harness.load.plan import Learned, LoadPlan
 from harness.load.process.gpu import is_this_machine, local_gpus
 from harness.load.process.inbox import Inbox
 from harness.load.process.outbox import Outbox
-from harness.load.process.prepare import prepare
+from harness.load.process.prepare import learn, tokenizer_of, words_of
 from harness.load.process.sampling import watch_self
 from harness.load.process.scrape import Scraper
 from harness.load.process.stepper import Stepper
-from harness.load.process.tokenizer import EndpointTokenizer, count_answers
+from harness.load.process.tokenizer import count_answers
 from harness.load.prompts.file_rows import FileRows
 from harness.load.prompts.positions import positions
 from harness.load.prompts.texts import PromptSource
@@ -67,13 +67,11 @@ class LoadProcess:
         LOOKOUT.open()
         self.clock = RunClock(plan.started_monotonic_ns)
         self.recorder = Recorder(Path(plan.run_dir), keep_arrivals=plan.keep_arrivals)
-        self.wire = BACKENDS[plan.backend]
         targets = [Target(url, _headers(plan), self.clock, ca_file=plan.ca_file) for url in plan.urls]
         fleet = Fleet(targets, Board(plan.workers, len(targets), plan.board_fd), plan.worker, self.clock.now_s)
-        self.sender = Sender(plan, self.scenario, self.wire, self.clock, self.recorder, fleet)
+        self.sender = Sender(plan, self.scenario, self.clock, self.recorder, fleet)
         self.stepper = Stepper(self.clock, self.sender, self.say)
         self.failure: BreakevenError | None = None
-        self.tokenizer = EndpointTokenizer(targets[0], self.wire, plan.model, min(5.0, self.scenario.request.timeout_s))
 
     def run(self) -> None:
         """Prepare, load, drain, count; every row that was seen is on disk at the end.
@@ -82,12 +80,14 @@ class LoadProcess:
             BreakevenError: nobody to be driven, a disk that is full, a part that nothing goes on without.
         """
         plan = self.plan
+        listener = self._helper("the reader of commands", self._listen, self._fail)
         rows = self._file_rows()
-        vocabulary = prepare(plan, self.sender, self.tokenizer, rows, self.say)
-        prompts = PromptSource(self.scenario.prompts, self.scenario.seed, plan.salt, vocabulary, rows)
+        learned = self._learned(rows)
+        self.tokenizer = tokenizer_of(self.sender, learned.model, learned.tokenizer_path)
+        prompts = PromptSource(self.scenario.prompts, self.scenario.seed, plan.salt, words_of(learned), rows)
         self.shape = shape_of(self.scenario, plan, self.sender, prompts, Environment())
         scraper = self._scraper()
-        helpers = self._helpers(scraper)
+        helpers = [listener, *self._helpers(scraper)]
         gc.collect()
         gc.freeze()  # what is there now stays: no collection pauses over it
         self.say(Ready())
@@ -120,6 +120,22 @@ class LoadProcess:
             positions=positions(plan, is_open=self.scenario.load.is_open),
         )
 
+    def _learned(self, rows: FileRows | None) -> Learned:
+        """What is known of the endpoint: the first process asks, and its rows of that are on disk whatever it finds."""
+        known = self.plan.learned
+        if known is not None:
+            self.sender.speak(BACKENDS[known.backend], known.model)
+            if rows is not None:
+                rows.learn(known)
+            return known
+        try:
+            return learn(self.plan, self.scenario, self.sender, rows, self.say, lambda: self.stepper.interrupted)
+        finally:
+            self._flush()
+
+    def _listen(self) -> None:
+        self.inbox.listen(self.stepper.told, self._on_malformed, self.stepper.end)
+
     def _helpers(self, scraper: Scraper | None) -> list[gevent.Greenlet]:
         """What runs beside the load. One that fails is told of; rows and commands, nothing goes on without."""
 
@@ -128,12 +144,8 @@ class LoadProcess:
         def look() -> None:
             watch_self(self.sender, self.clock, self.recorder, lambda: self.shape.asked, self.say, late_s)
 
-        def listen() -> None:
-            self.inbox.listen(self.stepper.told, self._on_malformed, self.stepper.end)
-
         helpers = [
             self._helper("the writer of rows", self._flush_often, self._fail),
-            self._helper("the reader of commands", listen, self._fail),
             self._helper("the sampler of this client", look, self._go_on),
         ]
         if scraper is not None:

@@ -1,113 +1,106 @@
-"""Asks an endpoint who it is, before the load: a few GETs that cost it nothing. Unknown is None."""
-
-from dataclasses import dataclass, field
-from typing import Any
+"""Asks an endpoint who it is, before the load: a few questions that cost it nothing. Unknown is None."""
 
 import gevent
 import orjson
 
 from harness.backends.faults import hint_for_tls
-from harness.base.errors import EndpointError
-from harness.load.wire.transport import ConnectFailed, ConnectionLost, Target, fetch
+from harness.base.errors import EndpointError, UsageError
+from harness.load.process.answers import Found, read_answers
+from harness.load.wire.transport import ConnectFailed, ConnectionLost, Late, Target, fetch
 
-MAX_PROBE_S = 5.0
-ROUTES = ("/v1/models", "/health", "/version", "/metrics", "/props", "/info")
+ANSWER_S = 5.0  # one question gets at most this, and at most timeout_s
+IDENTITY_S = 10.0  # all of them together
+ROUTES = ("/v1/models", "/health", "/version", "/info", "/props", "/api/version", "/get_server_info", "/metrics")
+SHOW = "/api/show"  # Ollama's, of one model
+MODELS_SHOWN = 5
 
 TGI_ANY = "tgi"  # TGI takes this name for whatever it serves
 
-
-@dataclass(slots=True)
-class Identity:
-    """What the endpoint said of itself."""
-
-    model: str | None = None
-    models: list[str] = field(default_factory=list)  # all that it lists
-    engine: dict[str, Any] = field(default_factory=lambda: {"name": None, "version": None, "flags": None})
+Answer = bytes | ConnectFailed | None
 
 
-def identify(target: Target, timeout_s: float) -> Identity:
-    """Ask all routes at once, each for at most min(5 s, timeout_s).
+def identify(target: Target, timeout_s: float, model: str | None, *, goes_on: bool) -> Found:
+    """Ask all routes at once; what has not answered in time is unknown. `goes_on`: a request of our own comes next,
+    which shows in a row why a certificate was refused.
 
     Raises:
         EndpointError: nobody listens there.
     """
-    jobs = {path: gevent.spawn(_ask, target, path, min(MAX_PROBE_S, timeout_s)) for path in ROUTES}
-    gevent.joinall(list(jobs.values()))
-    answers = {path: job.value for path, job in jobs.items()}
-    refused = [answer for answer in answers.values() if isinstance(answer, ConnectFailed)]
-    if len(refused) == len(answers):
+    each_s = min(ANSWER_S, timeout_s)
+    jobs = {path: gevent.spawn(_ask, target, path, each_s) for path in ROUTES}
+    gevent.joinall(list(jobs.values()), timeout=IDENTITY_S - ANSWER_S)
+    gevent.killall(list(jobs.values()))
+    said: dict[str, Answer] = {path: _value(job) for path, job in jobs.items()}
+    refused = [answer for answer in said.values() if isinstance(answer, ConnectFailed)]
+    if len(refused) == len(said):
+        if goes_on and is_tls(str(refused[0])):
+            return Found()
         raise EndpointError(
             f"nobody can be reached at {target.url}: {refused[0]}",
             hint=hint_for_tls(str(refused[0])) or "is the server up, and is --url its base URL?",
         )
-    return _read(answers)
+    answers = {path: answer if isinstance(answer, bytes) else None for path, answer in said.items()}
+    found = read_answers(answers, model)
+    if found.identity.engine == "ollama" and (model or found.model):
+        shown = _ask(target, SHOW, each_s, body=orjson.dumps({"model": model or found.model}))
+        found = read_answers({**answers, SHOW: shown if isinstance(shown, bytes) else None}, model)
+    return found
 
 
-def other_model(asked: str | None, identity: Identity) -> str | None:
+def is_tls(detail: str) -> bool:
+    """Whether a connection failed over TLS: no load cures that."""
+    return detail.startswith("TLS")
+
+
+def one_model(asked: str | None, found: Found, url: str) -> str | None:
+    """The model to ask for. Several names of the same weights are one.
+
+    Raises:
+        UsageError: several are listed, and none was named.
+    """
+    if asked is None and len(set(found.weights)) > 1:
+        shown = ", ".join(found.models[:MODELS_SHOWN]) + (", ..." if len(found.models) > MODELS_SHOWN else "")
+        raise UsageError(
+            f"{url} lists {len(found.models)} models, and none was named: {shown}",
+            hint="name the one to measure with --model",
+        )
+    return asked or found.model
+
+
+def other_model(asked: str | None, found: Found) -> str | None:
     """That the endpoint does not list the model asked for: a server of one model answers for it all the same."""
-    if asked is None or not identity.models or asked in (*identity.models, TGI_ANY):
+    if asked is None or not found.models or asked in (*found.models, TGI_ANY):
         return None
-    shown = ", ".join(identity.models[:3]) + (", ..." if len(identity.models) > 3 else "")
+    shown = ", ".join(found.models[:3]) + (", ..." if len(found.models) > 3 else "")
     return f"does not list the model `{asked}`, it serves: {shown}"
 
 
-def check_alike(asked: str | None, first: Identity, url: str, identity: Identity) -> None:
+def check_alike(asked: str | None, first: Found, url: str, found: Found) -> None:
     """Whether a replica serves the model of the first; what it does not say counts as yes.
 
     Raises:
         EndpointError: it lists only others.
     """
     model = asked if asked in first.models else first.model
-    if model is None or not identity.models or model in identity.models:
+    if model is None or not found.models or model in found.models:
         return
     raise EndpointError(
-        f"{url} serves {', '.join(identity.models[:3])}, the first --url serves {model}: "
+        f"{url} serves {', '.join(found.models[:3])}, the first --url serves {model}: "
         "several URLs are replicas of one model",
         hint="drive them in runs of their own, or name a model that all of them list with --model",
     )
 
 
-def _ask(target: Target, path: str, timeout_s: float) -> bytes | ConnectFailed | None:
+def _ask(target: Target, path: str, timeout_s: float, body: bytes | None = None) -> Answer:
     try:
-        status, body = fetch(target, path, timeout_s=timeout_s)
+        status, answer = fetch(target, path, body=body, timeout_s=timeout_s)
     except ConnectFailed as error:
         return error
-    except (ConnectionLost, TimeoutError):
+    except (ConnectionLost, Late):
         return None
-    return body if status == 200 else None
+    return answer if status == 200 else None
 
 
-def _json(answer: object) -> dict[str, Any]:
-    if not isinstance(answer, bytes):
-        return {}
-    try:
-        data = orjson.loads(answer)
-    except orjson.JSONDecodeError:
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _read(answers: dict[str, Any]) -> Identity:
-    listed = _json(answers["/v1/models"]).get("data")
-    models = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
-    names = [entry["id"] for entry in models if isinstance(entry.get("id"), str)]
-    metrics = answers["/metrics"] if isinstance(answers["/metrics"], bytes) else b""
-    engine = _engine(answers, metrics, models[0].get("owned_by") if models else None)
-    return Identity(names[0] if names else None, names, engine)
-
-
-LLAMA_CPP_PYTHON_OWNER = "me"  # as its server/app.py fills /v1/models; nobody else does
-
-
-def _engine(answers: dict[str, Any], metrics: bytes, owner: object) -> dict[str, Any]:
-    props, info, version = _json(answers["/props"]), _json(answers["/info"]), _json(answers["/version"])
-    if props.get("build_info"):
-        flags = {key: props[key] for key in ("total_slots", "n_ctx", "model_path") if key in props}
-        return {"name": "llama_server", "version": props["build_info"], "flags": flags}
-    if info.get("router"):
-        return {"name": "tgi", "version": info.get("version"), "flags": info}
-    if b"vllm:" in metrics or owner == "vllm":
-        return {"name": "vllm", "version": version.get("version"), "flags": None}
-    if owner == LLAMA_CPP_PYTHON_OWNER:
-        return {"name": "llama_cpp_python", "version": None, "flags": None}
-    return {"name": None, "version": version.get("version"), "flags": None}
+def _value(job: gevent.Greenlet) -> Answer:
+    answer: Answer = job.value if job.successful() and not isinstance(job.value, gevent.GreenletExit) else None
+    return answer

@@ -1,17 +1,29 @@
-"""Before the load: who the endpoint is, and which words are one token to it. The first process asks for all."""
+"""Before the load: who the endpoint is, which words are one token to it, whether it serves the scenario's request.
 
+The first process asks for all; the others take its word.
+"""
+
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import gevent
 
+from harness.backends import BACKENDS, dialect_of
+from harness.base.errors import UsageError
 from harness.load.plan import Learned, LoadPlan
-from harness.load.process.identify import Identity, check_alike, identify, other_model
-from harness.load.process.tokenizer import EndpointTokenizer, build_vocabulary, count_texts
+from harness.load.process.answers import Found
+from harness.load.process.fits import misfits
+from harness.load.process.identify import check_alike, identify, one_model, other_model
+from harness.load.process.preflight import preflight
+from harness.load.process.tokenizer import ANSWER_S, TOKENIZE_S, EndpointTokenizer, count_texts, learn_words
 from harness.load.prompts.file_rows import FileRows
-from harness.load.prompts.texts import Vocabulary
-from harness.load.protocol import Doing, Event, Prepared, Warned
+from harness.load.prompts.texts import PromptSource, Vocabulary
+from harness.load.protocol import Doing, Event, Identified, Prepared, Unfit, Warned
 from harness.load.wire.sender import Sender
+from harness.rundir.identity import Identity
+from harness.scenario import Scenario
 from harness.scenario.prompts import CHARS_PER_TOKEN
 
 MODELS_KEPT = 1000  # names of a gateway's list
@@ -21,36 +33,54 @@ COUNT_BEFORE_S = 20.0  # that counting them may take
 Say = Callable[[Event], None]
 
 
-def prepare(
-    plan: LoadPlan, sender: Sender, tokenizer: EndpointTokenizer, rows: FileRows | None, say: Say
-) -> Vocabulary:
-    """The endpoint's words; sender and tokenizer know the model and the tokenizer's route afterwards, and a file's
-    rows the lengths of their recorded answers.
+def learn(
+    plan: LoadPlan, scenario: Scenario, sender: Sender, rows: FileRows | None, say: Say, is_over: Callable[[], bool]
+) -> Learned:
+    """All that is asked beforehand; the sender speaks the endpoint's dialect afterwards.
 
     Raises:
-        EndpointError: nobody listens there, or one of several URLs serves another model.
+        EndpointError: nobody listens there, one of several URLs serves another model, or no load can be had.
+        UsageError: what was asked for does not fit what answers.
     """
-    known = plan.learned
-    if known is not None:
-        sender.model = tokenizer.model = known.model
-        tokenizer.path = known.tokenizer_path
-        if rows is not None:
-            rows.learn(known)
-        return Vocabulary(tuple(known.words), known.overhead_tokens, known.exact)
-    identity = _identity(plan, sender, say)
-    sender.model = tokenizer.model = plan.model or identity.model
-    other = other_model(plan.model, identity)
+    found = _who(plan, sender, say)
+    model = one_model(plan.model, found, plan.urls[0])
+    backend = plan.backend or dialect_of(found.identity.engine)
+    identity = found.identity.model_copy(update={"dialect": backend})
+    say(Identified(identity, list(found.models[:MODELS_KEPT]), model, found.flags))
+    _check_api(scenario, backend, identity.engine)
+    sender.speak(BACKENDS[backend], model)
+    other = other_model(plan.model, found)
     if other is not None:
         say(Warned(f"{plan.urls[0]} {other}"))
+    if not plan.known_engine:
+        _check_limits(plan, scenario, identity, say)
     say(Doing("asking its tokenizer for words of one token"))
-    tokenizer.find()
-    found = build_vocabulary(tokenizer)
-    learned = Learned(sender.model, tokenizer.path, list(found.words), found.overhead_tokens, found.exact)
+    tokenizer = tokenizer_of(sender, model)
+    tokenizer.ends = time.monotonic() + TOKENIZE_S
+    words = learn_words(tokenizer, is_chat=scenario.request.api == "chat")
+    if tokenizer.was_late and not words.exact:
+        say(Warned(f"{plan.urls[0]} is slow to tokenise: prompt lengths are estimated"))
+    learned = Learned(backend, model, tokenizer.path, list(words.words), words.overhead_tokens, words.exact)
     if rows is not None:
         learned = _with_answers(learned, rows, tokenizer, say)
         rows.learn(learned)
-    say(Prepared(identity.engine, identity.models[:MODELS_KEPT], learned))
-    return found
+    if plan.preflight:
+        prompts = PromptSource(scenario.prompts, scenario.seed, plan.salt, words, rows)
+        more_tokens = preflight(plan, scenario, sender, prompts, say, is_over)
+        learned = replace(learned, overhead_tokens=learned.overhead_tokens + more_tokens)
+    say(Prepared(learned))
+    return learned
+
+
+def tokenizer_of(sender: Sender, model: str | None, path: str | None = None) -> EndpointTokenizer:
+    """The first URL's tokenizer."""
+    timeout_s = min(ANSWER_S, sender.request.timeout_s)
+    return EndpointTokenizer(sender.fleet.targets[0], sender.wire, model, timeout_s, path)
+
+
+def words_of(learned: Learned) -> Vocabulary:
+    """What prompts are made of."""
+    return Vocabulary(tuple(learned.words), learned.overhead_tokens, learned.exact)
 
 
 def _with_answers(learned: Learned, rows: FileRows, tokenizer: EndpointTokenizer, say: Say) -> Learned:
@@ -75,15 +105,39 @@ def _with_answers(learned: Learned, rows: FileRows, tokenizer: EndpointTokenizer
     return replace(learned, answer_tokens=tokens_of, chars_per_token=density, answers_said=said)
 
 
-def _identity(plan: LoadPlan, sender: Sender, say: Say) -> Identity:
+def _who(plan: LoadPlan, sender: Sender, say: Say) -> Found:
     if plan.known_engine:
-        return Identity(model=plan.model)
+        return Found(Identity(engine=plan.known_engine))
     say(Doing(f"asking {plan.urls[0]} who it is"))
     targets = sender.fleet.targets
-    asked = [gevent.spawn(identify, target, sender.request.timeout_s) for target in targets]
+    asked = [
+        gevent.spawn(identify, target, sender.request.timeout_s, plan.model, goes_on=plan.preflight)
+        for target in targets
+    ]
     gevent.joinall(asked, raise_error=True)
-    found: list[Identity] = [job.value for job in asked]
-    first, *others = found
-    for target, identity in zip(targets[1:], others, strict=True):
-        check_alike(plan.model, first, target.url, identity)
-    return first
+    first, *others = [job.value for job in asked]
+    for target, found in zip(targets[1:], others, strict=True):
+        check_alike(plan.model, first, target.url, found)
+    known: Found = first
+    return known
+
+
+def _check_api(scenario: Scenario, backend: str, engine: str | None) -> None:
+    apis = BACKENDS[backend].apis
+    if scenario.request.api not in apis:
+        who = f"{engine or 'an endpoint that does not say who it is'} is spoken to as {backend}"
+        raise UsageError(
+            f"`request.api`: {backend} has no `{scenario.request.api}` route, and {who}",
+            hint=f"it has {', '.join(apis)}; --backend NAME speaks another dialect",
+        )
+
+
+def _check_limits(plan: LoadPlan, scenario: Scenario, identity: Identity, say: Say) -> None:
+    """Hold the scenario against what the server says it takes; without a preflight that is told after the load."""
+    for misfit in misfits(identity, scenario, Path(plan.base_dir), plan.urls[0], len(plan.urls)):
+        if not misfit.is_hopeless:
+            say(Warned(misfit.text))
+        elif plan.preflight:
+            raise misfit.as_error()
+        else:
+            say(Unfit(misfit.text, misfit.hint))

@@ -13,7 +13,7 @@ from gevent.hub import get_hub
 
 from harness.load.process.gpu import LOCAL, LocalGpus
 from harness.load.wire.clock import RunClock
-from harness.load.wire.transport import ConnectFailed, ConnectionLost, Target, fetch
+from harness.load.wire.transport import ConnectFailed, ConnectionLost, Late, Target, fetch
 from harness.rundir.recorder import LineFile
 
 SCRAPE_S = 1.0
@@ -64,7 +64,7 @@ class Scraper:
         """Keep what is new on the page; False where the target has no such page."""
         try:
             status, page = fetch(target, PATH, timeout_s=self._timeout_s)
-        except (ConnectFailed, ConnectionLost, TimeoutError):
+        except (ConnectFailed, ConnectionLost, Late):
             status, page = 0, b""
         up = status == 200 and (MARK in page or not page.strip())  # TGI's is empty until something has happened
         if not up and target.url not in self._before:

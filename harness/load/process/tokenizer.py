@@ -1,20 +1,23 @@
 """Asks the endpoint's own tokenizer: before the run for words, after it for answers without a count."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import orjson
 
 from harness.backends.openai_compat import OpenAiWire
 from harness.load.prompts.texts import WORDS, Vocabulary
-from harness.load.wire.transport import ConnectFailed, ConnectionLost, Target, fetch
+from harness.load.wire.transport import ConnectFailed, ConnectionLost, Late, Target, fetch
 
 MAX_QUESTIONS = 80  # to find the one-token words; 8 would do for most vocabularies
-MAX_SECONDS = 20.0
+MAX_SECONDS = 20.0  # looking for words; all questions before the load end within TOKENIZE_S
+TOKENIZE_S = 30.0
+ANSWER_S = 5.0  # one question gets at most this, and at most timeout_s
 COUNT_AFTERWARDS_S = 120.0  # for answers whose tokens the server did not count
 BUSY_TIMEOUT_S = 60.0  # an engine may still be busy with what was cut
 MIN_WORDS = 32  # fewer one-token words than this: estimate instead
+TEMPLATE_WORDS = 8  # of the message by which a chat template's tokens are found
 
 
 @dataclass(slots=True)
@@ -26,6 +29,8 @@ class EndpointTokenizer:
     model: str | None
     timeout_s: float
     path: str | None = None
+    ends: float = float("inf")  # on the monotonic clock: it is not asked after that
+    was_late: bool = False  # a question had no answer in its time
 
     def find(self) -> None:
         """Find the route that works, if there is one."""
@@ -39,12 +44,58 @@ class EndpointTokenizer:
         """Tokens of `text` as a prompt, BOS included; None when the endpoint cannot say."""
         if self.path is None:
             return None
-        body = orjson.dumps(self.wire.tokenize_body(self.path, text, self.model))
-        try:
-            status, answer = fetch(self.target, self.path, body=body, timeout_s=self.timeout_s)
-        except (ConnectFailed, ConnectionLost, TimeoutError):
+        answer = self._ask(self.path, self.wire.tokenize_body(self.path, text, self.model))
+        return None if answer is None else self.wire.token_count(self.path, answer)
+
+    def count_chat(self, text: str) -> int | None:
+        """Tokens of a conversation of this one message, its template's included; None when the endpoint cannot say."""
+        wire, messages = self.wire, [{"role": "user", "content": text}]
+        if wire.template_path is not None:
+            answer = self._ask(wire.template_path, {"messages": messages})
+            prompt = None if answer is None else _prompt_of(answer)
+            return None if prompt is None else self.count(prompt)
+        if wire.chat_tokenize_path is None:
             return None
-        return self.wire.token_count(self.path, answer) if status == 200 else None
+        answer = self._ask(wire.chat_tokenize_path, wire.chat_tokenize_body(messages, self.model))
+        return None if answer is None else wire.token_count(wire.chat_tokenize_path, answer)
+
+    def _ask(self, path: str, body: Mapping[str, object]) -> bytes | None:
+        timeout_s = min(self.timeout_s, self.ends - time.monotonic())
+        if timeout_s <= 0:
+            return None
+        try:
+            status, answer = fetch(self.target, path, body=orjson.dumps(body), timeout_s=timeout_s)
+        except Late:
+            self.was_late = True
+            return None
+        except (ConnectFailed, ConnectionLost):
+            return None
+        return answer if status == 200 else None
+
+
+def _prompt_of(answer: bytes) -> str | None:
+    """llama-server's {"prompt": ...}."""
+    try:
+        data = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        return None
+    prompt = data.get("prompt") if isinstance(data, dict) else None
+    return prompt if isinstance(prompt, str) else None
+
+
+def learn_words(tokenizer: EndpointTokenizer, *, is_chat: bool) -> Vocabulary:
+    """The words to make prompts of; lengths are estimated where it cannot be asked, or its time ends."""
+    tokenizer.find()
+    found = build_vocabulary(tokenizer)
+    return _with_template(found, tokenizer.count_chat) if is_chat and found.exact else found
+
+
+def _with_template(vocabulary: Vocabulary, count_chat: Callable[[str], int | None]) -> Vocabulary:
+    """With the tokens that a chat template adds to every prompt, where the endpoint tells them."""
+    tokens = count_chat(" the" * TEMPLATE_WORDS)
+    if tokens is None or tokens < TEMPLATE_WORDS:  # it counted something else
+        return vocabulary
+    return replace(vocabulary, overhead_tokens=tokens - TEMPLATE_WORDS)
 
 
 def build_vocabulary(tokenizer: EndpointTokenizer) -> Vocabulary:

@@ -17,7 +17,7 @@ class Conversation:
     The first one is entered at `turn`; what was said before is made up, questions and replies of their lengths.
     """
 
-    def __init__(self, spec: SessionPrompts, prompts: PromptSource, user: int, seed: int, turn: int = 0) -> None:
+    def __init__(self, spec: SessionPrompts, prompts: PromptSource, user: int | str, seed: int, turn: int = 0) -> None:
         self._spec = spec
         self._prompts = prompts
         self._user = user

@@ -10,7 +10,7 @@ from geventhttpclient.response import HTTPParseError
 from harness.backends.counts import reply_tokens, token_source, tokens_asked
 from harness.backends.faults import REFUSALS
 from harness.backends.openai_compat import OpenAiWire
-from harness.backends.wire import ODD_SHAPE, Answer, Ask
+from harness.backends.wire import ODD_SHAPE, Answer, Ask, Headers
 from harness.base.errors import UsageError
 from harness.base.units import NS_PER_S
 from harness.load.plan import LoadPlan
@@ -65,17 +65,14 @@ class Sent:
     reply: str  # generated text without reasoning, "" where there was none
     retry_after_s: float | None  # that the answer asks for
     reply_tokens: int | None = None
+    headers: Headers | None = None  # of the answer, where one came
 
 
 class Sender:
     """Sends requests, each to the replica that it is given; each leaves exactly one row."""
 
-    def __init__(
-        self, plan: LoadPlan, scenario: Scenario, wire: OpenAiWire, clock: RunClock, recorder: Recorder, fleet: Fleet
-    ) -> None:
+    def __init__(self, plan: LoadPlan, scenario: Scenario, clock: RunClock, recorder: Recorder, fleet: Fleet) -> None:
         self.request = scenario.request
-        self.model = plan.model
-        self.wire = wire
         self.clock = clock
         self.recorder = recorder
         self.fleet = fleet
@@ -83,8 +80,16 @@ class Sender:
         self._under_way: dict[gevent.Greenlet, tuple[RequestRecord, Exchange, Reading]] = {}
         self._plan = plan
         self._reuses_prefix = scenario.wants_prefix_reuse
-        self._path = self.request.path or wire.path(self.request.api, stream=self.request.stream)
         self.process = plan.process
+
+    def speak(self, wire: OpenAiWire, model: str | None) -> None:
+        """The dialect and the model of all that is sent from now on.
+
+        Raises:
+            UsageError: the server would refuse every request.
+        """
+        self.wire, self.model = wire, model
+        self.path = self.request.path or wire.path(self.request.api, stream=self.request.stream)
         complaint = wire.complaint(self._ask(Prompt("x", None, 1), "0"))
         if complaint is not None:
             raise UsageError(
@@ -122,7 +127,7 @@ class Sender:
         if exchange.rest_s:
             gevent.sleep(exchange.rest_s)
         answer = reading.answer
-        return Sent(row, answer.reply, exchange.retry_after_s, reply_tokens(answer))
+        return Sent(row, answer.reply, exchange.retry_after_s, reply_tokens(answer), exchange.headers)
 
     def drop(self, row: RequestRecord) -> None:
         """Write down an arrival that the cap on requests in flight did not let out."""
@@ -175,7 +180,7 @@ class Sender:
         timeout = gevent.Timeout(self.request.timeout_s)
         try:
             with timeout:
-                target.request("POST", self._path, reading.on_bytes, exchange, body=body, headers=headers)
+                target.request("POST", self.path, reading.on_bytes, exchange, body=body, headers=headers)
             reading.close(exchange.arrived_ns)
         except gevent.Timeout as caught:
             if caught is not timeout:
@@ -231,7 +236,7 @@ class Sender:
         row.attempt = max(exchange.attempts, 1)
         if row.error is None or (row.error in _AFTER_THE_END and reading.says_its_end):
             row.error, row.error_detail = judge(exchange, reading, row.requested_output_tokens)
-            row.error_detail = with_what_is_known(exchange, target.route(self._path), row.error_detail)
+            row.error_detail = with_what_is_known(exchange, target.route(self.path), row.error_detail)
         strike = target.secrets.strike
         row.error_detail, row.finish_reason = strike(row.error_detail), strike(row.finish_reason)
         row.unreadable_events, row.unreadable_example = answer.unreadable, strike(answer.example)

@@ -90,6 +90,10 @@ class NeverRead(ConnectionLost):
     """It was closed already when the request was written: nobody can have read that."""
 
 
+class Late(Exception):
+    """No whole answer in time. Not a TimeoutError: that is an OSError, which would be the connection's."""
+
+
 class Target:
     """One base URL and its kept connections; `in_flight` requests are on it now."""
 
@@ -291,7 +295,7 @@ def fetch(target: Target, path: str, *, body: bytes | None = None, timeout_s: fl
     """Ask one small question outside the load: (status, body); what quotes a secret of ours is struck out.
 
     Raises:
-        ConnectFailed, ConnectionLost: see there. TimeoutError: no whole answer in time.
+        ConnectFailed, ConnectionLost: see there. Late: no whole answer in time.
     """
     whole = bytearray()
 
@@ -302,7 +306,7 @@ def fetch(target: Target, path: str, *, body: bytes | None = None, timeout_s: fl
 
     exchange = Exchange(awaits_first=False)
     method = "GET" if body is None else "POST"
-    with gevent.Timeout(timeout_s, TimeoutError(f"{path}: no answer in {timeout_s:g} s")):
+    with gevent.Timeout(timeout_s, Late(f"{path}: no answer in {timeout_s:g} s")):
         try:
             target.request(method, path, keep, exchange, body=body or b"")
         except HTTPParseError as error:

@@ -51,8 +51,9 @@ def _method(scenario: Scenario) -> str:
 def _engine_facts(files: RunFiles) -> list[tuple[str, str]]:
     run, boxed = files.run, files.decision.self_host.instance.taken_as if files.decision is not None else ""
     return [
-        ("backend", _or_unknown(run.backend)),
-        ("engine", files.engine or "unknown: it did not say"),
+        ("engine that answered", files.engine or "unknown: it did not say"),
+        ("dialect spoken (backend)", _or_unknown(run.backend)),
+        *([("stands between", clean(run.via.words()))] if run.via is not None else []),
         ("flags", _flags(run.engine.get("flags"))),
         ("model", _or_unknown(run.model)),
         ("quantisation", _or_unknown(run.quantization)),

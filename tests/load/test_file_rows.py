@@ -178,7 +178,7 @@ def test_counted_answers_give_the_length_and_the_others_their_density() -> None:
     assert list(source.recorded(9)) == [(0, 0, "x" * 8), (0, 1, "y" * 40)]
     assert list(rows(TALKS, whole=True, output_tokens=5).recorded(9)) == []
 
-    source.learn(Learned(None, "/tokenize", [], 0, True, answer_tokens=[(0, 0, 5)], chars_per_token=1.6))
+    source.learn(Learned(None, "openai", "/tokenize", [], 0, True, answer_tokens=[(0, 0, 5)], chars_per_token=1.6))
 
     taken = source.take()
     assert [source.prompt(taken, turn).max_tokens for turn in (0, 1)] == [5, 25]  # 40 / 1.6

@@ -1,6 +1,6 @@
 # `make run`: from nothing to a verdict on a real engine.  `make test`: the whole suite, real engines included.
 # Uses uv where there is one, plain venv and pip where not. Needs Python >= 3.11 and a C++ compiler; `make test` also
-# cmake, Chromium and its driver, which it installs itself where it is root and there is apt-get.
+# cmake, Chromium and its driver, nginx and HAProxy, which it installs itself where it is root and there is apt-get.
 
 VENV   := .venv
 STAMPS := .stamps
@@ -22,10 +22,12 @@ endif
 
 # What must be there before anything starts, each program with Debian's package that brings it.
 COMPILER := $(if $(filter default,$(origin CXX)),c++,$(firstword $(CXX))):g++
-TOOLS    := $(COMPILER) cmake:cmake chromium:chromium chromedriver:chromium-driver
+TOOLS    := $(COMPILER) cmake:cmake chromium:chromium chromedriver:chromium-driver nginx:nginx haproxy:haproxy
+# Debian puts servers where many a user's PATH does not look.
+SBIN     := /usr/sbin
 
 # $(call missing,PROGRAM:PACKAGE ...) puts the programs that are not there in $$missing, their packages in $$packages.
-missing = missing= packages=; for tool in $(1); do command -v "$${tool%:*}" >/dev/null || \
+missing = missing= packages=; for tool in $(1); do command -v "$${tool%:*}" >/dev/null || [ -x "$(SBIN)/$${tool%:*}" ] || \
           { missing="$$missing $${tool%:*}"; packages="$$packages $${tool\#*:}"; }; done
 complain = { echo "error: not on this machine:$$missing (Debian: apt-get install$$packages)" >&2; exit 1; }
 

@@ -32,6 +32,8 @@ _QUOTA = (
     "of the box"
 )
 
+_PROXY_PATIENCE = "raise its timeout (nginx: proxy_read_timeout; HAProxy: timeout server)"
+
 _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint; the first that fits
     (
         r"http_40[13]",
@@ -78,6 +80,24 @@ _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint
     (r"http_429|http_503|error_event", r"rate.?limit|too many|quota", _QUOTA),
     (r"http_429", "", _QUOTA),
     (r"http_503", r"^$", _OVER_LIMIT),
+    (
+        r"http_503",
+        r"^503 Service|no server is available",
+        "a proxy before the server refused these itself: it has a quota (nginx: limit_req, limit_conn; HAProxy: "
+        "maxconn), or reaches no server behind it: see its own log",
+    ),
+    (
+        r"http_502",
+        "",
+        "a proxy before the server could not reach it, or got no HTTP from it: does the engine run, and where the "
+        "proxy looks for it?",
+    ),
+    (r"http_504", "", f"a proxy before the server gave up waiting for it: {_PROXY_PATIENCE}, or load less"),
+    (
+        r"truncated",
+        r"^the answer broke off, HTTP",
+        f"the server broke off, or a proxy before it gave up waiting for the next token: {_PROXY_PATIENCE}",
+    ),
     (
         r"truncated",
         UNFINISHED,

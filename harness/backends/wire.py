@@ -1,6 +1,8 @@
 """What the load engine needs to know of a backend's dialect: how to ask, and how to read the answer. No I/O."""
 
+import html
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -11,8 +13,11 @@ Messages = Sequence[Mapping[str, str]]  # a conversation
 
 MAX_DETAIL_CHARS = 300  # of an error body or event that is kept in a record
 MAX_EXAMPLE_CHARS = 120  # of an event that cannot be read
+MAX_HTML_BYTES = 8192  # of a page that are looked through for its words
 HTTP_ERRORS = 400  # and above
 DONE = b"[DONE]"
+_HTML = re.compile(rb"\s*(<\?xml\b[^>]*>\s*)?<(!--|!doctype html\b|(html|head|body|h1)\b)", re.IGNORECASE)
+_TAG = re.compile(r"<(script|style)\b.*?(</\1\s*>|\Z)|<!--.*?(-->|\Z)|<[^>]*(>|\Z)", re.IGNORECASE | re.DOTALL)
 
 ODD_SHAPE = (AttributeError, LookupError, TypeError)
 """What a reader raises on JSON that is none of its dialect's."""
@@ -201,8 +206,12 @@ def error_message(error: object) -> str:
 
 
 def error_detail(body: bytes) -> str:
-    """The words of an error body: its JSON message where there is one, else its first characters."""
+    """The words of an error body: its JSON message, or what an HTML page shows, else its first characters."""
     data = whole_json(body)
+    if data is None and _HTML.match(body):
+        shown = html.unescape(_TAG.sub("\n", body[:MAX_HTML_BYTES].decode("utf-8", "replace")))
+        lines = dict.fromkeys(" ".join(line.split()) for line in shown.splitlines())  # a title is a heading again
+        return "; ".join(filter(None, lines))[:MAX_DETAIL_CHARS]
     if data is None:
         return body[: MAX_DETAIL_CHARS * 4].decode("utf-8", "replace").strip()[:MAX_DETAIL_CHARS]
     return (spoken(data) if isinstance(data, Mapping) else None) or str(data)[:MAX_DETAIL_CHARS]

@@ -4,29 +4,37 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from harness.checks.finding import at, check
+from harness.checks.finding import UNBUFFERED, at, check
 from harness.rundir.result import Check
 from harness.rundir.results import Step
 
 ONE_PIECE = 0.1  # of the streams
+HELD_BACK = 0.5  # of the streams
+HOLDS_BACK = (
+    "a proxy or gateway in between buffers the stream, or the server itself sends several tokens at once: turn that "
+    f"off ({UNBUFFERED}) or go around it"
+)
 CUT_SHORT = ("aborted", "filtered", "short")
 
 
 def stream_checks(step: Step, rows: pd.DataFrame) -> Iterator[Check]:
-    """Findings of a step: streams of several tokens that came all at once."""
+    """Findings of a step: streams of several tokens that came all at once, or began with several."""
     streams = rows[rows["error"].isna() & rows["first_token_s"].notna() & ~(rows["output_tokens"] <= 1).fillna(False)]
     share, at_once = streams["tpot_share"], streams["first_token_s"] >= streams["finished_s"]
     together = int((share == 0).fillna(at_once).sum())
     if together > ONE_PIECE * len(streams):
         text = (
-            f"{at(step)} {together} of {len(streams)} streamed answers came in one piece, all tokens at once: "
-            "they have no TPOT, and their TTFT is the time of the whole answer"
+            f"{at(step)} {together} of {len(streams)} streamed answers came in one piece, all tokens or most at once: "
+            "they have no TPOT, and their TTFT is the time of that piece"
         )
-        hint = (
-            "a proxy or gateway in between buffers the stream (nginx: `proxy_buffering off`, or the header "
-            "`X-Accel-Buffering: no`; HAProxy holds small pieces back): turn that off or go around it"
+        yield check("one_piece", "warning", text, HOLDS_BACK)
+    elif (streams["first_events"] > 1).fillna(False).sum() > HELD_BACK * len(streams):
+        first, events = streams["first_events"].median(), streams["events"].median()
+        text = (
+            f"{at(step)} streamed answers came in a few pieces, {first:.0f} of {events:.0f} events at once in the "
+            "first (medians): their TTFT is the time of that piece, not of the first token"
         )
-        yield check("one_piece", "warning", text, hint)
+        yield check("one_piece", "warning", text, HOLDS_BACK)
 
 
 def answer_checks(records: pd.DataFrame) -> Iterator[Check]:

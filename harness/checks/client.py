@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from harness.checks.finding import at, check
+from harness.checks.finding import UNBUFFERED, at, check
 from harness.rundir.result import Check, Level
 from harness.rundir.results import Step
 
@@ -65,7 +65,7 @@ def _shared(step: Step, client: pd.DataFrame) -> Iterator[Check]:
             "its stamp: gaps between tokens (ITL, max_gap_s) are coarser than they look"
         )
         hint = (
-            "the server or a proxy before it sends several at once (nginx: `proxy_buffering off`), or the client is "
-            "busy: look at its CPU and loop lag"
+            f"the server or a proxy before it sends several at once ({UNBUFFERED}), or the client is busy: look at "
+            "its CPU and loop lag"
         )
         yield check("shared_reads", "warning", text, hint)

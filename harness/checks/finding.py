@@ -3,6 +3,8 @@
 from harness.rundir.result import Check, Level
 from harness.rundir.results import Step
 
+UNBUFFERED = "nginx: `proxy_buffering off`, or the header `X-Accel-Buffering: no`; HAProxy: `option http-no-delay`"
+
 
 def check(code: str, level: Level, message: str, hint: str | None = None) -> Check:
     """One finding."""

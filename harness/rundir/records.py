@@ -40,6 +40,7 @@ class RequestRecord:
     reasoning_tokens: int | None = None  # of output_tokens, as the server told
     token_source: Literal["server", "derived", "endpoint_tokenizer", "unknown"] = "unknown"
     events: int = 0  # events that carried a generated token
+    first_events: int | None = None  # of them, those that came at once with the first
     max_gap_s: float | None = None  # longest wait between two such events
     tpot_share: float | None = None  # of output_tokens, those that TPOT is over; 0: the stream came in one piece
     unreadable_events: int = 0

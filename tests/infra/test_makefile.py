@@ -8,8 +8,10 @@ import pytest
 from engine_helpers import ROOT
 
 NEEDED_BY_MAKE = ("make", "sh", "echo")
-ALL = "c++ cmake chromium chromedriver"
-PACKAGES = "g++ cmake chromium chromium-driver"
+ALL = "c++ cmake chromium chromedriver nginx haproxy"
+PACKAGES = "g++ cmake chromium chromium-driver nginx haproxy"
+
+NOWHERE = ("STAMPS=/nonexistent", "VENV=/nonexistent")
 
 
 class Machine:
@@ -25,9 +27,9 @@ class Machine:
         (self.folder / name).write_text(f"#!{self.folder}/sh\n{script}\n")
         (self.folder / name).chmod(0o755)
 
-    def make(self, target: str) -> subprocess.CompletedProcess[str]:
+    def make(self, target: str, sbin: Path = Path("/nonexistent")) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": str(self.folder), "LC_ALL": "C"}
-        command = ["make", "-C", str(ROOT), "STAMPS=/nonexistent", "VENV=/nonexistent", target]
+        command = ["make", "-C", str(ROOT), *NOWHERE, f"SBIN={sbin}", target]
         return subprocess.run(
             command, env=environment, executable=self.folder / "make", capture_output=True, text=True, check=False
         )  # fmt: skip
@@ -53,7 +55,7 @@ def test_without_root_the_tests_name_what_is_missing_and_how_to_get_it_and_start
 
 def test_only_what_is_missing_is_named(machine: Machine) -> None:
     machine.put("id", "echo 1000")
-    for name in ("c++", "cmake", "chromium"):
+    for name in set(ALL.split()) - {"chromedriver"}:
         machine.put(name)
 
     said = machine.make("test").stderr.splitlines()
@@ -91,6 +93,14 @@ def test_where_everything_is_there_nothing_is_said_or_installed(machine: Machine
     done = machine.make("tools")
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_server_outside_of_the_users_path_is_found(machine: Machine, tmp_path: Path) -> None:
+    sbin = Machine(tmp_path / "sbin")
+    for name in ALL.split():
+        (sbin if name in ("nginx", "haproxy") else machine).put(name)
+
+    assert machine.make("tools", sbin.folder).stderr == ""
 
 
 def test_a_run_needs_only_the_compiler_and_says_so_first(machine: Machine) -> None:

@@ -121,14 +121,22 @@ def streamed(*events: bytes) -> Callable[[Exchange], None]:
     return post
 
 
-def run(out_dir: Path, server: FieldServer, **more: Any) -> tuple[pd.DataFrame, dict[str, dict[str, Any]], Any]:
+Ran = tuple[pd.DataFrame, dict[str, dict[str, Any]], Any]
+
+
+def run(out_dir: Path, server: FieldServer, **more: Any) -> Ran:
     """(rows, findings by their code, step) of a short load: chat, 20 tokens asked."""
+    return run_at(out_dir, server.base_url, **more)
+
+
+def run_at(out_dir: Path, url: str, *, ca_file: str | None = None, **more: Any) -> Ran:
+    """The same of the server, or the proxy before one, at an address."""
     work = {
         "load": {"kind": "closed", "users": [2], "step_s": 0.6, "warmup_s": 0},
         "prompts": {"kind": "synthetic", "input_tokens": 20, "output_tokens": ASKED},
         "request": {"timeout_s": 10, "api": "chat"},
     } | more
-    measured = run_load(out_dir, server.base_url, backend="openai", work=scenario(**work))
+    measured = run_load(out_dir, url, backend="openai", work=scenario(**work), ca_file=ca_file)
     analyse_run(measured.run_dir)
     metrics = json.loads((measured.run_dir / "metrics.json").read_text())
     found = [check for step in metrics["steps"] for check in step["checks"]] + metrics["checks"]

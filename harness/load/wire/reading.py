@@ -100,7 +100,8 @@ class Reading:
     def tpot_share(self) -> float | None:
         """Which share of the output tokens came after the first arrival, of one choice: what TPOT is over.
 
-        0: none did, or faster than any server decodes. None: no token came, or nothing was streamed. Reasoning that was
+        0: none did, or faster than any server decodes, or fewer events than were held back for the first arrival, whose
+        instant is then the proxy's more than theirs. None: no token came, or nothing was streamed. Reasoning that was
         not sent is no part of it. What the first arrival brought is the server's own word where it counts as it goes;
         else one token an event where there are as many; else its share of the events, or of the text, where it brought
         another amount than the others did (a first token sent on its own).
@@ -109,7 +110,8 @@ class Reading:
         events, later = answer.token_events, answer.token_events - self.first_events
         if self.first_ns is None or self.last_ns is None:
             return None
-        if self.last_ns - self.first_ns < later * LEAST_TOKEN_NS or later <= 0:
+        is_held_back = 1 < self.first_events > later
+        if self.last_ns - self.first_ns < later * LEAST_TOKEN_NS or later <= 0 or is_held_back:
             return 0.0
         total = answer.output_tokens
         if total and self.first_tokens and self.first_tokens < total:

@@ -229,7 +229,7 @@ class Sender:
         row.token_source = token_source(answer)
         row.reasoning_tokens = answer.reasoning_tokens
         row.tpot_share = reading.tpot_share()
-        row.events = answer.token_events
+        row.events, row.first_events = answer.token_events, reading.first_events or None
         row.finish_reason = answer.finish_reason
         row.server_queue_s, row.server_prefill_s = answer.server_queue_s, answer.server_prefill_s
         row.server_decode_s, row.server_total_s = answer.server_decode_s, answer.server_total_s

@@ -127,8 +127,14 @@ def test_a_whole_answer_gives_the_servers_counts() -> None:
         (b'{"error": "overloaded", "error_type": "x"}', "overloaded"),
         (b'{"detail": "Not Found"}', "Not Found"),
         (b"Bad gateway\n", "Bad gateway"),
+        (b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<h1>502 Bad Gateway</h1>\r\n"
+         b"<hr><center>nginx</center></body></html>", "502 Bad Gateway; nginx"),
+        (b"<!DOCTYPE html><style>h1 {color: red}</style><h1>Error&nbsp;1015</h1><p>You are being\nrate limited",
+         "Error 1015; You are being; rate limited"),
+        (b"<?xml version='1.0'?><html><script>if (a < b) {", ""),
+        (b"<Error><Code>AccessDenied</Code></Error>", "<Error><Code>AccessDenied</Code></Error>"),
         (b"", ""),
     ],
-)
+)  # fmt: skip
 def test_error_bodies_are_read_in_every_form(body: bytes, words: str) -> None:
     assert error_detail(body) == words

@@ -18,8 +18,7 @@ from harness.base.errors import EndpointError
 pytestmark = pytest.mark.slow
 
 Front = Callable[[Path, int], AbstractContextManager[int]]
-ONE_S = {"kind": "closed", "users": [2], "step_s": 1, "warmup_s": 0}
-TWO_S = ONE_S | {"step_s": 2}
+SHORT = {"kind": "closed", "users": [2], "step_s": 0.6, "warmup_s": 0}
 
 
 def by_nginx(location: str = "", **more: str) -> Front:
@@ -63,13 +62,13 @@ def http_1_0(events: list[tuple[float, bytes]]) -> FieldServer:
 
 def run_behind(front: Front, server: FieldServer, tmp_path: Path, **more: Any) -> Ran:
     with server, front(tmp_path, server.port) as port:
-        return run_at(tmp_path / "out", f"http://127.0.0.1:{port}/field", **{"load": ONE_S} | more)
+        return run_at(tmp_path / "out", f"http://127.0.0.1:{port}/field", **{"load": SHORT} | more)
 
 
 def run_way(front: Front, way: str, tmp_path: Path, **more: Any) -> Ran:
     """Before the faulty server, which behaves in that way."""
     with FaultyServer() as server, front(tmp_path, server.port) as port:
-        return run_at(tmp_path / "out", f"http://127.0.0.1:{port}/{way}", **{"load": ONE_S} | more)
+        return run_at(tmp_path / "out", f"http://127.0.0.1:{port}/{way}", **{"load": SHORT} | more)
 
 
 @pytest.mark.parametrize(
@@ -88,12 +87,12 @@ def run_way(front: Front, way: str, tmp_path: Path, **more: Any) -> Ran:
 def test_a_proxy_that_hands_on_each_token_is_not_accused(
     front: Front, server: Callable[..., FieldServer], tmp_path: Path
 ) -> None:
-    rows, found, step = run_behind(front, server(tokens(0.005)), tmp_path, slo={"tpot_p95_s": 0.5})
+    rows, found, step = run_behind(front, server(tokens(0.005)), tmp_path)
 
     assert set(served(rows)["error"].dropna()) == set()
     assert "one_piece" not in found
+    assert step["tpot_s"]["n"] == step["e2e_s"]["n"]
     assert step["tpot_s"]["p50"] >= 0.0045
-    assert step["slo_met"] is True
 
 
 @pytest.mark.parametrize(
@@ -111,7 +110,6 @@ def test_a_stream_that_a_proxy_held_back_has_no_tpot_and_the_proxy_is_named(
 ) -> None:
     rows, found, step = run_behind(front, server, tmp_path, slo={"tpot_p95_s": 0.5})
 
-    assert len(served(rows)) >= 10
     assert set(served(rows)["error"].dropna()) == set()
     assert step["tpot_s"]["n"] == 0
     assert (step["slo_met"], step["slo_verdict"]) == (None, "not_judged")
@@ -133,7 +131,7 @@ def test_a_stream_that_a_proxy_held_back_has_no_tpot_and_the_proxy_is_named(
 def test_a_stream_that_came_in_a_few_pieces_is_said_to_and_keeps_its_true_pace(
     front: Front, server: FieldServer, least_s: float, tmp_path: Path
 ) -> None:
-    rows, found, step = run_behind(front, server, tmp_path, load=TWO_S)
+    rows, found, step = run_behind(front, server, tmp_path, load=SHORT | {"step_s": 2})
 
     assert served(rows)["first_events"].median() > 1
     assert "in a few pieces" in found["one_piece"]["message"]
@@ -144,7 +142,7 @@ def test_a_stream_that_came_in_a_few_pieces_is_said_to_and_keeps_its_true_pace(
 def test_connections_that_are_closed_after_20_requests_cost_no_failure(tmp_path: Path) -> None:
     front = by_nginx("proxy_buffering off;", server="keepalive_requests 20;")
 
-    rows, _, _ = run_way(front, "ok", tmp_path)
+    rows, _, _ = run_way(front, "ok", tmp_path, load=SHORT | {"step_s": 1})
 
     assert len(rows) > 2 * 20
     assert set(served(rows)["error"].dropna()) == set()
@@ -195,7 +193,7 @@ def test_a_proxy_that_gives_up_waiting_is_named(
 )
 def test_a_proxy_before_a_dead_server_is_named(front: Front, error: str, words: str, tmp_path: Path) -> None:
     with front(tmp_path, free_port()) as port:
-        rows, found, _ = run_at(tmp_path / "out", f"http://127.0.0.1:{port}", load=ONE_S)
+        rows, found, _ = run_at(tmp_path / "out", f"http://127.0.0.1:{port}", load=SHORT)
 
     assert set(served(rows)["error"]) == {error}
     assert rows["error_detail"].iloc[0].startswith(words)

@@ -70,6 +70,32 @@ def test_a_stream_in_one_piece_has_none(piece: bytes) -> None:
     assert read(piece, *END).reading.tpot_share() == 0
 
 
+@pytest.mark.parametrize("held", [11, 19])
+def test_a_stream_of_which_most_was_held_back_has_none(held: int) -> None:
+    assert read(b"".join(words(held)), *words(20 - held), *END).reading.tpot_share() == 0
+
+
+def test_a_stream_of_which_half_was_held_back_has_that_of_the_other_half() -> None:
+    assert read(b"".join(words(10)), *words(10), *END).reading.tpot_share() == pytest.approx(10 / 20)
+
+
+def test_an_answer_in_a_few_pieces_is_said_to_have_their_ttft(tmp_path: Path) -> None:
+    def in_fours(x: Exchange) -> None:
+        x.head(transfer_encoding="chunked")
+        for start in range(0, 20, 4):
+            time.sleep(0.01)
+            x.chunk(b"".join(words(20)[start : start + 4]))
+        x.chunk(b"".join(END))
+        x.end()
+
+    with FieldServer(in_fours) as server:
+        rows, found, step = run(tmp_path, server)
+
+    assert set(served(rows)["first_events"]) == {4}
+    assert "a few pieces, 4 of 20 events at once in the first" in found["one_piece"]["message"]
+    assert step["tpot_s"]["p50"] >= 0.04 / 16  # 16 tokens in four pauses
+
+
 def test_a_buffering_proxy_is_named_and_its_tpot_not_judged(tmp_path: Path) -> None:
     def buffered(x: Exchange) -> None:
         x.head(transfer_encoding="chunked")

@@ -63,6 +63,11 @@ def findings_of(run_dir: Path) -> dict[str, dict[str, str]]:
         ("http_429", "Model is overloaded", "--max-concurrent-requests"),
         ("truncated", "the answer ended without a finish reason", "--interrupt_requests false"),
         ("connect", "Connection refused", "server's own log"),
+        ("http_502", "502 Bad Gateway; nginx", "could not reach it"),
+        ("http_503", "503 Service Temporarily Unavailable; nginx", "limit_req"),
+        ("http_503", "503 Service Unavailable; No server is available to handle this request.", "own log"),
+        ("http_504", "stream timeout", "timeout server"),
+        ("truncated", "the answer broke off, HTTP: Incomplete response.", "proxy_read_timeout"),
     ],
 )  # fmt: skip
 def test_what_a_server_says_points_to_the_way_out(error: str, detail: str, way_out: str) -> None:

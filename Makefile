@@ -27,7 +27,8 @@ TOOLS    := $(COMPILER) cmake:cmake chromium:chromium chromedriver:chromium-driv
 SBIN     := /usr/sbin
 
 # $(call missing,PROGRAM:PACKAGE ...) puts the programs that are not there in $$missing, their packages in $$packages.
-missing = missing= packages=; for tool in $(1); do command -v "$${tool%:*}" >/dev/null || [ -x "$(SBIN)/$${tool%:*}" ] || \
+missing = missing= packages=; for tool in $(1); do \
+          command -v "$${tool%:*}" >/dev/null || [ -x "$(SBIN)/$${tool%:*}" ] || \
           { missing="$$missing $${tool%:*}"; packages="$$packages $${tool\#*:}"; }; done
 complain = { echo "error: not on this machine:$$missing (Debian: apt-get install$$packages)" >&2; exit 1; }
 

@@ -74,14 +74,13 @@ def run_way(front: Front, way: str, tmp_path: Path, **more: Any) -> Ran:
 @pytest.mark.parametrize(
     ("front", "server"),
     [
-        (by_nginx("proxy_buffering off;"), http_1_1),
         (by_nginx("proxy_buffering off; proxy_http_version 1.1; proxy_set_header Connection '';"), http_1_1),
         (by_nginx("proxy_buffering off;"), http_1_0),
         (by_nginx(), http_1_1),  # with its buffers on, nginx hands chunks on as they come all the same
         (by_haproxy("option http-no-delay"), http_1_1),
         (by_haproxy(), http_1_0),
     ],
-    ids=["nginx", "nginx in HTTP/1.1", "nginx, server of HTTP/1.0", "nginx that buffers chunks", "haproxy",
+    ids=["nginx", "nginx, server of HTTP/1.0", "nginx that buffers chunks", "haproxy",
          "haproxy, server of HTTP/1.0"],
 )  # fmt: skip
 def test_a_proxy_that_hands_on_each_token_is_not_accused(
@@ -99,11 +98,10 @@ def test_a_proxy_that_hands_on_each_token_is_not_accused(
     ("front", "server"),
     [
         (by_nginx(), http_1_0(tokens(0.003))),
-        (by_nginx("proxy_http_version 1.1;"), http_1_0(tokens(0.003))),
         (by_haproxy(), http_1_1(tokens(0.003))),  # it waits 200 ms for more: for all of 60 ms
         (by_haproxy(), http_1_1(tokens(0.009))),  # ... and for most of 180 ms
     ],
-    ids=["nginx", "nginx that asks in HTTP/1.1", "haproxy", "haproxy, longer"],
+    ids=["nginx", "haproxy", "haproxy, longer"],
 )
 def test_a_stream_that_a_proxy_held_back_has_no_tpot_and_the_proxy_is_named(
     front: Front, server: FieldServer, tmp_path: Path

@@ -205,10 +205,18 @@ def _ended(manifest: RunManifest) -> Iterator[Check]:
     if ended:
         yield check("ended_early", "error", ended["text"], ended["hint"])
     elif manifest.partial:
-        yield check("partial", "warning", "the run was cut short; this is what it had measured")
+        yield _partial(manifest.client.get("cut_short"))
     if manifest.client.get("exact_lengths") is False:
         text = "the endpoint told no tokens beforehand: prompt lengths are estimated at 4 characters a token"
         yield check("estimated_lengths", "warning", text, "the server's own prompt count is what is reported")
+
+
+def _partial(cut_short: str | None) -> Check:
+    """A run that is not whole; `cut_short`: why, where it came to its end and said so."""
+    if cut_short is not None:
+        return check("partial", "warning", f"the run was cut short ({cut_short}); this is what it had measured")
+    text = "the run has not said how it ended: it was cut short or killed, could not write, or still goes on"
+    return check("partial", "error", text, "wait until it has ended, or run it again: what is missing is not known")
 
 
 def goodput_checks(metrics: Metrics, records: pd.DataFrame) -> Iterator[Check]:

@@ -8,6 +8,7 @@ import time
 from importlib import util
 from pathlib import Path
 
+from harness.base.children import PYTHON
 from harness.base.errors import EngineError
 from harness.engines.kind import Progress
 from harness.engines.process.process import LeashedProcess, log_tail
@@ -59,7 +60,7 @@ def make_venv(path: Path, log_path: Path, progress: Progress) -> Path:
         if util.find_spec("ensurepip") is None and uv is not None:
             command = [uv, "venv", "--clear", "--seed", "--python", sys.executable, str(path)]
         else:
-            command = [sys.executable, "-m", "venv", "--clear", str(path)]
+            command = [*PYTHON, "-m", "venv", "--clear", str(path)]
         run_step(f"making an environment in {path}", command, log_path, progress)
     return path / "bin" / "python"
 

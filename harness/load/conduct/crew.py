@@ -105,7 +105,7 @@ class Crew:
             self._board = Board(self.plan.workers, len(self.plan.urls), shared.fileno())
             self._muster = Muster(self.plan, log) if self.plan.remote_workers else None
             here = self.plan.workers - self.plan.remote_workers
-            ends: list[LineEnd] = [LocalEnd(log, [shared.fileno()]) for _ in range(here)]
+            ends: list[LineEnd] = [LocalEnd(log, self.plan.api_key_env, [shared.fileno()]) for _ in range(here)]
         for number, end in enumerate(ends + (self._muster.ends if self._muster is not None else [])):
             self.workers.append(Worker(number, end))
             self._selector.register(end, selectors.EVENT_READ, self.workers[-1])

@@ -37,6 +37,11 @@ def python_environment(needs: Sequence[str] = ()) -> dict[str, str]:
     return plain_environment({**kept, **({_PATH: places} if places else {}), "PYTHONUNBUFFERED": "1"})
 
 
+def installer_environment() -> dict[str, str]:
+    """The whole environment, as a package index and a compiler may need it, but not what lies where the user stands."""
+    return {**os.environ, _PATH: os.pathsep.join(_places())}
+
+
 def _places() -> Iterator[str]:
     """PYTHONPATH without what is meant from the current directory on, as an empty entry is, unless it is our own."""
     for place in os.environ.get(_PATH, "").split(os.pathsep):

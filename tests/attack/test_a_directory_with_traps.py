@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,3 +65,17 @@ def test_without_a_key_a_child_knows_none(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("MY_KEY", "x")
 
     assert "MY_KEY" not in environment_of_a_child([])
+
+
+def test_the_main_process_springs_no_trap_either(tmp_path: Path) -> None:
+    sprung = tmp_path / "sprung"
+    for name in ("click", "orjson", "secrets", "yaml"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(sprung)!r}, 'a').write({name!r})")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "run", "--help"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": ROOT + os.pathsep}, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert not sprung.exists()
+    assert done.returncode == 0, done.stderr

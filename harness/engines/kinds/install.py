@@ -1,6 +1,5 @@
 """Long steps of an install: on the leash, logged, with progress, and an error that shows the log's end."""
 
-import os
 import re
 import shutil
 import sys
@@ -8,7 +7,7 @@ import time
 from importlib import util
 from pathlib import Path
 
-from harness.base.children import PYTHON
+from harness.base.children import PYTHON, installer_environment
 from harness.base.errors import EngineError
 from harness.engines.kind import Progress
 from harness.engines.process.process import LeashedProcess, log_tail
@@ -27,7 +26,7 @@ def run_step(what: str, command: list[str], log_path: Path, progress: Progress) 
     """
     started = said = time.monotonic()
     progress(what)
-    with LeashedProcess(command, log_path, os.environ) as process:
+    with LeashedProcess(command, log_path, installer_environment()) as process:
         while (exit_code := process.poll()) is None:
             now = time.monotonic()
             if now - said >= _SAY_EVERY_S:

@@ -1,10 +1,11 @@
 """Checks of the client: was it the client that was measured, and do its stamps tell single tokens apart?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from harness.checks.finding import UNBUFFERED, at, check
+from harness.metrics.client_stalls import ClientStall, in_step, voids
 from harness.rundir.result import Check, Level
 from harness.rundir.results import Step
 
@@ -31,6 +32,23 @@ def client_checks(step: Step, client: pd.DataFrame, think_time_s: float) -> Iter
         text = f"{at(step)} only {reached:.1f} requests were in flight on average"
         yield check("client_bound", "warning", text, "the client could not keep up the load asked for")
     yield from _shared(step, client)
+
+
+def client_stall_checks(step: Step, stalls: Sequence[ClientStall]) -> Iterator[Check]:
+    """A load process that stood still in the step's window or hold: an error where the step is void for it."""
+    mine = in_step(step, stalls)
+    if not mine:
+        return
+    longest = max(mine, key=lambda stall: stall.length_s)
+    text = (
+        f"{at(step)} a load process stood still for {longest.length_s:.1f} s between seconds {longest.start_s:.1f} and "
+        f"{longest.end_s:.1f} of the run: it sent and read nothing, and that is not the server's"
+    )
+    if len(mine) > 1:
+        text += f"; {len(mine)} times in all, {sum(stall.length_s for stall in mine):.1f} s together"
+    level: Level = "error" if voids(step, stalls) else "warning"
+    hint = "it was stopped, or had no CPU: give the client a core of its own, and run again"
+    yield check("client_stalled", level, text, hint)
 
 
 def _asked(step: Step, client: pd.DataFrame) -> float | None:

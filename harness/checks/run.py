@@ -9,7 +9,7 @@ import pandas as pd
 from harness.backends.faults import hint_for
 from harness.base.stats import SAMPLE_FLOORS
 from harness.checks.answers import answer_checks, stream_checks
-from harness.checks.client import client_checks
+from harness.checks.client import client_checks, client_stall_checks
 from harness.checks.finding import at, check
 from harness.checks.lengths import length_checks, unfit_checks
 from harness.checks.load import INHERITED_HINT, load_checks, lost_checks, open_checks
@@ -54,9 +54,11 @@ def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check
     scenario = measured.scenario
     is_goodput = metrics.goodput is not None and metrics.goodput.requests_per_s is not None
     rows = _within(measured.records, step, "scheduled_s")
+    driven = driven_of(measured.manifest, measured.client)
     pages = measured.server.pages
     return [
         *client_checks(step, _within(measured.client, step, "t_s"), scenario.think_time_s),
+        *client_stall_checks(step, driven.stalls),
         *_errors(step, rows, scenario, is_goodput=is_goodput),
         *open_checks(step, is_goodput=is_goodput),
         *_too_few(step, scenario),
@@ -67,7 +69,7 @@ def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check
         *phase_checks(step, rows, scenario),
         *turn_checks(step, scenario, counts=step is metrics.decisive),
         *replica_step_checks(step),
-        *lost_checks(step, driven_of(measured.manifest).lost_s),
+        *lost_checks(step, driven.lost_s),
         *stall_checks(step, () if metrics.timeline is None else metrics.timeline.stalls),
         *server_step_checks(step, None if pages is None else pages.catalogue),
     ]
@@ -205,10 +207,18 @@ def _ended(manifest: RunManifest) -> Iterator[Check]:
     if ended:
         yield check("ended_early", "error", ended["text"], ended["hint"])
     elif manifest.partial:
-        yield check("partial", "warning", "the run was cut short; this is what it had measured")
+        yield _partial(manifest.client.get("cut_short"))
     if manifest.client.get("exact_lengths") is False:
         text = "the endpoint told no tokens beforehand: prompt lengths are estimated at 4 characters a token"
         yield check("estimated_lengths", "warning", text, "the server's own prompt count is what is reported")
+
+
+def _partial(cut_short: str | None) -> Check:
+    """A run that is not whole; `cut_short`: why, where it came to its end and said so."""
+    if cut_short is not None:
+        return check("partial", "warning", f"the run was cut short ({cut_short}); this is what it had measured")
+    text = "the run has not said how it ended: it was cut short or killed, could not write, or still goes on"
+    return check("partial", "error", text, "wait until it has ended, or run it again: what is missing is not known")
 
 
 def goodput_checks(metrics: Metrics, records: pd.DataFrame) -> Iterator[Check]:

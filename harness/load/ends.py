@@ -5,26 +5,31 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Sequence
 from typing import Any
 
+from harness.base.children import PYTHON, python_environment
 from harness.load.lines import encode
 from harness.load.protocol import Command, End
 
 CHILD = ("-m", "harness.load.process.child")
 
 
-def start(*arguments: str, log: Any = None, pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-    """A process of ours; whatever it prints goes to `log`. It ends when its standard input does."""
+def start(
+    *arguments: str, log: Any = None, pass_fds: Sequence[int] = (), needs: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
+    """A process of ours; whatever it prints goes to `log`. It ends when its standard input does.
+
+    Of the environment it gets what any program needs, and the variables named in `needs`.
+    """
     return subprocess.Popen(
-        [sys.executable, "-P", *arguments],  # -P: a folder `harness` where the user stands is not ours
+        [*PYTHON, *arguments],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
         pass_fds=pass_fds,
         start_new_session=True,  # Ctrl-C in a terminal reaches us first, and alone
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env=python_environment(needs),
     )
 
 
@@ -49,11 +54,14 @@ def hang_up(process: subprocess.Popen[bytes]) -> None:
         process.stdin.close()
 
 
-def start_child(log: Any, fds: Sequence[int] = ()) -> tuple[subprocess.Popen[bytes], int]:
-    """A load process that has `fds` too, and the descriptor that its events come out of."""
+def start_child(log: Any, key_env: str | None, fds: Sequence[int] = ()) -> tuple[subprocess.Popen[bytes], int]:
+    """A load process that has `fds` too, and the descriptor that its events come out of.
+
+    `key_env`: the variable that holds the endpoint's key.
+    """
     events, theirs = os.pipe()
     try:
-        return start(*CHILD, str(theirs), log=log, pass_fds=(theirs, *fds)), events
+        return start(*CHILD, str(theirs), log=log, pass_fds=(theirs, *fds), needs=[key_env] if key_env else []), events
     except OSError:
         os.close(events)
         raise
@@ -69,8 +77,8 @@ def how_it_ended(code: int) -> str:
 class LocalEnd:
     """A load process on this machine, on its pipes."""
 
-    def __init__(self, log: Any, fds: Sequence[int] = ()) -> None:
-        self.process, self._events = start_child(log, fds)
+    def __init__(self, log: Any, key_env: str | None, fds: Sequence[int] = ()) -> None:
+        self.process, self._events = start_child(log, key_env, fds)
 
     def fileno(self) -> int:
         """Where its lines come from."""

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from harness.base.stats import Floats, known, summary
+from harness.metrics.client_stalls import ClientStall, client_stalls, voids
 from harness.metrics.rate import shares
 from harness.metrics.slo import judge_errors
 from harness.metrics.windows import Columns, Stamps, Window, output_tokens, served_in
@@ -29,15 +30,16 @@ class Driven:
 
     urls: tuple[str, ...] = ()
     lost_s: float | None = None  # when the first load process died
+    stalls: tuple[ClientStall, ...] = ()  # when a load process stood still
 
 
 ONE = Driven()
 
 
-def driven_of(manifest: RunManifest) -> Driven:
-    """What a run drove, by its run.json."""
+def driven_of(manifest: RunManifest, client: pd.DataFrame) -> Driven:
+    """What a run drove, by its run.json and the samples of its client."""
     lost = [one["t_s"] for one in manifest.client.get("lost_workers") or ()]
-    return Driven(tuple(dict.fromkeys(manifest.urls)), min(lost, default=None))
+    return Driven(tuple(dict.fromkeys(manifest.urls)), min(lost, default=None), client_stalls(client))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,13 @@ def shown_url(url: str) -> str:
 
 
 def looked_at(steps: Sequence[Step], driven: Driven, error_rate: float) -> list[Step]:
-    """The steps, each replica that fails by itself marked, and those void in which one does or a load process was lost.
+    """The steps, each replica that fails by itself marked; those in which one does, or a load process was lost or stood
+    still, are void.
 
     A replica that answered nothing in any step, while another did, fails in all.
     """
     silent = _silent([step.replicas for step in steps])
-    return [_voided(_marked(step, silent, error_rate), driven.lost_s) for step in steps]
+    return [_voided(_marked(step, silent, error_rate), driven) for step in steps]
 
 
 def _silent(of_steps: Sequence[Sequence[ReplicaOfStep]]) -> set[str]:
@@ -157,11 +160,13 @@ def _fails(one: ReplicaOfStep, step: Step, error_rate: float) -> bool:
     return best is not None and best <= max(error_rate, one.failed_share / TENFOLD)
 
 
-def _voided(step: Step, lost_s: float | None) -> Step:
+def _voided(step: Step, driven: Driven) -> Step:
     """The step without a verdict and a goodput, where it is of another fleet or load than was asked for."""
     why = [one.words for one in step.replicas if one.failing]
-    if lost_s is not None and step.window.end_s > lost_s:
+    if driven.lost_s is not None and step.window.end_s > driven.lost_s:
         why.append("a load process had died, so that only a part of the load was driven")
+    if voids(step, driven.stalls):
+        why.append("the client itself stood still, so that its figures are not the server's")
     if not why:
         return step
     unknown: dict[str, Any] = {"goodput_requests_per_s": None, "goodput_low": None, "goodput_high": None}

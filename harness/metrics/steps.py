@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from harness.base.stats import Floats, known, summary
+from harness.metrics.client_stalls import ClientStall
 from harness.metrics.judging import BROKEN, judged_by_own_load, limit_samples, rate_over, run_goodput, within
 from harness.metrics.replicas import ONE, Driven, Replicas, by_replica, looked_at, replicas_of
 from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight, usual_s
@@ -30,6 +31,7 @@ from harness.rundir.arrivals import Arrivals
 from harness.rundir.result import WindowOfStep
 from harness.rundir.results import DriftOfStep, LimitOfStep, Metrics, Phases, Step, Summary, Warmup
 from harness.rundir.steps import RanStep
+from harness.rundir.timeline import Timeline
 from harness.scenario import RampLoad, Scenario, SessionPrompts, Slo, TraceLoad
 
 
@@ -53,12 +55,23 @@ def compute_metrics(
         window, warmup = _after_warmup(ran, data, window, scenario)
         out.append(step_metrics(ran, data, window, scenario, stamps, warmup, server, replicas))
     out = looked_at(judged_by_own_load(out), driven, scenario.slo.error_rate)
+    timeline = timeline_of(data, steps, stamps, scenario.request.timeout_s)
     return Metrics(
         steps=tuple(out),
         goodput=run_goodput(out, scenario.slo.error_rate),
         server=None if server is None else server.said,
-        timeline=timeline_of(data, steps, stamps, scenario.request.timeout_s),
+        timeline=None if timeline is None else _of_the_server(timeline, driven.stalls),
     )
+
+
+def _of_the_server(timeline: Timeline, stalls: Sequence[ClientStall]) -> Timeline:
+    """The timeline without the stalls that were the client's own."""
+    servers = [
+        stall
+        for stall in timeline.stalls
+        if not any(own.start_s < stall.end_s and own.end_s > stall.start_s for own in stalls)
+    ]
+    return timeline.model_copy(update={"stalls": tuple(servers)})
 
 
 def _after_warmup(ran: RanStep, data: Columns, window: Window, scenario: Scenario) -> tuple[Window, Warmup]:

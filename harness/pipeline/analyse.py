@@ -116,10 +116,11 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
         raise UsageError(
             f"{run_dir / files.STEPS} holds no step: nobody can tell which load the {len(records)} records belong to"
         )
-    driven = driven_of(manifest)
+    client = read_client(run_dir)
+    driven = driven_of(manifest, client)
     server = server_side(read_server_metrics(run_dir), manifest.engine.get("name"), driven.urls)
     metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir), server, driven)
-    return with_checks(metrics, Measured(records, read_client(run_dir), manifest, scenario, server, impossible))
+    return with_checks(metrics, Measured(records, client, manifest, scenario, server, impossible))
 
 
 def _shape_runs(manifest: RunManifest, metrics: Metrics, others: Sequence[Path]) -> list[BusyRun]:

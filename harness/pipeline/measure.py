@@ -119,14 +119,24 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
                 with suppress(OSError):  # an engine's log may be in it
                     options.out_dir.rmdir()
         raise
-    manifest.partial = manifest.partial or interrupted or failure is not None
+    cut_short = _cut_short(manifest, interrupted=interrupted)
+    if cut_short:
+        manifest.client["cut_short"] = cut_short
     files.write_manifest(run_dir, manifest)
     collect(run_dir)
-    closed = _closed_connections(run_dir)
-    if closed:
-        manifest.client |= closed
-        files.write_manifest(run_dir, manifest)
+    manifest.client |= _closed_connections(run_dir)
+    manifest.partial = bool(cut_short) or failure is not None
+    files.write_manifest(run_dir, manifest)  # the last word: whoever is killed before it leaves a partial run
     return Measured(run_dir, interrupted, failure)
+
+
+def _cut_short(manifest: RunManifest, *, interrupted: bool) -> str:
+    """Why a run that came to its end is not whole; empty where it is."""
+    if interrupted:
+        return "it was interrupted"
+    if "lost_workers" in manifest.client:
+        return "a load process was lost"
+    return "a part of the client failed" if "broken_parts" in manifest.client else ""
 
 
 def _closed_connections(run_dir: Path) -> dict[str, int]:
@@ -213,10 +223,8 @@ def _on_event(event: RunEvent, run_dir: Path, manifest: RunManifest, on_event: O
             client["remote_workers"] = [asdict(worker) for worker in event.workers]
         case Lost():
             client["lost_workers"] = [asdict(worker) for worker in event.workers]
-            manifest.partial = True
         case BrokenPart():
             client.setdefault("broken_parts", []).append(asdict(event))
-            manifest.partial = True
             manifest.notes.append(
                 f"In load process {event.worker + 1} {event.part} failed after {event.t_s:.0f} s ({event.text}): "
                 "what it would have told is missing from then on."
@@ -348,6 +356,7 @@ def _manifest(options: RunOptions, started: datetime) -> RunManifest:
         started_monotonic_ns=time.monotonic_ns(),
         harness_version=__version__,
         git_revision=git_revision(),
+        partial=True,  # until it says that it is whole
         urls=list(options.urls),
         arms=list(options.arms),
         demand=dict(options.demand) if options.demand is not None else None,

@@ -125,6 +125,7 @@ class _Client(_Facts):
     search: _SearchEnd | None = None
     served_models: list[str] | None = None
     ended_early: _Ended | None = None
+    cut_short: str | None = None  # why a run that came to its end is partial
     lost_workers: list[_Lost] | None = None
     unfit: list[_Ended] | None = None
 
@@ -162,7 +163,7 @@ class RunManifest(Result):
     started_monotonic_ns: int
     harness_version: str
     git_revision: str | None
-    partial: bool = False
+    partial: bool = False  # true from the first write on, false in the last one of a run that is whole
     version: int = Field(default=SCHEMA, alias="schema")
     urls: list[str] = Field(default=[])
     arms: list[str] = Field(default=[])  # API arms asked for, "provider:model"

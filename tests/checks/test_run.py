@@ -201,9 +201,14 @@ def test_a_stepped_clock_is_an_error() -> None:
 
 
 def test_a_partial_run_and_estimated_lengths_are_said() -> None:
-    found = findings(GOOD, partial=True, client={"exact_lengths": False})
+    found = findings(GOOD, partial=True, client={"exact_lengths": False, "cut_short": "it was interrupted"})
 
-    assert {"partial", "estimated_lengths"} <= set(found)
+    assert found["partial"] == ("warning", "the run was cut short (it was interrupted); this is what it had measured")
+    assert "estimated_lengths" in found
+
+
+def test_a_run_that_did_not_say_how_it_ended_is_an_error() -> None:
+    assert findings(GOOD, partial=True)["partial"][0] == "error"
 
 
 def test_the_worst_level_decides() -> None:

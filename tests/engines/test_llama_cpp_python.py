@@ -41,7 +41,7 @@ def test_the_flags_kept_are_those_given_without_the_models_directory(llama_engin
     variables = [flag for flag in llama_engine.flags if flag.startswith("OMP_")]
     flags = llama_engine.flags[: len(llama_engine.flags) - len(variables)]
 
-    assert given[1:3] == ["-m", "llama_cpp.server"]
+    assert given[1:4] == ["-P", "-m", "llama_cpp.server"]
     assert [Path(flag).name if flag.endswith(".gguf") else flag for flag in given[3:]] == flags
     assert set(variables) <= set(environment)
     for flag in ("--interrupt_requests", "--logits_all"):

@@ -72,7 +72,7 @@ def manifest(urls: tuple[str, ...] = URLS, client: dict[str, Any] | None = None,
 
 def analysed(requests: list[dict[str, Any]], run: RunManifest, steps: int = 1) -> Metrics:
     """The figures with their findings."""
-    records, driven = typed(requests), driven_of(run)
+    records, driven = typed(requests), driven_of(run, pd.DataFrame())
     server = server_side(None, "vllm", driven.urls)
     metrics = compute_metrics(records, ran(steps), SCENARIO, server=server, driven=driven)
     return with_checks(metrics, Measured(records, pd.DataFrame(), run, SCENARIO, server))

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import orjson
 
+from harness.base.children import PYTHON, python_environment
 from harness.base.errors import BreakevenError
 
 STOP_S = 10.0  # it writes what is left of its ledger, then it is killed
@@ -41,11 +41,13 @@ def running_oracle(
     Raises:
         BreakevenError: it did not come up.
     """
-    start = list(command) if command is not None else [sys.executable, "-P", "-m", "harness.calibration.oracle.server"]
+    start = list(command) if command is not None else [*PYTHON, "-m", "harness.calibration.oracle.server"]
     options = ["--ledger", str(ledger), "--ttft-s", repr(ttft_s), "--itl-s", repr(itl_s), "--with-parent"]
     if core is not None:
         options += ["--core", str(core)]
-    with subprocess.Popen([*start, *options], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [*start, *options], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, env=python_environment()
+    ) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()

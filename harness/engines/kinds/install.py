@@ -1,6 +1,5 @@
 """Long steps of an install: on the leash, logged, with progress, and an error that shows the log's end."""
 
-import os
 import re
 import shutil
 import sys
@@ -8,6 +7,7 @@ import time
 from importlib import util
 from pathlib import Path
 
+from harness.base.children import PYTHON, installer_environment
 from harness.base.errors import EngineError
 from harness.engines.kind import Progress
 from harness.engines.process.process import LeashedProcess, log_tail
@@ -26,7 +26,7 @@ def run_step(what: str, command: list[str], log_path: Path, progress: Progress) 
     """
     started = said = time.monotonic()
     progress(what)
-    with LeashedProcess(command, log_path, os.environ) as process:
+    with LeashedProcess(command, log_path, installer_environment()) as process:
         while (exit_code := process.poll()) is None:
             now = time.monotonic()
             if now - said >= _SAY_EVERY_S:
@@ -59,7 +59,7 @@ def make_venv(path: Path, log_path: Path, progress: Progress) -> Path:
         if util.find_spec("ensurepip") is None and uv is not None:
             command = [uv, "venv", "--clear", "--seed", "--python", sys.executable, str(path)]
         else:
-            command = [sys.executable, "-m", "venv", "--clear", str(path)]
+            command = [*PYTHON, "-m", "venv", "--clear", str(path)]
         run_step(f"making an environment in {path}", command, log_path, progress)
     return path / "bin" / "python"
 

@@ -1,10 +1,10 @@
 """llama-cpp-python's server: one request at a time, embedded in our own environment."""
 
 import re
-import sys
 from importlib import metadata, util
 from pathlib import Path
 
+from harness.base.children import PYTHON
 from harness.base.errors import EngineError
 from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings
 from harness.engines.process.ask import ask_json, first_model
@@ -33,7 +33,7 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
         "--interrupt_requests", "false", "--logits_all", "false",
         *settings.extra_flags,
     ]  # fmt: skip
-    return llama_launch([sys.executable, "-m", "llama_cpp.server"], flags, gguf, settings)
+    return llama_launch([*PYTHON, "-m", "llama_cpp.server"], flags, gguf, settings)
 
 
 def identify(base_url: str) -> Identity:

@@ -114,7 +114,7 @@ def _source(work: Path, progress: Progress) -> Path:
     source = work / _SOURCE / "vendor" / "llama.cpp"
     if not (work / "unpacked").exists():
         log = work / "download.log"
-        command = [str(tools_python(log, progress)), "-m", "pip", "download", "--no-deps"]
+        command = [str(tools_python(log, progress)), "-P", "-m", "pip", "download", "--no-deps"]
         command += ["--no-binary", "llama-cpp-python", "--dest", str(work), f"llama-cpp-python=={SOURCE_VERSION}"]
         run_step("fetching llama.cpp's source (77 MB)", command, log, progress)
         progress("unpacking llama.cpp's source")
@@ -144,7 +144,7 @@ def _cmake(work: Path, progress: Progress) -> tuple[str, list[str]]:
     if cmake:
         return cmake, ["-G", "Ninja"] if ninja else []
     python = make_venv(cache_dir("tools") / "venv", work / "tools.log", progress)
-    command = [str(python), "-m", "pip", "install", "cmake", "ninja"]
+    command = [str(python), "-P", "-m", "pip", "install", "cmake", "ninja"]
     run_step("installing cmake and ninja", command, work / "tools.log", progress)
     tools = python.parent
     return str(tools / "cmake"), ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools / 'ninja'}"]

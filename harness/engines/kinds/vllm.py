@@ -156,7 +156,7 @@ def install(progress: Progress) -> None:
     with install_lock(NAME, progress):
         if installed_version() is None:
             log = cache_dir(NAME) / f"{_distribution()}.log"
-            pip = [str(make_venv(_venv(), log, progress)), "-m", "pip"]
+            pip = [str(make_venv(_venv(), log, progress)), "-P", "-m", "pip"]
             if has_nvidia():
                 run_step("installing vLLM", [*pip, "install", f"vllm=={VERSION}", *_CONVERTING], log, progress)
             else:

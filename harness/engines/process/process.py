@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.base.children import plain_environment
 from harness.base.errors import EngineError, UsageError
 from harness.engines.process import leash
 
@@ -18,24 +19,13 @@ GRACE_S = 10.0  # SIGTERM to SIGKILL: an engine with a stream in flight first wa
 TAIL_LINES = 15
 _CLEAN_UP_LIMIT_S = 30
 
-_PASSED_ON = (
-    "PATH", "HOME", "USER", "LANG", "LC_*", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
-    "VIRTUAL_ENV", "XDG_*", "SSL_CERT_*", "CUDA_*", "NVIDIA_*", "HIP_*", "ROCR_*", "GGML_*", "OMP_*",
-    "KMP_*", "DOCKER_*",
-)  # fmt: skip
-
 
 def engine_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Our environment without what would change an engine behind its flags, plus `extra`.
 
     llama-cpp-python reads every setting from the environment too: HOST, PORT, API_KEY, CACHE, SEED ...
     """
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if any(key == name or (name.endswith("*") and key.startswith(name[:-1])) for name in _PASSED_ON)
-    }
-    return {**kept, **(extra or {})}
+    return plain_environment(extra)
 
 
 def choose_port(port: int | None) -> int:

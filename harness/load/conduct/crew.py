@@ -49,6 +49,7 @@ REMOTE_PROCESSES = 10_000_000  # numbers of the k-th worker's process begin at k
 REMOTE_LEAD_S = 0.5  # more between an order and its instant where it travels
 END_S = 60.0  # for the others to write their rows down when one of them had to give up
 SILENT_S = 60.0  # a process says each few seconds that it is alive: one that does not hangs, and is killed
+SILENT_AT_THE_END_S = 15.0  # the same, of one that was asked to end
 LOOK_S = 1.0  # for silence
 
 OnEvent = Callable[[RunEvent], None]
@@ -77,6 +78,7 @@ class Crew:
     latest: Live | None = None  # merged sample of all
     in_flight_log: list[tuple[float, float]] = field(default_factory=list)  # (t_s, requests), once a second
     _failure_ends_s: float | None = None
+    _is_ending: bool = False  # everybody was asked to end
     _order: int = 0  # the number of the last one
     _malformed: set[int] = field(default_factory=set)  # workers of whom it was said
     _muster: Muster | None = None
@@ -103,7 +105,7 @@ class Crew:
             self._board = Board(self.plan.workers, len(self.plan.urls), shared.fileno())
             self._muster = Muster(self.plan, log) if self.plan.remote_workers else None
             here = self.plan.workers - self.plan.remote_workers
-            ends: list[LineEnd] = [LocalEnd(log, [shared.fileno()]) for _ in range(here)]
+            ends: list[LineEnd] = [LocalEnd(log, self.plan.api_key_env, [shared.fileno()]) for _ in range(here)]
         for number, end in enumerate(ends + (self._muster.ends if self._muster is not None else [])):
             self.workers.append(Worker(number, end))
             self._selector.register(end, selectors.EVENT_READ, self.workers[-1])
@@ -173,9 +175,10 @@ class Crew:
 
     def _end_the_silent(self) -> None:
         """A process that hangs would be waited for for ever."""
+        most_s = min(SILENT_S, SILENT_AT_THE_END_S) if self._is_ending else SILENT_S
         for worker in self.workers:
-            if worker.heard_s is not None and self.now_s() - worker.heard_s > SILENT_S:
-                worker.how, worker.heard_s = f"no sign of life for {SILENT_S:g} s", None
+            if worker.heard_s is not None and self.now_s() - worker.heard_s > most_s:
+                worker.how, worker.heard_s = f"no sign of life for {most_s:g} s", None
                 worker.end.kill()
 
     @property
@@ -303,8 +306,11 @@ class Crew:
             self.on_event(Doing(f"load process {share} died ({how}): its share of the load is lost"))
 
     def interrupt(self) -> None:
-        """Ask every process to end now and keep its rows."""
+        """Ask every process to end now and keep its rows; one that hangs is not waited for as long as before."""
+        self._is_ending = True
         for worker in self.workers:
+            if worker.heard_s is None and worker.how is None and not worker.is_over:
+                worker.heard_s = self.now_s()
             worker.end.interrupt()
 
     def close(self) -> None:

@@ -188,7 +188,7 @@ class Agent:
         ca_file = str(files / plan.ca_file) if plan.ca_file else None
         plan = replace(plan, run_dir=str(self._place), base_dir=str(files), ca_file=ca_file, board_fd=None, token="")
         with (self._place / LOG).open("wb") as log:
-            self._child, events = start_child(log)
+            self._child, events = start_child(log, plan.api_key_env)
         tell(self._child, encode(Begin(plan)))
         gevent.spawn(self._ship_often)
         gevent.spawn(self._relay, events)

@@ -61,7 +61,7 @@ class Lender:
             if slot.agent.poll() is not None:
                 self._ended(slot, slot.agent)
         elif time.monotonic() >= slot.again_at_s:
-            slot.agent = start(*AGENT, log=sys.stderr)
+            slot.agent = start(*AGENT, log=sys.stderr, needs=self._allow_env)
             orders = AgentOrders(
                 *self._master,
                 token=self._token,

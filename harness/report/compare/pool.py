@@ -61,7 +61,7 @@ def check_poolable(runs: Sequence[RunFiles]) -> None:
     for files in runs:
         if files.run.partial:
             raise UsageError(
-                f"{files.run_dir}: `partial` is true, a run that was cut short is not pooled",
+                f"{files.run_dir}: `partial` is true, a run that was cut short or has not ended is not pooled",
                 hint="leave it out, or measure it again",
             )
     subjects = [_subject(files.run) for files in runs]

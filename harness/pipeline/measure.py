@@ -20,31 +20,26 @@ from harness.engines.life.running import Engine, running_engine
 from harness.engines.process.process import log_tail
 from harness.load.conduct.crew import OnEvent
 from harness.load.plan import LoadPlan
-from harness.load.protocol import Doing, Identified, Looked, Prepared, Unfit, Warned
-from harness.load.run_events import BrokenPart, Elsewhere, Lost, RunEvent
+from harness.load.protocol import Doing, Warned
+from harness.load.run_events import RunEvent
 from harness.load.search.probing import Aim
 from harness.load.supervise import drive
 from harness.metrics.steps import compute_metrics
+from harness.pipeline.context import context_tokens
+from harness.pipeline.noting import closed_connections, cut_short_by, note_end, note_engine, note_event
 from harness.rundir import files
 from harness.rundir.collect import collect, has_rows
-from harness.rundir.identity import Identity, SaidCount, SaidText
 from harness.rundir.manifest import RunManifest
-from harness.rundir.read import read_client, read_records, typed
+from harness.rundir.read import typed
 from harness.rundir.results import Step
 from harness.rundir.steps import step_of
-from harness.scenario import Scenario, SessionPrompts, SyntheticPrompts, TraceLoad
+from harness.scenario import Scenario
 from harness.scenario.estimate import notes
 from harness.scenario.prompt_survey import prompts_said, survey_prompts
-from harness.scenario.prompts import most_tokens
 from harness.scenario.steps import most_at_once
-from harness.scenario.trace import read_trace
 
 ENGINE_LOG = "engine.log"
-STARTED = "the engine that was started"
 UNNAMED = "openai"  # the dialect, before anybody has said who answers
-SPARE_CONTEXT_TOKENS = 64  # BOS, chat template, a rounding of lengths
-DEFAULT_CONTEXT_TOKENS = 4096  # at least, where prompts come from a file
-MOST_FILE_CONTEXT_TOKENS = 32_768  # at most, whatever stands in one; the engine refuses what is longer
 MOST_SLOTS = 64  # of an engine that we start; more requests than that wait their turn
 
 
@@ -119,34 +114,15 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
                 with suppress(OSError):  # an engine's log may be in it
                     options.out_dir.rmdir()
         raise
-    cut_short = _cut_short(manifest, interrupted=interrupted)
+    cut_short = cut_short_by(manifest, interrupted=interrupted)
     if cut_short:
         manifest.client["cut_short"] = cut_short
     files.write_manifest(run_dir, manifest)
     collect(run_dir)
-    manifest.client |= _closed_connections(run_dir)
+    manifest.client |= closed_connections(run_dir)
     manifest.partial = bool(cut_short) or failure is not None
     files.write_manifest(run_dir, manifest)  # the last word: whoever is killed before it leaves a partial run
     return Measured(run_dir, interrupted, failure)
-
-
-def _cut_short(manifest: RunManifest, *, interrupted: bool) -> str:
-    """Why a run that came to its end is not whole; empty where it is."""
-    if interrupted:
-        return "it was interrupted"
-    if "lost_workers" in manifest.client:
-        return "a load process was lost"
-    return "a part of the client failed" if "broken_parts" in manifest.client else ""
-
-
-def _closed_connections(run_dir: Path) -> dict[str, int]:
-    """How often a kept connection was found closed, for the report; nothing where none was."""
-    client, attempts = read_client(run_dir), read_records(run_dir)["attempt"]
-    told = {
-        "kept_connections_found_closed": int(client["found_closed"].sum()) if "found_closed" in client else 0,
-        "requests_written_again_that_nobody_read": int((attempts > 1).sum()),
-    }
-    return {key: count for key, count in told.items() if count}
 
 
 def _drive(
@@ -155,13 +131,19 @@ def _drive(
     with ExitStack() as stack:
         engine = _start_engine(options, run_dir, stack, on_event) if not options.urls else None
         if engine is not None:
-            _note_engine(manifest, engine)
+            note_engine(manifest, engine)
             files.write_manifest(run_dir, manifest)
         plan = _plan(options, run_dir, manifest, engine)
+
+        def take(event: RunEvent) -> None:
+            if note_event(manifest, event):
+                files.write_manifest(run_dir, manifest)
+            on_event(event)
+
         try:
             outcome = drive(
                 plan,
-                lambda event: _on_event(event, run_dir, manifest, on_event),
+                take,
                 Aim(
                     lambda step, rows: _figures(step, rows, options.scenario),
                     options.needed_goodput,
@@ -172,13 +154,13 @@ def _drive(
         except BreakevenError as error:
             if not has_rows(run_dir):
                 raise
-            return _note_end(manifest, error), False
+            return note_end(manifest, error), False
         if outcome.search is not None:
             manifest.client["search"] = asdict(outcome.search)
             manifest.notes.append(f"The search ended: {outcome.search.text}.")
         death = _death(engine)
         if death is not None and not outcome.interrupted:
-            return _note_end(manifest, death), False
+            return note_end(manifest, death), False
         return None, outcome.interrupted
 
 
@@ -193,66 +175,10 @@ def _death(engine: Engine | None) -> EngineError | None:
     )
 
 
-def _note_end(manifest: RunManifest, error: BreakevenError) -> BreakevenError:
-    """Keep for the report what ended the run early."""
-    manifest.client["ended_early"] = {"text": str(error), "hint": error.hint}
-    return error
-
-
 def _figures(step: Mapping[str, Any], rows: list[dict[str, Any]], scenario: Scenario) -> Step:
     """A probe's figures from its rows: the very ones that its report will show."""
     records, _ = without_impossible(typed(rows))
     return compute_metrics(records, [step_of(dict(step))], scenario).steps[0]
-
-
-def _on_event(event: RunEvent, run_dir: Path, manifest: RunManifest, on_event: OnEvent) -> None:
-    """Keep in run.json what a reader of the run must know, then hand it on."""
-    client = manifest.client
-    match event:
-        case Identified():
-            _note_identity(manifest, event)
-        case Unfit():
-            client["unfit"] = [*client.get("unfit", []), asdict(event)]
-        case Looked():
-            manifest.via = event.via
-        case Prepared():
-            client |= {"tokenizer": event.learned.tokenizer_path, "exact_lengths": event.learned.exact}
-            if event.learned.answers_said is not None:
-                manifest.notes.append(f"{event.learned.answers_said}.")
-        case Elsewhere():
-            client["remote_workers"] = [asdict(worker) for worker in event.workers]
-        case Lost():
-            client["lost_workers"] = [asdict(worker) for worker in event.workers]
-        case BrokenPart():
-            client.setdefault("broken_parts", []).append(asdict(event))
-            manifest.notes.append(
-                f"In load process {event.worker + 1} {event.part} failed after {event.t_s:.0f} s ({event.text}): "
-                "what it would have told is missing from then on."
-            )
-        case _:
-            on_event(event)
-            return
-    files.write_manifest(run_dir, manifest)
-    on_event(event)
-
-
-def _note_identity(manifest: RunManifest, event: Identified) -> None:
-    """Who answers, and in which dialect it is spoken to; of an engine that we started more is known already."""
-    said = event.identity
-    manifest.backend = said.dialect or manifest.backend
-    manifest.client["served_models"] = event.served_models
-    manifest.model = manifest.model or event.model
-    if manifest.identity is None:
-        manifest.identity = said
-        manifest.engine = {"name": said.engine, "version": said.version, "flags": event.flags}
-        manifest.engine |= {
-            key: fact.value
-            for key, fact in (("slots", said.slots), ("context_tokens", said.context))
-            if fact is not None
-        }
-        manifest.quantization = said.quantization.value if said.quantization is not None else None
-    else:
-        manifest.identity = manifest.identity.model_copy(update={"dialect": said.dialect})
 
 
 def _start_engine(options: RunOptions, run_dir: Path, stack: ExitStack, on_event: OnEvent) -> Engine:
@@ -268,48 +194,6 @@ def _start_engine(options: RunOptions, run_dir: Path, stack: ExitStack, on_event
     model = Path(options.model) if options.model else None
     return stack.enter_context(
         running_engine(name, log_path=run_dir / ENGINE_LOG, model=model, settings=settings, progress=say)
-    )
-
-
-def context_tokens(scenario: Scenario, base_dir: Path = Path()) -> int:
-    """Room for the longest single request of the scenario, in tokens."""
-    prompts, load = scenario.prompts, scenario.load
-    if isinstance(load, TraceLoad):
-        rows = read_trace(base_dir / load.file, max_requests=load.max_requests).rows
-        return max(row.input_tokens + row.output_tokens for row in rows) + SPARE_CONTEXT_TOKENS
-    if isinstance(prompts, SessionPrompts):
-        longest = prompts.input_tokens(prompts.turns - 1)
-    elif isinstance(prompts, SyntheticPrompts):
-        longest = most_tokens(prompts.input_tokens)
-    else:
-        survey = survey_prompts(scenario, base_dir)
-        longest = survey.longest_tokens if survey is not None else 0
-        return min(max(longest + SPARE_CONTEXT_TOKENS, DEFAULT_CONTEXT_TOKENS), MOST_FILE_CONTEXT_TOKENS)
-    return longest + most_tokens(prompts.output_tokens) + SPARE_CONTEXT_TOKENS
-
-
-def _note_engine(manifest: RunManifest, engine: Engine) -> None:
-    manifest.engine = {
-        "name": engine.name,
-        "version": engine.version,
-        "flags": engine.flags,
-        "slots": engine.slots,
-        "context_tokens": engine.context_tokens,
-    }
-    manifest.model, manifest.quantization = engine.model, engine.quantization
-    manifest.identity = identity_of(engine)
-    manifest.urls = [engine.base_url]
-
-
-def identity_of(engine: Engine) -> Identity:
-    """Of an engine that we started."""
-    return Identity(
-        engine=engine.name,
-        version=engine.version,
-        weights=SaidText(value=engine.model, said_by=STARTED) if engine.model else None,
-        quantization=SaidText(value=engine.quantization, said_by=STARTED) if engine.quantization else None,
-        context=SaidCount(value=engine.context_tokens, said_by=STARTED) if engine.context_tokens else None,
-        slots=SaidCount(value=engine.slots, said_by=STARTED) if engine.slots else None,
     )
 
 

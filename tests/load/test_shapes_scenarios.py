@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from harness import cli
-from harness.pipeline.measure import context_tokens
+from harness.pipeline.context import context_tokens
 from harness.scenario import Scenario, bundled_scenarios_dir, load_scenario
 from harness.scenario.estimate import estimate
 

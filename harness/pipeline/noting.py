@@ -1,0 +1,113 @@
+"""What run.json keeps of a run as it goes: who answers, what broke, how it ended."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from harness.base.errors import BreakevenError
+from harness.engines.life.running import Engine
+from harness.load.protocol import Identified, Looked, Prepared, Unfit
+from harness.load.run_events import BrokenPart, Elsewhere, Lost, RunEvent
+from harness.rundir.identity import Identity, SaidCount, SaidText
+from harness.rundir.manifest import RunManifest
+from harness.rundir.read import read_client, read_records
+
+STARTED = "the engine that was started"
+
+
+def note_event(manifest: RunManifest, event: RunEvent) -> bool:
+    """Take in what a reader of the run must know; whether it is to be written down."""
+    client = manifest.client
+    match event:
+        case Identified():
+            _note_identity(manifest, event)
+        case Unfit():
+            client["unfit"] = [*client.get("unfit", []), asdict(event)]
+        case Looked():
+            manifest.via = event.via
+        case Prepared():
+            client |= {"tokenizer": event.learned.tokenizer_path, "exact_lengths": event.learned.exact}
+            if event.learned.answers_said is not None:
+                manifest.notes.append(f"{event.learned.answers_said}.")
+        case Elsewhere():
+            client["remote_workers"] = [asdict(worker) for worker in event.workers]
+        case Lost():
+            client["lost_workers"] = [asdict(worker) for worker in event.workers]
+        case BrokenPart():
+            client.setdefault("broken_parts", []).append(asdict(event))
+            manifest.notes.append(
+                f"In load process {event.worker + 1} {event.part} failed after {event.t_s:.0f} s ({event.text}): "
+                "what it would have told is missing from then on."
+            )
+        case _:
+            return False
+    return True
+
+
+def _note_identity(manifest: RunManifest, event: Identified) -> None:
+    """Who answers, and in which dialect it is spoken to; of an engine that we started more is known already."""
+    said = event.identity
+    manifest.backend = said.dialect or manifest.backend
+    manifest.client["served_models"] = event.served_models
+    manifest.model = manifest.model or event.model
+    if manifest.identity is None:
+        manifest.identity = said
+        manifest.engine = {"name": said.engine, "version": said.version, "flags": event.flags}
+        manifest.engine |= {
+            key: fact.value
+            for key, fact in (("slots", said.slots), ("context_tokens", said.context))
+            if fact is not None
+        }
+        manifest.quantization = said.quantization.value if said.quantization is not None else None
+    else:
+        manifest.identity = manifest.identity.model_copy(update={"dialect": said.dialect})
+
+
+def note_engine(manifest: RunManifest, engine: Engine) -> None:
+    """The engine that we started."""
+    manifest.engine = {
+        "name": engine.name,
+        "version": engine.version,
+        "flags": engine.flags,
+        "slots": engine.slots,
+        "context_tokens": engine.context_tokens,
+    }
+    manifest.model, manifest.quantization = engine.model, engine.quantization
+    manifest.identity = _identity_of(engine)
+    manifest.urls = [engine.base_url]
+
+
+def _identity_of(engine: Engine) -> Identity:
+    """Of an engine that we started."""
+    return Identity(
+        engine=engine.name,
+        version=engine.version,
+        weights=SaidText(value=engine.model, said_by=STARTED) if engine.model else None,
+        quantization=SaidText(value=engine.quantization, said_by=STARTED) if engine.quantization else None,
+        context=SaidCount(value=engine.context_tokens, said_by=STARTED) if engine.context_tokens else None,
+        slots=SaidCount(value=engine.slots, said_by=STARTED) if engine.slots else None,
+    )
+
+
+def note_end(manifest: RunManifest, error: BreakevenError) -> BreakevenError:
+    """Keep for the report what ended the run early."""
+    manifest.client["ended_early"] = {"text": str(error), "hint": error.hint}
+    return error
+
+
+def cut_short_by(manifest: RunManifest, *, interrupted: bool) -> str:
+    """Why a run that came to its end is not whole; empty where it is."""
+    if interrupted:
+        return "it was interrupted"
+    if "lost_workers" in manifest.client:
+        return "a load process was lost"
+    return "a part of the client failed" if "broken_parts" in manifest.client else ""
+
+
+def closed_connections(run_dir: Path) -> dict[str, int]:
+    """How often a kept connection was found closed, for the report; nothing where none was."""
+    client, attempts = read_client(run_dir), read_records(run_dir)["attempt"]
+    told = {
+        "kept_connections_found_closed": int(client["found_closed"].sum()) if "found_closed" in client else 0,
+        "requests_written_again_that_nobody_read": int((attempts > 1).sum()),
+    }
+    return {key: count for key, count in told.items() if count}

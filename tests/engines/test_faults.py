@@ -51,7 +51,7 @@ def engine_below(pid: int, name: str) -> psutil.Process | None:
     """The process of that run which is the engine itself, not the leash that holds it."""
     for process in psutil.Process(pid).children(recursive=True):
         words = process.cmdline()
-        if any(word.endswith(name) for word in words[:3]) and not any("leash" in word for word in words):
+        if any(word.endswith(name) for word in words[:4]) and not any("leash" in word for word in words):
             return process
     return None
 

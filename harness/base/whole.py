@@ -1,6 +1,7 @@
 """Files that are there whole or not at all."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +14,14 @@ def written_whole(path: Path, *, hint: str | None = None) -> Iterator[Path]:
     """A place to write to that takes the name `path` at the end, in one step: a reader sees the old file or the new
     one, never half of one. Whatever goes wrong meanwhile leaves the old one, and nothing beside it.
 
+    A symbolic link at `path` is replaced, and what it points to is left alone: directories come from others too.
+
     Raises:
         BreakevenError: it cannot be written; names it.
     """
-    place = path.with_name(f".{path.name}.{os.getpid()}")
+    place = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
+        os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
         yield place
         place.replace(path)
     except OSError as error:

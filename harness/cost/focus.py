@@ -7,8 +7,8 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import BreakevenError
 from harness.base.units import HOURS_PER_MONTH, TOKENS_PER_MTOK
+from harness.base.whole import written_whole
 from harness.rundir.decide import AtVolume
 from harness.rundir.decision import Arm, BillLine, BoxInstance, Decision
 from harness.rundir.result import Kind
@@ -21,6 +21,7 @@ COLUMNS = (
 )  # fmt: skip
 
 Row = dict[str, Any]
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", " ")  # a blank in front is no cure: some drop it
 
 
 def focus_rows(decision: Decision) -> list[Row]:
@@ -42,14 +43,16 @@ def write_focus_csv(decision: Decision, path: Path) -> Path:
     Raises:
         BreakevenError: the file cannot be written.
     """
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, restval="")
-            writer.writeheader()
-            writer.writerows(focus_rows(decision))
-    except OSError as error:
-        raise BreakevenError(f"cannot write {path}: {error.strerror or error}") from None
+    with written_whole(path) as place, place.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer.writeheader()
+        writer.writerows({column: _cell(value) for column, value in row.items()} for row in focus_rows(decision))
     return path
+
+
+def _cell(value: Any) -> Any:
+    """What a spreadsheet would compute is made text, as spreadsheets write it; numbers stay what they are."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _instances(instance: BoxInstance, at: AtVolume | None) -> list[Row]:

@@ -33,7 +33,7 @@ class LineFile:
         if not self._pending:
             return
         if self._descriptor is None:
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
         while self._pending:
             written = os.write(self._descriptor, self._pending)
             del self._pending[:written]

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import random
 import shutil
 import sys
@@ -170,10 +171,16 @@ def _named_twice(path: Path, chance: random.Random) -> None:
     pq.write_table(table.append_column(name, table[name]), path)
 
 
+def _pipe(path: Path, chance: random.Random) -> None:  # noqa: ARG001
+    path.unlink()
+    os.mkfifo(path)
+
+
 Change = tuple[str, Callable[[Path, random.Random], object]]
 _BYTES: list[Change] = [
     ("truncated", _truncate), ("flipped", _flip), ("emptied", _empty), ("a folder for", _directory),
     ("a link for", _endless),
+    ("a pipe for", _pipe),
 ]  # fmt: skip
 _OF_KIND: dict[str, list[Change]] = {
     ".json": [("value of", _json_value)] * 3 + [("nested", _deep)],

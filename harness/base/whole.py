@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -28,3 +29,14 @@ def written_whole(path: Path, *, hint: str | None = None) -> Iterator[Path]:
         raise BreakevenError(f"cannot write {path}: {error.strerror or error}", hint=hint) from None
     finally:
         place.unlink(missing_ok=True)
+
+
+def regular(path: Path) -> Path:
+    """The path, where reading it will end: no pipe, no device, no link to one.
+
+    Raises:
+        OSError: it is something else, or not there.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "no regular file")
+    return path

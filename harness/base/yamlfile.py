@@ -14,6 +14,7 @@ __all__ = ["Strict", "parse_yaml", "read_yaml", "read_yaml_stdin", "validate"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_LONGEST_COMPLAINT = 500  # a validator may repeat what it was given
 _LONGEST_SHOWN = 80  # characters of a value that a message repeats
 
 
@@ -62,7 +63,7 @@ def validate(model: type[Model], data: dict[str, Any], *, where: str, hint: str 
         path = _path_of(first, model)
         others = {_path_of(problem, model) for problem in problems} - {path}
         more = f" (and {len(others)} more)" if others else ""
-        said = f"{where}: {_complaint(path, first)}{more}"
+        said = f"{where}: {printable(_complaint(path, first), _LONGEST_COMPLAINT)}{more}"
         raise UsageError(said, hint=hint or _hint(model, first, path)) from None
 
 
@@ -130,7 +131,7 @@ def _complaint(path: str, problem: Any) -> str:
         key, said = f"{path}.kind" if path else "kind", problem["ctx"]
         if problem["type"] == "union_tag_not_found":
             return f"`{key}` is missing"
-        return f"`{key}` must be one of {said['expected_tags']}, got {said['tag']!r}"
+        return f"`{key}` must be one of {said['expected_tags']}, got {_shown(said['tag'])}"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     message = message.replace("input should be", "must be").replace("a valid tuple", "a valid list")

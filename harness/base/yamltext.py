@@ -10,7 +10,10 @@ import yaml
 from harness.base.errors import UsageError
 
 _LARGEST_BYTES = 16 * 2**20  # a decision.json of ours has about one
+_LARGEST_YAML = 2**20  # characters; JSON is read a hundred times faster
+_MOST_NODES = 100_000  # of YAML, as written: ten seconds' work
 _MOST_VALUES = 1_000_000  # with every alias written out
+_LONGEST_NUMBER = 100  # characters: 59:59:59:... is a number of any size
 
 
 def read_yaml(path: Path, *, what: str, hint: str | None = None) -> dict[str, Any]:
@@ -81,18 +84,53 @@ _DEEPEST = 50  # levels; no file of ours has ten
 
 def _parsed(text: str, where: str) -> Any:
     if not text.lstrip().startswith("{"):
-        return yaml.load(text, _Loader)
+        return _yaml(text, where)
     try:
         return json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, where))
     except json.JSONDecodeError as error:
         try:  # a YAML flow mapping also starts with a brace
-            return yaml.load(text, _Loader)
+            return _yaml(text, where)
         except yaml.YAMLError:
             raise UsageError(f"{where}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
 
 
+def _yaml(text: str, where: str) -> Any:
+    if len(text) > _LARGEST_YAML:
+        raise UsageError(
+            f"{where}: YAML of {len(text):,} characters, more than {_LARGEST_YAML >> 20} MiB", hint="JSON may be larger"
+        )
+    return yaml.load(text, _Loader)
+
+
 class _Loader(yaml.SafeLoader):
-    """A key given twice is an error: YAML would silently take the last one, and a price would be another."""
+    """A key given twice is an error: YAML would silently take the last one, and a price would be another.
+
+    And a tag is no way around what a value must look like: `!!int ""`, `!!timestamp x`.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._nodes += 1
+        if self._nodes > _MOST_NODES:
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem=f"more than {_MOST_NODES:,} values", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        kind = node.tag.removeprefix(_TAG)
+        if isinstance(node, yaml.ScalarNode) and kind in _WRITTEN_AS:
+            seen = self.resolve(yaml.ScalarNode, node.value, (True, False)).removeprefix(_TAG)
+            if seen not in _WRITTEN_AS[kind]:
+                self._refuse(node, f"{node.value!r} is no {kind}")
+            if kind in ("int", "float") and len(node.value) > _LONGEST_NUMBER:
+                self._refuse(node, f"a number of {len(node.value):,} characters")
+        return super().construct_object(node, deep=deep)
+
+    def _refuse(self, node: yaml.Node, problem: str) -> None:
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -103,6 +141,10 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             seen.add(key.value)
         return node
+
+
+_TAG = "tag:yaml.org,2002:"
+_WRITTEN_AS = {"bool": ("bool",), "int": ("int",), "float": ("float", "int"), "timestamp": ("timestamp",)}
 
 
 def _unique(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
@@ -124,12 +166,15 @@ def _check_size(data: Any, where: str) -> None:
 
     def extent(value: Any, level: int) -> tuple[int, int]:
         """Values with every alias written out, and levels."""
+        if isinstance(value, str) and not _is_text(value):
+            raise UsageError(f"{where}: half of a surrogate pair in {printable(ascii(value))}")
         if not isinstance(value, dict | list):
             return 1, 0
         if level > _DEEPEST:
             raise too_deep
         if id(value) not in known:
-            inner = [extent(child, level + 1) for child in (value.values() if isinstance(value, dict) else value)]
+            children = [*value, *value.values()] if isinstance(value, dict) else value
+            inner = [extent(child, level + 1) for child in children]
             known[id(value)] = 1 + sum(n for n, _ in inner), 1 + max((levels for _, levels in inner), default=0)
         return known[id(value)]
 
@@ -140,13 +185,22 @@ def _check_size(data: Any, where: str) -> None:
         raise UsageError(f"{where}: more than {_MOST_VALUES:,} values once its aliases are written out")
 
 
+def _is_text(value: str) -> bool:
+    """Whether it can be written at all."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _yaml_place(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     return f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:
-    return str(getattr(error, "problem", None) or str(error).splitlines()[0])
+    return printable(str(getattr(error, "problem", None) or str(error).splitlines()[0]))
 
 
 def printable(text: str, longest: int = 120) -> str:

@@ -74,7 +74,7 @@ def _late(step: Step, lag_s: float | None, words: str) -> Iterator[Check]:
 
 def _shared(step: Step, client: pd.DataFrame) -> Iterator[Check]:
     """Events that came out of one read have one stamp: the gaps between them are not the server's."""
-    if "shared_events" not in client or not client["events"].sum():
+    if not {"events", "shared_events"} <= set(client) or not client["events"].sum():
         return
     share = float(client["shared_events"].sum() / client["events"].sum())
     if share > SHARED_READS:

@@ -11,18 +11,21 @@ from harness.rundir.result import Check
 MOST_TOKENS = 10**9  # of one request
 _TIMES = ("scheduled_s", "sent_s", "headers_s", "first_token_s", "finished_s")
 _COUNTS = ("prompt_tokens", "cached_tokens", "output_tokens", "requested_output_tokens")
+_DURATIONS = (
+    "max_gap_s", "server_queue_s", "server_prefill_s", "server_decode_s", "server_total_s", "tpot_share",
+)  # fmt: skip
 _MUST = ("scheduled_s", "sent_s", "finished_s")  # of a request that was answered
 
 
 def without_impossible(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
     """The records with what cannot be as unknown, and a finding of level error where there is such.
 
-    Cannot be: a time before the run began or 31 years after; an answer before its request, a last token before
+    Cannot be: a time before the run began or 31 years after, nor a wait of as long; an answer before its request, a last token before
     the first; a count below 0 or above a billion; an answer with no time of its own. One pass over `records`
     (`store.read_records`), which stays as it is.
     """
     wrong: dict[str, Any] = {}
-    for names, highest in ((_TIMES, LATEST_S), (_COUNTS, MOST_TOKENS)):
+    for names, highest in ((_TIMES + _DURATIONS, LATEST_S), (_COUNTS, MOST_TOKENS)):
         for name in names:
             values = records[name]
             wrong[name] = ((values < 0) | (values > highest)).fillna(False).astype(bool)

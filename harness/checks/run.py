@@ -197,8 +197,8 @@ def _token_source(records: pd.DataFrame) -> Iterator[Check]:
 
 
 def _clock(client: pd.DataFrame) -> Iterator[Check]:
-    if "clock_steps" in client and len(client) and client["clock_steps"].max():
-        text = f"the machine's clock was stepped {client['clock_steps'].max()} times during the run"
+    if "clock_steps" in client and len(client) and client["clock_steps"].max() > 0:
+        text = f"the machine's clock was stepped {client['clock_steps'].max():.0f} times during the run"
         yield check("clock_stepped", "error", text, "arrival times around the steps are wrong; run again")
 
 

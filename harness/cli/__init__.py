@@ -14,8 +14,10 @@ import click
 
 from harness import __version__
 from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, BreakevenError
+from harness.base.yamltext import printable
 
 TRACEBACK = "BREAKEVEN_TRACEBACK"
+_LONGEST_LINE = 1000  # of an error: it may quote a file or a server
 
 # command -> what the help of all says of it: the first line of its own. The command is `command` of the module of
 # that name in this package, read when it is asked for, so that nobody waits for what he does not use.
@@ -136,7 +138,7 @@ def invoke(arguments: list[str] | None = None) -> int:
 
 def complain(error: BreakevenError) -> None:
     """One line, then where there is more: the end of a log, and the way out."""
-    click.echo(f"error: {error}", err=True)
+    click.echo(f"error: {printable(str(error), _LONGEST_LINE)}", err=True)
     if error.detail:
         click.echo("\n" + "\n".join(f"    {line}" for line in error.detail.splitlines()), err=True)
     if error.hint:

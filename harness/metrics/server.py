@@ -148,7 +148,8 @@ def server_times(data: Columns, timed: Bools) -> ServerTimes | None:
 
     None where the server tells neither. llama-server does not tell its queue: `outside_s` then has it too.
     """
-    told = timed & ~np.isnan(data.server_decode_s) & ~np.isnan(data.first_s)
+    ours, theirs = data.first_s - data.sent_s + data.finished_s, data.server_prefill_s + data.server_decode_s
+    told = timed & ~np.isnan(ours + theirs)
     if not told.any():
         return None
     first_s, decode_s = data.first_s[told], data.server_decode_s[told]

@@ -11,7 +11,7 @@ _NOISE = frozenset({
     "gguf", "awq", "gptq", "fp8", "fp16", "bf16", "int8", "int4", "w8a8", "w4a16",
     "databricks", "mistralai", "google",
 })  # fmt: skip
-_QUANTIZATION = re.compile(r"[-._](i?q\d[\w.]*|\d+bit|f16|f32)$")
+_QUANTIZATION = re.compile(r"[-._](i?q\d[\w.]{0,40}|\d{1,3}bit|f16|f32)$")
 _RESELLERS = frozenset({"openrouter", "github-copilot", "cursor"})  # their price is another host's plus a margin
 
 
@@ -26,7 +26,7 @@ def weights_key(model: str) -> tuple[str, ...]:
     name = re.sub(r"-v1$", "", _QUANTIZATION.sub("", name))
     name = re.sub(r"\bv?(\d+)p(\d+)\b", r"\1.\2", name)  # v3p1
     name = re.sub(r"([a-z])(\d+)-(\d+)(?=-)", r"\1-\2.\3", name)  # llama3-1-8b
-    name = re.sub(r"([a-z]{3,})(\d)", r"\1-\2", name)  # llama3.1, smollm2
+    name = re.sub(r"(?<=[a-z]{3})(?=\d)", "-", name)  # llama3.1, smollm2
     name = re.sub(r"(?<![\d.])(\d)-(\d)(?=-\d+b)", r"\1.\2", name)  # llama-3-1-8b
     parts = [p.removeprefix("v") if re.fullmatch(r"v\d[\d.]*", p) else p for p in re.split(r"[-_ ]", name)]
     parts = [p.split(".")[-1] if re.match(r"[a-z]+\.[a-z]", p) else p for p in parts]  # meta.llama

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from harness.base.errors import UsageError
-from harness.base.whole import written_whole
+from harness.base.whole import regular, written_whole
 from harness.base.yamlfile import validate
 from harness.rundir.manifest import RunManifest
 from harness.rundir.parquet_file import DAMAGED
@@ -27,6 +27,7 @@ SERVER = "server_metrics"
 TEXTS = "texts"  # generated text of answers whose tokens the server did not count
 TOKENS = "tokens"  # their counts, asked of the endpoint's tokenizer after the run
 STEPS = "steps.jsonl"
+_LARGEST_JSON_BYTES = 64 * 2**20  # a decision.json of ours has about one MiB
 
 
 def part_of(run_dir: Path, stem: str, process: str | int) -> Path:
@@ -82,7 +83,7 @@ def read_json(run_dir: Path, name: str) -> dict[str, Any]:
     """
     path = run_dir / name
     try:
-        data = orjson.loads(path.read_bytes())
+        data = orjson.loads(_content(path))
     except FileNotFoundError:
         raise UsageError(f"{run_dir} has no {name}", hint="is it a run directory?") from None
     except OSError as error:
@@ -92,6 +93,14 @@ def read_json(run_dir: Path, name: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise UsageError(f"{path} holds a {type(data).__name__}, expected an object")
     return data
+
+
+def _content(path: Path) -> bytes:
+    with regular(path).open("rb") as file:
+        content = file.read(_LARGEST_JSON_BYTES + 1)
+    if len(content) > _LARGEST_JSON_BYTES:
+        raise UsageError(f"cannot read {path}: larger than {_LARGEST_JSON_BYTES >> 20} MiB", hint=DAMAGED)
+    return content
 
 
 def write_manifest(run_dir: Path, manifest: RunManifest) -> None:

@@ -1,5 +1,7 @@
 """run.json: what was driven, by whom, with what."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -104,11 +106,34 @@ class _Clock(_Facts):
     moved_error_s: float | None
 
 
+class _Error(_Facts):
+    p99_s: float | None
+
+
+class _CalibratedLevel(_Facts):
+    streams: float
+    tokens_per_s: float
+    void: str | None
+    ttft: _Error
+    itl: _Error
+
+    @model_validator(mode="after")
+    def _known_unless_void(self) -> _CalibratedLevel:
+        if self.void is None and None in (self.ttft.p99_s, self.itl.p99_s):
+            raise ValueError("a level that is not void must know both its errors (p99_s)")
+        return self
+
+
+class _Calibration(_Facts):
+    taken_at: str
+    levels: list[_CalibratedLevel]
+
+
 class _RemoteWorker(_Facts):
     worker: int
     host: str | None
     cores: int | None
-    calibration: dict[str, Any] | None
+    calibration: _Calibration | None
     clock: _Clock | None
 
 
@@ -120,6 +145,7 @@ class _Lost(_Facts):
 
 class _Client(_Facts):
     workers: int | None = None
+    calibration: _Calibration | None = None
     remote_workers: list[_RemoteWorker] | None = None
     header_names: list[str] | None = None
     search: _SearchEnd | None = None

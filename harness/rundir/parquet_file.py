@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.base.errors import UsageError
+from harness.base.whole import regular
+from harness.base.yamltext import printable
 
 DAMAGED = "the file is damaged or was changed by hand; fetch the run directory again if there is a copy"
 
@@ -18,11 +20,12 @@ DAMAGED = "the file is damaged or was changed by hand; fetch the run directory a
 def reading(path: Path) -> Iterator[None]:
     """Reading this file: what is wrong with it in one line."""
     try:
+        regular(path)
         yield
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, NotImplementedError, OverflowError) as error:
         # pyarrow's errors are these and tell several things at once; the last part is what is wrong
         reason = " ".join(str(error).split(": ")[-1].split())
-        raise UsageError(f"cannot read {path}: {reason}", hint=DAMAGED) from None
+        raise UsageError(f"cannot read {path}: {printable(reason)}", hint=DAMAGED) from None
 
 
 TEXT = pd.StringDtype("pyarrow")  # an eighth of the memory of a Python string each

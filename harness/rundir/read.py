@@ -14,19 +14,24 @@ import pyarrow.parquet as pq
 import pyarrow.types as pa_types
 
 from harness.base.errors import UsageError
+from harness.base.whole import regular
 from harness.rundir.arrivals import Arrivals, offsets_of
 from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TOKENS, parts
 from harness.rundir.parquet_file import DAMAGED, TEXT, read_frame, reading, with_numbers
 from harness.rundir.records import COLUMNS, RequestRecord
 from harness.rundir.scrapes import frame_of_scrapes
 
-_CLIENT_NUMBERS = ("t_s", "process", "cpu", "in_flight")  # what the checks read
+_CLIENT_NUMBERS = ("t_s", "process", "cpu", "in_flight")  # every version wrote these
+_CLIENT_LATER = (
+    "loop_lag_p50_s", "loop_lag_max_s", "schedule_lag_max_s", "asked", "connections", "clock_steps", "found_closed",
+    "events", "shared_events",
+)  # fmt: skip
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a JSON-lines file; a last line cut by a kill is left out."""
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             for number, line in enumerate(file, start=1):
                 try:
                     row = orjson.loads(line)
@@ -96,10 +101,10 @@ def read_client(run_dir: Path) -> pd.DataFrame:
     found_closed`, and of the requests that ended meanwhile `events` and `shared_events` (out of one read with others).
     """
     path = run_dir / f"{CLIENT}.parquet"
-    if not path.exists():
-        return pd.DataFrame(read_parts(run_dir, CLIENT))
     with reading(path):
-        return with_numbers(read_frame(path), _CLIENT_NUMBERS)
+        frame = read_frame(path) if path.exists() else pd.DataFrame(read_parts(run_dir, CLIENT))
+        later = [name for name in _CLIENT_LATER if name in frame]
+        return with_numbers(frame, (*_CLIENT_NUMBERS, *later))
 
 
 def read_server_metrics(run_dir: Path) -> pd.DataFrame | None:

@@ -42,7 +42,7 @@ def parameters_of(model: str) -> Parameters | None:
     """`Llama-3.3-70B` is 70e9; `Qwen3-30B-A3B` uses 3e9 of 30e9. None when the name does not say, or is a mix
     of experts that says only their size (`8x7B`)."""
     name = model.replace("\\", "/").rsplit("/", 1)[-1].lower()
-    if re.search(r"\d+x\d+", name):
+    if re.search(r"\dx\d", name):
         return None
     sizes = re.findall(r"(?<![\w.])(a?)(\d+(?:\.\d+)?)([bm])(?![a-z])", name)
     total = next((_size(number, unit) for mark, number, unit in sizes if not mark), None)

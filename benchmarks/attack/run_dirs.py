@@ -156,9 +156,7 @@ def _cell(path: Path, chance: random.Random) -> None:
         return
     odd = {"int64": (-1, 2**62, None, 0), "double": (float("nan"), float("inf"), -1.0, 1e308, 1e18, None)}
     values[chance.randrange(len(values))] = chance.choice(odd.get(str(table[name].type), (None,)))
-    pq.write_table(
-        table.set_column(table.column_names.index(name), name, pa.array(values, table[name].type)), path
-    )
+    pq.write_table(table.set_column(table.column_names.index(name), name, pa.array(values, table[name].type)), path)
 
 
 def _no_rows(path: Path, chance: random.Random) -> None:  # noqa: ARG001

@@ -2,26 +2,30 @@
 
 import difflib
 import re
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.base.errors import UsageError
 from harness.base.yamltext import parse_yaml, printable, read_yaml, read_yaml_stdin
 
-__all__ = ["Strict", "parse_yaml", "read_yaml", "read_yaml_stdin", "validate"]
+__all__ = ["Label", "Strict", "parse_yaml", "read_yaml", "read_yaml_stdin", "validate"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_LONGEST_TEXT = 5000  # characters; a path has at most 4096
 _LONGEST_COMPLAINT = 500  # a validator may repeat what it was given
 _LONGEST_SHOWN = 80  # characters of a value that a message repeats
+
+
+Label = Annotated[str, Field(max_length=200)]  # a name that is printed
 
 
 class Strict(BaseModel):
     """A part of a user's file: frozen; unknown keys, NaN, infinity, and true or false for a number are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=_LONGEST_TEXT)
 
     @model_validator(mode="before")
     @classmethod

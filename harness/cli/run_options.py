@@ -21,7 +21,7 @@ from harness.load.remote.muster import address
 from harness.pipeline.measure import RunOptions
 from harness.prices.catalog import find_instance, quote_for, resolve_api
 from harness.rundir.files import read_manifest
-from harness.rundir.manifest import InstanceFacts, taken_as, with_boxes
+from harness.rundir.manifest import LONGEST_MODEL, InstanceFacts, taken_as, with_boxes
 from harness.scenario import Scenario, SearchLoad
 from harness.scenario.prompt_survey import survey_prompts
 
@@ -57,6 +57,8 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     check_ca_file(given["ca_file"])
     if given["usd_per_hour"] is not None and not math.isfinite(given["usd_per_hour"]):
         raise UsageError(f"--usd-per-hour must be a finite number, got {given['usd_per_hour']}")
+    if len(given["model"] or "") > LONGEST_MODEL:
+        raise UsageError(f"--model has {len(given['model']):,} characters, at most {LONGEST_MODEL:,}")
     api_key_in(given["api_key_env"])
     survey_prompts(scenario, base_dir)
     instance, notes = _instance(engine, given)

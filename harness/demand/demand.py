@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.base.workload import LARGEST, MOST_TASKS, Instances, PositiveShare, RequestClass, Traffic, Workload
-from harness.base.yamlfile import Strict, read_yaml, validate
+from harness.base.yamlfile import Label, Strict, read_yaml, validate
 from harness.demand.items import Amount, Item, usd_per_month
 from harness.scenario import bundled_scenarios_dir
 
@@ -58,7 +58,7 @@ class History(Strict):
 class DemandClass(Strict):
     """One kind of request: `input_tokens`, or the `history` of a growing conversation (a task is a turn)."""
 
-    name: str = ""
+    name: Label = ""
     weight: Amount = 1
     input_tokens: Amount | None = None
     history: History | None = None
@@ -101,7 +101,7 @@ class DemandClass(Strict):
 class Part(Strict):
     """A share of the calls and who answers them."""
 
-    api: str = Field(description="provider:model")
+    api: Label = Field(description="provider:model")
     calls_per_task: Annotated[float, Field(gt=0, le=1000)] = Field(
         description="Routing: its share. A cascade: 1 for the first, the escalated share for the next."
     )
@@ -110,14 +110,14 @@ class Part(Strict):
 class Mix(Strict):
     """An arm of several models: routed up front (shares sum to 1), or a cascade (each asks the next)."""
 
-    name: str
+    name: Label
     parts: Annotated[list[Part], Field(min_length=1)]
 
 
 class Demand(Traffic):
     """A month's demand. Smallest form: name, tasks_per_month, classes."""
 
-    name: str
+    name: Label
     tasks_per_month: Annotated[float, Field(ge=0, le=MOST_TASKS)] | None = None
     classes: Annotated[list[DemandClass], Field(min_length=1)]
     max_load: PositiveShare = Field(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from harness.base.units import TOKENS_PER_MTOK
-from harness.base.yamlfile import Strict
+from harness.base.yamlfile import Label, Strict
 
 MONTHS_PER_YEAR = 12
 WEEKS_PER_MONTH = 52 / 12
@@ -18,7 +18,7 @@ Amount = Annotated[float, Field(ge=0, le=1e12)]
 
 
 class _Item(Strict):
-    name: str = Field(description="What it is; the line of the report, and what `without` strikes.")
+    name: Label = Field(description="What it is; the line of the report, and what `without` strikes.")
     arm: Payer = Field(default="both", description="Who pays it: self_host, api, or both alike.")
     note: str = ""
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from harness.base.errors import UsageError
-from harness.base.yamlfile import Strict, validate
+from harness.base.yamlfile import Label, Strict, validate
 from harness.prices.record import PURCHASES, ApiPrice, Quote, Rates, Tier, Usd
 
-Name = Annotated[str, Field(min_length=1)]
+Name = Annotated[Label, Field(min_length=1)]
 
 
 class Source(Strict):
@@ -89,7 +89,7 @@ class ApiRow(RatesRow):
     currency: str = "USD"
     source: str | None = None
     checked_on: date | None = None
-    label: str = ""
+    label: Label = ""
 
 
 class PriceFile(Strict):

@@ -14,6 +14,7 @@ from harness.rundir.result import Result
 
 SCHEMA = 1
 MOST_REPLICAS = 1000
+LONGEST_MODEL = 4096  # characters of a model's name: it may be a path
 
 
 class _Facts(BaseModel):
@@ -180,8 +181,8 @@ class RunManifest(Result):
     scenario_digest: str
     backend: str
     engine: Annotated[dict[str, Any], _object(_Engine)]  # name, version, flags
-    model: str | None
-    quantization: str | None
+    model: Annotated[str, Field(max_length=LONGEST_MODEL)] | None
+    quantization: Annotated[str, Field(max_length=LONGEST_MODEL)] | None
     instance: Annotated[dict[str, Any], _object(InstanceFacts)]  # id, purchase, usd_per_hour, replicas, boxes
     client: Annotated[dict[str, Any], _object(_Client)]
     seed: int

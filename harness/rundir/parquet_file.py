@@ -24,7 +24,8 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError, TypeError, NotImplementedError, OverflowError) as error:
         # pyarrow's errors are these and tell several things at once; the last part is what is wrong
-        reason = " ".join(str(error).split(": ")[-1].split())
+        said = getattr(error, "strerror", None) or str(error)
+        reason = " ".join(said.split(": ")[-1].split())
         raise UsageError(f"cannot read {path}: {printable(reason)}", hint=DAMAGED) from None
 
 

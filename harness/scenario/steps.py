@@ -9,6 +9,7 @@ from typing import Any
 from harness.base.errors import UsageError
 from harness.scenario.load import ClosedLoad, Load, OpenLoad, Over, RampLoad, SearchLoad, TraceLoad
 
+MOST_PARTS = 10_000  # of a log
 SHORTEST_S = 1.0  # that a slice of a ramp or a part of a log can be
 LAST_S = 1.0  # that the last request of a log has, where its part goes on for as long
 
@@ -103,6 +104,11 @@ def _parts(load: TraceLoad, instants_s: Sequence[float]) -> list[Step]:
 
 def _check_parts(load: TraceLoad, count: int, instants_s: Sequence[float]) -> None:
     """Whether the parts can show anything; how long a request takes only the run shows."""
+    if count > MOST_PARTS:
+        raise UsageError(
+            f"{load.file} has {count:,} parts of `load.step_s`, at most {MOST_PARTS:,}: it lasts {instants_s[-1]:,.0f} s",
+            hint="a longer step_s, a higher speed, or max_requests",
+        )
     if load.warmup_s and load.warmup_s >= instants_s[-1]:
         raise UsageError(
             f"`load.warmup_s` {load.warmup_s:g} leaves nothing of {load.file}, which is {instants_s[-1]:.3g} s long",

@@ -22,6 +22,8 @@ import orjson
 
 from harness.base.errors import UsageError
 
+LONGEST_SPAN_S = 3660 * 86_400.0  # ten years
+MOST_TOKENS = 10**9  # of one request
 MOONCAKE_BLOCK_TOKENS = 512  # tokens that one of its hash_ids stands for
 
 
@@ -94,9 +96,14 @@ def read_trace(path: Path, *, max_requests: int | None = None) -> Trace:
         rows.append(TraceRow(arrival_s, input_tokens, output_tokens, blocks))
     if layout is None or not rows:
         raise UsageError(f"{path} holds no request", hint=f"layouts: {_KNOWN}")
+    if any(max(row.input_tokens, row.output_tokens) > MOST_TOKENS for row in rows):
+        raise UsageError(f"{path}: a request of more than {MOST_TOKENS:,} tokens")
     rows.sort(key=lambda row: row.arrival_s)
     first_s = rows[0].arrival_s
     kept = [replace(row, arrival_s=row.arrival_s - first_s) for row in rows[:max_requests]]
+    if kept[-1].arrival_s > LONGEST_SPAN_S:
+        days = f"{kept[-1].arrival_s / 86_400:,.0f} days, at most {LONGEST_SPAN_S / 86_400:,.0f}"
+        raise UsageError(f"{path} spans {days}: are all its times in one unit?")
     has_hours = is_dated or layout.from_midnight
     return Trace(kept, layout.name, skipped, first_s % 86_400 if has_hours else None)
 

@@ -17,13 +17,14 @@ from harness.scenario import Scenario
         ("a: {usd: 5, usd: 7}", "f:1:13: not YAML: the key `usd` is given twice"),
         ('{"a": {"usd": 5, "usd": 7}}', "f: the key `usd` is given twice"),
         ("day: 2024-13-45", "f: a value that cannot be read: month must be in 1..12"),
-        ("n: " + "9" * 5000, "f: a value that cannot be read: Exceeds the limit"),
+        ("n: " + "9" * 5000, "f:1:4: not YAML: a number of 5,000 characters"),
+        ('{"n": ' + "9" * 5000 + "}", "f: a value that cannot be read: Exceeds the limit"),
         ("[" * 3000, "f: nested too deeply"),
         ('{"a":' * 100_000, "f: nested too deeply"),
         ("a: &a {b: *a}", "f: nested deeper than 50 levels, or inside itself"),
         ("42", "f holds a number, expected a mapping of keys to values"),
     ],
-    ids=["key twice", "key twice inside", "JSON key twice", "no such day", "endless integer", "deep YAML",
+    ids=["key twice", "key twice inside", "JSON key twice", "no such day", "endless integer", "endless JSON integer", "deep YAML",
          "deep JSON", "inside itself", "a number"],
 )  # fmt: skip
 def test_a_file_that_cannot_be_taken_is_refused_in_one_line(text: str, message: str) -> None:

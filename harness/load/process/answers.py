@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, WrapValidator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
 
 from harness.rundir.identity import Flags, Identity, SaidCount, SaidText
+from harness.rundir.manifest import LONGEST_MODEL
 
 
 def _or_none(value: Any, read: Any) -> Any:
@@ -19,7 +20,7 @@ def _or_none(value: Any, read: Any) -> Any:
         return None
 
 
-Text = Annotated[str | None, WrapValidator(_or_none)]
+Text = Annotated[Annotated[str, Field(max_length=LONGEST_MODEL)] | None, WrapValidator(_or_none)]
 Count = Annotated[int | None, WrapValidator(_or_none)]
 LIST = "/v1/models"
 LLAMA_CPP_PYTHON_OWNER = "me"  # as its server/app.py fills /v1/models; nobody else does

@@ -139,7 +139,8 @@ def _column_of_another_type(path: Path, chance: random.Random) -> None:
     name = chance.choice(table.column_names)
     n = len(table)
     other = chance.choice((
-        pa.array(["x"] * n), pa.array([None] * n), pa.array([[1]] * n), pa.array([{"a": 1}] * n), pa.array([b"\xff"] * n),
+        pa.array(["x"] * n), pa.array([None] * n), pa.array([[1]] * n), pa.array([{"a": 1}] * n),
+        pa.array([b"\xff"] * n),
         pa.array([True] * n), pa.array([float("nan")] * n), pa.array([float("inf")] * n), pa.array([-1e308] * n),
         pa.array([1e308] * n), pa.array([2**62] * n), pa.array([-(2**62)] * n), pa.array(["x" * 10_000] * n),
         pa.array([0] * n), pa.array([0.5] * n), pa.array(["7"] * n), pa.array([1] * n, pa.timestamp("ns")),

@@ -115,14 +115,15 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self._nodes += 1
         if self._nodes > _MOST_NODES:
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem=f"more than {_MOST_NODES:,} values", problem_mark=mark)
         return super().compose_node(parent, index)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         kind = node.tag.removeprefix(_TAG)
         if isinstance(node, yaml.ScalarNode) and kind in _WRITTEN_AS:
-            seen = self.resolve(yaml.ScalarNode, node.value, (True, False)).removeprefix(_TAG)
+            tag: str = self.resolve(yaml.ScalarNode, node.value, (True, False))  # type: ignore[no-untyped-call]
+            seen = tag.removeprefix(_TAG)
             if seen not in _WRITTEN_AS[kind]:
                 self._refuse(node, f"{node.value!r} is no {kind}")
             if kind in ("int", "float") and len(node.value) > _LONGEST_NUMBER:

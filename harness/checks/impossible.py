@@ -20,9 +20,9 @@ _MUST = ("scheduled_s", "sent_s", "finished_s")  # of a request that was answere
 def without_impossible(records: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
     """The records with what cannot be as unknown, and a finding of level error where there is such.
 
-    Cannot be: a time before the run began or 31 years after, nor a wait of as long; an answer before its request, a last token before
-    the first; a count below 0 or above a billion; an answer with no time of its own. One pass over `records`
-    (`store.read_records`), which stays as it is.
+    Cannot be: a time before the run began or 31 years after, nor a wait of as long; an answer before its request, a
+    last token before the first; a count below 0 or above a billion; an answer with no time of its own. One pass over
+    `records` (`store.read_records`), which stays as it is.
     """
     wrong: dict[str, Any] = {}
     for names, highest in ((_TIMES + _DURATIONS, LATEST_S), (_COUNTS, MOST_TOKENS)):

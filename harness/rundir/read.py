@@ -18,9 +18,10 @@ from harness.base.whole import regular
 from harness.rundir.arrivals import Arrivals, offsets_of
 from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TOKENS, parts
 from harness.rundir.parquet_file import DAMAGED, TEXT, read_frame, reading, with_numbers
-from harness.rundir.records import COLUMNS, RequestRecord
+from harness.rundir.records import COLUMNS, LATEST_S, RequestRecord
 from harness.rundir.scrapes import frame_of_scrapes
 
+_MOST_COUNTED = 1e30  # by a counter of a server
 _CLIENT_NUMBERS = ("t_s", "process", "cpu", "in_flight")  # every version wrote these
 _CLIENT_LATER = (
     "loop_lag_p50_s", "loop_lag_max_s", "schedule_lag_max_s", "asked", "connections", "clock_steps", "found_closed",
@@ -116,9 +117,16 @@ def read_server_metrics(run_dir: Path) -> pd.DataFrame | None:
             for labels in frame["labels"].unique() if len(frame) else ():
                 if not isinstance(orjson.loads(labels), dict):
                     raise ValueError(f"`labels` is no JSON object: {labels:.80}")
-            return frame
+            return _told(frame)
     rows = read_parts(run_dir, SERVER)
-    return frame_of_scrapes(rows) if rows else None
+    return _told(frame_of_scrapes(rows)) if rows else None
+
+
+def _told(samples: pd.DataFrame) -> pd.DataFrame:
+    """Without samples that tell nothing: a NaN, which Prometheus allows, and what no counter reaches."""
+    if not len(samples):
+        return samples
+    return samples[(samples["value"].abs() < _MOST_COUNTED) & (samples["t_s"].abs() < LATEST_S)]
 
 
 def read_arrivals(run_dir: Path) -> Arrivals | None:

@@ -106,7 +106,7 @@ def _check_parts(load: TraceLoad, count: int, instants_s: Sequence[float]) -> No
     """Whether the parts can show anything; how long a request takes only the run shows."""
     if count > MOST_PARTS:
         raise UsageError(
-            f"{load.file} has {count:,} parts of `load.step_s`, at most {MOST_PARTS:,}: it lasts {instants_s[-1]:,.0f} s",
+            f"{load.file} has {count:,} parts of `load.step_s`, at most {MOST_PARTS:,} can run",
             hint="a longer step_s, a higher speed, or max_requests",
         )
     if load.warmup_s and load.warmup_s >= instants_s[-1]:

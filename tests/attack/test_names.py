@@ -9,7 +9,7 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.cli import invoke
-from harness.cost.box.plausible import bits_per_weight, kv_bytes_per_token, parameters_of
+from harness.cost.box.plausible import parameters_of
 from harness.demand.demand import demand_from_dict
 from harness.prices.same_weights import weights_key
 from harness.rundir.files import read_manifest, write_json

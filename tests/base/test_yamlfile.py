@@ -24,8 +24,8 @@ from harness.scenario import Scenario
         ("a: &a {b: *a}", "f: nested deeper than 50 levels, or inside itself"),
         ("42", "f holds a number, expected a mapping of keys to values"),
     ],
-    ids=["key twice", "key twice inside", "JSON key twice", "no such day", "endless integer", "endless JSON integer", "deep YAML",
-         "deep JSON", "inside itself", "a number"],
+    ids=["key twice", "key twice inside", "JSON key twice", "no such day", "endless integer", "endless JSON integer",
+         "deep YAML", "deep JSON", "inside itself", "a number"],
 )  # fmt: skip
 def test_a_file_that_cannot_be_taken_is_refused_in_one_line(text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -13,7 +13,7 @@ _LARGEST_BYTES = 16 * 2**20  # a decision.json of ours has about one
 _LARGEST_YAML = 2**20  # characters; JSON is read a hundred times faster
 _MOST_NODES = 100_000  # of YAML, as written: ten seconds' work
 _MOST_VALUES = 1_000_000  # with every alias written out
-_LONGEST_NUMBER = 100  # characters: 59:59:59:... is a number of any size
+_LONGEST_NUMBER = 500  # characters: 59:59:59:... is a number of any size
 
 
 def read_yaml(path: Path, *, what: str, hint: str | None = None) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def parse_yaml(text: str, *, where: str) -> dict[str, Any]:
         raise UsageError(f"{where}{_yaml_place(error)}: not YAML: {_yaml_problem(error)}") from None
     except RecursionError:
         raise UsageError(f"{where}: nested too deeply") from None
-    except ValueError as error:  # 2024-13-45, an integer of thousands of digits
+    except (ValueError, OverflowError) as error:  # 2024-13-45, an integer of thousands of digits
         raise UsageError(f"{where}: a value that cannot be read: {str(error).split(';')[0]}") from None
     if not isinstance(data, dict):
         kind = "is empty" if data is None else f"holds {_KINDS.get(type(data), type(data).__name__)}"

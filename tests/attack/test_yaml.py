@@ -28,12 +28,16 @@ def refused(text: str) -> str:
         ("!!timestamp x", "'x' is no timestamp"),
         ("59:" * 3000 + "59", "a number of 9,002 characters"),
         ("59:" * 3000 + "59.5", "a number of 9,004 characters"),
-        ("9" * 101, "a number of 101 characters"),
-        ("0x" + "f" * 99, "a number of 101 characters"),
+        ("9" * 501, "a number of 501 characters"),
+        ("0x" + "f" * 499, "a number of 501 characters"),
     ],
 )
 def test_a_tag_is_no_way_around_what_a_value_looks_like(value: str, message: str) -> None:
     assert refused(f"a: {value}") == f"f:1:4: not YAML: {message}"
+
+
+def test_a_number_in_base_sixty_that_no_float_holds_is_refused() -> None:
+    assert refused("a: " + "1:" * 240 + "1.5") == "f: a value that cannot be read: int too large to convert to float"
 
 
 def test_a_tag_that_fits_is_taken() -> None:

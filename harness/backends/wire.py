@@ -12,6 +12,7 @@ import orjson
 Messages = Sequence[Mapping[str, str]]  # a conversation
 
 MAX_DETAIL_CHARS = 300  # of an error body or event that is kept in a record
+MAX_LENIENT_BYTES = 1 << 20  # of JSON that is read although it is broken, at a tenth of the speed
 MAX_EXAMPLE_CHARS = 120  # of an event that cannot be read
 MAX_HTML_BYTES = 8192  # of a page that are looked through for its words
 HTTP_ERRORS = 400  # and above
@@ -179,7 +180,9 @@ def whole_json(body: bytes) -> Any:
 
 
 def lenient_json(text: bytes) -> Any:
-    """JSON with broken UTF-8, half a surrogate pair or a NaN in it; None where it is no JSON even so."""
+    """JSON with broken UTF-8, half a surrogate pair or a NaN in it; None where it is no JSON even so, or too long."""
+    if len(text) > MAX_LENIENT_BYTES:
+        return None
     try:
         value = json.loads(text.decode("utf-8", "replace"))
         return orjson.loads(orjson.dumps(_whole_text(value)))  # NaN becomes null

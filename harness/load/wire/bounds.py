@@ -42,8 +42,8 @@ class Meter:
         self._bare = 0  # bytes since the last one of a body
         self._unshared = 0  # bytes since the others had their turn
 
-    def count(self, raw_bytes: int, body_bytes: int) -> None:
-        """So many bytes came, with so many of a body in them.
+    def count(self, raw_bytes: int, body_bytes: int, heads: int = 1) -> None:
+        """So many bytes came, with so many of a body in them; the answer so far has so many heads, interim ones too.
 
         Raises:
             Oversize: they are too many.
@@ -51,6 +51,8 @@ class Meter:
         self._total += raw_bytes
         self._unshared += raw_bytes
         self._bare = 0 if body_bytes else self._bare + raw_bytes
+        if heads > MAX_INTERIMS + 1:
+            raise Oversize(f"HTTP: more than {MAX_INTERIMS} interim answers")
         if self._bare > MAX_BARE_BYTES:
             raise Oversize(f"HTTP: more than {MAX_BARE_BYTES} bytes of headers or chunk extensions in a row")
         if self._total > self._most:
@@ -61,13 +63,3 @@ class Meter:
         if self._unshared >= FAIR_BYTES:
             self._unshared = 0
             gevent.sleep(_A_TURN_S)
-
-
-def check_interims(heads: int) -> None:
-    """Of the answers so far, before the real one or with it.
-
-    Raises:
-        Oversize: they are too many.
-    """
-    if heads > MAX_INTERIMS + 1:
-        raise Oversize(f"HTTP: more than {MAX_INTERIMS} interim answers")

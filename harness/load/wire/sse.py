@@ -68,12 +68,14 @@ class SseParser:
     def _lines(self, piece: bytes) -> list[bytes]:
         """The lines that the piece ends; what begins one is kept."""
         if self._tail and b"\n" in piece:
-            piece = bytes(self._tail) + piece
+            piece = b"".join((self._tail, piece))
             self._tail.clear()
-        *lines, rest = piece.split(b"\n")
-        self._tail += rest
-        if len(self._tail) > MAX_LINE_BYTES:
-            raise Oversize(f"the stream has a line of more than {MAX_LINE_BYTES} bytes")
+        lines = piece.split(b"\n")
+        rest = lines.pop()
+        if rest:
+            self._tail += rest
+            if len(self._tail) > MAX_LINE_BYTES:
+                raise Oversize(f"the stream has a line of more than {MAX_LINE_BYTES} bytes")
         return lines
 
     def _hold(self, data: bytes) -> None:

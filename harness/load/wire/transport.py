@@ -15,7 +15,7 @@ import gevent
 from geventhttpclient.response import HTTPParseError, HTTPResponse
 
 from harness.base.errors import UsageError
-from harness.load.wire.bounds import MAX_ANSWER_BYTES, Meter, Oversize, check_interims
+from harness.load.wire.bounds import MAX_ANSWER_BYTES, Meter, Oversize
 from harness.load.wire.clock import RunClock
 from harness.load.wire.coding import Packed, Unpacker, unpacker_of
 from harness.load.wire.headers import head_lines, pause_s
@@ -262,13 +262,12 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
             response.feed(piece)
         except HTTPParseError as error:  # what came before it in the same read counts
             broken = error
-        meter.count(len(piece), response.body_bytes)
+        meter.count(len(piece), response.body_bytes, response.heads)
         if exchange.status is None:
             if broken is not None and not response.headers_complete:
                 raise broken
             if not piece:
                 raise NothingAnswered("closed before any answer")
-            check_interims(response.heads)
             if not response.headers_complete or response.get_code() < 200:
                 continue
             _note_headers(exchange, response)

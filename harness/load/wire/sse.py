@@ -5,7 +5,8 @@ import orjson
 from harness.load.wire.bounds import MAX_EVENT_BYTES, MAX_LINE_BYTES, Oversize
 
 LINE_BYTES = 64  # that keeping a line takes beside its text
-MOST_LINES_ASKED = 32  # an event of more lines than these ends at an empty line only
+MOST_LINES_ASKED = 32  # an event of more lines than these ends at an empty line only,
+MOST_BYTES_ASKED = 1 << 20  # and so does a larger one
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -87,7 +88,7 @@ class SseParser:
     def _is_complete(self) -> bool:
         """Whether the lines of the unfinished event are a whole object already; they are asked once a line."""
         lines = len(self._data)
-        if lines == self._asked or lines > MOST_LINES_ASKED:
+        if lines == self._asked or lines > MOST_LINES_ASKED or self._held_bytes > MOST_BYTES_ASKED:
             return False
         self._asked = lines
         return _is_whole(b"\n".join(self._data))

@@ -15,10 +15,13 @@ from faulty_exchange import Exchange, data
 from faulty_server import FaultyServer
 from load_helpers import records_of, run_load, scenario
 
+from harness.backends import BACKENDS
 from harness.backends.openai_compat import OpenAiReader
+from harness.backends.wire import error_detail
 from harness.load.wire.bounds import MAX_EVENT_BYTES, MAX_LINE_BYTES, MAX_WHOLE_BYTES, Oversize
 from harness.load.wire.coding import Unpacker
 from harness.load.wire.reading import Reading
+from harness.load.wire.redact import Secrets
 from harness.load.wire.sse import SseParser
 from harness.load.wire.transport import Exchange as Wire
 
@@ -206,6 +209,15 @@ def test_what_follows_a_packed_answer_is_not_kept() -> None:
     assert {unpacker.feed(b"x" * 256) for _ in range(200_000)} == {b""}
 
 
+@pytest.mark.timeout(60)  # a second, or hours
+@pytest.mark.parametrize("filling", [b"a", b"x", b"xxx.", b"a.", b"%41", b"***", b"sk-"])
+def test_a_page_that_quotes_a_secret_is_searched_in_time_that_grows_with_its_length(filling: bytes) -> None:
+    secret = b"sk-abcdefghijklmnop"
+    page = secret + b" " + filling * (MIB // len(filling))
+
+    assert secret not in Secrets({"Authorization": f"Bearer {secret.decode()}"}).struck_out_of(page)
+
+
 def test_a_whole_answer_has_a_limit_too() -> None:
     reading, exchange = Reading(None, arrivals=None), Wire(status=200)
 
@@ -213,6 +225,26 @@ def test_a_whole_answer_has_a_limit_too() -> None:
         reading.on_bytes(exchange, b" " * MIB)
     with pytest.raises(Oversize, match=str(MAX_WHOLE_BYTES)):
         reading.on_bytes(exchange, b" ")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'{"choices": [' + b"{}," * 1_000_000 + b"{}]}",  # wide
+        b'{"choices": [{"delta": {"content": [' + b"[]," * 1_000_000 + b"[]]}}]}",
+        b'{"choices": [{"delta": {"reasoning": ' + b"[" * 1000 + b"]" * 1000 + b"}}]}",  # deep
+        b'{"error": {"a": ' + b"[" * 900 + b"]" * 900 + b"}}",
+        b'{"choices": [], "detail": ' + b"[" * 900 + b"]" * 900 + b"}",
+    ],
+    ids=["choices", "parts", "nested text", "nested error", "nested words"],
+)
+def test_json_too_wide_or_too_deep_costs_its_own_answer_only(backend: str, event: bytes) -> None:
+    reader = BACKENDS[backend].reader("completions")
+
+    assert reader.feed(event) is False
+    assert reader.answer.unreadable or reader.answer.error or reader.answer.words
+    assert error_detail(event) != ""
 
 
 def test_an_answer_as_large_as_real_ones_come_is_read() -> None:

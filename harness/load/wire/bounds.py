@@ -7,7 +7,7 @@ MAX_INTERIMS = 100  # answers such as `100 Continue` before the real one
 MAX_LINE_BYTES = 8 << 20  # of a stream
 MAX_EVENT_BYTES = 8 << 20  # of a stream, over all of its lines
 MAX_WHOLE_BYTES = 8 << 20  # of an answer that is not streamed
-MAX_ANSWER_BYTES = 16 << 20  # on the wire or unpacked, whichever is more; and beyond them
+MAX_ANSWER_BYTES = 16 << 20  # on the wire, and once more where they are unpacked; and beyond them
 MAX_TOKEN_BYTES = 16 << 10  # for each token that was asked for
 MAX_EVENTS = 65_536  # of a stream; and beyond them
 MAX_TOKEN_EVENTS = 16  # for each token that was asked for
@@ -34,13 +34,13 @@ def most_events(asked: int | None) -> int:
 class Meter:
     """Of one answer as it comes in: holds it to its limits, and has it wait for its turn."""
 
-    __slots__ = ("_bare", "_most", "_total", "_unshared")
+    __slots__ = ("_bare", "_most", "_total", "unshared")
 
     def __init__(self, most_bytes: int) -> None:
         self._most = most_bytes
         self._total = 0
         self._bare = 0  # bytes since the last one of a body
-        self._unshared = 0  # bytes since the others had their turn
+        self.unshared = 0  # bytes since the others had their turn
 
     def count(self, raw_bytes: int, body_bytes: int, heads: int = 1) -> None:
         """So many bytes came, with so many of a body in them; the answer so far has so many heads, interim ones too.
@@ -49,7 +49,7 @@ class Meter:
             Oversize: they are too many.
         """
         self._total += raw_bytes
-        self._unshared += raw_bytes
+        self.unshared += raw_bytes
         self._bare = 0 if body_bytes else self._bare + raw_bytes
         if heads > MAX_INTERIMS + 1:
             raise Oversize(f"HTTP: more than {MAX_INTERIMS} interim answers")
@@ -59,7 +59,6 @@ class Meter:
             raise Oversize(f"the answer has more than {self._most} bytes")
 
     def share(self) -> None:
-        """Let everything else run that is due, if it is time: a peer that sends without a pause must not stop it."""
-        if self._unshared >= FAIR_BYTES:
-            self._unshared = 0
-            gevent.sleep(_A_TURN_S)
+        """Let everything else run that is due; wanted once `unshared` is FAIR_BYTES: some peers never pause."""
+        self.unshared = 0
+        gevent.sleep(_A_TURN_S)

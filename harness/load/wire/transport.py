@@ -15,7 +15,7 @@ import gevent
 from geventhttpclient.response import HTTPParseError, HTTPResponse
 
 from harness.base.errors import UsageError
-from harness.load.wire.bounds import MAX_ANSWER_BYTES, Meter, Oversize
+from harness.load.wire.bounds import FAIR_BYTES, MAX_ANSWER_BYTES, Meter, Oversize
 from harness.load.wire.clock import RunClock
 from harness.load.wire.coding import Packed, Unpacker, unpacker_of
 from harness.load.wire.headers import head_lines, pause_s
@@ -48,11 +48,6 @@ class _Response(HTTPResponse):
     def _on_headers_complete(self) -> int | bool | None:
         self.heads += 1
         return super()._on_headers_complete()
-
-    @property
-    def body_bytes(self) -> int:
-        """Of the body, not taken yet."""
-        return len(self._body_buffer)
 
     def take_body(self) -> bytes:
         body = bytes(self._body_buffer)
@@ -249,7 +244,8 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
     stamped = watched = isinstance(sock, StampedSocket)
     meter = Meter(exchange.most_bytes)
     while not response.message_complete or response.get_code() < 200:
-        meter.share()
+        if meter.unshared >= FAIR_BYTES:
+            meter.share()
         piece = sock.recv(FIRST_READ_BYTES if exchange.awaits_first else READ_BYTES)
         arrived_ns = sock.arrived_ns if stamped else None
         if arrived_ns is None:
@@ -262,7 +258,8 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
             response.feed(piece)
         except HTTPParseError as error:  # what came before it in the same read counts
             broken = error
-        meter.count(len(piece), response.body_bytes, response.heads)
+        body = response.take_body()
+        meter.count(len(piece), len(body), response.heads)
         if exchange.status is None:
             if broken is not None and not response.headers_complete:
                 raise broken
@@ -271,13 +268,10 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
             if not response.headers_complete or response.get_code() < 200:
                 continue
             _note_headers(exchange, response)
-        body = response.take_body()
         if body and exchange.unpacker is not None:
-            body = _unpacked(exchange.unpacker, body, meter)
-        for start in range(0, len(body), READ_BYTES):
-            if start:
-                meter.share()
-            on_bytes(exchange, body[start : start + READ_BYTES])
+            body = _unpacked(exchange, exchange.unpacker.feed(body), on_bytes, meter)
+        if body:
+            on_bytes(exchange, body)
             if watched and not exchange.awaits_first:
                 LOOKOUT.forget(sock)
                 watched = False
@@ -289,10 +283,14 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
             return
 
 
-def _unpacked(unpacker: Unpacker, packed: bytes, meter: Meter) -> bytes:
-    body = unpacker.feed(packed)
-    if len(body) > len(packed):
-        meter.count(len(body) - len(packed), len(body))
+def _unpacked(exchange: Exchange, body: bytes, on_bytes: OnBytes, meter: Meter) -> bytes:
+    """The last of what a piece unpacked to; where it is more than a read brings, the rest is handed on read by read."""
+    while len(body) > READ_BYTES:
+        meter.count(READ_BYTES, READ_BYTES)
+        meter.share()
+        on_bytes(exchange, body[:READ_BYTES])
+        body = body[READ_BYTES:]
+    meter.count(len(body), len(body))
     return body
 
 

@@ -76,6 +76,11 @@ _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint
         "",
         "identity was asked for: tell the proxy in front of the server not to compress what it streams",
     ),
+    (
+        r"oversize",
+        "",
+        "no engine sends so much for what was asked: is --url the endpoint, and is what stands before it healthy?",
+    ),
     (r"http_429|http_503|error_event", r"overload|too many concurrent|queue", _OVER_LIMIT),
     (r"http_429|http_503|error_event", r"rate.?limit|too many|quota", _QUOTA),
     (r"http_429", "", _QUOTA),

@@ -12,6 +12,7 @@ import orjson
 Messages = Sequence[Mapping[str, str]]  # a conversation
 
 MAX_DETAIL_CHARS = 300  # of an error body or event that is kept in a record
+MAX_LENIENT_BYTES = 1 << 20  # of JSON that is read although it is broken, at a tenth of the speed
 MAX_EXAMPLE_CHARS = 120  # of an event that cannot be read
 MAX_HTML_BYTES = 8192  # of a page that are looked through for its words
 HTTP_ERRORS = 400  # and above
@@ -19,7 +20,10 @@ DONE = b"[DONE]"
 _HTML = re.compile(rb"\s*(<\?xml\b[^>]*>\s*)?<(!--|!doctype html\b|(html|head|body|h1)\b)", re.IGNORECASE)
 _TAG = re.compile(r"<(script|style)\b.*?(</\1\s*>|\Z)|<!--.*?(-->|\Z)|<[^>]*(>|\Z)", re.IGNORECASE | re.DOTALL)
 
-ODD_SHAPE = (AttributeError, LookupError, TypeError)
+MAX_QUICK_BYTES = 256 << 10  # of JSON: more may take long
+MAX_PARTS = 100_000  # objects and lists of such a one, each up to a microsecond of a loop that all wait for
+
+ODD_SHAPE = (AttributeError, LookupError, TypeError, RecursionError)
 """What a reader raises on JSON that is none of its dialect's."""
 
 
@@ -105,16 +109,16 @@ class Reader:
         if event == DONE:
             self.answer.done = True
             return False
+        if sprawls(event):
+            return self._cannot_read(event)
         try:
             data = orjson.loads(event)
         except orjson.JSONDecodeError:
             return self._feed_odd(event)
         if not isinstance(data, dict):
             return self._cannot_read(event)
-        if self._is_error(data):
-            return False
         try:
-            return self.take(data)
+            return False if self._is_error(data) else self.take(data)
         except ODD_SHAPE:
             return self._cannot_read(event)
 
@@ -170,8 +174,15 @@ class Reader:
         raise NotImplementedError
 
 
+def sprawls(text: bytes) -> bool:
+    """Whether JSON has so many parts that reading it would hold up all other requests: no answer has."""
+    return len(text) > MAX_QUICK_BYTES and text.count(b"{") + text.count(b"[") > MAX_PARTS
+
+
 def whole_json(body: bytes) -> Any:
-    """A JSON value, strict or lenient; None where it is neither."""
+    """A JSON value, strict or lenient; None where it is neither, or sprawls."""
+    if sprawls(body):
+        return None
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -179,7 +190,9 @@ def whole_json(body: bytes) -> Any:
 
 
 def lenient_json(text: bytes) -> Any:
-    """JSON with broken UTF-8, half a surrogate pair or a NaN in it; None where it is no JSON even so."""
+    """JSON with broken UTF-8, half a surrogate pair or a NaN in it; None where it is no JSON even so, or too long."""
+    if len(text) > MAX_LENIENT_BYTES:
+        return None
     try:
         value = json.loads(text.decode("utf-8", "replace"))
         return orjson.loads(orjson.dumps(_whole_text(value)))  # NaN becomes null
@@ -200,9 +213,12 @@ def _whole_text(value: Any) -> Any:
 
 def error_message(error: object) -> str:
     """The words of an `error` value in whatever form a server sends it, cut to MAX_DETAIL_CHARS."""
-    if isinstance(error, Mapping):
-        error = error.get("message") or error.get("error") or orjson.dumps(dict(error), default=str).decode()
-    return str(error)[:MAX_DETAIL_CHARS]
+    try:
+        if isinstance(error, Mapping):
+            error = error.get("message") or error.get("error") or orjson.dumps(dict(error), default=str).decode()
+        return str(error)[:MAX_DETAIL_CHARS]
+    except (TypeError, RecursionError):
+        return "words nested too deep to be read"
 
 
 def error_detail(body: bytes) -> str:
@@ -214,7 +230,7 @@ def error_detail(body: bytes) -> str:
         return "; ".join(filter(None, lines))[:MAX_DETAIL_CHARS]
     if data is None:
         return body[: MAX_DETAIL_CHARS * 4].decode("utf-8", "replace").strip()[:MAX_DETAIL_CHARS]
-    return (spoken(data) if isinstance(data, Mapping) else None) or str(data)[:MAX_DETAIL_CHARS]
+    return (spoken(data) if isinstance(data, Mapping) else None) or error_message(data)
 
 
 _WORDS = ("error", "message", "detail", "msg", "error_message", "error_msg", "errors")

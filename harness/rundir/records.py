@@ -11,8 +11,8 @@ from typing import Any, Literal
 LATEST_S = 1e9  # 31 years; no run's clock shows more
 
 ErrorCode = str
-"""null or one of: timeout connect reset http_NNN error_event truncated not_sse no_tokens bad_encoding aborted filtered
-short cut_at_end not_sent."""
+"""null or one of: timeout connect reset http_NNN error_event truncated not_sse no_tokens bad_encoding oversize aborted
+filtered short cut_at_end not_sent."""
 
 NOT_FAILURES = frozenset({"cut_at_end", "not_sent"})
 """Errors of the plan, not of the server: cut when the run ended, or never sent."""

@@ -27,6 +27,8 @@ class Unpacker:
         Raises:
             Packed: they are no such thing, or unpack to more than any text does.
         """
+        if self._engine.eof:
+            return b""  # what follows the end is no part of it
         most = max(MOST_TIMES * len(piece), LEAST_ROOM_BYTES)
         try:
             plain = self._unpack(piece, most)

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from harness.backends.counts import settle_counts
 from harness.backends.ends import bad_end, is_full
 from harness.backends.faults import BROKE_EARLY, EMPTY, ONLY_END_MARK, ONLY_REASONING, UNFINISHED
-from harness.backends.wire import MAX_DETAIL_CHARS, Answer, Reader, error_detail
+from harness.backends.wire import MAX_DETAIL_CHARS, MAX_EXAMPLE_CHARS, Answer, Reader, error_detail
+from harness.load.wire.bounds import MAX_WHOLE_BYTES, Oversize, most_events
 from harness.load.wire.sse import SseParser
-from harness.load.wire.transport import MAX_BODY_BYTES, Exchange
+from harness.load.wire.transport import Exchange
 
+MAX_BODY_BYTES = 1 << 20  # that are kept of what is no answer: for its words
 SAME_ARRIVAL_NS = 200_000  # what one write sent may take two reads to come
 LEAST_TOKEN_NS = 50_000  # no server decodes one stream's tokens faster
 UNLIKE = 2.0  # times as much text as the other arrivals brought, or as little
@@ -20,12 +22,13 @@ class Reading:
 
     reader: Reader | None  # None: not streaming
     arrivals: list[int] | None  # None: nobody wants them
+    most_events: int = most_events(None)
     sse: SseParser = field(default_factory=SseParser)
     body: bytearray = field(default_factory=bytearray)
     first_ns: int | None = None
     last_ns: int | None = None
     max_gap_ns: int | None = None
-    saw_event: bool = False
+    events: int = 0  # of any kind
     shared_events: int = 0  # token events that came out of one read with others: they share a stamp
     first_events: int = 0  # token events of the first arrival
     first_chars: int = 0  # that it brought
@@ -33,14 +36,37 @@ class Reading:
     answer: Answer = field(default_factory=Answer)  # what it came to, once it has ended
 
     def on_bytes(self, exchange: Exchange, piece: bytes) -> None:
-        """Take the next bytes of the body."""
-        if (not self.saw_event or self.reader is None) and len(self.body) < MAX_BODY_BYTES:
-            self.body += piece
+        """Take the next bytes of the body.
+
+        Raises:
+            Oversize: it goes beyond a limit.
+        """
+        if not self.events or self.reader is None:
+            self._keep(piece, is_answer=self.reader is None and exchange.is_success)
         if self.reader is not None and exchange.is_success:
             exchange.is_over = self._events(self.sse.feed(piece), exchange.arrived_ns)
             exchange.awaits_first = self.first_ns is None
         else:
             exchange.awaits_first = False
+
+    def _keep(self, piece: bytes, *, is_answer: bool) -> None:
+        if len(self.body) < (MAX_WHOLE_BYTES if is_answer else MAX_BODY_BYTES):
+            self.body += piece
+        elif is_answer:
+            raise Oversize(f"the answer has more than {MAX_WHOLE_BYTES} bytes, in one piece")
+
+    def drop(self) -> None:
+        """It went beyond a limit: what it said is of no use any more."""
+        self.body.clear()
+        self.sse = SseParser()
+        if self.reader is not None:
+            self.reader.answer.text.clear()
+            self.reader.answer.aside.clear()
+
+    @property
+    def saw_event(self) -> bool:
+        """Whether it is a stream at all."""
+        return self.events > 0 or self.sse.error is not None
 
     def close(self, arrived_ns: int) -> None:
         """The body has ended."""
@@ -50,8 +76,8 @@ class Reading:
     def take_answer(self, answer: Answer) -> Answer:
         """What it came to, with its counts settled; an event that was called `error` is one, whatever it holds."""
         self.answer = answer
+        answer.finish_reason = answer.finish_reason and answer.finish_reason[:MAX_EXAMPLE_CHARS]
         if self.sse.error is not None:
-            self.saw_event = True
             answer.error = answer.error or error_detail(self.sse.error) or "event: error"
         settle_counts(answer)
         return answer
@@ -71,8 +97,10 @@ class Reading:
         """Take events; whether the last of them was the answer's end mark, or came after it."""
         reader, tokens, is_over = self.reader, 0, False
         assert reader is not None
+        self.events += len(events)
+        if self.events > self.most_events:
+            raise Oversize(f"the stream has more than {self.most_events} events")
         for event in events:
-            self.saw_event = True
             if not reader.feed(event):
                 is_over = reader.answer.done
                 continue

@@ -18,7 +18,9 @@ CUT_CHARS = 100  # a text as long as this may have been cut in the middle of a q
 LEAST_CHARS = 3  # shorter values ("1", "no") are no secrets, and would spoil every message
 _PUBLIC = frozenset({"accept", "accept-language", "accept-encoding", "cache-control", "content-type", "user-agent"})
 _SCHEMES = frozenset({"bearer", "basic", "digest", "token", "apikey", "api-key", "key", "negotiate"})
-_MASKED = re.compile(r"([\w\-+/=.%]*?)(?:[*\u2022\u2026]+|\.{3,}|[xX]{4,})([\w\-+/=%]*)")
+_MASKED = re.compile(  # what stands before a mask is looked at from its beginning only, so that the time is linear
+    r"((?<![\w\-+/=.%])[\w\-+/=.%]*?|)(?:[*\u2022\u2026]+|\.{3,}|[xX]{4,})([\w\-+/=%]*)"
+)
 _WORD = re.compile(r"[0-9a-z]")
 
 

@@ -15,6 +15,7 @@ from harness.base.errors import UsageError
 from harness.base.units import NS_PER_S
 from harness.load.plan import LoadPlan
 from harness.load.prompts.prompt import Prompt
+from harness.load.wire.bounds import Oversize, most_bytes, most_events
 from harness.load.wire.clock import RunClock
 from harness.load.wire.coding import Packed
 from harness.load.wire.fleet import Fleet
@@ -108,7 +109,9 @@ class Sender:
         ask = self._ask(prompt, row.request_id)
         row.url, row.process, row.requested_output_tokens = target.url, self.process, tokens_asked(ask)
         reader = self.wire.reader(self.request.api) if self.request.stream else None
-        reading, exchange = Reading(reader, [] if self.recorder.arrivals is not None else None), Exchange()
+        asked = row.requested_output_tokens
+        arrivals: list[int] | None = None if self.recorder.arrivals is None else []
+        reading, exchange = Reading(reader, arrivals, most_events(asked)), Exchange(most_bytes(asked))
         body = orjson.dumps(self.wire.body(ask))
         LOOKOUT.glance()  # others wait for their first token; a hundred requests may begin and end here together
         self._begin(target, row, exchange, reading)
@@ -194,6 +197,10 @@ class Sender:
             row.error, row.error_detail = "reset", str(error)
         except Packed as error:
             row.error = "bad_encoding" if exchange.is_success else f"http_{exchange.status}"
+            row.error_detail = str(error)
+        except Oversize as error:
+            reading.drop()
+            row.error = "oversize" if exchange.status is None or exchange.is_success else f"http_{exchange.status}"
             row.error_detail = str(error)
         except HTTPParseError as error:
             cut = exchange.status is not None

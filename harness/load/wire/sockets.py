@@ -26,6 +26,8 @@ _ANCILLARY_BYTES = plain_socket.CMSG_SPACE(_TIMESPEC.size) if HAS_KERNEL_STAMPS 
 
 FIRST_READ_BYTES = 256  # until the first token: about one event a read, so that its stamp is its own
 READ_BYTES = 65536  # afterwards
+MOST_AHEAD_BYTES = 1 << 20  # that are read for one socket before anybody asks
+MOST_AHEAD = 2048  # reads of them
 GLANCE_NS = 500_000
 READABLE = 1  # libev's EV_READ
 
@@ -47,6 +49,7 @@ class StampedSocket(gevent.socket.socket):  # type: ignore[name-defined]
     def __init__(self, family: int, kind: int, protocol: int) -> None:
         super().__init__(family, kind, protocol)
         self._ahead: deque[tuple[bytes, int | None] | OSError] = deque()  # read before anybody asked
+        self._ahead_bytes = 0  # of them
         self._was_emptied = False  # the last read took all there was
         self.setsockopt(plain_socket.IPPROTO_TCP, plain_socket.TCP_NODELAY, 1)
         if HAS_KERNEL_STAMPS:
@@ -67,6 +70,7 @@ class StampedSocket(gevent.socket.socket):  # type: ignore[name-defined]
                 if isinstance(piece, OSError):
                     raise piece
                 data, self.arrived_ns = piece
+                self._ahead_bytes -= len(data)
                 return data
             if self._was_emptied:
                 self._was_emptied = False
@@ -82,8 +86,12 @@ class StampedSocket(gevent.socket.socket):  # type: ignore[name-defined]
 
     def read_ahead(self) -> None:
         """Take what lies unread, for the next `recv`, and wake whoever waits for it."""
+        if self._ahead_bytes >= MOST_AHEAD_BYTES or len(self._ahead) >= MOST_AHEAD:
+            return
         try:
-            self._ahead.append(self._read(READ_BYTES))
+            read = self._read(READ_BYTES)
+            self._ahead.append(read)
+            self._ahead_bytes += len(read[0])
         except BlockingIOError:
             return
         except OSError as error:

@@ -15,6 +15,7 @@ import gevent
 from geventhttpclient.response import HTTPParseError, HTTPResponse
 
 from harness.base.errors import UsageError
+from harness.load.wire.bounds import FAIR_BYTES, MAX_ANSWER_BYTES, Meter, Oversize
 from harness.load.wire.clock import RunClock
 from harness.load.wire.coding import Packed, Unpacker, unpacker_of
 from harness.load.wire.headers import head_lines, pause_s
@@ -33,12 +34,20 @@ from harness.load.wire.sockets import (
 
 CONNECT_TIMEOUT_S = 10.0
 END_S = 0.05  # for HTTP's own end, after the answer's
-MAX_BODY_BYTES = 1 << 20  # of a body that is not a stream
+MAX_END_BYTES = 1 << 20  # that may come until then
+MAX_PAGE_BYTES = 1 << 20  # of an answer to a question outside the load
+MAX_TYPE_CHARS = 100  # of a Content-Type that are kept
 _VERSION = re.compile(r"/v\d+[a-z0-9.]*$")  # /v1, /api/paas/v4, /v1beta
 
 
 class _Response(HTTPResponse):
     """The HTTP parser alone: bytes in, status, headers and body bytes out."""
+
+    heads = 0  # that came to their end: those of interim answers, and the answer's own
+
+    def _on_headers_complete(self) -> int | bool | None:
+        self.heads += 1
+        return super()._on_headers_complete()
 
     def take_body(self) -> bytes:
         body = bytes(self._body_buffer)
@@ -50,6 +59,7 @@ class _Response(HTTPResponse):
 class Exchange:
     """One request and its answer on the wire. Stamps are CLOCK_MONOTONIC ns."""
 
+    most_bytes: int = MAX_ANSWER_BYTES  # of the answer
     sent_ns: int | None = None
     headers_ns: int | None = None
     arrived_ns: int = 0  # of the bytes handed out last
@@ -131,7 +141,7 @@ class Target:
         `exchange` is filled in as things happen, so that a caller that is interrupted keeps what was seen.
 
         Raises:
-            ConnectFailed, ConnectionLost, Packed: see there. HTTPParseError: not HTTP, or cut in the middle.
+            ConnectFailed, ConnectionLost, Packed, Oversize: see there. HTTPParseError: not HTTP, or cut in the middle.
         """
         route = f"{method} {self.route(path)}"
         head = f"{route} HTTP/1.1\r\n{self._head}{headers}"
@@ -229,10 +239,13 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
     """Read the answer to its end, each piece of its body handed on with its stamp.
 
     Raises:
-        ConnectionLost: it ended before any answer. OSError: the connection broke.
+        ConnectionLost: it ended before any answer. OSError: the connection broke. Oversize: it goes beyond a limit.
     """
     stamped = watched = isinstance(sock, StampedSocket)
+    meter = Meter(exchange.most_bytes)
     while not response.message_complete or response.get_code() < 200:
+        if meter.unshared >= FAIR_BYTES:
+            meter.share()
         piece = sock.recv(FIRST_READ_BYTES if exchange.awaits_first else READ_BYTES)
         arrived_ns = sock.arrived_ns if stamped else None
         if arrived_ns is None:
@@ -245,6 +258,8 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
             response.feed(piece)
         except HTTPParseError as error:  # what came before it in the same read counts
             broken = error
+        body = response.take_body()
+        meter.count(len(piece), len(body), response.heads)
         if exchange.status is None:
             if broken is not None and not response.headers_complete:
                 raise broken
@@ -253,9 +268,8 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
             if not response.headers_complete or response.get_code() < 200:
                 continue
             _note_headers(exchange, response)
-        body = response.take_body()
         if body and exchange.unpacker is not None:
-            body = exchange.unpacker.feed(body)
+            body = _unpacked(exchange, exchange.unpacker.feed(body), on_bytes, meter)
         if body:
             on_bytes(exchange, body)
             if watched and not exchange.awaits_first:
@@ -269,13 +283,26 @@ def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClo
             return
 
 
+def _unpacked(exchange: Exchange, body: bytes, on_bytes: OnBytes, meter: Meter) -> bytes:
+    """The last of what a piece unpacked to; where it is more than a read brings, the rest is handed on read by read."""
+    while len(body) > READ_BYTES:
+        meter.count(READ_BYTES, READ_BYTES)
+        meter.share()
+        on_bytes(exchange, body[:READ_BYTES])
+        body = body[READ_BYTES:]
+    meter.count(len(body), len(body))
+    return body
+
+
 def _reads_end(sock: Socket, response: _Response) -> bool:
     """Let HTTP end an answer that is over, so that the connection can be kept; whether it did in time."""
-    with contextlib.suppress(OSError, HTTPParseError), gevent.Timeout(END_S, exception=False):
+    meter = Meter(MAX_END_BYTES)
+    with contextlib.suppress(OSError, HTTPParseError, Oversize), gevent.Timeout(END_S, exception=False):
         while not response.message_complete:
+            meter.share()
             piece = sock.recv(READ_BYTES)
             response.feed(piece)
-            response.take_body()
+            meter.count(len(piece), len(response.take_body()))
             if not piece:
                 break
         return True
@@ -285,7 +312,7 @@ def _reads_end(sock: Socket, response: _Response) -> bool:
 def _note_headers(exchange: Exchange, response: _Response) -> None:
     exchange.headers_ns = exchange.arrived_ns
     exchange.status = response.get_code()
-    exchange.content_type = str(response.get("content-type") or "").lower()
+    exchange.content_type = str(response.get("content-type") or "")[:MAX_TYPE_CHARS].lower()
     exchange.headers = response
     exchange.retry_after_s = pause_s(response, datetime.now(UTC)) if exchange.status >= 400 else None
     exchange.unpacker = unpacker_of(str(response.get("content-encoding") or ""))
@@ -301,8 +328,8 @@ def fetch(target: Target, path: str, *, body: bytes | None = None, timeout_s: fl
 
     def keep(_: Exchange, piece: bytes) -> None:
         whole.extend(piece)
-        if len(whole) > MAX_BODY_BYTES:
-            raise ConnectionLost(f"{path} answers with more than {MAX_BODY_BYTES} bytes")
+        if len(whole) > MAX_PAGE_BYTES:
+            raise ConnectionLost(f"{path} answers with more than {MAX_PAGE_BYTES} bytes")
 
     exchange = Exchange(awaits_first=False)
     method = "GET" if body is None else "POST"
@@ -311,7 +338,7 @@ def fetch(target: Target, path: str, *, body: bytes | None = None, timeout_s: fl
             target.request(method, path, keep, exchange, body=body or b"")
         except HTTPParseError as error:
             raise ConnectionLost(f"not HTTP: {error}") from None
-        except Packed as error:
+        except (Packed, Oversize) as error:
             raise ConnectionLost(str(error)) from None
     page = bytes(whole)  # a model's name is asked for as it is, even where a header names it too
     return exchange.status or 0, page if path.endswith("/models") else target.secrets.struck_out_of(page)

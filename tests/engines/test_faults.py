@@ -64,7 +64,7 @@ def test_a_killed_engine_ends_the_run_soon_and_the_report_says_how(tmp_path: Pat
     with subprocess.Popen(
         [*command, "--out", str(out)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as run:
-        until(lambda: any(p.stat().st_size for p in out.glob("*/records-*.jsonl")), "a row is there", 90)
+        until(lambda: any(b'"step":0' in p.read_bytes() for p in out.glob("*/records-*.jsonl")), "a row is there", 90)
         engine = engine_below(run.pid, "llama_cpp.server")
         assert engine is not None
         engine.send_signal(signal.SIGKILL)

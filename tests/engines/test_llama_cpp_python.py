@@ -42,7 +42,7 @@ def test_the_flags_kept_are_those_given_without_the_models_directory(llama_engin
     flags = llama_engine.flags[: len(llama_engine.flags) - len(variables)]
 
     assert given[1:4] == ["-P", "-m", "llama_cpp.server"]
-    assert [Path(flag).name if flag.endswith(".gguf") else flag for flag in given[3:]] == flags
+    assert [Path(flag).name if flag.endswith(".gguf") else flag for flag in given[4:]] == flags
     assert set(variables) <= set(environment)
     for flag in ("--interrupt_requests", "--logits_all"):
         assert llama_engine.flags[llama_engine.flags.index(flag) + 1] == "false"

@@ -121,7 +121,7 @@ def test_ctrl_c_stops_the_engine_and_keeps_the_rows(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "harness", "run", str(tmp_path / "tiny.yaml"), "--out", str(tmp_path / "runs")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
-    while not any(p.stat().st_size for p in tmp_path.glob("runs/*/records-*.jsonl")):
+    while not any(b'"step":0' in p.read_bytes() for p in tmp_path.glob("runs/*/records-*.jsonl")):
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.1)

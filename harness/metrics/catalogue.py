@@ -30,6 +30,7 @@ class Catalogue:
     names: Mapping[str, Names]
     counts_at: Literal["token", "request_end"]  # when a generated token enters the counter
     absent_is_zero: bool = False  # a counter that nothing has touched yet is not on the page
+    not_everywhere: Names = ()  # quantities that a build of this engine goes without
 
 
 # vLLM's names with `gpu_` are those from before 0.10; llama-server tells of its cache from b11434 on
@@ -55,6 +56,7 @@ CATALOGUES: dict[str, Catalogue] = {
         prefix="tgi_",
         counts_at="request_end",
         absent_is_zero=True,
+        not_everywhere=("requests_running", "requests_waiting"),  # its llama.cpp backend has no gauges
         names={
             "generation_tokens": ("tgi_request_generated_tokens_sum",),
             "prompt_tokens": ("tgi_request_input_length_sum",),
@@ -131,8 +133,9 @@ class Readings:
         return next(there, None)
 
     def missing(self) -> list[str]:
-        """Quantities that the catalogue knows and the page did not have."""
-        return [quantity for quantity in self.catalogue.names if self.name_of(quantity) is None]
+        """Quantities that the catalogue expects of every build and the page did not have."""
+        usual = (quantity for quantity in self.catalogue.names if quantity not in self.catalogue.not_everywhere)
+        return [quantity for quantity in usual if self.name_of(quantity) is None]
 
     def values_at(self, name: str, t_s: float) -> list[tuple[dict[str, str], float]] | None:
         """(labels, value) of each of its series as of `t_s`; None where that cannot be known."""

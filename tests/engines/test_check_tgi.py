@@ -38,8 +38,7 @@ class StreamsOtherwise(TgiDouble):
         self.streaming = streaming
 
     def job(self, inputs: str, parameters: dict[str, Any]) -> Job:
-        if len(self.bodies) == 2:
-            self.behaviour = self.streaming
+        self.behaviour = self.streaming if len(self.bodies) == 2 else Behaviour()
         return super().job(inputs, parameters)
 
     def handle_error(self, *_: object) -> None:
@@ -143,6 +142,24 @@ def test_a_stream_with_other_tokens_than_the_whole_answer_is_shown_and_fails(
         assert "the same question was answered ' tok tok tok tok tok tok tok tok' whole and ' top" in err
 
 
+class Samples(TgiDouble):
+    """Answers no two questions alike, whatever `do_sample` says, as TGI's llama.cpp backend does."""
+
+    def job(self, inputs: str, parameters: dict[str, Any]) -> Job:
+        self.behaviour = Behaviour(texts=(f" word{len(self.bodies)}",))
+        return super().job(inputs, parameters)
+
+
+def test_a_tgi_that_draws_each_answer_anew_need_not_answer_alike_whole_and_streamed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Samples() as sampling:
+        assert check("tgi", "--url", sampling.url) == 0
+
+        assert not any(line.startswith("stream") for line in capsys.readouterr().out.splitlines())
+        assert len(sampling.bodies) == 3  # the question again tells that it samples
+
+
 def test_a_stream_that_ends_otherwise_than_the_whole_answer_fails() -> None:
     with StreamsOtherwise(Behaviour(eos_after=3)) as unlike:
         answer = ask_engine("tgi", url=unlike.url)
@@ -224,7 +241,7 @@ def test_every_error_of_the_package_has_its_words() -> None:
     [
         (404, {"detail": "Not Found"}, "answers HTTP 404: Not Found"),  # llama-cpp-python
         (404, {"error": {"message": "File Not Found"}}, "knows no such route: File Not Found"),  # llama-server
-        (502, b"<html>Bad Gateway</html>", "answers HTTP 502: <html>Bad Gateway</html>"),
+        (502, b"<html>Bad Gateway</html>", "answers HTTP 502: Bad Gateway"),
         (424, {"error": "Sharded results are empty", "error_type": "generation"}, "failed while it generated"),
         (424, {"error": "shard"}, "is not ready: shard"),
         (500, {"error": "Incomplete generation", "error_type": "incomplete_generation"},

@@ -184,6 +184,22 @@ def test_a_missing_series_is_none_and_a_warning_that_names_it() -> None:
     assert "vllm:kv_cache_usage_perc" in message
 
 
+def test_a_tgi_without_gauges_lacks_nothing_that_every_tgi_has() -> None:
+    # its llama.cpp backend has the histograms and counters of requests alone
+    of_requests = (
+        "# TYPE tgi_request_success counter\ntgi_request_success 1\n"
+        "# TYPE tgi_request_generated_tokens histogram\ntgi_request_generated_tokens_sum 12\n"
+        "# TYPE tgi_request_input_length histogram\ntgi_request_input_length_sum 5\n"
+        "# TYPE tgi_request_queue_duration histogram\ntgi_request_queue_duration_sum 0.1\n"
+        "tgi_request_queue_duration_count 1\n"
+    )
+
+    assert readings(scrapes((1.0, of_requests))).missing() == []
+    assert readings(scrapes((1.0, of_requests.replace("tgi_request_success", "tgi_other")))).missing() == [
+        "requests_finished"
+    ]
+
+
 def test_a_window_with_too_few_scrapes_says_nothing() -> None:
     assert judged([(0.0, vllm()), (5.0, vllm(tokens=500))])[0].steps[0].server is None
 

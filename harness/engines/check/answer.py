@@ -46,7 +46,7 @@ class EngineAnswer:
     output_tokens: int | None
     finish_reason: str | None
     seconds: float  # from asking to the end of the whole, not streamed answer
-    streamed_alike: bool | None = None  # None: no stream was asked for
+    streamed_alike: bool | None = None  # None: no stream was asked for, or the server draws each answer anew
     problem: str | None = None  # why this is not how an engine should answer
 
     @property

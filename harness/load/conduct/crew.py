@@ -124,7 +124,8 @@ class Crew:
         """Wait until every worker of another machine is there."""
         elsewhere = [worker for worker in self.workers if worker.is_elsewhere]
         there = f"{TOKEN_ENV}={self.plan.token} breakeven worker --master {shown(self.plan.listen)}"
-        self.on_event(Doing(f"waiting for {len(elsewhere)} workers: on each machine `{there}`"))
+        workers = "1 worker" if len(elsewhere) == 1 else f"{len(elsewhere)} workers"
+        self.on_event(Doing(f"waiting for {workers}: on each machine `{there}`"))
         until_s = self.now_s() + PATIENCE_S
         self.wait(until_s, until=lambda: all(w.who is not None or w.is_over for w in elsewhere))
         missing = sum(worker.who is None for worker in elsewhere)

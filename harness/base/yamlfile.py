@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 
 from harness.base.errors import UsageError
-from harness.base.yamltext import parse_yaml, printable, read_yaml, read_yaml_stdin
+from harness.base.text import printable
+from harness.base.yamltext import parse_yaml, read_yaml, read_yaml_stdin
 
 __all__ = ["Label", "Strict", "parse_yaml", "read_yaml", "read_yaml_stdin", "validate"]
 

@@ -8,6 +8,7 @@ from typing import IO, Any
 import yaml
 
 from harness.base.errors import UsageError
+from harness.base.text import printable
 
 _LARGEST_BYTES = 16 * 2**20  # a decision.json of ours has about one
 _LARGEST_YAML = 2**20  # characters; JSON is read a hundred times faster
@@ -202,9 +203,3 @@ def _yaml_place(error: yaml.YAMLError) -> str:
 
 def _yaml_problem(error: yaml.YAMLError) -> str:
     return printable(str(getattr(error, "problem", None) or str(error).splitlines()[0]))
-
-
-def printable(text: str, longest: int = 120) -> str:
-    """Text from a file on one line of a terminal: control characters as escapes, cut where it is endless."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:longest])
-    return shown if len(text) <= longest else f"{shown}..."

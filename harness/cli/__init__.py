@@ -14,7 +14,7 @@ import click
 
 from harness import __version__
 from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, BreakevenError
-from harness.base.yamltext import printable
+from harness.base.text import printable
 
 TRACEBACK = "BREAKEVEN_TRACEBACK"
 _LONGEST_LINE = 1000  # of an error: it may quote a file or a server

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.base.errors import UsageError
+from harness.base.text import printable
 from harness.base.whole import regular
-from harness.base.yamltext import printable
 
 DAMAGED = "the file is damaged or was changed by hand; fetch the run directory again if there is a copy"
 

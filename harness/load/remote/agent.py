@@ -22,7 +22,7 @@ import gevent.event
 import gevent.socket
 from gevent.fileobject import FileObject
 
-from harness.base.yamltext import printable
+from harness.base.text import printable
 from harness.load.ends import how_it_ended, start_child, tell
 from harness.load.lines import Malformed, encode, readers
 from harness.load.plan import LoadPlan

@@ -114,6 +114,17 @@ def test_a_conversation_keeps_its_replica_until_it_ends_or_that_one_rests() -> N
     assert port(Seat(fleet, 1).sit()) == 1  # it was given back
 
 
+def test_a_conversation_that_may_go_anywhere_gives_its_place_up_after_each_turn() -> None:
+    (fleet,), _ = fleets(2)
+    seat = Seat(fleet, 0)
+
+    assert port(seat.sit()) == 0
+    seat.leave()
+    others = [fleet.take(0) for _ in range(3)]  # two of them there
+    assert [port(target) for target in others] == [0, 1, 0]
+    assert port(seat.sit()) == 1
+
+
 def test_a_replica_is_another_models_only_where_it_lists_others() -> None:
     first = Found(model="a", models=("a", "alias"))
 

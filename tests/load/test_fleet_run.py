@@ -83,9 +83,6 @@ def test_a_conversation_stays_where_its_history_is(four: list[FaultyServer], tmp
 
     assert rows["session"].nunique() > 3
     assert (rows.groupby("session")["url"].nunique() == 1).all()
-    free = work.model_copy(update={"prompts": work.prompts.model_copy(update={"affinity": "none"})})
-    rows = records_of(run_load(tmp_path, *urls, work=free))
-    assert rows.groupby("session")["url"].nunique().max() > 1
 
 
 def test_a_url_that_serves_another_model_ends_the_run_before_the_load(four: list[FaultyServer], tmp_path: Path) -> None:

@@ -141,6 +141,11 @@ _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint
     ),
     (r"aborted", "", "the server gave these requests up: see its own log; it is overloaded, or set to a deadline"),
     (r"filtered", "", "a content filter ended these answers: turn it off, or ask with other prompts"),
+    (
+        r"connect",
+        r"^TLS",
+        "--ca-file PEM names the authority that signed the server's certificate; the name in it must be the URL's",
+    ),
     (r"connect", "", "nobody listens there any more: see the server's own log"),
 )
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from harness.checks.finding import at, check
+from harness.rundir.of_step import Phases
 from harness.rundir.records import NOT_FAILURES
 from harness.rundir.result import Check
-from harness.rundir.results import Phases, Step
+from harness.rundir.results import Step
 from harness.rundir.timeline import Stall
 from harness.scenario import ClosedLoad, RampLoad, Scenario, SearchLoad
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from harness.checks.finding import at, check
+from harness.rundir.of_step import TurnOfStep
 from harness.rundir.result import Check, Level
-from harness.rundir.results import Step, TurnOfStep
+from harness.rundir.results import Step
 from harness.scenario import Scenario, SessionPrompts
 
 TURNS_TOLERANCE = 0.10  # of the mean input tokens: further off, the window is of another shape than the scenario

@@ -6,19 +6,20 @@ A fleet that lost a replica, or a load that lost a process, is not the one that 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
 
 from harness.base.stats import Floats, known, summary
+from harness.base.urls import without_secrets
 from harness.metrics.client_stalls import ClientStall, client_stalls, voids
 from harness.metrics.rate import shares
 from harness.metrics.slo import judge_errors
 from harness.metrics.windows import Columns, Stamps, Window, output_tokens, served_in
 from harness.rundir.arrivals import Bools, Ints
 from harness.rundir.manifest import RunManifest
-from harness.rundir.results import MIN_SLO_SAMPLES, ReplicaOfStep, Step, Summary
+from harness.rundir.of_step import ReplicaOfStep, Summary
+from harness.rundir.results import MIN_SLO_SAMPLES, Step
 
 GONE_REQUESTS = 2  # failures that end a replica's run
 TENFOLD = 10  # a replica fails by itself where another fails a tenth as often, if none keeps the limit
@@ -90,7 +91,7 @@ def by_replica(replicas: Replicas, data: Columns, window: Window, stamps: Stamps
         mine: Bools = replicas.places == place
         timed = due & mine & data.ok
         return ReplicaOfStep(
-            url=shown_url(replicas.urls[place]),
+            url=without_secrets(replicas.urls[place]),
             requests=int((due & mine & (data.ok | data.failed)).sum()),
             failed=int((due & mine & data.failed).sum()),
             requests_per_s=float(served[mine].sum()) / window.length_s,
@@ -106,14 +107,6 @@ def by_replica(replicas: Replicas, data: Columns, window: Window, stamps: Stamps
 
 def _summary(values: Floats) -> Summary:
     return Summary(**summary(known(values)))
-
-
-def shown_url(url: str) -> str:
-    """A URL without what may be a secret in it."""
-    parts = urlsplit(url)
-    if parts.username is None and parts.password is None and not parts.query and not parts.fragment:
-        return url
-    return parts._replace(netloc=parts.netloc.rsplit("@", 1)[-1], query="", fragment="").geturl()
 
 
 def looked_at(steps: Sequence[Step], driven: Driven, error_rate: float) -> list[Step]:

@@ -28,8 +28,9 @@ from harness.metrics.timeline import timeline_of
 from harness.metrics.turns import turns_of
 from harness.metrics.windows import Columns, Stamps, Window, columns, output_tokens, served_in
 from harness.rundir.arrivals import Arrivals
+from harness.rundir.of_step import DriftOfStep, LimitOfStep, Phases, Summary, Warmup
 from harness.rundir.result import WindowOfStep
-from harness.rundir.results import DriftOfStep, LimitOfStep, Metrics, Phases, Step, Summary, Warmup
+from harness.rundir.results import Metrics, Step
 from harness.rundir.steps import RanStep
 from harness.rundir.timeline import Timeline
 from harness.scenario import RampLoad, Scenario, SessionPrompts, Slo, TraceLoad

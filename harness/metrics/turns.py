@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.base.stats import Floats, summary
 from harness.metrics.windows import Columns
-from harness.rundir.results import Summary, TurnOfStep
+from harness.rundir.of_step import Summary, TurnOfStep
 
 Which = np.ndarray[Any, np.dtype[np.bool_]]
 

@@ -8,8 +8,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from harness.rundir.of_step import LimitOfStep
 from harness.rundir.result import Result
-from harness.rundir.results import LimitOfStep, SloSays
+from harness.rundir.results import SloSays
 
 SEARCH = "search.json"
 SEARCH_SCHEMA = 1

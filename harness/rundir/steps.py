@@ -8,11 +8,11 @@ from pydantic import Field
 from harness.base.errors import UsageError
 from harness.base.yamlfile import validate
 from harness.rundir.files import STEPS
+from harness.rundir.of_step import LoadOfStep
 from harness.rundir.parquet_file import DAMAGED
 from harness.rundir.read import read_lines
 from harness.rundir.records import LATEST_S
 from harness.rundir.result import Result
-from harness.rundir.results import LoadOfStep
 
 Seconds = Annotated[float, Field(ge=0, le=LATEST_S)]
 

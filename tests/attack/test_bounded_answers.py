@@ -20,10 +20,10 @@ from harness.backends.openai_compat import OpenAiReader
 from harness.backends.wire import error_detail
 from harness.load.wire.bounds import MAX_EVENT_BYTES, MAX_LINE_BYTES, MAX_WHOLE_BYTES, Oversize
 from harness.load.wire.coding import Unpacker
+from harness.load.wire.exchange import Exchange as Wire
 from harness.load.wire.reading import Reading
 from harness.load.wire.redact import Secrets
 from harness.load.wire.sse import SseParser
-from harness.load.wire.transport import Exchange as Wire
 
 MIB = 1 << 20
 ENDLESS_BYTES = 2048 * MIB  # as good as endless: no client of ours takes so much

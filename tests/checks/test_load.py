@@ -1,8 +1,9 @@
 from collections.abc import Iterable
 
 from harness.checks.load import load_checks, open_checks
+from harness.rundir.of_step import LoadOfStep
 from harness.rundir.result import Check, WindowOfStep
-from harness.rundir.results import LoadOfStep, Step
+from harness.rundir.results import Step
 
 STEP = Step(
     step=0, load=LoadOfStep(kind="open", requests_per_s=10.0), window=WindowOfStep(start_s=0.0, end_s=30.0),

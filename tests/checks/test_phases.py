@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from harness.checks.phases import phase_checks, stall_checks
+from harness.rundir.of_step import LoadOfStep, Phases
 from harness.rundir.result import WindowOfStep
-from harness.rundir.results import LoadOfStep, Phases, Step
+from harness.rundir.results import Step
 from harness.rundir.timeline import Stall
 from harness.scenario import Scenario
 

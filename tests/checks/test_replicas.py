@@ -5,8 +5,9 @@ from typing import Any
 from replica_cases import REFUSED, URLS, analysed, codes, manifest, rows
 
 from harness.checks.replicas import replica_run_checks
+from harness.rundir.of_step import LoadOfStep, ReplicaOfStep
 from harness.rundir.result import WindowOfStep
-from harness.rundir.results import LoadOfStep, Metrics, ReplicaOfStep, Step
+from harness.rundir.results import Metrics, Step
 
 A, B = URLS
 

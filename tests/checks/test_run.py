@@ -11,9 +11,10 @@ from harness.checks.run import Measured, goodput_checks, with_checks, worst_leve
 from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
 from harness.rundir.manifest import RunManifest
+from harness.rundir.of_step import LoadOfStep
 from harness.rundir.read import typed
 from harness.rundir.result import WindowOfStep
-from harness.rundir.results import Goodput, LoadOfStep, Metrics, Step
+from harness.rundir.results import Goodput, Metrics, Step
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from harness.checks.turns import turn_checks
+from harness.rundir.of_step import LoadOfStep, TurnOfStep
 from harness.rundir.result import Check, WindowOfStep
-from harness.rundir.results import LoadOfStep, Step, TurnOfStep
+from harness.rundir.results import Step
 from harness.scenario import Scenario
 
 # 60 + 150 x 9.5 = 1,485 input tokens on average

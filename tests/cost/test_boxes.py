@@ -10,7 +10,8 @@ from harness.cost.needed import needed_goodput
 from harness.cost.verdict import build_decision
 from harness.rundir.decision import Decision
 from harness.rundir.manifest import InstanceFacts, RunManifest, taken_as, with_boxes
-from harness.rundir.results import Goodput, Metrics, ReplicaOfStep
+from harness.rundir.of_step import ReplicaOfStep
+from harness.rundir.results import Goodput, Metrics
 
 
 def priced(**instance: Any) -> Decision:

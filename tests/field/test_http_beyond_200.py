@@ -15,8 +15,9 @@ from one_fault import OneFault
 
 from harness.load.wire.clock import RunClock
 from harness.load.wire.coding import Packed, Unpacker, unpacker_of
+from harness.load.wire.exchange import ConnectionLost
 from harness.load.wire.refusal import points_to
-from harness.load.wire.transport import ConnectionLost, Target, fetch
+from harness.load.wire.transport import Target, fetch
 
 WORDS = b"data: one\n\n" * 50
 

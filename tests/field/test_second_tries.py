@@ -18,10 +18,11 @@ from load_helpers import records_of, run_load, scenario
 from one_fault import OneFault
 
 from harness.load.wire.clock import RunClock
+from harness.load.wire.exchange import ConnectionLost
+from harness.load.wire.exchange import Exchange as Wired
 from harness.load.wire.kept import REST_S
 from harness.load.wire.sockets import acked_bytes, was_closed_unread
-from harness.load.wire.transport import ConnectionLost, Target
-from harness.load.wire.transport import Exchange as Wired
+from harness.load.wire.transport import Target
 from harness.pipeline.analyse import analyse_run
 
 ONLY_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell what was acknowledged")

@@ -1,12 +1,16 @@
 """Rows of a prompt file, handed out: in which order, to whom, and how they are asked."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
 
+from harness.load.board import Board
 from harness.load.plan import Learned, LoadPlan
 from harness.load.prompts.file_rows import FileRows, RecordedConversation
 from harness.load.prompts.positions import positions
@@ -75,25 +79,40 @@ def test_processes_take_turns_in_the_one_order(order: str, workers: int) -> None
     assert together == alone
 
 
-def share(place: Path, worker: int, *, is_open: bool, remote: int = 0) -> Iterator[int]:
-    plan = LoadPlan(
-        str(place), "r", "s", {}, ".", [], "openai", None, 0, worker=worker, workers=2, remote_workers=remote
-    )
-    return positions(plan, is_open=is_open)
+def shares(*, is_open: bool, remote: int = 0) -> list[Iterator[int]]:
+    """The positions of two load processes."""
+    plans = [
+        LoadPlan("d", "r", "s", {}, ".", [], "openai", None, 0, worker=worker, workers=2, remote_workers=remote)
+        for worker in (0, 1)
+    ]
+    with TemporaryFile() as shared:
+        return [positions(plan, Board(2, 1, os.dup(shared.fileno())), is_open=is_open) for plan in plans]
 
 
-def test_processes_of_one_machine_count_their_users_requests_together(tmp_path: Path) -> None:
-    one, other = (share(tmp_path, worker, is_open=False) for worker in (0, 1))
+def test_processes_of_one_machine_count_their_users_requests_together() -> None:
+    one, other = shares(is_open=False)
 
     # the first has most of the users; whoever asks next has the next row
     assert [next(one), next(one), next(other), next(one), next(other)] == [0, 1, 2, 3, 4]
 
 
-def test_arrivals_and_processes_of_other_machines_have_every_nth_position(tmp_path: Path) -> None:
+def test_arrivals_and_processes_of_other_machines_have_every_nth_position() -> None:
     for is_open, remote in ((True, 0), (False, 1)):
-        one, other = (share(tmp_path, worker, is_open=is_open, remote=remote) for worker in (0, 1))
+        one, other = shares(is_open=is_open, remote=remote)
         assert [next(one), next(one), next(other), next(one)] == [0, 2, 1, 4]
-    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_position_is_taken_twice_by_processes_that_take_at_once() -> None:
+    with TemporaryFile() as shared:
+        Board(2, 1, shared.fileno())
+        take = f"b = Board(2, 1, {shared.fileno()}); print(*(b.take_position() for _ in range(3000)))"
+        command = [sys.executable, "-c", f"from harness.load.board import Board; {take}"]
+        both = [
+            subprocess.Popen(command, pass_fds=[shared.fileno()], stdout=subprocess.PIPE, text=True) for _ in range(2)
+        ]
+        taken = [int(word) for process in both for word in process.communicate(timeout=30)[0].split()]
+
+    assert sorted(taken) == list(range(6000))
 
 
 def test_a_row_that_is_put_back_is_the_next_again() -> None:

@@ -1,8 +1,8 @@
 """Which stamp a token event gets, and how many events had to share one."""
 
 from harness.backends.openai_compat import OpenAiReader
+from harness.load.wire.exchange import Exchange
 from harness.load.wire.reading import Reading
-from harness.load.wire.transport import Exchange
 
 TOKEN = b'data: {"choices": [{"text": "a"}]}\n\n'
 ROLE = b'data: {"choices": [{"delta": {"role": "assistant", "content": ""}}]}\n\n'

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from harness.metrics.client_stalls import ClientStall, client_stalls, in_step, voids
+from harness.rundir.of_step import LoadOfStep, Phases
 from harness.rundir.result import WindowOfStep
-from harness.rundir.results import LoadOfStep, Phases, Step
+from harness.rundir.results import Step
 
 
 def samples(*t_s: float, lag_s: float = 0.01, process: int = 1) -> list[dict[str, Any]]:

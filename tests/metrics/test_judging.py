@@ -1,8 +1,9 @@
 import pytest
 
 from harness.metrics.judging import judged_by_own_load, run_goodput
+from harness.rundir.of_step import LoadOfStep
 from harness.rundir.result import WindowOfStep
-from harness.rundir.results import LoadOfStep, Metrics, Step
+from harness.rundir.results import Metrics, Step
 
 
 def part(n: int, per_s: float, *, met: bool, queue: int = 0) -> Step:

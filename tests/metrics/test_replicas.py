@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 from replica_cases import REFUSED, URLS, analysed, manifest, rows
 
-from harness.metrics.replicas import shown_url
-
 A, B = URLS
 
 
@@ -164,15 +162,3 @@ def test_a_single_url_whose_load_process_died_in_the_only_step_is_not_judged() -
     assert metrics.why_no_goodput() == (
         "not judged, because a load process had died, so that only a part of the load was driven"
     )
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("http://a:1/v1", "http://a:1/v1"),
-        ("https://me:secret@a:1/v1", "https://a:1/v1"),
-        ("https://a/v1?key=secret#x", "https://a/v1"),
-    ],
-)
-def test_a_url_is_shown_without_what_may_be_a_secret(url: str, shown: str) -> None:
-    assert shown_url(url) == shown

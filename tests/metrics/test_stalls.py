@@ -7,8 +7,8 @@ import pytest
 from harness.metrics.timeline import timeline_of
 from harness.metrics.windows import Stamps, columns
 from harness.rundir.arrivals import Arrivals
+from harness.rundir.of_step import LoadOfStep
 from harness.rundir.read import typed
-from harness.rundir.results import LoadOfStep
 from harness.rundir.steps import RanStep
 from harness.rundir.timeline import Stall, Timeline
 

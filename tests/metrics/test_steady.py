@@ -8,9 +8,10 @@ import pytest
 from harness.checks.run import _steady
 from harness.metrics.steady import marginal_standard_error, settle, warmup_length
 from harness.metrics.steps import compute_metrics
+from harness.rundir.of_step import LoadOfStep, Warmup
 from harness.rundir.read import typed
 from harness.rundir.result import WindowOfStep
-from harness.rundir.results import LoadOfStep, Step, Warmup
+from harness.rundir.results import Step
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 

@@ -7,9 +7,10 @@ from harness.metrics.judging import run_goodput
 from harness.metrics.steps import compute_metrics
 from harness.metrics.windows import Window, columns, tokens_in_window
 from harness.rundir.arrivals import Arrivals
+from harness.rundir.of_step import LoadOfStep
 from harness.rundir.read import typed
 from harness.rundir.result import WindowOfStep
-from harness.rundir.results import LoadOfStep, Step
+from harness.rundir.results import Step
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from harness.metrics.steps import compute_metrics
+from harness.rundir.of_step import LoadOfStep
 from harness.rundir.read import typed
-from harness.rundir.results import LoadOfStep, Step
+from harness.rundir.results import Step
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 

@@ -12,8 +12,9 @@ from harness.metrics.steps import compute_metrics
 from harness.report.compare.pool import pool
 from harness.report.model import RunFiles
 from harness.rundir.manifest import RunManifest
+from harness.rundir.of_step import LoadOfStep
 from harness.rundir.read import typed
-from harness.rundir.results import LoadOfStep, Metrics
+from harness.rundir.results import Metrics
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 

@@ -12,8 +12,9 @@ from harness.report.compare.pool import pool
 from harness.report.model import RunFiles
 from harness.rundir import files
 from harness.rundir.manifest import RunManifest
+from harness.rundir.of_step import LoadOfStep
 from harness.rundir.result import WindowOfStep
-from harness.rundir.results import Goodput, LoadOfStep, Metrics, Step
+from harness.rundir.results import Goodput, Metrics, Step
 
 RUN: dict[str, Any] = {
     "scenario": {"name": "a", "seed": 1, "load": {"users": [1, 2]}},

@@ -8,8 +8,9 @@ from report_cases import case, changed
 from harness.report.charts.time import time_chart
 from harness.report.measured.time import time_blocks
 from harness.report.model import Chart, Table
+from harness.rundir.of_step import LoadOfStep, Phases
 from harness.rundir.result import WindowOfStep
-from harness.rundir.results import LoadOfStep, Metrics, Phases, Step
+from harness.rundir.results import Metrics, Step
 from harness.rundir.timeline import Stall, Timeline
 
 

@@ -7,7 +7,8 @@ from report_cases import case, changed
 from harness.report import render_report
 from harness.report.measured.turns import turn_blocks
 from harness.report.model import Table, Text
-from harness.rundir.results import Metrics, Summary, TurnOfStep
+from harness.rundir.of_step import Summary, TurnOfStep
+from harness.rundir.results import Metrics
 
 TURNS = tuple(
     TurnOfStep(

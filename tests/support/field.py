@@ -16,8 +16,8 @@ from load_helpers import records_of, run_load, scenario
 from harness.backends import BACKENDS
 from harness.backends.counts import token_source
 from harness.backends.wire import Answer
+from harness.load.wire.exchange import Exchange as Wire
 from harness.load.wire.reading import Reading, judge
-from harness.load.wire.transport import Exchange as Wire
 from harness.pipeline.analyse import analyse_run
 
 ASKED = 20

@@ -10,8 +10,9 @@ from harness.metrics.replicas import driven_of
 from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
 from harness.rundir.manifest import RunManifest
+from harness.rundir.of_step import LoadOfStep
 from harness.rundir.read import typed
-from harness.rundir.results import LoadOfStep, Metrics
+from harness.rundir.results import Metrics
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 

@@ -30,9 +30,10 @@ from harness.report.model import RunFiles
 from harness.rundir import files
 from harness.rundir.decision import Decision
 from harness.rundir.manifest import RunManifest
+from harness.rundir.of_step import LoadOfStep
 from harness.rundir.read import typed
 from harness.rundir.result import Result
-from harness.rundir.results import LoadOfStep, Metrics
+from harness.rundir.results import Metrics
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from harness.base.errors import BreakevenError
-from harness.base.token import TOKEN_ENV
 from harness.base.units import NS_PER_S
 from harness.load.board import Board
 from harness.load.conduct.hopeless import hopeless
@@ -17,7 +16,6 @@ from harness.load.conduct.worker import Worker, died, error_of
 from harness.load.ends import LineEnd, LocalEnd
 from harness.load.lines import Malformed
 from harness.load.plan import Learned, LoadPlan
-from harness.load.prompts.positions import COUNTER
 from harness.load.protocol import (
     Alive,
     Begin,
@@ -41,7 +39,7 @@ from harness.load.protocol import (
     Unfit,
     Warned,
 )
-from harness.load.remote.muster import PATIENCE_S, Muster, for_elsewhere, shown, told
+from harness.load.remote.muster import PATIENCE_S, Muster, did_not_come, for_elsewhere, invitation, told
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, LostWorker, RunEvent
 
 LOG = "load.log"
@@ -82,7 +80,7 @@ class Crew:
     _order: int = 0  # the number of the last one
     _malformed: set[int] = field(default_factory=set)  # workers of whom it was said
     _muster: Muster | None = None
-    _board: Board | None = None  # of the processes here, where there is a choice of replicas
+    _board: Board | None = None  # of the processes here
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
     def now_s(self) -> float:
@@ -123,17 +121,12 @@ class Crew:
     def _gather(self) -> None:
         """Wait until every worker of another machine is there."""
         elsewhere = [worker for worker in self.workers if worker.is_elsewhere]
-        there = f"{TOKEN_ENV}={self.plan.token} breakeven worker --master {shown(self.plan.listen)}"
-        workers = "1 worker" if len(elsewhere) == 1 else f"{len(elsewhere)} workers"
-        self.on_event(Doing(f"waiting for {workers}: on each machine `{there}`"))
+        self.on_event(Doing(invitation(self.plan)))
         until_s = self.now_s() + PATIENCE_S
         self.wait(until_s, until=lambda: all(w.who is not None or w.is_over for w in elsewhere))
         missing = sum(worker.who is None for worker in elsewhere)
         if missing and self.failure is None:
-            raise BreakevenError(
-                f"{missing} of {len(elsewhere)} workers did not come within {PATIENCE_S:.0f} s",
-                hint=f"can they reach {self.plan.listen}? On this machine alone: --workers N, no --remote-workers",
-            )
+            raise did_not_come(self.plan, missing, PATIENCE_S)
 
     def _begin(self, worker: Worker, learned: Learned | None = None) -> None:
         plan = replace(self.plan, worker=worker.number, learned=learned, token="")
@@ -176,7 +169,7 @@ class Crew:
 
     def _end_the_silent(self) -> None:
         """A process that hangs would be waited for for ever."""
-        most_s = min(SILENT_S, SILENT_AT_THE_END_S) if self._is_ending else SILENT_S
+        most_s = SILENT_AT_THE_END_S if self._is_ending else SILENT_S
         for worker in self.workers:
             if worker.heard_s is not None and self.now_s() - worker.heard_s > most_s:
                 worker.how, worker.heard_s = f"no sign of life for {most_s:g} s", None
@@ -321,6 +314,5 @@ class Crew:
         if self._muster is not None:
             self._muster.close()
         self._selector.close()
-        (Path(self.plan.run_dir) / COUNTER).unlink(missing_ok=True)
         if self.log_path.exists() and self.log_path.stat().st_size == 0:
             self.log_path.unlink()

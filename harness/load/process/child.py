@@ -68,7 +68,8 @@ class LoadProcess:
         self.clock = RunClock(plan.started_monotonic_ns)
         self.recorder = Recorder(Path(plan.run_dir), keep_arrivals=plan.keep_arrivals)
         targets = [Target(url, _headers(plan), self.clock, ca_file=plan.ca_file) for url in plan.urls]
-        fleet = Fleet(targets, Board(plan.workers, len(targets), plan.board_fd), plan.worker, self.clock.now_s)
+        self.board = Board(plan.workers, len(targets), plan.board_fd)
+        fleet = Fleet(targets, self.board, plan.worker, self.clock.now_s)
         self.sender = Sender(plan, self.scenario, self.clock, self.recorder, fleet)
         self.stepper = Stepper(self.clock, self.sender, self.say)
         self.failure: BreakevenError | None = None
@@ -117,7 +118,7 @@ class LoadProcess:
             seed=self.scenario.seed,
             salt=plan.salt,
             whole=self.scenario.has_conversations,
-            positions=positions(plan, is_open=self.scenario.load.is_open),
+            positions=positions(plan, self.board, is_open=self.scenario.load.is_open),
         )
 
     def _learned(self, rows: FileRows | None) -> Learned:

@@ -53,7 +53,7 @@ def lengths_of(scenario: Scenario, base_dir: Path) -> list[Lengths]:
         rows = read_trace(base_dir / scenario.load.file, max_requests=scenario.load.max_requests).rows
         return [Lengths(row.input_tokens, row.output_tokens) for row in rows]
     if isinstance(prompts, SessionPrompts):
-        turns = [prompts.base_tokens + prompts.growth_tokens * turn for turn in range(prompts.turns)]
+        turns = [prompts.input_tokens(turn) for turn in range(prompts.turns)]
         return [Lengths(tokens, draw_length(prompts.output_tokens, rng)) for tokens in turns]
     if isinstance(prompts, FilePrompts):
         output = prompts.output_tokens

@@ -6,7 +6,8 @@ import orjson
 from harness.backends.faults import hint_for_tls
 from harness.base.errors import EndpointError, UsageError
 from harness.load.process.answers import Found, read_answers
-from harness.load.wire.transport import ConnectFailed, ConnectionLost, Late, Target, fetch
+from harness.load.wire.exchange import ConnectionLost
+from harness.load.wire.transport import ConnectFailed, Late, Target, fetch
 
 ANSWER_S = 5.0  # one question gets at most this, and at most timeout_s
 IDENTITY_S = 10.0  # all of them together

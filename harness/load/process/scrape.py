@@ -13,7 +13,8 @@ from gevent.hub import get_hub
 
 from harness.load.process.gpu import LOCAL, LocalGpus
 from harness.load.wire.clock import RunClock
-from harness.load.wire.transport import ConnectFailed, ConnectionLost, Late, Target, fetch
+from harness.load.wire.exchange import ConnectionLost
+from harness.load.wire.transport import ConnectFailed, Late, Target, fetch
 from harness.rundir.recorder import LineFile
 
 SCRAPE_S = 1.0

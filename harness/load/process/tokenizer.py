@@ -8,7 +8,8 @@ import orjson
 
 from harness.backends.openai_compat import OpenAiWire
 from harness.load.prompts.texts import WORDS, Vocabulary
-from harness.load.wire.transport import ConnectFailed, ConnectionLost, Late, Target, fetch
+from harness.load.wire.exchange import ConnectionLost
+from harness.load.wire.transport import ConnectFailed, Late, Target, fetch
 
 MAX_QUESTIONS = 80  # to find the one-token words; 8 would do for most vocabularies
 MAX_SECONDS = 20.0  # looking for words; all questions before the load end within TOKENIZE_S

@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
 from harness.backends.ends import is_full
 from harness.backends.faults import REFUSALS, hint_for, hint_for_tls
 from harness.backends.wire import Headers
 from harness.base.errors import BreakevenError, EndpointError, UsageError
+from harness.base.urls import without_secrets
 from harness.load.process.identify import is_tls
 from harness.load.prompts.prompt import Prompt
 from harness.rundir.identity import Via
@@ -27,7 +28,6 @@ _NO_MODEL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _REFUSED = re.compile(r"^validation:|Input validation error")  # TGI's, inside an answer of status 200
-_TLS_HINT = "--ca-file FILE names the authority that signed its certificate; the name in it must be the URL's"
 _URL_HINT = "is --url the base URL of the API (without /v1/...), and not a web page, a login or another port?"
 
 
@@ -60,7 +60,7 @@ def hopeless(trial: Trial, url: str, path: str) -> BreakevenError | None:
     if 300 <= status < 400:
         return _redirect(trial, url, path)
     if error == "connect" and is_tls(detail):
-        return EndpointError(f"nobody can be reached at {url}: {detail}", hint=hint_for_tls(detail) or _TLS_HINT)
+        return EndpointError(f"nobody can be reached at {url}: {detail}", hint=hint_for_tls(detail))
     if error == "reset" and detail.startswith("HTTP:"):
         return EndpointError(
             f"{url} does not speak HTTP/1.1 ({detail})", hint="https:// for a port with TLS; is it the API's port?"
@@ -83,8 +83,10 @@ def _hint(row: RequestRecord) -> str:
 def _redirect(trial: Trial, url: str, path: str) -> EndpointError:
     if trial.location is None:
         return EndpointError(f"{url} answers with a redirect ({trial.row.http_status}) to nowhere", hint=_URL_HINT)
-    parts = urlsplit(urljoin(url, trial.location))  # without what may be secret in it
-    place = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    try:
+        place = without_secrets(urljoin(url, trial.location))
+    except ValueError:
+        return EndpointError(f"{url} answers with a redirect ({trial.row.http_status}) to no address", hint=_URL_HINT)
     base = place.rstrip("/").removesuffix(path)
     named = f"if that is the API: --url {base}" if base != url and place.rstrip("/").endswith(path) else _URL_HINT
     return EndpointError(

@@ -5,29 +5,15 @@ ask twice while another waits, and a process may have none. Processes of one mac
 every row is used once a round; those of several machines take every N-th position, each its own.
 """
 
-import os
 from collections.abc import Iterator
-from itertools import count
-from pathlib import Path
+from itertools import count, repeat
 
+from harness.load.board import Board
 from harness.load.plan import LoadPlan
 
-COUNTER = "positions"  # in the run's directory while it lasts: a byte for every position that was taken
 
-
-def positions(plan: LoadPlan, *, is_open: bool) -> Iterator[int]:
+def positions(plan: LoadPlan, board: Board, *, is_open: bool) -> Iterator[int]:
     """This process's positions, ascending."""
-    if is_open or plan.remote_workers or plan.workers == 1:
+    if is_open or plan.remote_workers:
         return count(plan.worker, plan.workers)
-    return counted_together(Path(plan.run_dir) / COUNTER)
-
-
-def counted_together(path: Path) -> Iterator[int]:
-    """Positions out of a file that several processes append to: where a byte came to lie is its writer's own."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        while True:
-            os.write(file, b"\0")  # the disk is full: the run ends, as for its rows
-            yield os.lseek(file, 0, os.SEEK_CUR) - 1
-    finally:
-        os.close(file)
+    return (board.take_position() for _ in repeat(None))

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import UsageError
+from harness.base.errors import BreakevenError, UsageError
+from harness.base.token import TOKEN_ENV
 from harness.load.ends import LineEnd, RemoteEnd, hang_up, start, tell
 from harness.load.lines import encode
 from harness.load.plan import LoadPlan
@@ -86,6 +87,21 @@ def address(text: str) -> tuple[str, int]:
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise UsageError(f"`{text}` is not HOST:PORT with a port from 1 to 65535", hint="e.g. 10.0.0.5:5557")
     return host, int(port)
+
+
+def invitation(plan: LoadPlan) -> str:
+    """What is awaited, and the command that each other machine is to be given."""
+    workers = "1 worker" if plan.remote_workers == 1 else f"{plan.remote_workers} workers"
+    there = f"{TOKEN_ENV}={plan.token} breakeven worker --master {shown(plan.listen)}"
+    return f"waiting for {workers}: on each machine `{there}`"
+
+
+def did_not_come(plan: LoadPlan, missing: int, patience_s: float) -> BreakevenError:
+    """The error where so many workers are missing."""
+    return BreakevenError(
+        f"{missing} of {plan.remote_workers} workers did not come within {patience_s:.0f} s",
+        hint=f"can they reach {plan.listen}? On this machine alone: --workers N, no --remote-workers",
+    )
 
 
 def shown(listen: str) -> str:

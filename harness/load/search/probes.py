@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field
 
 from harness.metrics.pooled import ERRORS, add_up, judge_together
 from harness.metrics.slo import Nearness, Verdict
-from harness.rundir.results import LimitOfStep, Step
+from harness.rundir.of_step import LimitOfStep
+from harness.rundir.results import Step
 from harness.rundir.search import LoadOfSearch
 
 

@@ -7,8 +7,8 @@ from harness.backends.ends import bad_end, is_full
 from harness.backends.faults import BROKE_EARLY, EMPTY, ONLY_END_MARK, ONLY_REASONING, UNFINISHED
 from harness.backends.wire import MAX_DETAIL_CHARS, MAX_EXAMPLE_CHARS, Answer, Reader, error_detail
 from harness.load.wire.bounds import MAX_WHOLE_BYTES, Oversize, most_events
+from harness.load.wire.exchange import Exchange
 from harness.load.wire.sse import SseParser
-from harness.load.wire.transport import Exchange
 
 MAX_BODY_BYTES = 1 << 20  # that are kept of what is no answer: for its words
 SAME_ARRIVAL_NS = 200_000  # what one write sent may take two reads to come

@@ -1,9 +1,10 @@
 """What is known of a refusal beside the server's own words: the path, where it points to, its limits. No I/O."""
 
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
+from harness.base.urls import without_secrets
+from harness.load.wire.exchange import Exchange
 from harness.load.wire.headers import limits
-from harness.load.wire.transport import Exchange
 
 MOST_CHARS = 200  # of an address
 NO_SUCH_ROUTE = (404, 405)
@@ -28,9 +29,6 @@ def with_what_is_known(exchange: Exchange, path: str, words: str | None) -> str 
 def points_to(location: str, path: str) -> str:
     """Where a redirect points to, without what may be a secret: user, password, query."""
     try:
-        parts = urlsplit(urljoin(path, location))
-        port = f":{parts.port}" if parts.port else ""
+        return f"redirects to {without_secrets(urljoin(path, location))[:MOST_CHARS]}"
     except ValueError:
         return "redirects to what is no address"
-    shown = urlunsplit((parts.scheme, f"{parts.hostname or ''}{port}", parts.path, "", ""))
-    return f"redirects to {shown[:MOST_CHARS]}"

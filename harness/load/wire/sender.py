@@ -18,11 +18,12 @@ from harness.load.prompts.prompt import Prompt
 from harness.load.wire.bounds import Oversize, most_bytes, most_events
 from harness.load.wire.clock import RunClock
 from harness.load.wire.coding import Packed
+from harness.load.wire.exchange import ConnectionLost, Exchange
 from harness.load.wire.fleet import Fleet
 from harness.load.wire.reading import Reading, broke_off, judge
 from harness.load.wire.refusal import with_what_is_known
 from harness.load.wire.sockets import LOOKOUT
-from harness.load.wire.transport import ConnectFailed, ConnectionLost, Exchange, Target
+from harness.load.wire.transport import ConnectFailed, Target
 from harness.rundir.recorder import Recorder
 from harness.rundir.records import NOT_FAILURES, RequestRecord
 from harness.scenario import Scenario

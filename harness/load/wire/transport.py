@@ -1,103 +1,50 @@
-"""HTTP over sockets that know when their bytes arrived: geventhttpclient keeps the connections and parses."""
+"""HTTP over sockets that know when their bytes arrived: whom a request goes to, over connections that are kept."""
 
-import contextlib
 import errno
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
-from geventhttpclient.response import HTTPParseError, HTTPResponse
+from geventhttpclient.response import HTTPParseError
 
 from harness.base.errors import UsageError
-from harness.load.wire.bounds import FAIR_BYTES, MAX_ANSWER_BYTES, Meter, Oversize
+from harness.load.wire.bounds import Oversize
 from harness.load.wire.clock import RunClock
-from harness.load.wire.coding import Packed, Unpacker, unpacker_of
-from harness.load.wire.headers import head_lines, pause_s
+from harness.load.wire.coding import Packed
+from harness.load.wire.exchange import (
+    ConnectionLost,
+    Exchange,
+    NeverRead,
+    NothingAnswered,
+    OnBytes,
+    Response,
+    reads_end,
+    receive,
+    send,
+)
+from harness.load.wire.headers import head_lines
 from harness.load.wire.kept import Connections
 from harness.load.wire.pools import Addresses, PlainPool, Socket, TlsPool
 from harness.load.wire.redact import Secrets
 from harness.load.wire.sockets import (
-    FIRST_READ_BYTES,
     HAS_KERNEL_STAMPS,
     LOOKOUT,
-    READ_BYTES,
     StampedSocket,
     acked_bytes,
     was_closed_unread,
 )  # fmt: skip
 
 CONNECT_TIMEOUT_S = 10.0
-END_S = 0.05  # for HTTP's own end, after the answer's
-MAX_END_BYTES = 1 << 20  # that may come until then
 MAX_PAGE_BYTES = 1 << 20  # of an answer to a question outside the load
-MAX_TYPE_CHARS = 100  # of a Content-Type that are kept
 _VERSION = re.compile(r"/v\d+[a-z0-9.]*$")  # /v1, /api/paas/v4, /v1beta
-
-
-class _Response(HTTPResponse):
-    """The HTTP parser alone: bytes in, status, headers and body bytes out."""
-
-    heads = 0  # that came to their end: those of interim answers, and the answer's own
-
-    def _on_headers_complete(self) -> int | bool | None:
-        self.heads += 1
-        return super()._on_headers_complete()
-
-    def take_body(self) -> bytes:
-        body = bytes(self._body_buffer)
-        self._body_buffer.clear()
-        return body
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One request and its answer on the wire. Stamps are CLOCK_MONOTONIC ns."""
-
-    most_bytes: int = MAX_ANSWER_BYTES  # of the answer
-    sent_ns: int | None = None
-    headers_ns: int | None = None
-    arrived_ns: int = 0  # of the bytes handed out last
-    kernel_clock: bool = False  # every stamp so far came from the kernel
-    status: int | None = None
-    content_type: str = ""
-    retry_after_s: float | None = None  # that the answer asks for
-    headers: Any = None  # of the answer, by `.get(name)`
-    unpacker: Unpacker | None = None  # of a body that comes compressed
-    rest_s: float = 0.0  # to wait before the next request, until the connection is seen to stay open
-    attempts: int = 0  # times it was written: a second where the first went into a closed connection
-    awaits_first: bool = True  # the first token is still to come: whoever takes the bytes says when it came
-    complete: bool = False  # the answer ended as HTTP says it should
-    is_over: bool = False  # the answer itself said that it is over: whatever HTTP does now is no part of it
-
-    @property
-    def is_success(self) -> bool:
-        """Any 2xx: a framework may call an answer to POST `201 Created`."""
-        return self.status is not None and 200 <= self.status < 300
-
-
-OnBytes = Callable[[Exchange, bytes], None]
 
 
 class ConnectFailed(Exception):
     """No connection: refused, unreachable, no such host, TLS refused."""
-
-
-class ConnectionLost(Exception):
-    """The connection was reset, or closed before any answer."""
-
-
-class NothingAnswered(ConnectionLost):
-    """It was closed, in good order, before a byte of an answer."""
-
-
-class NeverRead(ConnectionLost):
-    """It was closed already when the request was written: nobody can have read that."""
 
 
 class Late(Exception):
@@ -170,7 +117,7 @@ class Target:
             raise ConnectFailed(str(error.strerror or error)) from None
 
     def _exchange(self, sock: Socket, route: str, data: bytes, on_bytes: OnBytes, exchange: Exchange) -> None:
-        response = _Response(route.partition(" ")[0])
+        response = Response(route.partition(" ")[0])
         reusable = False
         stamped = isinstance(sock, StampedSocket)
         was_kept = hasattr(sock, "route")
@@ -181,10 +128,10 @@ class Target:
                 LOOKOUT.watch(sock)
             if exchange.sent_ns is None:
                 exchange.sent_ns = time.monotonic_ns()
-            _send(sock, data, was_kept=was_kept)
-            _receive(sock, response, on_bytes, self.clock, exchange)
+            send(sock, data, was_kept=was_kept)
+            receive(sock, response, on_bytes, self.clock, exchange)
             if exchange.is_over and not response.message_complete and self._ends is not False:
-                self._ends = _reads_end(sock, response) or self._ends or False
+                self._ends = reads_end(sock, response) or self._ends or False
             exchange.complete = response.message_complete
             reusable = not response.should_close()
         except NothingAnswered:
@@ -217,105 +164,6 @@ class Target:
     def close(self) -> None:
         """Close the kept connections."""
         self._connections.close()
-
-
-def _send(sock: Socket, data: bytes, *, was_kept: bool) -> None:
-    """Write the request.
-
-    Raises:
-        NeverRead: a kept connection took not one byte. OSError: the connection broke.
-    """
-    try:
-        taken = sock.send(data)
-    except OSError:
-        if was_kept:
-            raise NeverRead from None
-        raise
-    if taken < len(data):
-        sock.sendall(memoryview(data)[taken:])
-
-
-def _receive(sock: Socket, response: _Response, on_bytes: OnBytes, clock: RunClock, exchange: Exchange) -> None:
-    """Read the answer to its end, each piece of its body handed on with its stamp.
-
-    Raises:
-        ConnectionLost: it ended before any answer. OSError: the connection broke. Oversize: it goes beyond a limit.
-    """
-    stamped = watched = isinstance(sock, StampedSocket)
-    meter = Meter(exchange.most_bytes)
-    while not response.message_complete or response.get_code() < 200:
-        if meter.unshared >= FAIR_BYTES:
-            meter.share()
-        piece = sock.recv(FIRST_READ_BYTES if exchange.awaits_first else READ_BYTES)
-        arrived_ns = sock.arrived_ns if stamped else None
-        if arrived_ns is None:
-            exchange.arrived_ns = time.monotonic_ns()
-            exchange.kernel_clock = exchange.kernel_clock and not piece
-        else:
-            exchange.arrived_ns = clock.from_realtime_ns(arrived_ns)
-        broken = None
-        try:
-            response.feed(piece)
-        except HTTPParseError as error:  # what came before it in the same read counts
-            broken = error
-        body = response.take_body()
-        meter.count(len(piece), len(body), response.heads)
-        if exchange.status is None:
-            if broken is not None and not response.headers_complete:
-                raise broken
-            if not piece:
-                raise NothingAnswered("closed before any answer")
-            if not response.headers_complete or response.get_code() < 200:
-                continue
-            _note_headers(exchange, response)
-        if body and exchange.unpacker is not None:
-            body = _unpacked(exchange, exchange.unpacker.feed(body), on_bytes, meter)
-        if body:
-            on_bytes(exchange, body)
-            if watched and not exchange.awaits_first:
-                LOOKOUT.forget(sock)
-                watched = False
-            if exchange.is_over:
-                return
-        if broken is not None:
-            raise broken
-        if not piece:
-            return
-
-
-def _unpacked(exchange: Exchange, body: bytes, on_bytes: OnBytes, meter: Meter) -> bytes:
-    """The last of what a piece unpacked to; where it is more than a read brings, the rest is handed on read by read."""
-    while len(body) > READ_BYTES:
-        meter.count(READ_BYTES, READ_BYTES)
-        meter.share()
-        on_bytes(exchange, body[:READ_BYTES])
-        body = body[READ_BYTES:]
-    meter.count(len(body), len(body))
-    return body
-
-
-def _reads_end(sock: Socket, response: _Response) -> bool:
-    """Let HTTP end an answer that is over, so that the connection can be kept; whether it did in time."""
-    meter = Meter(MAX_END_BYTES)
-    with contextlib.suppress(OSError, HTTPParseError, Oversize), gevent.Timeout(END_S, exception=False):
-        while not response.message_complete:
-            meter.share()
-            piece = sock.recv(READ_BYTES)
-            response.feed(piece)
-            meter.count(len(piece), len(response.take_body()))
-            if not piece:
-                break
-        return True
-    return False
-
-
-def _note_headers(exchange: Exchange, response: _Response) -> None:
-    exchange.headers_ns = exchange.arrived_ns
-    exchange.status = response.get_code()
-    exchange.content_type = str(response.get("content-type") or "")[:MAX_TYPE_CHARS].lower()
-    exchange.headers = response
-    exchange.retry_after_s = pause_s(response, datetime.now(UTC)) if exchange.status >= 400 else None
-    exchange.unpacker = unpacker_of(str(response.get("content-encoding") or ""))
 
 
 def fetch(target: Target, path: str, *, body: bytes | None = None, timeout_s: float) -> tuple[int, bytes]:

@@ -4,7 +4,8 @@ from harness.base.rounding import significant, whole
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Cell, Table, table_of
 from harness.report.text import clean, duration
-from harness.rundir.results import Metrics, ReplicaOfStep, Step
+from harness.rundir.of_step import ReplicaOfStep
+from harness.rundir.results import Metrics, Step
 
 
 def replicas_table(metrics: Metrics) -> Table | None:

@@ -7,7 +7,8 @@ from harness.base.rounding import NA, significant, whole
 from harness.base.stats import SAMPLE_FLOORS
 from harness.report.model import Block, Cell, Field, Table, Text, table_of
 from harness.report.text import MS_PER_S, clean, count, duration, interval, percent, rate
-from harness.rundir.results import Metrics, Step, Summary
+from harness.rundir.of_step import Summary
+from harness.rundir.results import Metrics, Step
 from harness.scenario import Slo
 
 THE_BOLD_ROW = "The row in bold gives the goodput."

@@ -4,7 +4,8 @@ from harness.base.rounding import significant, whole
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Field, Table, Text, table_of
 from harness.report.text import MS_PER_S
-from harness.rundir.results import Metrics, Step, TurnOfStep
+from harness.rundir.of_step import TurnOfStep
+from harness.rundir.results import Metrics, Step
 
 
 def turn_blocks(metrics: Metrics) -> tuple[Block, ...]:

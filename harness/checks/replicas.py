@@ -16,7 +16,7 @@ def replica_step_checks(step: Step) -> Iterator[Check]:
         if one.failing:
             requests = sum(other.requests for other in step.replicas if other is not one)
             failed = sum(other.failed for other in step.replicas if other is not one)
-            text = f"{at(step)} {one.words}; of the other {len(step.replicas) - 1} {failed} of {requests} failed"
+            text = f"{at(step)} {one.words}; elsewhere {failed} of {requests} failed"
             hint = "nothing of this run is priced: the fleet was not whole; mend the replica, or leave its --url out"
             never = "nothing of this run is priced: it got no request; fewer users than replicas do not reach them all"
             yield check("replica_failing", "error", text, hint if one.requests else never)

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_cases import Case, decision_of
+from report_cases import Case, case, decision_of
 
 from harness.cost import decide
 from harness.cost.breakeven.decision import decide_parsed, parse
 from harness.cost.breakeven.words import sentence
+from harness.cost.undecided import left_open
 
 pytestmark = pytest.mark.browser
 
@@ -252,6 +253,19 @@ def test_an_infeasible_run_can_be_played_with_all_the_same(browser, page_of: Pag
     assert browser.js(MOVE, "self_host.goodput_requests_per_s", 700) > 0
     assert _shown(browser)[0]["capacity_tasks_per_month"] > 0
     assert browser.complaints() == []
+
+
+def test_what_no_goodput_was_measured_for_is_not_decided_and_no_more_is_said(browser, page_of: PageOf) -> None:
+    run, metrics, decision = case("infeasible")
+    assert decision is not None
+    open_arms = tuple(
+        arm.model_copy(update={"decided": False, "why_not": "b was dead", "decision": left_open(arm.decision)})
+        for arm in decision.arms
+    )
+
+    browser.open(page_of(Case(run, metrics, decision.model_copy(update={"arms": open_arms}))))
+
+    assert _shown(browser)[1] == "Not decided: b was dead."
 
 
 def test_a_report_without_prices_has_no_panel(browser, page_of: PageOf) -> None:

@@ -164,7 +164,9 @@
     said.classList.remove("bad");
     const arm = arms[Number(choice.value)], own = arm.decision.verdict === null
       && input.self_host.goodput_requests_per_s === arm.input.self_host.goodput_requests_per_s;
-    said.textContent = (own ? `Not decided: ${arm.why_not}. At just this goodput: ` : "") + breakeven.sentence(input, decided);
+    const goodput = input.self_host.goodput_requests_per_s;
+    said.textContent = !own ? breakeven.sentence(input, decided) : `Not decided: ${arm.why_not}.`
+      + (goodput ? ` At just this goodput: ${breakeven.sentence(input, decided)}` : "");
     panel.dataset.decision = JSON.stringify(decided);
     const needed = decided.min_goodput_requests_per_s, capacity = decided.capacity_tasks_per_month;
     const rows = [

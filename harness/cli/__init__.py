@@ -26,7 +26,7 @@ COMMANDS = {
     "worker": "Lend this machine's cores to a run that another machine conducts.",
     "report": "Compute figures, decision and reports of one or more run directories again.",
     "compare": "Put two or more runs beside each other; the first is what the others are compared with.",
-    "decide": "At which monthly volumes a rented box beats an API: decision inputs in, decision JSON out.",
+    "decide": "At which monthly volumes a rented box beats an API.",
     "explain": "Recompute published figures, each difference with its reason.",
     "prices": "Instance and API prices with source and date.",
     "calibrate": "Drive a server whose schedule is known, and say how wrong the client's times are.",

@@ -9,21 +9,33 @@ from harness.base.errors import UsageError
 from harness.report import COMPARISON_HTML, COMPARISON_MARKDOWN
 from harness.rundir.files import MANIFEST
 
+_NO_RUNS = {
+    COMPARISON_HTML: "a comparison",  # `run --backend all` leaves it
+    COMPARISON_MARKDOWN: "a comparison",
+    "decision.json": "a decision on a goodput that was given",
+}
+
 
 def without_comparisons(paths: Sequence[Path]) -> list[Path]:
-    """The paths that are no comparison; of each that is one (`run --backend all` leaves it) a line on stderr.
+    """The paths that are no comparison and no decision without a run; of each that is one a line on stderr.
 
     Raises:
         UsageError: nothing is left.
     """
     runs = []
     for path in paths:
-        if not (path / MANIFEST).exists() and any(
-            (path / name).is_file() for name in (COMPARISON_HTML, COMPARISON_MARKDOWN)
-        ):
-            click.echo(f"{path} is a comparison, no run: left out", err=True)
+        kind = _no_run(path)
+        if kind is not None:
+            click.echo(f"{path} is {kind}, no run: left out", err=True)
         else:
             runs.append(path)
     if not runs:
-        raise UsageError(f"{paths[0]} is a comparison, no run", hint="name the runs that it compares")
+        raise UsageError(f"{paths[0]} is {_no_run(paths[0])}, no run", hint="name a run's directory")
     return runs
+
+
+def _no_run(path: Path) -> str | None:
+    """What a directory is that is no run's; None: it may be a run."""
+    if (path / MANIFEST).exists():
+        return None
+    return next((kind for name, kind in _NO_RUNS.items() if (path / name).is_file()), None)

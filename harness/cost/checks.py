@@ -36,6 +36,24 @@ def doubts(
         *_second_opinions(arms),
         *_sizes(box.instance, arms, demand),
     ]
+    return _errors_first(found)
+
+
+def doubts_without_a_run(model: str | None, box: PricedBox, arms: Sequence[ApiArm], demand: Demand) -> list[Check]:
+    """Every doubt about a decision on a goodput that was given, errors first."""
+    message = f"the goodput was not measured but given: {box.given}"
+    hint = "`breakeven run` measures it, within the latency limits that your users need"
+    found = [
+        *_possible(box, model, None),
+        _check("goodput_given", "warning", message, hint),
+        *_prices(box.instance, arms, datetime.now(UTC).date()),
+        *_second_opinions(arms),
+        *_sizes(box.instance, arms, demand),
+    ]
+    return _errors_first(found)
+
+
+def _errors_first(found: list[Check]) -> list[Check]:
     return sorted(found, key=lambda check: check.level != "error")
 
 
@@ -98,7 +116,7 @@ def _possible(box: PricedBox, model: str | None, quantization: str | None) -> It
         hint = "is --instance the box that really served the run?"
         yield _check("weights_do_not_fit", "error", f"{model} cannot have run there: {reason}", hint)
         return
-    size, peak = parameters_of(model), box.usd_per_mtok.at_peak
+    size, peak = parameters_of(model), box.usd_per_mtok.at_peak or box.usd_per_mtok.at_slo
     ceiling = ceiling_tokens_per_s(size.active, box.listed) if size else None
     if ceiling is None or peak is None:
         return

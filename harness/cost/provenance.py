@@ -37,7 +37,8 @@ def _box(box: PricedBox) -> Iterator[Fact]:
     if rented.taken_as:
         yield _fact("boxes driven", rented.instances_driven, "", "assumed", "given with the run")
         where += f", {rented.taken_as}"
-    yield _fact("goodput", goodput.requests_per_s, "requests/s", "measured", where)
+    kind: Kind = "measured" if box.given is None else "assumed"
+    yield _fact("goodput", goodput.requests_per_s, "requests/s", kind, box.given or where)
 
 
 def _prices(arm: ApiArm) -> Iterator[Fact]:

@@ -9,11 +9,12 @@ from harness.base.yamlfile import validate
 from harness.cost.arms import ApiArm, choose_arms
 from harness.cost.bill import one_off_usd, people_usd
 from harness.cost.box.box import PricedBox, price_box
+from harness.cost.box.given import GivenRate, given_box
 from harness.cost.box.splits import BusyRun
 from harness.cost.breakeven.decision import decide_parsed
 from harness.cost.breakeven.success import success_costs
 from harness.cost.breakeven.words import sentence
-from harness.cost.checks import doubts, one_run, too_many_instances
+from harness.cost.checks import doubts, doubts_without_a_run, one_run, too_many_instances
 from harness.cost.extras import bills, by_class, options, token_splits
 from harness.cost.own_prices import load_prices
 from harness.cost.provenance import inputs_digest, provenance
@@ -22,9 +23,11 @@ from harness.cost.whatif.projection import projection
 from harness.cost.whatif.sensitivity import sensitivity
 from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.demand.demand import Demand
+from harness.prices.price_file import UserPrices
 from harness.rundir.decide import Api, DecideInput, SelfHost
 from harness.rundir.decision import Arm, Box, Decision
 from harness.rundir.manifest import RunManifest
+from harness.rundir.result import Check
 from harness.rundir.results import Metrics
 
 
@@ -49,18 +52,47 @@ def build_decision(
     prices = load_prices(prices_file)
     box = price_box(manifest.instance, metrics, prices)
     chosen = choose_arms(arms, manifest.model, demand, prices)
+    found = doubts(manifest, metrics, box, chosen, demand)
+    return _decision(box, chosen, demand, prices, found, shape_runs)
+
+
+def decide_on_given(
+    instance: Mapping[str, Any],
+    rate: GivenRate,
+    demand: Demand,
+    arms: Sequence[str],
+    *,
+    model: str | None = None,
+    prices_file: Path | None = None,
+) -> Decision:
+    """The same decision without a run: somebody says what the box serves. `instance` is as in run.json.
+
+    Raises:
+        UsageError: as `build_decision`; or a rate that is none.
+    """
+    prices = load_prices(prices_file)
+    box = given_box(instance, rate, demand, prices)
+    chosen = choose_arms(arms, model, demand, prices)
+    return _decision(box, chosen, demand, prices, doubts_without_a_run(model, box, chosen, demand))
+
+
+def _decision(
+    box: PricedBox,
+    chosen: Sequence[ApiArm],
+    demand: Demand,
+    prices: UserPrices,
+    doubted: Sequence[Check],
+    shape_runs: Sequence[BusyRun] = (),
+) -> Decision:
     priced = tuple(_arm(arm, box, demand) for arm in chosen)
-    checks = [
-        *doubts(manifest, metrics, box, chosen, demand),
-        *too_many_instances(priced[0].decision),
-        *one_run(priced),
-    ]
+    checks = [*doubted, *too_many_instances(priced[0].decision), *(() if box.given else one_run(priced))]
     return Decision(
         demand=demand.to_dict(),
         self_host=Box(
             instance=box.instance,
             goodput=box.goodput,
             why_no_goodput=None if box.goodput is not None else box.why_no_goodput,
+            given=box.given,
             usd_per_mtok=box.usd_per_mtok,
             splits=token_splits(box, shape_runs),
         ),

@@ -14,11 +14,13 @@ from harness.base.errors import BreakevenError
 from harness.base.whole import written_whole
 from harness.report.compare.page import comparison_report
 from harness.report.compare.runs import Comparison
+from harness.report.given import given_report
 from harness.report.model import RunFiles
 from harness.report.render.console import render_console
 from harness.report.render.html import render_html
 from harness.report.render.markdown import render_markdown
 from harness.report.sections import build_report
+from harness.rundir.decision import Decision
 
 WIDTH = 100  # columns that everything on the console fits
 HTML = "report.html"
@@ -35,6 +37,17 @@ def render_report(files: RunFiles) -> None:
     """
     report = build_report(files)
     _write(files.run_dir, {HTML: render_html(report, files.decision), MARKDOWN: render_markdown(report)})
+
+
+def render_given(decision: Decision, directory: Path, demand: str, command: tuple[str, ...]) -> RenderableType:
+    """Write report.html and report.md of a demand that was priced without a run; what the console shows of it.
+
+    Raises:
+        BreakevenError: the directory cannot be written.
+    """
+    report = given_report(decision, demand, command)
+    _write(directory, {HTML: render_html(report, decision), MARKDOWN: render_markdown(report)})
+    return render_console(report, directory / HTML)
 
 
 def render_comparison(comparison: Comparison, directory: Path) -> Path:

@@ -34,14 +34,14 @@ def build_report(files: RunFiles) -> Report:
     stops = notices(checks, is_partial=files.run.partial)
     nothing_found = Text("No check found anything.", "good")
     sections = (
-        *_priced(decision),
+        *priced_sections(decision),
         section("load", "Throughput and latency against load", *_load(files)),
         section("turns", "Conversations, turn by turn", *turn_blocks(metrics)),
         section("time", "The run over time", *time_blocks(metrics)),
         section("search", "How the search went", *search_blocks(files.run.client, metrics)),
         section("server", "What the server says of itself", *server_blocks(metrics)),
-        section("tokens", "What a million tokens costs", *_tokens(decision)),
-        *_extras(decision),
+        section("tokens", "What a million tokens costs", *token_blocks(decision)),
+        *extra_sections(decision),
         section("checks", "Checks", checks if checks.items else nothing_found),
         section("method", "Method and provenance", *provenance_blocks(files)),
     )
@@ -69,9 +69,14 @@ _WHAT_IF = Panel(
 )
 
 
-def _priced(decision: Decision | None) -> list[Section]:
+def priced_sections(decision: Decision | None) -> list[Section]:
     """What a run is priced for; without a price each says so."""
-    needed, volume, arms = "Measured beside needed", "Cost against volume", "The arms, a month and per task"
+    origin = "measured" if decision is None else decision.self_host.origin
+    needed, volume, arms = (
+        f"{origin.capitalize()} beside needed",
+        "Cost against volume",
+        "The arms, a month and per task",
+    )
     if decision is None:
         titles = (("needed", needed), ("volume", volume), ("arms", arms))
         return [section(name, title, _NOT_PRICED) for name, title in titles]
@@ -82,7 +87,7 @@ def _priced(decision: Decision | None) -> list[Section]:
     ]
 
 
-def _extras(decision: Decision | None) -> list[Section]:
+def extra_sections(decision: Decision | None) -> list[Section]:
     """Sections that only a priced run has; what would change the answer only one with a volume."""
     if decision is None:
         return []
@@ -106,7 +111,8 @@ def _load(files: RunFiles) -> tuple[Block | None, ...]:
     return (words, *load_charts(metrics, slo), steps_table(metrics), replicas_table(metrics))
 
 
-def _tokens(decision: Decision | None) -> tuple[Block | None, ...]:
+def token_blocks(decision: Decision | None) -> tuple[Block | None, ...]:
+    """What a million tokens costs, or that nobody can tell."""
     tables = (per_mtok_table(decision), splits_table(decision)) if decision is not None else ()
     missing = Text("No price per million tokens: no instance price, or no step with tokens.", "muted")
     return tables if any(tables) else (missing,)

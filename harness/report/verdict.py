@@ -1,5 +1,7 @@
 """The first screen: what stands in the way of trusting the run, and one sentence per API arm."""
 
+from collections.abc import Iterable
+
 from harness.base.rounding import exact_volume
 from harness.report.model import Check, Checks, Tone, Verdict
 from harness.report.money.doubt import resampling_words
@@ -15,15 +17,19 @@ _ORDER = {"error": 0, "warning": 1}
 
 def gather_checks(metrics: Metrics, decision: Decision | None) -> Checks:
     """Every check of run, steps and decision, worst first; steps with the same finding in one entry."""
-    of_decision = decision.checks if decision is not None else ()
-    found = dict.fromkeys(_words(check) for check in (*metrics.checks, *of_decision))
-    items = [Check(level, code, message, hint) for level, code, message, hint in found]
+    items = list(findings((*metrics.checks, *(decision.checks if decision is not None else ()))).items)
     by_finding: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
     for step in metrics.steps:
         for check in step.checks:
             level, code, message, hint = _words(check)
             by_finding.setdefault((level, code, hint), []).append((step.step, message))
     items += [_of_steps(finding, said) for finding, said in by_finding.items()]
+    return Checks(tuple(sorted(items, key=lambda check: _ORDER.get(check.level, 2))))
+
+
+def findings(found: Iterable[FoundCheck]) -> Checks:
+    """Checks of no step, worst first, each once."""
+    items = [Check(*words) for words in dict.fromkeys(map(_words, found))]
     return Checks(tuple(sorted(items, key=lambda check: _ORDER.get(check.level, 2))))
 
 
@@ -119,7 +125,7 @@ def verdict_note(decision: Decision | None) -> str:
     said = [_box_words(decision)] if decision.self_host.instance.taken_as else []
     if all(one.verdict is not None and _is_sure(one) for one in decided):
         whose = "The verdict is" if len(decided) == 1 else f"{'Both' if len(decided) == 2 else 'All'} verdicts are"
-        said.append(f"{whose} the same at both ends of the measured goodput")
+        said.append(f"{whose} the same at both ends of the {decision.self_host.origin} goodput")
     return ". ".join(said)
 
 

@@ -49,7 +49,7 @@ class BoxInstance(Result):
 class MtokAtStep(Result):
     """USD per million tokens of the box kept busy as in one load step."""
 
-    step: int
+    step: int | None  # None: no step was measured, the goodput was given
     output_only: float  # the whole hour on output tokens
     total: float | None  # the whole hour on input and output tokens alike
     input_tokens_per_s: float | None
@@ -86,7 +86,7 @@ class MeasuredWeight(Result):
 class Splits(Result):
     """The conventions at one step; `measured_weight` None: the weight is assumed."""
 
-    step: int
+    step: int | None  # as of the rates that it splits
     conventions: tuple[Split, ...]
     measured_weight: MeasuredWeight | None
 
@@ -97,8 +97,14 @@ class Box(Result):
     instance: BoxInstance
     goodput: Goodput | None  # of the whole instance; None: `why_no_goodput`
     why_no_goodput: str | None = None
+    given: str | None = None  # how the goodput was given; None: it was measured
     usd_per_mtok: PerMtok
     splits: Splits | None
+
+    @property
+    def origin(self) -> Literal["measured", "given"]:
+        """Where the goodput is from."""
+        return "measured" if self.given is None else "given"
 
     @property
     def no_goodput(self) -> str:

@@ -101,7 +101,7 @@ def test_an_unlisted_box_needs_only_a_price() -> None:
 @pytest.mark.parametrize(
     ("instance", "arms", "said"),
     [
-        ({"id": None}, [], "names no instance and no price"),
+        ({"id": None}, [], "no instance and no price"),
         ({"id": "g5.12xlrge"}, [], "unknown instance"),
         ({"purchase": "reserved_3y"}, [], "no `reserved_3y` price"),
         ({}, ["openai:gpt-9"], "unknown API model"),
@@ -192,9 +192,7 @@ def test_both_ends_of_the_goodput_are_told_apart() -> None:
 
     said = sentence(parse(given()), decided.model_copy(update={"interval": ends}))
 
-    assert said.endswith(
-        "at the low end of the measured goodput it never wins, at the high end it wins from some volume on."
-    )
+    assert said.endswith("at the low end of the goodput it never wins, at the high end it wins from some volume on.")
 
 
 @pytest.mark.parametrize(

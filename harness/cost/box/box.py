@@ -30,6 +30,30 @@ class PricedBox:
     why_no_goodput: str
     most_per_s: float | None = None  # no load surely met it, and none can give more than this
     why_unknown: str | None = None
+    given: str | None = None  # the goodput was not measured but given, and how; None: measured
+
+
+def rented_box(asked: InstanceFacts, prices: UserPrices) -> tuple[BoxInstance, InstanceRow | None]:
+    """The box and its catalogue row; a price given with it wins, then the user's file, then the catalogue.
+
+    Raises:
+        UsageError: neither a price nor an instance that has one.
+    """
+    purchase = asked.purchase or DEFAULT_PURCHASE
+    known, quote = _priced(asked, purchase, prices)
+    rented = BoxInstance(
+        id=known.id if known else asked.id or "unnamed",
+        **{name: getattr(known, name, None) for name in ("provider", "region", "gpu", "gpu_count", "gpu_memory_gib")},
+        usd_per_hour=quote.usd_per_hour,
+        purchase=purchase,
+        replicas=asked.per_instance,
+        replicas_driven=asked.driven,
+        instances_driven=asked.instances,
+        source=quote.source,
+        checked_on=quote.checked_on,
+        kind="listed" if asked.usd_per_hour is None else "assumed",
+    )
+    return rented, known
 
 
 def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices) -> PricedBox:
@@ -39,21 +63,8 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices)
         UsageError: neither a price nor an instance that has one.
     """
     asked = InstanceFacts.model_validate(instance)
-    purchase = asked.purchase or DEFAULT_PURCHASE
-    known, quote = _priced(asked, purchase, prices)
+    rented, known = rented_box(asked, prices)
     instances, why_unknown = asked.instances, _why_unknown(asked, metrics)
-    rented = BoxInstance(
-        id=known.id if known else asked.id or "unnamed",
-        **{name: getattr(known, name, None) for name in ("provider", "region", "gpu", "gpu_count", "gpu_memory_gib")},
-        usd_per_hour=quote.usd_per_hour,
-        purchase=purchase,
-        replicas=asked.per_instance,
-        replicas_driven=asked.driven,
-        instances_driven=instances,
-        source=quote.source,
-        checked_on=quote.checked_on,
-        kind="listed" if asked.usd_per_hour is None else "assumed",
-    )
     if instances is None or metrics.failing:
         why_no_goodput = why_unknown or "nothing was measured"
         return PricedBox(rented, known, None, PerMtok(at_slo=None, at_peak=None), why_no_goodput, None, why_unknown)
@@ -66,8 +77,8 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices)
         why_no_goodput=metrics.why_no_goodput(instances),
         why_unknown=why_unknown,
         usd_per_mtok=PerMtok(
-            at_slo=_at_step(metrics.at_slo, quote.usd_per_hour, instances),
-            at_peak=_at_step(metrics.busiest, quote.usd_per_hour, instances),
+            at_slo=_at_step(metrics.at_slo, rented.usd_per_hour, instances),
+            at_peak=_at_step(metrics.busiest, rented.usd_per_hour, instances),
         ),
     )
 
@@ -90,7 +101,7 @@ def _priced(asked: InstanceFacts, purchase: str, prices: UserPrices) -> tuple[In
     if asked.usd_per_hour is None:
         if asked.id is None:
             raise UsageError(
-                "the run names no instance and no price per hour, so nothing can be priced",
+                "no instance and no price per hour is named, so nothing can be priced",
                 hint="give --instance, for example g5.12xlarge, or its price per hour",
             )
         known = find_instance(asked.id, prices)

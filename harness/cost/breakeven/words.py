@@ -90,7 +90,7 @@ def _interval(decided: Decided) -> list[str]:
     if ends is None or ends.verdict_at_low == ends.verdict_at_high == decided.verdict:
         return []
     low, high = _AT_AN_END[ends.verdict_at_low], _AT_AN_END[ends.verdict_at_high]
-    return [f"at the low end of the measured goodput it {low}, at the high end it {high}"]
+    return [f"at the low end of the goodput it {low}, at the high end it {high}"]
 
 
 _AT_AN_END = {"yes": "wins from some volume on", "window": "wins only in some range", "never": "never wins"}

@@ -7,7 +7,7 @@ from harness.report.charts import svg
 from harness.report.charts.cost import arm_css
 from harness.report.model import Chart
 from harness.report.text import clean, interval, price, rate
-from harness.rundir.decision import Decision
+from harness.rundir.decision import Box, Decision
 from harness.rundir.results import Goodput
 
 _ROW = 26
@@ -16,7 +16,6 @@ _TOP, _BELOW = 30, 40
 
 def goodput_chart(decision: Decision) -> Chart | None:
     """The drawing, or None when no arm needs any."""
-    goodput = decision.self_host.goodput
     needed = [
         (clean(arm.name), arm_css(i), value)
         for i, arm in enumerate(decision.arms)
@@ -24,14 +23,14 @@ def goodput_chart(decision: Decision) -> Chart | None:
     ]
     if not needed:
         return None
-    title = "Goodput measured beside goodput needed, requests per second of one instance"
+    title = f"Goodput {decision.self_host.origin} beside goodput needed, requests per second of one instance"
     alt = _described(decision, needed)
     return Chart(
         name="goodput",
         title=title,
         alt=alt,
-        wide=_draw("wide", 980, 210, goodput, needed, alt),
-        narrow=_draw("narrow", 380, 0, goodput, needed, alt),
+        wide=_draw("wide", 980, 210, decision.self_host, needed, alt),
+        narrow=_draw("narrow", 380, 0, decision.self_host, needed, alt),
     )
 
 
@@ -42,13 +41,14 @@ def _described(decision: Decision, needed: _Needed) -> str:
     goodput = decision.self_host.goodput
     first = f"No goodput: {decision.self_host.no_goodput}"
     if goodput is not None:
-        first = f"Measured {rate(goodput.requests_per_s)}"
+        first = f"{decision.self_host.origin.capitalize()} {rate(goodput.requests_per_s)}"
     if goodput is not None and goodput.low is not None:
         first += f" ({interval(goodput.low, goodput.high)})"
     return f"{first}. Needed: " + "; ".join(f"{rate(value)} against {name}" for name, _, value in needed) + "."
 
 
-def _draw(name: str, width: int, left: int, goodput: Goodput | None, needed: _Needed, alt: str) -> str:
+def _draw(name: str, width: int, left: int, box: Box, needed: _Needed, alt: str) -> str:
+    goodput = box.goodput
     row = _ROW if left else _ROW + 14  # a narrow drawing has the names above their lines
     height = _TOP + row * len(needed) + _BELOW
     measured = None if goodput is None else goodput.requests_per_s
@@ -62,10 +62,10 @@ def _draw(name: str, width: int, left: int, goodput: Goodput | None, needed: _Ne
         log=True,
     )
     bottom = float(height - _BELOW)
-    parts = [*_axis(x, bottom, 8 if left else 5), *_measured(x, bottom, goodput)]
+    parts = [*_axis(x, bottom, 8 if left else 5), *_measured(x, bottom, goodput, box.origin)]
     for i, (arm, css, value) in enumerate(needed):
         parts += _arm_row(x, _TOP + row * (i + 1) - 12, arm, css, value, measured, left)
-    return svg.document(width, height, "Goodput measured beside goodput needed", alt, parts, id_=f"goodput-{name}")
+    return svg.document(width, height, f"Goodput {box.origin} beside goodput needed", alt, parts, id_=f"goodput-{name}")
 
 
 def _axis(x: svg.Scale, bottom: float, most: int) -> list[Markup]:
@@ -77,7 +77,7 @@ def _axis(x: svg.Scale, bottom: float, most: int) -> list[Markup]:
     return parts
 
 
-def _measured(x: svg.Scale, bottom: float, goodput: Goodput | None) -> list[Markup]:
+def _measured(x: svg.Scale, bottom: float, goodput: Goodput | None, origin: str) -> list[Markup]:
     if goodput is None or goodput.requests_per_s is None:
         return [svg.text(x.start, 16, "measured: no goodput", "own-label")]
     parts = []
@@ -88,7 +88,7 @@ def _measured(x: svg.Scale, bottom: float, goodput: Goodput | None) -> list[Mark
         parts.append(svg.rect(start, _TOP - 8.0, width, height, "measured-band"))
     parts.append(svg.line((x(measured), _TOP - 8), (x(measured), bottom), "measured-line"))
     anchor = "end" if x(measured) > (x.start + x.end) / 2 else "start"
-    parts.append(svg.text(x(measured), 16, f"measured {rate(measured)}", "measured-label", anchor))
+    parts.append(svg.text(x(measured), 16, f"{origin} {rate(measured)}", "measured-label", anchor))
     return parts
 
 

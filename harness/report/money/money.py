@@ -50,19 +50,19 @@ def _nowhere(decided: Decided) -> str:
 def needed_table(decision: Decision) -> Table:
     """Goodput measured beside the smallest goodput at which one full instance pays for itself."""
     goodput = decision.self_host.goodput
-    measured = None if goodput is None else goodput.requests_per_s
+    measured, origin = None if goodput is None else goodput.requests_per_s, decision.self_host.origin
 
     def times(arm: Arm) -> str:
         needed = arm.decision.min_goodput_requests_per_s
         return f"{significant(measured / needed)}×" if measured is not None and needed else NA
 
     return table_of(
-        "Goodput of one instance: measured, and needed before a full instance pays for itself",
+        f"Goodput of one instance: {origin}, and needed before a full instance pays for itself",
         decision.arms,
         ("API arm", None, arm_cell),
         ("needed", "req/s", lambda arm: _needed(arm.decision.min_goodput_requests_per_s)),
-        ("measured", "req/s", lambda _: Cell(significant(measured), note=_measured_note(decision))),
-        ("measured ÷ needed", "", times),
+        (origin, "req/s", lambda _: Cell(significant(measured), note=_measured_note(decision))),
+        (f"{origin} ÷ needed", "", times),
         ("a full instance pays", None, lambda arm: _pays(arm.decision.min_goodput_requests_per_s, goodput)),
         notes=("Needed counts the instance's own cost only: fixed costs (people) move the volume, not this.",),
     )
@@ -203,29 +203,27 @@ def console_arms_table(decision: Decision) -> Table:
         ("API/month", "", lambda row: amount(row[2].api_usd if row[2] else None)),
         ("self/month", "", lambda row: amount(row[2].self_usd if row[2] else None)),
         ("needed", "", lambda row: significant(row[1].min_goodput_requests_per_s)),
-        ("measured", "", lambda _: measured),
+        (decision.self_host.origin, "", lambda _: measured),
         ("wins from", "", lambda row: wins_from(row[1])),
     )
 
 
 def per_mtok_table(decision: Decision) -> Table | None:
     """USD per million tokens at the SLO and at the peak, in the conventions people use."""
-    rates = decision.self_host.usd_per_mtok
+    rates, given = decision.self_host.usd_per_mtok, decision.self_host.given is not None
     if rates.at_slo is None and rates.at_peak is None:
         return None
-    rows = (
-        ("at the SLO", rates.at_slo, decision.self_host.no_goodput),
-        ("at the peak, SLO ignored", rates.at_peak, "not measured"),
-    )
+    rows = [("at the goodput given" if given else "at the SLO", rates.at_slo, decision.self_host.no_goodput)]
+    rows += [] if given else [("at the peak, SLO ignored", rates.at_peak, "not measured")]
 
     def told(show: Callable[[MtokAtStep], str]) -> Callable[[_AtLoad], str]:
         return lambda row: NA if row[1] is None else show(row[1])
 
     return table_of(
-        "USD per million tokens of one instance kept busy at that step",
+        f"USD per million tokens of one instance kept busy {'with such requests' if given else 'at that step'}",
         rows,
         ("load", None, lambda row: Cell(row[0], note="" if row[1] else row[2])),
-        ("step", "", told(lambda at: str(step_number(at.step)))),
+        ("step", "", told(lambda at: _step(at.step))),
         ("input", "tok/s", told(lambda at: significant(at.input_tokens_per_s))),
         ("output", "tok/s", told(lambda at: significant(at.output_tokens_per_s))),
         ("all on output", "USD per Mtok out", told(lambda at: significant(at.output_only, 4))),
@@ -246,13 +244,21 @@ def splits_table(decision: Decision) -> Table | None:
     if splits is None:
         return None
     return table_of(
-        f"The same hour split over input and output, at step {step_number(splits.step)}",
+        f"The same hour split over input and output, at {_at_step(splits.step)}",
         splits.conventions,
         ("convention", None, lambda row: clean(row.label)),
         ("input", "USD per Mtok", lambda row: _or_free(row.input_usd_per_mtok)),
         ("output", "USD per Mtok", lambda row: _or_free(row.output_usd_per_mtok)),
         notes=("In each convention input and output together cost exactly the hour.",),
     )
+
+
+def _step(step: int | None) -> str:
+    return NA if step is None else str(step_number(step))
+
+
+def _at_step(step: int | None) -> str:
+    return "the goodput given" if step is None else f"step {step_number(step)}"
 
 
 def _or_free(usd: float) -> str:

@@ -4,11 +4,11 @@ Colour only repeats what the words say. Outside text is printed as `rich.text.Te
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich import box
-from rich.console import Group, RenderableType
-from rich.padding import Padding
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -43,7 +43,19 @@ def _verdict(verdict: Verdict) -> RenderableType:
     text.append(verdict.arm, style="bold")
     text.append(f" ({verdict.kind})\n")
     text.append(verdict.sentence, style=_STYLES[verdict.outcome])
-    return Padding(text, (0, 0, 0, 2), expand=False)
+    return _Indented(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Indented:
+    """Lines that begin two columns in and end where their words do."""
+
+    text: Text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        for line in self.text.wrap(console, options.max_width - 2):
+            line.rstrip()
+            yield Text("  ").append_text(line)
 
 
 def _check(check: Check) -> Iterator[RenderableType]:

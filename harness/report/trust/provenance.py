@@ -174,7 +174,16 @@ def origins_table(metrics: Metrics, decision: Decision | None) -> Table:
     """What was measured, then what the decision lists or assumes."""
     rows = _measured_rows(metrics)
     if decision is not None:
-        rows += _stated_rows(decision)
+        rows += [row for row in _stated_rows(decision) if row[0] != "goodput"]  # what was measured says more
+    return _rests_on(rows)
+
+
+def decided_on_table(decision: Decision) -> Table:
+    """What a decision without a run rests on."""
+    return _rests_on(_stated_rows(decision))
+
+
+def _rests_on(rows: list[Fact]) -> Table:
     return words_table("Every number that the verdict rests on", ("number", "value", "origin", "source"), rows)
 
 
@@ -193,11 +202,9 @@ def _measured_rows(metrics: Metrics) -> list[Fact]:
 
 
 def _stated_rows(decision: Decision) -> list[Fact]:
-    """The facts of decision.json; the goodput is left to what was measured, which says more."""
+    """The facts of decision.json."""
     rows: list[Fact] = []
     for fact in decision.provenance:
-        if fact.what == "goodput":
-            continue
         shown = _unset(fact.what) if fact.value is None else _with_unit(fact.value, clean(fact.unit))
         date = f", {checked_words(fact.date)}" if fact.date else ""
         rows.append((input_words(fact.what), shown, fact.kind, f"{clean(fact.source)}{date}"))

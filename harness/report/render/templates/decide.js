@@ -234,7 +234,7 @@ const breakeven = (() => {
     const { verdict_at_low: atLow, verdict_at_high: atHigh } = decided.interval;
     if (atLow === atHigh && atHigh === decided.verdict) return [];
     const names = { yes: "wins from some volume on", window: "wins only in some range", never: "never wins" };
-    return [`at the low end of the measured goodput it ${names[atLow]}, at the high end it ${names[atHigh]}`];
+    return [`at the low end of the goodput it ${names[atLow]}, at the high end it ${names[atHigh]}`];
   }
 
   return { decide, sentence, staircase, instancesFor, usd, volume, exactVolume, grouped };

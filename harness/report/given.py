@@ -1,0 +1,57 @@
+"""The report of a decision on a goodput that was given: what a run would have measured is left out."""
+
+import shlex
+
+from harness.base.rounding import significant
+from harness.report.model import Code, Report, Text, section
+from harness.report.money.money import console_arms_table, instance_words
+from harness.report.sections import extra_sections, priced_sections, token_blocks
+from harness.report.text import clean, rate
+from harness.report.trust.provenance import decided_on_table
+from harness.report.verdict import findings, headline, notices, verdict_note, verdicts
+from harness.rundir.decision import Decision
+
+_METHOD = (
+    "Nothing was measured. What the box serves was given; the rest is the demand, the price of the instance and the "
+    "prices of the APIs. Each side's month is computed at every volume: whole instances, an API task by task."
+)
+
+
+def given_report(decision: Decision, demand: str, command: tuple[str, ...]) -> Report:
+    """Everything the printers print of a demand that was priced without a run; `command` made it."""
+    box = decision.self_host
+    checks = findings(decision.checks)
+    stops = notices(checks, is_partial=False)
+    input_tokens, output_tokens = decision.arms[0].input.workload.mean_tokens()[0::2]
+    facts = (
+        ("demand", clean(demand)),
+        ("request", f"{significant(input_tokens)} in / {significant(output_tokens)} out tokens"),
+        ("instance", f"{clean(box.instance.id)}, {instance_words(box.instance)}"),
+        ("goodput", f"given: {box.given}"),
+    )
+    sections = (
+        *priced_sections(decision),
+        section("tokens", "What a million tokens costs", *token_blocks(decision)),
+        *extra_sections(decision),
+        section("checks", "Checks", checks),
+        section(
+            "method",
+            "Method and provenance",
+            Text(_METHOD),
+            decided_on_table(decision),
+            Text("The same decision again:"),
+            Code(shlex.join(command)),
+        ),
+    )
+    return Report(
+        title=f"{clean(demand)} · {clean(box.instance.id)} · priced without a run",
+        headline=headline(decision, trusted=not any(check.level == "error" for check in stops)),
+        facts=facts,
+        notices=stops,
+        verdicts=verdicts(decision),
+        verdict_note=verdict_note(decision),
+        sections=tuple(part for part in sections if part.blocks),
+        measured=f"goodput {rate(box.goodput.requests_per_s if box.goodput else None)}, given: {box.given}",
+        console_table=console_arms_table(decision),
+        warnings=tuple(check for check in checks.items if check.level != "error"),
+    )

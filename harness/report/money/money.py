@@ -76,6 +76,8 @@ def _measured_note(decision: Decision) -> str:
     goodput = decision.self_host.goodput
     if goodput is None:
         return decision.self_host.no_goodput
+    if decision.self_host.given is not None:
+        return interval(goodput.low, goodput.high, "no interval given")
     at = f" at {percent(goodput.confidence)}" if goodput.low is not None else ""
     return interval(goodput.low, goodput.high) + at
 

@@ -127,30 +127,45 @@ def status(name: str | None, as_json: bool) -> int:
 
 
 @command.command()
-@_NAME
-@click.option("--url", metavar="URL", help="Where it serves.  [the one that `engine start` started]")
+@click.argument("name", metavar="[ENGINE]", required=False)
+@click.option(
+    "--url", "urls", metavar="URL", multiple=True, help="Where it serves; repeatable.  [what `engine start` started]"
+)
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the bearer token.")
 @click.option(
     "--timeout-s", type=click.IntRange(1, 3600), default=TIMEOUT_S, help="Seconds until the answer must be whole."
 )
 @_JSON
-def check(name: str, url: str | None, api_key_env: str | None, timeout_s: int, as_json: bool) -> None:
+def check(name: str | None, urls: tuple[str, ...], api_key_env: str | None, timeout_s: int, as_json: bool) -> None:
     """Ask ENGINE one real question, greedily, a few tokens, and show the answer.
 
     The exit code is 0 only when it answers as an engine should: with text, its tokens and a normal end; 1 when nobody
     listens, it answers with an error or nothing, or not in time. TGI is asked through its own package's client (extra
-    `tgi`), whole and streamed, and both must be the same tokens. Do not ask an engine that is being measured.
+    `tgi`), whole and streamed, and both must be the same tokens. Without ENGINE each --url is asked a plain completion.
+    Do not ask an engine that is being measured.
 
     \b
     Examples:
       breakeven engine check llama_server
       breakeven engine check vllm --url http://127.0.0.1:8000 --api-key-env VLLM_API_KEY
       breakeven engine check tgi --url http://127.0.0.1:8080 --json | jq -r .answer
+      breakeven engine check --url http://127.0.0.1:8000 --url http://127.0.0.1:8001
     """
-    answer = ask_engine(name, url=url, timeout_s=timeout_s, api_key=api_key_in(api_key_env))
-    click.echo(json.dumps(asdict(answer), indent=2) if as_json else _answer_lines(answer))
-    if answer.problem is not None:
-        raise EndpointError(f"{answer.engine} at {answer.base_url}: {one_line(answer.problem)}")
+    key, failed = api_key_in(api_key_env), []
+    for n, url in enumerate(urls or (None,)):
+        try:
+            answer = ask_engine(name, url=url, timeout_s=timeout_s, api_key=key)
+        except EndpointError as error:
+            if len(urls) < 2:
+                raise
+            failed.append(str(error))
+            click.echo(f"error: {error}", err=True)
+            continue
+        click.echo(("" if as_json or not n else "\n") + _answered(answer, as_json=as_json))
+        if answer.problem is not None:
+            failed.append(f"{answer.engine} at {answer.base_url}: {one_line(answer.problem)}")
+    if failed:
+        raise EndpointError(f"{len(failed)} of {len(urls)} failed: {failed[0]}" if len(urls) > 1 else failed[0])
 
 
 @command.command()
@@ -168,6 +183,10 @@ def version(name: str, as_json: bool) -> None:
     if found is None:
         raise EngineError(f"{engine_kind(name).title} is not installed", hint=f"breakeven engine install {name}")
     click.echo(json.dumps({"name": name, "version": found}) if as_json else found)
+
+
+def _answered(answer: EngineAnswer, *, as_json: bool) -> str:
+    return json.dumps(asdict(answer), indent=2) if as_json else _answer_lines(answer)
 
 
 def _answer_lines(answer: EngineAnswer) -> str:

@@ -197,3 +197,20 @@ def test_other_engine_commands_load_no_http_client() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_every_url_is_asked_and_one_that_fails_does_not_spare_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    with canned(completion()) as first, canned(completion(text="")) as second, canned(completion()) as third:
+        assert check("--url", first.url, "--url", second.url, "--url", third.url) == 1
+
+        assert [len(server.bodies) for server in (first, second, third)] == [1, 1, 1]
+
+    said = capsys.readouterr()
+    assert said.out.count("engine  the endpoint at http://127.0.0.1:") == 3
+    assert "error: 1 of 3 failed: " in said.err
+
+
+def test_nobody_to_ask_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check() == 2
+
+    assert capsys.readouterr().err.startswith("error: nobody to ask\n")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,7 @@ GPUS = [["0"], ["1"], ["2"], ["3"]]
 
 def services(path: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text())["services"]
-    return found
+    return {name: service for name, service in found.items() if "command" in service}  # without what only builds
 
 
 def command_line(service: dict[str, Any], **variables: str) -> list[str]:
@@ -52,7 +53,7 @@ EVERY_SERVICE = [pytest.param(service, id=name) for path in FILES for name, serv
 
 
 def test_there_is_one_recipe_an_engine() -> None:
-    assert [path.stem for path in FILES] == ["llama_cpp_python", "llama_server", "tgi", "vllm"]
+    assert [path.stem for path in FILES] == ["llama_cpp_python", "llama_server", "sglang", "tgi", "vllm"]
 
 
 def test_the_recipes_follow_the_compose_specification() -> None:
@@ -109,8 +110,17 @@ def test_every_image_can_be_pinned_from_outside(service: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("service", EVERY_SERVICE)
-def test_nothing_secret_is_written_down(service: dict[str, Any]) -> None:
-    assert service.get("environment", {}).get("HF_TOKEN", "${HF_TOKEN:-}") == "${HF_TOKEN:-}"
+def test_a_variable_of_the_box_is_passed_through_and_stays_unset_where_it_is(service: dict[str, Any]) -> None:
+    passed = {item for item in service["environment"] if "=" not in item}
+
+    assert passed >= {"NCCL_P2P_DISABLE", "NCCL_P2P_LEVEL", "NCCL_DEBUG"}
+    assert ("HF_TOKEN" in passed) == ("/models" not in str(service["volumes"]))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_weights_are_called_by_their_own_name(path: Path) -> None:
+    assert "alias" not in path.read_text()
+    assert "served-model-name" not in path.read_text()
 
 
 def test_prefix_caches_are_off_where_they_can_be() -> None:
@@ -118,8 +128,9 @@ def test_prefix_caches_are_off_where_they_can_be() -> None:
         assert flag(service, "--no-enable-prefix-caching") == ""
         assert flag(service, "--generation-config") == "vllm"
     for service in services(COMPOSE / "tgi.yaml").values():
-        assert service["environment"]["PREFIX_CACHING"] == "0"
-        assert service["environment"]["USAGE_STATS"] == "off"
+        assert {"PREFIX_CACHING=0", "USAGE_STATS=off"} <= set(service["environment"])
+    for service in services(COMPOSE / "sglang.yaml").values():
+        assert flag(service, "--disable-radix-cache") == ""
     for service in services(COMPOSE / "llama_server.yaml").values():
         assert flag(service, "--no-cache-prompt") == ""
         assert flag(service, "--cache-ram") == "0"
@@ -131,11 +142,120 @@ def test_llama_cpp_python_is_not_interrupted_and_keeps_no_prompt_logits() -> Non
         assert flag(service, "--logits_all") == "false"
 
 
-def test_each_slot_of_llama_server_holds_4096_tokens() -> None:
-    for service in services(COMPOSE / "llama_server.yaml").values():
-        context, slots = flag(service, "--ctx-size"), flag(service, "--parallel")
+CONTEXT = {"vllm": "--max-model-len", "sglang": "--context-length", "tgi": "--max-total-tokens"}
+SEQUENCES = {"vllm": "--max-num-seqs", "sglang": "--max-running-requests", "tgi": "--max-batch-size"}
 
-        assert int(context or 0) / int(slots or 1) == 4096  # the context is split among the slots
+
+@pytest.mark.parametrize(("profile", "context", "sequences"), [("70b", 8192, 12), ("8b", 4096, 32)])
+def test_every_engine_that_batches_is_given_the_same_context_and_requests_at_once(
+    profile: str, context: int, sequences: int
+) -> None:
+    for name in CONTEXT:
+        for service in services(COMPOSE / f"{name}.yaml").values():
+            if service["profiles"] == [profile]:
+                assert (flag(service, CONTEXT[name]), flag(service, SEQUENCES[name])) == (str(context), str(sequences))
+    for service in services(COMPOSE / "llama_server.yaml").values():
+        if service["profiles"] == [profile]:
+            assert (flag(service, "--parallel"), flag(service, "--ctx-size")) == (
+                str(sequences),
+                str(sequences * context),  # shared out over the slots
+            )
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("parameters", "gguf_bits", "layers", "copies", "tokens"),
+    [(70.6e9, 4.82, 80, 1, 12 * 8192), (8.03e9, 4.9, 32, 4, 32 * 4096)],
+)
+def test_all_slots_of_llama_server_fit_beside_the_weights(
+    parameters: float, gguf_bits: float, layers: int, copies: int, tokens: int
+) -> None:
+    weights = parameters * gguf_bits / 8
+    cache = 2 * layers * 8 * 128 * 2 * tokens  # key and value, 8 heads of 128, 16 bits
+
+    a_gpu = (weights + cache) * copies / 4 / GIB
+
+    assert a_gpu < 22.35 - 1  # what an A10G has, less what the driver and the buffers take
+
+
+def test_the_files_are_what_the_table_says(tmp_path: Path) -> None:
+    make = COMPOSE / "make.py"
+    assert subprocess.run([sys.executable, str(make), "--check"], check=False).returncode == 0
+
+    shutil.copytree(COMPOSE, tmp_path / "compose")
+    (tmp_path / "compose" / "tgi.yaml").write_text("services: {}\n")
+    other = subprocess.run(
+        [sys.executable, str(tmp_path / "compose" / "make.py"), "--check"], capture_output=True, text=True, check=False
+    )
+
+    assert (other.returncode, other.stderr) == (1, "tgi.yaml is not what make.py writes\n")
+
+
+def test_one_service_builds_and_the_others_use_what_it_built() -> None:
+    everything = yaml.safe_load((COMPOSE / "llama_cpp_python.yaml").read_text())["services"]
+
+    assert [name for name, service in everything.items() if "build" in service] == ["image"]
+    assert {service["image"] for service in everything.values()} == {everything["image"]["image"]}
+
+
+@pytest.fixture
+def infra(tmp_path: Path) -> Path:
+    """A copy of the recipes and of what verifies them."""
+    place = tmp_path / "infra"
+    shutil.copytree(COMPOSE.parent, place)
+    return place
+
+
+def verify(infra: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "VERIFY_AGAIN": "1", "PYTHONPATH": str(COMPOSE.parent.parent)}
+    command = [sys.executable, str(infra / "verify")]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def test_the_recipes_pass_their_own_verification(infra: Path) -> None:
+    done = verify(infra)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for check in ("schema", "written", "variables", "documented"):
+        assert f"ok     {check}\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("    - HF_TOKEN\n", "    - HF_TOKEN=${HF_TOKEN:-}\n", "FAILED variables: vllm.yaml: vllm-70b: HF_TOKEN="),
+        ("${HF_CACHE:-~/.cache/huggingface}", "${HF_CACHE:?where}", "FAILED variables: vllm.yaml: ${HF_CACHE:?where}"),
+        ("    - NCCL_DEBUG\n", "    - NCCL_DEBAG\n", "NCCL_DEBAG is used and not in README.md"),
+        ("interval: 10s", "intervall: 10s", "FAILED schema: "),
+    ],
+)
+def test_verification_names_what_is_wrong(infra: Path, old: str, new: str, said: str) -> None:
+    path = infra / "compose" / "vllm.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+    done = verify(infra)
+
+    assert done.returncode == 1
+    assert said in done.stdout
+
+
+@pytest.mark.engine
+def test_every_flag_is_known_to_the_engines_own_parsers(vllm_engine: Engine, tmp_path: Path) -> None:
+    assert vllm_engine.process.poll() is None  # and so it is installed, as llama-server is
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(tmp_path)]
+    fetched = subprocess.run([*command, "sglang==0.5.23"], capture_output=True, text=True, check=False)
+    assert fetched.returncode == 0, fetched.stderr
+
+    verifying = [sys.executable, str(COMPOSE.parent / "verify"), "--wheels", str(tmp_path)]
+    done = subprocess.run(verifying, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout
+    assert "sglang: 11 flags known to SGLang\n" in done.stdout
+    assert "-      tgi: 8 flags not checked" in done.stdout
+    assert done.stdout.count("not checked") == 1
 
 
 @pytest.mark.engine

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 
-from harness.base.errors import EngineError
+from harness.base.errors import EngineError, UsageError
 from harness.engines import engine_kind
 from harness.engines.check.answer import EngineAnswer, Question, shortcoming, too_slow
 from harness.engines.check.completions import ask_completions
@@ -18,9 +18,9 @@ TIMEOUT_S = 60
 
 
 def ask_engine(
-    name: str, *, url: str | None = None, timeout_s: float = TIMEOUT_S, api_key: str | None = None
+    name: str | None, *, url: str | None = None, timeout_s: float = TIMEOUT_S, api_key: str | None = None
 ) -> EngineAnswer:
-    """Ask the engine of that name: at `url`, or the one that `engine start` started.
+    """Ask the engine of that name: at `url`, or the one that `engine start` started; without a name, whoever is there.
 
     `problem` is set where an answer came that is not how an engine should answer.
 
@@ -29,18 +29,19 @@ def ask_engine(
         EngineError: none was started here; TGI's package is not installed.
         EndpointError: nobody listens, an error, or no whole answer within `timeout_s`.
     """
-    kind = engine_kind(name)
+    kind = engine_kind(name) if name is not None else None
     base_url = _started_url(kind) if url is None else endpoint_url(url).removesuffix("/v1").rstrip("/")
-    question = Question(kind.title, kind.backend, base_url, timeout_s, api_key)
+    title, backend = (kind.title, kind.backend) if kind is not None else ("the endpoint", "openai")
+    question = Question(title, backend, base_url, timeout_s, api_key)
     try:
-        answer = _within(timeout_s, lambda: _ask(kind, question))
+        answer = _within(timeout_s, lambda: _ask(name, question))
     except TimeoutError:
         raise too_slow(question) from None
     return answer if answer.problem else replace(answer, problem=shortcoming(answer))
 
 
-def _ask(kind: EngineKind, question: Question) -> EngineAnswer:
-    if kind.name != tgi.NAME:
+def _ask(name: str | None, question: Question) -> EngineAnswer:
+    if name != tgi.NAME:
         return ask_completions(question)
     from harness.engines.check.tgi_client import ask_tgi
 
@@ -64,7 +65,9 @@ def _within(timeout_s: float, call: Callable[[], EngineAnswer]) -> EngineAnswer:
     return outcome.result(timeout_s)
 
 
-def _started_url(kind: EngineKind) -> str:
+def _started_url(kind: EngineKind | None) -> str:
+    if kind is None:
+        raise UsageError("nobody to ask", hint="name an engine that was started here, or a --url")
     started = daemon.read_state(kind.name)
     if started is None:
         raise EngineError(

@@ -1,13 +1,18 @@
 """Which of several replicas is asked."""
 
+import re
 from tempfile import TemporaryFile
 
+import pytest
+
+from harness.base.errors import EndpointError
 from harness.load.board import Board
 from harness.load.process.answers import Found
 from harness.load.process.identify import check_alike
 from harness.load.wire.clock import RunClock
 from harness.load.wire.fleet import REST_S, Fleet, Seat
 from harness.load.wire.transport import Target
+from harness.rundir.identity import Identity, SaidCount, SaidText
 
 
 class Clock:
@@ -132,3 +137,35 @@ def test_a_replica_is_another_models_only_where_it_lists_others() -> None:
     check_alike(None, first, "http://b", Found())  # it says nothing
     check_alike("alias", first, "http://b", Found(model="c", models=("c", "alias")))
     check_alike(None, Found(), "http://b", Found(model="c", models=("c",)))  # the first does not say
+
+
+def said(**facts: object) -> Found:
+    """A URL that lists model `a` and says this of itself."""
+    known = {key: SaidText(value=value, said_by="/x") if isinstance(value, str) and key in {"weights", "quantization"}
+             else SaidCount(value=value, said_by="/x") if isinstance(value, int) else value
+             for key, value in facts.items()}  # fmt: skip
+    return Found(Identity.model_validate(known), model="a", models=("a",))
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "words"),
+    [
+        ({"engine": "vllm"}, {"engine": "tgi"}, "http://b has the engine tgi, the first --url has vllm"),
+        ({"version": "0.32.0"}, {"version": "0.31.0"}, "http://b has the version 0.31.0, the first --url has 0.32.0"),
+        ({"weights": "org/m-70b"}, {"weights": "/w/m-8b"}, "http://b has the weights m-8b, the first --url has m-70b"),
+        ({"quantization": "Q4_0"}, {"quantization": "Q8_0"}, "http://b has the quantisation Q8_0"),
+        ({"context": 8192}, {"context": 4096}, "http://b has a context of 4096, the first --url has 8192"),
+    ],
+)
+def test_a_replica_of_another_kind_is_named_with_what_is_other(
+    first: dict[str, object], other: dict[str, object], words: str
+) -> None:
+    with pytest.raises(EndpointError, match=re.escape(words)):
+        check_alike(None, said(**first), "http://b", said(**other))
+
+    check_alike(None, said(**first), "http://b", said(**first))
+    check_alike(None, said(**first), "http://b", said())  # it does not say
+
+
+def test_the_same_weights_may_lie_elsewhere_on_each_machine() -> None:
+    check_alike(None, said(weights="/data/m-8b.gguf"), "http://b", said(weights="/srv/models/m-8b.gguf"))

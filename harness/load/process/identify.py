@@ -8,6 +8,7 @@ from harness.base.errors import EndpointError, UsageError
 from harness.load.process.answers import Found, read_answers
 from harness.load.wire.exchange import ConnectionLost
 from harness.load.wire.transport import ConnectFailed, Late, Target, fetch
+from harness.rundir.identity import Identity
 
 ANSWER_S = 5.0  # one question gets at most this, and at most timeout_s
 IDENTITY_S = 10.0  # all of them together
@@ -77,19 +78,34 @@ def other_model(asked: str | None, found: Found) -> str | None:
 
 
 def check_alike(asked: str | None, first: Found, url: str, found: Found) -> None:
-    """Whether a replica serves the model of the first; what it does not say counts as yes.
+    """Whether a replica is the same as the first: model, engine, version, weights, context; unsaid counts as yes.
 
     Raises:
-        EndpointError: it lists only others.
+        EndpointError: it lists only other models, or is another engine or another setting of it.
     """
     model = asked if asked in first.models else first.model
-    if model is None or not found.models or model in found.models:
-        return
-    raise EndpointError(
-        f"{url} serves {', '.join(found.models[:3])}, the first --url serves {model}: "
-        "several URLs are replicas of one model",
-        hint="drive them in runs of their own, or name a model that all of them list with --model",
-    )
+    if model is not None and found.models and model not in found.models:
+        raise EndpointError(
+            f"{url} serves {', '.join(found.models[:3])}, the first --url serves {model}: "
+            "several URLs are replicas of one model",
+            hint="drive them in runs of their own, or name a model that all of them list with --model",
+        )
+    for what, mine, other in zip(_ALIKE, _alike(first.identity), _alike(found.identity), strict=True):
+        if mine is not None and other is not None and mine != other:
+            raise EndpointError(
+                f"{url} has {what} {other}, the first --url has {mine}: several URLs are equal replicas",
+                hint="start them alike, or drive them in runs of their own",
+            )
+
+
+_ALIKE = ("the engine", "the version", "the weights", "the quantisation", "a context of")
+
+
+def _alike(said: Identity) -> tuple[str | int | None, ...]:
+    """What replicas have in common; of weights the name, for each machine may keep them in a place of its own."""
+    weights = said.weights.value.rstrip("/").rpartition("/")[2] if said.weights is not None else None
+    quantization, context = (fact.value if fact is not None else None for fact in (said.quantization, said.context))
+    return said.engine, said.version, weights, quantization, context
 
 
 def _ask(target: Target, path: str, timeout_s: float, body: bytes | None = None) -> Answer:

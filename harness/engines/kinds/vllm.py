@@ -56,7 +56,7 @@ def launch(model: str | Path | None, settings: Settings, port: int, progress: Pr
     ]  # fmt: skip
     return Launch(
         # its own command `vllm` asks for a distribution of that name, which the CPU build does not have
-        command=[str(_python()), "-m", "vllm.entrypoints.openai.api_server", *flags],
+        command=[str(python_path()), "-m", "vllm.entrypoints.openai.api_server", *flags],
         flags=published_flags(flags, local) if local else flags,
         loads=name,
         quantization=quantization,
@@ -106,7 +106,7 @@ def _converted(gguf: GgufModel, progress: Progress) -> Path:
             target.parent.mkdir(exist_ok=True)
             partial = target.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            command = [str(_python()), "-I", convert_gguf.__file__, str(gguf.path), str(partial)]
+            command = [str(python_path()), "-I", convert_gguf.__file__, str(gguf.path), str(partial)]
             log = target.parent / "convert.log"
             run_step(f"converting {in_words(gguf)} to bfloat16", command, log, progress)
             partial.replace(target)
@@ -136,7 +136,8 @@ def _venv() -> Path:
     return cache_dir(NAME) / f"{_distribution()}-{VERSION}"
 
 
-def _python() -> Path:
+def python_path() -> Path:
+    """The interpreter of its environment, whether it is there or not."""
     return _venv() / "bin" / "python"
 
 

@@ -26,7 +26,9 @@ def tgi() -> Iterator[TgiDouble]:
 
 def drive(out_dir: Path, tgi: TgiDouble, api: str = "native", stream: bool = True, **more: Any) -> Any:
     request = {"api": api, "stream": stream, "timeout_s": 5.0}
-    rows = records_of(run_load(out_dir, tgi.url, backend="tgi", work=scenario(request=request), **more))
+    prompts = {"kind": "synthetic", "input_tokens": 40, "output_tokens": 5}
+    work = scenario(request=request, prompts=prompts)
+    rows = records_of(run_load(out_dir, tgi.url, backend="tgi", work=work, **more))
     ended = rows[rows["error"].fillna("") != "cut_at_end"]
     assert len(ended) > 0
     return ended
@@ -42,7 +44,7 @@ def test_answers_of_every_route_are_counted_by_the_server(
     assert set(rows["output_tokens"]) == {5}
     assert set(rows["token_source"]) == {"server"}
     assert set(rows["finish_reason"]) == {"length"}
-    assert set(rows["prompt_tokens"]) == {20}  # with the chat template's one token
+    assert set(rows["prompt_tokens"]) == {40}  # with the chat template's thirty
     if stream:
         assert set(rows["events"]) == {5}
 

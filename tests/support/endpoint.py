@@ -8,12 +8,13 @@ with Endpoint({"/info": {"router": "..."}}, post=lambda call: served(call, promp
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from loopback import Loopback
 
 
 @dataclass(frozen=True)
@@ -94,35 +95,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # the client went away
 
 
-class Endpoint(ThreadingHTTPServer):
-    """Listens from `with` to the end of the block."""
-
-    daemon_threads = True
-    request_queue_size = 128
+class Endpoint(Loopback):
+    """Answers what the test says."""
 
     def __init__(
         self, gets: Mapping[str, Any] | None = None, post: Callable[[Call], Reply] = served, *, lists: bool = True
     ) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.gets: dict[str, Any] = ({"/v1/models": LISTED} if lists else {}) | dict(gets or {})
         self.post = post
         self.asked: list[str] = []  # by GET
         self.calls: list[Call] = []
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
     def generations(self) -> list[Call]:
         """The POSTs that ask for an answer."""
         return [call for call in self.calls if "completions" in call.path or "generate" in call.path]
-
-    def __enter__(self) -> Endpoint:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
-        self._thread.join()

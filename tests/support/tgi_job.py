@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -85,12 +84,3 @@ class Job:
         nulls = self.behaviour.null_logprobs
         more = {"prefill": [], "tokens": [token.to_json(null_logprob=nulls) for token in self.tokens]}
         return details | ({"input_length": self.input_tokens} if stream else more)
-
-    def usage(self) -> dict[str, int]:
-        made = len(self.tokens)
-        return {"prompt_tokens": self.input_tokens, "completion_tokens": made, "total_tokens": self.input_tokens + made}
-
-
-def words(text: str) -> list[str]:
-    """The double's tokens of a text."""
-    return re.findall(r"\s*\S+", text)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 MAX_BODY_BYTES = 2_000_000
+CHUNK = 1024  # tokens that are generated in one go
 NOT_JSON = "Failed to parse the request body as JSON: "
 WRONG_TYPE = "Failed to deserialize the JSON body into the target type: "
 
@@ -23,6 +25,7 @@ FIELDS = {
         "messages": "messages!", "model": "string?", "max_tokens": "u32?", "temperature": "f32?", "top_p": "f32?",
         "frequency_penalty": "f32?", "presence_penalty": "f32?", "stop": "strings?", "seed": "u64?",
         "stream": "bool", "stream_options": "object", "logprobs": "bool?", "top_logprobs": "u32?",
+        "max_completion_tokens": "u32?", "response_format": "object",
     },
     "completions": {
         "prompt": "prompt!", "model": "string?", "max_tokens": "u32?", "temperature": "f32?", "top_p": "f32?",
@@ -72,16 +75,45 @@ def _is(value: Any, kind: str) -> bool:
     }[kind]
 
 
-def _check_types(data: dict[str, Any], fields: dict[str, str], path: str = "") -> None:
+_EXPECTED = {"string": "a string", "bool": "a boolean", "strings": "a sequence", "messages": "a sequence"}
+
+
+def _wrong(body: bytes, name: str, path: str = "", what: str | None = None) -> Refusal:
+    """Told of the place where the value of `name` ends."""
+    text = body.decode()
+    at = re.search(rf'"{name}"\s*:\s*', text)
+    column = len(text) if at is None else json.JSONDecoder().raw_decode(text, at.end())[1]
+    return Refusal(422, f"{WRONG_TYPE}{path}{what} at line 1 column {column}")
+
+
+def _invalid_type(value: Any, kind: str) -> str:
+    if kind == "prompt":
+        return "data did not match any variant of untagged enum PromptDeserializer"
+    shown = json.dumps(value, ensure_ascii=False)
+    words = {
+        int: f"integer `{shown}`", float: f"floating point `{shown}`", str: f"string {shown}",
+        bool: f"boolean `{shown}`", list: "sequence", dict: "map", type(None): "null",
+    }  # fmt: skip
+    return f"invalid type: {words[type(value)]}, expected {_EXPECTED.get(kind, kind)}"
+
+
+def _check_types(body: bytes, data: dict[str, Any], fields: dict[str, str], path: str = "") -> None:
     for name, kind in fields.items():
         if name not in data:
             if kind.endswith("!"):
-                raise Refusal(422, f"{WRONG_TYPE}missing field `{name}` at line 1 column 2")
+                raise _wrong(body, "", what=f"missing field `{name}`")
             continue
-        value = data[name]
-        if not (value is None and kind.endswith("?")) and not _is(value, kind.rstrip("?!")):
-            shown = json.dumps(value)[:40]
-            raise Refusal(422, f"{WRONG_TYPE}{path}{name}: invalid type: {shown}, expected {kind} at line 1 column 9")
+        value, plain = data[name], kind.rstrip("?!")
+        if not (value is None and kind.endswith("?")) and not _is(value, plain):
+            raise _wrong(body, name, f"{path}{name}: ", _invalid_type(value, plain))
+
+
+def _loaded(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except json.JSONDecodeError as error:
+        words = "key must be a string" if "property name" in error.msg else "expected value"
+        raise Refusal(400, f"{NOT_JSON}{words} at line {error.lineno} column {error.colno}") from None
 
 
 def parse(body: bytes, content_type: str, form: str) -> dict[str, Any]:
@@ -90,17 +122,16 @@ def parse(body: bytes, content_type: str, form: str) -> dict[str, Any]:
         raise Refusal(415, "Expected request with `Content-Type: application/json`")
     if len(body) > MAX_BODY_BYTES:
         raise Refusal(413, "Failed to buffer the request body: length limit exceeded")
-    try:
-        data = json.loads(body)
-    except ValueError:
-        raise Refusal(400, f"{NOT_JSON}expected value at line 1 column 1") from None
+    data = _loaded(body)
     if not isinstance(data, dict):
         raise Refusal(422, f"{WRONG_TYPE}invalid type, expected struct at line 1 column 1")
-    _check_types(data, FIELDS[form])
+    _check_types(body, data, FIELDS[form])
     if form == "generate":
-        _check_types(data.get("parameters", {}), _PARAMETERS, "parameters.")
+        _check_types(body, data.get("parameters", {}), _PARAMETERS, "parameters.")
     if "stream_options" in data:
-        _check_types(data["stream_options"], {"include_usage": "bool"}, "stream_options.")
+        _check_types(body, data["stream_options"], {"include_usage": "bool"}, "stream_options.")
+    if "value" not in data.get("response_format", {"value": None}):
+        raise _wrong(body, "response_format", "response_format: ", "missing field `value`")
     return data
 
 
@@ -119,10 +150,7 @@ def check_stream_only(parameters: dict[str, Any]) -> None:
 def validate(inputs: str, p: dict[str, Any], input_tokens: int, limits: Limits) -> int:
     """The number of tokens to generate at most, or the validation's refusal."""
     best_of = 1 if p.get("best_of") is None else p["best_of"]
-    sampling = p.get("do_sample") or any(
-        p.get(name) is not None for name in ("temperature", "top_k", "top_p", "typical_p")
-    )
-    _check_best_of(best_of, sampling, limits)
+    _check_best_of(p, limits)
     _check_numbers(p)
     stop = p.get("stop") or []
     if len(stop) > limits.max_stop_sequences:
@@ -136,19 +164,27 @@ def validate(inputs: str, p: dict[str, Any], input_tokens: int, limits: Limits) 
         raise _invalid("`inputs` cannot be empty")
     asked = p.get("max_new_tokens")
     wanted: int = limits.max_total_tokens - input_tokens if asked is None else asked
-    if input_tokens + min(wanted, 1024) > limits.max_total_tokens:
+    if input_tokens + min(wanted, CHUNK) > limits.max_total_tokens:
         raise _invalid(
             f"`inputs` tokens + `max_new_tokens` must be <= {limits.max_total_tokens}. "
             f"Given: {input_tokens} `inputs` tokens and {wanted} `max_new_tokens`"
         )
     if input_tokens > limits.max_input_tokens:
         raise _invalid(f"`inputs` must have less than {limits.max_input_tokens} tokens. Given: {input_tokens}")
-    return wanted
+    if asked is None:  # in whole chunks, the last of them too
+        return wanted if wanted <= CHUNK else -(-wanted // CHUNK) * CHUNK
+    return min(wanted, CHUNK)
 
 
-def _check_best_of(best_of: int, sampling: bool, limits: Limits) -> None:
+def _check_best_of(p: dict[str, Any], limits: Limits) -> None:
+    best_of = p.get("best_of")
+    if best_of is None:
+        return
     if not 0 < best_of <= limits.max_best_of:
         raise _invalid(f"`best_of` must be > 0 and <= {limits.max_best_of}. Given: {best_of}")
+    sampling = p.get("do_sample") or any(
+        p.get(name) is not None for name in ("temperature", "top_k", "top_p", "typical_p")
+    )
     if best_of > 1 and not sampling:
         raise _invalid("you must use sampling when `best_of` is > 1")
 

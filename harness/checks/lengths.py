@@ -29,15 +29,18 @@ def length_checks(step: Step, scenario: Scenario, manifest: RunManifest) -> Iter
         text += ": it cuts them to its context"
         yield check("prompts_cut", "error", text, "shorter prompts, or start the server with a longer context")
     else:
-        yield check("lengths_differ", "warning", text, _why(got, wanted, scenario, is_exact=is_exact))
+        yield check("lengths_differ", "warning", text, _why(got, wanted, scenario, manifest))
 
 
-def _why(got: float, wanted: float, scenario: Scenario, *, is_exact: bool) -> str:
-    if not is_exact:
+def _why(got: float, wanted: float, scenario: Scenario, manifest: RunManifest) -> str:
+    if manifest.client.get("exact_lengths") is not True:
         return "it has no tokenizer route: lengths are estimated at 4 characters a token"
     if got < wanted:
         return "its tokenizer was asked, and counts more than it does when it serves"
     template = "the chat template" if scenario.request.api == "chat" else "what the server puts before a prompt"
+    added_tokens = manifest.client.get("added_tokens") or 0
+    if added_tokens >= wanted:
+        return f"no prompt is shorter here: {template} alone has {added_tokens} tokens"
     return f"its tokenizer was asked and tells the text alone: {template} adds {got - wanted:.0f} tokens"
 
 

@@ -67,7 +67,7 @@ def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check
         *_cache_hits(step, rows, scenario),
         *_steady(step),
         *phase_checks(step, rows, scenario),
-        *turn_checks(step, scenario, counts=step is metrics.decisive),
+        *turn_checks(step, scenario, measured.manifest, counts=step is metrics.decisive),
         *replica_step_checks(step),
         *lost_checks(step, driven.lost_s),
         *stall_checks(step, () if metrics.timeline is None else metrics.timeline.stalls),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from harness.checks.finding import at, check
+from harness.rundir.manifest import RunManifest
 from harness.rundir.of_step import TurnOfStep
 from harness.rundir.result import Check, Level
 from harness.rundir.results import Step
@@ -15,7 +16,7 @@ LENGTH_TOLERANCE = 0.05
 ENTERED_TOLERANCE = 0.05
 
 
-def turn_checks(step: Step, scenario: Scenario, *, counts: bool) -> Iterator[Check]:
+def turn_checks(step: Step, scenario: Scenario, manifest: RunManifest, *, counts: bool) -> Iterator[Check]:
     """Of one step; `counts`: it gives the figure that is priced."""
     spec = scenario.prompts
     if not isinstance(spec, SessionPrompts) or not step.turns:
@@ -26,7 +27,7 @@ def turn_checks(step: Step, scenario: Scenario, *, counts: bool) -> Iterator[Che
     if out is not None:
         level: Level = "error" if counts else "warning"
         yield check("turns_out_of_proportion", level, f"{at(step)} {out}", _hint(step, spec))
-    yield from _lengths(step, got)
+    yield from _lengths(step, got, scenario, manifest)
     entered = sum(turn.entered for turn in step.turns)
     if entered > ENTERED_TOLERANCE * requests:
         text = (
@@ -36,13 +37,23 @@ def turn_checks(step: Step, scenario: Scenario, *, counts: bool) -> Iterator[Che
         yield check("entered_in_window", "warning", text, "make warmup_s longer, or confirm a ramp with a step")
 
 
-def _lengths(step: Step, wanted: float) -> Iterator[Check]:
+def _lengths(step: Step, wanted: float, scenario: Scenario, manifest: RunManifest) -> Iterator[Check]:
     """Prompts of another length than their turns have."""
     got = step.mean_input_tokens
     if got is not None and abs(got / wanted - 1) > LENGTH_TOLERANCE:
         text = f"{at(step)} prompts had {got:,.0f} tokens on average, by their turns {wanted:,.0f} were wanted"
-        hint = "a chat template comes on top; what a reply hides (reasoning) and an estimated length may be off"
-        yield check("lengths_differ", "warning", text, hint)
+        yield check("lengths_differ", "warning", text, _why(got - wanted, scenario, manifest))
+
+
+def _why(more_tokens: float, scenario: Scenario, manifest: RunManifest) -> str:
+    if manifest.client.get("exact_lengths") is False:
+        return "it has no tokenizer route: lengths are estimated at 4 characters a token"
+    if more_tokens > 0 and scenario.request.api == "chat" and not manifest.client.get("added_at_turns"):
+        return (
+            f"its chat template adds about {more_tokens:,.0f} tokens a request more than was known: what it adds to a "
+            "conversation could not be asked"
+        )
+    return "what a reply hides (reasoning) is in no history, and its words may be other tokens there"
 
 
 def _out_of_proportion(turns: Sequence[TurnOfStep], spec: SessionPrompts, got: float) -> str | None:

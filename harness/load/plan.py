@@ -55,6 +55,7 @@ class Learned:
     words: list[str]
     overhead_tokens: int
     exact: bool
+    turn_tokens: list[int] = field(default_factory=list)  # see Vocabulary
     answer_tokens: list[tuple[int, int, int]] = field(default_factory=list)
     """(row, request, tokens) of recorded answers that its tokenizer has counted."""
     chars_per_token: float = CHARS_PER_TOKEN  # of the others

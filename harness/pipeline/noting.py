@@ -25,9 +25,11 @@ def note_event(manifest: RunManifest, event: RunEvent) -> bool:
         case Looked():
             manifest.via = event.via
         case Prepared():
-            client |= {"tokenizer": event.learned.tokenizer_path, "exact_lengths": event.learned.exact}
-            if event.learned.answers_said is not None:
-                manifest.notes.append(f"{event.learned.answers_said}.")
+            learned = event.learned
+            client |= {"tokenizer": learned.tokenizer_path, "exact_lengths": learned.exact}
+            client |= {"added_tokens": learned.overhead_tokens, "added_at_turns": learned.turn_tokens}
+            if learned.answers_said is not None:
+                manifest.notes.append(f"{learned.answers_said}.")
         case Elsewhere():
             client["remote_workers"] = [asdict(worker) for worker in event.workers]
         case Lost():

@@ -155,6 +155,8 @@ class _Client(_Facts):
     cut_short: str | None = None  # why a run that came to its end is partial
     lost_workers: list[_Lost] | None = None
     unfit: list[_Ended] | None = None
+    added_tokens: int | None = None  # that every prompt has besides its text, and that are counted in
+    added_at_turns: list[int] | None = None  # those of a conversation's first turns, where the endpoint told them
 
 
 def _checked(given: dict[str, Any], check: Callable[[Any], object]) -> dict[str, Any]:

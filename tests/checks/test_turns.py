@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+from cost_cases import manifest
 
 from harness.checks.turns import turn_checks
 from harness.rundir.of_step import LoadOfStep, TurnOfStep
@@ -28,7 +29,7 @@ def found(
         step=0, load=LoadOfStep(kind="closed", users=8), window=WindowOfStep(start_s=0, end_s=10), requests=40,
         requests_per_s=4.0, turns=turns, mean_input_tokens=mean_input_tokens,
     )  # fmt: skip
-    return list(turn_checks(step, SESSIONS, counts=counts))
+    return list(turn_checks(step, SESSIONS, manifest(), counts=counts))
 
 
 def test_turns_that_are_equally_frequent_have_no_finding() -> None:

@@ -311,8 +311,8 @@ def test_a_template_longer_than_the_prompt_is_said_truly(tmp_path: Path, capsys:
 
     step = json.loads(capsys.readouterr().out)["metrics"]["steps"][0]
     (found,) = [check for check in step["checks"] if check["code"] == "lengths_differ"]
-    assert "prompts had 80 tokens on average, 20 were wanted" in found["message"]
-    assert found["hint"] == "its tokenizer was asked and tells the text alone: the chat template adds 60 tokens"
+    assert "prompts had 61 tokens on average, 20 were wanted" in found["message"]
+    assert found["hint"] == "no prompt is shorter here: the chat template alone has 60 tokens"
 
 
 @pytest.mark.parametrize("backend", ["vllm", "llama_cpp", "tgi"])

@@ -1,5 +1,6 @@
 """What is asked in traces and conversations, exactly."""
 
+from harness.load.prompts.prompt import Prompt
 from harness.load.prompts.sessions import Conversation
 from harness.load.prompts.texts import WORDS, PromptSource, Vocabulary
 from harness.scenario.prompts import SessionPrompts, SyntheticPrompts
@@ -16,6 +17,11 @@ def words(text: str) -> int:
     return len(text.split())
 
 
+def length(prompt: Prompt) -> int:
+    """With BOS."""
+    return words(prompt.text) + 1
+
+
 def talk(spec: SessionPrompts, user: int = 0, turn: int = 0) -> Conversation:
     return Conversation(spec, source(spec), user, seed=1, turn=turn)
 
@@ -28,11 +34,20 @@ def test_turn_i_has_base_and_i_times_growth_tokens() -> None:
     conversation = talk(SPEC)
     sizes = []
     for _ in range(3):
-        sizes.append(words(conversation.ask().text))
+        sizes.append(length(conversation.ask()))
         conversation.answered(REPLY)
 
     # 30, then 25 of the reply and 10 new each time
     assert sizes == [30, 65, 100]
+
+
+def test_what_a_template_adds_to_a_turn_that_was_not_asked_about_goes_on_growing() -> None:
+    constant, growing = (Vocabulary(WORDS, turn_tokens=told) for told in ((7, 15, 23), (7, 10, 15)))
+
+    assert [constant.added_tokens(turn) for turn in (0, 2, 3, 6)] == [7, 23, 31, 55]
+    assert [growing.added_tokens(turn) for turn in (2, 3, 4)] == [15, 20, 25]
+    assert Vocabulary(WORDS, overhead_tokens=7).added_tokens(5) == 7
+    assert Vocabulary(WORDS, turn_tokens=(7, 15), exact=False).added_tokens(1) == 0
 
 
 def test_every_turn_continues_the_last_with_its_reply() -> None:
@@ -54,7 +69,7 @@ def test_after_the_last_turn_a_new_conversation_begins() -> None:
     seen = []
     for reply in (REPLY, REPLY, REPLY, REPLY):
         prompt = conversation.ask()
-        seen.append((conversation.session, conversation.turn, words(prompt.text)))
+        seen.append((conversation.session, conversation.turn, length(prompt)))
         conversation.answered(reply)
 
     assert seen == [
@@ -74,7 +89,7 @@ def test_after_a_turn_that_failed_the_next_one_follows_with_a_reply_that_is_made
     assert second.messages is not None
     assert [m["role"] for m in second.messages] == ["user", "assistant", "user"]
     assert second.text.startswith(first.text)
-    assert [words(m["content"]) for m in second.messages] == [30, 25, 10]
+    assert [words(m["content"]) for m in second.messages] == [29, 25, 10]
 
 
 def test_a_conversation_entered_later_has_a_history_of_the_wanted_length() -> None:
@@ -88,10 +103,10 @@ def test_a_conversation_entered_later_has_a_history_of_the_wanted_length() -> No
     assert asked == ("0-0", 2)
     assert prompt.messages is not None
     assert [m["role"] for m in prompt.messages] == ["user", "assistant"] * 2 + ["user"]
-    assert [words(m["content"]) for m in prompt.messages] == [30, 25, 10, 25, 10]
+    assert [words(m["content"]) for m in prompt.messages] == [29, 25, 10, 25, 10]
     # the next one is a whole conversation
     assert (conversation.session, conversation.turn, conversation.is_entering) == ("0-1", 0, False)
-    assert words(conversation.ask().text) == 30
+    assert length(conversation.ask()) == 30
 
 
 def test_a_history_that_is_made_up_is_of_no_other_user_and_no_other_run() -> None:
@@ -106,7 +121,7 @@ def test_the_question_makes_up_for_a_reply_of_another_length() -> None:
     conversation = talk(SPEC)
     sizes = []
     for reply in (" yes" * 5, " yes" * 50, " yes" * 25, ""):
-        sizes.append(words(conversation.ask().text))
+        sizes.append(length(conversation.ask()))
         conversation.answered(reply, words(reply))
 
     # 65 whatever the reply; after one of 50, 115 and a word, since what was said cannot be taken back
@@ -120,7 +135,7 @@ def test_replies_of_drawn_lengths_leave_the_turns_their_lengths() -> None:
     asked = []
     for _ in range(3):
         prompt = conversation.ask()
-        asked.append((words(prompt.text), prompt.max_tokens))
+        asked.append((length(prompt), prompt.max_tokens))
         conversation.answered(" yes" * prompt.max_tokens, prompt.max_tokens)
 
     assert [size for size, _ in asked] == [135, 170, 205]
@@ -134,7 +149,7 @@ def test_conversations_share_the_system_prompt_and_no_more() -> None:
     assert one.messages is not None
     assert two.messages is not None
     assert [m["role"] for m in one.messages] == ["system", "user"]
-    assert words(one.text) == 30
+    assert length(one) == 30
     assert one.messages[0] == two.messages[0]
     assert one.messages[1] != two.messages[1]
 
@@ -156,7 +171,7 @@ def test_a_trace_prompt_has_the_length_the_log_says() -> None:
 
     prompt = prompts.of_trace(0, TraceRow(0, 120, 7))
 
-    assert (words(prompt.text), prompt.tokens, prompt.max_tokens) == (119, 120, 7)  # and BOS
+    assert (length(prompt), prompt.tokens, prompt.max_tokens) == (120, 120, 7)
     assert prompt.text != prompts.of_trace(1, TraceRow(0, 120, 7)).text
 
 

@@ -10,7 +10,7 @@ from harness.load.plan import LoadPlan
 from harness.load.process.trial import Trial, check_fits, header, hopeless, seconds_of, via_of, words_of
 from harness.load.prompts.prompt import Prompt
 from harness.load.prompts.sessions import Conversation
-from harness.load.prompts.texts import PromptSource
+from harness.load.prompts.texts import PromptSource, Vocabulary
 from harness.load.protocol import Doing, Event, Looked, Warned
 from harness.load.shapes.users import request_id
 from harness.load.wire.sender import Cut, Sender, Totals
@@ -53,7 +53,7 @@ def preflight(
         if trial.row.error not in (None, "cut_at_end"):
             say(Warned(f"{trial.row.url}: the request sent beforehand failed ({words_of(trial.row)}); the load begins"))
     check_fits(done, scenario)
-    return _added(done, scenario, say)
+    return _added(done[0], scenario, prompts.vocabulary, say)
 
 
 def _row(plan: LoadPlan, n: int) -> RequestRecord:
@@ -83,17 +83,26 @@ def _send(sender: Sender, trial: Trial, target: Target) -> Trial:
     return replace(trial, via=via_of(sent.headers), location=location)
 
 
-def _added(done: list[Trial], scenario: Scenario, say: Say) -> int:
-    """What the server counts on top of a prompt whose tokens are known, as a chat template is; 0 where it is not to
-    be made up for.
-    """
-    row, prompt = done[0].row, done[0].prompt
-    wanted = prompt.tokens
+def _added(trial: Trial, scenario: Scenario, words: Vocabulary, say: Say) -> int:
+    """What the server counts on top of a prompt whose tokens are known, as a chat template is."""
+    row = trial.row
+    talk = None if isinstance(scenario.load, TraceLoad) else scenario.prompts
+    talk = talk if isinstance(talk, SessionPrompts) and words.exact else None
+    wanted = trial.prompt.tokens if talk is None else talk.input_tokens(0)
     if row.error is not None or row.prompt_tokens is None or wanted is None or row.prompt_tokens <= wanted:
         return 0
-    more_tokens = row.prompt_tokens - wanted
-    if more_tokens >= len(prompt.text.split()) or isinstance(scenario.prompts, SessionPrompts):
-        say(Warned(f"the server counts {row.prompt_tokens} tokens where {wanted} were sent: its chat template"))
-        return 0
-    say(Doing(f"the server adds {more_tokens} tokens to each prompt: counted in"))
+    more_tokens, own_tokens = row.prompt_tokens - wanted, len(trial.prompt.text.split())
+    what = "its chat template" if scenario.request.api == "chat" else "what it puts before a prompt"
+    alone = row.prompt_tokens - own_tokens
+    if alone >= wanted:
+        say(Warned(f"{row.url} has no prompt of {wanted} tokens: {what} alone has {alone}"))
+    elif talk is not None and talk.turns > 1 and not words.turn_tokens:
+        say(
+            Warned(
+                f"{row.url} adds {more_tokens} tokens to a conversation's first turn ({what}): counted in at each "
+                "turn; what it adds to a later one could not be asked"
+            )
+        )
+    else:
+        say(Doing(f"the server adds {more_tokens} tokens to each prompt: counted in"))
     return more_tokens

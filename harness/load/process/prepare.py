@@ -57,17 +57,23 @@ def learn(
     say(Doing("asking its tokenizer for words of one token"))
     tokenizer = tokenizer_of(sender, model)
     tokenizer.ends = time.monotonic() + TOKENIZE_S
-    words = learn_words(tokenizer, is_chat=scenario.request.api == "chat")
+    words = learn_words(tokenizer, scenario)
     if tokenizer.was_late and not words.exact:
         say(Warned(f"{plan.urls[0]} is slow to tokenise: prompt lengths are estimated"))
-    learned = Learned(backend, model, tokenizer.path, list(words.words), words.overhead_tokens, words.exact)
+    learned = Learned(
+        backend, model, tokenizer.path, list(words.words), words.overhead_tokens, words.exact, list(words.turn_tokens)
+    )
     if rows is not None:
         learned = _with_answers(learned, rows, tokenizer, say)
         rows.learn(learned)
     if plan.preflight:
         prompts = PromptSource(scenario.prompts, scenario.seed, plan.salt, words, rows)
         more_tokens = preflight(plan, scenario, sender, prompts, say, is_over)
-        learned = replace(learned, overhead_tokens=learned.overhead_tokens + more_tokens)
+        learned = replace(
+            learned,
+            overhead_tokens=learned.overhead_tokens + more_tokens,
+            turn_tokens=[tokens + more_tokens for tokens in learned.turn_tokens],
+        )
     say(Prepared(learned))
     return learned
 
@@ -80,7 +86,7 @@ def tokenizer_of(sender: Sender, model: str | None, path: str | None = None) -> 
 
 def words_of(learned: Learned) -> Vocabulary:
     """What prompts are made of."""
-    return Vocabulary(tuple(learned.words), learned.overhead_tokens, learned.exact)
+    return Vocabulary(tuple(learned.words), learned.overhead_tokens, learned.exact, tuple(learned.turn_tokens))
 
 
 def _with_answers(learned: Learned, rows: FileRows, tokenizer: EndpointTokenizer, say: Say) -> Learned:

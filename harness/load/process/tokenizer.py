@@ -1,15 +1,17 @@
 """Asks the endpoint's own tokenizer: before the run for words, after it for answers without a count."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
 
 from harness.backends.openai_compat import OpenAiWire
+from harness.backends.wire import Messages
 from harness.load.prompts.texts import WORDS, Vocabulary
 from harness.load.wire.exchange import ConnectionLost
 from harness.load.wire.transport import ConnectFailed, Late, Target, fetch
+from harness.scenario import Scenario, SessionPrompts
 
 MAX_QUESTIONS = 80  # to find the one-token words; 8 would do for most vocabularies
 MAX_SECONDS = 20.0  # looking for words; all questions before the load end within TOKENIZE_S
@@ -18,7 +20,8 @@ ANSWER_S = 5.0  # one question gets at most this, and at most timeout_s
 COUNT_AFTERWARDS_S = 120.0  # for answers whose tokens the server did not count
 BUSY_TIMEOUT_S = 60.0  # an engine may still be busy with what was cut
 MIN_WORDS = 32  # fewer one-token words than this: estimate instead
-TEMPLATE_WORDS = 8  # of the message by which a chat template's tokens are found
+TEMPLATE_WORDS = 8  # of each message by which a chat template's tokens are found
+TEMPLATE_TURNS = 16  # of a conversation that are asked about; further ones grow as the last of them did
 
 
 @dataclass(slots=True)
@@ -48,11 +51,11 @@ class EndpointTokenizer:
         answer = self._ask(self.path, self.wire.tokenize_body(self.path, text, self.model))
         return None if answer is None else self.wire.token_count(self.path, answer)
 
-    def count_chat(self, text: str) -> int | None:
-        """Tokens of a conversation of this one message, its template's included; None when the endpoint cannot say."""
-        wire, messages = self.wire, [{"role": "user", "content": text}]
+    def count_chat(self, messages: Messages) -> int | None:
+        """Tokens of a conversation, its template's included; None when the endpoint cannot say."""
+        wire = self.wire
         if wire.template_path is not None:
-            answer = self._ask(wire.template_path, {"messages": messages})
+            answer = self._ask(wire.template_path, {"messages": list(messages)})
             prompt = None if answer is None else _prompt_of(answer)
             return None if prompt is None else self.count(prompt)
         if wire.chat_tokenize_path is None:
@@ -84,19 +87,30 @@ def _prompt_of(answer: bytes) -> str | None:
     return prompt if isinstance(prompt, str) else None
 
 
-def learn_words(tokenizer: EndpointTokenizer, *, is_chat: bool) -> Vocabulary:
+def learn_words(tokenizer: EndpointTokenizer, scenario: Scenario) -> Vocabulary:
     """The words to make prompts of; lengths are estimated where it cannot be asked, or its time ends."""
     tokenizer.find()
     found = build_vocabulary(tokenizer)
-    return _with_template(found, tokenizer.count_chat) if is_chat and found.exact else found
+    if scenario.request.api != "chat" or not found.exact:
+        return found
+    spec = scenario.prompts
+    if not isinstance(spec, SessionPrompts):
+        return replace(found, overhead_tokens=next(_template_tokens(tokenizer, 1), found.overhead_tokens))
+    turns, has_system = min(spec.turns, TEMPLATE_TURNS), spec.shared_prefix_tokens > 0
+    return replace(found, turn_tokens=tuple(_template_tokens(tokenizer, turns, has_system=has_system)))
 
 
-def _with_template(vocabulary: Vocabulary, count_chat: Callable[[str], int | None]) -> Vocabulary:
-    """With the tokens that a chat template adds to every prompt, where the endpoint tells them."""
-    tokens = count_chat(" the" * TEMPLATE_WORDS)
-    if tokens is None or tokens < TEMPLATE_WORDS:  # it counted something else
-        return vocabulary
-    return replace(vocabulary, overhead_tokens=tokens - TEMPLATE_WORDS)
+def _template_tokens(tokenizer: EndpointTokenizer, turns: int, *, has_system: bool = False) -> Iterator[int]:
+    """What the chat template adds to a conversation at each of its turns, as far as the endpoint tells."""
+    text = " the" * TEMPLATE_WORDS
+    messages = [{"role": "system", "content": text}] if has_system else []
+    for _ in range(turns):
+        messages.append({"role": "user", "content": text})
+        tokens, own_tokens = tokenizer.count_chat(messages), TEMPLATE_WORDS * len(messages)
+        if tokens is None or tokens < own_tokens:  # it counted something else
+            return
+        yield tokens - own_tokens
+        messages.append({"role": "assistant", "content": text})
 
 
 def build_vocabulary(tokenizer: EndpointTokenizer) -> Vocabulary:

@@ -11,8 +11,8 @@ class Conversation:
     """The conversations of one user, one after another. Text depends on seed, salt, user and replies alone.
 
     Turn i, from 0, has base_tokens + growth_tokens * i input tokens: the question makes up for a reply of another
-    length; a chat route's template comes on top. For a completions route the turns are one text, each a continuation
-    of the last, so that a prefix cache may hit all but the last reply and question.
+    length, and for what a chat route's template adds, as far as that is known. For a completions route the turns are
+    one text, each a continuation of the last, so that a prefix cache may hit all but the last reply and question.
 
     The first one is entered at `turn`; what was said before is made up, questions and replies of their lengths.
     """
@@ -78,7 +78,8 @@ class Conversation:
             self._made_up_reply(turn)
 
     def _question(self, turn: int) -> None:
-        tokens = max(self._spec.input_tokens(turn) - self._said_tokens, 1)
+        added_tokens = self._prompts.vocabulary.added_tokens(turn)
+        tokens = max(self._spec.input_tokens(turn) - added_tokens - self._said_tokens, 1)
         self._say("user", self._prompts.words(self._key(turn), tokens), tokens)
 
     def _made_up_reply(self, turn: int) -> None:

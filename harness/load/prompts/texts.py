@@ -31,17 +31,28 @@ WORDS: tuple[str, ...] = tuple(_WORDS.split())
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Words that are one token each at this endpoint, and the tokens every prompt has besides (BOS)."""
+    """Words that are one token each at this endpoint, and the tokens every prompt has besides (BOS, chat template)."""
 
     words: tuple[str, ...]
     overhead_tokens: int = 0
     exact: bool = True  # False: lengths are estimated at CHARS_PER_TOKEN
+    turn_tokens: tuple[int, ...] = ()  # what a conversation has besides at its first turns; none: the same at each
 
     def text(self, rng: random.Random, tokens: int) -> str:
         """Random words worth `tokens` tokens."""
         if not self.exact:
             return _estimated_text(self.words, rng, tokens)
         return "".join([" " + w for w in rng.choices(self.words, k=max(tokens - self.overhead_tokens, 1))])
+
+    def added_tokens(self, turn: int) -> int:
+        """What a conversation has besides its messages at a turn, from 0: past those known it grows on as it did."""
+        if not self.exact:
+            return 0
+        known = self.turn_tokens or (self.overhead_tokens,)
+        if turn < len(known):
+            return known[turn]
+        growth = known[-1] - known[-2] if len(known) > 1 else 0
+        return known[-1] + growth * (turn - len(known) + 1)
 
 
 def _estimated_text(words: Sequence[str], rng: random.Random, tokens: int) -> str:
@@ -65,7 +76,7 @@ class PromptSource:
         self._spec = prompts
         self._seed = seed
         self._salt = salt
-        self._vocabulary = vocabulary
+        self.vocabulary = vocabulary
         self.rows = rows
         self._taken: Taken | None = None  # the row that was asked for last
         self.prefix_tokens = getattr(prompts, "shared_prefix_tokens", 0)
@@ -87,7 +98,7 @@ class PromptSource:
         own_tokens = max(tokens - self.prefix_tokens, 1)
         text = self.prefix + self._text(f"{user}/{n}", own_tokens)
         max_tokens = draw_length(spec.output_tokens, rng)
-        return Prompt(text, tokens if self._vocabulary.exact else None, max_tokens)
+        return Prompt(text, tokens if self.vocabulary.exact else None, max_tokens)
 
     def put_back(self) -> None:
         """The prompt that was given last is not sent."""
@@ -106,11 +117,11 @@ class PromptSource:
         if not row.blocks and row.input_tokens > self.prefix_tokens:
             text, own_tokens = self.prefix, row.input_tokens - self.prefix_tokens
         text += self._text(f"trace/{n}", own_tokens)
-        return Prompt(text, row.input_tokens if self._vocabulary.exact else None, row.output_tokens)
+        return Prompt(text, row.input_tokens if self.vocabulary.exact else None, row.output_tokens)
 
     def words(self, key: str, tokens: int) -> str:
         """Words worth exactly `tokens` tokens inside a text, drawn for `key`."""
-        return self._text(key, tokens + self._vocabulary.overhead_tokens)
+        return self._text(key, tokens + self.vocabulary.overhead_tokens)
 
     def _text(self, key: str, tokens: int) -> str:
-        return self._vocabulary.text(random.Random(f"{self._salt}/{key}"), tokens)
+        return self.vocabulary.text(random.Random(f"{self._salt}/{key}"), tokens)

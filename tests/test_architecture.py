@@ -18,7 +18,7 @@ ROOMS: dict[str, set[str]] = {
     "rundir": {"base"},
     "scenario": {"base"},
     "demand": {"base", "scenario"},
-    "metrics": {"base", "rundir", "scenario"},
+    "metrics": {"base", "backends", "rundir", "scenario"},  # which refusals tell nothing of a server
     "calibration": {"base", "rundir"},
     "cost": {"base", "rundir", "prices", "demand"},
     "checks": {"base", "rundir", "backends", "scenario", "metrics"},

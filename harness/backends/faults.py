@@ -1,6 +1,9 @@
 """What a failed request's own words point at, and the way out. Read by the load engine and by the checks."""
 
 import re
+from typing import Literal
+
+Refusal = Literal["quota", "access"]  # what refuses a request that the server itself could serve
 
 BROKE_EARLY = "the answer broke off before its first event"
 EMPTY = "the answer is empty"
@@ -32,14 +35,25 @@ _QUOTA = (
     "of the box"
 )
 
+_ACCESS = "the endpoint refuses the key: --api-key-env NAME sends the one in that variable, --header K=V any other"
+THE_LIMIT = "; its limit: "  # what the headers of an answer tell of it stands after the server's own words
+
+_OVERLOADED = r"overload|too many concurrent|queue"
+_REFUSED: tuple[tuple[str, str, Refusal | None], ...] = (  # error, words of its detail; the first that fits
+    (
+        r"http_4(0[23]|29)|http_5\d\d|error_event",
+        r"rate.?limit|too many (requests|calls)|quota|(requests|tokens) per (second|minute|hour|day)|throttl|billing",
+        "quota",
+    ),
+    (r"http_429", _OVERLOADED, None),
+    (r"http_4(02|29)", "", "quota"),
+    (r"http_40[13]", "", "access"),
+    (r"http_[45]00|error_event", r"unauthori[sz]ed|authenticat|\bapi[ _-]?key", "access"),
+)
+
 _PROXY_PATIENCE = "raise its timeout (nginx: proxy_read_timeout; HAProxy: timeout server)"
 
 _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint; the first that fits
-    (
-        r"http_40[13]",
-        "",
-        "the endpoint refuses the key: --api-key-env NAME sends the one in that variable, --header K=V any other",
-    ),
     (
         r"http_4\d\d|http_500|error_event|truncated",
         _CONTEXT,
@@ -81,9 +95,7 @@ _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint
         "",
         "no engine sends so much for what was asked: is --url the endpoint, and is what stands before it healthy?",
     ),
-    (r"http_429|http_503|error_event", r"overload|too many concurrent|queue", _OVER_LIMIT),
-    (r"http_429|http_503|error_event", r"rate.?limit|too many|quota", _QUOTA),
-    (r"http_429", "", _QUOTA),
+    (r"http_429|http_5(03|29)|error_event", _OVERLOADED, _OVER_LIMIT),
     (r"http_503", r"^$", _OVER_LIMIT),
     (
         r"http_503",
@@ -150,9 +162,24 @@ _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint
 )
 
 
+def refused_for(error: str, detail: str | None) -> Refusal | None:
+    """What a request was refused for that tells nothing of what the server can serve: the account's quota, or access.
+
+    None: any other failure, one by the server's own limit among them (429 of TGI: "Model is overloaded").
+    """
+    words = (detail or "").partition(THE_LIMIT)[0]
+    for kind, pattern, refusal in _REFUSED:
+        if re.fullmatch(kind, error) and re.search(pattern, words, re.IGNORECASE):
+            return refusal
+    return None
+
+
 def hint_for(error: str, detail: str | None) -> str | None:
     """The way out of a request's `error` and `error_detail`; None where their words point at nothing known."""
-    detail = detail or ""
+    refusal = refused_for(error, detail)
+    if refusal is not None:
+        return _QUOTA if refusal == "quota" else _ACCESS
+    detail = (detail or "").partition(THE_LIMIT)[0]
     if re.fullmatch(r"http_4(00|22)|error_event", error) and not re.search(_CONTEXT, detail, re.IGNORECASE):
         hint = _hint_for_key(detail)
         if hint is not None:

@@ -69,6 +69,7 @@ _UNFINISHED = {  # how a search ends whose goodput is not the most that the box 
     "high_passes": "the box may serve more than was tried",
     "max_probes": "the highest load that meets the limits lies between what passed and what failed",
     "too_short": "no load could be judged further",
+    "refused": "requests were refused by others than the server",
 }
 
 

@@ -1,16 +1,17 @@
 """A step's rates and verdict out of records, and the run's goodput out of its steps."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from harness.backends.faults import Refusal
 from harness.base.stats import Floats
 from harness.metrics.goodput import JudgedStep, RunGoodput, goodput_of
 from harness.metrics.pooled import ERRORS, judge_together, rate_together
 from harness.metrics.rate import Rate, Served, busy_share, rate_of
-from harness.metrics.slo import NOT_JUDGED, LimitSample, Nearness, SloVerdict
+from harness.metrics.slo import NOT_JUDGED, LimitSample, Nearness, SloVerdict, judge
 from harness.metrics.windows import Columns, Window
 from harness.rundir.results import Goodput, Step
 from harness.rundir.steps import RanStep
@@ -18,6 +19,7 @@ from harness.scenario import Limit, RampLoad, Scenario
 
 Which = np.ndarray[Any, np.dtype[np.bool_]]
 BROKEN = SloVerdict("no", False)
+_REFUSED_BY: dict[Refusal, str] = {"quota": "the endpoint's quota", "access": "the endpoint's check of the key"}
 
 
 def rate_over(data: Columns, window: Window, which: Which, ran: RanStep, scenario: Scenario) -> Rate | None:
@@ -61,6 +63,23 @@ def limit_samples(data: Columns, timed: Which, limits: Iterable[Limit]) -> dict[
     return found
 
 
+def judge_step(
+    requests: int, failed: int, refused: Mapping[Refusal, int], samples: Sequence[LimitSample], error_rate: float
+) -> tuple[SloVerdict, str | None]:
+    """The verdict, and why there is none where more than may fail were refused by others than the server.
+
+    Where those that it took break a limit all the same, that counts: under the whole load they would, too.
+    """
+    count = sum(refused.values())
+    if count <= error_rate * requests:
+        return judge(requests, failed, samples, error_rate), None
+    taken = judge(requests - count, failed - count, samples, error_rate)
+    if taken.met is False:
+        return taken, None
+    told = " and ".join(_REFUSED_BY[kind] for kind, n in refused.items() if n)
+    return NOT_JUDGED, f"{told} refused {count} of {requests} requests ({count / requests:.0%})"
+
+
 def judged_by_own_load(steps: Sequence[Step]) -> list[Step]:
     """The steps in the order in which they ran; one that fails under the queue of a heavier load is not judged.
 
@@ -82,8 +101,8 @@ def run_goodput(steps: Sequence[Step], error_rate: float) -> Goodput | None:
     """The run's goodput from its steps; those of one load are taken as one.
 
     None where a replica failed in any: the fleet is not the one that was named. Other steps that are void are left out.
-    None where a step that was not judged for another's queue lies between the best that passed and the first that
-    failed: the box may serve that load as well.
+    None where a step that was not judged, for another's queue or for what refused its requests, lies between the best
+    that passed and the first that failed: the box may serve that load as well.
     """
     if any(one.failing for step in steps for one in step.replicas):
         return None
@@ -108,7 +127,8 @@ def run_goodput(steps: Sequence[Step], error_rate: float) -> Goodput | None:
 def _may_be_more(found: RunGoodput, steps: Sequence[Step], judged: Sequence[JudgedStep]) -> bool:
     best = next((one.load for one in judged if one.step == found.step), 0.0)
     failing = min((one.load for one in judged if one.slo.met is False and one.load > best), default=math.inf)
-    return any(step.inherited_queue and best < step.load.size < failing for step in steps)
+    unseen = (step for step in steps if step.inherited_queue or step.was_refused)
+    return any(best < step.load.size < failing for step in unseen)
 
 
 def _judged(load: float, same: Sequence[Step], error_rate: float) -> JudgedStep:

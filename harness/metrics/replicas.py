@@ -5,7 +5,6 @@ A fleet that lost a replica, or a load that lost a process, is not the one that 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -155,12 +154,9 @@ def _fails(one: ReplicaOfStep, step: Step, error_rate: float) -> bool:
 
 def _voided(step: Step, driven: Driven) -> Step:
     """The step without a verdict and a goodput, where it is of another fleet or load than was asked for."""
-    why = [one.words for one in step.replicas if one.failing]
+    why = [*([step.void] if step.void else []), *(one.words for one in step.replicas if one.failing)]
     if driven.lost_s is not None and step.window.end_s > driven.lost_s:
         why.append("a load process had died, so that only a part of the load was driven")
     if voids(step, driven.stalls):
         why.append("the client itself stood still, so that its figures are not the server's")
-    if not why:
-        return step
-    unknown: dict[str, Any] = {"goodput_requests_per_s": None, "goodput_low": None, "goodput_high": None}
-    return step.model_copy(update=unknown | {"void": "; ".join(why), "slo_met": None, "slo_verdict": "not_judged"})
+    return step.voided("; ".join(why)) if why else step

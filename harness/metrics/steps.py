@@ -18,11 +18,19 @@ import pandas as pd
 
 from harness.base.stats import Floats, known, summary
 from harness.metrics.client_stalls import ClientStall
-from harness.metrics.judging import BROKEN, judged_by_own_load, limit_samples, rate_over, run_goodput, within
+from harness.metrics.judging import (
+    BROKEN,
+    judge_step,
+    judged_by_own_load,
+    limit_samples,
+    rate_over,
+    run_goodput,
+    within,
+)
 from harness.metrics.replicas import ONE, Driven, Replicas, by_replica, looked_at, replicas_of
 from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight, usual_s
 from harness.metrics.server import ServerSide, server_times
-from harness.metrics.slo import judge, nearness
+from harness.metrics.slo import nearness
 from harness.metrics.steady import settle
 from harness.metrics.timeline import timeline_of
 from harness.metrics.turns import turns_of
@@ -132,19 +140,21 @@ def step_metrics(
         "e2e": _summary(data.e2e_s[timed]),
     }
     samples = limit_samples(data, timed, scenario.slo.limits())
-    slo = judge(requests, failed, list(samples.values()), scenario.slo.error_rate)
+    refused = {kind: int((scheduled & which).sum()) for kind, which in data.refused.items()}
+    slo, void = judge_step(requests, failed, refused, list(samples.values()), scenario.slo.error_rate)
     facts = _open_facts(ran, data, window, scenario) if scenario.load.is_open else OpenFacts()
     if facts.over_saturated or _drops(facts, requests, scenario.slo) or ran.given_up or ran.lost:
-        slo = BROKEN  # it would not last, was not the load asked for, or what was under way would have failed it
+        slo, void = BROKEN, None  # it would not last, is not the load asked for, or what was under way would fail it
     input_per_s, output_per_s = _tokens_per_s(data, window, stamps)
     served = rate_over(data, window, data.ok, ran, scenario)
     good = rate_over(data, window, within(data, scenario.slo.limits()), ran, scenario)
-    return Step(
+    step = Step(
         step=ran.step,
         load=ran.load,
         window=WindowOfStep(start_s=window.start_s, end_s=window.end_s),
         requests=requests,
         failed=failed,
+        refused=sum(refused.values()),
         phases=phases(ran, window),
         requests_per_s=None if served is None else served.per_s,
         input_tokens_per_s=input_per_s,
@@ -179,6 +189,7 @@ def step_metrics(
         gpu=None if server is None else server.gpu(window, output_per_s),
         replicas=() if replicas is None else by_replica(replicas, data, window, stamps),
     )
+    return step if void is None else step.voided(void)
 
 
 def _open_facts(ran: RanStep, data: Columns, window: Window, scenario: Scenario) -> OpenFacts:

@@ -1,12 +1,14 @@
 """Records as arrays, and the window of a step that figures are counted over. Seconds since the run began."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from harness.backends.faults import Refusal, refused_for
 from harness.base.stats import Floats
 from harness.rundir.arrivals import Arrivals, Bools, Ints
 from harness.rundir.records import NOT_FAILURES
@@ -47,6 +49,7 @@ class Columns:
     failed: np.ndarray[Any, np.dtype[np.bool_]]
     cut: np.ndarray[Any, np.dtype[np.bool_]]
     timed_out: np.ndarray[Any, np.dtype[np.bool_]]
+    refused: Mapping[Refusal, Bools]  # of those that failed: by what is no matter of the server
     ended_s: Floats  # finished, or failed at once; NaN for what was cut
     ttft_s: Floats
     e2e_s: Floats
@@ -111,6 +114,7 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
         ok=ok,
         failed=failed,
         cut=cut,
+        refused=_refused(records),
         timed_out=(error == "timeout").to_numpy(dtype=bool, na_value=False),
         ended_s=np.where(cut, np.nan, ended_s),
         ttft_s=first_s - begin_s,
@@ -123,6 +127,16 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
         max_gap_s=floats("max_gap_s"),
         request_id=pa.array(records["request_id"].array),
     )
+
+
+def _refused(records: pd.DataFrame) -> dict[Refusal, Bools]:
+    masks = {kind: np.zeros(len(records), dtype=bool) for kind in get_args(Refusal)}
+    for place in np.flatnonzero(records["error"].notna().to_numpy()):
+        said = records["error_detail"].iloc[place]
+        refusal = refused_for(str(records["error"].iloc[place]), None if pd.isna(said) else str(said))
+        if refusal is not None:
+            masks[refusal][place] = True
+    return masks
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def _load(files: RunFiles) -> tuple[Block | None, ...]:
 def token_blocks(decision: Decision | None) -> tuple[Block | None, ...]:
     """What a million tokens costs, or that nobody can tell."""
     tables = (per_mtok_table(decision), splits_table(decision)) if decision is not None else ()
-    missing = Text("No price per million tokens: no instance price, or no step with tokens.", "muted")
+    missing = Text("No price per million tokens: no instance price, or no step with tokens that counts.", "muted")
     return tables if any(tables) else (missing,)
 
 

@@ -6,6 +6,7 @@ file that are not known here are left out when it is read; keys that an older ve
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -45,6 +46,7 @@ class Step(Result):
     window: WindowOfStep
     requests: int
     failed: int = 0
+    refused: int = 0  # of those: by a quota or for the key, which tells nothing of the server
     requests_per_s: float | None = None
     input_tokens_per_s: float | None = None
     output_tokens_per_s: float | None = None
@@ -98,6 +100,16 @@ class Step(Result):
     def was_lost(self) -> bool:
         """Whether it fails however good those are that were served: cut, a queue that grew, arrivals dropped."""
         return self.slo_met is False and bool(self.given_up or self.over_saturated or self.not_sent)
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether it is void, and requests of it were refused by others than the server."""
+        return self.refused > 0 and self.void is not None
+
+    def voided(self, why: str) -> Step:
+        """The same without a verdict and a goodput."""
+        unknown = dict.fromkeys(("goodput_requests_per_s", "goodput_low", "goodput_high", "slo_met"))
+        return self.model_copy(update={**unknown, "void": why, "slo_verdict": "not_judged"})
 
     def latency(self, name: str) -> Summary:
         """The latency called `ttft`, `tpot` or `e2e`."""
@@ -155,8 +167,18 @@ class Metrics(Result):
         """Whether any step's limits could be judged, by requests that did not all fail, of the fleet that was named."""
         if self.failing:
             return False
-        judged = (step for step in self.steps if step.verdict != "not_judged" and step.failed < step.requests)
-        return self.goodput is not None or (any(judged) and not self.has_inherited_queues)
+        if self.goodput is not None:
+            return True
+        judged = [step for step in self.steps if step.verdict != "not_judged" and step.failed < step.requests]
+        return bool(judged) and not self.has_inherited_queues and not self._unseen
+
+    @property
+    def _unseen(self) -> list[Step]:
+        """The steps whose requests were refused by others than the server, which might have served them: none that
+        failed was lighter.
+        """
+        lightest = min((step.load.size for step in self.steps if step.slo_met is False), default=math.inf)
+        return [step for step in self.steps if step.was_refused and step.load.size <= lightest]
 
     @property
     def has_inherited_queues(self) -> bool:
@@ -171,6 +193,8 @@ class Metrics(Result):
         if self.has_inherited_queues:
             late = sum(step.inherited_queue for step in self.steps)
             return f"{late} of {len(self.steps)} steps began with the queue of a heavier one"
+        if self._unseen:
+            return self._unseen[0].void or ""
         tried = [step for step in self.steps if step.requests]
         if tried and all(step.void is not None for step in tried):
             return tried[0].void or ""

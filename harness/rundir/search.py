@@ -33,6 +33,7 @@ class ProbeOfSearch(Result):
     over_saturated: bool
     given_up: bool
     too_short: bool
+    refused: str | None = None  # why it says nothing of the server
 
 
 class LoadOfSearch(Result):
@@ -63,7 +64,7 @@ class Bounds(Result):
 class StopOfSearch(Result):
     """Why it ended; `sure`: the verdicts it ends at are (None: it does not rest on them)."""
 
-    reason: Literal["found", "decided", "high_passes", "low_fails", "flat", "too_short", "max_probes"]
+    reason: Literal["found", "decided", "high_passes", "low_fails", "flat", "too_short", "max_probes", "refused"]
     text: str
     at_least: bool = False
     at_most: bool = False

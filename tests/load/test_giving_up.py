@@ -34,6 +34,7 @@ def row(**more: Any) -> dict[str, Any]:
     return {
         "request_id": "r",
         "error": None,
+        "error_detail": None,
         "sent_s": 0.0,
         "first_token_s": 0.5,
         "finished_s": 2.0,
@@ -41,6 +42,18 @@ def row(**more: Any) -> dict[str, Any]:
         "events": 4,
         "tpot_share": 0.75,
     } | more
+
+
+def test_what_others_than_the_server_refuse_loses_no_step() -> None:
+    refused = tally(within=5)
+    for _ in range(50):
+        refused.add(row(error="http_429", error_detail="Rate limit reached"))
+    overloaded = tally(within=5)
+    for _ in range(50):
+        overloaded.add(row(error="http_429", error_detail="Model is overloaded"))
+
+    assert not cannot_pass(refused, 0, P95, 0.01)
+    assert cannot_pass(overloaded, 0, P95, 0.01)
 
 
 @pytest.mark.parametrize(

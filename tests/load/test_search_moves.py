@@ -29,6 +29,20 @@ def test_it_grows_brackets_and_halves_to_the_last_user() -> None:
     assert stop == Stop("found", "11 users pass, 12 users fail", sure=True)
 
 
+def test_a_quota_ends_it_and_is_no_load_that_fails() -> None:
+    refused = "the endpoint's quota refused 7 of 17 requests (41%)"
+
+    def make(load: float) -> Probe:
+        return probe(load, None, refused=refused) if load >= 4 else probe(load, True)
+
+    tried, stop = whole_search(users(), make)
+    at_once = next_probe(users(low=4), LIMITS, [make(4)])
+
+    assert tried == [1, 2, 4]
+    assert stop == Stop("refused", f"4 users: {refused}; 2 users still meet the limits", at_least=True)
+    assert at_once == Stop("refused", f"4 users: {refused}")
+
+
 def test_it_stops_where_the_bracket_is_as_narrow_as_asked() -> None:
     # between 8 and 16: 12 passes, 14 fails; 2 are more than 10 % of 12, so 13 is tried and fails: 1 is not
     tried, stop = loads_tried(users(resolution=0.1), capacity=12)

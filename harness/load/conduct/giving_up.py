@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.backends.faults import refused_for
 from harness.metrics.slo import SURE, at_least
 from harness.metrics.windows import tpot_s
 from harness.rundir.records import NOT_FAILURES
@@ -33,7 +34,8 @@ class Tally:
         """Count a row of the window; definitions as in harness.metrics.steps."""
         self._seen.add(row["request_id"])
         if row["error"] is not None:
-            self.failed += row["error"] not in NOT_FAILURES
+            if refused_for(row["error"], row["error_detail"]) is None:  # others say nothing of the server
+                self.failed += row["error"] not in NOT_FAILURES
             return
         sent_s, first_s, end_s = (row[key] for key in (self._begin, "first_token_s", "finished_s"))
         if first_s is not None:

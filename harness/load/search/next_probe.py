@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from harness.load.search.guide import expected_ratio, next_load
 from harness.load.search.lengths import confirming_length_s, length_s, more_to_be_sure
 from harness.load.search.probes import Next, Probe, Standing, Stop, bracket, standings
-from harness.load.search.words import decided_words, stop_words
+from harness.load.search.words import decided_words, refused_words, stop_words
 from harness.scenario import Limit, SearchLoad
 
 TWICE = 2  # probes of a load at the boundary, unless it is sure before
@@ -40,6 +40,8 @@ def next_probe(
     loads = standings(history)
     best, fail = bracket(loads)
     last = next(one for one in loads if one.load == history[-1].load)
+    if history[-1].refused is not None:  # a higher load would be, too, and a lower one is no figure of the server
+        return Stop("refused", refused_words(search, history[-1], best), at_least=best is not None)
     if last.met is None and history[-1].length_s >= search.max_step_s:
         return _stop("too_short", search, last, None)
     if len(history) >= search.max_probes:

@@ -24,6 +24,7 @@ class Probe:
     goodput_low: float | None = None
     over_saturated: bool = False
     given_up: bool = False  # cut, since it could not pass any more: its throughput bounds nothing
+    refused: str | None = None  # why it says nothing of the server: others than it refused the requests
     verdict: Verdict = "not_judged"  # how sure `passed` is
     goodput_per_s: float | None = None
     goodput_high: float | None = None
@@ -43,8 +44,8 @@ class Next:
 class Stop:
     """Why the search is over, as data (`reason`) and in words (`text`).
 
-    found, decided, high_passes, low_fails, flat (more load adds no rate, without a limit on latency), too_short or
-    max_probes.
+    found, decided, high_passes, low_fails, flat (more load adds no rate, without a limit on latency), too_short,
+    max_probes, or refused (by a quota, or for the key).
     """
 
     reason: str
@@ -91,6 +92,7 @@ def probe_of(move: Next, seconds: float, figures: Step, error_rate: float) -> Pr
         goodput_low=figures.goodput_low,
         over_saturated=bool(figures.over_saturated),
         given_up=figures.given_up,
+        refused=figures.void if figures.was_refused else None,
         verdict=_verdict(figures, limits),
         goodput_per_s=figures.goodput_requests_per_s,
         goodput_high=figures.goodput_high,

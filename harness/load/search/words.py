@@ -27,6 +27,12 @@ def stop_words(reason: str, search: SearchLoad, best: Standing | None, fail: Sta
     return between
 
 
+def refused_words(search: SearchLoad, refused: Probe, best: Standing | None) -> str:
+    """`4 users: the endpoint's quota refused 7 of 17 requests (41%); 2 users still meet the limits`."""
+    said = f"{load_words(search, refused.load)}: {refused.refused}"
+    return said if best is None else f"{said}; {found_words(search, best, None)}"
+
+
 def found_words(search: SearchLoad, best: Standing | None, fail: Standing | None) -> str:
     """`20 users pass, 21 users fail`; said where one of them is not sure, and where the other end is open."""
     if fail is None:

@@ -2,6 +2,7 @@
 
 from urllib.parse import urljoin
 
+from harness.backends.faults import THE_LIMIT
 from harness.base.urls import without_secrets
 from harness.load.wire.exchange import Exchange
 from harness.load.wire.headers import limits
@@ -21,8 +22,10 @@ def with_what_is_known(exchange: Exchange, path: str, words: str | None) -> str 
         return f"{path}: {words}" if words else path
     if status == TOO_MANY:
         limit, pause_s = limits(exchange.headers), exchange.retry_after_s
-        known = [words, limit and f"its limit: {limit}", None if pause_s is None else f"asks to wait {pause_s:.3g} s"]
-        return "; ".join(said for said in known if said) or None
+        if words is None and limit is None and pause_s is None:
+            return None
+        said = f"{words or 'too many'}{THE_LIMIT}{limit}" if limit else words or "too many"
+        return said if pause_s is None else f"{said}; asks to wait {pause_s:.3g} s"
     return words
 
 

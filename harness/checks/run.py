@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from harness.backends.faults import THE_LIMIT, hint_for
 from harness.base.stats import SAMPLE_FLOORS
 from harness.checks.answers import answer_checks, stream_checks
 from harness.checks.client import client_checks, client_stall_checks
-from harness.checks.failures import failure_checks
 from harness.checks.finding import at, check
 from harness.checks.lengths import length_checks, unfit_checks
 from harness.checks.load import INHERITED_HINT, load_checks, lost_checks, open_checks
@@ -21,6 +21,7 @@ from harness.metrics.rate import MIN_COUNTED
 from harness.metrics.replicas import driven_of
 from harness.metrics.server import ServerSide
 from harness.rundir.manifest import RunManifest
+from harness.rundir.records import NOT_FAILURES
 from harness.rundir.result import Check, Level
 from harness.rundir.results import MIN_SLO_SAMPLES, Metrics, Step
 from harness.scenario import Scenario
@@ -58,7 +59,7 @@ def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check
     return [
         *client_checks(step, _within(measured.client, step, "t_s"), scenario.think_time_s),
         *client_stall_checks(step, driven.stalls),
-        *failure_checks(step, rows, scenario, is_goodput=is_goodput),
+        *_errors(step, rows, scenario, is_goodput=is_goodput),
         *open_checks(step, is_goodput=is_goodput),
         *([] if step.was_refused else _too_few(step, scenario)),
         *length_checks(step, scenario, measured.manifest),
@@ -100,6 +101,28 @@ def _within(frame: pd.DataFrame, step: Step, column: str) -> pd.DataFrame:
     if column not in frame:
         return frame.iloc[:0]
     return frame[(frame[column] >= step.window.start_s) & (frame[column] < step.window.end_s)]
+
+
+def _errors(step: Step, rows: pd.DataFrame, scenario: Scenario, *, is_goodput: bool) -> Iterator[Check]:
+    if not step.requests:
+        text = f"{at(step)} no request began and ended: nothing was measured"
+        yield check("too_few_samples", "warning" if is_goodput else "error", text, "make step_s longer")
+    elif step.failed / step.requests > scenario.slo.error_rate:
+        failures = rows[rows["error"].notna() & ~rows["error"].isin(NOT_FAILURES)]
+        kinds = failures["error"].value_counts()
+        shown = ", ".join(f"{count}x {kind}" for kind, count in kinds.head(3).items())
+        details = failures[failures["error"] == kinds.index[0]]["error_detail"].dropna()
+        detail = details.iloc[0] if len(details) else None
+        text = f"{at(step)} {step.failed} of {step.requests} requests failed ({shown})"
+        if detail is not None:
+            words, mark, its_limit = detail.partition(THE_LIMIT)
+            text += f": {words[:120]}{mark}{its_limit}"
+        if step.was_refused and step.void is not None:
+            text += f". {step.void[:1].upper()}{step.void[1:]}: not judged, no capacity measured"
+        # overload at a step above the goodput is what a ladder looks for; below it the run is broken
+        level: Level = "warning" if is_goodput and (step.was_refused or step.failed < step.requests) else "error"
+        limit = f"the limit is {scenario.slo.error_rate:.1%} (`slo.error_rate`)"
+        yield check("errors_over_limit", level, text, hint_for(kinds.index[0], detail) or limit)
 
 
 def _too_few(step: Step, scenario: Scenario) -> Iterator[Check]:

@@ -77,7 +77,7 @@ def judge_step(
     if taken.met is False:
         return taken, None
     told = " and ".join(_REFUSED_BY[kind] for kind, n in refused.items() if n)
-    return NOT_JUDGED, f"{told} refused {count} of {requests} requests ({count / requests:.0%})"
+    return NOT_JUDGED, f"{told} refused {count / requests:.0%} of the requests"
 
 
 def judged_by_own_load(steps: Sequence[Step]) -> list[Step]:
@@ -127,7 +127,7 @@ def run_goodput(steps: Sequence[Step], error_rate: float) -> Goodput | None:
 def _may_be_more(found: RunGoodput, steps: Sequence[Step], judged: Sequence[JudgedStep]) -> bool:
     best = next((one.load for one in judged if one.step == found.step), 0.0)
     failing = min((one.load for one in judged if one.slo.met is False and one.load > best), default=math.inf)
-    unseen = (step for step in steps if step.inherited_queue or step.was_refused)
+    unseen = (step for step in steps if step.inherited_queue or (step.was_refused and failing < math.inf))
     return any(best < step.load.size < failing for step in unseen)
 
 

@@ -28,7 +28,7 @@ def stop_words(reason: str, search: SearchLoad, best: Standing | None, fail: Sta
 
 
 def refused_words(search: SearchLoad, refused: Probe, best: Standing | None) -> str:
-    """`4 users: the endpoint's quota refused 7 of 17 requests (41%); 2 users still meet the limits`."""
+    """`4 users: the endpoint's quota refused 41% of the requests; 2 users still meet the limits`."""
     said = f"{load_words(search, refused.load)}: {refused.refused}"
     return said if best is None else f"{said}; {found_words(search, best, None)}"
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from harness.backends.counts import count_of
-from harness.backends.openai_compat import OpenAiWire, read_timings
+from harness.backends.openai_compat import OpenAiWire, read_timings, texts
 from harness.backends.wire import Answer, Ask, Reader, as_asked
 
 _FINISH = {"limit": "length", "eos": "stop", "word": "stop"}  # `stop_type` in OpenAI's words
@@ -17,7 +17,7 @@ class LlamaServerReader(Reader):
     def take(self, data: dict[str, Any]) -> bool:
         """A token, or the end."""
         answer = self.answer
-        text = data.get("content") or ""
+        text = "".join(texts(data.get("content")))
         if data.get("stop"):
             _read_end(answer, data)
             if not text:

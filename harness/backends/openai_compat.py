@@ -49,7 +49,7 @@ class OpenAiReader(Reader):
         answer.choices = max(len(choices), 1)
         for number, choice in enumerate(choices):
             message = choice.get("message") or {}
-            text, aside = _texts(choice.get("text") or message.get("content"))
+            text, aside = texts(choice.get("text") or message.get("content"))
             aside += _aside(message)
             if number:
                 text, aside = "", text + aside
@@ -73,7 +73,7 @@ class OpenAiReader(Reader):
         if choice.get("finish_reason"):  # TGI's completions send "" in the middle of a stream
             self._note_end(choice)
         if text.__class__ is not str:
-            text, more = _texts(text)
+            text, more = texts(text)
             aside += more
         if choice.get("index"):
             text, aside = self._of_another(choice["index"], text, aside)
@@ -102,7 +102,7 @@ class OpenAiReader(Reader):
         read_usage(answer, choice.get("usage"))
 
 
-def _texts(content: object) -> tuple[str, str]:
+def texts(content: object) -> tuple[str, str]:
     """The reply and what is generated beside it, of content in any form: text, or parts with types."""
     if content is None or isinstance(content, str):
         return content or "", ""

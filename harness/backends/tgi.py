@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from harness.backends.counts import count_of, seconds
-from harness.backends.openai_compat import OpenAiReader, OpenAiWire
+from harness.backends.openai_compat import OpenAiReader, OpenAiWire, texts
 from harness.backends.wire import Answer, Ask, Headers, Messages, Reader, as_asked
 
 
@@ -38,12 +38,12 @@ class TgiReader(Reader):
             if answer.output_tokens is None:  # `details` was not asked for; each event is one token
                 answer.output_tokens, answer.is_derived = answer.token_events, True
         if not token.get("special"):
-            answer.text.append(token.get("text") or "")
+            answer.text.append("".join(texts(token.get("text"))))
         return True
 
     def take_whole(self, data: dict[str, Any]) -> None:
         """The text, and its details."""
-        self.answer.text.append(data.get("generated_text") or "")
+        self.answer.text.append("".join(texts(data.get("generated_text"))))
         _read_details(self.answer, data.get("details"))
         self.answer.token_events += bool(self.answer.output_tokens)
 

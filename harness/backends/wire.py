@@ -144,8 +144,12 @@ class Reader:
             self.answer.error = "the answer is not JSON"
         elif not isinstance(data, dict):
             self.answer.error = error_message(data)
-        elif not self._is_error(data):
-            self.take_whole(data)
+        else:
+            try:
+                if not self._is_error(data):
+                    self.take_whole(data)
+            except ODD_SHAPE:
+                return Answer(error="the answer is JSON of another shape")
         return self.answer
 
     def _is_error(self, data: Mapping[str, Any]) -> bool:

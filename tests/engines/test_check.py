@@ -86,7 +86,7 @@ def test_an_answer_of_no_use_is_shown_and_fails(
         (200, {"error": {"message": "no"}}, "answers HTTP 200, but no"),
         (200, b"hello", "answers HTTP 200, but the answer is not JSON"),
         (200, {"choices": []}, "answers HTTP 200, but the answer is no completion"),
-        (200, {"choices": [1]}, "answers HTTP 200, but the answer is no completion"),
+        (200, {"choices": [1]}, "answers HTTP 200, but the answer is JSON of another shape"),
     ],
 )
 def test_what_is_no_completion_is_one_line(status: int, body: Any, line: str) -> None:

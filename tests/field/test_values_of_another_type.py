@@ -1,12 +1,16 @@
 """One odd value costs at most one value: never a row, never a run."""
 
 import json
+from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from faulty_exchange import DONE
-from field import FieldServer, chunk, message, read, run, served, streamed, usage, whole, words
+from field import Came, FieldServer, chunk, message, read, run, served, streamed, usage, whole, words
+from load_helpers import records_of, run_load, scenario
 
 from harness.backends.counts import count_of
 
@@ -91,3 +95,79 @@ def test_a_run_against_such_a_server_loses_nothing(tmp_path: Path) -> None:
     assert rows["error"].dropna().isin(["cut_at_end"]).all()
     assert set(served(rows)["output_tokens"]) == {20}
     assert "token_source" not in found
+
+
+ODD: tuple[Any, ...] = (
+    None, True, 0, -1, 8.5, "", "text", "8.5", [], {}, [1], [[1]], {"a": 1}, [None], [{}], {"text": {"text": 5}},
+    10**25, 1e308, "x" * 1000, "\ud800",
+)  # fmt: skip
+COUNTS = {
+    "usage": {
+        "prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8, "input_tokens": 4, "cache_read_input_tokens": 1,
+        "prompt_tokens_details": {"cached_tokens": 1}, "completion_tokens_details": {"reasoning_tokens": 1},
+    },
+    "timings": {"predicted_n": 3, "cache_n": 1, "prompt_n": 5, "prompt_ms": 1.0, "predicted_ms": 2.0},
+    "metrics": {"queue_time_ms": 1, "time_to_first_token_ms": 2, "generation_time_ms": 3},
+}  # fmt: skip
+SAID = {
+    "role": "assistant", "content": "w", "reasoning_content": "r", "function_call": {"name": "f", "arguments": "x"},
+    "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}],
+}  # fmt: skip
+ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "chat": ("openai", "chat", {"choices": [{"index": 0, "delta": SAID, "finish_reason": "length"}], **COUNTS}),
+    "chat, whole": ("vllm", "chat", {"choices": [{"message": SAID, "finish_reason": "length"}], **COUNTS}),
+    "text": ("openai", "completions", {"choices": [{"index": 0, "text": "w", "finish_reason": "length"}], **COUNTS}),
+    "llama-server": ("llama_cpp", "native", {
+        "content": "w", "stop": True, "stop_type": "limit", "tokens_evaluated": 5, "tokens_predicted": 3, **COUNTS,
+    }),
+    "llama-server, a token": ("llama_cpp", "native", {"content": "w", "stop": False}),
+    "tgi": ("tgi", "native", {
+        "token": {"id": 1, "text": "w", "special": False}, "generated_text": "w",
+        "details": {"finish_reason": "length", "generated_tokens": 3, "input_length": 5},
+    }),
+}  # fmt: skip
+
+
+def with_one_odd(value: Any, where: Any, odd: Any) -> Iterator[Any]:
+    """The value as often as it has places, `odd` in another one of them each time."""
+    keys = list(where) if isinstance(where, dict) else range(len(where)) if isinstance(where, list) else ()
+    for key in keys:
+        kept, where[key] = where[key], odd
+        yield deepcopy(value)
+        where[key] = kept
+        yield from with_one_odd(value, kept, odd)
+
+
+def row_of(came: Came) -> bytes:
+    """What of an answer enters a row, or is told to a conversation."""
+    answer = came.answer
+    counts = answer.prompt_tokens, answer.cached_tokens, answer.output_tokens, answer.reasoning_tokens
+    assert all(count is None or (type(count) is int and count >= 0) for count in counts)
+    words = came.error, came.detail, answer.finish_reason, answer.example
+    assert all(word is None or len(word) < 400 for word in words)
+    times = answer.server_queue_s, answer.server_prefill_s, answer.server_decode_s
+    share = came.reading.tpot_share()
+    return orjson.dumps([counts, words, times, share, answer.generated, answer.reply, answer.unreadable])
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_odd_value_at_any_place_of_an_answer_leaves_a_row_that_can_be_written(name: str) -> None:
+    backend, api, answer = ANSWERS[name]
+    for odd in ODD:
+        for body in with_one_odd(answer, answer, odd):
+            raw = json.dumps(body).encode()
+            assert row_of(read(b"data: " + raw + b"\n\n", DONE, backend=backend, api=api))
+            assert row_of(whole(raw, backend, api))
+
+
+@pytest.mark.parametrize("content", [7, True, ["parts"], {"text": "w"}])
+def test_text_of_another_type_costs_no_row_on_a_native_route(content: object, tmp_path: Path) -> None:
+    event = b"data: " + json.dumps({"content": content, "stop": False}).encode() + b"\n\n"
+
+    with FieldServer(streamed(event, event)) as server:
+        rows = records_of(run_load(tmp_path, server.base_url, backend="llama_cpp", work=scenario(
+            request={"timeout_s": 5, "api": "native"}
+        )))  # fmt: skip
+
+    assert set(rows["error"].dropna()) <= {"truncated", "cut_at_end"}
+    assert (rows["events"] == 2).any()

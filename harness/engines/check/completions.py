@@ -4,7 +4,7 @@ import http.client
 import time
 
 from harness.backends import BACKENDS
-from harness.backends.wire import ODD_SHAPE, Answer, Ask, error_detail
+from harness.backends.wire import Ask, error_detail
 from harness.engines.check.answer import (
     ANSWER_TOKENS,
     QUESTION,
@@ -44,11 +44,7 @@ def ask_completions(question: Question) -> EngineAnswer:
     seconds = time.perf_counter() - began
     if status != 200:
         raise http_error(question, status, error_detail(body))
-    try:
-        answer = wire.read_body("completions", body, headers)
-        text = "".join(answer.text)
-    except ODD_SHAPE:
-        answer, text = Answer(error="the answer is no completion"), ""
+    answer = wire.read_body("completions", body, headers)
     if answer.error is not None or not answer.text:
         words = answer.error or "the answer is no completion"
         raise unanswered(question, f"{question.who} answers HTTP 200, but {words}", wrong_server_hint(question))
@@ -57,7 +53,7 @@ def ask_completions(question: Question) -> EngineAnswer:
         base_url=question.base_url,
         model=model,
         question=QUESTION,
-        answer=text,
+        answer="".join(answer.text),
         prompt_tokens=answer.prompt_tokens,
         output_tokens=answer.output_tokens,
         finish_reason=answer.finish_reason,

@@ -10,7 +10,7 @@ from geventhttpclient.response import HTTPParseError
 from harness.backends.counts import reply_tokens, token_source, tokens_asked
 from harness.backends.faults import REFUSALS
 from harness.backends.openai_compat import OpenAiWire
-from harness.backends.wire import ODD_SHAPE, Answer, Ask, Headers
+from harness.backends.wire import Answer, Ask, Headers
 from harness.base.errors import UsageError
 from harness.base.units import NS_PER_S
 from harness.load.plan import LoadPlan
@@ -136,8 +136,8 @@ class Sender:
     def drop(self, row: RequestRecord) -> None:
         """Write down an arrival that the cap on requests in flight did not let out."""
         row.error, row.process = "not_sent", self.process
-        self.live.not_sent += 1
         self.recorder.records.add(row.to_dict())
+        self.live.not_sent += 1
 
     def cut_under_way(self) -> None:
         """End every request under way with `cut_at_end`, soon."""
@@ -264,12 +264,18 @@ class Sender:
         if not exchange.is_success or not exchange.complete or exchange.headers is None:
             return Answer()
         row.finished_s = self.clock.from_monotonic_s(exchange.arrived_ns)
-        try:
-            return self.wire.read_body(self.request.api, bytes(reading.body), exchange.headers)
-        except ODD_SHAPE:
-            return Answer(error="JSON of another shape")
+        return self.wire.read_body(self.request.api, bytes(reading.body), exchange.headers)
 
     def _write(self, row: RequestRecord, reading: Reading) -> None:
+        self.recorder.records.add(row.to_dict())
+        if self.recorder.arrivals is not None and reading.arrivals:
+            zero_ns = self._plan.started_monotonic_ns
+            stamps = [(ns - zero_ns) // 1000 for ns in reading.arrivals]
+            self.recorder.arrivals.add({"request_id": row.request_id, "arrival_us": stamps})
+        self._note_live(row, reading)
+
+    def _note_live(self, row: RequestRecord, reading: Reading) -> None:
+        """For the display, once the row is written."""
         live = self.live
         live.events += row.events
         live.shared_events += reading.shared_events
@@ -289,8 +295,3 @@ class Sender:
             live.ttft_s.append(row.first_token_s - row.sent_s)
         if row.error is None and row.finished_s is not None and row.sent_s is not None:
             live.e2e_s.append(row.finished_s - row.sent_s)
-        self.recorder.records.add(row.to_dict())
-        if self.recorder.arrivals is not None and reading.arrivals:
-            zero_ns = self._plan.started_monotonic_ns
-            stamps = [(ns - zero_ns) // 1000 for ns in reading.arrivals]
-            self.recorder.arrivals.add({"request_id": row.request_id, "arrival_us": stamps})

@@ -18,7 +18,7 @@ _PLAUSIBLE_CHARS = 12  # a token, in the mean of an answer
 _POSSIBLE_CHARS = 60
 
 
-def count_of(value: object) -> int | None:
+def count_of(value: object, most: int = MOST_TOKENS) -> int | None:
     """A number of tokens: 20, 20.0, 20.25 and "20" are 20; None where it is none, or cannot be."""
     if isinstance(value, str):
         try:
@@ -27,7 +27,7 @@ def count_of(value: object) -> int | None:
             return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return round(value) if 0 <= value <= MOST_TOKENS else None
+    return round(value) if 0 <= value <= most else None
 
 
 def seconds(milliseconds: object) -> float | None:

@@ -14,7 +14,7 @@ from harness.rundir.result import Result
 
 SCHEMA = 1
 MOST_REPLICAS = 1000
-LONGEST_MODEL = 4096  # characters of a model's name: it may be a path
+LONGEST_MODEL = 4096  # characters of a model's name: it may be a path; backends.said takes no longer one
 
 
 class _Facts(BaseModel):

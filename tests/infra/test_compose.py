@@ -13,9 +13,10 @@ import pytest
 import yaml
 from engine_helpers import until
 
+from harness.backends.said import Props
 from harness.engines.kinds.llama_server import server_path
 from harness.engines.life.running import Engine
-from harness.engines.process.ask import ask, ask_json
+from harness.engines.process.ask import ask, ask_said
 from harness.engines.process.process import LeashedProcess, choose_port, log_tail
 from harness.engines.weights.models import bundled_model_path
 
@@ -275,7 +276,7 @@ def test_llama_server_takes_the_flags_of_its_recipe(llama_server_engine: Engine,
             url = f"http://127.0.0.1:{flags[flags.index('--port') + 1]}"
             until(lambda: ask(f"{url}/health") is not None or process.poll() is not None, "it serves", limit_s=60)  # noqa: B023
 
-            assert ask_json(f"{url}/props")["total_slots"] == 2, log_tail(tmp_path / name)
+            assert ask_said(Props, f"{url}/props").total_slots == 2, log_tail(tmp_path / name)
 
 
 @pytest.mark.engine

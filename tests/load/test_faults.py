@@ -124,7 +124,9 @@ def test_a_whole_answer_of_another_shape_leaves_its_row(server: FaultyServer, tm
     rows = records_of(run_load(tmp_path, server.url("odd-body"), work=work))
 
     assert len(rows) > 0
-    assert set(zip(rows["error"], rows["error_detail"], strict=True)) == {("error_event", "the answer is JSON of another shape")}
+    assert set(zip(rows["error"], rows["error_detail"], strict=True)) == {
+        ("error_event", "the answer is JSON of another shape")
+    }
 
 
 def test_a_key_that_is_cut_off_in_a_servers_words_is_struck_out(

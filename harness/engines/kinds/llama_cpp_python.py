@@ -4,10 +4,11 @@ import re
 from importlib import metadata, util
 from pathlib import Path
 
+from harness.backends.said import OpenApi
 from harness.base.children import PYTHON
 from harness.base.errors import EngineError
 from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings
-from harness.engines.process.ask import ask_json, first_model
+from harness.engines.process.ask import ask_said, first_model
 from harness.engines.weights.models import find_gguf, llama_launch, whole_context
 
 NAME = "llama_cpp_python"
@@ -38,8 +39,8 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
 
 def identify(base_url: str) -> Identity:
     """Version from the OpenAPI page. `/v1/models` takes the engine's lock: ask only while it is idle."""
-    info = ask_json(f"{base_url}/openapi.json").get("info", {})
-    return Identity(version=info.get("version"), model=first_model(base_url), slots=1)
+    info = ask_said(OpenApi, f"{base_url}/openapi.json").info
+    return Identity(version=info.version if info is not None else None, model=first_model(base_url), slots=1)
 
 
 def installed_version() -> str | None:

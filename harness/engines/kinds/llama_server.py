@@ -11,10 +11,11 @@ import shutil
 import tarfile
 from pathlib import Path
 
+from harness.backends.said import Props
 from harness.base.errors import EngineError
 from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings
 from harness.engines.kinds.install import make_venv, run_step, tools_python
-from harness.engines.process.ask import ask_json, first_model
+from harness.engines.process.ask import ask_said, first_model
 from harness.engines.weights.cache import cache_dir, install_lock
 from harness.engines.weights.models import find_gguf, llama_launch, whole_context
 
@@ -55,12 +56,9 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
 
 def identify(base_url: str) -> Identity:
     """Build, slots and context of one slot from `/props`."""
-    props = ask_json(f"{base_url}/props")
+    props = ask_said(Props, f"{base_url}/props")
     return Identity(
-        version=props.get("build_info"),
-        model=first_model(base_url),
-        context_tokens=props.get("default_generation_settings", {}).get("n_ctx"),
-        slots=props.get("total_slots"),
+        version=props.build_info, model=first_model(base_url), context_tokens=props.context, slots=props.total_slots
     )
 
 

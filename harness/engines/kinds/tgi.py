@@ -8,9 +8,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from harness.backends.said import Info
 from harness.base.errors import EngineError, UsageError
 from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings
-from harness.engines.process.ask import ask_json
+from harness.engines.process.ask import ask_said
 
 NAME = "tgi"
 IMAGE = "ghcr.io/huggingface/text-generation-inference:3.3.7"
@@ -81,11 +82,9 @@ def _check_docker() -> None:
 
 def identify(base_url: str) -> Identity:
     """`/info`; its version lags behind the tag, so the image's label is preferred."""
-    info = ask_json(f"{base_url}/info")
+    info = ask_said(Info, f"{base_url}/info")
     return Identity(
-        version=info.get("docker_label") or info.get("version"),
-        model=info.get("model_id"),
-        context_tokens=info.get("max_total_tokens"),
+        version=info.docker_label or info.version, model=info.model_id, context_tokens=info.max_total_tokens
     )
 
 

@@ -8,10 +8,11 @@ import os
 import shutil
 from pathlib import Path
 
+from harness.backends.said import Models, Version
 from harness.base.errors import EngineError, UsageError
 from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings, published_flags, usable_cpus
 from harness.engines.kinds.install import make_venv, run_step
-from harness.engines.process.ask import ask_json
+from harness.engines.process.ask import ask_said
 from harness.engines.weights import convert_gguf
 from harness.engines.weights.cache import cache_dir, install_lock
 from harness.engines.weights.gguf import GgufModel
@@ -115,12 +116,9 @@ def _converted(gguf: GgufModel, progress: Progress) -> Path:
 
 def identify(base_url: str) -> Identity:
     """`/version`, and the first entry of `/v1/models`."""
-    models = ask_json(f"{base_url}/v1/models").get("data") or [{}]
-    return Identity(
-        version=ask_json(f"{base_url}/version").get("version"),
-        model=models[0].get("id"),
-        context_tokens=models[0].get("max_model_len"),
-    )
+    listed = ask_said(Models, f"{base_url}/v1/models").first
+    version = ask_said(Version, f"{base_url}/version").version
+    return Identity(version=version, model=listed.id, context_tokens=listed.max_model_len)
 
 
 def has_nvidia() -> bool:

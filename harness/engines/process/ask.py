@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from email.message import Message
 from typing import Any
 
+from harness.backends.said import M, Models, read_said
+
 ASK_TIMEOUT_S = 5.0
 NO_HEADERS: Mapping[str, str] = {}
 _MAX_BYTES = 4 << 20  # an OpenAPI page of an engine has some 100 KB
@@ -51,19 +53,11 @@ def ask(url: str, timeout_s: float = ASK_TIMEOUT_S, headers: Mapping[str, str] =
     return body if status == 200 else None
 
 
-def ask_json(url: str, timeout_s: float = ASK_TIMEOUT_S, headers: Mapping[str, str] = NO_HEADERS) -> dict[str, Any]:
-    """The object of a 200 answer; an empty one when there was none."""
-    body = ask(url, timeout_s, headers)
-    try:
-        answer = json.loads(body) if body else {}
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
+def ask_said(kind: type[M], url: str, timeout_s: float = ASK_TIMEOUT_S, headers: Mapping[str, str] = NO_HEADERS) -> M:
+    """A 200 answer as its shape; one that says nothing when there was none."""
+    return read_said(kind, ask(url, timeout_s, headers))
 
 
 def first_model(base_url: str, timeout_s: float = ASK_TIMEOUT_S, headers: Mapping[str, str] = NO_HEADERS) -> str | None:
-    """The id of the first entry of `/v1/models`."""
-    match ask_json(f"{base_url}/v1/models", timeout_s, headers):
-        case {"data": [{"id": str(name)}, *_]}:
-            return name
-    return None
+    """The name of the first model that `/v1/models` lists."""
+    return ask_said(Models, f"{base_url}/v1/models", timeout_s, headers).first.id

@@ -1,155 +1,14 @@
-"""What an endpoint's routes answer about it, read once: bytes of any kind in, an Identity out. No I/O.
-
-A key that is absent, or holds something of another type, costs itself alone.
-"""
+"""Who an endpoint is, by what its routes answer together: bytes of any kind in, an Identity out. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
-
+from harness.backends.said import Info, Listed, Meta, Models, Props, ServerInfo, Show, Version, read_said
 from harness.rundir.identity import Flags, Identity, SaidCount, SaidText
-from harness.rundir.manifest import LONGEST_MODEL
 
-
-def _or_none(value: Any, read: Any) -> Any:
-    try:
-        return read(value)
-    except ValidationError:
-        return None
-
-
-Text = Annotated[Annotated[str, Field(max_length=LONGEST_MODEL)] | None, WrapValidator(_or_none)]
-Count = Annotated[int | None, WrapValidator(_or_none)]
 LIST = "/v1/models"
 LLAMA_CPP_PYTHON_OWNER = "me"  # as its server/app.py fills /v1/models; nobody else does
-
-
-class _Facts(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-
-class _Meta(_Facts):  # llama-server's, of its model
-    n_params: Count = None
-    ftype: Text = None
-
-
-class _Listed(_Facts):
-    """An entry of /v1/models; each kind of server has its own name for the longest request."""
-
-    id: Text = None
-    owned_by: Text = None
-    root: Text = None
-    max_model_len: Count = None
-    context_length: Count = None
-    context_window: Count = None
-    max_context_length: Count = None
-    meta: Annotated[_Meta | None, WrapValidator(_or_none)] = None
-
-    @property
-    def context(self) -> int | None:
-        """Tokens of the longest request."""
-        told = (self.max_model_len, self.context_length, self.context_window, self.max_context_length)
-        return next((tokens for tokens in told if tokens), None)
-
-
-Entry = Annotated[_Listed | None, WrapValidator(_or_none)]
-
-
-class _Models(_Facts):
-    data: list[Entry] = []
-
-
-class _Version(_Facts):
-    version: Text = None
-
-
-class _Settings(_Facts):
-    n_ctx: Count = None
-
-
-class _Props(_Facts):
-    """llama-server's /props; n_ctx is one slot's, and stands in its default settings."""
-
-    build_info: Text = None
-    total_slots: Count = None
-    n_ctx: Count = None
-    model_path: Text = None
-    default_generation_settings: Annotated[_Settings | None, WrapValidator(_or_none)] = None
-
-    @property
-    def context(self) -> int | None:
-        """Tokens of one slot."""
-        inner = self.default_generation_settings
-        return (inner.n_ctx if inner is not None else None) or self.n_ctx
-
-
-class _Info(BaseModel):
-    """TGI's /info. All of it is kept as the engine's flags."""
-
-    model_config = ConfigDict(extra="allow")
-
-    router: Text = None
-    version: Text = None
-    model_id: Text = None
-    max_input_tokens: Count = None
-    max_input_length: Count = None  # its name before 2.0
-    max_total_tokens: Count = None
-    max_concurrent_requests: Count = None
-
-
-class _ServerInfo(_Facts):
-    """SGLang's /get_server_info: its arguments, and what its scheduler made of them."""
-
-    version: Text = None
-    model_path: Text = None
-    quantization: Text = None
-    tp_size: Count = None
-    context_length: Count = None
-    max_req_input_len: Count = None
-    max_running_requests: Count = None
-    max_total_num_tokens: Count = None
-
-
-class _Details(_Facts):
-    quantization_level: Text = None
-
-
-class _Show(_Facts):
-    """Ollama's /api/show of one model."""
-
-    details: Annotated[_Details | None, WrapValidator(_or_none)] = None
-    parameters: Text = None  # lines of a name and its value
-    model_info: dict[str, Any] = {}
-
-    def number(self, name: str) -> int | None:
-        """A whole number of `model_info`, whose names may begin with the architecture's."""
-        found = (value for key, value in self.model_info.items() if key.rpartition(".")[2] == name)
-        return next((value for value in found if isinstance(value, int) and value > 0), None)
-
-    @property
-    def num_ctx(self) -> int | None:
-        """The context that the model file sets, where it does."""
-        for line in (self.parameters or "").splitlines():
-            name, _, value = line.strip().partition(" ")
-            if name == "num_ctx" and value.strip().isdigit():
-                return int(value)
-        return None
-
-
 Answers = Mapping[str, bytes | None]  # by route; None: no answer, or none of status 200
-M = TypeVar("M", bound=BaseModel)
-
-
-def _read(kind: type[M], answers: Answers, route: str) -> M:
-    body = answers.get(route)
-    if body is not None:
-        try:
-            return kind.model_validate_json(body)
-        except ValidationError:
-            pass  # HTML, or JSON of another shape
-    return kind()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,19 +24,22 @@ class Found:
 
 def read_answers(answers: Answers, model: str | None = None) -> Found:
     """What the routes say together; of several models listed, the facts are those of `model`."""
-    listed = [entry for entry in _read(_Models, answers, LIST).data if entry is not None and entry.id]
-    asked = next((entry for entry in listed if entry.id == model), listed[0] if listed else _Listed())
+    listed = read_said(Models, answers.get(LIST)).listed
+    asked = next((entry for entry in listed if entry.id == model), listed[0] if listed else Listed())
     names = tuple(entry.id for entry in listed if entry.id)
     identity, flags = _engine(answers, asked)
     weights = tuple(entry.root or entry.id or "" for entry in listed)
     return Found(identity, flags, names[0] if names else None, names, weights)
 
 
-def _engine(answers: Answers, listed: _Listed) -> tuple[Identity, Flags]:
+def _engine(answers: Answers, listed: Listed) -> tuple[Identity, Flags]:
     """The first engine that says who it is, with what it says."""
-    props, info = _read(_Props, answers, "/props"), _read(_Info, answers, "/info")
-    sglang, metrics = _read(_ServerInfo, answers, "/get_server_info"), answers.get("/metrics") or b""
-    version, ollama = _read(_Version, answers, "/version").version, _read(_Version, answers, "/api/version").version
+    props, info = read_said(Props, answers.get("/props")), read_said(Info, answers.get("/info"))
+    sglang, metrics = read_said(ServerInfo, answers.get("/get_server_info")), answers.get("/metrics") or b""
+    version, ollama = (
+        read_said(Version, answers.get("/version")).version,
+        read_said(Version, answers.get("/api/version")).version,
+    )
     if props.build_info:
         return _llama_server(props, listed)
     if info.router:
@@ -189,18 +51,18 @@ def _engine(answers: Answers, listed: _Listed) -> tuple[Identity, Flags]:
     if listed.owned_by == LLAMA_CPP_PYTHON_OWNER:
         return _only_listed("llama_cpp_python", None, listed), None
     if ollama:
-        return _ollama(ollama, _read(_Show, answers, "/api/show"), listed), None
+        return _ollama(ollama, read_said(Show, answers.get("/api/show")), listed), None
     return _only_listed(None, version, listed), None
 
 
-def _only_listed(engine: str | None, version: str | None, listed: _Listed) -> Identity:
+def _only_listed(engine: str | None, version: str | None, listed: Listed) -> Identity:
     return Identity(
         engine=engine, version=version, weights=_text(listed.root, LIST), context=_count(listed.context, LIST)
     )
 
 
-def _llama_server(props: _Props, listed: _Listed) -> tuple[Identity, Flags]:
-    meta = listed.meta or _Meta()
+def _llama_server(props: Props, listed: Listed) -> tuple[Identity, Flags]:
+    meta = listed.meta or Meta()
     identity = Identity(
         engine="llama_server",
         version=props.build_info,
@@ -214,7 +76,7 @@ def _llama_server(props: _Props, listed: _Listed) -> tuple[Identity, Flags]:
     return identity, {key: value for key, value in told.items() if value is not None}
 
 
-def _tgi(info: _Info) -> tuple[Identity, Flags]:
+def _tgi(info: Info) -> tuple[Identity, Flags]:
     identity = Identity(
         engine="tgi",
         version=info.version,
@@ -226,7 +88,7 @@ def _tgi(info: _Info) -> tuple[Identity, Flags]:
     return identity, info.model_dump(exclude_unset=True)
 
 
-def _sglang(info: _ServerInfo, listed: _Listed) -> Identity:
+def _sglang(info: ServerInfo, listed: Listed) -> Identity:
     route = "/get_server_info"
     return Identity(
         engine="sglang",
@@ -240,7 +102,7 @@ def _sglang(info: _ServerInfo, listed: _Listed) -> Identity:
     )
 
 
-def _ollama(version: str, show: _Show, listed: _Listed) -> Identity:
+def _ollama(version: str, show: Show, listed: Listed) -> Identity:
     route = "/api/show"
     return Identity(
         engine="ollama",

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
+from harness.backends.counts import seconds
 from harness.backends.ends import is_full
 from harness.backends.faults import REFUSALS, hint_for, hint_for_tls
 from harness.backends.wire import Headers
@@ -157,17 +158,18 @@ def via_of(headers: Headers | None) -> Via | None:
     gateway, version, added_ms = via, None, None
     if said("x-litellm-version") or said("x-litellm-call-id"):
         gateway, version = "litellm", said("x-litellm-version")
-        added_ms = _number(said("x-litellm-overhead-duration-ms"))
+        added_ms = _milliseconds(said("x-litellm-overhead-duration-ms"))
     elif said("x-kong-proxy-latency"):
-        gateway, added_ms = via or "kong", _number(said("x-kong-proxy-latency"))
+        gateway, added_ms = via or "kong", _milliseconds(said("x-kong-proxy-latency"))
     elif said("x-envoy-upstream-service-time"):
         gateway = "envoy"
     found = Via(server=server, gateway=gateway, version=version, added_ms=added_ms)
     return found if found != Via() else None
 
 
-def _number(text: str | None) -> float | None:
+def _milliseconds(text: str | None) -> float | None:
     try:
-        return float(text) if text is not None else None
+        value = float(text or "")
     except ValueError:
         return None
+    return value if seconds(value) is not None else None

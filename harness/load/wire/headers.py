@@ -58,7 +58,7 @@ def _now(headers: Headers, now: datetime) -> datetime:
 def _date(text: str) -> datetime | None:
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return when.replace(tzinfo=when.tzinfo or UTC)
 

@@ -6,7 +6,8 @@ import orjson
 
 from harness.backends.counts import count_of, read_usage, seconds
 from harness.backends.ends import bad_end
-from harness.backends.wire import Answer, Ask, Headers, Messages, Reader, as_asked, error_message
+from harness.backends.said import Counted
+from harness.backends.wire import Answer, Ask, Headers, Messages, Reader, as_asked, error_message, whole_json
 
 _COUNTS = frozenset({"usage", "timings", "metrics"})
 PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
@@ -241,15 +242,7 @@ class OpenAiWire:
 
         vLLM answers {count, tokens}, llama-server {tokens}, TGI a list of tokens, or {tokenize_response} of it.
         """
-        try:
-            data = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            return None
+        data = whole_json(body)
         if isinstance(data, list):
             return len(data)
-        if not isinstance(data, dict):
-            return None
-        if isinstance(data.get("count"), int):
-            return int(data["count"])
-        tokens = data.get("tokens", data.get("tokenize_response"))
-        return len(tokens) if isinstance(tokens, list) else None
+        return Counted.model_validate(data).told if isinstance(data, dict) else None

@@ -33,6 +33,10 @@ def _plain(value: Any) -> str | float | bool | None:
     return value if isinstance(value, int | float) and abs(value) <= MOST else None
 
 
+def _length(value: object) -> int | None:
+    return len(value) if isinstance(value, list) else None
+
+
 Text = Annotated[Annotated[str, Field(max_length=LONGEST_TEXT)] | None, WrapValidator(_or_none)]
 Count = Annotated[int | None, BeforeValidator(_count)]
 Plain = Annotated[Any, BeforeValidator(_plain)]
@@ -172,6 +176,25 @@ class Show(_Facts):
             if name == "num_ctx" and (tokens := count_of(value.strip())):
                 return tokens
         return None
+
+
+class ChatPrompt(_Facts):
+    """llama-server's /apply-template."""
+
+    prompt: Annotated[str | None, WrapValidator(_or_none)] = None
+
+
+class Counted(_Facts):
+    """A count of tokens in either form: as a number, or as the tokens themselves."""
+
+    count: Annotated[int | None, BeforeValidator(count_of)] = None
+    tokens: Annotated[int | None, BeforeValidator(_length)] = None
+    tokenize_response: Annotated[int | None, BeforeValidator(_length)] = None
+
+    @property
+    def told(self) -> int | None:
+        """The number of tokens."""
+        return next((count for count in (self.count, self.tokens, self.tokenize_response) if count is not None), None)
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -31,7 +31,7 @@ def server_step_checks(step: Step, catalogue: Catalogue | None) -> Iterator[Chec
     if catalogue is None or server is None:
         return
     yield from _counts(step, server, catalogue)
-    if server.preemptions:
+    if server.preemptions is not None and server.preemptions > 0:
         text = f"{at(step)} the engine preempted {server.preemptions:.0f} requests: its KV cache was full"
         yield check("preempted", "warning", text, "fewer concurrent requests, or more memory for the KV cache")
     # where the answers themselves say nothing of cached tokens: see run.py for those that do

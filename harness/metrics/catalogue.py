@@ -9,13 +9,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
 
 from harness.base.stats import Floats
 from harness.rundir.accounts import Histogram
+from harness.rundir.arrivals import Bools
 from harness.rundir.scrapes import UP
 
 Names = tuple[str, ...]
@@ -79,6 +80,7 @@ CATALOGUES: dict[str, Catalogue] = {
         },
     ),
 }
+MOST = 1e15  # of anything that is counted: more is no count
 PROCESS_START = "process_start_time_seconds"  # of Prometheus' own client libraries
 JUMP = 3.0  # a rise that is so many times the usual ones is another machine's counter
 BACK_SHARE = 0.5  # of a fall: what a restarted counter gains in one look is not just what it lost
@@ -93,11 +95,13 @@ Series = dict[str, list[tuple[dict[str, str], Floats]]]
 
 
 def series_of(frame: pd.DataFrame) -> Series:
-    """The table of scrapes by series."""
+    """The table of scrapes by series, without values that nothing here can have; of two at one time the last."""
+    frame = frame[frame["value"].between(0, MOST)].drop_duplicates(["t_s", "name", "labels"], keep="last")
+    values = frame[["t_s", "value"]].to_numpy(dtype=float)
     series: Series = {}
-    for (name, labels), rows in frame.groupby(["name", "labels"], sort=True):
-        values = rows[["t_s", "value"]].to_numpy(dtype=float)
-        series.setdefault(str(name), []).append((json.loads(str(labels)), values))
+    groups = cast("Mapping[tuple[str, str], Any]", frame.groupby(["name", "labels"], sort=True).indices)
+    for (name, labels), rows in groups.items():
+        series.setdefault(name, []).append((json.loads(labels), values[rows]))
     return series
 
 
@@ -161,16 +165,16 @@ class Readings:
             return None
         count = self.increase(f"{name}_count", start_s, end_s)
         total = self.increase(f"{name}_sum", start_s, end_s)
-        if count is None or total is None:
+        if count is None or total is None or not 0 <= count <= MOST or total < 0:
             return None
-        if count <= 0:
+        if count < 1:
             return Histogram(n=0)
         below: dict[float, float] = {}
         for sign, t_s in ((-1, start_s), (1, end_s)):
             for labels, value in self.values_at(f"{name}_bucket", t_s) or []:
-                edge = float(labels["le"])
+                edge = _edge(labels)
                 below[edge] = below.get(edge, 0.0) + sign * value
-        edges = [edge for edge in sorted(below) if below[edge] >= 0.95 * count and edge != float("inf")]
+        edges = [edge for edge in sorted(below) if below[edge] >= 0.95 * count and edge < float("inf")]
         return Histogram(n=int(count), mean=total / count, p95_at_most=edges[0] if edges else None)
 
     def resets(self) -> list[tuple[str, float]]:
@@ -212,10 +216,11 @@ def _fell_and_was_back(rows: Floats) -> float | None:
     for at, (before, after) in enumerate(pairwise(rows)):
         if after[1] >= before[1]:
             continue
-        for last, back in pairwise(rows[at + 1 :]):
-            if _is_back(float(before[1]), float(after[1]), float(last[1]), float(back[1])):
-                fell_s.add(float(after[0]))
-                jumps.append(float(back[1] - last[1]))
+        last, back = rows[at + 1 : -1, 1], rows[at + 2 :, 1]
+        found = (back - last)[_is_back(before[1], after[1], last, back)]
+        if len(found):
+            fell_s.add(float(after[0]))
+            jumps += found.tolist()
     for jump in jumps[:1]:
         usual.remove(jump)
     if len(fell_s) > 1 or (jumps and max(jumps) > JUMP * float(np.median(usual or [0.0]))):
@@ -223,9 +228,19 @@ def _fell_and_was_back(rows: Floats) -> float | None:
     return None
 
 
-def _is_back(before: float, after: float, last: float, back: float) -> bool:
+def _is_back(before: float, after: float, last: Floats, back: Floats) -> Bools:
     fall = before - after
-    return back - last > BACK_SHARE * fall and 0 <= back - before < BACK_SHARE * fall
+    is_back: Bools = (back - last > BACK_SHARE * fall) & (back >= before) & (back - before < BACK_SHARE * fall)
+    return is_back
+
+
+def _edge(labels: Mapping[str, str]) -> float:
+    """The upper edge of a bucket; endless where its label is no possible one."""
+    try:
+        edge = float(labels["le"])
+    except (KeyError, ValueError):
+        return float("inf")
+    return edge if edge >= 0 else float("inf")
 
 
 def readings_of(series: Series) -> Readings | None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from harness.base.stats import Floats
-from harness.metrics.catalogue import Series
+from harness.metrics.catalogue import MOST, Series
 from harness.metrics.windows import Window
 from harness.rundir.accounts import GpuAccount
 from harness.rundir.scrapes import UP
@@ -56,8 +56,9 @@ def gpu_account(series: GpuSeries, window: Window, output_tokens_per_s: float | 
         return None
 
     def values(name: str) -> list[Floats]:
-        """Per GPU, its value at each look in the window."""
-        return [_held(rows, times_s) for rows in series.get(name, {}).values()]
+        """Per GPU that told it in the window, its value at each look."""
+        held = [_held(rows, times_s) for rows in series.get(name, {}).values()]
+        return [one for one in held if not np.isnan(one).all()]
 
     utilization, power, used = values(UTILIZATION), values(POWER), values(USED)
     total = values(TOTAL) or [a + b for a, b in zip(used, values(FREE), strict=False)]
@@ -69,13 +70,18 @@ def gpu_account(series: GpuSeries, window: Window, output_tokens_per_s: float | 
     return GpuAccount(
         gpus=len(utilization) or len(used) or len(power),
         utilization=float(np.mean([np.nanmean(one) for one in utilization])) / 100 if utilization else None,
-        memory_used_gib=float(np.nanmax(sum(used))) / MIB_PER_GIB if used else None,
-        memory_total_gib=float(np.nanmax(sum(total))) / MIB_PER_GIB if total else None,
+        memory_used_gib=_most_together(used) / MIB_PER_GIB if used else None,
+        memory_total_gib=_most_together(total) / MIB_PER_GIB if total else None,
         power_w=power_w,
         energy_j=energy_j,
         joules_per_output_token=energy_j / tokens if energy_j is not None and tokens else None,
         throttled=_throttling(series, times_s),
     )
+
+
+def _most_together(gpus: list[Floats]) -> float:
+    """The highest sum over all GPUs; one that has not told yet counts as nothing."""
+    return float(np.nansum(np.stack(gpus), axis=0).max())
 
 
 def _held(rows: Floats, times_s: Floats) -> Floats:
@@ -99,6 +105,6 @@ def _throttling(series: GpuSeries, times_s: Floats) -> dict[str, float] | None:
     if found is None:
         return None
     bits = np.concatenate([_held(rows, times_s) for rows in found.values()])
-    masks = bits[~np.isnan(bits)].astype(np.int64)
+    masks = bits[bits < MOST].astype(np.int64)
     shares = {words: float(np.mean((masks & bit) != 0)) for bit, words in THROTTLED.items()} if len(masks) else {}
     return {words: share for words, share in shares.items() if share > 0}

@@ -96,7 +96,7 @@ def _account(pages: Readings, window: Window, data: Columns) -> ServerAccount | 
         ttft_s=pages.histogram("ttft_s", start_s, end_s),
         client_generation_tokens=own_tokens(data, pages.catalogue, Window(start_s, end_s)),
         client_requests_finished=int((Window(start_s, end_s).holds(data.finished_s) & data.ok).sum()),
-        prefix_cache_hit_rate=hits / asked if hits is not None and asked else None,
+        prefix_cache_hit_rate=hits / asked if hits is not None and asked and 0 <= hits <= asked else None,
     )
 
 

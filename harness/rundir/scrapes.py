@@ -27,7 +27,7 @@ def _samples(row: Mapping[str, Any]) -> Iterator[tuple[float, str, str, float]]:
             continue
         try:
             families = list(text_string_to_metric_families(line))
-        except ValueError:  # a page cut short, or something else that is no sample
+        except (ValueError, IndexError):  # a page cut short, or something else that is no sample
             continue
         for sample in (sample for one in families for sample in one.samples):
             labels = json.dumps({**sample.labels, "instance": instance}, sort_keys=True)

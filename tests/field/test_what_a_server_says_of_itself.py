@@ -2,14 +2,16 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faulty_exchange import Exchange
-from field import END, FieldServer, streamed, words
+from faulty_exchange import DONE, Exchange
+from field import END, FieldServer, chunk, streamed, words
 from load_helpers import records_of, run_load, scenario
 
+from harness.backends import BACKENDS
 from harness.backends.said import LONGEST_TEXT, Info, Listed, Models, Props, Show, read_said
 from harness.load.process.trial import via_of
 from harness.load.wire.headers import pause_s
@@ -125,3 +127,87 @@ def test_flags_that_no_json_file_could_hold_cost_themselves(tmp_path: Path) -> N
 
     unknown = dict.fromkeys(("big", "nan", "deep", "long"))
     assert manifest.engine["flags"] == {"router": "r", "sha": "abc", **unknown}
+
+
+@pytest.mark.parametrize(
+    ("answer", "count"),
+    [({"count": 5}, 5), ({"count": 5.0}, 5), ({"count": 8.5}, 8), ({"count": "5"}, 5), ({"count": "text"}, None),
+     ({"count": None}, None), ({"count": -5}, None), ({"count": True}, None), ({"count": [1, 2]}, None),
+     ({"count": HUGE}, None), ({}, None), ([], 0), ({"tokens": [1, 2]}, 2), ({"tokens": 2}, None), (7, None),
+     ({"count": "text", "tokens": [1, 2]}, 2), ({"tokenize_response": [[1], [2]]}, 2), ({"count": float("nan")}, None)],
+)  # fmt: skip
+@pytest.mark.parametrize("backend", ["openai", "vllm", "llama_cpp", "tgi"])
+def test_a_tokenizers_count_is_a_count_or_none(answer: object, count: int | None, backend: str) -> None:
+    assert BACKENDS[backend].token_count("/tokenize", json.dumps(answer).encode()) == count
+
+
+class OddTokenizer(FieldServer):
+    """Counts no tokens itself; every second answer that its tokenizer is asked for has an odd count."""
+
+    def __init__(self) -> None:
+        super().__init__(streamed(*words(5), chunk(finish="stop"), DONE), tokenizer=True)
+        odd = ({"count": "text"}, {"count": -1}, [1] * 90_000, b"[" * 90_000, {"count": 0}, {"count": 999_999_999})
+        self._odd = cycle([part for answer in odd for part in (answer, None)])
+
+    def answer(self, exchange: Exchange) -> None:
+        odd = next(self._odd) if "w4" in exchange.body.get("prompt", "") else None
+        if odd is None:
+            super().answer(exchange)
+        else:
+            exchange.whole(200, odd if isinstance(odd, bytes) else json.dumps(odd).encode())
+
+
+def test_an_odd_count_of_an_answer_costs_that_count_alone(tmp_path: Path) -> None:
+    with OddTokenizer() as server:
+        measured = run_load(
+            tmp_path, server.base_url, backend="vllm", work=scenario(request={"timeout_s": 5, "api": "chat"})
+        )
+
+    rows = records_of(measured)
+    tokens = rows.loc[rows["error"].isna(), "output_tokens"]
+    assert len(tokens) > 6
+    assert set(tokens.dropna()) <= {0, 5}  # 0: what it says of an answer, as of no text
+    assert abs(int((tokens == 5).sum()) - len(tokens) / 2) <= 1
+    analyse_run(measured.run_dir)
+
+
+def vllm_page(tokens: int) -> bytes:
+    """A page that is odd in every way, with one quantity that is not."""
+    series = "".join(f'vllm:odd{{n="{n}"}} {n}\n' for n in range(2000))
+    return (
+        "# TYPE vllm:generation_tokens_total histogram\n# HELP \x1b[2J\n"
+        f"vllm:generation_tokens_total {tokens}\nvllm:prompt_tokens_total NaN\nvllm:num_requests_running 1e400\n"
+        "vllm:num_requests_waiting -3\nvllm:kv_cache_usage_perc many\nvllm:num_preemptions_total -1\n"
+        f"vllm:prefix_cache_queries_total 1\nvllm:prefix_cache_hits_total {tokens}\n"
+        f'vllm:time_to_first_token_seconds_bucket{{le="x"}} {tokens}\nvllm:time_to_first_token_seconds_bucket 3\n'
+        f"vllm:time_to_first_token_seconds_count {tokens}\nvllm:time_to_first_token_seconds_sum -{tokens}\n"
+        f'vllm:x{{a="1", ="x"}} 15 # {{trace="x"}} 1\n{series}'
+    ).encode()
+
+
+class OddPage(FieldServer):
+    """Serves `vllm_page`, each time 100 tokens on."""
+
+    looks = 0
+
+    def answer(self, exchange: Exchange) -> None:
+        if exchange.path.endswith("/metrics"):
+            self.looks += 1
+            exchange.whole(200, vllm_page(100 * self.looks))
+        else:
+            super().answer(exchange)
+
+
+def test_a_page_of_metrics_that_is_odd_in_every_way_costs_no_report(tmp_path: Path) -> None:
+    work = scenario(
+        load={"kind": "closed", "users": [1], "step_s": 4, "warmup_s": 0}, request={"timeout_s": 5, "api": "chat"}
+    )
+    with OddPage(streamed(*words(5), *END)) as server:
+        measured = run_load(tmp_path, server.base_url, backend="vllm", work=work)
+
+    account = analyse_run(measured.run_dir).metrics.steps[0].server
+
+    assert account is not None
+    assert account.generation_tokens == 100 * (account.scrapes - 1)
+    assert account.ttft_s is account.requests_waiting is account.prompt_tokens is account.prefix_cache_hit_rate is None
+    assert read_manifest(measured.run_dir).engine["name"] == "vllm"

@@ -99,7 +99,7 @@ def _with_answers(learned: Learned, rows: FileRows, tokenizer: EndpointTokenizer
         return replace(learned, answers_said=said)
     say(Doing(f"counting the tokens of {len(answers):,} recorded answers with the endpoint's tokenizer"))
     counts = count_texts(tokenizer, (answer for _, _, answer in answers), COUNT_BEFORE_S)
-    counted = [(*answer, max(tokens, 1)) for answer, tokens in zip(answers, counts, strict=False)]
+    counted = [(*answer, max(n, 1)) for answer, n in zip(answers, counts, strict=False) if n is not None]
     if not counted:
         said = f"Lengths of recorded answers: at {CHARS_PER_TOKEN} characters a token, the tokenizer did not answer"
         return replace(learned, answers_said=said)

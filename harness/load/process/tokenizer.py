@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from harness.backends.openai_compat import OpenAiWire
+from harness.backends.said import ChatPrompt, read_said
 from harness.backends.wire import Messages
 from harness.load.prompts.texts import WORDS, Vocabulary
 from harness.load.wire.exchange import ConnectionLost
@@ -20,6 +21,7 @@ ANSWER_S = 5.0  # one question gets at most this, and at most timeout_s
 COUNT_AFTERWARDS_S = 120.0  # for answers whose tokens the server did not count
 BUSY_TIMEOUT_S = 60.0  # an engine may still be busy with what was cut
 MIN_WORDS = 32  # fewer one-token words than this: estimate instead
+MOST_AROUND = 16_384  # tokens of a chat template around a conversation
 TEMPLATE_WORDS = 8  # of each message by which a chat template's tokens are found
 TEMPLATE_TURNS = 16  # of a conversation that are asked about; further ones grow as the last of them did
 
@@ -35,6 +37,7 @@ class EndpointTokenizer:
     path: str | None = None
     ends: float = float("inf")  # on the monotonic clock: it is not asked after that
     was_late: bool = False  # a question had no answer in its time
+    is_silent: bool = False  # the last question had no answer
 
     def find(self) -> None:
         """Find the route that works, if there is one."""
@@ -49,26 +52,29 @@ class EndpointTokenizer:
         if self.path is None:
             return None
         answer = self._ask(self.path, self.wire.tokenize_body(self.path, text, self.model))
-        return None if answer is None else self.wire.token_count(self.path, answer)
+        return None if answer is None else _possible(self.wire.token_count(self.path, answer), text.encode())
 
     def count_chat(self, messages: Messages) -> int | None:
         """Tokens of a conversation, its template's included; None when the endpoint cannot say."""
         wire = self.wire
         if wire.template_path is not None:
             answer = self._ask(wire.template_path, {"messages": list(messages)})
-            prompt = None if answer is None else _prompt_of(answer)
+            prompt = read_said(ChatPrompt, answer).prompt
             return None if prompt is None else self.count(prompt)
         if wire.chat_tokenize_path is None:
             return None
         answer = self._ask(wire.chat_tokenize_path, wire.chat_tokenize_body(messages, self.model))
-        return None if answer is None else wire.token_count(wire.chat_tokenize_path, answer)
+        sent = orjson.dumps(list(messages))
+        return None if answer is None else _possible(wire.token_count(wire.chat_tokenize_path, answer), sent)
 
     def _ask(self, path: str, body: Mapping[str, object]) -> bytes | None:
+        self.is_silent = True
         timeout_s = min(self.timeout_s, self.ends - time.monotonic())
         if timeout_s <= 0:
             return None
         try:
             status, answer = fetch(self.target, path, body=orjson.dumps(body), timeout_s=timeout_s)
+            self.is_silent = status != 200
         except Late:
             self.was_late = True
             return None
@@ -77,14 +83,9 @@ class EndpointTokenizer:
         return answer if status == 200 else None
 
 
-def _prompt_of(answer: bytes) -> str | None:
-    """llama-server's {"prompt": ...}."""
-    try:
-        data = orjson.loads(answer)
-    except orjson.JSONDecodeError:
-        return None
-    prompt = data.get("prompt") if isinstance(data, dict) else None
-    return prompt if isinstance(prompt, str) else None
+def _possible(count: int | None, sent: bytes) -> int | None:
+    """A count that a text can have: a token is a byte of it at least, and what stands around it has an end."""
+    return count if count is not None and count <= len(sent) + MOST_AROUND else None
 
 
 def learn_words(tokenizer: EndpointTokenizer, scenario: Scenario) -> Vocabulary:
@@ -119,7 +120,7 @@ def build_vocabulary(tokenizer: EndpointTokenizer) -> Vocabulary:
     if tokenizer.path is None:
         return inexact
     one, two = tokenizer.count(" the"), tokenizer.count(" the the")
-    if one is None or two is None or two - one != 1:
+    if not one or two is None or two - one != 1:
         return inexact
     overhead_tokens = one - 1
     deadline = time.monotonic() + MAX_SECONDS
@@ -142,19 +143,23 @@ def build_vocabulary(tokenizer: EndpointTokenizer) -> Vocabulary:
     return Vocabulary(tuple(sorted(words)), overhead_tokens)
 
 
-def count_texts(tokenizer: EndpointTokenizer, texts: Iterable[str], within_s: float) -> Iterator[int]:
-    """Tokens of each text, BOS left out; ends early where the endpoint stops telling, or takes too long."""
+def count_texts(tokenizer: EndpointTokenizer, texts: Iterable[str], within_s: float) -> Iterator[int | None]:
+    """Tokens of each text, BOS left out, None where an answer is no count; ends early where the endpoint stops
+    answering, or takes too long.
+    """
     deadline = time.monotonic() + within_s
     empty = tokenizer.count("") or 0
     for text in texts:
         count = tokenizer.count(text)
-        if count is None or time.monotonic() > deadline:
+        if tokenizer.is_silent or time.monotonic() > deadline:
             return
-        yield count - empty
+        yield count - empty if count is not None and count >= empty else None
 
 
 def count_answers(tokenizer: EndpointTokenizer, answers: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, int]]:
-    """(request_id, tokens) of each answer's `text`; see `count_texts`."""
+    """(request_id, tokens) of each answer's `text` that could be counted; see `count_texts`."""
     tokenizer.timeout_s = BUSY_TIMEOUT_S
     counts = count_texts(tokenizer, (answer["text"] for answer in answers), COUNT_AFTERWARDS_S)
-    return zip((answer["request_id"] for answer in answers), counts, strict=False)
+    for answer, tokens in zip(answers, counts, strict=False):
+        if tokens is not None:
+            yield answer["request_id"], tokens

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.base.errors import EndpointError, EngineError
+from harness.base.text import printable
 from harness.engines import ENGINES, engine_kind
 from harness.engines.check.answer import EngineAnswer, one_line
 from harness.engines.check.ask_engine import TIMEOUT_S, ask_engine
@@ -87,7 +88,8 @@ def start(
     settings = Settings(context_tokens=context_tokens, slots=slots, port=port, extra_flags=flags)
     with _progress() as progress:
         started = daemon.start(name, model, settings, progress)
-    click.echo(f"{started.name} {started.version or ''} serves {started.model or 'its model'}", err=True)
+    says = f"{started.name} {started.version or ''} serves {started.model or 'its model'}"
+    click.echo(printable(says, 500), err=True)
     click.echo(f"log: {started.log}", err=True)
     click.echo(json.dumps(asdict(started), indent=2) if as_json else started.base_url)
 
@@ -117,12 +119,17 @@ def status(name: str | None, as_json: bool) -> int:
       breakeven engine status
       breakeven engine status llama_server --json | jq -r .base_url
     """
-    rows = [_row(each) for each in ([engine_kind(name).name] if name else ENGINES)]
+    unread: list[EngineError] = []
+    rows = [_row(each, unread) for each in ([engine_kind(name).name] if name else ENGINES)]
     if as_json:
         click.echo(json.dumps(rows[0] if name else rows, indent=2))
     else:
         for row in rows:
-            click.echo(f"{row['name']:<18}{row['health']:<10}{row.get('base_url') or '-':<26}{_version(row)}")
+            click.echo(
+                f"{row['name']:<18}{row['health']:<10}{row.get('base_url') or '-':<26}{printable(_version(row))}"
+            )
+    for error in unread[:1]:
+        raise error
     return 0 if name is None or rows[0]["health"] == "serving" else 1
 
 
@@ -178,7 +185,7 @@ def version(name: str, as_json: bool) -> None:
     Example:
       breakeven engine version vllm
     """
-    row = _row(engine_kind(name).name)
+    row = _row(engine_kind(name).name, [])
     found = row.get("version") or row["installed_version"]
     if found is None:
         raise EngineError(f"{engine_kind(name).title} is not installed", hint=f"breakeven engine install {name}")
@@ -210,10 +217,15 @@ def _quoted(text: str) -> str:
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in json.dumps(text, ensure_ascii=False))
 
 
-def _row(name: str) -> dict[str, Any]:
-    started = daemon.read_state(name)
-    known: dict[str, Any] = asdict(started) if started else {"name": name}
-    return {**known, "health": daemon.health(started), "installed_version": engine_kind(name).installed_version()}
+def _row(name: str, unread: list[EngineError]) -> dict[str, Any]:
+    """What is known of an engine; where its file cannot be read, that goes to `unread`, and its health is unknown."""
+    known: dict[str, Any] = {"name": name, "health": "unknown"}
+    try:
+        started = daemon.read_state(name)
+        known = {**(asdict(started) if started else known), "health": daemon.health(started)}
+    except EngineError as error:
+        unread.append(error)
+    return {**known, "installed_version": engine_kind(name).installed_version()}
 
 
 def _version(row: dict[str, Any]) -> str:

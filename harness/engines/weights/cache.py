@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from harness.base.errors import EngineError
 from harness.engines.kind import Progress
@@ -43,17 +44,41 @@ def install_lock(name: str, progress: Progress) -> Iterator[None]:
     Raises:
         EngineError: another process has held it for an hour.
     """
-    with (cache_dir(name) / "lock").open("w") as file:
+    with held(cache_dir(name) / "lock", f"installs {name}", progress):
+        yield
+
+
+@contextmanager
+def held(path: Path, what: str, progress: Progress) -> Iterator[None]:
+    """A lock on a file, waited for; the kernel takes it from a holder that ends, however it ends.
+
+    Raises:
+        EngineError: another process has held it for an hour, or the file cannot be opened.
+    """
+    with opened(path) as file:
         give_up = time.monotonic() + _LOCK_LIMIT_S
-        while not _locked(file.fileno()):
+        while not locked(file.fileno()):
             if time.monotonic() > give_up:
-                raise EngineError(f"another process has been installing {name} for an hour: {file.name}")
-            progress(f"another process installs {name}, waiting for it")
+                raise EngineError(f"another process {what} for an hour already: it holds {path}")
+            progress(f"another process {what}, waiting for it")
             time.sleep(_LOCK_POLL_S)
         yield
 
 
-def _locked(descriptor: int) -> bool:
+def opened(path: Path) -> IO[bytes]:
+    """A file to lock.
+
+    Raises:
+        EngineError: it cannot be opened.
+    """
+    try:
+        return path.open("ab")
+    except OSError as error:
+        raise EngineError(f"cannot open {path}: {error.strerror or error}") from None
+
+
+def locked(descriptor: int) -> bool:
+    """Whether a file's lock is ours now."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

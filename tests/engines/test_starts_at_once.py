@@ -1,0 +1,195 @@
+"""Several `breakeven engine` commands at once, on a small Python program that stands for an engine."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from engine_helpers import ROOT, is_gone, until
+
+NAME = "llama_server"
+# the command line, with a web server of files that comes up after `seconds` in place of two engines
+COMMAND = """if True:
+    import dataclasses, sys
+    from harness import cli
+    from harness.engines import ENGINES
+    from harness.engines.kind import Identity, Launch
+
+    SERVE = '''if True:
+        import http.server, sys, time
+        time.sleep(float(sys.argv[2]))
+        http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind="127.0.0.1")
+    '''
+
+    def launch(model, settings, port, progress):
+        return Launch([sys.executable, "-P", "-c", SERVE, str(port), sys.argv[1]], [], "its model", None)
+
+    for name in ("llama_server", "vllm"):
+        ENGINES[name] = dataclasses.replace(
+            ENGINES[name], launch=launch, ready_path="/", identify=lambda _: Identity("1", "m"),
+            install=lambda _: None, installed_version=lambda: "1",
+        )
+    cli.main(sys.argv[2:])
+"""
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    state = tmp_path / "breakeven" / "engines"
+    state.mkdir(parents=True)
+    yield state
+    for pid in engines(tmp_path):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def engines(below: Path) -> list[int]:
+    """The stand-ins that run, by the directory in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            ours = process.environ().get("XDG_STATE_HOME") == str(below)
+            if ours and any("SimpleHTTPRequestHandler" in word for word in process.cmdline()[3:4]):
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+def begin(*arguments: str, seconds: float = 0) -> subprocess.Popen[str]:
+    """`breakeven engine ...`"""
+    command = [sys.executable, "-c", COMMAND, str(seconds), "engine", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def done(*arguments: str) -> tuple[int, str, str]:
+    process = begin(*arguments)
+    out, said = process.communicate(timeout=60)
+    assert "Traceback" not in said
+    assert "this is a bug" not in said
+    return process.returncode, out, said
+
+
+def test_of_four_starts_at_once_one_engine_remains_and_the_others_name_it(state: Path) -> None:
+    starts = [begin("start", NAME, seconds=0.5) for _ in range(4)]
+    said = [start.communicate(timeout=60) for start in starts]
+
+    (won,) = [out.strip() for (out, _), start in zip(said, starts, strict=True) if start.returncode == 0]
+    lost = [err for (_, err), start in zip(said, starts, strict=True) if start.returncode == 1]
+    assert len(engines(state.parent.parent)) == 1
+    assert len(lost) == 3
+    assert all(f"error: llama-server runs already at {won} (process" in err for err in lost)
+    assert done("stop", NAME)[0] == 0
+    assert engines(state.parent.parent) == []
+
+
+def test_a_start_that_is_killed_gives_its_place_to_the_next_and_leaves_one_engine(state: Path) -> None:
+    first = begin("start", NAME, seconds=60)
+    until(lambda: (state / f"{NAME}.json").exists(), "the engine was started")
+    second = begin("start", NAME)
+    assert second.stderr is not None
+    assert "another process starts llama-server, waiting for it" in second.stderr.readline()
+
+    first.kill()
+    first.communicate(timeout=20)
+    _, said = second.communicate(timeout=60)
+
+    assert (second.returncode, len(engines(state.parent.parent))) == (1, 1)
+    assert "error: llama-server runs already at" in said
+    assert "loading" in done("status", NAME)[1]
+    assert done("stop", NAME)[0] == 0
+    assert engines(state.parent.parent) == []
+
+
+def test_two_engines_do_not_take_one_port_for_their_own(state: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    starts = [begin("start", name, "--port", port, seconds=0.5) for name in (NAME, "vllm")]
+
+    said = [start.communicate(timeout=60)[1] for start in starts]
+
+    assert sorted(start.returncode for start in starts) == [0, 2]
+    assert sum(f"error: port {port} cannot be used" in err for err in said) == 1
+    assert len(engines(state.parent.parent)) == 1
+
+
+def a_state(**more: Any) -> dict[str, Any]:
+    return {
+        "name": NAME,
+        "base_url": "http://127.0.0.1:1",
+        "pid": os.getpid(),
+        "pid_created_s": 1.0,
+        "log": "x",
+        **more,
+    }
+
+
+UNREADABLE: dict[str, bytes | None] = {
+    "empty": b"",
+    "cut": b'{"name": "llama_ser',
+    "a list": b"[1]",
+    "bytes": b"\xff\xfe\x00",
+    "an older version": json.dumps({"name": NAME, "port": 8080, "pid": os.getpid()}).encode(),
+    "a pid of text": json.dumps(a_state(pid="mine")).encode(),
+    "pid 0": json.dumps(a_state(pid=0)).encode(),
+    "pid -1": json.dumps(a_state(pid=-1)).encode(),
+    "the system's pid": json.dumps(a_state(pid=1)).encode(),
+    "a pid without end": json.dumps(a_state(pid=10**30)).encode(),
+    "no time": json.dumps(a_state(pid_created_s=float("nan"))).encode(),
+    "another engine's": json.dumps(a_state(name="vllm\x1b[2J")).encode(),
+    "a directory": None,
+}
+
+
+@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_state_that_cannot_be_read_stays_is_named_and_starts_and_ends_nothing(
+    state: Path, content: bytes | None
+) -> None:
+    path = state / f"{NAME}.json"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+
+    for command in ("start", "stop", "status"):
+        code, out, said = done(command, NAME)
+
+        assert code == 1, said
+        assert f"error: cannot read what is known of llama-server: {path}: " in said
+        assert "\x1b" not in said
+        assert "http" not in out
+    assert path.is_dir() if content is None else path.read_bytes() == content
+    assert engines(state.parent.parent) == []
+
+
+def test_one_state_that_cannot_be_read_hides_no_other_engine(state: Path) -> None:
+    (state / f"{NAME}.json").write_bytes(b"{")
+
+    code, out, said = done("status")
+
+    assert code == 1
+    assert "cannot read what is known of llama-server" in said
+    lines = {line.split()[0]: line.split()[1] for line in out.splitlines()}
+    assert lines == {"llama_cpp_python": "stopped", "llama_server": "unknown", "vllm": "stopped", "tgi": "stopped"}
+
+
+@pytest.mark.parametrize("created_s", [1.0, time.time() + 1000])
+def test_a_state_of_a_pid_that_is_anothers_by_now_is_stale_and_nothing_is_killed(state: Path, created_s: float) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as other:
+        (state / f"{NAME}.json").write_text(json.dumps(a_state(pid=other.pid, pid_created_s=created_s)))
+
+        code, _, said = done("stop", NAME)
+
+        assert (code, said) == (0, f"{NAME} did not run\n")
+        assert not is_gone(other.pid)
+        assert list(state.glob("*.json")) == []
+        other.communicate(b"\n")

@@ -1,7 +1,9 @@
 """The command line: parses, calls, prints, and turns what went wrong into one line and an exit code."""
 
+import errno
 import importlib
 import os
+import resource
 import select
 import signal
 import sys
@@ -13,7 +15,7 @@ from typing import Any, TextIO
 import click
 
 from harness import __version__
-from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, BreakevenError
+from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, BreakevenError, UsageError
 from harness.base.text import printable
 
 TRACEBACK = "BREAKEVEN_TRACEBACK"
@@ -130,10 +132,25 @@ def invoke(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise
+        refused = _refused_by_the_system(error)
+        if refused is not None:
+            complain(refused)
+            return refused.exit_code
         click.echo(f"error: unexpected {type(error).__name__}: {error}", err=True)
         click.echo(f"\nhint: this is a bug; {TRACEBACK}=1 shows where. What was measured is kept.", err=True)
         return EXIT_FAILED
     return result if isinstance(result, int) else 0
+
+
+def _refused_by_the_system(error: Exception) -> BreakevenError | None:
+    """What a machine's limits or a place that went away forbid; None where it is something else."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return UsageError(f"too many open files: the limit is {most}", hint="`ulimit -n 1024` before it, or more")
+    if isinstance(error, OSError) and error.filename is not None:
+        hint = "was it removed, or its disk taken away? What was measured is kept as far as its place is still there"
+        return BreakevenError(f"cannot go on with {error.filename}: {error.strerror or error}", hint=hint)
+    return None
 
 
 def complain(error: BreakevenError) -> None:

@@ -12,7 +12,6 @@ import psutil
 import pytest
 from engine_helpers import ROOT, complete, is_gone, until
 
-from harness.base.errors import EngineError
 from harness.engines.life import daemon
 from harness.engines.process import process
 
@@ -137,18 +136,6 @@ def test_another_process_with_the_same_id_is_not_taken_for_the_engine(state: Pat
     daemon._write_state(a_started(os.getpid(), created_s - 3600))
 
     assert daemon.stop(NAME) is None  # and above all: this process was not killed
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"name": 1}'])
-def test_a_state_file_that_cannot_be_read_is_said_and_stays(state: Path, content: str) -> None:
-    state.mkdir(parents=True)
-    path = state / f"{NAME}.json"
-    path.write_text(content)
-
-    with pytest.raises(EngineError, match=r"cannot read what is known of llama-cpp-python: .*\.json: "):
-        daemon.read_state(NAME)
-
-    assert path.exists()
 
 
 def test_an_engine_remembered_by_another_version_is_still_stopped(state: Path) -> None:

@@ -15,6 +15,10 @@ import psutil
 import pytest
 from engine_helpers import ROOT, is_gone, until
 
+from harness.base.errors import EngineError
+from harness.engines.kind import Settings
+from harness.engines.life import daemon
+
 NAME = "llama_server"
 # the command line, with a web server of files that comes up after `seconds` in place of two engines
 COMMAND = """if True:
@@ -150,24 +154,36 @@ UNREADABLE: dict[str, bytes | None] = {
 }
 
 
-@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
-def test_a_state_that_cannot_be_read_stays_is_named_and_starts_and_ends_nothing(
-    state: Path, content: bytes | None
-) -> None:
-    path = state / f"{NAME}.json"
+def unreadable(state: Path, name: str) -> Path:
+    path, content = state / f"{NAME}.json", UNREADABLE[name]
     if content is None:
         path.mkdir()
     else:
         path.write_bytes(content)
+    return path
 
-    for command in ("start", "stop", "status"):
-        code, out, said = done(command, NAME)
 
-        assert code == 1, said
-        assert f"error: cannot read what is known of llama-server: {path}: " in said
-        assert "\x1b" not in said
-        assert "http" not in out
-    assert path.is_dir() if content is None else path.read_bytes() == content
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_state_that_cannot_be_read_stays_and_starts_and_ends_nothing(state: Path, name: str) -> None:
+    path = unreadable(state, name)
+
+    for act in (daemon.read_state, daemon.stop, lambda name: daemon.start(name, None, Settings(), print)):
+        with pytest.raises(EngineError, match=f"cannot read what is known of llama-server: {path}: ") as caught:
+            act(NAME)
+        assert "\x1b" not in str(caught.value)
+
+    assert path.is_dir() if UNREADABLE[name] is None else path.read_bytes() == UNREADABLE[name]
+
+
+@pytest.mark.parametrize("name", ["cut", "a directory"])
+def test_a_state_that_cannot_be_read_is_one_line_and_where_to_look(state: Path, name: str) -> None:
+    path = unreadable(state, name)
+
+    code, out, said = done("start", NAME)
+
+    assert (code, out) == (1, "")
+    assert said.startswith(f"error: cannot read what is known of llama-server: {path}: ")
+    assert "then remove the file" in said
     assert engines(state.parent.parent) == []
 
 

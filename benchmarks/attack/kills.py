@@ -132,9 +132,7 @@ def struck(kill: Kill, number: int, where: Places, row_age_s: float = ROW_AGE_S)
     gone_s = time.monotonic() - began_s
     run.close()
     bad = [f"left behind: {name}" for name in left]
-    bad += [
-        f"`{word}` in {path.name}" for path in _printed(run) for word in BUG if word in path.read_text(errors="replace")
-    ]
+    bad += [f"`{word}` in {name}" for name, text in _printed(run) for word in BUG if word in text]
     try:
         was_cut, found = _judged(run, where, row_age_s)
     except BreakevenError as error:

@@ -1,5 +1,6 @@
 """What somebody with the token may do: one who was never taken on, and a worker that goes bad."""
 
+import contextlib
 import json
 import os
 import random
@@ -10,14 +11,17 @@ from typing import Any
 
 import gevent
 import msgpack
+import zmq.green as zmq
 from knocks import Port
 from odd import ESCAPE, EVENTS, MESSAGES, WHO, changed, damaged
 
 from harness import __version__
 from harness.base.token import TOKEN_ENV
 from harness.load.lines import encode, name_of
+from harness.load.plan import Learned
 from harness.load.protocol import (
     Begin,
+    ClockFacts,
     CutStep,
     Doing,
     Done,
@@ -26,13 +30,17 @@ from harness.load.protocol import (
     Finish,
     Held,
     Idle,
+    Joined,
+    Left,
+    Prepared,
     Ready,
     Rest,
     RunSteps,
+    Unfit,
     Warned,
     Who,
     command_of,
-)  # fmt: skip
+)
 from harness.load.remote import messages
 from harness.load.remote.channel import Channel, connect_to
 
@@ -108,7 +116,8 @@ class Worker:
 
     def say(self, line: bytes) -> None:
         """A line, as of its load process."""
-        self.channel.send(messages.Say(line.rstrip(b"\n")))
+        with contextlib.suppress(zmq.ZMQError):  # it has vanished
+            self.channel.send(messages.Say(line.rstrip(b"\n")))
 
     def _take(self, _master: bytes, message: messages.Message) -> None:
         match message:
@@ -194,6 +203,18 @@ def odd_clock(worker: Worker) -> None:
         worker.channel.send(messages.Pong(sent_ns, seen_ns))
 
 
+def odd_machine(worker: Worker) -> None:
+    """It says of its machine, and of the clock, what cannot be; and twice that it is gone."""
+    odd: tuple[Any, ...] = (ESCAPE, -5, 1e30, "", {"a": [ESCAPE, None]}, {"figures": {"p99": -1e300}}, 2**62, None)
+    chance = worker.chance
+    who = Who(__version__, ESCAPE * 500, chance.choice((-1, 2**62)), ESCAPE, {str(n): one for n, one in enumerate(odd)})
+    clock = ClockFacts(*(chance.choice((1e300, -1.0, 0.0, None)) for _ in range(3)), echoes=-7)
+    worker.say(encode(Joined(who, clock)))
+    worker.say(encode(Left(ESCAPE, clock)))
+    worker.say(encode(Unfit(ESCAPE, ESCAPE)))
+    worker.say(encode(Prepared(Learned(ESCAPE, None, "/etc/passwd", [], -1, False))))
+
+
 def comes_back(worker: Worker) -> None:
     """Vanishes without a word, and comes again as somebody new."""
     worker.channel.close()
@@ -215,6 +236,7 @@ BAD: dict[str, Callable[[Worker], None]] = {
     "files that are none": odd_rows,
     "rows that are none": rows_of_no_meaning,
     "a clock of no meaning": odd_clock,
+    "a machine of no meaning": odd_machine,
     "a worker that vanishes and comes back": comes_back,
     "a worker that fails, in letters that a terminal obeys": fails,
 }

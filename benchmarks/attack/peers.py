@@ -108,6 +108,8 @@ def _worker_met(kind: str, seed: int, name: str, where: Stage, said: Path) -> li
         worker = run.lend(1)
         with suppress(subprocess.TimeoutExpired):
             worker.wait(MASTER_GONE_BAD_S if kind == WITH_TOKEN else MASTER_S)
+    with suppress(subprocess.TimeoutExpired):  # it may have understood only now
+        worker.wait(2)
     if worker.poll() is None and kind != WITH_TOKEN:
         run.begin()
         return _ended(run) + _judged(run, (1,))

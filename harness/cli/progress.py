@@ -10,9 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
 
+from harness.base.text import printable
 from harness.base.units import SECONDS_PER_HOUR
 from harness.load.protocol import Doing, Live, Warned
 from harness.load.run_events import BrokenPart, RunEvent, StepBegun, Waits
+
+_LONGEST_LINE = 1000  # it may quote a file, a server or a worker
 
 
 class RunDisplay:
@@ -53,6 +56,7 @@ class RunDisplay:
 
     def say(self, text: str) -> None:
         """One line about what is being done."""
+        text = printable(text, _LONGEST_LINE)
         if self._bar:
             self._progress.update(self._task, description=text)
         elif text.split(",")[0] != self._last_said:  # a line that only counts seconds is said once
@@ -84,7 +88,7 @@ class RunDisplay:
                     self._progress.update(self._task, description=text, completed=done_s)
 
     def _warn(self, text: str) -> None:
-        self._progress.console.print(f"warning: {text}", markup=False, soft_wrap=True)
+        self._progress.console.print(f"warning: {printable(text, _LONGEST_LINE)}", markup=False, soft_wrap=True)
 
     def _live(self, live: Live) -> str:
         parts = [f"{live.output_tokens} tok/s", f"{live.in_flight} in flight"]

@@ -260,7 +260,9 @@ class Agent:
         for path in sorted(self._place.glob("*-*.jsonl")):
             try:
                 self._courier.ship(path.name, path)
-            except (NotTaken, OSError):
+            except NotTaken:
+                return False  # nor would the others be
+            except OSError:
                 all_there = False
         return all_there
 

@@ -78,7 +78,7 @@ def _ended(run: Run) -> list[str]:
 
 
 def _judged(run: Run, workers: tuple[int, ...] | None) -> list[str]:
-    """What does not hold of a run; `workers`: who have rows where it should not have noticed, None where one goes bad."""
+    """What does not hold of a run; `workers`: who have rows where it should notice nothing, None where one goes bad."""
     bad = [f"`{word}` in {file}" for file, text in run.printed() for word in BUG if word in text]
     bad += [f"an escape in {file}" for file, text in run.printed() if "\x1b" in text and file != "load.log"]
     if run.run_dir is None:

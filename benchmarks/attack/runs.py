@@ -35,7 +35,7 @@ MARK = "XDG_ATTACK_MARK"  # XDG_*: a name that every child's environment keeps
 TOKEN = "a-token-of-this-attack-alone"
 STEPS = 3
 LOADS = {
-    "ladder": "{kind: closed, users: [4, 5, 6], step_s: 1, warmup_s: 0}",
+    "ladder": "{kind: closed, users: [4, 5, 6], step_s: 2, warmup_s: 0}",
     "search": "{kind: search, over: users, low: 4, high: 9, step_s: 1, warmup_s: 0, max_step_s: 2, max_probes: 6}",
 }
 SCENARIO = """\

@@ -23,6 +23,9 @@ PROGRAMS = {  # what a process is recognized by in its command line
     "engine": "double.py --model",
     "leash": "leash.py",
 }
+LATEST_S = {  # after the moment has come
+    "preflight": 0.2, "first step": 1.9, "between steps": 0.05, "last step": 1.9, "probe": 0.9, "analysis": 0.6,
+}  # fmt: skip
 STOP_THEN_KILL = "STOP, then KILL"
 
 
@@ -76,8 +79,7 @@ def wait_for_moment(run: Run, kill: Kill) -> None:
     until_s = time.monotonic() + LONGEST_S
     while not _has_come(run, kill) and run.main.poll() is None and time.monotonic() < until_s:
         time.sleep(POLL_S)
-    most_s = {"between steps": 0.05, "preflight": 0.2, "analysis": 0.6}.get(kill.moment, 0.8)
-    time.sleep(random.Random(kill.seed).uniform(0, most_s))
+    time.sleep(random.Random(kill.seed).uniform(0, LATEST_S[kill.moment]))
 
 
 def _has_come(run: Run, kill: Kill) -> bool:

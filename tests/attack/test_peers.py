@@ -1,25 +1,21 @@
 """Strangers at a run's port and at a worker's: a seeded part of `python benchmarks/attack peers`."""
 
 import sys
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "attack"))
 from peers import KINDS, tried
-from runs import Stage, stage
+from runs import stage
 
-
-@pytest.fixture(scope="module")
-def where(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with stage(tmp_path_factory.mktemp("peers")) as set_up:
-        yield set_up
+SOME = ("what a worker once said", "messages with other values", "events with other values", "a web server")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "kind", ["what a worker once said", "messages with other values", "events with other values", "a web server"]
-)
-def test_a_run_and_a_worker_survive(kind: str, where: Stage) -> None:
-    assert tried(kind, 7, f"{KINDS.index(kind)}", where) == []
+def test_a_run_and_a_worker_survive_them(tmp_path: Path) -> None:
+    with stage(tmp_path) as where, ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda kind: tried(kind, 7, f"{KINDS.index(kind)}", where), SOME))
+
+    assert dict(zip(SOME, found, strict=True)) == {kind: [] for kind in SOME}

@@ -80,7 +80,8 @@ def struck(kill: Kill, name: str, where: Stage, row_age_s: float = ROW_AGE_S) ->
     bad = [f"left behind: {process}" for process in run.ended(GONE_S)]
     gone_s = time.monotonic() - began_s
     run.close()
-    bad += [f"`{word}` in {file}" for file, text in run.printed() for word in BUG if word in text]
+    told = [(file, text) for file, text in run.printed() if not _asked(kill, text)]
+    bad += [f"`{word}` in {file}" for file, text in told for word in BUG if word in text]
     if run.run_dir is None:  # it was ended before it had begun
         bad += [] if kill.moment == "preflight" else ["no run directory is left"]
         return Struck(kill, bad, killed_s is not None, True, gone_s)
@@ -90,6 +91,11 @@ def struck(kill: Kill, name: str, where: Stage, row_age_s: float = ROW_AGE_S) ->
     except BreakevenError as error:
         was_cut, found = True, [f"its directory cannot be read: {error}"]
     return Struck(kill, bad + found, killed_s is not None, was_cut, gone_s)
+
+
+def _asked(kill: Kill, text: str) -> bool:
+    """Whether a traceback is Python's own answer to an interrupt, of a process that no Ctrl-C reaches."""
+    return kill.how == "INT" and "KeyboardInterrupt" in text and kill.victim not in ("main", "group", "terminal")
 
 
 def _judged(run: Run, run_dir: Path, where: Stage, before_s: float) -> tuple[bool, list[str]]:

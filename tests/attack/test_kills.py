@@ -14,7 +14,7 @@ from kills import MOMENTS, VICTIMS, kills, struck
 from runs import Shape, stage
 from victims import Kill
 
-SEED = 20261128
+SEED = 5
 ROW_AGE_S = 4.0  # a machine that runs the whole suite has pauses of its own
 
 

@@ -1,19 +1,17 @@
 """`breakeven report` on damaged copies of kept runs: a report or one clear line, and soon.
 
-    python benchmarks/attack/run_dirs.py [MUTATIONS] [--seed N]
+    python benchmarks/attack run_dirs [--count N] [--seed S]
 
-Every copy has one file truncated, flipped, emptied, taken away, or one of its values or columns replaced. Prints how
-the reports ended; ends with 1 where one ended in a traceback, in "this is a bug", or took longer than 10 s.
+Every copy has one file truncated, flipped, emptied, taken away, or one of its values or columns replaced. Bad is a
+report that ended in a traceback, in "this is a bug", or took longer than 10 s.
 """
 
-import argparse
 import contextlib
 import io
 import json
 import os
 import random
 import shutil
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -24,9 +22,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from result import Result
 
 from harness.cli import invoke
 
+DEFAULT_COUNT = 10_000
 KEPT = Path(__file__).parents[2] / "results" / "kept"
 LONGEST_S = 10.0
 READ = ("run.json", "steps.jsonl", "records.parquet", "client.parquet", "server_metrics.parquet", "arrivals.parquet")
@@ -204,25 +204,16 @@ def reported(source: Path, change: Callable[[Path], object]) -> Outcome:
         return Outcome(code, said.getvalue(), time.monotonic() - began)
 
 
-def main() -> int:
-    """Make so many copies, and count how they end."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mutations", nargs="?", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
+def attack(count: int, seed: int, out_dir: Path) -> Result:  # noqa: ARG001
+    """Make so many copies, and count how their reports end."""
     counts: Counter[str] = Counter()
     slowest_s = 0.0
+    bad = []
     sources = tuple(sorted(KEPT.iterdir()))
-    for number, (what, source, change) in zip(range(given.mutations), mutations(given.seed, sources), strict=False):
+    for number, (what, source, change) in zip(range(count), mutations(seed, sources), strict=False):
         outcome = reported(source, change)
-        is_good = outcome.is_clear and outcome.took_s <= LONGEST_S
         slowest_s = max(slowest_s, outcome.took_s)
-        counts[f"exit {outcome.code}" if is_good else "UNCLEAR"] += 1
-        if not is_good:
-            print(f"{number}: {what}, {source.name}: {outcome.took_s:.1f} s, {outcome.code}: {outcome.said[:300]}")
-    print(f"{given.mutations} damaged run directories: {dict(sorted(counts.items()))}; the slowest {slowest_s:.1f} s")
-    return 1 if counts["UNCLEAR"] else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        counts[f"exit {outcome.code}"] += 1
+        if not outcome.is_clear or outcome.took_s > LONGEST_S:
+            bad.append(f"{number}: {what}, {source.name}: {outcome.took_s:.1f} s, {outcome.code}: {outcome.said[:300]}")
+    return Result(count, bad, f"{dict(sorted(counts.items()))}, the slowest {slowest_s:.1f} s")

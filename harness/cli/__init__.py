@@ -157,9 +157,10 @@ def complain(error: BreakevenError) -> None:
     """One line, then where there is more: the end of a log, and the way out."""
     click.echo(f"error: {printable(str(error), _LONGEST_LINE)}", err=True)
     if error.detail:
-        click.echo("\n" + "\n".join(f"    {line}" for line in error.detail.splitlines()), err=True)
+        lines = (printable(line.expandtabs(), _LONGEST_LINE) for line in error.detail.splitlines())
+        click.echo("\n" + "\n".join(f"    {line}" for line in lines), err=True)
     if error.hint:
-        click.echo(f"\nhint: {error.hint}", err=True)
+        click.echo(f"\nhint: {printable(error.hint, _LONGEST_LINE)}", err=True)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001

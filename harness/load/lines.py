@@ -6,6 +6,7 @@ import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 M = TypeVar("M")
+_BEYOND = 2**63
 
 
 class Malformed(ValueError):
@@ -45,7 +46,37 @@ def decode(known: dict[bytes, TypeAdapter[M]], line: bytes) -> M:
     name, _, fields = line.partition(b" ")
     if name not in known:
         raise Malformed(f"no such message: {line[:80]!r}")
+    return typed(known[name], fields)
+
+
+def typed(kind: TypeAdapter[M], text: bytes) -> M:
+    """What a peer has said in JSON, as one of ours.
+
+    Raises:
+        Malformed: it is none, or has a number that is none.
+    """
     try:
-        return known[name].validate_json(fields)
+        data = orjson.loads(text)  # knows no NaN
+        check_numbers(data)
+        return kind.validate_python(data)
     except ValidationError as error:
-        raise Malformed(f"{error.errors()[0]['msg']}: {line[:80]!r}") from None
+        raise Malformed(f"{error.errors()[0]['msg']}: {text[:80]!r}") from None
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"{error.msg}: {text[:80]!r}") from None
+
+
+def check_numbers(data: Any) -> None:
+    """A peer's numbers are numbers that we can write down again.
+
+    Raises:
+        Malformed: one is not finite, or beyond 64 bits.
+    """
+    left = [data]
+    while left:
+        match left.pop():
+            case dict() as inside:
+                left += inside.values()
+            case list() as items:
+                left += items
+            case int() | float() as number if not abs(number) < _BEYOND:
+                raise Malformed(f"{number:.3g} is no number of ours")

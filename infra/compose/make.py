@@ -71,14 +71,17 @@ class Recipe:
 
 
 def hub(work: Work) -> str:
+    """A model of the hub; a variable of the box may name another."""
     return f"${{MODEL_{work.profile.upper()}:-{work.hub}}}"
 
 
 def gguf(work: Work) -> str:
+    """A model file; a variable of the box may name another."""
     return f"/models/${{GGUF_{work.profile.upper()}:-{work.gguf}}}"
 
 
 def vllm(work: Work) -> list[str]:
+    """vLLM."""
     return [
         f"--model={hub(work)}",
         *([f"--tensor-parallel-size={work.gpus}", "--disable-custom-all-reduce"] if work.gpus > 1 else []),
@@ -95,6 +98,7 @@ def vllm(work: Work) -> list[str]:
 
 
 def sglang(work: Work) -> list[str]:
+    """SGLang."""
     return [
         f"--model-path={hub(work)}",
         *([f"--tensor-parallel-size={work.gpus}"] if work.gpus > 1 else []),
@@ -111,6 +115,7 @@ def sglang(work: Work) -> list[str]:
 
 
 def tgi(work: Work) -> list[str]:
+    """TGI; its longest prompt is a token shorter than the context."""
     return [
         f"--model-id={hub(work)}",
         *([f"--num-shard={work.gpus}"] if work.gpus > 1 else []),
@@ -124,6 +129,7 @@ def tgi(work: Work) -> list[str]:
 
 
 def llama_server(work: Work) -> list[str]:
+    """llama-server: slots share the context out."""
     return [
         "--model", gguf(work),
         "--host", "0.0.0.0", "--port", "8080",
@@ -135,6 +141,7 @@ def llama_server(work: Work) -> list[str]:
 
 
 def llama_cpp_python(work: Work) -> list[str]:
+    """llama-cpp-python: one request at a time."""
     return [
         f"--model={gguf(work)}",
         "--host=0.0.0.0",
@@ -168,7 +175,7 @@ RECIPES = (
         "sglang", "SGLang", "${SGLANG_IMAGE:-lmsysorg/sglang:v0.5.23}", 30000, 30000, "/health", sglang, HUB,
         '    - "${HF_CACHE:-~/.cache/huggingface}:/root/.cache/huggingface"\n',
         more="  ipc: host\n  entrypoint: [python3, -m, sglang.launch_server]\n",
-        head="# A CUDA 13 build: driver R580 or newer. Never run by us: flags read in the package's own arguments.\n",
+        head="# A CUDA 13 build: driver R580 or newer. Never run by us: flags are read in its package.\n",
     ),
     Recipe(
         "tgi", "TGI", "${TGI_IMAGE:-ghcr.io/huggingface/text-generation-inference:3.3.7}", 8080, 80, "/health", tgi,

@@ -222,6 +222,8 @@ class Crew:
 
     def _take(self, worker: Worker, event: Event) -> None:
         match event:
+            case Identified() | Unfit() | Looked() | Prepared() if worker.number:
+                pass  # the first one alone asks the endpoint
             case Failed():
                 worker.is_done = True
                 self._give_up(error_of(event))

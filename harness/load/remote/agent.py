@@ -100,7 +100,8 @@ class Agent:
                 if self._is_answered or self._over.wait(HELLO_S / HELLO_LOOKS):
                     break
             if self._is_stranger and not self._is_answered:
-                say(f"whoever listens at {self._orders.host}:{self._orders.port} has another token than this worker")
+                where = f"{self._orders.host}:{self._orders.port}"
+                say(f"whoever listens at {where} has another token than this worker, or is no run of breakeven")
                 self.exit_code = messages.REFUSED
                 return False
             if not has_said and time.monotonic() - began_s > NOBODY_S:
@@ -259,7 +260,9 @@ class Agent:
         for path in sorted(self._place.glob("*-*.jsonl")):
             try:
                 self._courier.ship(path.name, path)
-            except (NotTaken, OSError):
+            except NotTaken:
+                return False  # nor would the others be
+            except OSError:
                 all_there = False
         return all_there
 

@@ -21,11 +21,12 @@ from pydantic import TypeAdapter, ValidationError
 from zmq.utils.monitor import parse_monitor_message
 from zmq.utils.z85 import encode as z85
 
-from harness.load.lines import Malformed, name_of
+from harness.load.lines import Malformed, check_numbers, name_of
 from harness.load.remote.messages import Message
 
 MOST_BYTES = 4 << 20  # of a message; a piece of a file has 256 KiB
 LINGER_MS = 500  # for the last messages to leave
+_FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 _KINDS: dict[str, TypeAdapter[Message]] = {name_of(kind): TypeAdapter(kind) for kind in get_args(Message)}
 
 Handler = Callable[[bytes, Message], None]
@@ -74,6 +75,7 @@ def message_in(packed: bytes) -> Message:
     """
     try:
         name, fields = msgpack.unpackb(packed)  # type: ignore[attr-defined]  # made at import
+        check_numbers(fields)
         return _KINDS[name].validate_python(fields)
     except ValidationError as error:
         raise Malformed(f"{error.errors()[0]['msg']}: {packed[:40]!r}") from None
@@ -107,18 +109,23 @@ def listen_at(host: str, port: int, token: str) -> Channel:
 
 
 def connect_to(host: str, port: int, token: str, on_stranger: Callable[[], None]) -> Channel:
-    """An agent's end; it connects when somebody is there. `on_stranger`: who is there has another token, or none."""
+    """An agent's end; it connects when somebody is there. `on_stranger`: who is there has another token, or is no run.
+
+    The library tries a stranger of another protocol only once, so waiting for somebody else is no use.
+    """
     socket = _socket(zmq.DEALER, token, "worker")
     socket.curve_serverkey = zmq.curve_public(_secret("master", token))
     socket.identity = secrets.token_hex(8).encode()
-    failed = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-    monitor = socket.get_monitor_socket(failed | zmq.EVENT_HANDSHAKE_FAILED_AUTH)
+    monitor = socket.get_monitor_socket(_FAILED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
     gevent.spawn(_watch, monitor, on_stranger)
     socket.connect(f"tcp://{host}:{port}")
     return Channel(socket)
 
 
 def _watch(monitor: Any, on_stranger: Callable[[], None]) -> None:
+    is_ours = False
     while True:
-        parse_monitor_message(monitor.recv_multipart())
-        on_stranger()
+        event = parse_monitor_message(monitor.recv_multipart())["event"]
+        is_ours = is_ours or event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+        if event & _FAILED or (event == zmq.EVENT_DISCONNECTED and not is_ours):
+            on_stranger()

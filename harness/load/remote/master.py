@@ -20,18 +20,21 @@ import gevent
 import gevent.socket
 
 from harness import __version__
+from harness.base.text import printable
 from harness.load.lines import Malformed, encode
-from harness.load.protocol import Begin, End, Event, Failed, Joined, Left, Who, command_of
+from harness.load.protocol import Begin, End, Event, Failed, Joined, Left, Warned, Who, command_of
 from harness.load.remote import messages
 from harness.load.remote.channel import Channel, listen_at
-from harness.load.remote.courier import Courier, NotTaken, take_part
+from harness.load.remote.courier import Courier, NotTaken
 from harness.load.remote.offset import Echo, Relation
+from harness.load.remote.rows import KINDS, RowFile
 
 PINGS = 20  # before a worker counts as here
 PING_S = 1.0  # afterwards
 ECHO_S = 2.0
 LOST_S = 10.0  # without a word from an agent
-_FILES = re.compile(r"(records|client|texts|tokens|arrivals|server_metrics)-([0-9]{1,20})\.jsonl")
+MOST_SHOWN = 2000  # characters of a line that an agent's load process printed
+_FILES = re.compile(rf"({'|'.join(KINDS)})-([0-9]{{1,20}})\.jsonl")
 
 
 class Link:
@@ -42,6 +45,7 @@ class Link:
         self.agent: bytes | None = None  # the channel's id of the agent that took this place
         self.relation = Relation()
         self.courier = Courier(self.send)
+        self.files: dict[str, RowFile] = {}  # that its agent sends, by name
         self.heard = time.monotonic()
         self.is_open = True
         self._channel = channel
@@ -124,8 +128,8 @@ class Master:
                 link.courier.got(message)
             case messages.Over(how, log):
                 link.send(messages.Bye())
-                if log:
-                    print(log, file=sys.stderr, flush=True)
+                for text in log.splitlines():
+                    print(printable(text, MOST_SHOWN), file=sys.stderr, flush=True)
                 link.close(how)
 
     def _on_hello(self, agent: bytes, who: Who) -> None:
@@ -191,12 +195,16 @@ class Master:
         if named is None:
             return
         path = self._run_dir / f"{named[1]}-w{link.worker}-{named[2]}.jsonl"
+        file = link.files.setdefault(part.name, RowFile(path, named[1]))
+        was_whole = file.damaged is None
         try:
-            link.send(take_part(path, part))
+            link.send(file.take(part))
         except OSError as error:
             text = f"cannot write to {self._run_dir}: {error.strerror}"
             hint = "free some space, or name another place with --out DIR; the worker keeps its rows"
             link.tell(Failed(text, 1, hint=hint))
+        if was_whole and file.damaged is not None:
+            link.tell(Warned(f"worker {link.worker + 1} sent what is no row of {named[1]}: {file.damaged}"))
 
 
 def main() -> int:

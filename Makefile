@@ -79,7 +79,7 @@ test: tools $(STAMPS)/engine
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(STAMPS)/setup
-	@$(BIN)/ruff check harness tests benchmarks examples
+	@$(BIN)/ruff check harness tests benchmarks examples infra
 	@$(BIN)/ruff format --check harness tests benchmarks examples
 	@$(BIN)/mypy
 

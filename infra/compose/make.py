@@ -182,7 +182,7 @@ RECIPES = (
         (*HUB, "USAGE_STATS=off", "PREFIX_CACHING=0"),
         '    - "${HF_CACHE:-~/.cache/huggingface}:/data"\n',
         more="  shm_size: 1g\n",
-        head="# Archived since March 2026; 3.3.7 is the last image. Its authors name vLLM, SGLang and llama.cpp instead.\n",
+        head="# Archived since March 2026; 3.3.7 is the last image. Its authors name vLLM, SGLang, llama.cpp.\n",
     ),
     Recipe(
         "llama_server", "llama-server",

@@ -2,6 +2,7 @@
 
 import json
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,17 @@ def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
             Behind("two", f"{faulty.url('status=429')}/v1", "openai/other-name"),
         ]
         with litellm_proxy(tmp_path_factory.mktemp("litellm"), *ways, *more) as url:
+            _ask(url)  # its first answer takes a second or two more
             yield Field(url, good, faulty)
+
+
+def _ask(url: str) -> None:
+    body = json.dumps({"model": "paced", "messages": [{"role": "user", "content": "warm"}]}).encode()
+    request = urllib.request.Request(
+        f"{url}/v1/chat/completions", body, {"content-type": "application/json"} | WITH_KEY
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        answer.read()
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,7 @@ class Ran:
         kept = served(self.rows)[
             ["error", "finish_reason", "output_tokens", "prompt_tokens", "token_source", "attempt"]
         ]
-        return set(kept.fillna("").itertuples(index=False, name=None))
+        return set(kept.astype(object).where(kept.notna(), None).itertuples(index=False, name=None))
 
 
 def work_of(**more: Any) -> Scenario:

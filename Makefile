@@ -1,6 +1,7 @@
 # `make run`: from nothing to a verdict on a real engine.  `make test`: the whole suite, real engines included.
 # Uses uv where there is one, plain venv and pip where not. Needs Python >= 3.11 and a C++ compiler; `make test` also
-# cmake, Chromium and its driver, nginx and HAProxy, which it installs itself where it is root and there is apt-get.
+# cmake, Chromium and its driver, nginx and HAProxy, which it installs itself where it is root and there is apt-get, and
+# the LiteLLM proxy, which it puts into an environment of its own.
 
 VENV   := .venv
 STAMPS := .stamps
@@ -36,13 +37,14 @@ complain = { echo "error: not on this machine:$$missing (Debian: apt-get install
 CHECKS_AT_ONCE := 4
 
 .NOTPARALLEL:
-.PHONY: help setup compiler tools engine run check test lint clean
+.PHONY: help setup compiler tools engine litellm run check test lint clean
 
 help:
 	@echo "make run    set up, start a real engine, drive it, print a verdict (first time: minutes, it compiles llama.cpp)"
 	@echo "make check  ruff, mypy and all tests that need neither engine nor browser nor patience (2 minutes)"
 	@echo "make test   set up, install three real engines (first time: 15 to 30 minutes), run the whole suite"
 	@echo "make lint   ruff and mypy"
+	@echo "make litellm  the proxy that tests put before a server, by hashes, in an environment of its own (half a minute)"
 	@echo "make setup  only the environment in $(VENV)"
 
 setup: $(STAMPS)/setup
@@ -68,13 +70,17 @@ $(STAMPS)/engine: $(STAMPS)/setup
 	@$(INSTALL) -e '.[llama-cpp]'
 	@touch $@
 
+# Beside the engines' in the cache, by the pins in tests/support/litellm_env; once, and again where those change.
+litellm: $(STAMPS)/setup
+	@$(BIN)/python tests/support/litellm_proxy.py
+
 run: compiler $(STAMPS)/engine
 	@$(BIN)/breakeven run
 
 check: lint
 	@$(BIN)/python -m pytest -q -n $(CHECKS_AT_ONCE) --dist worksteal -m "not engine and not browser and not slow" $(PYTEST_ARGS)
 
-test: tools $(STAMPS)/engine
+test: tools $(STAMPS)/engine litellm
 	@$(BIN)/breakeven engine install llama_server vllm
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 

@@ -35,23 +35,27 @@ _QUOTA = (
     "of the box"
 )
 
+_ACCESS_BEHIND = "the server behind LiteLLM refuses the key that LiteLLM sends it: `api_key` of the model in its config"
 _ACCESS = "the endpoint refuses the key: --api-key-env NAME sends the one in that variable, --header K=V any other"
 THE_LIMIT = "; its limit: "  # what the headers of an answer tell of it stands after the server's own words
 
 _OVERLOADED = r"overload|too many concurrent|queue"
+_COOLS_DOWN = r"no deployments available"  # LiteLLM's
+_LITELLM = re.compile(r"litellm\.\w+: (\w+: )*(\w+Exception - )?")  # what it puts before a server's own words
+_BEHIND = re.compile(r"litellm\.(Authentication|PermissionDenied)Error")
 _REFUSED: tuple[tuple[str, str, Refusal | None], ...] = (  # error, words of its detail; the first that fits
     (
         r"http_4(0[23]|29)|http_5\d\d|error_event",
         r"rate.?limit|too many (requests|calls)|quota|(requests|tokens) per (second|minute|hour|day)|throttl|billing",
         "quota",
     ),
-    (r"http_429", _OVERLOADED, None),
+    (r"http_429", rf"{_OVERLOADED}|{_COOLS_DOWN}", None),
     (r"http_4(02|29)", "", "quota"),
     (r"http_40[13]", "", "access"),
-    (r"http_[45]00|error_event", r"unauthori[sz]ed|authenticat|\bapi[ _-]?key", "access"),
+    (r"http_[45]00|error_event", r"unauthori[sz]ed|authenticat|\bapi[ _-]?key|no connected db", "access"),
 )
 
-_PROXY_PATIENCE = "raise its timeout (nginx: proxy_read_timeout; HAProxy: timeout server)"
+_PROXY_PATIENCE = "raise its timeout (nginx: proxy_read_timeout; HAProxy: timeout server; LiteLLM: timeout)"
 
 _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint; the first that fits
     (
@@ -95,6 +99,21 @@ _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint
         "",
         "no engine sends so much for what was asked: is --url the endpoint, and is what stands before it healthy?",
     ),
+    (
+        r"http_429|http_503",
+        _COOLS_DOWN,
+        "LiteLLM asks no server behind it for a while, since those it has failed: what they said is in its own log",
+    ),
+    (
+        r"http_50\d",
+        r"litellm\..*connection error",
+        "LiteLLM could not reach the server behind it: does the engine run, and where `api_base` in its config looks?",
+    ),
+    (
+        r"error_event",
+        r"litellm\..*(connection error|peer closed|incomplete)",
+        "the server behind LiteLLM broke the answer off: see its own log",
+    ),
     (r"http_429|http_5(03|29)|error_event", _OVERLOADED, _OVER_LIMIT),
     (r"http_503", r"^$", _OVER_LIMIT),
     (
@@ -109,7 +128,12 @@ _HINTS: tuple[tuple[str, str, str], ...] = (  # error, words of its detail, hint
         "a proxy before the server could not reach it, or got no HTTP from it: does the engine run, and where the "
         "proxy looks for it?",
     ),
-    (r"http_504", "", f"a proxy before the server gave up waiting for it: {_PROXY_PATIENCE}, or load less"),
+    (r"http_408|http_504", "", f"a proxy before the server gave up waiting for it: {_PROXY_PATIENCE}, or load less"),
+    (
+        r"error_event",
+        r"time(d |-)?out",
+        f"a proxy before the server gave up waiting for the next token: {_PROXY_PATIENCE}, or load less",
+    ),
     (
         r"truncated",
         r"^the answer broke off, HTTP",
@@ -167,7 +191,7 @@ def refused_for(error: str, detail: str | None) -> Refusal | None:
 
     None: any other failure, one by the server's own limit among them (429 of TGI: "Model is overloaded").
     """
-    words = (detail or "").partition(THE_LIMIT)[0]
+    words = _LITELLM.sub("", (detail or "").partition(THE_LIMIT)[0])
     for kind, pattern, refusal in _REFUSED:
         if re.fullmatch(kind, error) and re.search(pattern, words, re.IGNORECASE):
             return refusal
@@ -178,7 +202,7 @@ def hint_for(error: str, detail: str | None) -> str | None:
     """The way out of a request's `error` and `error_detail`; None where their words point at nothing known."""
     refusal = refused_for(error, detail)
     if refusal is not None:
-        return _QUOTA if refusal == "quota" else _ACCESS
+        return _QUOTA if refusal == "quota" else _ACCESS_BEHIND if _BEHIND.search(detail or "") else _ACCESS
     detail = (detail or "").partition(THE_LIMIT)[0]
     if re.fullmatch(r"http_4(00|22)|error_event", error) and not re.search(_CONTEXT, detail, re.IGNORECASE):
         hint = _hint_for_key(detail)

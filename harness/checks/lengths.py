@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from harness.checks.finding import at, check
+from harness.rundir.identity import LITELLM
 from harness.rundir.manifest import RunManifest
 from harness.rundir.result import Check
 from harness.rundir.results import Step
@@ -19,7 +20,7 @@ def length_checks(step: Step, scenario: Scenario, manifest: RunManifest) -> Iter
     got, asked = step.mean_output_tokens, step.mean_requested_output_tokens
     if scenario.request.force_length and got is not None and asked and _off(got, asked) > OUTPUT_TOLERANCE:
         text = f"{at(step)} answers had {got:.1f} tokens on average, {asked:.1f} were asked for"
-        yield check("lengths_differ", "warning", text, "this engine cannot be told to ignore end-of-sequence")
+        yield check("lengths_differ", "warning", text, _why_of_answers(manifest))
     got, wanted = step.mean_input_tokens, _wanted_input(scenario)
     if not wanted or got is None or _off(got, wanted) <= INPUT_TOLERANCE:
         return
@@ -30,6 +31,15 @@ def length_checks(step: Step, scenario: Scenario, manifest: RunManifest) -> Iter
         yield check("prompts_cut", "error", text, "shorter prompts, or start the server with a longer context")
     else:
         yield check("lengths_differ", "warning", text, _why(got, wanted, scenario, manifest))
+
+
+def _why_of_answers(manifest: RunManifest) -> str:
+    if manifest.via is None or manifest.via.gateway != LITELLM:
+        return "this engine cannot be told to ignore end-of-sequence"
+    return (
+        "LiteLLM hides the engine: `--backend NAME` of the one behind it tells that to ignore end-of-sequence; and it "
+        "may make a `stop` of an answer that the engine broke off: see the engine's own log"
+    )
 
 
 def _why(got: float, wanted: float, scenario: Scenario, manifest: RunManifest) -> str:

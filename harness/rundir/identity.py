@@ -37,6 +37,9 @@ class Identity(Result):
     gpus: SaidText | None = None
 
 
+LITELLM = "litellm"
+
+
 class Via(Result):
     """What stands between, by the headers of an answer; None: it does not say."""
 

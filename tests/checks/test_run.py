@@ -13,7 +13,7 @@ from harness.metrics.steps import compute_metrics
 from harness.rundir.manifest import RunManifest
 from harness.rundir.of_step import LoadOfStep
 from harness.rundir.read import typed
-from harness.rundir.result import WindowOfStep
+from harness.rundir.result import Check, WindowOfStep
 from harness.rundir.results import Goodput, Metrics, Step
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
@@ -48,6 +48,19 @@ def findings(
     **manifest: Any,
 ) -> dict[str, tuple[str, str]]:
     """code -> (level, message)"""
+    checks = all_checks(rows, samples=samples, scenario=scenario, users=users, ran=ran, **manifest)
+    return {found.code: (found.level, found.message) for found in checks}
+
+
+def all_checks(
+    rows: list[dict[str, Any]],
+    *,
+    samples: list[dict[str, Any]] | None = None,
+    scenario: dict[str, Any] | None = None,
+    users: int = 1,
+    ran: RanStep | None = None,
+    **manifest: Any,
+) -> list[Check]:
     work = Scenario.model_validate({"name": "t", "slo": {"ttft_p50_s": 1}} | (scenario or {}))
     run = RunManifest(
         scenario=work.model_dump(mode="json"), scenario_digest="", backend=manifest.pop("backend", "vllm"),
@@ -60,7 +73,7 @@ def findings(
     client = pd.DataFrame(samples or [sample(n) for n in range(100)])
     metrics = compute_metrics(records, [ran or closed(users)], work, server=server)
     checked = with_checks(metrics, Measured(records, client, run, work, server))
-    return {found.code: (found.level, found.message) for found in (*checked.steps[0].checks, *checked.checks)}
+    return [*checked.steps[0].checks, *checked.checks]
 
 
 GOOD = [row(n) for n in range(99)]
@@ -159,6 +172,20 @@ def test_answers_shorter_than_asked_are_said() -> None:
         "10.0 tokens on average, 12.0"
         in findings([row(n, requested_output_tokens=12) for n in range(99)])["lengths_differ"][1]
     )
+
+
+@pytest.mark.parametrize(
+    ("via", "way_out"),
+    [
+        (None, "cannot be told to ignore end-of-sequence"),
+        ({"server": "nginx"}, "cannot be told to ignore end-of-sequence"),
+        ({"gateway": "litellm", "version": "1.81.15"}, "`--backend NAME` of the one behind it"),
+    ],
+)
+def test_the_way_out_of_short_answers_depends_on_what_stands_between(via: dict[str, str] | None, way_out: str) -> None:
+    checks = all_checks([row(n, requested_output_tokens=12) for n in range(99)], via=via)
+
+    assert [way_out in (check.hint or "") for check in checks if check.code == "lengths_differ"] == [True]
 
 
 def test_prompts_of_another_length_are_said() -> None:

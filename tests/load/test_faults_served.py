@@ -67,7 +67,19 @@ def findings_of(run_dir: Path) -> dict[str, dict[str, str]]:
         ("http_503", "503 Service Temporarily Unavailable; nginx", "limit_req"),
         ("http_503", "503 Service Unavailable; No server is available to handle this request.", "own log"),
         ("http_504", "stream timeout", "timeout server"),
+        ("http_408", "litellm.Timeout: APITimeoutError - Request timed out.", "LiteLLM: timeout"),
+        ("error_event", "Timeout on reading data from socket", "proxy_read_timeout"),
         ("truncated", "the answer broke off, HTTP: Incomplete response.", "proxy_read_timeout"),
+        ("http_400", "No connected db.", "--api-key-env"),  # LiteLLM
+        ("http_400", "API key not valid. Please pass a valid API key.", "--api-key-env"),  # Gemini
+        ("http_400", "Incorrect API key provided: ...", "--api-key-env"),  # xAI
+        ("http_401", "litellm.AuthenticationError: OpenAIException - no", "`api_key` of the model"),
+        ("http_403", "litellm.PermissionDeniedError: OpenAIException - no", "`api_key` of the model"),
+        ("http_401", "Authentication Error, No api key passed in.", "--api-key-env"),
+        ("http_429", "litellm.RateLimitError: OpenAIException - Model is overloaded", "--max-concurrent-requests"),
+        ("http_429", "No deployments available for selected model, Try again in 5 seconds.", "those it has failed"),
+        ("http_500", "litellm.InternalServerError: OpenAIException - Connection error..", "`api_base`"),
+        ("error_event", "litellm.APIConnectionError: OpenAIException - Connection error.", "broke the answer off"),
     ],
 )  # fmt: skip
 def test_what_a_server_says_points_to_the_way_out(error: str, detail: str, way_out: str) -> None:

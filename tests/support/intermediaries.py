@@ -22,7 +22,7 @@ import pytest
 
 SBIN = "/usr/sbin"  # where Debian puts them, and many a user's PATH does not look
 START_S = 20.0
-STOP_S = 10.0
+STOP_S = 30.0
 TEMP_PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -47,7 +47,7 @@ def nginx(folder: Path, upstream_port: int, location: str = "", *, http: str = "
         f"    location / {{ proxy_pass http://127.0.0.1:{upstream_port}; {location} }}\n  }}\n}}\n"
     )
     command = [program("nginx"), "-p", str(folder), "-e", str(folder / "nginx.log"), "-c", str(config)]
-    with _child(command, port, folder / "nginx.out"):
+    with child(command, port, folder / "nginx.out"):
         yield port
 
 
@@ -60,7 +60,7 @@ def haproxy(folder: Path, upstream_port: int, *options: str, server_s: float = 3
         *options, "listen front", f"bind 127.0.0.1:{port}", f"server engine 127.0.0.1:{upstream_port}",
     ]  # fmt: skip
     config.write_text("\n".join(lines) + "\n")
-    with _child([program("haproxy"), "-db", "-f", str(config)], port, folder / "haproxy.out"):
+    with child([program("haproxy"), "-db", "-f", str(config)], port, folder / "haproxy.out"):
         yield port
 
 
@@ -72,11 +72,21 @@ def free_port() -> int:
 
 
 @contextmanager
-def _child(command: Sequence[str], port: int, said: Path) -> Iterator[None]:
+def child(
+    command: Sequence[str],
+    port: int,
+    said: Path,
+    *,
+    start_s: float = START_S,
+    environment: dict[str, str] | None = None,
+) -> Iterator[None]:
+    """A server in the folder of the file that has what it says, from when it listens to the end of the block."""
     with said.open("wb") as out:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=said.parent, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+        )
     try:
-        deadline_s = time.monotonic() + START_S
+        deadline_s = time.monotonic() + start_s
         while not _listens(port):
             assert process.poll() is None, said.read_text()
             assert time.monotonic() < deadline_s, f"{command[0]} does not listen"
@@ -84,7 +94,12 @@ def _child(command: Sequence[str], port: int, said: Path) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(STOP_S)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
 
 
 def _listens(port: int) -> bool:

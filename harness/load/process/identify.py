@@ -12,7 +12,7 @@ from harness.rundir.identity import Identity
 
 ANSWER_S = 5.0  # one question gets at most this, and at most timeout_s
 IDENTITY_S = 10.0  # all of them together
-ROUTES = ("/v1/models", "/health", "/version", "/info", "/props", "/api/version", "/get_server_info", "/metrics")
+ROUTES = ("/v1/models", "/version", "/info", "/props", "/api/version", "/get_server_info", "/metrics")
 SHOW = "/api/show"  # Ollama's, of one model
 MODELS_SHOWN = 5
 

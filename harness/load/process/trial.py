@@ -12,7 +12,7 @@ from harness.base.errors import BreakevenError, EndpointError, UsageError
 from harness.base.urls import without_secrets
 from harness.load.process.identify import is_tls
 from harness.load.prompts.prompt import Prompt
-from harness.rundir.identity import Via
+from harness.rundir.identity import LITELLM, Via
 from harness.rundir.records import RequestRecord
 from harness.scenario import ClosedLoad, OpenLoad, Scenario, SearchLoad
 
@@ -21,6 +21,12 @@ MIN_CUT_WORDS = 256  # no context is shorter: a lower count of fewer words is so
 CUT_SHARE = 0.85  # a word is a token at least; fewer than this share of them were read only in part
 MIN_CAP_TOKENS = 64  # an answer that ends sooner has met a queue's deadline, not a limit
 CAP_GRAINS = (64, 100)  # limits are round numbers
+GATEWAYS = (  # by a header of their own
+    ("x-portkey-trace-id", "portkey"),
+    ("helicone-id", "helicone"),
+    ("cf-aig-log-id", "cloudflare ai gateway"),
+    ("x-envoy-upstream-service-time", "envoy"),
+)
 
 _NOT_THIS_API = re.compile(r"not JSON|JSON of another shape|is no completion")
 _NO_MODEL = re.compile(
@@ -157,12 +163,12 @@ def via_of(headers: Headers | None) -> Via | None:
     server, via = said("server"), said("via")
     gateway, version, added_ms = via, None, None
     if said("x-litellm-version") or said("x-litellm-call-id"):
-        gateway, version = "litellm", said("x-litellm-version")
+        gateway, version = LITELLM, said("x-litellm-version")
         added_ms = _milliseconds(said("x-litellm-overhead-duration-ms"))
     elif said("x-kong-proxy-latency"):
         gateway, added_ms = via or "kong", _milliseconds(said("x-kong-proxy-latency"))
-    elif said("x-envoy-upstream-service-time"):
-        gateway = "envoy"
+    else:
+        gateway = next((name for marked, name in GATEWAYS if said(marked)), via)
     found = Via(server=server, gateway=gateway, version=version, added_ms=added_ms)
     return found if found != Via() else None
 

@@ -1,4 +1,4 @@
-"""`breakeven report` on damaged copies of kept runs: a report or one clear line, and soon.
+"""`report` and `compare` on damaged copies of kept runs: a report, a comparison or one clear line, and soon.
 
     python benchmarks/attack run_dirs [--count N] [--seed S]
 
@@ -8,7 +8,9 @@ report that ended in a traceback, in "this is a bug", or took longer than 10 s.
 
 import contextlib
 import io
+import itertools
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -16,6 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,19 @@ from harness.cli import invoke
 DEFAULT_COUNT = 10_000
 KEPT = Path(__file__).parents[2] / "results" / "kept"
 LONGEST_S = 10.0
-READ = ("run.json", "steps.jsonl", "records.parquet", "client.parquet", "server_metrics.parquet", "arrivals.parquet")
+CHUNK = 60
+PROCESSES = 2
+READ = (
+    "run.json", "steps.jsonl", "records.parquet", "client.parquet", "server_metrics.parquet", "arrivals.parquet",
+    "metrics.json", "decision.json",
+)  # fmt: skip
+REPORT = "report"
+COMMANDS: dict[str, tuple[str, ...]] = {  # of a damaged RUN, and its GOOD original
+    REPORT: ("report", "RUN"),
+    "compare": ("compare", "GOOD", "RUN"),
+    "compare with": ("compare", "RUN", "GOOD", "--json"),
+    "compare --fail-over": ("compare", "GOOD", "RUN", "--fail-over", "5%"),
+}
 VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 1e308, -1e308, float("nan"), float("inf"), 10**30, 2**62, "", "x", "x" * 100_000, "\ud800",
     "\x00", [], {}, [None], [[]], {"": None}, "=1+1", "../../x",
@@ -38,19 +53,22 @@ VALUES: tuple[Any, ...] = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a report ended: its exit code, what it said on stderr, how long it took."""
+    """How a command ended: its exit code, what it said on stderr, how long it took, whether it found a run worse."""
 
     code: int
     said: str
     took_s: float
+    is_worse: bool = False
 
     @property
     def is_clear(self) -> bool:
-        """A report, or one line that says what is wrong."""
+        """A report, a comparison, or one line that says what is wrong."""
         if "this is a bug" in self.said or "Traceback" in self.said:
             return False
         first = self.said.split("\n", 1)[0]
-        return self.code in (0, 3) or (self.code in (1, 2) and first.startswith("error: ") and len(first) < 1000)
+        if self.code in (0, 3) or (self.code == 1 and self.is_worse):
+            return True
+        return self.code in (1, 2) and first.startswith("error: ") and len(first) < 1000
 
 
 def mutations(seed: int, sources: tuple[Path, ...]) -> Iterator[tuple[str, Path, Callable[[Path], object]]]:
@@ -191,29 +209,42 @@ _OF_KIND: dict[str, list[Change]] = {
 }  # fmt: skip
 
 
-def reported(source: Path, change: Callable[[Path], object]) -> Outcome:
-    """`breakeven report`, in this process, on a copy of a run with this change."""
+def ended(source: Path, change: Callable[[Path], object], command: str = REPORT) -> Outcome:
+    """A command, in this process, on a copy of a run with this change."""
     with tempfile.TemporaryDirectory() as place:
         run_dir = Path(place) / "run"
         shutil.copytree(source, run_dir)
         change(run_dir)
+        where = {"RUN": str(run_dir), "GOOD": str(source)}
         said, out = io.StringIO(), io.StringIO()
         began = time.monotonic()
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(out):
-            code = invoke(["report", str(run_dir)])
-        return Outcome(code, said.getvalue(), time.monotonic() - began)
+            code = invoke([where.get(word, word) for word in COMMANDS[command]])
+        return Outcome(code, said.getvalue(), time.monotonic() - began, "worse" in out.getvalue())
+
+
+def tried(seed: int, count: int, sources: tuple[Path, ...]) -> tuple[list[str], Counter[str], float]:
+    """So many damaged copies, every second one reported: what did not hold, how they ended, the slowest."""
+    bad, ends, slowest_s = [], Counter[str](), 0.0
+    turns = itertools.cycle(part for command in COMMANDS if command != REPORT for part in (REPORT, command))
+    for (what, source, change), command in zip(itertools.islice(mutations(seed, sources), count), turns, strict=False):
+        outcome = ended(source, change, command)
+        slowest_s = max(slowest_s, outcome.took_s)
+        ends[f"exit {outcome.code}"] += 1
+        if not outcome.is_clear or outcome.took_s > LONGEST_S:
+            how = f"{outcome.took_s:.1f} s, {outcome.code}: {outcome.said[:300]}"
+            bad.append(f"{seed}: {command}, {what}, {source.name}: {how}")
+    return bad, ends, slowest_s
 
 
 def attack(count: int, seed: int, out_dir: Path) -> Result:  # noqa: ARG001
-    """Make so many copies, and count how their reports end."""
-    counts: Counter[str] = Counter()
-    slowest_s = 0.0
-    bad = []
-    sources = tuple(sorted(KEPT.iterdir()))
-    for number, (what, source, change) in zip(range(count), mutations(seed, sources), strict=False):
-        outcome = reported(source, change)
-        slowest_s = max(slowest_s, outcome.took_s)
-        counts[f"exit {outcome.code}"] += 1
-        if not outcome.is_clear or outcome.took_s > LONGEST_S:
-            bad.append(f"{number}: {what}, {source.name}: {outcome.took_s:.1f} s, {outcome.code}: {outcome.said[:300]}")
-    return Result(count, bad, f"{dict(sorted(counts.items()))}, the slowest {slowest_s:.1f} s")
+    """So many, on two processes."""
+    bad, ends, slowest_s = [], Counter[str](), 0.0
+    starts, sources = range(0, count, CHUNK), tuple(sorted(KEPT.iterdir()))
+    seeds, counts = [(seed << 32) + at for at in starts], [min(CHUNK, count - at) for at in starts]
+    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for more, ended_so, took_s in pool.map(tried, seeds, counts, [sources] * len(seeds)):
+            bad += more
+            ends += ended_so
+            slowest_s = max(slowest_s, took_s)
+    return Result(count, bad, f"{dict(sorted(ends.items()))}, the slowest {slowest_s:.1f} s")

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.backends.counts import count_of, seconds
 from harness.backends.openai_compat import OpenAiReader, OpenAiWire, texts
-from harness.backends.wire import Answer, Ask, Headers, Messages, Reader, as_asked
+from harness.backends.wire import MAX_DETAIL_CHARS, Answer, Ask, Headers, Messages, Reader, as_asked, error_message
 
 
 class TgiReader(Reader):
@@ -22,7 +22,7 @@ class TgiReader(Reader):
     def error_words(self, data: Mapping[str, Any]) -> str:
         """`overloaded: Model is overloaded`: under status 200 the type is all that tells overload from misuse."""
         kind, words = data.get("error_type"), super().error_words(data)
-        return f"{kind}: {words}" if kind else words
+        return f"{error_message(kind)}: {words}"[:MAX_DETAIL_CHARS] if kind else words
 
     def take(self, data: dict[str, Any]) -> bool:
         """A token, the last one with the details of the whole."""

@@ -143,7 +143,7 @@ class Reader:
         if data is None:
             self.answer.error = "the answer is not JSON"
         elif not isinstance(data, dict):
-            self.answer.error = error_message(data)
+            self.answer.error = error_message(data) or "the answer is JSON, but no object"
         else:
             try:
                 if not self._is_error(data):

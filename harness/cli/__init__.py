@@ -19,7 +19,7 @@ from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Break
 from harness.base.text import printable
 
 TRACEBACK = "BREAKEVEN_TRACEBACK"
-_LONGEST_LINE = 1000  # of an error: it may quote a file or a server
+_LONGEST_LINE = 480  # of an error, and of a hint: they may quote a file or a server
 
 # command -> what the help of all says of it: the first line of its own. The command is `command` of the module of
 # that name in this package, read when it is asked for, so that nobody waits for what he does not use.
@@ -122,7 +122,7 @@ def invoke(arguments: list[str] | None = None) -> int:
         return EXIT_USAGE
     except click.UsageError as error:
         context = f"\n\nhint: `{error.ctx.command_path} --help`" if error.ctx is not None else ""
-        click.echo(f"error: {error.format_message().rstrip('.')}{context}", err=True)
+        click.echo(f"error: {printable(error.format_message().rstrip('.'), _LONGEST_LINE)}{context}", err=True)
         return EXIT_USAGE
     except click.exceptions.Exit as done:
         return done.exit_code
@@ -136,7 +136,7 @@ def invoke(arguments: list[str] | None = None) -> int:
         if refused is not None:
             complain(refused)
             return refused.exit_code
-        click.echo(f"error: unexpected {type(error).__name__}: {error}", err=True)
+        click.echo(f"error: unexpected {type(error).__name__}: {printable(str(error), _LONGEST_LINE)}", err=True)
         click.echo(f"\nhint: this is a bug; {TRACEBACK}=1 shows where. What was measured is kept.", err=True)
         return EXIT_FAILED
     return result if isinstance(result, int) else 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from harness.base.text import printable
 from harness.cli.options import PATH
 from harness.cost.arms import CHEAP, FRONTIER, STAND_IN
 from harness.cost.own_prices import load_prices
@@ -55,7 +56,7 @@ def list_(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = Fa
     )
     click.echo("")
     for source, letter in letters.items():
-        for line in wrap(f"{letter}  {source}", WIDTH, subsequent_indent="   "):
+        for line in wrap(f"{letter}  {printable(source, 1000)}", WIDTH, subsequent_indent="   "):
             click.echo(line)
     click.echo("\nAPIs, USD a million tokens")
     _table([_api_cells(row) for row in models], ("api", "input", "cached", "output", "source", "checked"))
@@ -113,7 +114,7 @@ def check(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = Fa
         )
     for row in models:
         if row["disagrees"]:
-            click.echo(f"warning: {row['provider']}:{row['model']}: {row['disagrees']}", err=True)
+            click.echo(printable(f"warning: {row['provider']}:{row['model']}: {row['disagrees']}", 480), err=True)
 
 
 def _rows(file: Path | None, apis: Sequence[str], today: date | None) -> tuple[list[Row], list[Row]]:
@@ -137,4 +138,4 @@ def _table(rows: Sequence[Row], columns: Sequence[str]) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return "n/a"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    return f"{value:.10g}" if isinstance(value, float) else printable(str(value))

@@ -21,6 +21,7 @@ from typing import Any
 import orjson
 
 from harness.base.errors import UsageError
+from harness.base.text import printable
 
 LONGEST_SPAN_S = 3660 * 86_400.0  # ten years
 MOST_TOKENS = 10**9  # of one request
@@ -165,4 +166,4 @@ def _seconds_of(text: str) -> float:
 
 
 def _what(error: Exception) -> str:
-    return f"no {error}" if isinstance(error, KeyError) else str(error)
+    return printable(f"no {error}" if isinstance(error, KeyError) else str(error))

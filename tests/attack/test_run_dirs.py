@@ -12,23 +12,18 @@ import pytest
 from harness.cli import invoke
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "attack"))
-from run_dirs import KEPT, mutations, reported
+from run_dirs import KEPT, tried
 
 SMALL = tuple(sorted(path for path in KEPT.iterdir() if path.name.endswith("c7i.large")))
 PRICED = SMALL[0]
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_damaged_run_directories_end_in_a_report_or_one_clear_line(seed: int) -> None:
-    changes = zip(range(10), mutations(1000 + seed, SMALL), strict=False)
+def test_damaged_run_directories_end_in_a_report_a_comparison_or_one_clear_line(seed: int) -> None:
+    bad, ends, _ = tried(1000 + seed, 10, SMALL)
 
-    unclear = [
-        (what, source.name, outcome)
-        for _, (what, source, change) in changes
-        if not (outcome := reported(source, change)).is_clear
-    ]
-
-    assert unclear == []
+    assert bad == []
+    assert {"exit 0", "exit 2"} & set(ends)
 
 
 def test_links_in_place_of_what_a_report_writes_are_replaced_and_never_followed(tmp_path: Path) -> None:

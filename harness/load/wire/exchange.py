@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import gevent
-from geventhttpclient.response import HTTPParseError, HTTPResponse
+from geventhttpclient.response import HTTPParseError, HTTPProtocolViolationError, HTTPResponse
 
 from harness.load.wire.bounds import FAIR_BYTES, MAX_ANSWER_BYTES, Meter, Oversize
 from harness.load.wire.clock import RunClock
@@ -26,6 +26,25 @@ class Response(HTTPResponse):
     """The HTTP parser alone: bytes in, status, headers and body bytes out."""
 
     heads = 0  # that came to their end: those of interim answers, and the answer's own
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the answer itself has ended; an interim one is none."""
+        return bool(self.message_complete) and self.get_code() >= 200
+
+    def feed(self, data: str | bytes) -> None:
+        """Take the next bytes; what follows a whole answer is no part of it, and costs the connection alone."""
+        try:
+            super().feed(data)
+        except HTTPParseError:
+            if not self.is_answered:
+                raise
+            self._trailing_data_dropped = True  # the connection will not be kept
+
+    def _on_message_begin(self) -> None:
+        if self.is_answered:
+            raise HTTPProtocolViolationError("more than was asked for")
+        super()._on_message_begin()
 
     def _on_headers_complete(self) -> int | bool | None:
         self.heads += 1
@@ -103,7 +122,7 @@ def receive(sock: Socket, response: Response, on_bytes: OnBytes, clock: RunClock
     """
     stamped = watched = isinstance(sock, StampedSocket)
     meter = Meter(exchange.most_bytes)
-    while not response.message_complete or response.get_code() < 200:
+    while not response.is_answered:
         if meter.unshared >= FAIR_BYTES:
             meter.share()
         piece = sock.recv(FIRST_READ_BYTES if exchange.awaits_first else READ_BYTES)

@@ -10,6 +10,7 @@ import gevent.monkey
 from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 
 from harness.load.wire.sockets import StampedSocket
+from harness.load.wire.tls import TlsSocket
 
 Socket = Any  # a gevent socket, plain, stamped or TLS
 _POLL = gevent.monkey.get_original("select", "poll")
@@ -87,6 +88,12 @@ class TlsPool(SSLConnectionPool):
 
     def _resolve(self) -> list[Any]:
         return self.addresses.get(super()._resolve)
+
+    def _connect_socket(self, sock: Socket, address: Any) -> TlsSocket:
+        sock.connect(address)
+        tls = TlsSocket(sock, self.ssl_context, self._request_host)
+        tls.shake_hands()
+        return tls
 
     def _is_socket_alive(self, sock: Socket | None) -> bool:
         is_open = is_idle(sock)

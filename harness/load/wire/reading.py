@@ -8,7 +8,7 @@ from harness.backends.faults import BROKE_EARLY, EMPTY, ONLY_END_MARK, ONLY_REAS
 from harness.backends.wire import MAX_DETAIL_CHARS, MAX_EXAMPLE_CHARS, Answer, Reader, error_detail
 from harness.load.wire.bounds import MAX_WHOLE_BYTES, Oversize, most_events
 from harness.load.wire.exchange import Exchange
-from harness.load.wire.sse import SseParser
+from harness.load.wire.sse import ErrorEvent, SseParser
 
 MAX_BODY_BYTES = 1 << 20  # that are kept of what is no answer: for its words
 SAME_ARRIVAL_NS = 200_000  # what one write sent may take two reads to come
@@ -33,6 +33,7 @@ class Reading:
     first_events: int = 0  # token events of the first arrival
     first_chars: int = 0  # that it brought
     first_tokens: int | None = None  # that it brought, where the server said so with it
+    error: bytes | None = None  # the payload of the first event that was called so
     answer: Answer = field(default_factory=Answer)  # what it came to, once it has ended
 
     def on_bytes(self, exchange: Exchange, piece: bytes) -> None:
@@ -66,7 +67,7 @@ class Reading:
     @property
     def saw_event(self) -> bool:
         """Whether it is a stream at all."""
-        return self.events > 0 or self.sse.error is not None
+        return self.events > 0
 
     def close(self, arrived_ns: int) -> None:
         """The body has ended."""
@@ -77,8 +78,8 @@ class Reading:
         """What it came to, with its counts settled; an event that was called `error` is one, whatever it holds."""
         self.answer = answer
         answer.finish_reason = answer.finish_reason and answer.finish_reason[:MAX_EXAMPLE_CHARS]
-        if self.sse.error is not None:
-            answer.error = answer.error or error_detail(self.sse.error) or "event: error"
+        if self.error is not None:
+            answer.error = answer.error or error_detail(self.error) or "event: error"
         settle_counts(answer)
         return answer
 
@@ -94,15 +95,20 @@ class Reading:
         return self.answer.done or self.answer.error is not None
 
     def _events(self, events: list[bytes], arrived_ns: int) -> bool:
-        """Take events; whether the last of them was the answer's end mark, or came after it."""
-        reader, tokens, is_over = self.reader, 0, False
+        """Take events; whether one of them was the answer's end mark: what comes after it is no part of the answer."""
+        reader, tokens = self.reader, 0
         assert reader is not None
+        answer = reader.answer
         self.events += len(events)
         if self.events > self.most_events:
             raise Oversize(f"the stream has more than {self.most_events} events")
         for event in events:
+            if answer.done:
+                break
+            if event.__class__ is ErrorEvent:
+                self.error = self.error or event
+                continue
             if not reader.feed(event):
-                is_over = reader.answer.done
                 continue
             tokens += 1
             if self.last_ns is None:
@@ -117,8 +123,8 @@ class Reading:
         if tokens > 1:
             self.shared_events += tokens
         if tokens and arrived_ns - (self.first_ns or 0) <= SAME_ARRIVAL_NS:
-            self._note_first(reader.answer)
-        return is_over
+            self._note_first(answer)
+        return answer.done
 
     def _note_first(self, answer: Answer) -> None:
         self.first_events = answer.token_events

@@ -10,6 +10,10 @@ MOST_BYTES_ASKED = 1 << 20  # and so does a larger one
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
+class ErrorEvent(bytes):
+    """The payload of an event that is called `error`."""
+
+
 class SseParser:
     """Incremental parser for all backends.
 
@@ -19,7 +23,7 @@ class SseParser:
     a line that is a whole JSON object is one. What it does and holds grows with what came, and no faster.
     """
 
-    __slots__ = ("_after_cr", "_asked", "_begun", "_data", "_held_bytes", "_is_error", "_tail", "error")
+    __slots__ = ("_after_cr", "_asked", "_begun", "_data", "_held_bytes", "_is_error", "_tail")
 
     def __init__(self) -> None:
         self._tail = bytearray()  # an unfinished line
@@ -29,7 +33,6 @@ class SseParser:
         self._begun = False  # the first line is over
         self._after_cr = False  # an LF that comes next belongs to that CR
         self._is_error = False  # the unfinished event is called `error`
-        self.error: bytes | None = None  # the payload of the first event that is called so
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Take the next bytes; give the payloads of the events they finish, in order.
@@ -39,9 +42,10 @@ class SseParser:
         """
         if self._after_cr or b"\r" in piece:
             piece = self._with_lf(piece)
-        if not self._tail and not self._data and piece.endswith(b"\n\n"):
+        if not self._tail and not self._data and not self._is_error and piece.endswith(b"\n\n"):
             plain = _plain_events(piece)
             if plain is not None:
+                self._begun = True
                 return plain
         lines = self._lines(piece)
         events: list[bytes] = []
@@ -55,8 +59,10 @@ class SseParser:
                     self._end_event(events)
                 self._hold(line[6:] if line.startswith(b"data: ") else line[5:])
             elif line.startswith(b"event:"):
+                if self._stands_alone():
+                    self._end_event(events)
                 self._is_error = line[6:].strip() == b"error"
-        if not self._tail and len(self._data) == 1 and not self._is_error and self._is_complete():
+        if self._stands_alone():
             self._end_event(events)
         return events
 
@@ -85,6 +91,10 @@ class SseParser:
             raise Oversize(f"the stream has an event of more than {MAX_EVENT_BYTES} bytes")
         self._data.append(data)
 
+    def _stands_alone(self) -> bool:
+        """Whether the one line of the unfinished event is all of it, as far as can be told without the next."""
+        return len(self._data) == 1 and not self._is_error and self._is_complete()
+
     def _is_complete(self) -> bool:
         """Whether the lines of the unfinished event are a whole object already; they are asked once a line."""
         lines = len(self._data)
@@ -104,10 +114,7 @@ class SseParser:
         if self._data:
             event = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
             self._data, self._held_bytes, self._asked = [], 0, 0
-            if self._is_error:
-                self.error = self.error or event
-            else:
-                events.append(event)
+            events.append(ErrorEvent(event) if self._is_error else event)
         self._is_error = False
 
 

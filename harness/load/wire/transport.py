@@ -112,7 +112,8 @@ class Target:
             return self._connections.take()
         except ssl.SSLError as error:
             told = getattr(error, "verify_message", "")
-            raise ConnectFailed(f"TLS: {error.reason or error}{f' ({told})' if told else ''}") from None
+            reason = getattr(error, "reason", None) or error.strerror or error  # OpenSSL's, or ours
+            raise ConnectFailed(f"TLS: {reason}{f' ({told})' if told else ''}") from None
         except OSError as error:
             raise ConnectFailed(str(error.strerror or error)) from None
 

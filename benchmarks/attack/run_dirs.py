@@ -65,10 +65,10 @@ class Outcome:
         """A report, a comparison, or one line that says what is wrong."""
         if "this is a bug" in self.said or "Traceback" in self.said:
             return False
-        first = self.said.split("\n", 1)[0]
+        first = next((line for line in self.said.splitlines() if line.startswith("error: ")), "")
         if self.code in (0, 3) or (self.code == 1 and self.is_worse):
             return True
-        return self.code in (1, 2) and first.startswith("error: ") and len(first) < 1000
+        return self.code in (1, 2) and 0 < len(first) < 500
 
 
 def mutations(seed: int, sources: tuple[Path, ...]) -> Iterator[tuple[str, Path, Callable[[Path], object]]]:

@@ -44,6 +44,7 @@ PositiveShare = Annotated[
     float, Field(strict=True, json_schema_extra={"exclusiveMinimum": 0, "maximum": 1}), BeforeValidator(_positive_share)
 ]
 Instances = Annotated[int, Field(strict=True, ge=1, le=10**9)]
+InstancesOrNone = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 Amount = Annotated[float, Field(strict=True, ge=0, le=LARGEST)]
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 

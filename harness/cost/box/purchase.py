@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
-from harness.cost.breakeven.staircase import MOST_INSTANCES, ceil
+from harness.cost.breakeven.exact import ceil
+from harness.cost.breakeven.staircase import MOST_INSTANCES
 from harness.demand.demand import Demand
 from harness.prices.record import Quote
 from harness.rundir.decision import PurchaseOption

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from harness.base.rounding import NA, amount, exact_volume, significant, volumes, whole
 from harness.base.units import HOURS_PER_MONTH
-from harness.cost.breakeven.staircase import Staircase, is_tie
+from harness.cost.breakeven.exact import is_tie
+from harness.cost.breakeven.staircase import Staircase
 from harness.cost.breakeven.words import window_ends
 from harness.report.charts.cost import stairs_of
 from harness.report.model import Cell, Table, table_of

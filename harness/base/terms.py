@@ -8,7 +8,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from pydantic_core import PydanticCustomError
 
 from harness.base.workload import LARGEST, Amount, PositiveShare, Share
-from harness.base.yamlfile import Strict
+from harness.base.yamlfile import Strict, validate
 
 Ratio = Annotated[float, Field(strict=True, gt=0, le=1000)]
 Rate = Annotated[float, Field(strict=True, gt=0, le=LARGEST)]
@@ -19,11 +19,13 @@ class _Unsaid(Strict):
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        out: dict[str, Any] = dump(self)
-        for name in (*Terms.model_fields, *Running.model_fields):
-            if name in out and name != "fixed_usd_per_month" and out[name] == type(self).model_fields[name].default:
-                del out[name]
-        return out
+        written: dict[str, Any] = dump(self)
+        plain = {name: field.default for name, field in type(self).model_fields.items() if name in self._unsaid()}
+        return {name: value for name, value in written.items() if name not in plain or value != plain[name]}
+
+    @classmethod
+    def _unsaid(cls) -> set[str]:
+        return {*Terms.model_fields, *Running.model_fields, "batch_share"}
 
 
 class Terms(_Unsaid):
@@ -56,13 +58,8 @@ class Terms(_Unsaid):
 
     @model_validator(mode="after")
     def _one_size_of_a_unit(self) -> Terms:
-        sizes = {"unit_tasks_per_month": self.unit_tasks_per_month, "unit_tokens_per_s": self.unit_tokens_per_s}
-        given = [name for name, size in sizes.items() if size is not None]
-        if len(given) == len(sizes):
+        if self.unit_tasks_per_month is not None and self.unit_tokens_per_s is not None:
             raise ValueError("give `unit_tasks_per_month` or `unit_tokens_per_s`, not both")
-        if given and not self.units_usd_per_month:
-            said = f"`{given[0]}` is the size of a unit, and `units_usd_per_month` says no price of one"
-            raise _misfit(said, "for example units_usd_per_month: 2448")
         return self
 
 
@@ -92,6 +89,18 @@ class Running(_Unsaid):
                 said = f"`{name}` belongs to `billing: per_second`, and billing is {self.billing}"
                 raise _misfit(said, "give both, or neither")
         return self
+
+
+def check_units(terms: Terms) -> None:
+    """Whether a size of a unit has a price of one beside it; the two may come from different files.
+
+    Raises:
+        PydanticCustomError: it has none.
+    """
+    for name in ("unit_tasks_per_month", "unit_tokens_per_s"):
+        if getattr(terms, name) is not None and not terms.units_usd_per_month:
+            said = f"`{name}` is the size of a unit, but `units_usd_per_month` gives no price of one"
+            raise _misfit(said, "for example units_usd_per_month: 2448")
 
 
 def check_running(running: Running, min_instances: int, *, has_profile: bool, key: str) -> None:

@@ -165,8 +165,10 @@ def _second_opinions(arms: Sequence[ApiArm]) -> Iterator[Check]:
 
 def _sizes(rented: BoxInstance, arms: Sequence[ApiArm], demand: Demand) -> Iterator[Check]:
     yield from _boxes(rented)
-    without = [arm.name for arm in arms if not all(price.batch for _, price in arm.parts)]
-    if demand.batch_share > 0 and without:
+    without = [
+        arm.name for arm in arms if arm.batch_share(demand) > 0 and not all(price.batch for _, price in arm.parts)
+    ]
+    if without:
         message = f"no batch price is listed for {', '.join(without)}: the standard price is used"
         yield _check("no_batch_price", "warning", message)
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from harness.base.units import HOURS_PER_DAY
-from harness.cost.api_rates import usd_per_call
 from harness.cost.arms import ApiArm
 from harness.cost.bill import bill
 from harness.cost.box.box import PricedBox
@@ -25,7 +24,7 @@ def by_class(arm: ApiArm, demand: Demand) -> tuple[ClassCost, ...]:
     for kind in demand.classes:
         # a class of weight 0 has a price too
         requests = kind.model_copy(update={"weight": 1.0}).requests()
-        usd = sum(calls * usd_per_call(price, requests, demand.tokens_ratio) for calls, price in arm.parts)
+        usd = arm.usd_per_task(requests, demand)
         rows.append(
             ClassCost(
                 name=kind.name,

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness.base.terms import Running, Terms
 from harness.base.yamlfile import validate
 from harness.cost.arms import ApiArm, choose_arms
 from harness.cost.bill import one_off_usd, people_usd
@@ -132,8 +133,11 @@ def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
         "max_load": demand.max_load,
         "min_instances": demand.min_instances,
         "fixed_usd_per_month": demand.fixed_usd("self_host"),
+        **{name: getattr(demand.self_host, name) for name in Running.model_fields},
     }
-    api = asdict(arm.rates(demand)) | {"fixed_usd_per_month": demand.fixed_usd("api")}
+    terms = {name: getattr(arm.terms, name) for name in Terms.model_fields}
+    api = asdict(arm.rates(demand)) | terms | {"tokenizer_ratio": arm.tokenizer_ratio(demand)}
+    api["fixed_usd_per_month"] = demand.fixed_usd("api") + arm.terms.fixed_usd_per_month
     del api["cache_write_usd_per_mtok"]  # `decide` knows no such price; the mean of the input holds it
     return DecideInput(
         workload=demand.workload(), self_host=validate(SelfHost, own, where=where), api=validate(Api, api, where=where)

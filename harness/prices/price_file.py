@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from harness.base.errors import UsageError
+from harness.base.terms import ArmTerms
 from harness.base.yamlfile import Label, Strict, validate
 from harness.prices.record import PURCHASES, ApiPrice, Quote, Rates, Tier, Usd
 
@@ -79,8 +80,8 @@ class TierRow(RatesRow):
     above_input_tokens: int = Field(gt=0)
 
 
-class ApiRow(RatesRow):
-    """What a provider asks for a model."""
+class ApiRow(RatesRow, ArmTerms):
+    """What a provider asks for a model: its price per token, and terms beside it."""
 
     provider: Name
     model: Name
@@ -181,4 +182,5 @@ def _user_price(row: ApiRow, path: Path) -> ApiPrice:
         batch=row.batch.rates() if row.batch else None,
         source=row.source or f"the user's file {path.name}",
         kind="listed" if row.source else "assumed",
+        terms=ArmTerms(**{name: getattr(row, name) for name in ArmTerms.model_fields if name in row.model_fields_set}),
     )

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from harness.base.terms import Running, Terms, check_running
+from harness.base.terms import Running, Terms, check_running, check_units
 from harness.base.workload import Amount, InstancesOrNone, PositiveShare, Workload
 from harness.base.yamlfile import Strict
 from harness.rundir.result import Result
@@ -58,6 +58,15 @@ class Api(Terms):
     input_usd_per_mtok: Amount
     cached_input_usd_per_mtok: Amount | None = None
     output_usd_per_mtok: Amount
+
+    @model_validator(mode="after")
+    def _price_of_a_unit(self) -> Api:
+        check_units(self)
+        return self
+
+    @classmethod
+    def _unsaid(cls) -> set[str]:
+        return super()._unsaid() - {"fixed_usd_per_month"}
 
     @property
     def cache_read_usd_per_mtok(self) -> float:

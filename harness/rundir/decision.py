@@ -147,6 +147,7 @@ class ListedPrice(ListRates):
     checked_on: Day
     label: str
     kind: PriceKind
+    terms: dict[str, float | None] = Field(default={}, description="Beside the price per token, by the user's file.")
 
 
 class PartPrice(ListedPrice):

@@ -1,0 +1,203 @@
+"""Terms that one arm has and another has not: in the price file, in the demand, and in what is decided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cost_cases import given, manifest, metrics, smallest
+
+from harness.base.errors import UsageError
+from harness.cost import decide
+from harness.cost.verdict import build_decision
+from harness.demand.demand import Demand
+from harness.rundir.decision import Arm, Decision
+
+
+def of(demand: Demand, tmp_path: Path, prices: str = "", *asked: str) -> Decision:
+    file = tmp_path / "prices.yaml"
+    file.write_text(prices or "api: []")
+    return build_decision(manifest(), metrics(), demand, asked, prices_file=file)
+
+
+def arm_of(decision: Decision, name: str) -> Arm:
+    return next(arm for arm in decision.arms if arm.name == name)
+
+
+ROW = "api:\n  - {provider: mine, model: m, input_usd_per_mtok: 3, output_usd_per_mtok: 15"
+
+
+@pytest.mark.parametrize(
+    ("terms", "usd"),
+    [
+        ({}, 0.00615),
+        ({"usd_per_request": 0.005}, 0.01115),
+        ({"surcharge": 0.055}, 0.00615 * 1.055),
+        ({"usd_per_request": 0.005, "surcharge": 0.1}, 0.01115 * 1.1),  # a marketplace adds to the fee too
+        ({"output_ratio": 2}, 0.0024 + 2 * 0.00375),
+        ({"reasoning_tokens": 1000}, 0.00615 + 0.015),
+        ({"tokenizer_ratio": 1.2}, 0.00615 * 1.2),
+        ({"tokenizer_ratio": 1.2, "reasoning_tokens": 1000}, 0.00615 * 1.2 + 0.015),  # those are its own already
+        ({"success_rate": 0.8}, 0.00615 / 0.8),  # asked 1/0.8 times for as much done
+        ({"cached_share": 0.5, "cached_input_usd_per_mtok": 0.3}, 0.0012 + 400 * 0.3e-6 + 0.00375),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
+)
+def test_a_term_changes_what_a_task_costs(terms: dict[str, Any], usd: float) -> None:
+    got = decide(given(**{f"api__{name}": value for name, value in terms.items()}))
+
+    assert got["api_usd_per_task"] == pytest.approx(usd, rel=1e-12)
+
+
+def test_a_success_rate_as_the_workloads_own_changes_nothing() -> None:
+    retried = {"workload__retry_failure_rate": 0.08, "workload__max_retries": 2}
+
+    same = decide(given(**retried, api__success_rate=0.92))["api_usd_per_task"]
+
+    assert same == pytest.approx(decide(given(**retried))["api_usd_per_task"], rel=1e-12)
+
+
+def test_a_price_file_gives_one_arm_terms_and_the_others_none(tmp_path: Path) -> None:
+    # sonar at 1/1: 0.00105 of tokens and 0.012 a request, at 100,000 tasks 105 and 1,200
+    row = "api:\n  - {provider: perplexity, model: sonar, input_usd_per_mtok: 1, output_usd_per_mtok: 1,"
+    decision = of(smallest(tasks_per_month=100_000), tmp_path, row + " usd_per_request: 0.012}", "perplexity:sonar")
+
+    sonar, *others = decision.arms
+    assert sonar.decision.at_volume is not None
+    assert sonar.decision.at_volume.api_usd == pytest.approx(1305)
+    assert sonar.classes[0].usd_per_task == pytest.approx(0.01305)
+    assert [arm.input.api.usd_per_request for arm in others] == [0] * len(others)
+    assert ("perplexity:sonar usd per request", 0.012) in [(fact.what, fact.value) for fact in decision.provenance]
+
+
+def test_a_demand_gives_arms_terms_by_name_and_compares_them(tmp_path: Path) -> None:
+    terms = {"mine:m": {"surcharge": 0.055}, "openai:gpt-4.1-mini": {"fixed_usd_per_month": 2448, "output_ratio": 1.5}}
+
+    decision = of(smallest(arms=terms), tmp_path, ROW + "}")
+
+    assert arm_of(decision, "mine:m").decision.api_usd_per_task == pytest.approx(0.00615 * 1.055)
+    mini = arm_of(decision, "openai:gpt-4.1-mini")  # 0.40/1.60
+    assert mini.decision.api_usd_per_task == pytest.approx(800 * 0.4e-6 + 375 * 1.6e-6)
+    assert mini.input.api.fixed_usd_per_month == 2448
+
+
+def test_the_demands_terms_lie_over_the_price_files(tmp_path: Path) -> None:
+    row = ROW + ", surcharge: 0.055, usd_per_request: 0.01}"
+
+    mine = arm_of(of(smallest(arms={"mine:m": {"surcharge": 0}}), tmp_path, row), "mine:m")
+
+    assert mine.decision.api_usd_per_task == pytest.approx(0.01615)
+
+
+def test_an_arms_tokenizer_counts_before_its_tiers_do(tmp_path: Path) -> None:
+    # 800 of ours are 1,040 of its own, above 1,000: 6/30 for every token; 325 out
+    row = ROW + ", tiers: [{above_input_tokens: 1000, input_usd_per_mtok: 6, output_usd_per_mtok: 30}]}"
+
+    mine = arm_of(of(smallest(arms={"mine:m": {"tokenizer_ratio": 1.3}}), tmp_path, row), "mine:m")
+
+    assert mine.decision.api_usd_per_task == pytest.approx(1040 * 6e-6 + 325 * 30e-6)
+
+
+def test_an_arm_waits_for_its_batch_price_with_a_share_of_its_own(tmp_path: Path) -> None:
+    row = ROW + ", batch: {input_usd_per_mtok: 1.5, output_usd_per_mtok: 7.5}}"
+
+    mine = arm_of(of(smallest(batch_share=1, arms={"mine:m": {"batch_share": 0.5}}), tmp_path, row), "mine:m")
+
+    assert mine.decision.api_usd_per_task == pytest.approx(0.00615 * 0.75)
+
+
+def test_a_mix_has_terms_of_its_own(tmp_path: Path) -> None:
+    parts = [{"api": "mine:m", "calls_per_task": 0.5}, {"api": "openai:gpt-4.1-mini", "calls_per_task": 0.5}]
+    demand = smallest(mixes=[{"name": "half", "parts": parts}], arms={"half": {"surcharge": 0.1}})
+
+    half = arm_of(of(demand, tmp_path, ROW + "}"), "half")
+
+    assert half.decision.api_usd_per_task == pytest.approx((0.00615 + 0.00072) / 2 * 1.1)
+
+
+def test_units_of_an_arm_are_bought_whole(tmp_path: Path) -> None:
+    terms = {"mine:m": {"units_usd_per_month": 500, "unit_tasks_per_month": 150_000}}
+    row = "api:\n  - {provider: mine, model: m, input_usd_per_mtok: 0, output_usd_per_mtok: 0}"
+
+    mine = arm_of(of(smallest(arms=terms), tmp_path, row), "mine:m")
+
+    assert mine.decision.at_volume is not None
+    assert mine.decision.at_volume.api_usd == 1500  # 400,000 tasks are three of 150,000
+    assert mine.sensitivity is not None
+
+
+def test_a_box_paid_by_the_second_is_paid_so_in_a_demand(tmp_path: Path) -> None:
+    # 0.6 requests/s: 1.67 s a call, billed 2
+    own = {"billing": "per_second", "usd_per_second": 0.00116}
+
+    got = of(smallest(self_host=own), tmp_path).arms[0].decision.at_volume
+
+    assert got is not None
+    assert got.self_usd == pytest.approx(400_000 * 2 * 0.00116)
+
+
+def test_a_demand_may_let_the_box_go_at_night(tmp_path: Path) -> None:
+    # eight hours hold 50,000 tasks each, an instance-hour 2,160 x 730/24 = 65,700
+    night_off = {"hourly_profile": [0] * 8 + [1] * 8 + [0] * 8, "min_instances": 0}
+
+    got = of(smallest(**night_off), tmp_path).arms[0].decision.at_volume
+
+    assert got is not None
+    assert got.self_usd == pytest.approx(5.672 * 8 * 730 / 24)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"min_instances": 0}, "`min_instances`: 0 (scale to zero) needs an `hourly_profile`"),
+        ({"self_host": {"cold_start_s": 60}}, "`self_host.cold_start_s` is of instances that go when nothing arrives"),
+        ({"self_host": {"usd_per_second": 0.001}}, "`usd_per_second` belongs to `billing: per_second`"),
+        ({"self_host": {"billing": "per_minute"}}, "`self_host.billing`: must be 'per_hour' or 'per_second'"),
+        ({"self_host": {"billing": "per_second", "idle_s": 3}}, "`self_host.idle_s` is of instances by the hour"),
+        ({"arms": {"mine:m": {"surcharge": 5.5}}}, "surcharge`: must be a share"),
+        ({"arms": {"mine:m": {"surcharges": 0.05}}}, "unknown key `arms.mine:m.surcharges`"),
+    ],
+)
+def test_terms_that_cannot_be_are_one_line(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
+    from harness.demand.demand import demand_from_dict
+
+    plain = {"name": "t", "classes": [{"input_tokens": 800, "output_tokens": 250}]}
+    with pytest.raises(UsageError) as caught:
+        demand_from_dict({**plain, **changes})
+
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_sizes_of_a_unit_from_two_files_do_not_go_together(tmp_path: Path) -> None:
+    row = ROW + ", units_usd_per_month: 100, unit_tasks_per_month: 1000}"
+
+    with pytest.raises(UsageError, match="give `unit_tasks_per_month` or `unit_tokens_per_s`, not both"):
+        of(smallest(arms={"mine:m": {"unit_tokens_per_s": 5}}), tmp_path, row)
+
+
+def test_a_size_of_a_unit_needs_its_price(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="`unit_tokens_per_s` is the size of a unit, but `units_usd_per_month` gives"):
+        of(smallest(arms={"mine:m": {"unit_tokens_per_s": 5}}), tmp_path, ROW + "}")
+    half = smallest(arms={"mine:m": {"unit_tokens_per_s": 5}})
+    assert of(half, tmp_path, ROW + ", units_usd_per_month: 100}").arms[0].input.api.units_usd_per_month == 100
+
+
+def test_terms_of_one_model_of_a_mix_are_refused(tmp_path: Path) -> None:
+    demand = smallest(mixes=[{"name": "two", "parts": [{"api": "mine:m", "calls_per_task": 1}] * 2}])
+
+    with pytest.raises(UsageError, match=r"`mine:m` has terms beside its price per token \(surcharge\)"):
+        of(demand, tmp_path, ROW + ", surcharge: 0.1}")
+
+
+def test_what_has_no_terms_is_written_as_before(tmp_path: Path) -> None:
+    written = of(smallest(), tmp_path).arms[0].input.model_dump()
+
+    assert set(written["api"]) == {
+        "input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok", "fixed_usd_per_month",
+    }  # fmt: skip
+    assert set(written["self_host"]) == {
+        "usd_per_hour", "goodput_requests_per_s", "goodput_low", "goodput_high", "max_load", "min_instances",
+        "fixed_usd_per_month",
+    }  # fmt: skip

@@ -25,7 +25,8 @@ class _Unsaid(Strict):
 
     @classmethod
     def _unsaid(cls) -> set[str]:
-        return {*Terms.model_fields, *Running.model_fields, "batch_share"}
+        """Names that are left out at their default; a class that adds to these fields writes its own always."""
+        raise NotImplementedError
 
 
 class Terms(_Unsaid):
@@ -56,11 +57,32 @@ class Terms(_Unsaid):
         default=None, description="Share of the input read from its prompt cache. None: the demand's cached tokens."
     )
 
+    @classmethod
+    def _unsaid(cls) -> set[str]:
+        return {*Terms.model_fields, "batch_share"}
+
     @model_validator(mode="after")
     def _one_size_of_a_unit(self) -> Terms:
         if self.unit_tasks_per_month is not None and self.unit_tokens_per_s is not None:
             raise ValueError("give `unit_tasks_per_month` or `unit_tokens_per_s`, not both")
         return self
+
+
+class ArmTerms(Terms):
+    """The terms of an arm as a price file or a demand gives them."""
+
+    batch_share: Annotated[float, Field(strict=True, ge=0, le=1)] | None = Field(
+        default=None, description="Share of the tasks that wait for its batch price. None: the demand's."
+    )
+
+    def and_then(self, own: ArmTerms, *, where: str) -> ArmTerms:
+        """These terms with what another gives laid over them.
+
+        Raises:
+            UsageError: the two do not go together.
+        """
+        said = {name: getattr(terms, name) for terms in (self, own) for name in terms.model_fields_set}
+        return validate(ArmTerms, said, where=where)
 
 
 class Running(_Unsaid):
@@ -81,6 +103,10 @@ class Running(_Unsaid):
         default=None,
         description="Seconds of a call, billed rounded up, with billing per_second. None: 1/goodput, one at a time.",
     )
+
+    @classmethod
+    def _unsaid(cls) -> set[str]:
+        return set(Running.model_fields)
 
     @model_validator(mode="after")
     def _of_a_second(self) -> Running:

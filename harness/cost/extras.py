@@ -41,7 +41,9 @@ def by_class(arm: ApiArm, demand: Demand) -> tuple[ClassCost, ...]:
 def bills(arms: Sequence[Arm], demand: Demand, taken_as: str) -> tuple[Bill, ...]:
     """The month of the box and of each arm, line by line; empty without a volume."""
     months = [bill("self_host", "self_host", arms[0].decision, demand, taken_as)]
-    months += [bill(arm.name, "api", arm.decision, demand) for arm in arms]
+    for arm in arms:
+        fee_usd = arm.input.api.fixed_usd_per_month - demand.fixed_usd("api")
+        months.append(bill(arm.name, "api", arm.decision, demand, fee_usd=fee_usd))
     return tuple(month for month in months if month is not None)
 
 

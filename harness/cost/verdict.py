@@ -12,7 +12,7 @@ from harness.cost.bill import one_off_usd, people_usd
 from harness.cost.box.box import PricedBox, price_box
 from harness.cost.box.given import GivenRate, given_box
 from harness.cost.box.splits import BusyRun
-from harness.cost.breakeven.decision import decide_parsed
+from harness.cost.breakeven.decision import api_calls_per_task, decide_parsed
 from harness.cost.breakeven.success import success_costs
 from harness.cost.breakeven.words import sentence
 from harness.cost.checks import doubts, doubts_without_a_run, one_run, too_many_instances
@@ -168,7 +168,12 @@ def _arm(arm: ApiArm, box: PricedBox, demand: Demand) -> Arm:
         decision_without_people=struck,
         sentence_without_people=said_without,
         classes=by_class(arm, demand),
-        success=success_costs(decided, demand.human_usd_per_task, demand.response_cache_hit_rate),
+        success=success_costs(
+            decided,
+            demand.human_usd_per_task,
+            demand.response_cache_hit_rate,
+            attempts=api_calls_per_task(given.workload, given.api),
+        ),
         **(_what_if(given, people, box, demand) if why_not is None else {}),
     )
 

@@ -10,6 +10,7 @@ from cost_cases import given, manifest, metrics, smallest
 
 from harness.base.errors import UsageError
 from harness.cost import decide
+from harness.cost.focus import focus_rows
 from harness.cost.verdict import build_decision
 from harness.demand.demand import Demand
 from harness.rundir.decision import Arm, Decision
@@ -201,3 +202,38 @@ def test_what_has_no_terms_is_written_as_before(tmp_path: Path) -> None:
         "usd_per_hour", "goodput_requests_per_s", "goodput_low", "goodput_high", "max_load", "min_instances",
         "fixed_usd_per_month",
     }  # fmt: skip
+
+
+def test_the_bill_and_the_spreadsheet_name_what_an_arm_asks_beside_its_tokens(tmp_path: Path) -> None:
+    # 400,000 x 0.01115 x 1.1 = 4,906; four units of 100,000 at 50; a fee of 20
+    terms = {"usd_per_request": 0.005, "surcharge": 0.1, "fixed_usd_per_month": 20, "reasoning_tokens": 100}
+    units = {"units_usd_per_month": 50, "unit_tasks_per_month": 100_000}
+    decision = of(smallest(arms={"mine:m": terms | units}), tmp_path, ROW + "}")
+
+    month = next(bill for bill in decision.monthly if bill.name == "mine:m")
+    rows = [row for row in focus_rows(decision) if row["x_Arm"] == "mine:m"]
+    total = 400_000 * (0.01115 + 0.0015) * 1.1 + 4 * 50 + 20
+    assert month.total_usd == pytest.approx(total)
+    assert [(line.line, line.usd) for line in month.lines] == [("inference", pytest.approx(total - 20)), ("fee", 20)]
+    assert sum(row["BilledCost"] for row in rows) == pytest.approx(total)
+    assert {row["ChargeDescription"].removeprefix("mine:m ") for row in rows} == {
+        "input tokens", "output tokens", "requests", "capacity units", "the arm's own fee",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "unit", "usd"),
+    [
+        ({"self_host": {"billing": "per_second", "usd_per_second": 0.001}}, "Seconds", 800.0),  # 2 s a call
+        ({"hourly_profile": [0] * 16 + [1] * 8, "min_instances": 0}, "Hours", 5.672 * 8 * 730 / 24),
+        ({}, "Hours", 5.672 * 730),
+    ],
+    ids=["by the second", "eight hours", "all month"],
+)
+def test_the_spreadsheet_bills_the_box_as_it_is_paid(
+    changes: dict[str, Any], unit: str, usd: float, tmp_path: Path
+) -> None:
+    box = next(row for row in focus_rows(of(smallest(**changes), tmp_path)) if row["x_Arm"] == "self_host")
+
+    assert (box["PricingUnit"], box["BilledCost"]) == (unit, pytest.approx(usd))
+    assert box["PricingQuantity"] * box["ListUnitPrice"] == pytest.approx(usd)

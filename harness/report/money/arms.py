@@ -7,15 +7,17 @@ from harness.base.rounding import NA, amount, whole
 from harness.base.units import HOURS_PER_MONTH
 from harness.report.model import Cell, Field, Row, Table, table_of
 from harness.report.money.money import (
+    always_on,
     arm_cell,
     at_volume_words,
     instance_words,
+    running_words,
     source_words,
     wins_for_good_from,
     wins_from,
 )
 from harness.report.text import clean, per_task, percent, price
-from harness.rundir.decide import AtVolume, Decided
+from harness.rundir.decide import AtVolume, Decided, SelfHost
 from harness.rundir.decision import Arm, Decision, EffectiveRates, MixPrice, ModelPrice
 
 _NOT_ITS_OWN = Cell("–", tone="muted")  # the box is what the arms are compared with
@@ -83,17 +85,19 @@ def _self_host_row(decision: Decision, width: int) -> Row:
         Cell(f"self-host on {clean(instance.id)}", note=instance_words(instance)),
         Cell(hourly, note=source_words(instance.source, None, instance.checked_on)),
         Cell(per_task(per), note=_why_no_task_price(at)),
-        Cell(amount(month), note=_sum_words(at, hourly, own.fixed_usd_per_month)),
+        Cell(amount(month), note=_sum_words(at, hourly, own)),
     )
     return Row(cells + (_NOT_ITS_OWN,) * (width - len(cells)), strong=True)
 
 
-def _sum_words(at: AtVolume | None, hourly: str, fixed_usd: float) -> str:
+def _sum_words(at: AtVolume | None, hourly: str, own: SelfHost) -> str:
     """`1 × 5.672 USD/h × 730 h + 8,667 fixed`, and how far the instances are used."""
     if at is None or at.instances is None:
         return "no goodput or no volume"
-    more = f" + {amount(fixed_usd)} fixed" if fixed_usd else ""
+    more = f" + {amount(own.fixed_usd_per_month)} fixed" if own.fixed_usd_per_month else ""
     used = f"{percent(at.utilization)} used"
+    if not always_on(own):
+        return f"paid {running_words(own)}{more}\n{used}"
     return f"{whole(at.instances)} × {hourly} × {HOURS_PER_MONTH} h{more}\n{used}"
 
 

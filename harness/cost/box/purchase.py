@@ -98,6 +98,7 @@ def purchase_options(quotes: Mapping[str, Quote], fleet: Fleet, demand: Demand) 
         _spot(quotes, fleet, demand),
         _mixed("reserved_1y", quotes, fleet, demand),
         _mixed("reserved_3y", quotes, fleet, demand),
+        *(_static(purchase, quotes, fleet) for purchase in ("reserved_1m", "owned") if purchase in quotes),
     ]
     return sorted(rows, key=lambda row: (row.usd_per_month is None, row.usd_per_month or 0))
 

@@ -272,13 +272,12 @@ const breakeven = (() => {
     return box.usd_per_hour * HOURS * calls / (perTask * (box.max_load ?? 1) * SECONDS);
   }
 
-  const instancesFor = (tasks, stairs) => Math.max(stairs.fewest, ceil(tasks / stairs.capacity));
   function atVolume(stairs, tasks) {
     if (tasks === null || tasks === undefined) return null;
     const apiUsd = stairs.apiUsd(tasks);
     let instances = null, selfUsd = null, utilization = null, winner = "api";
     if (stairs.capacity !== null) {
-      instances = instancesFor(tasks, stairs);
+      instances = Math.max(stairs.fewest, ceil(tasks / stairs.capacity));
       selfUsd = stairs.ownUsd(tasks);
       utilization = stairs.utilization(tasks);
       if (noMore(selfUsd, apiUsd)) winner = "self_host";
@@ -423,5 +422,5 @@ const breakeven = (() => {
     return [`at the low end of the goodput it ${names[atLow]}, at the high end it ${names[atHigh]}`];
   }
 
-  return { decide, sentence, staircase, instancesFor, usd, volume, exactVolume, grouped };
+  return { decide, sentence, staircase, apiReaches, usd, volume, exactVolume, grouped };
 })();

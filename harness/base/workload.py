@@ -89,6 +89,11 @@ class Traffic(Strict):
             raise ValueError("the weights of `hourly_profile` must not all be 0")
         return self
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether nobody said how the load differs from hour to hour."""
+        return self.hourly_profile is None and self.peak_to_mean is None
+
     def peak(self) -> float:
         """Load of the busiest hour over the mean hour."""
         if self.hourly_profile is None:

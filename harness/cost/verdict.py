@@ -14,7 +14,7 @@ from harness.cost.box.given import GivenRate, given_box
 from harness.cost.box.splits import BusyRun
 from harness.cost.breakeven.decision import api_calls_per_task, decide_parsed
 from harness.cost.breakeven.success import success_costs
-from harness.cost.breakeven.words import sentence
+from harness.cost.breakeven.words import flat_traffic, sentence
 from harness.cost.checks import doubts, doubts_without_a_run, one_run, too_many_instances
 from harness.cost.extras import bills, by_class, options, token_splits
 from harness.cost.own_prices import load_prices
@@ -165,6 +165,7 @@ def _arm(arm: ApiArm, box: PricedBox, demand: Demand) -> Arm:
         why_not=why_not,
         decision=decided,
         sentence=said,
+        assumes=flat_traffic(given) if why_not is None and box.goodput is not None and demand.is_flat else None,
         decision_without_people=struck,
         sentence_without_people=said_without,
         classes=by_class(arm, demand),

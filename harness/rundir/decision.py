@@ -226,6 +226,7 @@ class Arm(Result):
     why_not: str | None = None
     decision: Decided
     sentence: str
+    assumes: str | None = None  # what the demand left open and the answer takes for granted
     decision_without_people: Decided
     sentence_without_people: str
     classes: tuple[ClassCost, ...]

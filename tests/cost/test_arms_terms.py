@@ -13,6 +13,7 @@ from harness.cost import decide
 from harness.cost.focus import focus_rows
 from harness.cost.verdict import build_decision
 from harness.demand.demand import Demand
+from harness.report.verdict import verdicts
 from harness.rundir.decision import Arm, Decision
 
 
@@ -237,3 +238,24 @@ def test_the_spreadsheet_bills_the_box_as_it_is_paid(
 
     assert (box["PricingUnit"], box["BilledCost"]) == (unit, pytest.approx(usd))
     assert box["PricingQuantity"] * box["ListUnitPrice"] == pytest.approx(usd)
+
+
+def test_a_month_without_a_peak_says_what_a_usual_one_does(tmp_path: Path) -> None:
+    # mine at 9/45 is 0.01845 a task: 4,140.56 of it from 224,420; at 2.5 x K is 630,720, and 11,637 > 4,140.56
+    row = "api:\n  - {provider: mine, model: m, input_usd_per_mtok: 9, output_usd_per_mtok: 45}"
+
+    decision = of(smallest(), tmp_path, row, "mine:m", "openai:gpt-4.1-mini")
+
+    assert arm_of(decision, "mine:m").assumes == (
+        "Assumes the same load every hour; at 2.5 x peak to mean self-hosting wins from 224k tasks a month on."
+    )
+    assert arm_of(decision, "openai:gpt-4.1-mini").assumes == (
+        "Assumes the same load every hour; at 2.5 x peak to mean self-hosting never wins."
+    )
+    shown = [verdict.detail for verdict in verdicts(decision)]
+    assert shown[0].startswith("Assumes the same load every hour; at 2.5 x peak to mean self-hosting wins from 224k")
+
+
+@pytest.mark.parametrize("said", [{"peak_to_mean": 1}, {"peak_to_mean": 3}, {"hourly_profile": [1] * 24}])
+def test_a_month_that_says_its_hours_takes_none_for_granted(said: dict[str, Any], tmp_path: Path) -> None:
+    assert {arm.assumes for arm in of(smallest(**said), tmp_path).arms} == {None}

@@ -1,7 +1,7 @@
 """The verdict in plain words."""
 
 from harness.base.rounding import exact_volume, span, usd, volumes
-from harness.cost.breakeven.decision import staircase
+from harness.cost.breakeven.decision import decide_parsed, staircase
 from harness.cost.breakeven.exact import is_tie
 from harness.rundir.decide import AtVolume, Decided, DecideInput
 
@@ -19,6 +19,17 @@ def sentence(given: DecideInput, decided: Decided, most_per_s: float | None = No
     clauses += _interval(decided)
     said = "; ".join(clauses) + "."
     return said[0].upper() + said[1:]
+
+
+USUAL_PEAK_TO_MEAN = 2.5  # of a service that people use by day
+
+
+def flat_traffic(given: DecideInput) -> str:
+    """What a month without a peak takes for granted, and where self-hosting wins at a usual one."""
+    peaked = given.workload.model_copy(update={"peak_to_mean": USUAL_PEAK_TO_MEAN})
+    decided = decide_parsed(given.model_copy(update={"workload": peaked}))
+    where = "self-hosting never wins" if decided.verdict == "never" else _windows(decided)
+    return f"Assumes the same load every hour; at {USUAL_PEAK_TO_MEAN:g} x peak to mean {where}."
 
 
 def _infeasible(decided: Decided, at: AtVolume | None, most_per_s: float | None) -> str:

@@ -15,7 +15,7 @@ from harness.cost.box.splits import BusyRun
 from harness.cost.breakeven.decision import api_calls_per_task, decide_parsed
 from harness.cost.breakeven.success import success_costs
 from harness.cost.breakeven.words import flat_traffic, sentence
-from harness.cost.checks import doubts, doubts_without_a_run, one_run, too_many_instances
+from harness.cost.checks import doubts, doubts_without_a_run, one_run, too_many_instances, saves_nothing_off
 from harness.cost.extras import bills, by_class, options, token_splits
 from harness.cost.own_prices import load_prices
 from harness.cost.provenance import inputs_digest, provenance
@@ -135,6 +135,8 @@ def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
         "fixed_usd_per_month": demand.fixed_usd("self_host"),
         **{name: getattr(demand.self_host, name) for name in Running.model_fields},
     }
+    if saves_nothing_off(box.instance, demand):
+        own |= {"min_instances": 1, "cold_start_s": 0, "idle_s": 0}
     terms = {name: getattr(arm.terms, name) for name in Terms.model_fields}
     api = asdict(arm.rates(demand)) | terms | {"tokenizer_ratio": arm.tokenizer_ratio(demand)}
     api["fixed_usd_per_month"] = demand.fixed_usd("api") + arm.terms.fixed_usd_per_month

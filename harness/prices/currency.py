@@ -20,7 +20,7 @@ class Rate(Strict):
     """What one unit of a currency was worth on a day."""
 
     usd: float = Field(gt=1e-6, lt=1e3)
-    on: date
+    checked_on: date
     source: str | None = None
 
 
@@ -36,11 +36,11 @@ def in_usd(row: dict[str, Any], rates: Mapping[str, Rate], where: str) -> dict[s
     if currency not in rates:
         raise UsageError(
             f"{where}.currency`: only USD is understood, got {currency!r}, and `currencies` gives no rate of it",
-            hint=f"currencies: {{{currency}: {{usd: 1.08, on: 2026-11-01}}}}, with your rate and its day",
+            hint=f"currencies: {{{currency}: {{usd: 1.08, checked_on: 2026-11-01}}}}, with your rate and its day",
         )
     rate = rates[currency]
     by = f", {rate.source}" if rate.source else ""
-    said = f"{row.get('source') or 'your own price'}, at {rate.usd:g} USD per {currency} of {rate.on}{by}"
+    said = f"{row.get('source') or 'your own price'}, at {rate.usd:g} USD per {currency} of {rate.checked_on}{by}"
     return {**_converted(row, rate.usd), "currency": "USD", "source": said}
 
 

@@ -151,7 +151,7 @@ def user_prices(data: dict[str, Any], path: Path) -> UserPrices:
 
 def _in_usd(file: PriceFile, path: Path) -> PriceFile:
     for name, rate in file.currencies.items():
-        _not_in_the_future(rate.on, f"{path}: `currencies.{name}", "on")
+        _not_in_the_future(rate.checked_on, f"{path}: `currencies.{name}")
     rows: dict[str, list[Any]] = {"api": [], "instances": []}
     for part, given in (("api", file.api), ("instances", file.instances)):
         for n, row in enumerate(given):
@@ -181,10 +181,12 @@ def _check_rows(part: str, rows: Sequence[ApiRow | InstanceRow], names: Sequence
         first[name] = n
 
 
-def _not_in_the_future(day: date | None, where: str, key: str = "checked_on") -> None:
+def _not_in_the_future(day: date | None, where: str) -> None:
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)  # where the user is it may be tomorrow already
     if day is not None and day > tomorrow:
-        raise UsageError(f"{where}.{key}`: {day} is in the future", hint="the day on which you looked the price up")
+        raise UsageError(
+            f"{where}.checked_on`: {day} is in the future", hint="the day on which you looked the price up"
+        )
 
 
 def known_purchases(row: InstanceRow, where: str) -> None:

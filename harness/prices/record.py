@@ -13,6 +13,7 @@ from harness.base.terms import ArmTerms
 from harness.base.units import TOKENS_PER_MTOK
 
 PURCHASES = ("on_demand", "reserved_1m", "reserved_1y", "reserved_3y", "spot", "owned")
+COMMITTED = ("reserved_1m", "reserved_1y", "reserved_3y", "owned")  # paid whether it runs or not
 STALE_AFTER_DAYS = 90
 LOWEST_USD, HIGHEST_USD = 1e-9, 1e9  # of an hour or a million tokens; beyond is a slip of the keyboard
 

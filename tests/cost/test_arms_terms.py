@@ -259,3 +259,19 @@ def test_a_month_without_a_peak_says_what_a_usual_one_does(tmp_path: Path) -> No
 @pytest.mark.parametrize("said", [{"peak_to_mean": 1}, {"peak_to_mean": 3}, {"hourly_profile": [1] * 24}])
 def test_a_month_that_says_its_hours_takes_none_for_granted(said: dict[str, Any], tmp_path: Path) -> None:
     assert {arm.assumes for arm in of(smallest(**said), tmp_path).arms} == {None}
+
+
+@pytest.mark.parametrize("purchase", ["reserved_1y", "owned"])
+def test_what_is_paid_whether_it_runs_or_not_saves_nothing_at_night(purchase: str, tmp_path: Path) -> None:
+    night_off = smallest(hourly_profile=[0] * 8 + [1] * 8 + [0] * 8, min_instances=0, self_host={"cold_start_s": 60})
+    file = tmp_path / "prices.yaml"
+    file.write_text(
+        "instances:\n  - {id: g5.12xlarge, usd_per_hour: {reserved_1y: 2}, owned: {price_usd: 52560, months: 36}}"
+    )  # 1,460 a month either way
+
+    decision = build_decision(manifest(purchase=purchase), metrics(), night_off, [], prices_file=file)
+
+    at = decision.arms[0].decision.at_volume
+    assert at is not None
+    assert at.self_usd == pytest.approx(1460)
+    assert "paid_while_off" in [check.code for check in decision.checks]

@@ -14,7 +14,7 @@ from harness.prices.own_box import Owned
 from harness.prices.price_file import UserPrices, user_prices
 
 RACK = {"price_usd": 12_000, "months": 36, "residual_usd": 2_000, "power_kw": 1.2, "pue": 1.3, "usd_per_kwh": 0.15}
-RATE = {"EUR": {"usd": 1.08, "on": "2026-11-02", "source": "the bank"}}
+RATE = {"EUR": {"usd": 1.08, "checked_on": "2026-11-02", "source": "the bank"}}
 
 
 def prices(**parts: Any) -> UserPrices:
@@ -105,12 +105,12 @@ def test_every_amount_of_a_row_is_converted_and_nothing_else() -> None:
             {"instances": [{"id": "a", "currency": "EUR", "usd_per_hour": {"on_demand": 1}}]},
             "`instances[0].currency`: only USD is understood, got 'EUR', and `currencies` gives no rate of it",
         ),
-        ({"currencies": {"EUR": {"usd": 1.08}}}, "prices.yaml: `currencies.EUR.on` is missing"),
+        ({"currencies": {"EUR": {"usd": 1.08}}}, "prices.yaml: `currencies.EUR.checked_on` is missing"),
         (
-            {"currencies": {"EUR": {"usd": 1.08, "on": "2999-01-01"}}},
-            "`currencies.EUR.on`: 2999-01-01 is in the future",
+            {"currencies": {"EUR": {"usd": 1.08, "checked_on": "2999-01-01"}}},
+            "`currencies.EUR.checked_on`: 2999-01-01 is in the future",
         ),
-        ({"currencies": {"EUR": {"usd": 0, "on": "2026-11-01"}}}, "`currencies.EUR.usd`"),
+        ({"currencies": {"EUR": {"usd": 0, "checked_on": "2026-11-01"}}}, "`currencies.EUR.usd`"),
         ({"instances": [{"id": "a", "owned": {"price_usd": 1, "months": 0}}]}, "`instances[0].owned.months`"),
         ({"instances": [{"id": "a", "owned": {"price_usd": 1, "months": 9, "residual_usd": 2}}]}, "must not be above"),
         (

@@ -36,6 +36,8 @@ def decide(inputs: Mapping[str, Any]) -> dict[str, Any]:
          "api": {"input_usd_per_mtok"*, "cached_input_usd_per_mtok": None, "output_usd_per_mtok"*,
                  "fixed_usd_per_month": 0}}
 
+    How either side may be paid otherwise: `harness/base/terms.py`, each key with a default that changes nothing.
+
     Output: `api_usd_per_task` = a m (1-h) without fixed costs, `attempts_per_task` m, `success_rate`,
     `capacity_tasks_per_month` K of one instance, `verdict` never|window|yes, `first_win_tasks_per_month`,
     `permanent_win_tasks_per_month`, `winning_windows` [[low, high or None]] (at most 100, then the permanent

@@ -15,7 +15,7 @@ from harness.cost.box.splits import BusyRun
 from harness.cost.breakeven.decision import api_calls_per_task, decide_parsed
 from harness.cost.breakeven.success import success_costs
 from harness.cost.breakeven.words import flat_traffic, sentence
-from harness.cost.checks import doubts, doubts_without_a_run, one_run, too_many_instances, saves_nothing_off
+from harness.cost.checks import doubts, doubts_without_a_run, one_run, saves_nothing_off, too_many_instances
 from harness.cost.extras import bills, by_class, options, token_splits
 from harness.cost.own_prices import load_prices
 from harness.cost.provenance import inputs_digest, provenance

@@ -16,6 +16,8 @@ from harness.prices.record import Quote
 from harness.rundir.decision import Arm, Bill, ClassCost, PurchaseOptions, RegionPrice, Splits
 from harness.rundir.results import Metrics
 
+SECONDS_PER_MINUTE = 60
+
 
 def by_class(arm: ApiArm, demand: Demand) -> tuple[ClassCost, ...]:
     """What a call of each class costs at the arm's listed prices: share of the tasks, mean tokens, USD."""
@@ -62,6 +64,9 @@ def options(box: PricedBox, demand: Demand, arms: Sequence[Arm], prices: UserPri
     fleet = fleet_for(calls, profile, usable, demand.min_instances)
     if fleet is None:
         return None
+    if demand.min_instances == 0:  # it said itself what a start bills
+        unserved_s = demand.self_host.cold_start_s + demand.self_host.idle_s
+        demand = demand.model_copy(update={"startup_minutes": unserved_s / SECONDS_PER_MINUTE})
     rented = box.instance
     quotes = dict(box.listed.quotes if box.listed else {})
     quotes[rented.purchase] = Quote(rented.usd_per_hour, rented.source, rented.checked_on)

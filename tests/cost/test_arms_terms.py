@@ -13,6 +13,7 @@ from harness.cost import decide
 from harness.cost.focus import focus_rows
 from harness.cost.verdict import build_decision
 from harness.demand.demand import Demand
+from harness.report.money.arms import terms_words
 from harness.report.verdict import verdicts
 from harness.rundir.decision import Arm, Decision
 
@@ -275,3 +276,24 @@ def test_what_is_paid_whether_it_runs_or_not_saves_nothing_at_night(purchase: st
     assert at is not None
     assert at.self_usd == pytest.approx(1460)
     assert "paid_while_off" in [check.code for check in decision.checks]
+
+
+def test_the_table_of_arms_says_what_is_asked_beside_the_tokens(tmp_path: Path) -> None:
+    terms = {"surcharge": 0.055, "usd_per_request": 0.005, "units_usd_per_month": 2448, "unit_tasks_per_month": 1e6}
+    decision = of(smallest(arms={"mine:m": {**terms, "output_ratio": 1.5}}), tmp_path, ROW + "}")
+
+    assert terms_words(arm_of(decision, "mine:m").input.api) == (
+        "2,448 USD a month a unit of 1M tasks; 0.005 USD a request; + 5.5 %; 1.50 x our output tokens"
+    )
+    assert terms_words(decision.arms[-1].input.api) == ""
+
+
+def test_scaled_to_zero_the_hours_on_demand_are_the_decisions_own(tmp_path: Path) -> None:
+    hours = {"hourly_profile": [0] * 8 + [1] * 8 + [0] * 8, "min_instances": 0, "self_host": {"cold_start_s": 120}}
+
+    decision = of(smallest(**hours), tmp_path)
+
+    assert decision.purchase_options is not None
+    autoscaled = next(row for row in decision.purchase_options.options if row.option == "on_demand_autoscaled")
+    assert decision.arms[0].decision.at_volume is not None
+    assert autoscaled.usd_per_month == pytest.approx(decision.arms[0].decision.at_volume.self_usd)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.base.rounding import NA, amount, whole
+from harness.base.rounding import NA, amount, significant, volume, whole
 from harness.base.units import HOURS_PER_MONTH
 from harness.report.model import Cell, Field, Row, Table, table_of
 from harness.report.money.money import (
@@ -17,7 +17,7 @@ from harness.report.money.money import (
     wins_from,
 )
 from harness.report.text import clean, per_task, percent, price
-from harness.rundir.decide import AtVolume, Decided, SelfHost
+from harness.rundir.decide import Api, AtVolume, Decided, SelfHost
 from harness.rundir.decision import Arm, Decision, EffectiveRates, MixPrice, ModelPrice
 
 _NOT_ITS_OWN = Cell("–", tone="muted")  # the box is what the arms are compared with
@@ -27,7 +27,7 @@ def arms_table(decision: Decision) -> Table:
     """Every arm a month and per task, the box among them."""
     fields: list[Field[Arm]] = [
         ("arm", None, arm_cell),
-        ("price in / out", "USD per Mtok", lambda arm: _listed(arm.price)),
+        ("price in / out", "USD per Mtok", lambda arm: _listed(arm.price, terms_words(arm.input.api))),
         ("per task", "USD", lambda arm: per_task(arm.decision.api_usd_per_task)),
         ("a month", "USD", lambda arm: _month(arm.decision.at_volume)),
         ("self-host saves", "USD a month", lambda arm: _saved(arm.decision.at_volume)),
@@ -47,9 +47,27 @@ def _differs_without_people(arm: Arm) -> bool:
     return arm.decision_without_people.first_win_tasks_per_month != arm.decision.first_win_tasks_per_month
 
 
-def _listed(listed: MixPrice | ModelPrice) -> Cell:
+def _listed(listed: MixPrice | ModelPrice, terms: str) -> Cell:
     source = source_words(listed.source, listed.version, listed.checked_on)
-    return Cell(_in_out(listed), note=_effective(listed, listed.effective) + source)
+    beside = f"{terms}\n" if terms else ""
+    return Cell(_in_out(listed), note=_effective(listed, listed.effective) + beside + source)
+
+
+def terms_words(api: Api) -> str:
+    """What an arm asks beside its price per token: `2,448 USD a unit of 1M tasks; + 5.5 %`; fixed costs left out."""
+    size = f"{volume(api.unit_tasks_per_month)} tasks" if api.unit_tasks_per_month else ""
+    size = f"{amount(api.unit_tokens_per_s)} tokens/s" if api.unit_tokens_per_s else size
+    said = {
+        f"{amount(api.units_usd_per_month)} USD a month a unit{f' of {size}' if size else ''}": api.units_usd_per_month,
+        f"{price(api.usd_per_request)} USD a request": api.usd_per_request,
+        f"+ {percent(api.surcharge)}": api.surcharge,
+        f"{significant(api.output_ratio)} x our output tokens": api.output_ratio != 1,
+        f"{amount(api.reasoning_tokens)} reasoning tokens": api.reasoning_tokens,
+        f"{significant(api.tokenizer_ratio)} x our tokens": api.tokenizer_ratio != 1,
+        f"{percent(api.success_rate or 0)} of calls succeed": api.success_rate is not None,
+        f"{percent(api.cached_share or 0)} of the input cached": api.cached_share is not None,
+    }
+    return "; ".join(words for words, is_so in said.items() if is_so)
 
 
 def _month(at: AtVolume | None) -> Cell:

@@ -71,13 +71,14 @@ def test_at_every_volume_the_cheaper_side_is_the_one_that_the_windows_say(
     got = decide(given_inputs)
     windows = got["winning_windows"]
 
-    for volume in [*volumes, *volumes_around(windows)]:
+    for volume in [0, *volumes, *volumes_around(windows)]:
         given_inputs["workload"]["tasks_per_month"] = volume
         at = decide(given_inputs)["at_volume"]
         inside = any(low <= volume <= (volume if high is None else high) for low, high in windows)
-        at_an_edge = any(e is not None and abs(volume - e) <= 1e-8 * e for w in windows for e in w)
+        at_an_edge = any(e is not None and 0 < abs(volume - e) <= 1e-8 * e for w in windows for e in w)
+        nothing_on_either_side = at["api_usd"] == at["self_usd"] == 0  # a tie, but no volume to win
         beyond = got["windows_truncated"] and volume > windows[0][0]
-        if not at_an_edge and not (beyond and not inside):
+        if not at_an_edge and not nothing_on_either_side and not (beyond and not inside):
             assert (at["winner"] == "self_host") == inside
         if at["self_usd"] is not None and abs(at["api_usd"] - at["self_usd"]) > 1e-9 * at["api_usd"]:
             assert (at["api_usd"] > at["self_usd"]) == (at["winner"] == "self_host")

@@ -259,3 +259,16 @@ def test_by_the_second_the_box_is_a_line(changes: dict[str, Any], windows: list[
     serverless = {"self_host__billing": "per_second", "self_host__usd_per_second": 0.00116, "self_host__service_s": 2.5}
 
     assert decide(free_tokens(**serverless, **changes))["winning_windows"] == windows
+
+
+def test_a_fee_is_saved_in_a_month_without_tasks_where_no_box_runs() -> None:
+    # a fee of 200: nothing runs at 0 tasks; from the first task on eight hours a day are 243.33
+    inputs = by_hours(api__fixed_usd_per_month=200, workload__tasks_per_month=0)
+
+    got = decide(inputs)
+
+    assert (got["verdict"], got["winning_windows"]) == ("window", [[0, 0]])
+    assert got["at_volume"]["winner"] == "self_host"
+    assert said(inputs) == (
+        "At your 0 tasks a month self-hosting wins by USD 200 a month; self-hosting wins only at 0 tasks a month."
+    )

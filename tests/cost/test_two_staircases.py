@@ -64,8 +64,9 @@ class Bills:
 
     def windows(self, most: Fraction) -> list[tuple[Fraction, Fraction]]:
         """Where self-hosting wins up to a volume, merged where windows touch."""
-        found: list[tuple[Fraction, Fraction]] = []
         start = Fraction(0)
+        idle = self.saves(start)  # with hours of its own no box runs in a month without tasks
+        found: list[tuple[Fraction, Fraction]] = [(start, start)] if idle > 0 else []
         for end in self.edges(most):
             at_start, at_end = self.saves(start, after=True), self.saves(end)
             if at_end >= 0:  # the API's bill never falls, and the box's is level: it wins up to the end

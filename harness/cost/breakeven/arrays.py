@@ -134,19 +134,21 @@ def _stepped(bills: Bills) -> tuple[Flags, Flags]:
         gain = gain_of(per_full * bills.capacity, bills.month)
         above, below = bills.month, np.zeros_like(gain)
         window = wins_at_first(gain, bills.fixed, bills.fewest)
-        walked = bills.unit_usd > 0
+        walked, saved = bills.unit_usd > 0, np.zeros(gain.shape, bool)
         per_task = settle(per_full - bills.month / bills.capacity, per_full)
     else:
         hours = bills.hours
         gain = per_task = gain_of(per_full, hours.usd_per_task)
         often = hours.fills.shape[1]
         above, below = (hours.hour_usd + hours.start_usd) * often, hours.start_usd * often
-        window, walked = np.zeros(gain.shape, bool), np.ones(gain.shape, bool)
+        idle = bills.unit_usd - bills.fixed
+        window = saved = settle(idle, bills.unit_usd + bills.api_base) > 0
+        walked = np.ones(gain.shape, bool)
     yes = wins_for_good(gain, bills.fixed, above)
     room = bills.unit_usd + below - bills.fixed
     highest = np.where(per_task < 0, room / -per_task, np.where(room >= 0, np.inf, -1.0))
     open_ones = walked & ~yes & (bills.capacity > 0)
-    return yes, np.where(walked, _some_window(bills, open_ones, highest), window)
+    return yes, np.where(walked, _some_window(bills, open_ones & ~saved, highest) | saved, window)
 
 
 def _some_window(bills: Bills, open_ones: Flags, highest: Array) -> Flags:

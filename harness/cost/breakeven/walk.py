@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.cost.breakeven.exact import is_tie
+from harness.cost.breakeven.exact import is_tie, settle
 from harness.cost.breakeven.rule import gain_of, wins_for_good
 from harness.cost.breakeven.staircase import Staircase
 from harness.rundir.decide import Window
@@ -57,6 +57,12 @@ def wins_at(stairs: Staircase, tasks: float) -> bool:
     """Whether self-hosting costs no more at a volume."""
     own, api = stairs.self_usd_at(tasks), stairs.api_usd(tasks)
     return own <= api or is_tie(own, api)
+
+
+def saves_idle(stairs: Staircase) -> bool:
+    """Whether instances that come and go save a fee of the API in a month without tasks; two empty bills are no win."""
+    idle = stairs.api_usd(0) - stairs.self_usd_at(0)
+    return stairs.hours is not None and settle(idle, stairs.api_usd(0)) > 0
 
 
 def _wins_after(stairs: Staircase, tasks: float) -> bool:

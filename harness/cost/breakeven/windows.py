@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from harness.cost.breakeven.exact import ceil, floor, settle
 from harness.cost.breakeven.rule import gain_of, wins_at_first, wins_for_good
 from harness.cost.breakeven.staircase import Staircase
-from harness.cost.breakeven.walk import MAX_WINDOWS, permanent_win, reach_of, slopes_of, windows_of
+from harness.cost.breakeven.walk import MAX_WINDOWS, permanent_win, reach_of, saves_idle, slopes_of, windows_of
 from harness.rundir.decide import Verdict, Window
 
 
@@ -95,6 +95,9 @@ def _walked(stairs: Staircase) -> BreakEven:
     slopes = slopes_of(stairs)
     permanent = permanent_win(stairs, slopes) if slopes.for_good else math.inf
     windows, truncated = windows_of(stairs, permanent, reach_of(stairs, slopes))
+    starts_at = windows[0][0] if windows else permanent
+    if starts_at > 0 and saves_idle(stairs):
+        windows = [(0.0, 0.0), *windows]
     return _found(windows, permanent, truncated=truncated)
 
 

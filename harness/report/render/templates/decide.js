@@ -197,6 +197,10 @@ const breakeven = (() => {
     const lowest = gain > 0 ? Math.max(0, -room / gain) : 0;
     const highest = gain < 0 ? room / -gain : gain > 0 || room >= 0 ? Infinity : -1;
     const [windows, truncated] = windowsBelow(stairs, permanent, lowest, highest);
+    const idle = stairs.apiUsd(0) - stairs.ownUsd(0); // a fee saved in a month without tasks
+    if (hours && (windows.length ? windows[0][0] : permanent) > 0 && settle(idle, stairs.apiUsd(0)) > 0) {
+      windows.unshift([0, 0]);
+    }
     return found(windows, permanent, truncated);
   }
   function lastWin(stairs, sure) { // from a volume where it surely wins, downwards

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cost import decide
-from harness.cost.breakeven.decision import parse
+from harness.cost.breakeven.decision import decide_parsed, parse
 from harness.cost.breakeven.vector import VERDICTS, case_of, evaluate
+from harness.cost.breakeven.words import sentence
 
 NIGHT_OFF = [0] * 8 + [1, 2, 4, 4, 3, 4, 4, 2, 1, 1] + [0] * 6
 WEEK = ([0] * 9 + [3] * 8 + [1] * 7) * 5 + [0] * 48
@@ -76,9 +77,9 @@ def test_at_every_volume_the_cheaper_side_is_the_one_that_the_windows_say(
         at = decide(given_inputs)["at_volume"]
         inside = any(low <= volume <= (volume if high is None else high) for low, high in windows)
         at_an_edge = any(e is not None and 0 < abs(volume - e) <= 1e-8 * e for w in windows for e in w)
-        nothing_on_either_side = at["api_usd"] == at["self_usd"] == 0  # a tie, but no volume to win
+        idle_tie = volume == 0 and at["api_usd"] == at["self_usd"]  # alike without tasks: no volume is won
         beyond = got["windows_truncated"] and volume > windows[0][0]
-        if not at_an_edge and not nothing_on_either_side and not (beyond and not inside):
+        if not at_an_edge and not idle_tie and not (beyond and not inside):
             assert (at["winner"] == "self_host") == inside
         if at["self_usd"] is not None and abs(at["api_usd"] - at["self_usd"]) > 1e-9 * at["api_usd"]:
             assert (at["api_usd"] > at["self_usd"]) == (at["winner"] == "self_host")
@@ -96,6 +97,23 @@ def test_the_verdict_is_the_windows_in_one_word(given_inputs: dict[str, Any]) ->
     assert all(high is not None for _, high in windows[:-1])
     assert all(one[1] < other[0] or got["windows_truncated"] for one, other in pairwise(windows))
     assert all(high is None or low <= high for low, high in windows)
+
+
+@given(inputs(), st.sampled_from([1, 400_000, 30_000_000]))
+@settings(max_examples=200, deadline=None)
+def test_the_words_say_the_verdict_and_the_winner(given_inputs: dict[str, Any], volume: int) -> None:
+    given_inputs["workload"]["tasks_per_month"] = volume
+    parsed = parse(given_inputs)
+    decided = decide_parsed(parsed)
+    assert decided.at_volume is not None
+
+    said = sentence(parsed, decided)
+
+    assert ("never wins" in said) == (decided.verdict == "never")
+    assert ("wins only" in said) == (decided.verdict == "window")
+    if decided.capacity_tasks_per_month is not None and "both cost the same" not in said:
+        assert ("self-hosting wins by" in said) == (decided.at_volume.winner == "self_host")
+        assert ("the API wins by" in said) == (decided.at_volume.winner == "api")
 
 
 @given(inputs(), st.lists(st.integers(0, 10**8), min_size=2, max_size=4))

@@ -276,6 +276,7 @@ def test_what_is_paid_whether_it_runs_or_not_saves_nothing_at_night(purchase: st
     assert at is not None
     assert at.self_usd == pytest.approx(1460)
     assert "paid_while_off" in [check.code for check in decision.checks]
+    assert decision.self_host.instance.kind == ("assumed" if purchase == "owned" else "listed")
 
 
 def test_the_table_of_arms_says_what_is_asked_beside_the_tokens(tmp_path: Path) -> None:

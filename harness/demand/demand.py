@@ -48,11 +48,15 @@ class Request(RequestClass):
         given = self.input_tokens * tokenizer_ratio
         own_share = terms.cached_share is not None
         cached = given * (terms.cached_share or 0.0) if own_share else self.cached_input_tokens * tokenizer_ratio
+        written = {
+            n: getattr(self, n) * tokenizer_ratio for n in type(self).model_fields if n.startswith("cache_write")
+        }
+        room = min(1.0, (given - cached) / (sum(written.values()) or 1.0))  # what is read is not written too
         sizes = {
             "input_tokens": given,
             "cached_input_tokens": cached,
-            "cache_write_tokens": min(self.cache_write_tokens * tokenizer_ratio, given - cached),
             "output_tokens": self.output_tokens * tokenizer_ratio * terms.output_ratio + terms.reasoning_tokens,
+            **{name: tokens * room for name, tokens in written.items()},
         }
         return self.model_copy(update=sizes)
 

@@ -9,12 +9,6 @@ from pydantic import Field
 from harness.base.errors import UsageError
 from harness.base.yamlfile import Strict
 
-_MONEY = (
-    "usd_per_hour", "usd_per_month", "usd_per_year", "spot_range_usd_per_hour", "input_usd_per_mtok",
-    "output_usd_per_mtok", "cached_input_usd_per_mtok", "cache_write_usd_per_mtok", "fixed_usd_per_month",
-    "units_usd_per_month", "usd_per_request", "price_usd", "residual_usd", "usd_per_kwh", "colocation_usd_per_month",
-)  # fmt: skip
-
 
 class Rate(Strict):
     """What one unit of a currency was worth on a day."""
@@ -46,7 +40,7 @@ def in_usd(row: dict[str, Any], rates: Mapping[str, Rate], where: str) -> dict[s
 
 def _converted(value: Any, usd: float, *, money: bool = False) -> Any:
     if isinstance(value, dict):
-        return {key: _converted(inner, usd, money=money or key in _MONEY) for key, inner in value.items()}
+        return {key: _converted(inner, usd, money=money or "usd" in key) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_converted(inner, usd, money=money) for inner in value]
     return value * usd if money and isinstance(value, int | float) else value

@@ -102,6 +102,18 @@ def test_an_arms_tokenizer_counts_before_its_tiers_do(tmp_path: Path) -> None:
     assert mine.decision.api_usd_per_task == pytest.approx(1040 * 6e-6 + 325 * 30e-6)
 
 
+def test_what_an_arm_reads_from_its_cache_it_does_not_write_there(tmp_path: Path) -> None:
+    # 800 in, 600 of them written at 3.75; an arm that reads 75 % at 0.30 has 200 left to write
+    classes = [{"input_tokens": 800, "cache_write_tokens": 600, "output_tokens": 0}]
+    row = ROW + ", cached_input_usd_per_mtok: 0.3, cache_write_usd_per_mtok: 3.75}"
+
+    plain = arm_of(of(smallest(classes=classes), tmp_path, row, "mine:m"), "mine:m")
+    reads = arm_of(of(smallest(classes=classes, arms={"mine:m": {"cached_share": 0.75}}), tmp_path, row), "mine:m")
+
+    assert plain.decision.api_usd_per_task == pytest.approx(200 * 3e-6 + 600 * 3.75e-6)
+    assert reads.decision.api_usd_per_task == pytest.approx(600 * 0.3e-6 + 200 * 3.75e-6)
+
+
 def test_an_arm_waits_for_its_batch_price_with_a_share_of_its_own(tmp_path: Path) -> None:
     row = ROW + ", batch: {input_usd_per_mtok: 1.5, output_usd_per_mtok: 7.5}}"
 

@@ -44,6 +44,7 @@ PositiveShare = Annotated[
     float, Field(strict=True, json_schema_extra={"exclusiveMinimum": 0, "maximum": 1}), BeforeValidator(_positive_share)
 ]
 Instances = Annotated[int, Field(strict=True, ge=1, le=10**9)]
+InstancesOrNone = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 Amount = Annotated[float, Field(strict=True, ge=0, le=LARGEST)]
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 
@@ -87,6 +88,11 @@ class Traffic(Strict):
         if sum(self.hourly_profile) <= 0:
             raise ValueError("the weights of `hourly_profile` must not all be 0")
         return self
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether nobody said how the load differs from hour to hour."""
+        return self.hourly_profile is None and self.peak_to_mean is None
 
     def peak(self) -> float:
         """Load of the busiest hour over the mean hour."""

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 
 from harness.base.errors import UsageError
+from harness.base.terms import ArmTerms
 from harness.cost.api_rates import effective_rates, usd_per_call
-from harness.demand.demand import Demand, Mix
+from harness.demand.demand import Demand, Mix, Request
 from harness.prices.catalog import resolve_api
 from harness.prices.price_file import UserPrices
 from harness.prices.record import ApiPrice, Rates
@@ -26,10 +27,41 @@ class ApiArm:
     role: Role
     label: str  # in words, e.g. that it stands in for weights nobody hosts
     parts: tuple[tuple[float, ApiPrice], ...]
+    terms: ArmTerms = field(default_factory=ArmTerms)
 
     def rates(self, demand: Demand) -> Rates:
-        """USD per Mtok that cost what the demand's requests cost one by one."""
-        return effective_rates(self._billed(demand.batch_share), demand.requests(), demand.tokens_ratio)
+        """USD per Mtok that cost what the demand's requests cost one by one.
+
+        With terms of its own the tokens are the API's, without any the demand's.
+        """
+        return effective_rates(
+            self._billed(self.batch_share(demand)), self._asked(demand.requests(), demand), self._folded(demand)
+        )
+
+    def usd_per_task(self, requests: Sequence[Request], demand: Demand) -> float:
+        """Mean USD of a task that comes to these requests, at the listed prices."""
+        asked, folded = self._asked(requests, demand), self._folded(demand)
+        tokens_usd = sum(calls * usd_per_call(price, asked, folded) for calls, price in self.parts)
+        return (tokens_usd + self.terms.usd_per_request) * (1 + self.terms.surcharge)
+
+    def batch_share(self, demand: Demand) -> float:
+        """Share of the tasks that wait for the batch price."""
+        return demand.batch_share if self.terms.batch_share is None else self.terms.batch_share
+
+    def tokenizer_ratio(self, demand: Demand) -> float:
+        """Its tokens for one of the demand's, as far as `rates` leaves that to the terms."""
+        if not self.terms.model_fields_set:
+            return 1.0
+        return self.terms.tokenizer_ratio if "tokenizer_ratio" in self.terms.model_fields_set else demand.tokens_ratio
+
+    def _folded(self, demand: Demand) -> float:
+        """The tokenizer's ratio where it is in the rates."""
+        return 1.0 if self.terms.model_fields_set else demand.tokens_ratio
+
+    def _asked(self, requests: Sequence[Request], demand: Demand) -> Sequence[Request]:
+        if not self.terms.model_fields_set:
+            return requests
+        return [row.as_asked(self.terms, self.tokenizer_ratio(demand)) for row in requests]
 
     def _billed(self, batch_share: float) -> Sequence[tuple[float, ApiPrice]]:
         """The parts, split into what waits for the batch price and what does not."""
@@ -70,7 +102,7 @@ class ApiArm:
 def choose_arms(
     asked: Sequence[str], model: str | None, demand: Demand, user_prices: UserPrices | None = None
 ) -> list[ApiArm]:
-    """The arms asked for, the demand's mixes, and what is always compared; each API once.
+    """The arms asked for, those of which the demand gives terms, its mixes, and what is always compared; each API once.
 
     Always: a frontier model and the run's own weights hosted by someone else (or a stand-in, said in words).
     When none was asked for, a cheap model too.
@@ -79,7 +111,9 @@ def choose_arms(
         UsageError: an API nobody has a price for.
     """
     references = [name for entry in asked for name in _names(entry)]
-    wanted = [*references, FRONTIER, *([] if references else [CHEAP])]
+    mixes = {mix.name for mix in demand.mixes}
+    with_terms = [name for name in demand.arms if name not in mixes]
+    wanted = [*references, *with_terms, FRONTIER, *([] if references else [CHEAP])]
     roles: dict[str, Role] = {FRONTIER: "frontier", CHEAP: "cheap"}
     arms = [_single(roles.get(api, "user"), resolve_api(api, user_prices)) for api in wanted]
     arms += [_mix(mix, user_prices) for mix in demand.mixes]
@@ -88,7 +122,29 @@ def choose_arms(
     for arm in arms:
         if arm.name not in unique or arm.role == "same_weights":
             unique[arm.name] = arm  # asked for by name, and it is the run's own weights: say so
-    return list(unique.values())
+    own = {name: demand.arms[name] for name in demand.arms if name in mixes}
+    own |= {_single("user", resolve_api(name, user_prices)).name: demand.arms[name] for name in with_terms}
+    return [_with_terms(arm, own.get(arm.name), demand) for arm in unique.values()]
+
+
+def _with_terms(arm: ApiArm, own: ArmTerms | None, demand: Demand) -> ApiArm:
+    """The arm with its price's terms, and the demand's laid over them.
+
+    Raises:
+        UsageError: they do not go together, or are of one model of a mix.
+    """
+    of_parts = [price for _, price in arm.parts if price.terms.model_fields_set]
+    if of_parts and len(arm.parts) > 1:
+        price = of_parts[0]
+        raise UsageError(
+            f"`{price.provider}:{price.model}` has terms beside its price per token"
+            f" ({', '.join(sorted(price.terms.model_fields_set))}), which the mix `{arm.name}` cannot share out",
+            hint=f"give the mix its own in the demand: arms: {{{arm.name}: ...}}, and the model without them",
+        )
+    listed = of_parts[0].terms if of_parts else ArmTerms()
+    if own is None:
+        return replace(arm, terms=listed)
+    return replace(arm, terms=listed.and_then(own, where=f"demand {demand.name}: `arms.{arm.name}`"))
 
 
 def _names(entry: str) -> list[str]:

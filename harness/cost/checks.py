@@ -11,7 +11,7 @@ from harness.cost.breakeven.decision import decide_parsed
 from harness.cost.undecided import answer, with_goodput
 from harness.demand.demand import Demand
 from harness.prices.crosscheck import differences
-from harness.prices.record import STALE_AFTER_DAYS, age_days
+from harness.prices.record import COMMITTED, STALE_AFTER_DAYS, age_days
 from harness.rundir.decide import Decided, DecideInput
 from harness.rundir.decision import Arm, BoxInstance
 from harness.rundir.manifest import RunManifest
@@ -165,10 +165,24 @@ def _second_opinions(arms: Sequence[ApiArm]) -> Iterator[Check]:
 
 def _sizes(rented: BoxInstance, arms: Sequence[ApiArm], demand: Demand) -> Iterator[Check]:
     yield from _boxes(rented)
-    without = [arm.name for arm in arms if not all(price.batch for _, price in arm.parts)]
-    if demand.batch_share > 0 and without:
+    if saves_nothing_off(rented, demand):
+        message = (
+            f"{rented.id} {rented.purchase.replace('_', ' ')} is paid whether it runs or not: `min_instances: 0` saves "
+            "nothing, and it is priced for every hour of the month"
+        )
+        yield _check("paid_while_off", "warning", message, "--purchase on_demand, with what an hour of it costs")
+    without = [
+        arm.name for arm in arms if arm.batch_share(demand) > 0 and not all(price.batch for _, price in arm.parts)
+    ]
+    if without:
         message = f"no batch price is listed for {', '.join(without)}: the standard price is used"
         yield _check("no_batch_price", "warning", message)
+
+
+def saves_nothing_off(rented: BoxInstance, demand: Demand) -> bool:
+    """Whether a demand would switch off what is paid all the same: owned, or committed to."""
+    by_the_hour = demand.self_host.billing == "per_hour"
+    return by_the_hour and demand.min_instances == 0 and rented.purchase in COMMITTED
 
 
 def _boxes(rented: BoxInstance) -> Iterator[Check]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from harness.base.units import HOURS_PER_DAY
-from harness.cost.api_rates import usd_per_call
 from harness.cost.arms import ApiArm
 from harness.cost.bill import bill
 from harness.cost.box.box import PricedBox
@@ -17,6 +16,8 @@ from harness.prices.record import Quote
 from harness.rundir.decision import Arm, Bill, ClassCost, PurchaseOptions, RegionPrice, Splits
 from harness.rundir.results import Metrics
 
+SECONDS_PER_MINUTE = 60
+
 
 def by_class(arm: ApiArm, demand: Demand) -> tuple[ClassCost, ...]:
     """What a call of each class costs at the arm's listed prices: share of the tasks, mean tokens, USD."""
@@ -25,7 +26,7 @@ def by_class(arm: ApiArm, demand: Demand) -> tuple[ClassCost, ...]:
     for kind in demand.classes:
         # a class of weight 0 has a price too
         requests = kind.model_copy(update={"weight": 1.0}).requests()
-        usd = sum(calls * usd_per_call(price, requests, demand.tokens_ratio) for calls, price in arm.parts)
+        usd = arm.usd_per_task(requests, demand)
         rows.append(
             ClassCost(
                 name=kind.name,
@@ -42,7 +43,9 @@ def by_class(arm: ApiArm, demand: Demand) -> tuple[ClassCost, ...]:
 def bills(arms: Sequence[Arm], demand: Demand, taken_as: str) -> tuple[Bill, ...]:
     """The month of the box and of each arm, line by line; empty without a volume."""
     months = [bill("self_host", "self_host", arms[0].decision, demand, taken_as)]
-    months += [bill(arm.name, "api", arm.decision, demand) for arm in arms]
+    for arm in arms:
+        fee_usd = arm.input.api.fixed_usd_per_month - demand.fixed_usd("api")
+        months.append(bill(arm.name, "api", arm.decision, demand, fee_usd=fee_usd))
     return tuple(month for month in months if month is not None)
 
 
@@ -61,6 +64,9 @@ def options(box: PricedBox, demand: Demand, arms: Sequence[Arm], prices: UserPri
     fleet = fleet_for(calls, profile, usable, demand.min_instances)
     if fleet is None:
         return None
+    if demand.min_instances == 0:  # it said itself what a start bills
+        unserved_s = demand.self_host.cold_start_s + demand.self_host.idle_s
+        demand = demand.model_copy(update={"startup_minutes": unserved_s / SECONDS_PER_MINUTE})
     rented = box.instance
     quotes = dict(box.listed.quotes if box.listed else {})
     quotes[rented.purchase] = Quote(rented.usd_per_hour, rented.source, rented.checked_on)

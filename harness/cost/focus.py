@@ -9,7 +9,9 @@ from typing import Any
 
 from harness.base.units import HOURS_PER_MONTH, TOKENS_PER_MTOK
 from harness.base.whole import written_whole
-from harness.rundir.decide import AtVolume
+from harness.cost.breakeven.decision import api_calls, api_tokens, is_metered, unit_tasks, usd_per_second
+from harness.cost.breakeven.exact import ceil
+from harness.rundir.decide import AtVolume, SelfHost
 from harness.rundir.decision import Arm, BillLine, BoxInstance, Decision
 from harness.rundir.result import Kind
 
@@ -29,9 +31,10 @@ def focus_rows(decision: Decision) -> list[Row]:
 
     Empty without a volume. Unknown is an empty cell.
     """
-    rows = _instances(decision.self_host.instance, decision.arms[0].decision.at_volume)
+    first = decision.arms[0]
+    rows = _instances(decision.self_host.instance, first.input.self_host, first.decision.at_volume)
     for arm in decision.arms:
-        rows += _tokens(arm)
+        rows += _api_charges(arm)
     for month in decision.monthly:
         rows += [_overhead(month.name, line) for line in month.lines if line.line != "inference"]
     return rows
@@ -55,10 +58,15 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _instances(instance: BoxInstance, at: AtVolume | None) -> list[Row]:
-    if at is None or at.instances is None:
+def _instances(instance: BoxInstance, own: SelfHost, at: AtVolume | None) -> list[Row]:
+    """The rented hours, or what else of the box is billed: those with arrivals, or the seconds of its calls."""
+    if at is None or at.self_usd is None or at.instances is None:
         return []
-    hours = at.instances * HOURS_PER_MONTH
+    billed = at.self_usd - own.fixed_usd_per_month
+    price, unit = (usd_per_second(own), "Seconds") if is_metered(own) else (instance.usd_per_hour, "Hours")
+    quantity = (
+        at.instances * HOURS_PER_MONTH if own.min_instances and unit == "Hours" else billed / price if price else 0
+    )
     row = {
         "ProviderName": instance.provider,
         "ServiceCategory": "Compute",
@@ -67,12 +75,12 @@ def _instances(instance: BoxInstance, at: AtVolume | None) -> list[Row]:
         "SkuId": instance.id,
         "SkuPriceId": f"{instance.id}:{instance.purchase}",
         "ChargeDescription": f"{at.instances} x {instance.id} {instance.purchase}",
-        "ConsumedQuantity": hours,
-        "ConsumedUnit": "Hours",
-        "PricingQuantity": hours,
-        "PricingUnit": "Hours",
-        "ListUnitPrice": instance.usd_per_hour,
-        "BilledCost": hours * instance.usd_per_hour,
+        "ConsumedQuantity": quantity,
+        "ConsumedUnit": unit,
+        "PricingQuantity": quantity,
+        "PricingUnit": unit,
+        "ListUnitPrice": price,
+        "BilledCost": quantity * price,
         "CommitmentDiscountType": "Reserved" if instance.purchase.startswith("reserved") else None,
         "x_PriceSource": instance.source,
         "x_PriceCheckedOn": instance.checked_on,
@@ -80,43 +88,53 @@ def _instances(instance: BoxInstance, at: AtVolume | None) -> list[Row]:
     return [_complete(row, "self_host", "inference", instance.kind)]
 
 
-def _tokens(arm: Arm) -> list[Row]:
-    """Input, cached input and output tokens of the month, at the rates the decision was made with."""
+def _api_charges(arm: Arm) -> list[Row]:
+    """Tokens of the month by kind, requests, units of capacity and the fee, at the rates the decision was made with."""
     at = arm.decision.at_volume
     if at is None:
         return []
-    work, price, api = arm.input.workload, arm.price, arm.input.api
-    calls = at.tasks_per_month * arm.decision.attempts_per_task * (1 - work.response_cache_hit_rate)
-    given, cached, output = work.mean_tokens()
-    amounts = {
-        "input": (given - cached, api.input_usd_per_mtok),
-        "cached input": (cached, api.cache_read_usd_per_mtok),
-        "output": (output, api.output_usd_per_mtok),
+    work, api = arm.input.workload, arm.input.api
+    calls = at.tasks_per_month * api_calls(work, api)
+    given, cached, output = api_tokens(work, api)
+    more = 1 + api.surcharge
+    mtok, tokens = TOKENS_PER_MTOK, ("Tokens", "1M Tokens")
+    charges = [
+        ("input tokens", calls * (given - cached), mtok, api.input_usd_per_mtok * more, tokens),
+        ("cached input tokens", calls * cached, mtok, api.cache_read_usd_per_mtok * more, tokens),
+        ("output tokens", calls * output, mtok, api.output_usd_per_mtok * more, tokens),
+        ("requests", calls if api.usd_per_request else 0, 1, api.usd_per_request * more, ("Requests", "Requests")),
+        ("capacity units", _units(arm, at), 1, api.units_usd_per_month, ("Units", "Units")),
+    ]
+    return [_api_row(arm, *charge) for charge in charges if charge[1]]
+
+
+def _units(arm: Arm, at: AtVolume) -> float:
+    api = arm.input.api
+    size = unit_tasks(arm.input.workload, api)
+    return max(1.0, ceil(at.tasks_per_month / size)) if api.units_usd_per_month else 0.0
+
+
+def _api_row(arm: Arm, what: str, quantity: float, per_price: float, usd: float, units: tuple[str, str]) -> Row:
+    consumed, priced = units
+    price = arm.price
+    row = {
+        "ProviderName": arm.provider,
+        "PublisherName": arm.provider,
+        "ServiceCategory": "AI and Machine Learning",
+        "ServiceName": "LLM API",
+        "SkuId": arm.model,
+        "SkuPriceId": f"{arm.provider}:{arm.model}:{what.removesuffix(' tokens')}",
+        "ChargeDescription": f"{arm.name} {what}",
+        "ConsumedQuantity": quantity,
+        "ConsumedUnit": consumed,
+        "PricingQuantity": quantity / per_price,
+        "PricingUnit": priced,
+        "ListUnitPrice": usd,
+        "BilledCost": quantity / per_price * usd,
+        "x_PriceSource": " ".join(part for part in (price.source, price.version) if part),
+        "x_PriceCheckedOn": price.checked_on,
     }
-    rows = []
-    for what, (tokens_per_call, usd_per_mtok) in amounts.items():
-        tokens = calls * tokens_per_call
-        if tokens == 0:
-            continue
-        row = {
-            "ProviderName": arm.provider,
-            "PublisherName": arm.provider,
-            "ServiceCategory": "AI and Machine Learning",
-            "ServiceName": "LLM API",
-            "SkuId": arm.model,
-            "SkuPriceId": f"{arm.provider}:{arm.model}:{what}",
-            "ChargeDescription": f"{arm.name} {what} tokens",
-            "ConsumedQuantity": tokens,
-            "ConsumedUnit": "Tokens",
-            "PricingQuantity": tokens / TOKENS_PER_MTOK,
-            "PricingUnit": "1M Tokens",
-            "ListUnitPrice": usd_per_mtok,
-            "BilledCost": tokens / TOKENS_PER_MTOK * usd_per_mtok,
-            "x_PriceSource": " ".join(part for part in (price.source, price.version) if part),
-            "x_PriceCheckedOn": price.checked_on,
-        }
-        rows.append(_complete(row, arm.name, "inference", price.kind))
-    return rows
+    return _complete(row, arm.name, "inference", price.kind)
 
 
 def _overhead(arm: str, line: BillLine) -> Row:

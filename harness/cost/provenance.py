@@ -17,7 +17,8 @@ from harness.rundir.results import step_number
 
 def provenance(box: PricedBox, arms: Sequence[ApiArm], demand: Demand) -> tuple[Fact, ...]:
     """One fact for each number that went in."""
-    return (*_box(box), *(fact for arm in arms for fact in _prices(arm)), *_demand(demand))
+    of_arms = [fact for arm in arms for fact in (*_prices(arm), *_terms(arm, demand))]
+    return (*_box(box), *of_arms, *_demand(demand))
 
 
 def _fact(what: str, value: float | None, unit: str, kind: Kind, source: str, read_on: date | None = None) -> Fact:
@@ -53,6 +54,31 @@ def _prices(arm: ApiArm) -> Iterator[Fact]:
                 yield _fact(f"{name} {what}", usd, "USD/Mtok", price.kind, source, price.checked_on)
 
 
+def _terms(arm: ApiArm, demand: Demand) -> Iterator[Fact]:
+    """What an arm has beside its price per token: of the demand where that gives it, else of the price file."""
+    _, price = arm.parts[0]
+    for name in sorted(arm.terms.model_fields_set):
+        in_file = name in price.terms.model_fields_set and getattr(price.terms, name) == getattr(arm.terms, name)
+        kind, source = (price.kind, _source(price)) if in_file else ("assumed", f"demand {demand.name}")
+        what, read_on = f"{arm.name} {name.replace('_', ' ')}", price.checked_on if in_file else None
+        yield _fact(what, getattr(arm.terms, name), _TERM_UNITS.get(name, ""), kind, source, read_on)
+
+
+_TERM_UNITS = {
+    "fixed_usd_per_month": "USD a month",
+    "units_usd_per_month": "USD a month",
+    "unit_tasks_per_month": "tasks",
+    "unit_tokens_per_s": "tokens/s",
+    "usd_per_request": "USD",
+    "surcharge": "share",
+    "success_rate": "share",
+    "reasoning_tokens": "tokens",
+    "cached_share": "share",
+    "batch_share": "share",
+}
+_RUNNING_UNITS = {"cold_start_s": "s", "idle_s": "s", "usd_per_second": "USD/s", "service_s": "s"}
+
+
 def _source(price: ApiPrice) -> str:
     return " ".join(part for part in (price.source, price.version, (price.digest or "")[:12]) if part)
 
@@ -82,6 +108,9 @@ def _demand(demand: Demand) -> Iterator[Fact]:
         said.add("peak_to_mean")  # it says so hour by hour
     for name, unit in _WORK:
         yield _fact(name, values[name], unit, "assumed", file if name in said else "default")
+    for name, unit in _RUNNING_UNITS.items():
+        if name in demand.self_host.model_fields_set:
+            yield _fact(name, getattr(demand.self_host, name), unit, "assumed", file)
     for name, tokens in zip(("mean input", "mean output"), demand.mean_tokens(), strict=True):
         yield _fact(name, tokens, "tokens", "assumed", file)
 

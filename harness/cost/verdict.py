@@ -5,16 +5,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness.base.terms import Running, Terms
 from harness.base.yamlfile import validate
 from harness.cost.arms import ApiArm, choose_arms
 from harness.cost.bill import one_off_usd, people_usd
 from harness.cost.box.box import PricedBox, price_box
 from harness.cost.box.given import GivenRate, given_box
 from harness.cost.box.splits import BusyRun
-from harness.cost.breakeven.decision import decide_parsed
+from harness.cost.breakeven.decision import api_calls_per_task, decide_parsed
 from harness.cost.breakeven.success import success_costs
-from harness.cost.breakeven.words import sentence
-from harness.cost.checks import doubts, doubts_without_a_run, one_run, too_many_instances
+from harness.cost.breakeven.words import flat_traffic, sentence
+from harness.cost.checks import doubts, doubts_without_a_run, one_run, saves_nothing_off, too_many_instances
 from harness.cost.extras import bills, by_class, options, token_splits
 from harness.cost.own_prices import load_prices
 from harness.cost.provenance import inputs_digest, provenance
@@ -132,8 +133,13 @@ def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
         "max_load": demand.max_load,
         "min_instances": demand.min_instances,
         "fixed_usd_per_month": demand.fixed_usd("self_host"),
+        **{name: getattr(demand.self_host, name) for name in Running.model_fields},
     }
-    api = asdict(arm.rates(demand)) | {"fixed_usd_per_month": demand.fixed_usd("api")}
+    if saves_nothing_off(box.instance, demand):
+        own |= {"min_instances": 1, "cold_start_s": 0, "idle_s": 0}
+    terms = {name: getattr(arm.terms, name) for name in Terms.model_fields}
+    api = asdict(arm.rates(demand)) | terms | {"tokenizer_ratio": arm.tokenizer_ratio(demand)}
+    api["fixed_usd_per_month"] = demand.fixed_usd("api") + arm.terms.fixed_usd_per_month
     del api["cache_write_usd_per_mtok"]  # `decide` knows no such price; the mean of the input holds it
     return DecideInput(
         workload=demand.workload(), self_host=validate(SelfHost, own, where=where), api=validate(Api, api, where=where)
@@ -161,10 +167,16 @@ def _arm(arm: ApiArm, box: PricedBox, demand: Demand) -> Arm:
         why_not=why_not,
         decision=decided,
         sentence=said,
+        assumes=flat_traffic(given) if why_not is None and box.goodput is not None and demand.is_flat else None,
         decision_without_people=struck,
         sentence_without_people=said_without,
         classes=by_class(arm, demand),
-        success=success_costs(decided, demand.human_usd_per_task, demand.response_cache_hit_rate),
+        success=success_costs(
+            decided,
+            demand.human_usd_per_task,
+            demand.response_cache_hit_rate,
+            attempts=api_calls_per_task(given.workload, given.api),
+        ),
         **(_what_if(given, people, box, demand) if why_not is None else {}),
     )
 

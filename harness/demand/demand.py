@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from harness.base.workload import LARGEST, MOST_TASKS, Instances, PositiveShare, RequestClass, Traffic, Workload
+from harness.base.terms import ArmTerms, Running, check_running
+from harness.base.workload import LARGEST, MOST_TASKS, InstancesOrNone, PositiveShare, RequestClass, Traffic, Workload
 from harness.base.yamlfile import Label, Strict, read_yaml, validate
 from harness.demand.items import Amount, Item, usd_per_month
 from harness.scenario import bundled_scenarios_dir
@@ -41,6 +42,23 @@ class Request(RequestClass):
     """A size of request and its weight among the others; cached and cache-written tokens are part of the input."""
 
     cache_write_tokens: Amount = 0
+
+    def as_asked(self, terms: ArmTerms, tokenizer_ratio: float) -> Request:
+        """The same request as an arm counts it, by its own tokenizer, with its own length of answer and cache."""
+        given = self.input_tokens * tokenizer_ratio
+        own_share = terms.cached_share is not None
+        cached = given * (terms.cached_share or 0.0) if own_share else self.cached_input_tokens * tokenizer_ratio
+        written = {
+            n: getattr(self, n) * tokenizer_ratio for n in type(self).model_fields if n.startswith("cache_write")
+        }
+        room = min(1.0, (given - cached) / (sum(written.values()) or 1.0))  # what is read is not written too
+        sizes = {
+            "input_tokens": given,
+            "cached_input_tokens": cached,
+            "output_tokens": self.output_tokens * tokenizer_ratio * terms.output_ratio + terms.reasoning_tokens,
+            **{name: tokens * room for name, tokens in written.items()},
+        }
+        return self.model_copy(update=sizes)
 
 
 class History(Strict):
@@ -123,7 +141,13 @@ class Demand(Traffic):
     max_load: PositiveShare = Field(
         default=1, description="Planned load of an instance over its goodput, above 0 to 1."
     )
-    min_instances: Instances = 1
+    min_instances: InstancesOrNone = Field(
+        default=1, description="Instances that run at any hour; 0: none in an hour without arrivals (scale to zero)."
+    )
+    self_host: Running = Field(default=Running(), description="How the box runs and is billed.")
+    arms: dict[Label, ArmTerms] = Field(
+        default={}, description="An API arm's own terms by its name (provider:model, or a mix); it is compared."
+    )
     self_fixed_usd_per_month: Amount = 0
     api_fixed_usd_per_month: Amount = 0
     items: list[Item] = Field(default=[], description="Costs beside inference, a line each.")
@@ -157,6 +181,12 @@ class Demand(Traffic):
     def _weights(self) -> Demand:
         if sum(c.weight for c in self.classes) <= 0:
             raise ValueError("the weights of `classes` must not all be 0")
+        return self
+
+    @model_validator(mode="after")
+    def _when_none_is_needed(self) -> Demand:
+        has_profile = self.hourly_profile is not None
+        check_running(self.self_host, self.min_instances, has_profile=has_profile, key="min_instances")
         return self
 
     @model_validator(mode="after")

@@ -91,6 +91,6 @@ def quote_for(instance: InstanceRow, purchase: str) -> Quote:
     if purchase not in instance.quotes:
         raise UsageError(
             f"no `{purchase}` price for `{instance.id}` in {instance.region or 'any region'}",
-            hint=f"known: {', '.join(instance.quotes) or 'none'}; add yours in a file for --prices FILE",
+            hint=f"known for --purchase: {', '.join(instance.quotes) or 'none'}; add yours in a file for --prices FILE",
         )
     return instance.quotes[purchase]

@@ -1,7 +1,7 @@
-"""A price file: `api:` and `instances:` rows in USD, checked so that whatever is wrong is named."""
+"""A price file: `api:` and `instances:` rows, checked so that whatever is wrong is named."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +9,11 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from harness.base.errors import UsageError
+from harness.base.terms import ArmTerms
+from harness.base.units import HOURS_PER_MONTH
 from harness.base.yamlfile import Label, Strict, validate
+from harness.prices.currency import Rate, in_usd
+from harness.prices.own_box import MONTHS_PER_YEAR, Owned
 from harness.prices.record import PURCHASES, ApiPrice, Quote, Rates, Tier, Usd
 
 Name = Annotated[Label, Field(min_length=1)]
@@ -34,6 +38,9 @@ class InstanceRow(Strict):
     vcpu: int | None = Field(default=None, ge=1)
     ram_gib: float | None = Field(default=None, gt=0)
     usd_per_hour: dict[str, Usd] = Field(default_factory=dict)
+    usd_per_month: dict[str, Usd] = Field(default={}, description="Prices of a month paid at once, by purchase option.")
+    usd_per_year: dict[str, Usd] = Field(default={}, description="Prices of a year paid at once.")
+    owned: Owned | None = Field(default=None, description="Hardware of your own: the purchase option `owned`.")
     source: str | None = None
     checked_on: date | None = None
     other_sources: dict[str, Source] = Field(default_factory=dict)
@@ -46,6 +53,18 @@ class InstanceRow(Strict):
         if span is not None and span[0] > span[1]:
             raise ValueError("must be [low, high]")
         return span
+
+    def by_the_hour(self) -> "InstanceRow":
+        """The same row with every price by the hour, those of a month (730 h) and a year among them."""
+        hourly = {name: usd / HOURS_PER_MONTH for name, usd in self.usd_per_month.items()}
+        hourly |= {name: usd / (MONTHS_PER_YEAR * HOURS_PER_MONTH) for name, usd in self.usd_per_year.items()}
+        if self.owned is None:
+            return self.model_copy(update={"usd_per_hour": {**self.usd_per_hour, **hourly}}) if hourly else self
+        said = "; ".join(part for part in (self.source or "the user's own", self.owned.words()) if part)
+        owned = {"owned": Source(source=said, checked_on=self.checked_on)}
+        prices = {**self.usd_per_hour, **hourly, "owned": self.owned.usd_per_hour()}
+        sources = {**self.other_sources, **owned}
+        return self.model_copy(update={"usd_per_hour": prices, "other_sources": sources})
 
     @property
     def sources(self) -> dict[str, Source]:
@@ -79,8 +98,8 @@ class TierRow(RatesRow):
     above_input_tokens: int = Field(gt=0)
 
 
-class ApiRow(RatesRow):
-    """What a provider asks for a model."""
+class ApiRow(RatesRow, ArmTerms):
+    """What a provider asks for a model: its price per token, and terms beside it."""
 
     provider: Name
     model: Name
@@ -97,6 +116,7 @@ class PriceFile(Strict):
 
     api: list[ApiRow] = Field(default_factory=list)
     instances: list[InstanceRow] = Field(default_factory=list)
+    currencies: dict[str, Rate] = Field(default={}, description="Your rate and its day for each `currency` of a row.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +128,36 @@ class UserPrices:
 
 
 def user_prices(data: dict[str, Any], path: Path) -> UserPrices:
-    """What a price file of the user's holds: `api:` and `instances:` rows, in USD.
+    """What a price file of the user's holds: `api:` and `instances:` rows, made USD by the hour and by the token.
 
     Raises:
-        UsageError: unknown key, another currency, a row given twice, a price or a date that cannot be; names file
-            and key.
+        UsageError: unknown key, a currency without a rate, a row given twice, a price or a date that cannot be; names
+            file and key.
     """
-    file = validate(PriceFile, data, where=str(path))
+    given = validate(PriceFile, data, where=str(path))
+    file = _in_usd(given, path)
     for n, instance in enumerate(file.instances):
         known_purchases(instance, f"{path}: `instances[{n}]")
-    api = {api_key(row.provider, row.model): _user_price(row, path) for row in file.api}
+    own = [_user_price(row, path) for row in file.api]
+    kinds = [
+        replace(price, kind="listed" if row.source else "assumed") for price, row in zip(own, given.api, strict=True)
+    ]
+    api = {api_key(price.provider, price.model): price for price in kinds}
     _check_rows("api", file.api, [api_key(row.provider, row.model) for row in file.api], path)
     ids = [row.id + (f"@{row.region}" if row.region else "") for row in file.instances]
     _check_rows("instances", file.instances, ids, path)
-    return UserPrices(api, tuple(file.instances))
+    return UserPrices(api, tuple(instance.by_the_hour() for instance in file.instances))
+
+
+def _in_usd(file: PriceFile, path: Path) -> PriceFile:
+    for name, rate in file.currencies.items():
+        _not_in_the_future(rate.checked_on, f"{path}: `currencies.{name}")
+    rows: dict[str, list[Any]] = {"api": [], "instances": []}
+    for part, given in (("api", file.api), ("instances", file.instances)):
+        for n, row in enumerate(given):
+            plain = row.model_dump(exclude_unset=True)
+            rows[part].append(in_usd(plain, file.currencies, f"{path}: `{part}[{n}]"))
+    return validate(PriceFile, rows, where=f"{path}, in USD")
 
 
 def api_key(provider: str, model: str) -> str:
@@ -130,15 +166,10 @@ def api_key(provider: str, model: str) -> str:
 
 
 def _check_rows(part: str, rows: Sequence[ApiRow | InstanceRow], names: Sequence[str], path: Path) -> None:
-    """Rows in USD, checked until today, and each given once: of two nobody could say which was used."""
+    """Rows checked until today, and each given once: of two nobody could say which was used."""
     first: dict[str, int] = {}
     for n, (row, name) in enumerate(zip(rows, names, strict=True)):
         where = f"{path}: `{part}[{n}]"
-        if row.currency != "USD":
-            raise UsageError(
-                f"{where}.currency`: only USD is understood, got {row.currency!r}",
-                hint="convert the price and note the rate in `source`",
-            )
         others = row.other_sources.values() if isinstance(row, InstanceRow) else ()
         for day in (row.checked_on, *(other.checked_on for other in others)):
             _not_in_the_future(day, where)
@@ -164,10 +195,12 @@ def known_purchases(row: InstanceRow, where: str) -> None:
     Raises:
         UsageError: one is not; names it after `where`.
     """
-    for purchase in (*row.usd_per_hour, *row.other_sources):
+    named = {"usd_per_hour": (*row.usd_per_hour, *row.other_sources)}
+    named |= {"usd_per_month": tuple(row.usd_per_month), "usd_per_year": tuple(row.usd_per_year)}
+    for key, purchase in ((key, purchase) for key, purchases in named.items() for purchase in purchases):
         if purchase not in PURCHASES:
             raise UsageError(
-                f"{where}.usd_per_hour`: unknown purchase option `{purchase}`", hint=f"known: {', '.join(PURCHASES)}"
+                f"{where}.{key}`: unknown purchase option `{purchase}`", hint=f"known: {', '.join(PURCHASES)}"
             )
 
 
@@ -180,5 +213,5 @@ def _user_price(row: ApiRow, path: Path) -> ApiPrice:
         ),
         batch=row.batch.rates() if row.batch else None,
         source=row.source or f"the user's file {path.name}",
-        kind="listed" if row.source else "assumed",
+        terms=ArmTerms(**{name: getattr(row, name) for name in ArmTerms.model_fields if name in row.model_fields_set}),
     )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
+from harness.base.terms import ArmTerms
 from harness.base.units import TOKENS_PER_MTOK
 
-PURCHASES = ("on_demand", "reserved_1y", "reserved_3y", "spot")
+PURCHASES = ("on_demand", "reserved_1m", "reserved_1y", "reserved_3y", "spot", "owned")
+COMMITTED = ("reserved_1m", "reserved_1y", "reserved_3y", "owned")  # paid whether it runs or not
 STALE_AFTER_DAYS = 90
 LOWEST_USD, HIGHEST_USD = 1e-9, 1e9  # of an hour or a million tokens; beyond is a slip of the keyboard
 
@@ -107,6 +109,7 @@ class ApiPrice:
     checked_on: date | None = None  # the day the source was read; None: unknown
     label: str = ""  # a remark in words, e.g. that it stands in for another model
     kind: Literal["listed", "assumed"] = "listed"  # assumed: typed in by the user
+    terms: ArmTerms = field(default_factory=ArmTerms)  # what the user's file says beside the price per token
 
     def rates_for(self, input_tokens: float) -> Rates:
         """The rates of one request with that many input tokens (cached ones included).
@@ -127,6 +130,7 @@ class ApiPrice:
         """For JSON, the rates beside the rest; the date as ISO text."""
         out = asdict(self)
         rates, checked_on = out.pop("rates"), out.pop("checked_on")
+        out["terms"] = self.terms.model_dump(exclude_unset=True)
         names = {"provider": out.pop("provider"), "model": out.pop("model")}
         return {**names, **rates, **out, "checked_on": checked_on.isoformat() if checked_on else None}
 

@@ -195,8 +195,9 @@ class Verdict:
     arm: str
     kind: str
     sentence: str
-    detail: str  # how sure that is
+    detail: str  # what it takes for granted, and how sure that is
     outcome: Tone  # good: self-hosting pays at the reader's volume; bad: it never does; warn: elsewhere
+    assumes: str = ""  # the first part of the detail, for a console
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,8 +110,9 @@ def verdicts(decision: Decision | None) -> tuple[Verdict, ...]:
             arm=clean(arm.name),
             kind=arm_kind(arm),
             sentence=clean(arm.sentence),
-            detail=resampling_words(arm),
+            detail=" ".join(part for part in (clean(arm.assumes or ""), resampling_words(arm)) if part),
             outcome=_outcome(arm.decision),
+            assumes=clean(arm.assumes or ""),
         )
         for arm in (decision.arms if decision is not None else ())
     )

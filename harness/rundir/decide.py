@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from harness.base.workload import Amount, Instances, PositiveShare, Workload
+from harness.base.terms import Running, Terms, check_running, check_units
+from harness.base.workload import Amount, InstancesOrNone, PositiveShare, Workload
 from harness.base.yamlfile import Strict
 from harness.rundir.result import Result
 
@@ -16,7 +17,7 @@ Side = Literal["self_host", "api"]
 Window = tuple[float, float | None]  # tasks a month from, to; to None: without end
 
 
-class SelfHost(Strict):
+class SelfHost(Running):
     """One rented instance and what it was measured to serve within the latency limits."""
 
     usd_per_hour: Amount
@@ -24,7 +25,7 @@ class SelfHost(Strict):
     goodput_low: Amount | None = None
     goodput_high: Amount | None = None
     max_load: PositiveShare = 1
-    min_instances: Instances = 1
+    min_instances: InstancesOrNone = 1  # 0: none in an hour without arrivals
     fixed_usd_per_month: Amount = 0
 
     @model_validator(mode="after")
@@ -51,13 +52,21 @@ def _off_the_goodput(said: str, hint: str) -> PydanticCustomError:
     return PydanticCustomError("interval", "{said}", {"said": said, "hint": hint})
 
 
-class Api(Strict):
+class Api(Terms):
     """What the API charges. No cached price means cached tokens cost the input price."""
 
     input_usd_per_mtok: Amount
     cached_input_usd_per_mtok: Amount | None = None
     output_usd_per_mtok: Amount
-    fixed_usd_per_month: Amount = 0
+
+    @model_validator(mode="after")
+    def _price_of_a_unit(self) -> Api:
+        check_units(self)
+        return self
+
+    @classmethod
+    def _unsaid(cls) -> set[str]:
+        return super()._unsaid() - {"fixed_usd_per_month"}
 
     @property
     def cache_read_usd_per_mtok(self) -> float:
@@ -72,6 +81,13 @@ class DecideInput(Strict):
     workload: Workload
     self_host: SelfHost
     api: Api
+
+    @model_validator(mode="after")
+    def _when_none_is_needed(self) -> DecideInput:
+        box = self.self_host
+        has_profile = self.workload.hourly_profile is not None
+        check_running(box, box.min_instances, has_profile=has_profile, key="self_host.min_instances")
+        return self
 
 
 class AtVolume(Result):

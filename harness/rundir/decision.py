@@ -147,6 +147,7 @@ class ListedPrice(ListRates):
     checked_on: Day
     label: str
     kind: PriceKind
+    terms: dict[str, float | None] = Field(default={}, description="Beside the price per token, by the user's file.")
 
 
 class PartPrice(ListedPrice):
@@ -225,6 +226,7 @@ class Arm(Result):
     why_not: str | None = None
     decision: Decided
     sentence: str
+    assumes: str | None = None  # what the demand left open and the answer takes for granted
     decision_without_people: Decided
     sentence_without_people: str
     classes: tuple[ClassCost, ...]

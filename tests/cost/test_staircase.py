@@ -10,7 +10,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from harness.cost import decide
-from harness.cost.breakeven.staircase import Staircase, break_even, ceil, floor
+from harness.cost.breakeven.exact import ceil, floor
+from harness.cost.breakeven.staircase import Staircase
+from harness.cost.breakeven.windows import break_even
 
 SECONDS_PER_MONTH = 2_628_000
 

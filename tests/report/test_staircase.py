@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from cost_cases import comparisons
 from hypothesis import given, settings
 from report_cases import decision_of
@@ -11,7 +12,7 @@ from report_cases import decision_of
 from harness.cost import decide
 from harness.cost.breakeven.decision import decide_parsed, parse
 from harness.cost.breakeven.staircase import Staircase
-from harness.report.charts.cost import corners, stairs_of
+from harness.report.charts.cost import api_points, corners, stairs_of
 from harness.rundir.decision import Arm
 
 # AN-12: K 1,576,800 tasks an instance, one box 5.672 * 730 = 4,140.56 USD a month
@@ -73,3 +74,41 @@ def test_the_curves_are_of_what_was_decided() -> None:
 
 def test_a_box_without_goodput_has_no_capacity_to_draw() -> None:
     assert [stairs_of(arm).capacity for arm in decision_of("infeasible").arms] == [None, None, None]
+
+
+def drawn_of(box: dict[str, Any], api: dict[str, Any], work: dict[str, Any]) -> Staircase:
+    """1 USD/h at 2 requests/s against an API without a price per token, unless changed."""
+    classes = [{"input_tokens": 1, "output_tokens": 1}]
+    inputs = {
+        "workload": {"classes": classes, **work},
+        "self_host": {"usd_per_hour": 1, "goodput_requests_per_s": 2, **box},
+        "api": {"input_usd_per_mtok": 0, "output_usd_per_mtok": 0, **api},
+    }
+    return stairs_of(arm_of(inputs))
+
+
+def test_hours_with_arrivals_are_drawn_as_the_steps_of_those_hours() -> None:
+    # eight hours a day: 243.33, and as much again from 1.752M on
+    stairs = drawn_of({"min_instances": 0}, {}, {"hourly_profile": [0] * 16 + [1] * 8})
+
+    month = 8 * 730 / 24
+    assert corners(stairs, 1e6, 2e6) == [
+        (1e6, pytest.approx(month)),
+        (pytest.approx(1_752_000), pytest.approx(month)),
+        (pytest.approx(1_752_000), pytest.approx(2 * month)),
+        (2e6, pytest.approx(2 * month)),
+    ]
+
+
+def test_units_of_capacity_are_drawn_as_steps() -> None:
+    stairs = drawn_of({}, {"units_usd_per_month": 500, "unit_tasks_per_month": 1_000_000}, {})
+
+    assert api_points(stairs, 5e5, 2.5e6) == [
+        (5e5, 500), (1e6, 500), (1e6, 1000), (2e6, 1000), (2e6, 1500), (2.5e6, 1500),
+    ]  # fmt: skip
+
+
+def test_a_box_paid_by_the_second_is_drawn_as_a_line() -> None:
+    stairs = drawn_of({"billing": "per_second", "usd_per_second": 0.001}, {}, {})  # half a second, billed as one
+
+    assert all(usd == pytest.approx(0.001 * tasks) for tasks, usd in corners(stairs, 1e3, 1e6))

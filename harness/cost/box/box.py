@@ -51,7 +51,7 @@ def rented_box(asked: InstanceFacts, prices: UserPrices) -> tuple[BoxInstance, I
         instances_driven=asked.instances,
         source=quote.source,
         checked_on=quote.checked_on,
-        kind="listed" if asked.usd_per_hour is None else "assumed",
+        kind="listed" if asked.usd_per_hour is None and purchase != "owned" else "assumed",  # nobody lists one's own
     )
     return rented, known
 

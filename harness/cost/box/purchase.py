@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
-from harness.cost.breakeven.staircase import MOST_INSTANCES, ceil
+from harness.cost.breakeven.exact import ceil
+from harness.cost.breakeven.staircase import MOST_INSTANCES
 from harness.demand.demand import Demand
 from harness.prices.record import Quote
 from harness.rundir.decision import PurchaseOption
@@ -97,6 +98,7 @@ def purchase_options(quotes: Mapping[str, Quote], fleet: Fleet, demand: Demand) 
         _spot(quotes, fleet, demand),
         _mixed("reserved_1y", quotes, fleet, demand),
         _mixed("reserved_3y", quotes, fleet, demand),
+        *(_static(purchase, quotes, fleet) for purchase in ("reserved_1m", "owned") if purchase in quotes),
     ]
     return sorted(rows, key=lambda row: (row.usd_per_month is None, row.usd_per_month or 0))
 

@@ -1,16 +1,20 @@
 """`decide`: the money alone. Workload, measured box and API price in; the volumes where the box wins out."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from harness.base.errors import UsageError
-from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_MONTH, TOKENS_PER_MTOK
+from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, SECONDS_PER_MONTH, TOKENS_PER_MTOK
 from harness.base.workload import RequestClass, Workload
 from harness.base.yamlfile import validate
-from harness.cost.breakeven.staircase import MOST_INSTANCES, Staircase, break_even, is_tie
-from harness.rundir.decide import Api, AtVolume, Decided, DecideInput, VerdictInterval
+from harness.cost.breakeven.exact import Numbers, ceil, floor, is_tie
+from harness.cost.breakeven.hours import Hours
+from harness.cost.breakeven.staircase import MOST_INSTANCES, Staircase
+from harness.cost.breakeven.windows import break_even
+from harness.rundir.decide import Api, AtVolume, Decided, DecideInput, SelfHost, VerdictInterval
 
 
 def decide(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,6 +35,8 @@ def decide(inputs: Mapping[str, Any]) -> dict[str, Any]:
                        "max_load": 1, "min_instances": 1, "fixed_usd_per_month": 0},
          "api": {"input_usd_per_mtok"*, "cached_input_usd_per_mtok": None, "output_usd_per_mtok"*,
                  "fixed_usd_per_month": 0}}
+
+    How either side may be paid otherwise: `harness/base/terms.py`, each key with a default that changes nothing.
 
     Output: `api_usd_per_task` = a m (1-h) without fixed costs, `attempts_per_task` m, `success_rate`,
     `capacity_tasks_per_month` K of one instance, `verdict` never|window|yes, `first_win_tasks_per_month`,
@@ -110,23 +116,64 @@ def success_rate(work: Workload) -> float:
     return 1.0 - float(work.retry_failure_rate) ** (work.max_retries + 1)
 
 
+def api_calls_per_task(work: Workload, api: Api) -> float:
+    """Calls of the API for a task that reaches it: m, or q/s where it has a success rate s of its own."""
+    return attempts_per_task(work) if api.success_rate is None else success_rate(work) / api.success_rate
+
+
 def usd_per_attempt(classes: list[RequestClass], api: Api) -> float:
     """a, the mean price of one call over the classes' weights."""
     total = sum(c.weight for c in classes)
-    return sum(c.weight / total * _call_usd(c, api) for c in classes)
+    return sum(
+        c.weight / total * call_usd(api, c.input_tokens, c.cached_input_tokens, c.output_tokens) for c in classes
+    )
 
 
-def _call_usd(kind: RequestClass, api: Api) -> float:
-    return (
-        (kind.input_tokens - kind.cached_input_tokens) * api.input_usd_per_mtok
-        + kind.cached_input_tokens * api.cache_read_usd_per_mtok
-        + kind.output_tokens * api.output_usd_per_mtok
+def call_usd(api: Api, given: Numbers, cached: Numbers, output: Numbers) -> Numbers:
+    """What one call costs, or several: of tokens as the demand counts them, made into the API's own."""
+    given, cached, output = _own_tokens(api, given, cached, output)
+    tokens_usd = (
+        (given - cached) * api.input_usd_per_mtok
+        + cached * api.cache_read_usd_per_mtok
+        + output * api.output_usd_per_mtok
     ) / TOKENS_PER_MTOK
+    return (tokens_usd + api.usd_per_request) * (1 + api.surcharge)
+
+
+def _own_tokens(api: Api, given: Numbers, cached: Numbers, output: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """(input, of it cached, output with reasoning) of a call in the API's tokens."""
+    given = given * api.tokenizer_ratio
+    cached = cached * api.tokenizer_ratio if api.cached_share is None else given * api.cached_share
+    return given, cached, output * api.tokenizer_ratio * api.output_ratio + api.reasoning_tokens
+
+
+def api_tokens(work: Workload, api: Api) -> tuple[float, float, float]:
+    """(input, of it cached, output) tokens of the API's mean call, as it counts and bills them."""
+    return _own_tokens(api, *work.mean_tokens())
+
+
+def api_calls(work: Workload, api: Api) -> float:
+    """Calls of the API for each task of the month, those answered by the response cache among them."""
+    return api_calls_per_task(work, api) * (1 - work.response_cache_hit_rate)
 
 
 def usd_per_task(work: Workload, api: Api) -> float:
     """a' = a m (1-h), the API's price of a task without fixed costs."""
-    return usd_per_attempt(work.classes, api) * attempts_per_task(work) * (1 - work.response_cache_hit_rate)
+    return usd_per_attempt(work.classes, api) * api_calls_per_task(work, api) * (1 - work.response_cache_hit_rate)
+
+
+def unit_tasks(work: Workload, api: Api) -> float:
+    """K_a, tasks a month that one unit of bought capacity serves; inf where one serves all."""
+    if api.unit_tokens_per_s is None:
+        return math.inf if api.unit_tasks_per_month is None else api.unit_tasks_per_month
+    given, _, output = api_tokens(work, api)
+    tokens_at_peak = work.peak() * (given + output) * api_calls(work, api)
+    return api.unit_tokens_per_s * SECONDS_PER_MONTH / tokens_at_peak if tokens_at_peak else math.inf
+
+
+def box_calls(work: Workload) -> float:
+    """m (1-h): calls of the box for each task of the month."""
+    return attempts_per_task(work) * (1 - work.response_cache_hit_rate)
 
 
 def calls_at_peak(work: Workload) -> float:
@@ -151,17 +198,63 @@ def staircase(inputs: DecideInput, goodput: float | None) -> Staircase:
         self_fixed_usd=box.fixed_usd_per_month,
         api_fixed_usd=api.fixed_usd_per_month,
         min_instances=box.min_instances,
+        unit_usd=api.units_usd_per_month,
+        unit_tasks=unit_tasks(work, api),
+        hours=_hours(work, box, goodput),
+        metered_usd_per_task=_metered_usd_per_task(work, box, goodput),
     )
 
 
+def is_metered(box: SelfHost) -> bool:
+    """Whether the box is paid by the second of each call."""
+    return box.billing == "per_second"
+
+
+def comes_and_goes(box: SelfHost) -> bool:
+    """Whether no instance runs in an hour without arrivals."""
+    return box.min_instances == 0 and not is_metered(box)
+
+
+def _hours(work: Workload, box: SelfHost, goodput: float | None) -> Hours | None:
+    """The hours of instances that come and go; None where some run all the time, or nothing was served."""
+    if not comes_and_goes(box) or work.hourly_profile is None or not goodput:
+        return None
+    full_hour = box.max_load * goodput * SECONDS_PER_HOUR / box_calls(work)
+    unserved_s = box.cold_start_s + box.idle_s
+    return Hours.of(work.hourly_profile, full_hour, usd_per_hour=box.usd_per_hour, unserved_s=unserved_s)
+
+
+def usd_per_second(box: SelfHost) -> float:
+    """Price of a second of a call."""
+    return box.usd_per_hour / SECONDS_PER_HOUR if box.usd_per_second is None else box.usd_per_second
+
+
+def _metered_usd_per_task(work: Workload, box: SelfHost, goodput: float | None) -> float | None:
+    """What the box takes for a task, each call in whole seconds; None where it is paid by the hour."""
+    if not is_metered(box) or not goodput:
+        return None
+    seconds = ceil(1 / goodput if box.service_s is None else box.service_s)
+    return seconds * usd_per_second(box) * box_calls(work)
+
+
 def min_goodput(inputs: DecideInput) -> float | None:
-    """G_min = cH phi m(1-h) / (a' rho S), requests/s; None if the API is free."""
-    work, box = inputs.workload, inputs.self_host
-    per_task = usd_per_task(work, inputs.api)
+    """G_min = cH phi m(1-h) / ((a' + f/K_a) rho S), requests/s; None: no goodput is enough, as where the API is free.
+
+    Scale to zero has no phi: each hour has instances of its own. Serverless: what a whole number of seconds allows.
+    """
+    work, box, api = inputs.workload, inputs.self_host, inputs.api
+    per_task = usd_per_task(work, api) + api.units_usd_per_month / unit_tasks(work, api)
+    if is_metered(box):
+        a_second = usd_per_second(box) * box_calls(work)
+        affordable = floor(per_task / a_second) if a_second > 0 else math.inf
+        if box.service_s is not None:
+            return 0.0 if ceil(box.service_s) <= affordable else None
+        return 1 / affordable if affordable > 0 else None
     if per_task <= 0:
         return None
     month = box.usd_per_hour * HOURS_PER_MONTH
-    return month * calls_at_peak(work) / (per_task * box.max_load * SECONDS_PER_MONTH)
+    calls = box_calls(work) if comes_and_goes(box) else calls_at_peak(work)
+    return month * calls / (per_task * box.max_load * SECONDS_PER_MONTH)
 
 
 def _at_volume(stairs: Staircase, tasks: float) -> AtVolume:
@@ -174,11 +267,10 @@ def _at_volume(stairs: Staircase, tasks: float) -> AtVolume:
             f" of {stairs.capacity:.3g} tasks a month each",
             hint="check the volume and `self_host.goodput_requests_per_s`",
         )
-    count = stairs.instances(tasks)
-    self_usd = stairs.self_usd(count)
+    self_usd = stairs.self_usd_at(tasks)
     return AtVolume(
         tasks_per_month=tasks,
-        instances=count,
+        instances=stairs.instances(tasks),
         utilization=stairs.utilization(tasks),
         self_usd=self_usd,
         api_usd=api_usd,

@@ -1,24 +1,25 @@
-"""Where whole instances beat a price per task: the staircase of N(R) instances against the line a'R.
+"""Both bills of a month against the volume: whole instances, or what else is rented, beside an API's price.
 
-Symbols: a' = `usd_per_task`, what the API takes for a task; cH = `usd_per_instance_month`; K = `capacity`,
-tasks a month one instance serves; F = `fixed_usd`, self-hosting's fixed USD a month minus the API's;
-g = a'K - cH, what one full instance saves. With N instances self-hosting wins on [lo(N), NK], where
-lo(N) = max(0, (N cH + F)/a', (N-1)K if N > N_min); a tie wins. Comparisons allow for the rounding of floats.
+Symbols: R tasks a month; a' = `usd_per_task`, what the API takes for a task; cH = `usd_per_instance_month`;
+K = `capacity`, tasks a month that one instance serves; F = `fixed_usd`, self-hosting's fixed USD a month minus the
+API's. The API's bill never falls with the volume and the box's is level between its steps, so on each level
+self-hosting wins from `api_reaches(that bill)` to its end. A tie wins.
 """
+
+from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from harness.rundir.decide import Verdict, Window
+from harness.cost.breakeven.exact import ceil, floor, settle
+from harness.cost.breakeven.hours import Hours
 
-ROUNDING = 1e-12  # inputs like 0.6 or 5.672 leave a few 1e-16 behind; one task in 1e12 is no difference
-MAX_WINDOWS = 100
 MOST_INSTANCES = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Staircase:
-    """One comparison, reduced to six numbers. `capacity` None: no load step met the latency limits."""
+    """One comparison, reduced to the numbers that decide it. `capacity` None: no load step met the latency limits."""
 
     usd_per_task: float
     usd_per_instance_month: float
@@ -26,11 +27,50 @@ class Staircase:
     self_fixed_usd: float
     api_fixed_usd: float
     min_instances: int
+    unit_usd: float = 0.0  # a month of one unit of the API's bought capacity
+    unit_tasks: float = math.inf  # tasks a month that one unit serves; inf: one serves all
+    hours: Hours | None = None  # scale to zero: the hours with arrivals
+    metered_usd_per_task: float | None = None  # serverless: the box is paid by the request
+
+    @property
+    def has_units(self) -> bool:
+        """Whether the API's bill is a staircase too."""
+        return self.unit_usd > 0 and self.unit_tasks < math.inf
+
+    @property
+    def api_base_usd(self) -> float:
+        """What the API takes whatever the volume, units that can be used up left out."""
+        return self.api_fixed_usd + (0.0 if self.has_units else self.unit_usd)
 
     @property
     def fixed_usd(self) -> float:
         """F."""
-        return self.self_fixed_usd - self.api_fixed_usd
+        return self.self_fixed_usd - self.api_base_usd
+
+    @property
+    def api_usd_per_task_used_up(self) -> float:
+        """f/K_a + a': what the API takes for a task when its units are full."""
+        return self.usd_per_task + (self.unit_usd / self.unit_tasks if self.has_units else 0.0)
+
+    def api_usd(self, tasks: float) -> float:
+        """The API's bill of a month."""
+        units = max(1.0, ceil(tasks / self.unit_tasks)) * self.unit_usd if self.has_units else 0.0
+        return self.usd_per_task * tasks + self.api_base_usd + units
+
+    def api_usd_after(self, tasks: float) -> float:
+        """Its bill just above a volume."""
+        units = (floor(tasks / self.unit_tasks) + 1) * self.unit_usd if self.has_units else 0.0
+        return self.usd_per_task * tasks + self.api_base_usd + units
+
+    def api_reaches(self, usd: float, base_usd: float) -> float:
+        """The volume from which its bill above a base reaches `usd` above that base; inf: it never does."""
+        left, start = settle(usd - base_usd, usd), 0.0
+        if self.has_units:
+            units = max(1.0, ceil(left / (self.usd_per_task * self.unit_tasks + self.unit_usd)))
+            left, start = settle(left - units * self.unit_usd, left), (units - 1) * self.unit_tasks
+        if left <= 0:
+            return start
+        return max(start, left / self.usd_per_task) if self.usd_per_task > 0 else math.inf
 
     def instances(self, tasks: float) -> int:
         """N(R) = max(N_min, ceil(R/K)); a volume that fills them exactly needs no further one."""
@@ -39,122 +79,54 @@ class Staircase:
 
     @property
     def full(self) -> float | None:
-        """Tasks a month that the fewest instances serve."""
-        return None if self.capacity is None else self.capacity * self.min_instances
+        """Tasks a month that the fewest instances serve; of none that wait for arrivals, what one serves."""
+        return None if self.capacity is None else self.capacity * max(1, self.min_instances)
 
     def utilization(self, tasks: float) -> float:
         """Share of the instances' capacity that a volume takes."""
         assert self.capacity is not None
-        return tasks / (self.instances(tasks) * self.capacity)
+        if self.hours is not None:
+            return self.hours.utilization(tasks)
+        running = self.instances(tasks)
+        return tasks / (running * self.capacity) if running else 0.0
 
     def self_usd(self, instances: float) -> float:
-        """The month's bill of so many instances."""
+        """The month's bill of so many instances that run all the time."""
         return instances * self.usd_per_instance_month + self.self_fixed_usd
 
-    def api_usd(self, tasks: float) -> float:
-        """The API's bill of a month."""
-        return self.usd_per_task * tasks + self.api_fixed_usd
+    def self_usd_at(self, tasks: float) -> float:
+        """The box's bill of a month."""
+        if self.metered_usd_per_task is not None:
+            return self.metered_usd_per_task * tasks + self.self_fixed_usd
+        if self.hours is not None:
+            return self.hours.usd(tasks) + self.self_fixed_usd
+        return self.self_usd(self.instances(tasks))
 
-    def saving_of_a_full_instance(self) -> float:
-        """g = a'K - cH in USD a month, 0 when the two differ by rounding only."""
-        worth = self.usd_per_task * (self.capacity or 0)
-        return settle(worth - self.usd_per_instance_month, worth)
+    def self_usd_after(self, tasks: float) -> float:
+        """Its bill just above a volume."""
+        if self.hours is not None:
+            return self.hours.usd_after(tasks) + self.self_fixed_usd
+        return self.self_usd(self._instances_after(tasks))
+
+    def next_step(self, tasks: float) -> float:
+        """Where the level just above a volume ends."""
+        assert self.capacity is not None
+        return self.hours.next_step(tasks) if self.hours is not None else self._instances_after(tasks) * self.capacity
+
+    def step_before(self, tasks: float) -> float:
+        """Where the level that a volume is on begins."""
+        assert self.capacity is not None
+        if self.hours is not None:
+            return self.hours.step_before(tasks)
+        before = ceil(tasks / self.capacity) - 1
+        return before * self.capacity if before >= self.min_instances else 0.0
+
+    def _instances_after(self, tasks: float) -> float:
+        assert self.capacity is not None
+        return max(float(self.min_instances), floor(tasks / self.capacity) + 1)
 
     def low(self, instances: float) -> float:
         """lo(N): the volume from which N instances cost no more than the API."""
         assert self.capacity is not None
-        bill = (instances * self.usd_per_instance_month + self.fixed_usd) / self.usd_per_task
         step = (instances - 1) * self.capacity if instances > self.min_instances else 0.0
-        return max(0.0, bill, step)
-
-
-@dataclass(frozen=True, slots=True)
-class BreakEven:
-    """At which tasks a month self-hosting wins."""
-
-    verdict: Verdict
-    first: float | None
-    permanent: float | None
-    windows: tuple[Window, ...]
-    truncated: bool
-
-
-NEVER = BreakEven("never", None, None, (), False)
-
-
-def is_tie(one: float, other: float) -> bool:
-    """Whether two bills differ by rounding only."""
-    return settle(one - other, max(abs(one), abs(other))) == 0
-
-
-def settle(difference: float, scale: float) -> float:
-    """A difference of two amounts, 0 when it is only their rounding."""
-    return 0.0 if abs(difference) <= ROUNDING * abs(scale) else difference
-
-
-def ceil(value: float) -> float:
-    """The next whole number up; a value that is whole up to rounding is that number."""
-    nearest = float(round(value))
-    return nearest if abs(value - nearest) <= ROUNDING * max(1.0, abs(value)) else float(math.ceil(value))
-
-
-def floor(value: float) -> float:
-    """The next whole number down, with the same allowance."""
-    return -ceil(-value)
-
-
-def break_even(stairs: Staircase) -> BreakEven:
-    """All volumes at which self-hosting wins. Formula 10: yes, window or never."""
-    if not stairs.capacity or stairs.usd_per_task <= 0:
-        return NEVER
-    saving = stairs.saving_of_a_full_instance()
-    fixed, month, fewest = stairs.fixed_usd, stairs.usd_per_instance_month, stairs.min_instances
-    # once this is paid by full instances, one more instance pays for itself from its first task on
-    settled = settle(fixed + month, max(abs(fixed), month))
-    if saving > 0:
-        if not math.isfinite(settled / saving):
-            return NEVER
-        first = max(float(fewest), ceil(fixed / saving))
-        last = max(float(fewest), ceil(settled / saving))
-        return _wins_for_good(stairs, first, last)
-    if saving == 0 and settled <= 0:
-        low = stairs.low(fewest)
-        return BreakEven("yes", low, low, ((low, None),), False)
-    if fixed <= 0 and settle(fewest * saving - fixed, fixed) >= 0:
-        return _wins_in_windows(stairs, saving, settled)
-    return NEVER
-
-
-def _wins_for_good(stairs: Staircase, first: float, last: float) -> BreakEven:
-    """g > 0: windows of N = first .. last-1 apart from each other, and for good from lo(last)."""
-    assert stairs.capacity is not None
-    apart = int(min(last - first, MAX_WINDOWS))
-    windows: list[Window] = [(stairs.low(first + i), (first + i) * stairs.capacity) for i in range(apart)]
-    permanent = stairs.low(last)
-    return BreakEven(
-        verdict="yes",
-        first=stairs.low(first),
-        permanent=permanent,
-        windows=(*windows, (permanent, None)),
-        truncated=last - first > MAX_WINDOWS,
-    )
-
-
-def _wins_in_windows(stairs: Staircase, saving: float, settled: float) -> BreakEven:
-    """g <= 0: a full instance loses, but the API's fixed costs carry the first few.
-
-    N instances win while N g >= F; N+1 continue N's window while N g >= F + cH.
-    """
-    assert stairs.capacity is not None
-    fewest = float(stairs.min_instances)
-    most = math.inf if saving == 0 else max(fewest, floor(stairs.fixed_usd / saving))
-    joined = fewest - 1  # the last N whose window the next one continues
-    if settled <= 0:
-        joined = max(joined, floor(settled / saving))
-    start = min(joined + 1, most)  # the first window reaches up to start * K
-    windows: list[Window] = [(stairs.low(fewest), start * stairs.capacity)]
-    while len(windows) < MAX_WINDOWS and start + len(windows) <= most:
-        n = start + len(windows)
-        windows.append((stairs.low(n), n * stairs.capacity))
-    truncated = start + MAX_WINDOWS <= most
-    return BreakEven("window", stairs.low(fewest), None, tuple(windows), truncated)
+        return max(step, self.api_reaches(instances * self.usd_per_instance_month, -self.fixed_usd))

@@ -15,19 +15,21 @@ def indifferent_human_usd(one: tuple[float, float], other: tuple[float, float]) 
     return (usd_one - usd_other) / (solved_one - solved_other)
 
 
-def success_costs(decided: Decided, human_usd: float | None, cache_hit_rate: float) -> Success:
+def success_costs(
+    decided: Decided, human_usd: float | None, cache_hit_rate: float, *, attempts: float | None = None
+) -> Success:
     """Cost per task and per solved task of both sides at the reader's volume: C = a m + (1 - q) C_human.
 
     Example: 4 calls of 0.005, never solved, a person at 5.00: 5.02 a task.
     Tasks answered by the response cache count as solved, at no model cost. `self_host` None without a volume
     or a goodput; the person's price unknown: what nobody solves costs nothing here, and `human_usd_per_task`
-    is None to say so.
+    is None to say so. `attempts`: calls of the API for a task that reaches it, where they are not the box's.
     """
     solved = cache_hit_rate + (1 - cache_hit_rate) * decided.success_rate
     own = None if decided.at_volume is None else decided.at_volume.self_usd_per_task
     people = (1 - solved) * (human_usd or 0.0)
     return Success(
-        attempts_per_task=decided.attempts_per_task,
+        attempts_per_task=decided.attempts_per_task if attempts is None else attempts,
         solved_share=solved,
         human_usd_per_task=human_usd,
         api=_side(decided.api_usd_per_task, people, solved),

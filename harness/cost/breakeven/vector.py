@@ -11,16 +11,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_MONTH
-from harness.cost.breakeven.decision import usd_per_attempt
-from harness.cost.breakeven.staircase import ROUNDING
+from harness.base.terms import Running
+from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, SECONDS_PER_MONTH
+from harness.cost.breakeven.arrays import NEVER, WINDOW, YES, Array, Bills, HourArrays, ceil, no_more, verdicts
+from harness.cost.breakeven.decision import api_tokens, comes_and_goes, unit_tasks, usd_per_attempt
 from harness.rundir.decide import DecideInput, Side, Verdict
 
-Array = npt.NDArray[np.float64]
+__all__ = ["NEVER", "VERDICTS", "WINDOW", "YES", "Array", "Case", "Number", "Outcome", "case_of", "evaluate"]
+
 Number = float | Array
 
-NEVER, WINDOW, YES = 0, 1, 2
 VERDICTS: tuple[Verdict, ...] = ("never", "window", "yes")
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How both sides are paid: what no draw changes."""
+
+    max_retries: float  # inf: until success
+    api_success_rate: float | None  # None: that of the workload
+    unit_calls_per_s: float | None  # that a unit of the API's capacity serves; None: `unit_tasks` says it
+    running: Running
+    profile: tuple[float, ...] | None  # of instances that come and go with the hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +42,6 @@ class Case:
     tasks_per_month: Number
     usd_per_attempt: Number  # a, at the mean call
     retry_failure_rate: Number
-    max_retries: float  # inf: until success
     response_cache_hit_rate: Number
     peak_to_mean: Number
     usd_per_hour: Number
@@ -39,10 +50,16 @@ class Case:
     min_instances: Number
     self_fixed_usd: Number
     api_fixed_usd: Number
+    unit_usd: Number
+    unit_tasks: Number
+    ways: Ways
 
     def but(self, **changes: Any) -> Case:
         """The case with some numbers changed."""
         return replace(self, **changes)
+
+
+NUMBERS = tuple(f.name for f in fields(Case) if f.name != "ways")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +90,12 @@ class Outcome:
 def case_of(inputs: DecideInput, tasks_per_month: float) -> Case:
     """The case of a checked decide input at a volume."""
     work, box, api = inputs.workload, inputs.self_host, inputs.api
+    given, _, output = api_tokens(work, api)
+    by_tokens = api.unit_tokens_per_s is not None and given + output > 0
     return Case(
         tasks_per_month=tasks_per_month,
         usd_per_attempt=usd_per_attempt(work.classes, api),
         retry_failure_rate=work.retry_failure_rate,
-        max_retries=np.inf if work.max_retries is None else work.max_retries,
         response_cache_hit_rate=work.response_cache_hit_rate,
         peak_to_mean=work.peak(),
         usd_per_hour=box.usd_per_hour,
@@ -86,59 +104,93 @@ def case_of(inputs: DecideInput, tasks_per_month: float) -> Case:
         min_instances=box.min_instances,
         self_fixed_usd=box.fixed_usd_per_month,
         api_fixed_usd=api.fixed_usd_per_month,
+        unit_usd=api.units_usd_per_month,
+        unit_tasks=unit_tasks(work, api),
+        ways=Ways(
+            max_retries=np.inf if work.max_retries is None else work.max_retries,
+            api_success_rate=api.success_rate,
+            unit_calls_per_s=(api.unit_tokens_per_s or 0.0) / (given + output) if by_tokens else None,
+            running=box,
+            profile=None if work.hourly_profile is None or not comes_and_goes(box) else tuple(work.hourly_profile),
+        ),
     )
 
 
 def evaluate(case: Case) -> Outcome:
-    """Formulas 5 to 10 for every element."""
-    c = _broadcast(case)
-    attempts = (1 - c["retry_failure_rate"] ** (case.max_retries + 1)) / (1 - c["retry_failure_rate"])
-    per_task = c["usd_per_attempt"] * attempts * (1 - c["response_cache_hit_rate"])
-    calls = c["peak_to_mean"] * attempts * (1 - c["response_cache_hit_rate"])
-    capacity = c["max_load"] * c["goodput_requests_per_s"] * SECONDS_PER_MONTH / calls
-    feasible = capacity > 0
-    month = c["usd_per_hour"] * HOURS_PER_MONTH
-    with np.errstate(divide="ignore", invalid="ignore"):
-        needed = _ceil(c["tasks_per_month"] / capacity)
-        instances = np.where(feasible, np.maximum(c["min_instances"], needed), np.nan)
-    self_usd = instances * month + c["self_fixed_usd"]
-    api_usd = per_task * c["tasks_per_month"] + c["api_fixed_usd"]
-    fixed = c["self_fixed_usd"] - c["api_fixed_usd"]
-    with np.errstate(invalid="ignore"):
-        wins = feasible & (self_usd <= api_usd + ROUNDING * np.maximum(self_usd, api_usd))
+    """Formulas 5 to 10 and 17 to 18 for every element."""
+    bills = _bills(case)
+    tasks, feasible = bills.tasks, bills.capacity > 0
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        instances = np.where(feasible, np.maximum(bills.fewest, ceil(tasks / bills.capacity)), np.nan)
+        self_usd = np.where(feasible, bills.self_usd(tasks), np.nan)
+        api_usd = bills.api_usd(tasks)
+        wins = feasible & no_more(self_usd, api_usd)
+        verdict = verdicts(bills)
+    shape = np.broadcast_shapes(*(np.shape(getattr(case, name)) for name in NUMBERS))
     return Outcome(
-        capacity=capacity,
-        instances=instances,
-        self_usd=self_usd,
-        api_usd=api_usd,
-        saving_usd=api_usd - self_usd,
-        verdict=_verdict(per_task, capacity, month, fixed, c["min_instances"]),
-        self_host_wins=wins,
+        capacity=bills.capacity.reshape(shape),
+        instances=instances.reshape(shape),
+        self_usd=self_usd.reshape(shape),
+        api_usd=api_usd.reshape(shape),
+        saving_usd=(api_usd - self_usd).reshape(shape),
+        verdict=verdict.reshape(shape),
+        self_host_wins=wins.reshape(shape),
     )
 
 
-def _verdict(per_task: Array, capacity: Array, month: Array, fixed: Array, fewest: Array) -> npt.NDArray[np.int8]:
-    """Formula 10, never as 0, window as 1, yes as 2."""
-    worth = per_task * capacity
-    saving = _settle(worth - month, worth)
-    settled = _settle(fixed + month, np.maximum(np.abs(fixed), month))
-    yes = (saving > 0) | ((saving == 0) & (settled <= 0))
-    window = ~yes & (fixed <= 0) & (_settle(fewest * saving - fixed, fixed) >= 0)
-    possible = (capacity > 0) & (per_task > 0)
-    return np.where(possible & yes, YES, np.where(possible & window, WINDOW, NEVER)).astype(np.int8)
+def _bills(case: Case) -> Bills:
+    """Both sides' bills as functions of the volume, every number an array of one length."""
+    c, ways = _broadcast(case), case.ways
+    success = 1 - c["retry_failure_rate"] ** (ways.max_retries + 1)
+    attempts = success / (1 - c["retry_failure_rate"])
+    asked = attempts if ways.api_success_rate is None else success / ways.api_success_rate
+    reaching = 1 - c["response_cache_hit_rate"]
+    unit_size = c["unit_tasks"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        capacity = c["max_load"] * c["goodput_requests_per_s"] * SECONDS_PER_MONTH
+        capacity = capacity / (c["peak_to_mean"] * attempts * reaching)
+        if ways.unit_calls_per_s is not None:
+            unit_size = ways.unit_calls_per_s * SECONDS_PER_MONTH / (c["peak_to_mean"] * asked * reaching)
+        hours = None if ways.profile is None else _hours(c, attempts * reaching, ways)
+        metered = None if ways.running.billing == "per_hour" else _metered(c, attempts * reaching, ways)
+    has_units = (c["unit_usd"] > 0) & np.isfinite(unit_size)
+    return Bills(
+        tasks=c["tasks_per_month"],
+        capacity=capacity,
+        fewest=c["min_instances"],
+        month=c["usd_per_hour"] * HOURS_PER_MONTH,
+        self_fixed=c["self_fixed_usd"],
+        per_task=c["usd_per_attempt"] * asked * reaching,
+        api_base=c["api_fixed_usd"] + np.where(has_units, 0.0, c["unit_usd"]),
+        unit_usd=np.where(has_units, c["unit_usd"], 0.0),
+        unit_tasks=np.where(has_units, unit_size, np.inf),
+        hours=hours,
+        metered=metered,
+    )
+
+
+def _hours(c: dict[str, Array], calls: Array, ways: Ways) -> HourArrays:
+    profile = np.asarray(ways.profile)
+    busy = profile[profile > 0]
+    cycles = HOURS_PER_MONTH / profile.size
+    full_hour = c["max_load"] * c["goodput_requests_per_s"] * SECONDS_PER_HOUR / calls
+    before = np.roll(profile, 1)
+    unserved = ways.running.cold_start_s + ways.running.idle_s
+    return HourArrays(
+        fills=full_hour[:, None] * cycles * profile.sum() / busy,
+        before=full_hour[:, None] * cycles * profile.sum() / before[profile > 0],
+        hour_usd=cycles * c["usd_per_hour"],
+        start_usd=cycles * c["usd_per_hour"] * unserved / SECONDS_PER_HOUR,
+    )
+
+
+def _metered(c: dict[str, Array], calls: Array, ways: Ways) -> Array:
+    box = ways.running
+    seconds = 1 / c["goodput_requests_per_s"] if box.service_s is None else np.full(calls.shape, box.service_s)
+    a_second = c["usd_per_hour"] / SECONDS_PER_HOUR if box.usd_per_second is None else box.usd_per_second
+    return ceil(seconds) * a_second * calls
 
 
 def _broadcast(case: Case) -> dict[str, Array]:
-    names = [f.name for f in fields(case) if f.name != "max_retries"]
-    values: list[Any] = [np.asarray(getattr(case, name), dtype=np.float64) for name in names]
-    return dict(zip(names, np.broadcast_arrays(*values), strict=True))
-
-
-def _settle(difference: Array, scale: Array) -> Array:
-    return np.where(np.abs(difference) <= ROUNDING * np.abs(scale), 0.0, difference)
-
-
-def _ceil(value: Array) -> Array:
-    nearest = np.round(value)
-    whole = np.abs(value - nearest) <= ROUNDING * np.maximum(1.0, np.abs(value))
-    return np.where(whole, nearest, np.ceil(value))
+    values: list[Any] = [np.atleast_1d(np.asarray(getattr(case, name), dtype=np.float64)) for name in NUMBERS]
+    return dict(zip(NUMBERS, np.broadcast_arrays(*values), strict=True))

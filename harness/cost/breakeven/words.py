@@ -1,8 +1,8 @@
 """The verdict in plain words."""
 
 from harness.base.rounding import exact_volume, span, usd, volumes
-from harness.base.units import HOURS_PER_MONTH
-from harness.cost.breakeven.staircase import is_tie
+from harness.cost.breakeven.decision import decide_parsed, staircase
+from harness.cost.breakeven.exact import is_tie
 from harness.rundir.decide import AtVolume, Decided, DecideInput
 
 
@@ -11,14 +11,25 @@ def sentence(given: DecideInput, decided: Decided, most_per_s: float | None = No
 
     `most_per_s`: without a goodput, what the box serves within the limits at most.
     """
-    at, capacity = decided.at_volume, decided.capacity_tasks_per_month
-    if capacity is None:
+    at = decided.at_volume
+    if decided.capacity_tasks_per_month is None:
         return _infeasible(decided, at, most_per_s)
     clauses = [_at_volume(at)] if at is not None else []
-    clauses.append(_never(given, decided, capacity) if decided.verdict == "never" else _windows(decided))
+    clauses.append(_never(given) if decided.verdict == "never" else _windows(decided))
     clauses += _interval(decided)
     said = "; ".join(clauses) + "."
     return said[0].upper() + said[1:]
+
+
+USUAL_PEAK_TO_MEAN = 2.5  # of a service that people use by day
+
+
+def flat_traffic(given: DecideInput) -> str:
+    """What a month without a peak takes for granted, and where self-hosting wins at a usual one."""
+    peaked = given.workload.model_copy(update={"peak_to_mean": USUAL_PEAK_TO_MEAN})
+    decided = decide_parsed(given.model_copy(update={"workload": peaked}))
+    where = "self-hosting never wins" if decided.verdict == "never" else _windows(decided)
+    return f"Assumes the same load every hour; at {USUAL_PEAK_TO_MEAN:g} x peak to mean {where}."
 
 
 def _infeasible(decided: Decided, at: AtVolume | None, most_per_s: float | None) -> str:
@@ -46,14 +57,26 @@ def _at_volume(at: AtVolume) -> str:
     return f"{where}{boxes} {who} wins by {usd(abs(at.api_usd - at.self_usd))} a month"
 
 
-def _never(given: DecideInput, decided: Decided, capacity: float) -> str:
-    if decided.api_usd_per_task <= 0:
-        return "self-hosting never wins, because the API is free"
-    saves = decided.api_usd_per_task * capacity
-    costs = given.self_host.usd_per_hour * HOURS_PER_MONTH
+def _never(given: DecideInput) -> str:
+    stairs, never = staircase(given, given.self_host.goodput_requests_per_s), "self-hosting never wins"
+    api = stairs.api_usd_per_task_used_up
+    if api <= 0 and stairs.api_base_usd <= 0:
+        return f"{never}, because the API is free"
+    own = stairs.metered_usd_per_task if stairs.hours is None else stairs.hours.usd_per_task
+    if own is not None:
+        full = "" if stairs.hours is None else " with every hour full"
+        why = f"because a task costs {usd(own)} on the box{full} and {usd(api)} at the API"
+        return f"{never}, {why}" if own > api else f"{never} at a volume that makes sense"
+    costs = stairs.usd_per_instance_month
+    if api <= 0:
+        boxes = "one box" if stairs.min_instances == 1 else f"{stairs.min_instances:,} boxes"
+        fewest = usd(stairs.self_usd(stairs.min_instances))
+        fee = usd(stairs.api_base_usd)
+        return f"{never}, because the API takes {fee} a month whatever the volume, and {boxes} {fewest}"
+    saves = api * (stairs.capacity or 0.0)
     if saves > costs:
-        return "self-hosting never wins at a volume that makes sense"
-    return f"self-hosting never wins, because one full box saves {usd(saves)} and costs {usd(costs)} a month"
+        return f"{never} at a volume that makes sense"
+    return f"{never}, because one full box saves {usd(saves)} and costs {usd(costs)} a month"
 
 
 def window_ends(decided: Decided) -> list[tuple[str, str | None]]:

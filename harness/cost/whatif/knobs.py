@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.base.units import TOKENS_PER_MTOK
-from harness.cost.breakeven.decision import usd_per_attempt
+from harness.cost.breakeven.decision import call_usd, comes_and_goes, usd_per_attempt
 from harness.cost.breakeven.vector import Case, Number
 from harness.rundir.decide import DecideInput
 
@@ -44,6 +43,8 @@ def knobs(inputs: DecideInput, people_usd: float = 0) -> list[Knob]:
         free("api_price", "x list", 1, lambda c, v: c.but(usd_per_attempt=c.usd_per_attempt * v)),
     ]
     mix, other_usd = _mix(inputs), box.fixed_usd_per_month - people_usd
+    if comes_and_goes(box):
+        out = [knob for knob in out if knob.name != "peak_to_mean"]  # each hour of the profile has its own instances
     if mix is not None:
         out.append(free("input_per_output_tokens", "", mix, lambda c, v: c.but(usd_per_attempt=_at_mix(inputs, v))))
     if people_usd > 0:
@@ -59,7 +60,8 @@ def _mix(inputs: DecideInput) -> float | None:
 def _at_mix(inputs: DecideInput, mix: Number) -> Number:
     """a at another input:output ratio, the mean call's tokens kept; cached share and goodput as they are."""
     given, _, output = inputs.workload.mean_tokens()
-    output_usd = output * inputs.api.output_usd_per_mtok / TOKENS_PER_MTOK
-    input_usd = usd_per_attempt(inputs.workload.classes, inputs.api) - output_usd
+    by_call = call_usd(inputs.api, 0.0, 0.0, 0.0)
+    output_usd = call_usd(inputs.api, 0.0, 0.0, output) - by_call
+    input_usd = usd_per_attempt(inputs.workload.classes, inputs.api) - output_usd - by_call
     new_output = (given + output) / (mix + 1)
-    return input_usd * (given + output - new_output) / given + output_usd * new_output / output
+    return input_usd * (given + output - new_output) / given + output_usd * new_output / output + by_call

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from harness.base.errors import UsageError
 from harness.base.units import HOURS_PER_MONTH
-from harness.cost.breakeven.decision import decide_parsed, staircase
+from harness.cost.breakeven.decision import comes_and_goes, decide_parsed, is_metered, staircase
 from harness.cost.breakeven.vector import Case, Outcome, case_of, evaluate
 from harness.cost.whatif.knobs import Knob, knobs
 from harness.rundir.decide import DecideInput
@@ -166,18 +166,21 @@ def break_even_values(inputs: DecideInput, people_usd: float = 0) -> BreakEvenVa
     None for an input that no value above 0 brings to a tie; `utilization` is the first winning volume's.
     """
     decided = decide_parsed(inputs)
-    at, box, api = decided.at_volume, inputs.self_host, inputs.api
+    at, box = decided.at_volume, inputs.self_host
     if at is None or at.self_usd is None or at.instances is None:
         return None
     first, stairs = decided.first_win_tasks_per_month, staircase(inputs, box.goodput_requests_per_s)
-    by_token = at.api_usd - api.fixed_usd_per_month
-    box_usd = at.api_usd - box.fixed_usd_per_month
+    by_call = decided.api_usd_per_task * at.tasks_per_month
+    box_usd, running_usd = at.api_usd - box.fixed_usd_per_month, at.self_usd - box.fixed_usd_per_month
+    hours = running_usd / box.usd_per_hour if box.usd_per_hour else 0.0
+    if not comes_and_goes(box) and not is_metered(box):
+        hours = at.instances * HOURS_PER_MONTH
     return BreakEvenValues(
         tasks_per_month=first,
         utilization=None if first is None else stairs.utilization(first),
         goodput_requests_per_s=decided.min_goodput_requests_per_s,
-        usd_per_hour=_positive(box_usd / (at.instances * HOURS_PER_MONTH)),
-        api_price_factor=_positive((at.self_usd - api.fixed_usd_per_month) / by_token) if by_token else None,
+        usd_per_hour=_positive(box_usd / hours) if hours and box.usd_per_second is None else None,
+        api_price_factor=_positive((at.self_usd - (at.api_usd - by_call)) / by_call) if by_call else None,
         people_usd_per_month=_positive(at.api_usd - (at.self_usd - people_usd)),
     )
 

@@ -3,7 +3,7 @@
 The curves are drawn by the staircase that the decision itself was made with, R in tasks a month:
 
 self-host  S(R) = N(R) * usd_per_hour * 730 + fixed      N(R) = max(min_instances, ceil(R / capacity))
-API        A(R) = api_usd_per_task * R + fixed
+API        A(R) = api_usd_per_task * R + fixed, and a unit's price for each unit begun
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from harness.base.rounding import amount, exact_volume, span, usd, volume
-from harness.base.units import HOURS_PER_MONTH
+from harness.cost.breakeven.decision import staircase
 from harness.cost.breakeven.staircase import Staircase
 from harness.cost.breakeven.words import window_ends
 from harness.report.charts import svg
@@ -104,13 +104,8 @@ def volume_range(arms: Sequence[ArmCurve], tasks: float | None) -> tuple[float, 
 
 def _described(arms: Sequence[ArmCurve], tasks: float | None, why_no_box: str) -> str:
     box = _box(arms)
-    if box is None:
-        first = f"No self-host curve: {why_no_box}, so the box has no capacity to draw."
-    else:
-        first = (
-            f"One instance costs {usd(box.usd_per_instance_month)} a month and serves "
-            f"{volume(box.capacity)} tasks; every further one is a step."
-        )
+    nothing = f"No self-host curve: {why_no_box}, so the box has no capacity to draw."
+    first = nothing if box is None else _box_words(box)
     parts = [first]
     if tasks is not None:
         parts.append(f"Your volume is {exact_volume(tasks)} tasks a month.")
@@ -123,6 +118,15 @@ def _described(arms: Sequence[ArmCurve], tasks: float | None, why_no_box: str) -
         where = "; ".join(shown) + (f"; and {count(more, 'further window')}" if more > 0 else "")
         parts.append(f"Against {arm.name} self-hosting wins {where or 'at no volume'}.")
     return " ".join(parts)
+
+
+def _box_words(box: Staircase) -> str:
+    if box.metered_usd_per_task is not None:
+        return f"The box is paid by the second: {usd(box.metered_usd_per_task)} a task."
+    if box.hours is not None:
+        return f"No instance runs in an hour without arrivals; a month of one serves {volume(box.capacity or 0)} tasks."
+    month, serves = usd(box.usd_per_instance_month), volume(box.capacity or 0)
+    return f"One instance costs {month} a month and serves {serves} tasks; every further one is a step."
 
 
 def _draw(layout: Layout, arms: Sequence[ArmCurve], tasks: float | None, alt: str) -> str:
@@ -194,14 +198,11 @@ def _short(value: float) -> str:
 
 
 def _visible(stairs: Staircase, x: svg.Scale, y: svg.Scale) -> list[svg.Point]:
-    """The API line's points from where it enters the drawing; a straight line is straight on two log axes
-    unless it has a fixed part, so it is drawn in pieces."""
-    start, fixed = x.low, stairs.api_fixed_usd
-    if stairs.usd_per_task > 0 and stairs.api_usd(x.low) < y.low:
-        start = min((y.low - fixed) / stairs.usd_per_task, x.high)
-    pieces = 48 if fixed else 1
-    volumes = [start * (x.high / start) ** (i / pieces) for i in range(pieces + 1)]
-    return [(x(v), y(stairs.api_usd(v))) for v in volumes]
+    """The API's points from where its bill enters the drawing."""
+    start = x.low
+    if stairs.api_usd(x.low) < y.low:
+        start = min(stairs.api_reaches(y.low, stairs.api_base_usd), x.high)
+    return [(x(tasks), y(cost)) for tasks, cost in api_points(stairs, start, x.high)]
 
 
 def _staircase(box: Staircase | None, steps: Sequence[svg.Point], x: svg.Scale, y: svg.Scale) -> list[Markup]:
@@ -248,31 +249,42 @@ def _lanes(layout: Layout, lanes: Sequence[ArmCurve], x: svg.Scale, top: float) 
     return parts
 
 
+PIECES = 48  # of a curve
 MOST_STEPS = 300  # beyond so many instances a step is finer than the line that draws it
 
 
 def stairs_of(arm: Arm) -> Staircase:
-    """An arm's comparison, from what was decided; its capacity is None when no load step met the SLO."""
-    own = arm.input.self_host
-    return Staircase(
-        usd_per_task=arm.decision.api_usd_per_task,
-        usd_per_instance_month=own.usd_per_hour * HOURS_PER_MONTH,
-        capacity=arm.decision.capacity_tasks_per_month,
-        self_fixed_usd=own.fixed_usd_per_month,
-        api_fixed_usd=arm.input.api.fixed_usd_per_month,
-        min_instances=own.min_instances,
-    )
+    """An arm's comparison, of what was decided on; its capacity is None when no load step met the SLO."""
+    return staircase(arm.input, arm.input.self_host.goodput_requests_per_s)
 
 
 def corners(stairs: Staircase, low: float, high: float) -> list[tuple[float, float]]:
-    """The bill between two volumes as (tasks, USD) corners, level then upright; tasks rise.
+    """The box's bill between two volumes as (tasks, USD) corners, level then upright; tasks rise.
 
-    Beyond 300 steps it goes on as a slope.
+    Beyond 300 steps it goes on as a slope; paid by the call it is a line, drawn in pieces.
     """
-    assert stairs.capacity is not None
-    first, last = stairs.instances(low), stairs.instances(high)
-    points = [(low, stairs.self_usd(first))]
-    for n in range(first, min(last, first + MOST_STEPS)):
-        edge = n * stairs.capacity
-        points += [(edge, stairs.self_usd(n)), (edge, stairs.self_usd(n + 1))]
-    return [*points, (high, stairs.self_usd(last))]
+    if stairs.metered_usd_per_task is not None:
+        return [(tasks, stairs.self_usd_at(tasks)) for tasks in _between(low, high)]
+    points, at = [(low, stairs.self_usd_at(low))], low
+    for _ in range(MOST_STEPS):
+        at = stairs.next_step(at)
+        if at >= high:
+            break
+        points += [(at, stairs.self_usd_at(at)), (at, stairs.self_usd_after(at))]
+    return [*points, (high, stairs.self_usd_at(high))]
+
+
+def api_points(stairs: Staircase, low: float, high: float) -> list[tuple[float, float]]:
+    """The API's bill between two volumes; a line is straight on two log axes unless it has a fixed part or steps."""
+    if stairs.has_units:
+        first = int(low // stairs.unit_tasks) + 1
+        edges = [n * stairs.unit_tasks for n in range(first, first + MOST_STEPS) if n * stairs.unit_tasks < high]
+        steps = [point for at in edges for point in ((at, stairs.api_usd(at)), (at, stairs.api_usd_after(at)))]
+        return [(low, stairs.api_usd(low)), *steps, (high, stairs.api_usd(high))]
+    volumes = _between(low, high) if stairs.api_base_usd else [low, high]
+    return [(tasks, stairs.api_usd(tasks)) for tasks in volumes]
+
+
+def _between(low: float, high: float) -> list[float]:
+    """Volumes from one end to the other, each the same factor above the last."""
+    return [low * (high / low) ** (i / PIECES) for i in range(PIECES + 1)]

@@ -3,19 +3,21 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.base.rounding import NA, amount, whole
+from harness.base.rounding import NA, amount, significant, volume, whole
 from harness.base.units import HOURS_PER_MONTH
 from harness.report.model import Cell, Field, Row, Table, table_of
 from harness.report.money.money import (
+    always_on,
     arm_cell,
     at_volume_words,
     instance_words,
+    running_words,
     source_words,
     wins_for_good_from,
     wins_from,
 )
 from harness.report.text import clean, per_task, percent, price
-from harness.rundir.decide import AtVolume, Decided
+from harness.rundir.decide import Api, AtVolume, Decided, SelfHost
 from harness.rundir.decision import Arm, Decision, EffectiveRates, MixPrice, ModelPrice
 
 _NOT_ITS_OWN = Cell("–", tone="muted")  # the box is what the arms are compared with
@@ -25,7 +27,7 @@ def arms_table(decision: Decision) -> Table:
     """Every arm a month and per task, the box among them."""
     fields: list[Field[Arm]] = [
         ("arm", None, arm_cell),
-        ("price in / out", "USD per Mtok", lambda arm: _listed(arm.price)),
+        ("price in / out", "USD per Mtok", lambda arm: _listed(arm.price, terms_words(arm.input.api))),
         ("per task", "USD", lambda arm: per_task(arm.decision.api_usd_per_task)),
         ("a month", "USD", lambda arm: _month(arm.decision.at_volume)),
         ("self-host saves", "USD a month", lambda arm: _saved(arm.decision.at_volume)),
@@ -45,9 +47,27 @@ def _differs_without_people(arm: Arm) -> bool:
     return arm.decision_without_people.first_win_tasks_per_month != arm.decision.first_win_tasks_per_month
 
 
-def _listed(listed: MixPrice | ModelPrice) -> Cell:
+def _listed(listed: MixPrice | ModelPrice, terms: str) -> Cell:
     source = source_words(listed.source, listed.version, listed.checked_on)
-    return Cell(_in_out(listed), note=_effective(listed, listed.effective) + source)
+    beside = f"{terms}\n" if terms else ""
+    return Cell(_in_out(listed), note=_effective(listed, listed.effective) + beside + source)
+
+
+def terms_words(api: Api) -> str:
+    """What an arm asks beside its price per token: `2,448 USD a unit of 1M tasks; + 5.5 %`; fixed costs left out."""
+    size = f"{volume(api.unit_tasks_per_month)} tasks" if api.unit_tasks_per_month else ""
+    size = f"{amount(api.unit_tokens_per_s)} tokens/s" if api.unit_tokens_per_s else size
+    said = {
+        f"{amount(api.units_usd_per_month)} USD a month a unit{f' of {size}' if size else ''}": api.units_usd_per_month,
+        f"{price(api.usd_per_request)} USD a request": api.usd_per_request,
+        f"+ {percent(api.surcharge)}": api.surcharge,
+        f"{significant(api.output_ratio)} x our output tokens": api.output_ratio != 1,
+        f"{amount(api.reasoning_tokens)} reasoning tokens": api.reasoning_tokens,
+        f"{significant(api.tokenizer_ratio)} x our tokens": api.tokenizer_ratio != 1,
+        f"{percent(api.success_rate or 0)} of calls succeed": api.success_rate is not None,
+        f"{percent(api.cached_share or 0)} of the input cached": api.cached_share is not None,
+    }
+    return "; ".join(words for words, is_so in said.items() if is_so)
 
 
 def _month(at: AtVolume | None) -> Cell:
@@ -83,17 +103,19 @@ def _self_host_row(decision: Decision, width: int) -> Row:
         Cell(f"self-host on {clean(instance.id)}", note=instance_words(instance)),
         Cell(hourly, note=source_words(instance.source, None, instance.checked_on)),
         Cell(per_task(per), note=_why_no_task_price(at)),
-        Cell(amount(month), note=_sum_words(at, hourly, own.fixed_usd_per_month)),
+        Cell(amount(month), note=_sum_words(at, hourly, own)),
     )
     return Row(cells + (_NOT_ITS_OWN,) * (width - len(cells)), strong=True)
 
 
-def _sum_words(at: AtVolume | None, hourly: str, fixed_usd: float) -> str:
+def _sum_words(at: AtVolume | None, hourly: str, own: SelfHost) -> str:
     """`1 × 5.672 USD/h × 730 h + 8,667 fixed`, and how far the instances are used."""
     if at is None or at.instances is None:
         return "no goodput or no volume"
-    more = f" + {amount(fixed_usd)} fixed" if fixed_usd else ""
+    more = f" + {amount(own.fixed_usd_per_month)} fixed" if own.fixed_usd_per_month else ""
     used = f"{percent(at.utilization)} used"
+    if not always_on(own):
+        return f"paid {running_words(own)}{more}\n{used}"
     return f"{whole(at.instances)} × {hourly} × {HOURS_PER_MONTH} h{more}\n{used}"
 
 

@@ -4,12 +4,14 @@ from collections.abc import Callable
 
 from harness.base.rounding import NA, amount, exact_volume, significant, volumes, whole
 from harness.base.units import HOURS_PER_MONTH
-from harness.cost.breakeven.staircase import Staircase, is_tie
+from harness.cost.breakeven.decision import comes_and_goes, is_metered
+from harness.cost.breakeven.exact import is_tie
+from harness.cost.breakeven.staircase import Staircase
 from harness.cost.breakeven.words import window_ends
 from harness.report.charts.cost import stairs_of
 from harness.report.model import Cell, Table, table_of
 from harness.report.text import ROLES, clean, interval, per_task, percent, price
-from harness.rundir.decide import Decided
+from harness.rundir.decide import Decided, SelfHost
 from harness.rundir.decision import Arm, BoxInstance, Day, Decision, MtokAtStep
 from harness.rundir.results import Goodput, step_number
 
@@ -69,7 +71,7 @@ def needed_table(decision: Decision) -> Table:
 
 
 def _needed(needed: float | None) -> Cell:
-    return Cell(significant(needed), note="" if needed is not None else "the API costs nothing")
+    return Cell(significant(needed), note="" if needed is not None else "a further task costs too little there")
 
 
 def _measured_note(decision: Decision) -> str:
@@ -86,7 +88,7 @@ def _pays(needed: float | None, goodput: Goodput | None) -> Cell:
     if goodput is None or goodput.requests_per_s is None:
         return Cell("no answer: no goodput", tone="bad")
     if needed is None:
-        return Cell("never: the API is free", tone="bad")
+        return Cell("never: a further task costs too little at the API", tone="bad")
     low, high = goodput.low, goodput.high
     if goodput.at_least and goodput.requests_per_s < needed:
         return Cell("cannot tell: the box was not filled", tone="warn")
@@ -106,7 +108,7 @@ def volume_table(decision: Decision) -> Table | None:
     box = arms[0] if arms[0].capacity is not None else None
 
     def mine(tasks: float) -> float | None:
-        return None if box is None else box.self_usd(box.instances(tasks))
+        return None if box is None else box.self_usd_at(tasks)
 
     def against(stairs: Staircase) -> Callable[[tuple[float, str]], Cell]:
         return lambda row: _against(stairs.api_usd(row[0]), mine(row[0]))
@@ -156,8 +158,18 @@ def _volumes(decision: Decision) -> dict[float, list[str]]:
 
 
 def _full(stairs: Staircase) -> str:
-    fewest = stairs.min_instances
+    fewest = max(1, stairs.min_instances)
     return "one instance full" if fewest == 1 else f"{fewest} instances full"
+
+
+def always_on(own: SelfHost) -> bool:
+    """Whether every instance is paid for the whole month."""
+    return not comes_and_goes(own) and not is_metered(own)
+
+
+def running_words(own: SelfHost) -> str:
+    """How a box is paid that is not paid for the whole month."""
+    return "by the second of each call" if is_metered(own) else "for the hours with arrivals"
 
 
 def instance_words(instance: BoxInstance) -> str:
@@ -186,10 +198,12 @@ def checked_words(checked_on: Day) -> str:
 def _self_month(arm: Arm) -> str:
     """What the self-host month is made of: `, self = 2 x 65.15 + 8,667 fixed by the demand`."""
     at, own = arm.decision.at_volume, arm.input.self_host
-    if at is None or at.instances is None:
+    if at is None or at.self_usd is None:
         return ""
     fixed = f" + {amount(own.fixed_usd_per_month)} fixed by the demand" if own.fixed_usd_per_month else ""
-    return f", self = {at.instances} x {amount(own.usd_per_hour * HOURS_PER_MONTH)}{fixed}"
+    if always_on(own):
+        return f", self = {at.instances} x {amount(own.usd_per_hour * HOURS_PER_MONTH)}{fixed}"
+    return f", self = {amount(at.self_usd - own.fixed_usd_per_month)} {running_words(own)}{fixed}"
 
 
 def console_arms_table(decision: Decision) -> Table:

@@ -43,6 +43,8 @@ def _verdict(verdict: Verdict) -> RenderableType:
     text.append(verdict.arm, style="bold")
     text.append(f" ({verdict.kind})\n")
     text.append(verdict.sentence, style=_STYLES[verdict.outcome])
+    if verdict.assumes:
+        text.append(f"\n{verdict.assumes}", style="dim")
     return _Indented(text)
 
 

@@ -89,7 +89,24 @@ def drawn(random_: random.Random) -> dict[str, Any]:
     if profile:
         input_["workload"]["hourly_profile"] = profile
         del input_["workload"]["peak_to_mean"]
+    _other_ways_to_pay(input_, random_)
     return input_
+
+
+def _other_ways_to_pay(input_: dict[str, Any], random_: random.Random) -> None:
+    """Units, fees, surcharges; instances that come and go, or are paid by the second. Half the time none of it."""
+    some, box, api = random_.choice, input_["self_host"], input_["api"]
+    if some((True, False)):
+        return
+    api |= {"usd_per_request": some((0, 0.005)), "surcharge": some((0, 0.055)), "success_rate": some((None, 0.9))}
+    api |= {"output_ratio": some((1, 1.8)), "reasoning_tokens": some((0, 400)), "cached_share": some((None, 0.5))}
+    api |= {"tokenizer_ratio": some((1, 1.3)), "units_usd_per_month": some((0, 2448, 500))}
+    if api["units_usd_per_month"]:
+        api |= some(({}, {"unit_tasks_per_month": random_.uniform(1e4, 1e7)}, {"unit_tokens_per_s": 2000}))
+    if some((True, False, False)):
+        box |= {"billing": "per_second", "usd_per_second": some((None, 0.00116)), "service_s": some((None, 2.2))}
+    elif input_["workload"]["hourly_profile"]:
+        box |= {"min_instances": 0, "cold_start_s": some((0, 120)), "idle_s": some((0, 300))}
 
 
 def test_the_page_gives_pythons_numbers_and_words_for_inputs_of_all_kinds(browser, page_of: PageOf) -> None:

@@ -2,8 +2,8 @@
 // Takes and returns the objects of `breakeven decide`; inputs must be in range already.
 const breakeven = (() => {
   "use strict";
-  const HOURS = 730, SECONDS = HOURS * 3600, MTOK = 1e6;
-  const ROUNDING = 1e-12, MAX_WINDOWS = 100;
+  const HOURS = 730, HOUR_S = 3600, SECONDS = HOURS * HOUR_S, MTOK = 1e6;
+  const ROUNDING = 1e-12, MAX_WINDOWS = 100, MOST_LEVELS = 5000, HUGE = 1e300;
   const NEVER = { verdict: "never", first: null, permanent: null, windows: [], truncated: false };
 
   const settle = (difference, scale) => Math.abs(difference) <= ROUNDING * Math.abs(scale) ? 0 : difference;
@@ -28,53 +28,136 @@ const breakeven = (() => {
     return most === null ? 1 : 1 - failureRate(work) ** (most + 1);
   }
   const attempts = (work) => successRate(work) / (1 - failureRate(work));
+  const ownTokens = (api, given, cached, output) => {
+    const ratio = api.tokenizer_ratio ?? 1, all = given * ratio;
+    const read = (api.cached_share ?? null) === null ? cached * ratio : all * api.cached_share;
+    return [all, read, output * ratio * (api.output_ratio ?? 1) + (api.reasoning_tokens ?? 0)];
+  };
   function callUsd(kind, api) {
-    const cached = kind.cached_input_tokens ?? 0;
     const cachedPrice = api.cached_input_usd_per_mtok ?? api.input_usd_per_mtok;
-    return ((kind.input_tokens - cached) * api.input_usd_per_mtok + cached * cachedPrice
-      + kind.output_tokens * api.output_usd_per_mtok) / MTOK;
+    const [given, cached, output] =
+      ownTokens(api, kind.input_tokens, kind.cached_input_tokens ?? 0, kind.output_tokens);
+    const tokensUsd = ((given - cached) * api.input_usd_per_mtok + cached * cachedPrice
+      + output * api.output_usd_per_mtok) / MTOK;
+    return (tokensUsd + (api.usd_per_request ?? 0)) * (1 + (api.surcharge ?? 0));
   }
-  function attemptUsd(classes, api) {
+  function overClasses(classes, valueOf) {
     const total = sum(classes.map((c) => c.weight ?? 1));
-    return sum(classes.map((c) => (c.weight ?? 1) / total * callUsd(c, api)));
+    return sum(classes.map((c) => (c.weight ?? 1) / total * valueOf(c)));
   }
-  const reaching = (work) => attempts(work) * (1 - (work.response_cache_hit_rate ?? 0));
-  const taskUsd = (work, api) =>
-    attemptUsd(work.classes, api) * attempts(work) * (1 - (work.response_cache_hit_rate ?? 0));
-  const callsAtPeak = (work) => peak(work) * reaching(work);
+  const reached = (work) => 1 - (work.response_cache_hit_rate ?? 0);
+  const boxCalls = (work) => attempts(work) * reached(work);
+  const apiCalls = (work, api) =>
+    ((api.success_rate ?? null) === null ? attempts(work) : successRate(work) / api.success_rate) * reached(work);
+  const taskUsd = (work, api) => overClasses(work.classes, (c) => callUsd(c, api)) * apiCalls(work, api);
+  const callsAtPeak = (work) => peak(work) * boxCalls(work);
+  function unitTasks(work, api) { // tasks a month that one unit of the API's capacity serves
+    if ((api.unit_tokens_per_s ?? null) === null) return api.unit_tasks_per_month ?? Infinity;
+    const mean = (key) => overClasses(work.classes, (c) => c[key] ?? 0);
+    const [given, , output] =
+      ownTokens(api, mean("input_tokens"), mean("cached_input_tokens"), mean("output_tokens"));
+    const atPeak = peak(work) * (given + output) * apiCalls(work, api);
+    return atPeak ? api.unit_tokens_per_s * SECONDS / atPeak : Infinity;
+  }
 
-  function staircase({ workload, self_host: box, api }, goodput) {
-    const capacity = goodput ? (box.max_load ?? 1) * goodput * SECONDS / callsAtPeak(workload) || null : null;
+  const isMetered = (box) => box.billing === "per_second";
+  const secondUsd = (box) => box.usd_per_second ?? box.usd_per_hour / HOUR_S;
+  const fewestOf = (box) => box.min_instances ?? 1;
+  const comesAndGoes = ({ workload, self_host: box }) =>
+    fewestOf(box) === 0 && !isMetered(box) && Boolean(workload.hourly_profile);
+
+  function hoursOf(input, goodput) { // the hours of instances that come and go
+    if (!comesAndGoes(input) || !goodput) return null;
+    const { workload, self_host: box } = input, profile = workload.hourly_profile;
+    const cycles = HOURS / profile.length, total = sum(profile);
+    const fullHour = (box.max_load ?? 1) * goodput * HOUR_S / boxCalls(workload);
+    const all = profile.map((weight) => weight > 0 ? fullHour * cycles * total / weight : Infinity);
+    const rises = all.map((now, i) => [now, all[(i + all.length - 1) % all.length]]).filter(([now, then]) => now < then);
+    const fills = all.filter((fill) => fill < Infinity);
+    const hourUsd = cycles * box.usd_per_hour;
+    const startUsd = hourUsd * ((box.cold_start_s ?? 0) + (box.idle_s ?? 0)) / HOUR_S;
+    const bill = (count) => hourUsd * sum(fills.map(count))
+      + startUsd * sum(rises.map(([now, then]) => Math.max(0, count(now) - count(then))));
+    const needed = (tasks) => sum(fills.map((fill) => ceil(tasks / fill)));
     return {
-      usdPerTask: taskUsd(workload, api),
-      month: box.usd_per_hour * HOURS,
-      capacity,
-      fixed: (box.fixed_usd_per_month ?? 0) - (api.fixed_usd_per_month ?? 0),
-      fewest: box.min_instances ?? 1,
+      usdPerTask: hourUsd * sum(fills.map((fill) => 1 / fill))
+        + startUsd * sum(rises.map(([now, then]) => 1 / now - 1 / then)),
+      above: (hourUsd + startUsd) * fills.length,
+      below: startUsd * fills.length,
+      usd: (tasks) => bill((fill) => ceil(tasks / fill)),
+      usdAfter: (tasks) => bill((fill) => fill < Infinity ? floor(tasks / fill) + 1 : 0),
+      utilization: (tasks) => needed(tasks) ? tasks * sum(fills.map((fill) => 1 / fill)) / needed(tasks) : 0,
+      nextStep: (tasks) => Math.min(...fills.map((fill) => fill * (floor(tasks / fill) + 1))),
+      stepBefore: (tasks) => Math.max(...fills.map((fill) => fill * Math.max(0, ceil(tasks / fill) - 1))),
     };
   }
-  function low(stairs, n) { // the volume from which n instances cost no more than the API
-    const bill = (n * stairs.month + stairs.fixed) / stairs.usdPerTask;
-    return Math.max(0, bill, n > stairs.fewest ? (n - 1) * stairs.capacity : 0);
+
+  // both bills as functions of the volume: harness/cost/breakeven/staircase.py
+  function staircase(input, goodput) {
+    const { workload, self_host: box, api } = input;
+    const capacity = goodput ? (box.max_load ?? 1) * goodput * SECONDS / callsAtPeak(workload) || null : null;
+    const size = unitTasks(workload, api), price = api.units_usd_per_month ?? 0;
+    const hasUnits = price > 0 && size < Infinity, hours = hoursOf(input, goodput);
+    const usdPerTask = taskUsd(workload, api), month = box.usd_per_hour * HOURS, fewest = fewestOf(box);
+    const ownFixed = box.fixed_usd_per_month ?? 0;
+    const apiBase = (api.fixed_usd_per_month ?? 0) + (hasUnits ? 0 : price);
+    const seconds = isMetered(box) && goodput ? ceil(box.service_s ?? 1 / goodput) : null;
+    const metered = seconds === null ? null : seconds * secondUsd(box) * boxCalls(workload);
+    const running = (tasks) => Math.max(fewest, ceil(tasks / capacity));
+    const after = (tasks) => Math.max(fewest, floor(tasks / capacity) + 1);
+    return {
+      usdPerTask, month, capacity, fewest, hours, metered, hasUnits, unit: hasUnits ? price : 0, size,
+      ownFixed, apiBase, fixed: ownFixed - apiBase, usdPerTaskUsedUp: usdPerTask + (hasUnits ? price / size : 0),
+      apiUsd: (tasks) => usdPerTask * tasks + apiBase + (hasUnits ? Math.max(1, ceil(tasks / size)) * price : 0),
+      apiUsdAfter: (tasks) => usdPerTask * tasks + apiBase + (hasUnits ? (floor(tasks / size) + 1) * price : 0),
+      ownUsd: (tasks) => (metered !== null ? metered * tasks : hours ? hours.usd(tasks) : running(tasks) * month) + ownFixed,
+      ownUsdAfter: (tasks) => (hours ? hours.usdAfter(tasks) : after(tasks) * month) + ownFixed,
+      nextStep: (tasks) => hours ? hours.nextStep(tasks) : after(tasks) * capacity,
+      stepBefore: (tasks) => {
+        if (hours) return hours.stepBefore(tasks);
+        const before = ceil(tasks / capacity) - 1;
+        return before >= fewest ? before * capacity : 0;
+      },
+      utilization: (tasks) => hours ? hours.utilization(tasks)
+        : running(tasks) ? tasks / (running(tasks) * capacity) : 0,
+    };
   }
+  function apiReaches(stairs, usd, base) { // the volume from which the API's bill above its base is no lower
+    let left = settle(usd - base, usd), start = 0;
+    if (stairs.hasUnits) {
+      const units = Math.max(1, ceil(left / (stairs.usdPerTask * stairs.size + stairs.unit)));
+      left = settle(left - units * stairs.unit, left);
+      start = (units - 1) * stairs.size;
+    }
+    if (left <= 0) return start;
+    return stairs.usdPerTask > 0 ? Math.max(start, left / stairs.usdPerTask) : Infinity;
+  }
+  const low = (stairs, n) => Math.max( // the volume from which n instances cost no more than the API
+    n > stairs.fewest ? (n - 1) * stairs.capacity : 0, apiReaches(stairs, n * stairs.month, -stairs.fixed));
+
+  // ---- the rule: harness/cost/breakeven/rule.py, windows.py and walk.py
+  const gainOf = (worth, cost) => settle(worth - cost, worth);
+  function winsForGood(gain, fixed, step) {
+    const settled = settle(fixed + step, Math.abs(fixed) + Math.abs(step));
+    return (gain > 0 && settled <= HUGE * gain) || (gain === 0 && settled <= 0);
+  }
+  const winsAtFirst = (gain, fixed, fewest) => fixed <= 0 && settle(fewest * gain - fixed, fixed) >= 0;
 
   function breakEven(stairs) {
-    if (!stairs.capacity || stairs.usdPerTask <= 0) return NEVER;
-    const worth = stairs.usdPerTask * stairs.capacity;
-    const saving = settle(worth - stairs.month, worth);
+    if (!stairs.capacity) return NEVER;
+    if (stairs.metered !== null) return metered(stairs, stairs.metered);
+    if (stairs.hasUnits || stairs.hours) return walked(stairs);
     const { fixed, month, fewest } = stairs;
+    const gain = gainOf(stairs.usdPerTask * stairs.capacity, month);
     const settled = settle(fixed + month, Math.max(Math.abs(fixed), month));
-    if (saving > 0) {
-      if (!Number.isFinite(settled / saving)) return NEVER;
-      return forGood(stairs, Math.max(fewest, ceil(fixed / saving)), Math.max(fewest, ceil(settled / saving)));
+    if (winsForGood(gain, fixed, month)) {
+      if (gain === 0) return alwaysFrom(low(stairs, fewest));
+      return forGood(stairs, Math.max(fewest, ceil(fixed / gain)), Math.max(fewest, ceil(settled / gain)));
     }
-    if (saving === 0 && settled <= 0) {
-      const start = low(stairs, fewest);
-      return { verdict: "yes", first: start, permanent: start, windows: [[start, null]], truncated: false };
-    }
-    if (fixed <= 0 && settle(fewest * saving - fixed, fixed) >= 0) return inWindows(stairs, saving, settled);
-    return NEVER;
+    return winsAtFirst(gain, fixed, fewest) ? inWindows(stairs, gain, settled) : NEVER;
   }
+  const alwaysFrom = (start) =>
+    ({ verdict: "yes", first: start, permanent: start, windows: [[start, null]], truncated: false });
   function forGood(stairs, first, last) {
     const windows = [];
     for (let n = first; n < last && windows.length < MAX_WINDOWS; n += 1) {
@@ -84,10 +167,10 @@ const breakeven = (() => {
     windows.push([permanent, null]);
     return { verdict: "yes", first: low(stairs, first), permanent, windows, truncated: last - first > MAX_WINDOWS };
   }
-  function inWindows(stairs, saving, settled) {
-    const most = saving === 0 ? Infinity : Math.max(stairs.fewest, floor(stairs.fixed / saving));
+  function inWindows(stairs, gain, settled) {
+    const most = gain === 0 ? Infinity : Math.max(stairs.fewest, floor(stairs.fixed / gain));
     let joined = stairs.fewest - 1; // the last n whose window the next one continues
-    if (settled <= 0) joined = Math.max(joined, floor(settled / saving));
+    if (settled <= 0) joined = Math.max(joined, floor(settled / gain));
     const start = Math.min(joined + 1, most);
     const windows = [[low(stairs, stairs.fewest), start * stairs.capacity]];
     while (windows.length < MAX_WINDOWS && start + windows.length <= most) {
@@ -97,16 +180,111 @@ const breakeven = (() => {
     return { verdict: "window", first: windows[0][0], permanent: null, windows, truncated: start + MAX_WINDOWS <= most };
   }
 
-  const instancesFor = (tasks, stairs) => Math.max(stairs.fewest, ceil(tasks / stairs.capacity));
-  function atVolume(stairs, tasks, box, api) {
+  const isTie = (one, other) => settle(one - other, Math.max(Math.abs(one), Math.abs(other))) === 0;
+  const noMore = (own, api) => own <= api || isTie(own, api);
+  const winsAt = (stairs, tasks) => noMore(stairs.ownUsd(tasks), stairs.apiUsd(tasks));
+  const winsAfter = (stairs, tasks) => noMore(stairs.ownUsdAfter(tasks), stairs.apiUsdAfter(tasks));
+  const winsFrom = (stairs, start) => Math.max(start, apiReaches(stairs, stairs.ownUsdAfter(start), stairs.apiBase));
+  function walked(stairs) {
+    const { hours, month, capacity, fixed, fewest } = stairs;
+    const gain = gainOf(stairs.usdPerTaskUsedUp, hours ? hours.usdPerTask : month / capacity);
+    const above = hours ? hours.above : month, room = stairs.unit + (hours ? hours.below : 0) - fixed;
+    let permanent = Infinity;
+    if (winsForGood(gain, fixed, above)) {
+      const flat = hours ? 0 : fewest * capacity;
+      permanent = lastWin(stairs, gain > 0 ? Math.max(flat, (fixed + above) / gain) : flat);
+    }
+    const lowest = gain > 0 ? Math.max(0, -room / gain) : 0;
+    const highest = gain < 0 ? room / -gain : gain > 0 || room >= 0 ? Infinity : -1;
+    const [windows, truncated] = windowsBelow(stairs, permanent, lowest, highest);
+    const idle = stairs.apiUsd(0) - stairs.ownUsd(0); // a fee saved in a month without tasks
+    if (hours && (windows.length ? windows[0][0] : permanent) > 0 && settle(idle, stairs.apiUsd(0)) > 0) {
+      windows.unshift([0, 0]);
+    }
+    return found(windows, permanent, truncated);
+  }
+  function lastWin(stairs, sure) { // from a volume where it surely wins, downwards
+    for (let i = 0; i < MOST_LEVELS; i += 1) {
+      const start = stairs.stepBefore(sure);
+      if (start <= 0 || !winsAfter(stairs, start)) return winsFrom(stairs, start);
+      if (!winsAt(stairs, start)) return start;
+      sure = start;
+    }
+    return sure;
+  }
+  function windowsBelow(stairs, permanent, lowest, highest) {
+    const windows = [], end = Math.min(permanent, highest);
+    let at = stairs.stepBefore(lowest), from = null;
+    for (let i = 0; i < MOST_LEVELS; i += 1) {
+      if (windows.length === MAX_WINDOWS || (from === null && at >= end)) break;
+      const next = stairs.nextStep(at);
+      if (from === null && winsAt(stairs, next)) {
+        from = winsFrom(stairs, at);
+        if (permanent < Infinity && (from >= permanent || isTie(from, permanent))) return [windows, false];
+      }
+      if (from !== null && !winsAfter(stairs, next)) {
+        windows.push([from, next]);
+        from = null;
+      }
+      at = next;
+    }
+    if (from !== null) windows.push([from, at]);
+    return [windows, from !== null || at < end];
+  }
+  function found(windows, permanent, truncated) {
+    if (permanent < Infinity) {
+      const all = [...windows, [permanent, null]];
+      return { verdict: "yes", first: all[0][0], permanent, windows: all, truncated };
+    }
+    return windows.length ? { verdict: "window", first: windows[0][0], permanent: null, windows, truncated } : NEVER;
+  }
+  function metered(stairs, own) { // paid by the request: the box's bill is a line too
+    const dearer = settle(own - stairs.usdPerTask, own), { fixed } = stairs;
+    if (dearer <= 0) {
+      const start = apiReaches({ ...stairs, usdPerTask: -dearer }, stairs.ownFixed, stairs.apiBase);
+      return start < Infinity ? alwaysFrom(start) : NEVER;
+    }
+    if (stairs.hasUnits) return meteredAgainstUnits(stairs, dearer);
+    return fixed < 0 ? found([[0, -fixed / dearer]], Infinity, false) : NEVER;
+  }
+  function meteredAgainstUnits(stairs, dearer) {
+    const { unit, size, fixed } = stairs, gain = gainOf(unit, dearer * size);
+    let first = 1, whole = 0, permanent = Infinity;
+    if (winsForGood(gain, fixed, 0)) {
+      permanent = ((gain ? Math.max(1, ceil(fixed / gain)) : 1) - 1) * size;
+      first = gain ? Math.max(1, floor((fixed - dearer * size) / gain) + 1) : 1;
+    } else if (fixed < 0) whole = floor(fixed / gain);
+    const windows = [];
+    for (let n = Math.max(first, whole + 1); windows.length < MAX_WINDOWS && (n - 1) * size < permanent; n += 1) {
+      const top = (n * unit - fixed) / dearer;
+      if (top <= (n - 1) * size) break;
+      windows.push([n === whole + 1 ? 0 : (n - 1) * size, top]);
+    }
+    if (!windows.length && whole) windows.push([0, whole * size]);
+    return found(windows, permanent, windows.length === MAX_WINDOWS);
+  }
+
+  function minGoodput({ workload: work, self_host: box, api }) {
+    const perTask = taskUsd(work, api) + (api.units_usd_per_month ?? 0) / unitTasks(work, api);
+    if (isMetered(box)) {
+      const aSecond = secondUsd(box) * boxCalls(work), affordable = aSecond > 0 ? floor(perTask / aSecond) : Infinity;
+      if ((box.service_s ?? null) !== null) return ceil(box.service_s) <= affordable ? 0 : null;
+      return affordable > 0 ? 1 / affordable : null;
+    }
+    if (perTask <= 0) return null;
+    const calls = fewestOf(box) === 0 ? boxCalls(work) : callsAtPeak(work);
+    return box.usd_per_hour * HOURS * calls / (perTask * (box.max_load ?? 1) * SECONDS);
+  }
+
+  function atVolume(stairs, tasks) {
     if (tasks === null || tasks === undefined) return null;
-    const apiUsd = stairs.usdPerTask * tasks + (api.fixed_usd_per_month ?? 0);
+    const apiUsd = stairs.apiUsd(tasks);
     let instances = null, selfUsd = null, utilization = null, winner = "api";
     if (stairs.capacity !== null) {
-      instances = instancesFor(tasks, stairs);
-      selfUsd = instances * stairs.month + (box.fixed_usd_per_month ?? 0);
-      utilization = tasks / (instances * stairs.capacity);
-      if (selfUsd <= apiUsd + ROUNDING * Math.max(selfUsd, apiUsd)) winner = "self_host";
+      instances = Math.max(stairs.fewest, ceil(tasks / stairs.capacity));
+      selfUsd = stairs.ownUsd(tasks);
+      utilization = stairs.utilization(tasks);
+      if (noMore(selfUsd, apiUsd)) winner = "self_host";
     }
     return {
       tasks_per_month: tasks, instances, utilization, self_usd: selfUsd, api_usd: apiUsd,
@@ -115,7 +293,7 @@ const breakeven = (() => {
   }
 
   function decide(input) {
-    const { workload: work, self_host: box, api } = input;
+    const { workload: work, self_host: box } = input;
     const stairs = staircase(input, box.goodput_requests_per_s);
     const found = breakEven(stairs);
     const ends = [box.goodput_low ?? null, box.goodput_high ?? null];
@@ -130,9 +308,8 @@ const breakeven = (() => {
       permanent_win_tasks_per_month: found.permanent,
       winning_windows: found.windows,
       windows_truncated: found.truncated,
-      min_goodput_requests_per_s: stairs.usdPerTask <= 0 ? null
-        : stairs.month * callsAtPeak(work) / (stairs.usdPerTask * (box.max_load ?? 1) * SECONDS),
-      at_volume: atVolume(stairs, work.tasks_per_month, box, api),
+      min_goodput_requests_per_s: minGoodput(input),
+      at_volume: atVolume(stairs, work.tasks_per_month),
       interval: ends.includes(null) ? null : { verdict_at_low: verdictAt(ends[0]), verdict_at_high: verdictAt(ends[1]) },
     };
   }
@@ -182,7 +359,7 @@ const breakeven = (() => {
     const at = decided.at_volume;
     if (decided.capacity_tasks_per_month === null) return infeasible(decided, at);
     const clauses = at === null ? [] : [atVolumeWords(at)];
-    clauses.push(decided.verdict === "never" ? neverWords(given, decided) : windowWords(decided));
+    clauses.push(decided.verdict === "never" ? neverWords(given) : windowWords(decided));
     clauses.push(...intervalWords(decided));
     const said = `${clauses.join("; ")}.`;
     return said[0].toUpperCase() + said.slice(1);
@@ -203,12 +380,24 @@ const breakeven = (() => {
     const who = at.winner === "self_host" ? "self-hosting" : "the API";
     return `${where}${boxes} ${who} wins by ${usd(saved)} a month`;
   }
-  function neverWords(given, decided) {
-    if (decided.api_usd_per_task <= 0) return "self-hosting never wins, because the API is free";
-    const saves = decided.api_usd_per_task * decided.capacity_tasks_per_month;
-    const costs = given.self_host.usd_per_hour * HOURS;
-    if (saves > costs) return "self-hosting never wins at a volume that makes sense";
-    return `self-hosting never wins, because one full box saves ${usd(saves)} and costs ${usd(costs)} a month`;
+  function neverWords(given) {
+    const stairs = staircase(given, given.self_host.goodput_requests_per_s);
+    const api = stairs.usdPerTaskUsedUp, never = "self-hosting never wins";
+    if (api <= 0 && stairs.apiBase <= 0) return `${never}, because the API is free`;
+    if (stairs.metered !== null || stairs.hours) {
+      const own = stairs.metered ?? stairs.hours.usdPerTask;
+      if (own <= api) return `${never} at a volume that makes sense`;
+      return `${never}, because a task costs ${usd(own)} on the box${stairs.hours ? " with every hour full" : ""} `
+        + `and ${usd(api)} at the API`;
+    }
+    if (api <= 0) {
+      const boxes = stairs.fewest === 1 ? "one box" : `${grouped(stairs.fewest, 0)} boxes`;
+      return `${never}, because the API takes ${usd(stairs.apiBase)} a month whatever the volume, `
+        + `and ${boxes} ${usd(stairs.fewest * stairs.month + stairs.ownFixed)}`;
+    }
+    const saves = api * stairs.capacity;
+    if (saves > stairs.month) return `${never} at a volume that makes sense`;
+    return `${never}, because one full box saves ${usd(saves)} and costs ${usd(stairs.month)} a month`;
   }
   function windowWords(decided) {
     const windows = windowEnds(decided.winning_windows);
@@ -237,5 +426,5 @@ const breakeven = (() => {
     return [`at the low end of the goodput it ${names[atLow]}, at the high end it ${names[atHigh]}`];
   }
 
-  return { decide, sentence, staircase, instancesFor, usd, volume, exactVolume, grouped };
+  return { decide, sentence, staircase, apiReaches, usd, volume, exactVolume, grouped };
 })();

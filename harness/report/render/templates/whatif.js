@@ -26,12 +26,16 @@
       ["input price", "USD/Mtok", ["api", "input_usd_per_mtok"], "log", 0, 1e12],
       ["cached input price", "USD/Mtok, empty: as input", ["api", "cached_input_usd_per_mtok"], "log", 0, 1e12],
       ["output price", "USD/Mtok", ["api", "output_usd_per_mtok"], "log", 0, 1e12],
+      ["price of a request", "USD", ["api", "usd_per_request"], "cents", 0, 1e12],
+      ["unit of capacity", "USD a month", ["api", "units_usd_per_month"], "fixed", 0, 1e12],
+      ["a unit serves", "tasks a month, empty: all", ["api", "unit_tasks_per_month"], "log", 1, 1e12],
       ["fixed cost", "USD a month", ["api", "fixed_usd_per_month"], "fixed", 0, 1e12],
     ]],
   ];
   const MOST_CLASSES = 4; // a mix of more kinds of request stays as the demand has it
   const MAY_BE_EMPTY = new Set([
     "tasks_per_month", "max_retries", "cached_input_usd_per_mtok", "goodput_requests_per_s",
+    "unit_tasks_per_month",
   ]);
   const SPAN = 100; // a logarithmic slider goes from a hundredth to a hundred times the first value
   const STEPS = 1000;
@@ -41,7 +45,11 @@
   function put(path, value) {
     const last = path[path.length - 1];
     path.slice(0, -1).reduce((object, key) => object[key], input)[last] = value;
-    if (last === "peak_to_mean") input.workload.hourly_profile = null;
+    if (last === "peak_to_mean") { // without hours nobody knows when no instance is needed
+      input.workload.hourly_profile = null;
+      input.self_host.min_instances = Math.max(1, input.self_host.min_instances);
+    }
+    if (last === "unit_tasks_per_month") input.api.unit_tokens_per_s = null; // one size of a unit
     if (last === "goodput_requests_per_s") {
       input.self_host.goodput_low = null; // the measured interval belongs to the measured value
       input.self_host.goodput_high = null;
@@ -62,6 +70,7 @@
     });
     if (kind === "part") return straight(0, first || 1);
     if (kind === "share") return straight(0, 0.9);
+    if (kind === "cents") return straight(0, Math.max(0.05, 3 * (first ?? 0)));
     if (kind === "load") return straight(0.05, 1);
     if (kind === "peak") return straight(1, Math.max(10, 2 * (first ?? 1)));
     if (kind === "count") return straight(0, Math.max(10, 2 * (first ?? 0)));
@@ -74,21 +83,24 @@
   }
   const fallback = (key) => ({ // where a slider begins when there is no value yet
     tasks_per_month: 1e5,
+    unit_tasks_per_month: 1e6,
     goodput_requests_per_s: arms[Number(choice.value)].decision.min_goodput_requests_per_s ?? 1,
     cached_input_usd_per_mtok: input.api.input_usd_per_mtok,
   }[key] ?? null);
   const rounded = (value, kind) => kind === "count" ? Math.round(value) : Number(value.toPrecision(3));
 
   function field([label, unit, path, kind, lowest, highest]) {
-    const key = path.join("-"), first = at(path) ?? null;
+    const key = path.join("-"), last = path[path.length - 1];
+    const first = at(path) ?? (MAY_BE_EMPTY.has(last) ? null : 0);
+    if (last === "min_instances" && input.workload.hourly_profile) lowest = 0; // none in an hour without arrivals
     const scale = kind === "part" ? slider(kind, at([...path.slice(0, -1), "input_tokens"]))
-      : slider(kind, first ?? fallback(path[path.length - 1]));
+      : slider(kind, first ?? fallback(last));
     const number = make("input", { type: "number", id: `wi-${key}`, "data-path": path.join("."), min: lowest,
       max: highest, step: kind === "count" ? 1 : "any", inputmode: "decimal" });
     const range = make("input", { type: "range", min: 0, max: STEPS, step: 1, "aria-label": `${label}, slider` });
     number.value = first === null ? "" : String(Number(first.toPrecision(7))); // shown short, kept exact
     range.value = String(first === null ? 0 : scale.to(first));
-    number.required = !MAY_BE_EMPTY.has(path[path.length - 1]);
+    number.required = !MAY_BE_EMPTY.has(last);
     number.addEventListener("input", () => {
       if (!number.checkValidity()) return refuse(number);
       put(path, number.value === "" ? null : Number(number.value));
@@ -176,7 +188,7 @@
       ["instances", volume?.instances == null ? "n/a"
         : `${breakeven.grouped(volume.instances, 0)}, ${(volume.utilization * 100).toPrecision(3)} % used`],
       ["one instance serves", capacity === null ? "n/a" : `${breakeven.volume(capacity)} tasks a month`],
-      ["goodput needed", needed === null ? "none is enough: the API is free" : `${needed.toPrecision(3)} req/s`],
+      ["goodput needed", needed === null ? "none is enough: a further task costs too little" : `${needed.toPrecision(3)} req/s`],
     ];
     figures.replaceChildren(...rows.map(([what, value]) =>
       make("div", {}, make("dt", {}, what), make("dd", {}, value))));
@@ -211,13 +223,23 @@
     return [];
   }
 
-  function corners(stairs, usdOf, low, high) {
-    let n = breakeven.instancesFor(low, stairs);
-    const points = [[low, usdOf(n)]];
-    for (let i = 0; i < 300 && n * stairs.capacity < high; i += 1, n += 1) {
-      points.push([n * stairs.capacity, usdOf(n)], [n * stairs.capacity, usdOf(n + 1)]);
+  const between = (low, high) => Array.from({ length: 49 }, (_, i) => low * (high / low) ** (i / 48));
+  function corners(stairs, low, high) {
+    if (stairs.metered !== null) return between(low, high).map((tasks) => [tasks, stairs.ownUsd(tasks)]);
+    const points = [[low, stairs.ownUsd(low)]];
+    for (let i = 0, edge = stairs.nextStep(low); i < 300 && edge < high; i += 1, edge = stairs.nextStep(edge)) {
+      points.push([edge, stairs.ownUsd(edge)], [edge, stairs.ownUsdAfter(edge)]);
     }
-    points.push([high, usdOf(breakeven.instancesFor(high, stairs))]);
+    points.push([high, stairs.ownUsd(high)]);
+    return points;
+  }
+  function apiPoints(stairs, low, high) {
+    if (!stairs.hasUnits) return between(low, high).map((tasks) => [tasks, stairs.apiUsd(tasks)]);
+    const points = [[low, stairs.apiUsd(low)]], first = Math.floor(low / stairs.size) + 1;
+    for (let n = first; n < first + 300 && n * stairs.size < high; n += 1) {
+      points.push([n * stairs.size, stairs.apiUsd(n * stairs.size)], [n * stairs.size, stairs.apiUsdAfter(n * stairs.size)]);
+    }
+    points.push([high, stairs.apiUsd(high)]);
     return points;
   }
 
@@ -226,13 +248,11 @@
     const box = { left: 58, right: width - 12, top: 24, bottom: height - 44 };
     const stairs = breakeven.staircase(input, input.self_host.goodput_requests_per_s);
     const tasks = input.workload.tasks_per_month, windows = decided.winning_windows;
-    const apiFixed = input.api.fixed_usd_per_month ?? 0, ownFixed = input.self_host.fixed_usd_per_month ?? 0;
-    const apiUsd = (volume) => stairs.usdPerTask * volume + apiFixed;
-    const ownUsd = (n) => n * stairs.month + ownFixed;
-    const marks = [tasks, stairs.capacity && stairs.capacity * stairs.fewest, ...windows.flat()].filter((v) => v > 0);
+    const { apiUsd } = stairs;
+    const marks = [tasks, stairs.capacity && stairs.capacity * Math.max(1, stairs.fewest), ...windows.flat()].filter((v) => v > 0);
     if (!marks.length) marks.push(1e3, 1e6);
     const low = down(Math.min(...marks) / 5), high = Math.max(up(Math.max(...marks) * 2.5), low * 100);
-    const steps = stairs.capacity ? corners(stairs, ownUsd, low, high) : [];
+    const steps = stairs.capacity ? corners(stairs, low, high) : [];
     const costs = [apiUsd(low), apiUsd(high), ...steps.map(([, cost]) => cost)].filter((v) => v > 0);
     if (!costs.length) costs.push(1);
     const floor = steps.length && steps[0][1] > 0 ? steps[0][1] / 1000 : 0;
@@ -261,8 +281,8 @@
     const line = (points, css) => svg.append(node("path", { class: `line ${css}`,
       d: points.map(([px, py], i) => `${i ? "L" : "M"}${x(px).toFixed(2)} ${y(py).toFixed(2)}`).join("") }));
     if (apiUsd(high) > 0) {
-      const start = apiUsd(low) >= yLow ? low : Math.min(high, (yLow - apiFixed) / stairs.usdPerTask);
-      line(Array.from({ length: 49 }, (_, i) => start * (high / start) ** (i / 48)).map((v) => [v, apiUsd(v)]), "arm-0");
+      const start = apiUsd(low) >= yLow ? low : Math.min(high, breakeven.apiReaches(stairs, yLow, stairs.apiBase));
+      line(apiPoints(stairs, start, high), "arm-0");
     }
     if (steps.length) line(steps, "self staircase");
     if (tasks > 0) {

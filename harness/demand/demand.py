@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from harness.base.workload import LARGEST, MOST_TASKS, Instances, PositiveShare, RequestClass, Traffic, Workload
 from harness.base.yamlfile import Label, Strict, read_yaml, validate
 from harness.demand.items import Amount, Item, usd_per_month
+from harness.demand.made_of_log import MadeOfLog
 from harness.scenario import bundled_scenarios_dir
 
 DEFAULT_DEMAND = "support-agent"
@@ -145,6 +146,8 @@ class Demand(Traffic):
     tokens_ratio: Annotated[float, Field(gt=0, le=10)] = Field(
         default=1, description="API tokens for one token of the self-hosted model, same text; 1 is assumed."
     )
+
+    made_of_log: MadeOfLog | None = Field(default=None, description="The request log that it was made of.")
 
     @field_validator("ranges")
     @classmethod

@@ -8,7 +8,7 @@ from harness.scenario import FilePrompts, RampLoad, Scenario, SearchLoad, Sessio
 from harness.scenario.prompt_survey import PromptSurvey, prompts_said, survey_prompts
 from harness.scenario.prompts import mean_tokens
 from harness.scenario.steps import Step, even_step, planned_steps
-from harness.scenario.trace import Trace, read_trace
+from harness.scenario.trace import Trace, trace_of
 
 FAST_TTFT_S, FAST_TPOT_S = 0.1, 0.005  # a fast GPU server, one stream
 SLOW_TTFT_S, SLOW_TPOT_S = 5.0, 0.2  # slower than any preset allows
@@ -93,7 +93,7 @@ _SPEEDS = ((SLOW_TTFT_S, SLOW_TPOT_S), (FAST_TTFT_S, FAST_TPOT_S))
 
 def _trace(scenario: Scenario, base_dir: Path) -> Trace | None:
     load = scenario.load
-    return read_trace(base_dir / load.file, max_requests=load.max_requests) if isinstance(load, TraceLoad) else None
+    return trace_of(load, base_dir) if isinstance(load, TraceLoad) else None
 
 
 def _steps(scenario: Scenario, trace: Trace | None) -> list[Step]:

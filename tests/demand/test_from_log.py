@@ -1,53 +1,61 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from harness import cli
 from harness.demand.demand import load_demand
-from harness.demand.from_log import demand_of, hourly_profile
-from harness.scenario.trace import Trace, TraceRow
+from harness.demand.from_log import demand_of
+from harness.demand.volume import hourly_profile
+from harness.scenario.logs.request_log import RequestLog
 
 
-def trace(*rows: tuple[float, int, int], first_hour_s: float | None = 0.0) -> Trace:
-    return Trace([TraceRow(*row) for row in rows], "ours", 0, first_hour_s)
+def log_of(*rows: tuple[float, int, int], starts_at_s: float | None = 0.0, is_dated: bool = False) -> RequestLog:
+    arrival, given, out = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    return RequestLog(
+        file="log.csv", layout="ours", unit="s", arrival_s=arrival, input_tokens=given, output_tokens=out,
+        cached_tokens=None, cache_write_tokens=None, reasoning_tokens=None, images=None, served=np.ones(len(rows)),
+        failed=np.zeros(len(rows)), from_cache=None, model=None, session=None, blocks=None, block_tokens=512,
+        bucket_s=0.0, end_s=float(arrival[-1]), starts_at_s=starts_at_s, is_dated=is_dated, left_out={}, notes=(),
+    )  # fmt: skip
 
 
 def test_the_volume_is_the_logs_rate_over_a_month_of_730_hours() -> None:
     # 4 requests with 3 gaps in 100 s: 0.03 a second, times 730 * 3600 s
-    demand = demand_of(trace((0, 1, 1), (10, 1, 1), (50, 1, 1), (100, 1, 1)), name="d")
+    demand = demand_of(log_of((0, 1, 1), (10, 1, 1), (50, 1, 1), (100, 1, 1)), name="d")
 
     assert demand["tasks_per_month"] == 78_840
 
 
 def test_a_log_of_one_instant_has_no_volume() -> None:
-    assert demand_of(trace((0, 10, 5)), name="d")["tasks_per_month"] is None
+    assert demand_of(log_of((0, 10, 5)), name="d")["tasks_per_month"] is None
 
 
 def test_one_class_has_the_mean_lengths() -> None:
-    (only,) = demand_of(trace((0, 100, 10), (1, 200, 40)), name="d")["classes"]
+    (only,) = demand_of(log_of((0, 100, 10), (1, 200, 40)), name="d", classes=1)["classes"]
 
     assert only == {"name": "request", "weight": 2, "input_tokens": 150, "output_tokens": 25}
 
 
-def test_classes_are_equal_parts_by_input_length() -> None:
+def test_classes_that_are_asked_for_are_equal_parts_by_input_length() -> None:
     rows = [(0.0, 400, 4), (1.0, 100, 1), (2.0, 300, 3), (3.0, 200, 2)]
 
-    assert demand_of(trace(*rows), name="d", classes=2)["classes"] == [
+    assert demand_of(log_of(*rows), name="d", classes=2)["classes"] == [
         {"name": "100 to 200 tokens in", "weight": 2, "input_tokens": 150, "output_tokens": 1.5},
         {"name": "300 to 400 tokens in", "weight": 2, "input_tokens": 350, "output_tokens": 3.5},
     ]
 
 
 def test_a_profile_needs_a_day() -> None:
-    assert hourly_profile(trace((0, 1, 1), (86_399, 1, 1))) is None
+    assert hourly_profile(log_of(*((1800.0 * n, 1, 1) for n in range(47)))) is None
 
 
 def test_the_profile_counts_each_hour_by_the_time_the_log_covers_it() -> None:
     # 25 h from midnight: hour 0 is covered twice. One request in each hour, but three at hour 5 and two at hour 0,
     # one on each day; the last request is at the end of the 25th hour, which is hour 1 of the second day
     rows = [(3600.0 * hour + 60, 1, 1) for hour in range(25)] + [(5 * 3600.0 + 120, 1, 1), (5 * 3600.0 + 180, 1, 1)]
-    profile = hourly_profile(trace(*sorted(rows), (25 * 3600.0, 1, 1)))
+    profile = hourly_profile(log_of(*sorted(rows), (25 * 3600.0, 1, 1)))
 
     assert profile is not None
     # requests an hour: 3 at hour 5, 2 at hour 1 with the last, else 1 (hour 0: 2 in 2 h): the mean is 27 / 24
@@ -59,9 +67,9 @@ def test_the_profile_counts_each_hour_by_the_time_the_log_covers_it() -> None:
 
 
 def test_the_profile_starts_at_the_logs_own_hour() -> None:
-    # begins at 18:00; a second request 10 h later is at 04:00
-    rows = [(0.0, 1, 1), (36_000.0, 1, 1), (90_000.0, 1, 1)]
-    profile = hourly_profile(trace(*rows, first_hour_s=18 * 3600.0))
+    # begins at 18:00: 24 requests in the first minutes, one 10 h later at 04:00, one on the next day at 19:00
+    rows = [*((float(n), 1, 1) for n in range(24)), (36_000.0, 1, 1), (90_000.0, 1, 1)]
+    profile = hourly_profile(log_of(*rows, starts_at_s=18 * 3600.0))
 
     assert profile is not None
     assert [hour for hour, weight in enumerate(profile) if weight > 0] == [4, 18, 19]
@@ -93,6 +101,16 @@ def test_the_command_prints_yaml_on_stdout(tmp_path: Path, capsys: pytest.Captur
         "name": "mine",
         "tasks_per_month": None,
         "classes": [{"name": "request", "weight": 1, "input_tokens": 5, "output_tokens": 2}],
+        "made_of_log": {
+            "file": "r.jsonl",
+            "layout": "mooncake",
+            "time_unit": "s",
+            "is_aggregate": False,
+            "requests": 1,
+            "failed": 0,
+            "left_out": {},
+            "span_h": 0.0,
+        },
     }
 
 

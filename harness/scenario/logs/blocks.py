@@ -1,0 +1,32 @@
+"""Blocks of text that requests share, as traces with hashes name them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.base.stats import Floats
+from harness.scenario.logs.source import Column
+
+MOONCAKE_BLOCK_TOKENS = 512
+_SIZES = (16, 32, 64, 128, 256, 1024)  # others that have been seen
+
+
+def blocks_of(column: Column) -> list[tuple[int, ...]]:
+    """The ids of each row."""
+    return [
+        tuple(int(block) for block in row or ())
+        for row in (column.to_pylist() if hasattr(column, "chunks") else column)
+    ]
+
+
+def block_size(blocks: Sequence[tuple[int, ...]] | None, input_tokens: Floats) -> int:
+    """Tokens of a block: the size at which every row has as many as its input fills, else Mooncake's."""
+    if blocks is not None:
+        counts = np.array([len(row) for row in blocks])
+        told = (counts > 1) & ~np.isnan(input_tokens)
+        for size in _SIZES if told.any() else ():
+            if (np.ceil(input_tokens[told] / size) == counts[told]).all():
+                return size
+    return MOONCAKE_BLOCK_TOKENS

@@ -1,0 +1,291 @@
+"""From a log's raw columns to a `RequestLog`: what a row is, which are no request, what had to be understood."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from harness.base.errors import UsageError
+from harness.base.stats import Floats
+from harness.scenario.logs.blocks import block_size, blocks_of
+from harness.scenario.logs.layout import Columns, Layout, TimeUnit
+from harness.scenario.logs.recognise import is_there, known_layouts, layout_of
+from harness.scenario.logs.request_log import RequestLog
+from harness.scenario.logs.sessions import has_own_clocks, roots_of
+from harness.scenario.logs.source import Column, Source, open_source
+from harness.scenario.logs.times import Times, times_of
+from harness.scenario.logs.tokens import Tokens, with_whole_input
+from harness.scenario.logs.values import Bools, Names, failures_of, names_of, numbers_of, truths_of
+
+LONGEST_SPAN_S = 3660 * 86_400.0  # ten years
+MOST_TOKENS = 10**9  # of one request
+DAY_S = 86_400.0
+
+
+def read_log(
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    time_unit: TimeUnit | None = None,
+    wants_blocks: bool = False,
+) -> RequestLog:
+    """Read a request log of any known layout.
+
+    Args:
+        path: CSV, JSON, JSON lines (each also gzipped) or Parquet.
+        columns: what its columns are, where that is not known by itself: `{"input_tokens": "prompt_tokens"}`.
+        time_unit: of times that are numbers, where it cannot be told.
+        wants_blocks: also which blocks of text requests share.
+
+    Raises:
+        UsageError: no such file, no known layout, a value that is no number (with its line), clocks that are mixed, a
+            unit that cannot be told, or no request.
+    """
+    source = open_source(path)
+    if not source.columns:
+        raise _empty(path)
+    layout = layout_of(path, source.columns, columns or {})
+    wanted = [name for name in layout.fields.all() if is_there(name, source.columns)]
+    if not wants_blocks:
+        wanted = [name for name in wanted if name not in layout.fields.blocks]
+    raw = source.read(wanted)
+    return _log(_Raw(source, layout, raw, time_unit))
+
+
+def _empty(path: Path) -> UsageError:
+    return UsageError(f"{path} holds no request", hint=f"layouts: {known_layouts()}")
+
+
+@dataclass(slots=True)
+class _Raw:
+    """The raw columns of a log, and what was found out about them on the way."""
+
+    source: Source
+    layout: Layout
+    columns: dict[str, Column]
+    unit: TimeUnit | None
+    left_out: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def there(self, wanted: Columns) -> list[str]:
+        return [name for name in wanted if name in self.columns]
+
+    def numbers(self, wanted: Columns) -> Floats | None:
+        """The first of several columns that says something, row by row; None: none of them does."""
+        found: Floats | None = None
+        for name in self.there(wanted):
+            values = numbers_of(self.columns.pop(name), name, self.layout, self.source)
+            found = values if found is None else np.where(np.isnan(found), values, found)
+            if not np.isnan(found).any():
+                break
+        return None if found is None or np.isnan(found).all() else found
+
+    def names(self, wanted: Columns) -> Names | None:
+        for name in self.there(wanted):
+            found = names_of(self.columns[name])
+            if found.names:
+                return found
+        return None
+
+    def times(self, wanted: Columns) -> Times | None:
+        for name in self.there(wanted):
+            found = times_of(self.columns[name], name, self.layout, self.unit, self.source)
+            if not np.isnan(found.seconds).all():
+                return found
+        return None
+
+    def leave_out(self, rows: Bools, kept: Bools, why: str) -> Bools:
+        """`kept` without those rows, which are counted."""
+        count = int((rows & kept).sum())
+        if count:
+            self.left_out[why] = self.left_out.get(why, 0) + count
+        return kept & ~rows
+
+
+def _log(raw: _Raw) -> RequestLog:
+    has, n = raw.layout.fields, raw.rows
+    if n == 0:
+        raise _empty(raw.source.path)
+    kept = _calls(raw)
+    times, until = raw.times(has.arrival), raw.times(has.end)
+    blocks = blocks_of(raw.columns[has.blocks[0]]) if raw.there(has.blocks) else None
+    session = _sessions(raw)
+    tokens = _tokens(raw)
+    status = [failures_of(raw.columns[name]) for name in raw.there(has.status)]
+    failed: Bools = np.logical_or.reduce(status) if status else np.zeros(n, dtype=bool)
+    from_cache = truths_of(raw.columns[has.from_cache[0]]) if raw.there(has.from_cache) else None
+    counts = _counts(raw, failed)
+    if counts is None:
+        kept, failed = _requests(raw, tokens, failed, kept, has_status=bool(status))
+        served = (kept & ~failed).astype(float)
+        failures = (kept & failed).astype(float)
+    else:
+        served, failures = counts
+        kept &= _buckets(raw, tokens, served + failures)
+        tokens = tokens.per_request(served)
+    if times is not None and has_own_clocks(times.seconds, session):
+        raw.notes.append("times count from the start of each conversation: no volume")
+        times = None
+    if times is not None:
+        kept = raw.leave_out(np.isnan(times.seconds), kept, "without a time")
+    return _sorted(raw, times, until, tokens, kept, served, failures, from_cache, session, blocks)
+
+
+def _calls(raw: _Raw) -> Bools:
+    """The rows that are calls of a model."""
+    kept = np.ones(raw.rows, dtype=bool)
+    kinds = raw.names(raw.layout.fields.kind)
+    if kinds is None:
+        return kept
+    layout = raw.layout
+    is_call = [
+        kind.lower() not in layout.not_kinds and (layout.kinds is None or kind.lower() in layout.kinds)
+        for kind in kinds.names
+    ]
+    other = ~np.array([*is_call, layout.kinds is None], dtype=bool)[kinds.codes]
+    return raw.leave_out(other, kept, "no calls of a model")
+
+
+def _sessions(raw: _Raw) -> Names | None:
+    has = raw.layout.fields
+    own, parents = raw.there(has.session), raw.there(has.parent)
+    if own and parents:
+        return roots_of(names_of(raw.columns[own[0]]), names_of(raw.columns[parents[0]]))
+    return raw.names(has.session)
+
+
+def _tokens(raw: _Raw) -> Tokens:
+    has, n = raw.layout.fields, raw.rows
+    unknown = np.full(n, np.nan)
+    given, out = raw.numbers(has.input_tokens), raw.numbers(has.output_tokens)
+    found = Tokens(
+        unknown if given is None else given,
+        unknown if out is None else out,
+        raw.numbers(has.cached_input_tokens),
+        raw.numbers(has.cache_write_tokens),
+        raw.numbers(has.reasoning_tokens),
+        raw.numbers(has.images),
+    )
+    whole, notes = with_whole_input(found, raw.numbers(has.total_tokens))
+    raw.notes += notes
+    return whole
+
+
+def _counts(raw: _Raw, failed: Bools) -> tuple[Floats, Floats] | None:
+    """(served, failed) of each bucket of an aggregate; None: a row is a request."""
+    has = raw.layout.fields
+    if raw.layout.bucket_s is None:
+        return None
+    requests = raw.numbers(has.requests)
+    if requests is None:
+        raise UsageError(
+            f"{raw.source.path} is an aggregate ({raw.layout.name}) that does not say how many requests",
+            hint=f"its column is `{has.requests[0]}`",
+        )
+    requests = np.nan_to_num(requests)
+    failures = raw.numbers(has.failures)
+    bad = np.zeros(raw.rows) if failures is None else np.minimum(np.nan_to_num(failures), requests)
+    return np.where(failed, 0, requests - bad), np.where(failed, requests, bad)
+
+
+def _buckets(raw: _Raw, tokens: Tokens, requests: Floats) -> Bools:
+    kept = np.ones(raw.rows, dtype=bool)
+    kept = raw.leave_out((requests < 0) | (tokens.input < 0) | (tokens.output < 0), kept, "negative")
+    unknown = (np.isnan(tokens.input) | np.isnan(tokens.output)) & (requests > 0)
+    return raw.leave_out(unknown, kept, "without tokens")
+
+
+def _requests(raw: _Raw, tokens: Tokens, failed: Bools, kept: Bools, *, has_status: bool) -> tuple[Bools, Bools]:
+    """(rows that are requests, those of them that failed): a row without tokens costs that row."""
+    given, out = tokens.input, tokens.output
+    kept = raw.leave_out((given < 0) | (out < 0), kept, "with negative tokens")
+    blank = np.isnan(given) | np.isnan(out) | (given == 0)
+    kept = raw.leave_out(blank & ~failed, kept, "without tokens")
+    silent = (out == 0) & ~failed & kept
+    if has_status:  # it says that it was well, so it is another kind of call, an embedding
+        return raw.leave_out(silent, kept, "without output"), failed
+    return kept, failed | silent
+
+
+def _sorted(
+    raw: _Raw,
+    times: Times | None,
+    until: Times | None,
+    tokens: Tokens,
+    kept: Bools,
+    served: Floats,
+    failures: Floats,
+    from_cache: Bools | None,
+    session: Names | None,
+    blocks: list[tuple[int, ...]] | None,
+) -> RequestLog:
+    layout, path = raw.layout, raw.source.path
+    seconds = times.seconds if times is not None else np.zeros(raw.rows)
+    order = np.flatnonzero(kept)
+    if not len(order) or served[order].sum() == 0:
+        raise _empty(path) if not raw.left_out else _nothing_left(path, raw.left_out)
+    order = order[np.argsort(seconds[order], kind="stable")]
+    first_s = float(seconds[order[0]])
+    arrival_s = seconds[order] - first_s
+    bucket_s = _bucket_s(layout, seconds, until, order)
+    chosen = tokens.only(order)
+    _check(path, arrival_s, chosen, served[order])
+    model = raw.names(layout.fields.model)
+    is_dated = times is not None and times.is_dated
+    return RequestLog(
+        file=path.name,
+        layout=layout.name,
+        unit=times.unit if times is not None else "none",
+        arrival_s=arrival_s,
+        input_tokens=chosen.input,
+        output_tokens=chosen.output,
+        cached_tokens=chosen.cached,
+        cache_write_tokens=chosen.cache_write,
+        reasoning_tokens=chosen.reasoning,
+        images=chosen.images,
+        served=served[order],
+        failed=failures[order],
+        from_cache=from_cache[order] if from_cache is not None and from_cache.any() else None,
+        model=model.only(order) if model is not None else None,
+        session=session.only(order) if session is not None else None,
+        blocks=tuple(blocks[n] for n in order) if blocks is not None else None,
+        block_tokens=layout.block_tokens or block_size(blocks, tokens.input),
+        bucket_s=bucket_s,
+        end_s=float(arrival_s[-1]) + bucket_s,
+        starts_at_s=first_s if is_dated or (layout.from_midnight and times is not None) else None,
+        is_dated=is_dated,
+        left_out=raw.left_out,
+        notes=tuple(raw.notes),
+    )
+
+
+def _bucket_s(layout: Layout, seconds: Floats, until: Times | None, order: np.ndarray) -> float:
+    """The length of an aggregate's buckets; 0 where a row is a request."""
+    if layout.bucket_s is None:
+        return 0.0
+    if until is None:
+        return layout.bucket_s
+    lengths = until.seconds[order] - seconds[order]
+    known = lengths[lengths > 0]
+    return float(np.median(known)) if len(known) else layout.bucket_s
+
+
+def _nothing_left(path: Path, left_out: Mapping[str, int]) -> UsageError:
+    why = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
+    return UsageError(f"{path} holds no request that was served: rows {why}", hint=f"layouts: {known_layouts()}")
+
+
+def _check(path: Path, arrival_s: Floats, tokens: Tokens, served: Floats) -> None:
+    most = np.maximum(tokens.input, tokens.output)
+    if (most[served > 0] > MOST_TOKENS).any():
+        raise UsageError(f"{path}: a request of more than {MOST_TOKENS:,} tokens")
+    if arrival_s[-1] > LONGEST_SPAN_S:
+        days = f"{arrival_s[-1] / DAY_S:,.0f} days, at most {LONGEST_SPAN_S / DAY_S:,.0f}"
+        raise UsageError(f"{path} spans {days}: are all its times in one unit?")

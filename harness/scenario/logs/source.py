@@ -1,0 +1,251 @@
+"""A log's columns out of its file: CSV and Parquet by pyarrow, JSON value by value; gzip in front of any text."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+import orjson
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from harness.base.errors import UsageError
+from harness.base.text import printable
+from harness.scenario.json_stream import JsonStream, NotJson
+from harness.scenario.logs.json_rows import Row, rows_of
+
+Column = Any  # pa.ChunkedArray of a table, or a list of what JSON held
+BLANK = ("", "null", "NULL", "None", "none", "nan", "NaN", "NA", "N/A", "n/a", "-", "\\N")
+_SHORT_ROW = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+): (.*)", re.DOTALL)
+_GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
+_BLOCK_BYTES = 1 << 24  # a row is no longer, whatever texts it holds
+_LOOKED_AT = 1000  # rows of JSON whose keys are its columns
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A log file: the columns that it has, how to read some of them, and the line of a row."""
+
+    path: Path
+    columns: tuple[str, ...]
+    read: Callable[[Sequence[str]], dict[str, Column]]
+    line_of: Callable[[int], int | None]
+
+    def row(self, n: int) -> str:
+        """`FILE:LINE` of row `n`, from 0, for a message."""
+        line = self.line_of(n)
+        return f"{self.path}:{line}" if line is not None else f"{self.path}: row {n + 1}"
+
+    def place(self, n: int) -> str:
+        """The line of row `n`, from 0, for a message that names the file."""
+        line = self.line_of(n)
+        return f"line {line}" if line is not None else f"row {n + 1}"
+
+
+def open_source(path: Path) -> Source:
+    """What a file is, by its first bytes.
+
+    Raises:
+        UsageError: it cannot be read, or is nothing of the kind.
+    """
+    try:
+        with path.open("rb") as file:
+            first = file.read(4)
+        if first == _PARQUET:
+            return _parquet(path)
+        if first == _ZIP:
+            raise UsageError(f"{path} is a zip archive or a spreadsheet", hint="unpack it, or save the table as CSV")
+        with _text(path) as text:
+            begins = next((line.lstrip()[:1] for line in text if line.strip()), "")
+        return _json(path) if begins in ("{", "[") else _csv(path)
+    except UnicodeDecodeError:
+        raise UsageError(f"cannot read the trace {path}: not UTF-8 text", hint="save it as UTF-8") from None
+    except (OSError, EOFError, pa.ArrowInvalid, csv.Error) as error:
+        detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        raise UsageError(f"cannot read the trace {path}: {printable(detail, 200)}") from None
+
+
+def _text(path: Path) -> TextIO:
+    with path.open("rb") as file:
+        is_gzip = file.read(2) == _GZIP
+    if is_gzip:
+        return io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+# CSV
+
+
+def _csv(path: Path) -> Source:
+    with _text(path) as text:
+        line = next((line for line in text if line.strip()), "")
+    delimiter = max(",;\t", key=line.count)
+    names = next(csv.reader([line], delimiter=delimiter), [])
+    wanted = {name.strip(): name for name in names}
+
+    def read(columns: Sequence[str]) -> dict[str, Column]:
+        heads = {column: _head(column, wanted) for column in columns}
+        table = _csv_table(path, delimiter, [wanted[head] for head in dict.fromkeys(heads.values())])
+        return {column: _inside(table[wanted[head]], column, head) for column, head in heads.items()}
+
+    return Source(path, tuple(wanted), read, lambda n: _csv_line(path, delimiter, n))
+
+
+def _csv_line(path: Path, delimiter: str, n: int) -> int | None:
+    """The line in which row `n` after the header ends: cells may have line breaks."""
+    with _text(path) as text:
+        reader = csv.reader(text, delimiter=delimiter)
+        return next(islice((reader.line_num for row in reader if row), n + 1, None), None)
+
+
+def _csv_table(path: Path, delimiter: str, columns: list[str]) -> pa.Table:
+    options = pa_csv.ConvertOptions(
+        include_columns=columns,
+        column_types={name: pa.string() for name in columns},
+        null_values=list(BLANK),
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+    )
+    with _text(path) as text:
+        has_breaks = any(line.count('"') % 2 for line in text)  # a line ends inside quotes
+    try:
+        with pa.input_stream(str(path), compression="gzip" if _is_gzip(path) else None) as stream:
+            return pa_csv.read_csv(
+                stream,
+                read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),  # else errors name no row
+                parse_options=pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=has_breaks),
+                convert_options=options,
+            )
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        raise _no_table(path, delimiter, str(error)) from None
+
+
+def _no_table(path: Path, delimiter: str, problem: str) -> UsageError:
+    short = _SHORT_ROW.search(problem)
+    if short is None:
+        return UsageError(f"{path} is no table: {printable(problem, 200)}")
+    row, expected, got, text = short.groups()
+    line = _csv_line(path, delimiter, int(row) - 2)
+    return UsageError(
+        f"{path}:{line}: {got} cells under a header of {expected}: {printable(text, 80)}",
+        hint="a value with a comma, a quote or a line break stands in double quotes",
+    )
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == _GZIP
+
+
+# Parquet
+
+
+def _parquet(path: Path) -> Source:
+    names = pq.read_schema(path).names
+
+    def read(columns: Sequence[str]) -> dict[str, Column]:
+        heads = {column: _head(column, names) for column in columns}
+        table = pq.read_table(path, columns=list(dict.fromkeys(heads.values())))
+        return {column: _inside(table[head], column, head) for column, head in heads.items()}
+
+    return Source(path, tuple(names), read, lambda _: None)
+
+
+def _head(column: str, names: Any) -> str:
+    return column if column in names else column.partition("/")[0]
+
+
+def _inside(values: pa.ChunkedArray, column: str, head: str) -> Column:
+    """The column, or what lies at its path inside each value of `head`."""
+    if column == head:
+        return values
+    path = tuple(column.split("/")[1:])
+    return [_at(value, path) for chunk in values.chunks for value in chunk.to_pylist()]
+
+
+# JSON
+
+
+def _json(path: Path) -> Source:
+    columns: dict[str, None] = {}
+    with _text(path) as text:
+        for _, row in islice(_json_rows(path, text), _LOOKED_AT):
+            columns.update(dict.fromkeys(row))
+
+    def read(wanted: Sequence[str]) -> dict[str, Column]:
+        out: list[list[Any]] = [[] for _ in wanted]
+        plain = [(name, values) for name, values in zip(wanted, out, strict=True) if name in columns]
+        deep = [
+            (tuple(name.split("/")), values) for name, values in zip(wanted, out, strict=True) if name not in columns
+        ]
+        with _text(path) as text:
+            for _, row in _json_rows(path, text):
+                for name, values in plain:
+                    values.append(row.get(name))
+                for inside, values in deep:
+                    values.append(_at(row, inside))
+        return dict(zip(wanted, out, strict=True))
+
+    def line_of(n: int) -> int | None:
+        with _text(path) as text:
+            return next((line for line, _ in islice(_json_rows(path, text), n, None)), None)
+
+    return Source(path, tuple(columns), read, line_of)
+
+
+def _json_rows(path: Path, text: TextIO) -> Iterator[tuple[int, Row]]:
+    for line, value in _json_values(path, text):
+        if not isinstance(value, dict):
+            raise UsageError(f"{path}:{line}: a {type(value).__name__}, expected an object")
+        for row in rows_of(value):
+            yield line, row
+
+
+def _json_values(path: Path, text: TextIO) -> Iterator[tuple[int, Any]]:
+    """JSON lines one by one; anything else (a list, an object over several lines) as a stream."""
+    first = next((line for line in text if line.strip()), "")
+    text.seek(0)
+    try:
+        is_lines = first.lstrip().startswith("{") and isinstance(orjson.loads(first), dict)
+    except orjson.JSONDecodeError:
+        is_lines = False
+    try:
+        if not is_lines:
+            yield from JsonStream(text).items()
+            return
+        for number, line in enumerate(text, start=1):
+            if line.strip():
+                yield number, _loaded(path, number, line)
+    except NotJson as error:
+        raise UsageError(f"{path}:{error.line}: not JSON: {error}") from None
+
+
+def _loaded(path: Path, number: int, line: str) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"{path}:{number}: not JSON: {error}") from None
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    """What lies at a path inside a value; objects may be JSON text, and a map may be a list of pairs."""
+    for step in path:
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            try:
+                value = orjson.loads(value)
+            except orjson.JSONDecodeError:
+                return None
+        if isinstance(value, list):  # how Arrow gives a map
+            value = dict(pair for pair in value if isinstance(pair, tuple))
+        if not isinstance(value, dict):
+            return None
+        value = value.get(step)
+    return value

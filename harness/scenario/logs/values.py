@@ -1,0 +1,102 @@
+"""Counts and names out of a log's columns; what is blank is unknown, what is no number is said with its line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harness.base.errors import UsageError
+from harness.base.stats import Floats
+from harness.base.text import printable
+from harness.scenario.logs.layout import Layout
+from harness.scenario.logs.source import BLANK, Column, Source
+
+Bools = npt.NDArray[np.bool_]
+_THOUSANDS = re.compile(r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$")
+_FAILED = frozenset({"failure", "failed", "fail", "error", "status_code_error", "timeout", "exception"})
+_FINE = frozenset({"ok", "unset", "success", "none", "false", "0", ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A name for each row: an index into `names`, -1 where there is none."""
+
+    codes: npt.NDArray[np.int32]
+    names: tuple[str, ...]
+
+    def only(self, rows: npt.NDArray[Any]) -> Names:
+        """Those of some rows, in their order."""
+        return Names(self.codes[rows], self.names)
+
+
+def numbers_of(column: Column, name: str, layout: Layout, source: Source) -> Floats:
+    """The column as numbers, NaN where it is blank.
+
+    Raises:
+        UsageError: a value that is no number; names its line.
+    """
+    try:
+        if isinstance(column, pa.ChunkedArray):
+            found: Floats = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False).astype(float)
+            return found
+        return np.array(column, dtype=float)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError, TypeError):
+        values = column.to_pylist() if isinstance(column, pa.ChunkedArray) else column
+        return np.array([_number(value, n, name, layout, source) for n, value in enumerate(values)], dtype=float)
+
+
+def _number(value: Any, n: int, name: str, layout: Layout, source: Source) -> float:
+    if value is None:
+        return np.nan
+    if isinstance(value, str):
+        value = value.strip()
+        if value in BLANK:
+            return np.nan
+        if _THOUSANDS.match(value):
+            value = value.replace(",", "")
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        shown = printable(repr(value), 60)
+        raise UsageError(
+            f"{source.row(n)}: not a row of trace layout `{layout.name}`: `{name}` {shown} is no number"
+        ) from None
+
+
+def names_of(column: Column) -> Names:
+    """The column as names."""
+    series = column.to_pandas() if isinstance(column, pa.ChunkedArray) else pd.Series(column, dtype=object)
+    texts = series.where(series.isna(), series.astype(str).str.strip())
+    codes, names = pd.factorize(texts.where(~texts.isin(BLANK), None))
+    return Names(codes.astype(np.int32), tuple(str(name) for name in names))
+
+
+def failures_of(column: Column) -> Bools:
+    """Which rows failed: an HTTP status of 400 on (or below 0), or a word that says so."""
+    states = names_of(column)
+    failed = np.array([_is_failure(state) for state in states.names] + [False], dtype=bool)
+    return failed[states.codes]
+
+
+def _is_failure(state: str) -> bool:
+    word = state.lower()
+    if word in _FINE or word in ("default", "debug", "warning"):  # levels, not failures
+        return False
+    try:
+        number = float(word)
+    except ValueError:
+        return word in _FAILED or word.endswith(("error", "exception", "timeout")) or word == "true"
+    return number >= 400 or number < 0
+
+
+def truths_of(column: Column) -> Bools:
+    """Which rows say true."""
+    states = names_of(column)
+    return np.array([state.lower() in ("true", "1", "hit", "t") for state in states.names] + [False])[states.codes]

@@ -81,7 +81,7 @@ def from_trace(
         click.echo(text, nl=False)
     else:
         write_file(out, text)
-    for line in summary(log, demand):
+    for line in summary(log, demand, per_model=per_model):
         click.echo(line, err=True)
 
 

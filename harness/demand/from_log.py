@@ -123,9 +123,11 @@ def _class(log: RequestLog, group: str, rows: Rows, *, alone: bool) -> dict[str,
         "weight": _plain(float(weights.sum())),
         "input_tokens": _mean(lengths, weights),
     }
+    room = one["input_tokens"]  # rounded apart, the parts could be more than the whole
     for key, values in (("cached_input_tokens", log.cached_tokens), ("cache_write_tokens", log.cache_write_tokens)):
-        if values is not None and (mean := _mean(values[rows], weights)):
+        if values is not None and (mean := min(_mean(values[rows], weights), room)):
             one[key] = mean
+            room = round(room - mean, 2)
     return one | {"output_tokens": _mean(log.output_tokens[rows], weights)}
 
 

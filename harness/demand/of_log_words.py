@@ -15,14 +15,14 @@ def head_words(log: RequestLog) -> str:
     return f"{log.requests:,.0f} requests of {log.file}, {_span(log)}; its volume taken as typical of a month."
 
 
-def summary(log: RequestLog, demand: dict[str, Any]) -> list[str]:
+def summary(log: RequestLog, demand: dict[str, Any], *, per_model: bool = False) -> list[str]:
     """What was read, what was left out, what to beware of; a line each."""
     return [
-        f"{log.requests:,.0f} requests over {_span(log)} ({log.layout} layout{_losses(log)}): {_volume(demand)}",
+        f"{log.requests:,.0f} requests over {_span(log)} ({log.layout} layout{_losses(log)}): {_volume(log, demand)}",
         _sizes(log, demand),
         *_hours(log, demand),
         *_beware(log, demand),
-        *_content(demand["made_of_log"]),
+        *_content(demand["made_of_log"], per_model),
         *log.notes,
     ]
 
@@ -37,10 +37,10 @@ def _losses(log: RequestLog) -> str:
     return failed + "".join(f", {count:,} {why} left out" for why, count in log.left_out.items())
 
 
-def _volume(demand: dict[str, Any]) -> str:
+def _volume(log: RequestLog, demand: dict[str, Any]) -> str:
     volume = demand["tasks_per_month"]
     if volume is None:
-        return "n/a (the log is too short for a month: lengths only)"
+        return f"n/a ({'no times' if log.unit == 'none' else 'too short for a month'}: lengths only)"
     low, high = demand["ranges"]["tasks_per_month"]
     return f"{volume:,} a month, between {low:,} and {high:,}"
 
@@ -92,7 +92,7 @@ def _beware(log: RequestLog, demand: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _content(made: dict[str, Any]) -> Iterator[str]:
+def _content(made: dict[str, Any], per_model: bool) -> Iterator[str]:
     if made.get("cached_share"):
         yield f"{made['cached_share']:.0%} of the input tokens were cached: kept in the classes"
     if made.get("reasoning_tokens"):
@@ -100,11 +100,12 @@ def _content(made: dict[str, Any]) -> Iterator[str]:
     if made.get("images"):
         total = made["images"] * (made["requests"] - made["failed"])
         yield f"{total:,.0f} images ({made['images']:g} a request) have no price here: only the tokens are priced"
-    if made.get("models", 1) > 1:
+    if made.get("models", 1) > 1 and not per_model:
         yield f"{made['models']} models: --per-model keeps them apart"
     talk = made.get("conversations")
     if talk:
+        many = "conversation" if talk["sessions"] == 1 else "conversations"
         yield (
-            f"{talk['sessions']:,} conversations of {talk['turns']:g} turns, {talk['base_tokens']:,.0f} tokens in at "
+            f"{talk['sessions']:,} {many} of {talk['turns']:g} turns, {talk['base_tokens']:,.0f} tokens in at "
             f"first and {talk['growth_tokens']:,.0f} more each turn"
         )

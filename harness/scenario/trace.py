@@ -32,12 +32,17 @@ class Trace:
 
     rows: list[TraceRow]
     layout: str
-    skipped: int  # rows that are none: failed, or without tokens
+    left_out: Mapping[str, int]  # rows that are not sent, by why
 
     @property
     def span_s(self) -> float:
         """From the first request to the last, in seconds."""
         return self.rows[-1].arrival_s
+
+    @property
+    def skipped(self) -> int:
+        """Rows that are not sent."""
+        return sum(self.left_out.values())
 
 
 def trace_of(load: TraceLoad, base_dir: Path) -> Trace:
@@ -84,4 +89,5 @@ def read_trace(
         )
         for n in good.tolist()
     ]
-    return Trace(rows, log.layout, sum(log.left_out.values()) + int(log.failed.sum()))
+    failed = int(log.failed.sum())
+    return Trace(rows, log.layout, {**log.left_out, **({"that failed": failed} if failed else {})})

@@ -121,3 +121,56 @@ def test_what_is_no_log_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert cli.invoke(["demand", "from-trace", str(log)]) == 2
 
     assert "no known layout of a trace" in capsys.readouterr().err
+
+
+SPEND = "request_id,call_type,spend,prompt_tokens,completion_tokens,startTime,model,status\n"
+
+
+def test_the_command_says_what_it_read_and_what_it_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{n},acompletion,0.1,800,250,2026-11-01T{n:02}:00:00Z,m{n % 2},success\n" for n in range(20)]
+    log = tmp_path / "spend.csv"
+    log.write_text(SPEND + "".join(rows) + "x,acompletion,0,0,0,2026-11-01T19:30:00Z,m1,failure\n"
+                   "y,acompletion,0,,,2026-11-01T20:00:00Z,m1,success\n")  # fmt: skip
+
+    assert cli.invoke(["demand", "from-trace", str(log), "--per-model", "--out", str(tmp_path / "d.yaml")]) == 0
+
+    demand = load_demand(tmp_path / "d.yaml")
+    assert [(one.name, one.weight) for one in demand.classes] == [("m0", 10), ("m1", 10)]
+    made = demand.made_of_log
+    assert made is not None
+    assert (made.file, made.layout, made.requests, made.failed) == ("spend.csv", "litellm", 21, 1)
+    assert (made.left_out, made.span_h, made.models) == ({"without tokens": 1}, 19.5, 2)
+    assert demand.ranges["tasks_per_month"][0] < 730 < demand.ranges["tasks_per_month"][1]
+    said = capsys.readouterr().err
+    assert "21 requests over 19.5 h (litellm layout, 1 failed, 1 without tokens left out)" in said
+    assert "of traffic is taken for a month" in said
+    assert "--per-model keeps" not in said
+
+
+def test_the_command_takes_columns_and_a_unit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(f'{{"at": {n * 60_000}, "use": {{"in": 800, "out": 250}}}}\n' for n in range(61)))
+    names = ["--column", "time=at", "--column", "input_tokens=use/in", "--column", "output_tokens=use.out"]
+
+    assert cli.invoke(["demand", "from-trace", str(log), *names]) == 2
+    assert "which could be 41.7 days (seconds) or 60 min (milliseconds)" in capsys.readouterr().err
+    assert cli.invoke(["demand", "from-trace", str(log), *names, "--time-unit", "ms"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["tasks_per_month"] == 43_800
+    assert cli.invoke(["demand", "from-trace", str(log), "--column", "time"]) == 2
+    assert "--column must be OURS=THEIRS, got `time`" in capsys.readouterr().err
+
+
+def test_the_users_own_tiers_cut_the_classes_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log, prices = tmp_path / "log.csv", tmp_path / "prices.yaml"
+    log.write_text("arrival_s,input_tokens,output_tokens\n" + "".join(f"{n},{900 + n},10\n" for n in range(200)))
+    prices.write_text(
+        "api:\n- {provider: own, model: m, input_usd_per_mtok: 1, output_usd_per_mtok: 2, source: me,\n"
+        "   checked_on: 2026-11-01,\n"
+        "   tiers: [{above_input_tokens: 1000, input_usd_per_mtok: 2, output_usd_per_mtok: 4}]}\n"
+    )
+
+    assert cli.invoke(["demand", "from-trace", str(log)]) == 0
+    assert len(yaml.safe_load(capsys.readouterr().out)["classes"]) == 1
+    assert cli.invoke(["demand", "from-trace", str(log), "--prices", str(prices)]) == 0
+    classes = yaml.safe_load(capsys.readouterr().out)["classes"]
+    assert sum(one["weight"] for one in classes if one["input_tokens"] <= 1000) == 101  # 900 to 1000

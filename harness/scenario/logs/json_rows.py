@@ -22,6 +22,9 @@ def rows_of(value: Row) -> Iterator[Row]:
     if "hash_id_scope" in value or _is_conversation(value):
         yield from ({CONVERSATION: value.get("id"), **row} for row in _objects(value["requests"]))
         return
+    if len(value) == 1 and isinstance(value.get("data"), dict):
+        yield from rows_of(value["data"])
+        return
     page = next((value[key] for key in _PAGES if isinstance(value.get(key), list) and _is_page(value, key)), None)
     if page is None:
         yield _span(value) if "attributes" in value else value
@@ -29,6 +32,8 @@ def rows_of(value: Row) -> Iterator[Row]:
     shared: Row = {
         name: value[name] for name in ("start_time", "end_time", "start_time_iso", "end_time_iso") if name in value
     }
+    if not page and shared:
+        yield shared  # a bucket without use is part of the time that is covered
     for row in _objects(page):
         for inner in rows_of(row):
             yield {**shared, **inner} if shared else inner

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.base.errors import UsageError
 from harness.base.stats import Floats
@@ -23,6 +24,8 @@ from harness.scenario.logs.values import Bools, Names, failures_of, names_of, nu
 LONGEST_SPAN_S = 3660 * 86_400.0  # ten years
 MOST_TOKENS = 10**9  # of one request
 DAY_S = 86_400.0
+Rows = npt.NDArray[np.intp]
+NO_CALLS = "that are no calls of a model"
 
 
 def read_log(
@@ -52,11 +55,14 @@ def read_log(
     if not wants_blocks:
         wanted = [name for name in wanted if name not in layout.fields.blocks]
     raw = source.read(wanted)
-    return _log(_Raw(source, layout, raw, time_unit))
+    return _log(_Raw(source, layout, raw, time_unit, len(next(iter(raw.values()), ()))))
 
 
-def _empty(path: Path) -> UsageError:
-    return UsageError(f"{path} holds no request", hint=f"layouts: {known_layouts()}")
+def _empty(path: Path, left_out: Mapping[str, int] | None = None) -> UsageError:
+    why = ", ".join(f"{count:,} {reason}" for reason, count in (left_out or {}).items())
+    return UsageError(
+        f"{path} holds no request{f' that was served: rows {why}' if why else ''}", hint=f"layouts: {known_layouts()}"
+    )
 
 
 @dataclass(slots=True)
@@ -67,12 +73,9 @@ class _Raw:
     layout: Layout
     columns: dict[str, Column]
     unit: TimeUnit | None
+    rows: int
     left_out: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-
-    @property
-    def rows(self) -> int:
-        return len(next(iter(self.columns.values()), ()))
 
     def there(self, wanted: Columns) -> list[str]:
         return [name for name in wanted if name in self.columns]
@@ -109,48 +112,74 @@ class _Raw:
         return kept & ~rows
 
 
+@dataclass(frozen=True, slots=True)
+class _Understood:
+    """What the rows say, as they stand in the file."""
+
+    times: Times | None
+    until: Times | None
+    tokens: Tokens
+    served: Floats
+    failed: Floats
+    from_cache: Bools | None
+    model: Names | None
+    session: Names | None
+    blocks: list[tuple[int, ...]] | None
+
+
 def _log(raw: _Raw) -> RequestLog:
-    has, n = raw.layout.fields, raw.rows
-    if n == 0:
+    if raw.rows == 0:
         raise _empty(raw.source.path)
-    kept = _calls(raw)
-    times, until = raw.times(has.arrival), raw.times(has.end)
-    blocks = blocks_of(raw.columns[has.blocks[0]]) if raw.there(has.blocks) else None
-    session = _sessions(raw)
+    has = raw.layout.fields
+    kinds, session, times = raw.names(has.kind), _sessions(raw), raw.times(has.arrival)
     tokens = _tokens(raw)
-    status = [failures_of(raw.columns[name]) for name in raw.there(has.status)]
-    failed: Bools = np.logical_or.reduce(status) if status else np.zeros(n, dtype=bool)
-    from_cache = truths_of(raw.columns[has.from_cache[0]]) if raw.there(has.from_cache) else None
-    counts = _counts(raw, failed)
-    if counts is None:
-        kept, failed = _requests(raw, tokens, failed, kept, has_status=bool(status))
-        served = (kept & ~failed).astype(float)
-        failures = (kept & failed).astype(float)
-    else:
-        served, failures = counts
-        kept &= _buckets(raw, tokens, served + failures)
-        tokens = tokens.per_request(served)
+    kept = _calls(raw, kinds, tokens)
+    kept, tokens, served, failed = _counted(raw, tokens, kept)
     if times is not None and has_own_clocks(times.seconds, session):
         raw.notes.append("times count from the start of each conversation: no volume")
         times = None
     if times is not None:
         kept = raw.leave_out(np.isnan(times.seconds), kept, "without a time")
-    return _sorted(raw, times, until, tokens, kept, served, failures, from_cache, session, blocks)
+    understood = _Understood(
+        times=times,
+        until=raw.times(has.end),
+        tokens=tokens,
+        served=served,
+        failed=failed,
+        from_cache=truths_of(raw.columns[has.from_cache[0]]) if raw.there(has.from_cache) else None,
+        model=raw.names(has.model),
+        session=session,
+        blocks=blocks_of(raw.columns[has.blocks[0]]) if raw.there(has.blocks) else None,
+    )
+    return _sorted(raw, understood, np.flatnonzero(kept))
 
 
-def _calls(raw: _Raw) -> Bools:
-    """The rows that are calls of a model."""
-    kept = np.ones(raw.rows, dtype=bool)
-    kinds = raw.names(raw.layout.fields.kind)
-    if kinds is None:
-        return kept
-    layout = raw.layout
-    is_call = [
-        kind.lower() not in layout.not_kinds and (layout.kinds is None or kind.lower() in layout.kinds)
-        for kind in kinds.names
-    ]
-    other = ~np.array([*is_call, layout.kinds is None], dtype=bool)[kinds.codes]
-    return raw.leave_out(other, kept, "no calls of a model")
+def _calls(raw: _Raw, kinds: Names | None, tokens: Tokens) -> Bools:
+    """The rows that are calls of a model, by their kind; of spans of all kinds those with tokens, where it is none."""
+    layout, kept = raw.layout, np.ones(raw.rows, dtype=bool)
+    if kinds is not None:
+        is_call = [
+            kind.lower() not in layout.not_kinds and (layout.kinds is None or kind.lower() in layout.kinds)
+            for kind in kinds.names
+        ]
+        other = ~np.array([*is_call, layout.kinds is None], dtype=bool)[kinds.codes]
+        kept = raw.leave_out(other, kept, NO_CALLS)
+    if layout.not_kinds:
+        silent = np.isnan(tokens.input) & np.isnan(tokens.output)
+        kept = raw.leave_out(silent & (kinds.codes < 0 if kinds is not None else True), kept, NO_CALLS)
+    return kept
+
+
+def _counted(raw: _Raw, tokens: Tokens, kept: Bools) -> tuple[Bools, Tokens, Floats, Floats]:
+    """(rows that count, tokens of a request, requests served, requests failed) of each row."""
+    status = [failures_of(raw.columns[name]) for name in raw.there(raw.layout.fields.status)]
+    failed: Bools = np.logical_or.reduce(status) if status else np.zeros(raw.rows, dtype=bool)
+    if raw.layout.bucket_s is None:
+        kept, failed = _requests(raw, tokens, failed, kept, has_status=bool(status))
+        return kept, tokens, (kept & ~failed).astype(float), (kept & failed).astype(float)
+    served, failures = _counts(raw)
+    kept &= _buckets(raw, tokens, served + failures)
+    return kept, tokens.per_request(served), served, failures
 
 
 def _sessions(raw: _Raw) -> Names | None:
@@ -178,11 +207,9 @@ def _tokens(raw: _Raw) -> Tokens:
     return whole
 
 
-def _counts(raw: _Raw, failed: Bools) -> tuple[Floats, Floats] | None:
-    """(served, failed) of each bucket of an aggregate; None: a row is a request."""
+def _counts(raw: _Raw) -> tuple[Floats, Floats]:
+    """(served, failed) requests of each bucket of an aggregate."""
     has = raw.layout.fields
-    if raw.layout.bucket_s is None:
-        return None
     requests = raw.numbers(has.requests)
     if requests is None:
         raise UsageError(
@@ -191,8 +218,8 @@ def _counts(raw: _Raw, failed: Bools) -> tuple[Floats, Floats] | None:
         )
     requests = np.nan_to_num(requests)
     failures = raw.numbers(has.failures)
-    bad = np.zeros(raw.rows) if failures is None else np.minimum(np.nan_to_num(failures), requests)
-    return np.where(failed, 0, requests - bad), np.where(failed, requests, bad)
+    failed = np.zeros(raw.rows) if failures is None else np.minimum(np.nan_to_num(failures), requests)
+    return requests - failed, failed
 
 
 def _buckets(raw: _Raw, tokens: Tokens, requests: Floats) -> Bools:
@@ -214,49 +241,36 @@ def _requests(raw: _Raw, tokens: Tokens, failed: Bools, kept: Bools, *, has_stat
     return kept, failed | silent
 
 
-def _sorted(
-    raw: _Raw,
-    times: Times | None,
-    until: Times | None,
-    tokens: Tokens,
-    kept: Bools,
-    served: Floats,
-    failures: Floats,
-    from_cache: Bools | None,
-    session: Names | None,
-    blocks: list[tuple[int, ...]] | None,
-) -> RequestLog:
-    layout, path = raw.layout, raw.source.path
+def _sorted(raw: _Raw, found: _Understood, rows: Rows) -> RequestLog:
+    layout, path, times = raw.layout, raw.source.path, found.times
+    if not len(rows) or found.served[rows].sum() == 0:
+        raise _empty(path, raw.left_out)
     seconds = times.seconds if times is not None else np.zeros(raw.rows)
-    order = np.flatnonzero(kept)
-    if not len(order) or served[order].sum() == 0:
-        raise _empty(path) if not raw.left_out else _nothing_left(path, raw.left_out)
-    order = order[np.argsort(seconds[order], kind="stable")]
+    order = rows[np.argsort(seconds[rows], kind="stable")]
     first_s = float(seconds[order[0]])
-    arrival_s = seconds[order] - first_s
-    bucket_s = _bucket_s(layout, seconds, until, order)
-    chosen = tokens.only(order)
-    _check(path, arrival_s, chosen, served[order])
-    model = raw.names(layout.fields.model)
+    arrival_s, tokens, served = seconds[order] - first_s, found.tokens.only(order), found.served[order]
+    _check(path, arrival_s, tokens, served)
+    bucket_s = _bucket_s(layout, seconds, found.until, order)
     is_dated = times is not None and times.is_dated
+    hits, blocks = found.from_cache, found.blocks
     return RequestLog(
         file=path.name,
         layout=layout.name,
         unit=times.unit if times is not None else "none",
         arrival_s=arrival_s,
-        input_tokens=chosen.input,
-        output_tokens=chosen.output,
-        cached_tokens=chosen.cached,
-        cache_write_tokens=chosen.cache_write,
-        reasoning_tokens=chosen.reasoning,
-        images=chosen.images,
-        served=served[order],
-        failed=failures[order],
-        from_cache=from_cache[order] if from_cache is not None and from_cache.any() else None,
-        model=model.only(order) if model is not None else None,
-        session=session.only(order) if session is not None else None,
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        cached_tokens=tokens.cached,
+        cache_write_tokens=tokens.cache_write,
+        reasoning_tokens=tokens.reasoning,
+        images=tokens.images,
+        served=served,
+        failed=found.failed[order],
+        from_cache=hits[order] if hits is not None and hits.any() else None,
+        model=found.model.only(order) if found.model is not None else None,
+        session=found.session.only(order) if found.session is not None else None,
         blocks=tuple(blocks[n] for n in order) if blocks is not None else None,
-        block_tokens=layout.block_tokens or block_size(blocks, tokens.input),
+        block_tokens=layout.block_tokens or block_size(blocks, found.tokens.input),
         bucket_s=bucket_s,
         end_s=float(arrival_s[-1]) + bucket_s,
         starts_at_s=first_s if is_dated or (layout.from_midnight and times is not None) else None,
@@ -266,7 +280,7 @@ def _sorted(
     )
 
 
-def _bucket_s(layout: Layout, seconds: Floats, until: Times | None, order: np.ndarray) -> float:
+def _bucket_s(layout: Layout, seconds: Floats, until: Times | None, order: Rows) -> float:
     """The length of an aggregate's buckets; 0 where a row is a request."""
     if layout.bucket_s is None:
         return 0.0
@@ -275,11 +289,6 @@ def _bucket_s(layout: Layout, seconds: Floats, until: Times | None, order: np.nd
     lengths = until.seconds[order] - seconds[order]
     known = lengths[lengths > 0]
     return float(np.median(known)) if len(known) else layout.bucket_s
-
-
-def _nothing_left(path: Path, left_out: Mapping[str, int]) -> UsageError:
-    why = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
-    return UsageError(f"{path} holds no request that was served: rows {why}", hint=f"layouts: {known_layouts()}")
 
 
 def _check(path: Path, arrival_s: Floats, tokens: Tokens, served: Floats) -> None:

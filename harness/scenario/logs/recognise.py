@@ -35,7 +35,9 @@ def layout_of(path: Path, columns: Collection[str], named: Mapping[str, str]) ->
     there = set(columns)
     found = next((lay for lay in LAYOUTS if any(there.issuperset(known) for known in lay.known_by)), None)
     if found is not None and found.refused:
-        raise UsageError(f"{path} is {found.refused}")
+        if not named:
+            raise UsageError(f"{path} is {found.refused}")
+        found = None  # who names the columns knows better
     if found is None and not named:
         raise _unknown(path, columns)
     layout = _with_named(path, found or NAMED, there, named)
@@ -80,9 +82,10 @@ def _unknown(path: Path, columns: Collection[str]) -> UsageError:
 
 
 def _missing(path: Path, layout: Layout, what: str, wanted: Columns, columns: Collection[str]) -> UsageError:
-    usual = f" (usually `{wanted[0]}`)" if wanted else ""
+    usual = f" (usually `{wanted[0]}`)" if wanted and layout.name != NAMED.name else ""
+    laid_out = "" if layout.name == NAMED.name else f" is laid out as {layout.name} but"
     return UsageError(
-        f"{path} is laid out as {layout.name} but has no column for {what}{usual}, only {_shown(columns)}",
+        f"{path}{laid_out} has no column for {what}{usual}, only {_shown(columns)}",
         hint=f"if another column says it: --column {what}=NAME (in a scenario `load.columns`)",
     )
 

@@ -6,8 +6,10 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -56,27 +58,42 @@ def open_source(path: Path) -> Source:
     Raises:
         UsageError: it cannot be read, or is nothing of the kind.
     """
+    with _said(path):
+        source = _opened(path)
+
+    def read(columns: Sequence[str]) -> dict[str, Column]:
+        with _said(path):
+            return source.read(columns)
+
+    return replace(source, read=read)
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """Whatever is wrong with the file, in one line."""
     try:
-        with path.open("rb") as file:
-            first = file.read(4)
-        if first == _PARQUET:
-            return _parquet(path)
-        if first == _ZIP:
-            raise UsageError(f"{path} is a zip archive or a spreadsheet", hint="unpack it, or save the table as CSV")
-        with _text(path) as text:
-            begins = next((line.lstrip()[:1] for line in text if line.strip()), "")
-        return _json(path) if begins in ("{", "[") else _csv(path)
+        yield
     except UnicodeDecodeError:
         raise UsageError(f"cannot read the trace {path}: not UTF-8 text", hint="save it as UTF-8") from None
-    except (OSError, EOFError, pa.ArrowInvalid, csv.Error) as error:
-        detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
-        raise UsageError(f"cannot read the trace {path}: {printable(detail, 200)}") from None
+    except (OSError, EOFError, zlib.error, pa.ArrowException, csv.Error) as error:
+        detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or "it ends too early"
+        raise UsageError(f"cannot read the trace {path}: {printable(detail.splitlines()[0], 200)}") from None
+
+
+def _opened(path: Path) -> Source:
+    with path.open("rb") as file:
+        first = file.read(4)
+    if first == _PARQUET:
+        return _parquet(path)
+    if first == _ZIP:
+        raise UsageError(f"{path} is a zip archive or a spreadsheet", hint="unpack it, or save the table as CSV")
+    with _text(path) as text:
+        begins = next((line.lstrip()[:1] for line in text if line.strip()), "")
+    return _json(path) if begins in ("{", "[") else _csv(path)
 
 
 def _text(path: Path) -> TextIO:
-    with path.open("rb") as file:
-        is_gzip = file.read(2) == _GZIP
-    if is_gzip:
+    if _is_gzip(path):
         return io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
 
@@ -90,6 +107,9 @@ def _csv(path: Path) -> Source:
     delimiter = max(",;\t", key=line.count)
     names = next(csv.reader([line], delimiter=delimiter), [])
     wanted = {name.strip(): name for name in names}
+    if len(wanted) < len(names):
+        twice = next(name for name in wanted if sum(other.strip() == name for other in names) > 1)
+        raise UsageError(f"{path} has two columns `{printable(twice)}`", hint="name each column once")
 
     def read(columns: Sequence[str]) -> dict[str, Column]:
         heads = {column: _head(column, wanted) for column in columns}
@@ -114,8 +134,8 @@ def _csv_table(path: Path, delimiter: str, columns: list[str]) -> pa.Table:
         strings_can_be_null=True,
         quoted_strings_can_be_null=True,
     )
-    with _text(path) as text:
-        has_breaks = any(line.count('"') % 2 for line in text)  # a line ends inside quotes
+    with gzip.open(path) if _is_gzip(path) else path.open("rb") as lines:
+        has_breaks = any(line.count(b'"') % 2 for line in lines)  # a line ends inside quotes
     try:
         with pa.input_stream(str(path), compression="gzip" if _is_gzip(path) else None) as stream:
             return pa_csv.read_csv(
@@ -166,7 +186,7 @@ def _head(column: str, names: Any) -> str:
 def _inside(values: pa.ChunkedArray, column: str, head: str) -> Column:
     """The column, or what lies at its path inside each value of `head`."""
     if column == head:
-        return values
+        return values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
     path = tuple(column.split("/")[1:])
     return [_at(value, path) for chunk in values.chunks for value in chunk.to_pylist()]
 

@@ -94,7 +94,7 @@ def _beware(log: RequestLog, demand: dict[str, Any]) -> Iterator[str]:
 
 def _content(made: dict[str, Any], per_model: bool) -> Iterator[str]:
     if made.get("cached_share"):
-        yield f"{made['cached_share']:.0%} of the input tokens were cached: kept in the classes"
+        yield f"{made['cached_share']:.1%} of the input tokens were cached: kept in the classes"
     if made.get("reasoning_tokens"):
         yield f"{made['reasoning_tokens']:g} of the output tokens of a request are reasoning: priced as output"
     if made.get("images"):

@@ -32,8 +32,8 @@ class Volume:
 def volume_of(log: RequestLog) -> Volume | None:
     """The log's rate over a month of 730 h; None for a log of one instant.
 
-    The interval: days differ (Student's t over whole days, by weekday from two weeks on) or, below two days, chance
-    alone; and hours of the week that the log does not cover may carry anything from nothing to twice the rate of those
+    The interval: days differ (Student's t over whole days, by weekday from two weeks on), by chance if by nothing else;
+    and hours of the week that the log does not cover may carry anything from nothing to twice the rate of those
     that it does.
     """
     if log.end_s < MIN_SPAN_S or log.unit == "none":
@@ -56,9 +56,10 @@ def covered_s(log: RequestLog) -> float:
 
 def _relative(log: RequestLog) -> float:
     """Half of the 95 % interval over the mean."""
+    chance = _Z_975 / math.sqrt(log.requests)
     days = int(covered_s(log) / SECONDS_PER_DAY + 0.01)
     if days < 2:
-        return _Z_975 / math.sqrt(log.requests)
+        return chance
     at = (log.arrival_s // SECONDS_PER_DAY).astype(int)
     counts: Floats = np.bincount(at, weights=log.served, minlength=days)[:days].astype(float)
     mean = float(counts.mean())
@@ -68,7 +69,7 @@ def _relative(log: RequestLog) -> float:
     parts = DAYS_PER_WEEK if days >= 2 * DAYS_PER_WEEK else 1
     left = counts - (_by(weekdays, counts, DAYS_PER_WEEK)[weekdays] if parts > 1 else mean)
     deviation = math.sqrt(float((left**2).sum()) / (days - parts))
-    return t_975(days - parts) * deviation / math.sqrt(days) / mean
+    return max(t_975(days - parts) * deviation / math.sqrt(days) / mean, chance)
 
 
 def _by(index: np.ndarray, values: Floats, n: int) -> Floats:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from harness.base.stats import Floats
 
-MOST_CLASSES = 32
+MOST_CLASSES = 48  # with so many, an edge that no one listed moves less than 1 % of the money
 FINE_SHARE = 0.004  # of the log's money may lie on the wrong side of an edge where that takes few classes
 FAR_BELOW = 4  # times shorter than the shortest request whose price changes
 OUTPUT_PER_INPUT_USD = 5.0  # what an output token usually costs of an input token: weighs requests, prices none

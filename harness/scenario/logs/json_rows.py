@@ -7,11 +7,17 @@ from typing import Any
 
 Row = dict[str, Any]
 CONVERSATION = "id of the conversation"  # the column that a request gets of the one it lies in
+_NESTED = frozenset(
+    ("resourceSpans", "spans", "attributes", "requests", "data", "results", "rows", "records", "observations", "logs")
+)
 _PAGES = ("data", "results", "rows", "records", "observations", "logs")  # the keys that hold a page's rows
 
 
 def rows_of(value: Row) -> Iterator[Row]:
     """The rows that a value stands for: itself, or those inside it with what is said of all of them."""
+    if _NESTED.isdisjoint(value):
+        yield value
+        return
     spans = value.get("resourceSpans")
     if isinstance(spans, list):
         yield from (_span(span) for part in _objects(spans) for span in _spans_of(part))

@@ -7,7 +7,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -23,6 +23,7 @@ from harness.base.errors import UsageError
 from harness.base.text import printable
 from harness.scenario.json_stream import JsonStream, NotJson
 from harness.scenario.logs.json_rows import Row, rows_of
+from harness.scenario.logs.packed import CHUNK_ROWS, Inside, Packed
 
 Column = Any  # pa.ChunkedArray of a table, or a list of what JSON held
 BLANK = ("", "null", "NULL", "None", "none", "nan", "NaN", "NA", "N/A", "n/a", "-", "\\N")
@@ -112,9 +113,9 @@ def _csv(path: Path) -> Source:
         raise UsageError(f"{path} has two columns `{printable(twice)}`", hint="name each column once")
 
     def read(columns: Sequence[str]) -> dict[str, Column]:
-        heads = {column: _head(column, wanted) for column in columns}
-        table = _csv_table(path, delimiter, [wanted[head] for head in dict.fromkeys(heads.values())])
-        return {column: _inside(table[wanted[head]], column, head) for column, head in heads.items()}
+        heads = _heads(columns, wanted)
+        table = _csv_table(path, delimiter, [wanted[head] for head in heads])
+        return _columns_of({head: table[wanted[head]] for head in heads}, heads)
 
     return Source(path, tuple(wanted), read, lambda n: _csv_line(path, delimiter, n))
 
@@ -172,23 +173,32 @@ def _parquet(path: Path) -> Source:
     names = pq.read_schema(path).names
 
     def read(columns: Sequence[str]) -> dict[str, Column]:
-        heads = {column: _head(column, names) for column in columns}
-        table = pq.read_table(path, columns=list(dict.fromkeys(heads.values())))
-        return {column: _inside(table[head], column, head) for column, head in heads.items()}
+        heads = _heads(columns, names)
+        table = pq.read_table(path, columns=list(heads))
+        return _columns_of({head: table[head] for head in heads}, heads)
 
     return Source(path, tuple(names), read, lambda _: None)
 
 
-def _head(column: str, names: Any) -> str:
-    return column if column in names else column.partition("/")[0]
+def _heads(columns: Sequence[str], there: Collection[str]) -> dict[str, list[str]]:
+    """The columns that are there, and which of the wanted ones lie inside each; itself where it is wanted."""
+    heads: dict[str, list[str]] = {}
+    for column in columns:
+        heads.setdefault(column if column in there else column.partition("/")[0], []).append(column)
+    return heads
 
 
-def _inside(values: pa.ChunkedArray, column: str, head: str) -> Column:
-    """The column, or what lies at its path inside each value of `head`."""
-    if column == head:
-        return values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
-    path = tuple(column.split("/")[1:])
-    return [_at(value, path) for chunk in values.chunks for value in chunk.to_pylist()]
+def _columns_of(table: dict[str, pa.ChunkedArray], heads: dict[str, list[str]]) -> dict[str, Column]:
+    out: dict[str, Column] = {}
+    for head, names in heads.items():
+        values = table[head]
+        if head in names:
+            out[head] = values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
+        inside = Inside([name for name in names if name != head])
+        for begin in range(0, len(values) if len(names) > (head in names) else 0, CHUNK_ROWS):
+            inside.add(values.slice(begin, CHUNK_ROWS).to_pylist())
+        out |= inside.whole()
+    return out
 
 
 # JSON
@@ -201,18 +211,19 @@ def _json(path: Path) -> Source:
             columns.update(dict.fromkeys(row))
 
     def read(wanted: Sequence[str]) -> dict[str, Column]:
-        out: list[list[Any]] = [[] for _ in wanted]
-        plain = [(name, values) for name, values in zip(wanted, out, strict=True) if name in columns]
-        deep = [
-            (tuple(name.split("/")), values) for name, values in zip(wanted, out, strict=True) if name not in columns
-        ]
+        heads = _heads(wanted, columns)
+        plain = {head: Packed() for head, names in heads.items() if head in names}
+        inside = {head: Inside([name for name in names if name != head]) for head, names in heads.items()}
         with _text(path) as text:
-            for _, row in _json_rows(path, text):
-                for name, values in plain:
-                    values.append(row.get(name))
-                for inside, values in deep:
-                    values.append(_at(row, inside))
-        return dict(zip(wanted, out, strict=True))
+            rows = (row for _, row in _json_rows(path, text))
+            while chunk := list(islice(rows, CHUNK_ROWS)):
+                for head in heads:
+                    values = [row.get(head) for row in chunk]
+                    inside[head].add(values)
+                    if head in plain:
+                        plain[head].add(values)
+        found = {head: packed.whole() for head, packed in plain.items()}
+        return {name: column for part in inside.values() for name, column in part.whole().items()} | found
 
     def line_of(n: int) -> int | None:
         with _text(path) as text:
@@ -253,19 +264,3 @@ def _loaded(path: Path, number: int, line: str) -> Any:
         return orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise UsageError(f"{path}:{number}: not JSON: {error}") from None
-
-
-def _at(value: Any, path: tuple[str, ...]) -> Any:
-    """What lies at a path inside a value; objects may be JSON text, and a map may be a list of pairs."""
-    for step in path:
-        if isinstance(value, str) and value.lstrip().startswith("{"):
-            try:
-                value = orjson.loads(value)
-            except orjson.JSONDecodeError:
-                return None
-        if isinstance(value, list):  # how Arrow gives a map
-            value = dict(pair for pair in value if isinstance(pair, tuple))
-        if not isinstance(value, dict):
-            return None
-        value = value.get(step)
-    return value

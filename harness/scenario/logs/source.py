@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -99,6 +100,10 @@ def _text(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", newline="")
 
 
+def _bytes(path: Path) -> Any:
+    return gzip.open(path) if _is_gzip(path) else path.open("rb")
+
+
 # CSV
 
 
@@ -135,7 +140,7 @@ def _csv_table(path: Path, delimiter: str, columns: list[str]) -> pa.Table:
         strings_can_be_null=True,
         quoted_strings_can_be_null=True,
     )
-    with gzip.open(path) if _is_gzip(path) else path.open("rb") as lines:
+    with _bytes(path) as lines:
         has_breaks = any(line.count(b'"') % 2 for line in lines)  # a line ends inside quotes
     try:
         with pa.input_stream(str(path), compression="gzip" if _is_gzip(path) else None) as stream:
@@ -249,18 +254,16 @@ def _json_values(path: Path, text: TextIO) -> Iterator[tuple[int, Any]]:
     except orjson.JSONDecodeError:
         is_lines = False
     try:
-        if not is_lines:
-            yield from JsonStream(text).items()
-            return
-        for number, line in enumerate(text, start=1):
-            if line.strip():
-                yield number, _loaded(path, number, line)
+        yield from _json_lines(path) if is_lines else JsonStream(text).items()
     except NotJson as error:
         raise UsageError(f"{path}:{error.line}: not JSON: {error}") from None
 
 
-def _loaded(path: Path, number: int, line: str) -> Any:
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise UsageError(f"{path}:{number}: not JSON: {error}") from None
+def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    with _bytes(path) as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.isspace():
+                try:
+                    yield number, orjson.loads(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
+                except orjson.JSONDecodeError as error:
+                    raise UsageError(f"{path}:{number}: not JSON: {error}") from None

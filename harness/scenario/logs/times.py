@@ -27,6 +27,7 @@ _LONG_S = 31 * 86_400.0  # seconds in fractions over longer than this may be ano
 _SHORT_MS = 10 * 86_400.0  # whole numbers over less than this may be seconds or milliseconds
 _ZONE = re.compile(r"(?:Z|z|[+-]\d\d:?\d\d|UTC|GMT)$")
 _UTC = re.compile(r"(?:Z|z|[+-]00:?00|UTC|GMT)$")
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _TIME_LOCAL = "%d/%b/%Y:%H:%M:%S %z"  # as web servers write it
 
 
@@ -69,25 +70,27 @@ def _parted(column: Column) -> tuple[pd.Series[Any] | None, Floats]:
     """(texts that are no number, numbers); None: there is no such text."""
     if isinstance(column, pa.ChunkedArray):
         if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
-            return None, column.cast(pa.float64()).to_numpy().astype(float)
-        try:
-            return None, pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False).astype(float)
-        except pa.ArrowInvalid:
-            values = column.to_pandas()
-    else:
-        values = pd.Series(column, dtype=object)
-        if not any(isinstance(value, str) for value in column):
-            return None, pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    if isinstance(column, list):
-        values = values.where(~values.isin(BLANK), None)
+            return None, _floats(column)
+        column = pc.utf8_trim_whitespace(column)
+        blank = pc.is_in(column, pa.array(BLANK, column.type))
+        is_number = pc.match_substring_regex(column, _NUMBER)
+        numbers = _floats(pc.if_else(is_number, column, None))
+        texts = pc.if_else(pc.or_(is_number, blank), None, column)
+        return (None if texts.null_count == len(texts) else texts.to_pandas()), numbers
+    values = pd.Series(column, dtype=object)
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    texts = values.where(np.isnan(numbers) & values.notna().to_numpy(), None)
-    return (texts if texts.notna().any() else None), numbers
+    other = values.where(np.isnan(numbers) & values.notna().to_numpy() & ~values.isin(BLANK).to_numpy(), None)
+    return (other.astype(str).where(other.notna(), None) if other.notna().any() else None), numbers
+
+
+def _floats(column: pa.ChunkedArray) -> Floats:
+    floats: Floats = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False).astype(float)
+    return floats
 
 
 def _of_dates(texts: pd.Series[Any], name: str, layout: Layout, source: Source) -> Floats:
     there = texts.notna().to_numpy()
-    given = texts[there].astype(str).str.strip()
+    given = texts[there].str.strip()
     moments = pd.to_datetime(given, format="ISO8601", utc=True, errors="coerce")
     if moments.isna().all():
         moments = pd.to_datetime(given, format=_TIME_LOCAL, utc=True, errors="coerce")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -72,10 +71,14 @@ def _number(value: Any, n: int, name: str, layout: Layout, source: Source) -> fl
 
 def names_of(column: Column) -> Names:
     """The column as names."""
-    series = column.to_pandas() if isinstance(column, pa.ChunkedArray) else pd.Series(column, dtype=object)
-    texts = series.where(series.isna(), series.astype(str).str.strip())
-    codes, names = pd.factorize(texts.where(~texts.isin(BLANK), None))
-    return Names(codes.astype(np.int32), tuple(str(name) for name in names))
+    if not isinstance(column, pa.ChunkedArray) or pa.types.is_nested(column.type):
+        values = column.to_pylist() if isinstance(column, pa.ChunkedArray) else column
+        column = pa.chunked_array([pa.array([None if value is None else str(value) for value in values], pa.string())])
+    texts = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    known = pc.if_else(pc.is_in(texts, pa.array(BLANK)), None, texts).combine_chunks().dictionary_encode()
+    parts = known.chunks if isinstance(known, pa.ChunkedArray) else [known]
+    codes = np.concatenate([part.indices.fill_null(-1).to_numpy(zero_copy_only=False) for part in parts])
+    return Names(codes.astype(np.int32), tuple(parts[0].dictionary.to_pylist()))
 
 
 def failures_of(column: Column) -> Bools:

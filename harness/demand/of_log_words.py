@@ -60,6 +60,8 @@ def _hours(log: RequestLog, demand: dict[str, Any]) -> Iterator[str]:
         yield f"{_why_no_profile(log)}: no hourly profile, the peak is taken as the mean"
         return
     clock = "" if log.starts_at_s is not None else "; hours count from the first request, the log has no clock"
+    if log.bucket_s > SECONDS_PER_HOUR:
+        clock = "; within a day the load is taken as even, its buckets do not say more"
     yield f"busiest of {len(profile)} hours {max(profile):.2f} times the mean{clock}"
     each = float(log.served.sum()) / len(profile)
     if each < FEW_AN_HOUR:

@@ -81,12 +81,13 @@ def hourly_profile(log: RequestLog) -> list[float] | None:
 
     168 hours from Monday's midnight where the log covers a week, 24 where it covers a day; at least a request for
     each. The hours are the log's own clock (UTC for dates); a log without a clock counts from its first request, which
-    moves the profile round but leaves its peak.
+    moves the profile round but leaves its peak. Buckets of a day are spread over it, so that they tell the days of a
+    week apart and no hours.
     """
-    if log.unit == "none" or log.bucket_s > SECONDS_PER_HOUR:
+    if log.unit == "none" or log.bucket_s > SECONDS_PER_DAY:
         return None
     covers_s = covered_s(log) * 1.001  # a log that ends in its last minute covers its day
-    for hours in (HOURS_PER_WEEK, HOURS_PER_DAY):
+    for hours in (HOURS_PER_WEEK, HOURS_PER_DAY) if log.bucket_s <= SECONDS_PER_HOUR else (HOURS_PER_WEEK,):
         turn_s = hours * SECONDS_PER_HOUR
         if covers_s >= turn_s and log.served.sum() >= hours:
             return _profile(log, hours, max(log.end_s, turn_s))
@@ -98,8 +99,11 @@ def _profile(log: RequestLog, hours: int, length_s: float) -> list[float]:
     if log.is_dated:
         start_s += _THURSDAY * SECONDS_PER_HOUR
     start_s %= hours * SECONDS_PER_HOUR
-    at = (start_s + log.arrival_s) // SECONDS_PER_HOUR
-    counts = np.bincount((at % hours).astype(int), weights=log.served, minlength=hours)
+    counts = np.zeros(hours)
+    parts = max(round(log.bucket_s / SECONDS_PER_HOUR), 1)
+    for part in range(parts):
+        at = (start_s + log.arrival_s) // SECONDS_PER_HOUR + part
+        counts += np.bincount((at % hours).astype(int), weights=log.served / parts, minlength=hours)
     covered = _covered_s(hours, start_s, start_s + length_s)
     rates = np.divide(counts, covered, out=np.zeros(hours), where=covered > 0)
     return [round(float(rate), 4) for rate in rates / rates.mean()]

@@ -94,12 +94,17 @@ def test_a_profile_is_as_long_as_the_log_can_tell(arrival_s: Floats, hours: int 
     assert (None if profile is None else len(profile)) == hours
 
 
-def test_buckets_of_an_hour_have_a_profile_and_those_of_a_day_have_none() -> None:
-    hourly = replace(log_at(every(HOUR_S, 2 * DAY_S)), bucket_s=HOUR_S, end_s=2 * DAY_S)
-    daily = replace(log_at(every(DAY_S, 8 * DAY_S)), bucket_s=DAY_S, end_s=8 * DAY_S)
+def buckets(length_s: float, *requests: float) -> RequestLog:
+    log = log_at(np.arange(len(requests)) * length_s)
+    return replace(log, bucket_s=length_s, end_s=len(requests) * length_s, served=np.array(requests, dtype=float))
 
-    assert hourly_profile(hourly) == [1.0] * 24
-    assert hourly_profile(daily) is None
+
+def test_buckets_of_an_hour_tell_hours_and_those_of_a_day_tell_days_of_the_week() -> None:
+    assert hourly_profile(buckets(HOUR_S, *[1] * 48)) == [1.0] * 24
+    assert hourly_profile(buckets(DAY_S, *[100] * 6)) is None
+    # a Sunday and a Saturday of nothing: the five days between have 7 / 5 of the mean, at every hour
+    assert hourly_profile(buckets(DAY_S, 0, 100, 100, 100, 100, 100, 0)) == [1.4] * 120 + [0.0] * 48
+    assert "within a day the load is taken as even" in said(buckets(DAY_S, 0, *[100] * 5, 0))
 
 
 def said(log: RequestLog) -> str:

@@ -73,4 +73,4 @@ def _opened(value: Any) -> dict[str, Any] | None:
 
 
 def _listed(chunk: Any) -> list[Any]:
-    return chunk.to_pylist() if isinstance(chunk, pa.Array) else chunk
+    return list(chunk.to_pylist() if isinstance(chunk, pa.Array) else chunk)

@@ -240,7 +240,7 @@ def _json(path: Path) -> Source:
 def _json_rows(path: Path, text: TextIO) -> Iterator[tuple[int, Row]]:
     for line, value in _json_values(path, text):
         if not isinstance(value, dict):
-            raise UsageError(f"{path}:{line}: a {type(value).__name__}, expected an object")
+            raise UsageError(f"{path}:{line}: expected an object, got {printable(repr(value), 60)}")
         for row in rows_of(value):
             yield line, row
 

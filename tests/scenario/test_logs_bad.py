@@ -113,6 +113,16 @@ def test_what_cannot_be_read_is_one_clear_line(tmp_path: Path, text: str | bytes
     assert "\n" not in str(caught.value)
 
 
+def test_who_has_another_layout_is_told_what_to_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has the columns at, sent, got: no known layout") as bare:
+        read_log(written(tmp_path, "at,sent,got\n0,1,1\n"))
+    with pytest.raises(UsageError) as likely:
+        read_log(written(tmp_path, "logged_when,n_context,n_generated\n0,1,1\n"))
+
+    assert "--column time=... --column input_tokens=... --column output_tokens=..." in (bare.value.hint or "")
+    assert "time=logged_when --column input_tokens=n_context --column output_tokens=n_gen" in (likely.value.hint or "")
+
+
 @pytest.mark.parametrize(
     ("columns", "message", "hint"),
     [

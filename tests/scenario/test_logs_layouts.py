@@ -341,9 +341,14 @@ LOCAL = [
     {"time_local": "01/Nov/2026:02:00:00 +0100", "status": "200",
      "usage": {"prompt_tokens": 800, "completion_tokens": 250}},
 ]  # fmt: skip
-ANTHROPIC = lines(
-    {"timestamp": "2026-11-01T00:00:00Z", "usage": {"input_tokens": 20, "cache_read_input_tokens": 700,
+USAGES = lines(
+    {"timestamp": "2026-11-01T00:00:00Z", "usage": {"input_tokens": 500, "cache_read_input_tokens": 220,
                                                     "cache_creation_input_tokens": 80, "output_tokens": 250}},
+    {"timestamp": "2026-11-01T00:30:00Z", "usage": {"prompt_tokens": 800, "completion_tokens": 250,
+                                                    "total_tokens": 1050,
+                                                    "prompt_tokens_details": {"cached_tokens": 600}}},
+    {"timestamp": "2026-11-01T00:40:00Z", "usage": {"input_tokens": 800, "output_tokens": 250,
+                                                    "input_tokens_details": {"cached_tokens": 600}}},
     {"timestamp": "2026-11-01T01:00:00Z", "usage": {"input_tokens": 800, "output_tokens": 250}},
 )  # fmt: skip
 OURS = "arrival_s,input_tokens,output_tokens,cached_input_tokens\n"
@@ -354,13 +359,15 @@ OURS = "arrival_s,input_tokens,output_tokens,cached_input_tokens\n"
     [
         (lines(NGINX), Said("access-log", 1, 0, (800, 250), 0)),
         (lines(*LOCAL), Said("access-log", 3, 1, (800, 250), 7200, 300)),
-        (ANTHROPIC, Said("access-log", 2, 0, (800, 250), 3600, 350)),
+        ("timestamp,input_tokens,output_tokens,cached_tokens\n2026-11-01 00:00:00,800,250,600\n", Said(
+            "access-log", 1, 0, (800, 250), 0, 600)),
+        (USAGES, Said("access-log", 4, 0, (800, 250), 3600, 355)),
         (OURS + "2026-03-30 02:37:51.271,800,250,600\n2026-03-30 03:37:51.271,800,250,600\n",
          Said("ours", 2, 0, (800, 250), 3600, 600)),
         (OURS.replace(",", ";") + "0;800;250;600\n60;800;250;600\n", Said("ours", 2, 0, (800, 250), 60, 600)),
         (OURS + "1730451600000000000,800,250,\n1730455200000000000,800,250,\n", Said("ours", 2, 0, (800, 250), 3600)),
     ],
-    ids=["nginx", "local time", "cached beside the input", "ours", "semicolons", "epoch ns"],
+    ids=["nginx", "local time", "plain names", "cached beside the input", "ours", "semicolons", "epoch ns"],
 )  # fmt: skip
 def test_access_logs_and_our_own_layout_are_read(tmp_path: Path, text: str, right: Said) -> None:
     assert said_of(read(tmp_path, text)) == right

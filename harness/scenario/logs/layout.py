@@ -20,6 +20,8 @@ class Fields:
     arrival: Columns = ()
     input_tokens: Columns = ()
     output_tokens: Columns = ()
+    input_beside: Columns = ()  # input that the tokens of `cached_beside` and written ones are no part of
+    cached_beside: Columns = ()
     total_tokens: Columns = ()  # of use only to tell whether cached tokens are part of the input
     cached_input_tokens: Columns = ()
     cache_write_tokens: Columns = ()

@@ -18,7 +18,7 @@ from harness.scenario.logs.request_log import RequestLog
 from harness.scenario.logs.sessions import has_own_clocks, roots_of
 from harness.scenario.logs.source import Column, Source, open_source
 from harness.scenario.logs.times import Times, times_of
-from harness.scenario.logs.tokens import Tokens, with_whole_input
+from harness.scenario.logs.tokens import Tokens, with_input_beside, with_whole_input
 from harness.scenario.logs.values import Bools, Names, failures_of, names_of, numbers_of, truths_of
 
 LONGEST_SPAN_S = 3660 * 86_400.0  # ten years
@@ -192,17 +192,17 @@ def _sessions(raw: _Raw) -> Names | None:
 
 def _tokens(raw: _Raw) -> Tokens:
     has, n = raw.layout.fields, raw.rows
-    unknown = np.full(n, np.nan)
     given, out = raw.numbers(has.input_tokens), raw.numbers(has.output_tokens)
     found = Tokens(
-        unknown if given is None else given,
-        unknown if out is None else out,
+        np.full(n, np.nan) if given is None else given,
+        np.full(n, np.nan) if out is None else out,
         raw.numbers(has.cached_input_tokens),
         raw.numbers(has.cache_write_tokens),
         raw.numbers(has.reasoning_tokens),
         raw.numbers(has.images),
     )
-    whole, notes = with_whole_input(found, raw.numbers(has.total_tokens))
+    joined = with_input_beside(found, raw.numbers(has.input_beside), raw.numbers(has.cached_beside))
+    whole, notes = with_whole_input(joined, raw.numbers(has.total_tokens))
     raw.notes += notes
     return whole
 

@@ -20,6 +20,12 @@ NAMES = {
 }  # fmt: skip
 """What a column can be named as, and the field that it is."""
 
+_WORDS = {
+    "time": ("time", "stamp", "when", "date", "created", "arriv"),
+    "input_tokens": ("prompt", "input", "context", "request"),
+    "output_tokens": ("completion", "output", "generated", "answer", "response"),
+}
+
 
 def known_layouts() -> str:
     """Their names, for a message."""
@@ -42,7 +48,7 @@ def layout_of(path: Path, columns: Collection[str], named: Mapping[str, str]) ->
         raise _unknown(path, columns)
     layout = _with_named(path, found or NAMED, there, named)
     has = layout.fields
-    needed = [("input_tokens", has.input_tokens), ("output_tokens", has.output_tokens)]
+    needed = [("input_tokens", (*has.input_tokens, *has.input_beside)), ("output_tokens", has.output_tokens)]
     for what, wanted in needed if layout.may_be_untimed else [("time", has.arrival), *needed]:
         if not any(is_there(column, there) for column in wanted):
             raise _missing(path, layout, what, wanted, columns)
@@ -74,11 +80,16 @@ def _with_named(path: Path, layout: Layout, there: set[str], named: Mapping[str,
 
 
 def _unknown(path: Path, columns: Collection[str]) -> UsageError:
+    guess = " ".join(f"--column {ours}={_likely(words, columns)}" for ours, words in _WORDS.items())
     return UsageError(
         f"{path} has the columns {_shown(columns)}: no known layout of a trace",
-        hint=f"name them: --column time=... --column input_tokens=... --column output_tokens=... "
-        f"(in a scenario `load.columns`); known: {known_layouts()}",
+        hint=f"name them: {guess} (in a scenario `load.columns`); known: {known_layouts()}",
     )
+
+
+def _likely(words: tuple[str, ...], columns: Collection[str]) -> str:
+    """The first column with one of the words in it, for a hint."""
+    return printable(next((name for word in words for name in columns if word in name.lower()), "..."), 60)
 
 
 def _missing(path: Path, layout: Layout, what: str, wanted: Columns, columns: Collection[str]) -> UsageError:

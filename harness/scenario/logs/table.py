@@ -202,19 +202,26 @@ LAYOUTS = (
         unit="s",
     ),
     Layout(
-        "access-log", (("prompt_tokens", "completion_tokens"), ("usage",)),
+        "access-log", (("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens"), ("usage",)),
         Fields(
             arrival=(
                 "time_iso8601", "msec", "time_local", "@timestamp", "timestamp", "time", "ts", "created_at", "created",
+                "start_time", "started_at", "arrival_time",
             ),
-            input_tokens=("prompt_tokens", *_in(("usage",), "prompt_tokens", "input_tokens")),
-            output_tokens=("completion_tokens", *_in(("usage",), "completion_tokens", "output_tokens")),
+            input_tokens=("prompt_tokens", "usage/prompt_tokens"),
+            input_beside=("input_tokens", "usage/input_tokens"),  # Anthropic's names
+            cached_beside=("cache_read_input_tokens", "usage/cache_read_input_tokens"),
+            total_tokens=("total_tokens", "usage/total_tokens"),
+            output_tokens=(
+                "completion_tokens", "output_tokens", *_in(("usage",), "completion_tokens", "output_tokens"),
+            ),
             cached_input_tokens=(
-                "cached_tokens", "prompt_tokens_details/cached_tokens",
-                *_in(("usage",), "prompt_tokens_details/cached_tokens", "input_tokens_details/cached_tokens",
-                     "cache_read_input_tokens"),
+                "cached_input_tokens", "cached_tokens", "prompt_tokens_details/cached_tokens",
+                *_in(("usage",), "prompt_tokens_details/cached_tokens", "input_tokens_details/cached_tokens"),
             ),
-            cache_write_tokens=_in(("usage",), "cache_creation_input_tokens"),
+            cache_write_tokens=(
+                "cache_write_tokens", "cache_creation_input_tokens", *_in(("usage",), "cache_creation_input_tokens"),
+            ),
             reasoning_tokens=(
                 "reasoning_tokens", "completion_tokens_details/reasoning_tokens",
                 *_in(("usage",), "completion_tokens_details/reasoning_tokens",

@@ -48,6 +48,22 @@ class Tokens:
         )
 
 
+def with_input_beside(given: Tokens, beside: Floats | None, read: Floats | None) -> Tokens:
+    """The tokens, where rows without an input have one `beside` what they `read` from a cache and wrote to it."""
+    if beside is None and read is None:
+        return given
+    own = np.isnan(given.input)
+    read = np.full(len(own), np.nan) if read is None else read
+    written = np.zeros(len(own)) if given.cache_write is None else np.nan_to_num(given.cache_write)
+    more = np.where(np.isnan(read), 0, np.nan_to_num(read) + written)
+    cached = read if given.cached is None else np.where(np.isnan(given.cached), read, given.cached)
+    return replace(
+        given,
+        input=given.input if beside is None else np.where(own, beside + more, given.input),
+        cached=None if np.isnan(cached).all() else cached,
+    )
+
+
 def with_whole_input(given: Tokens, total: Floats | None) -> tuple[Tokens, list[str]]:
     """The tokens with cached ones inside the input and reasoning inside the output, and what was done to get there.
 

@@ -102,12 +102,18 @@ def test_a_unit_that_cannot_be_told_is_asked_for(tmp_path: Path, text: str, mess
         (OURS.encode() + b"0,1,\xff\n", "not UTF-8 text"),
         (gzip.compress(OURS.encode() + b"0,1,2\n" * 9999)[:60], "cannot read the trace"),
         (b"PK\x03\x04....", "a zip archive or a spreadsheet"),
+        ('{"timestamp": 0.5, "input_length": 9, "output_length": 9, "hash_ids": "x"}\n',
+         ":1: `hash_ids` must be a list"),
+        ('{"arrival_s": {"at": 1}, "input_tokens": 9, "output_tokens": 9}\n', ":1: not a row of trace layout `ours`"),
+        ('{"arrival_s": 1, "input_tokens": [9], "output_tokens": 9}\n', "`input_tokens` [9] is no number"),
+        ("date,model,requests,prompt_tokens,completion_tokens\n2026-11-01,m,1e30,9,9\n", "1e+30 requests, at most 1e+15"),
+        ("[1, 2]\n[3, 4]\n", ":1: expected an object, got 1"),
         (OURS + "0,0,0\n1,,\n", "holds no request that was served: rows 2 without tokens"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_one_clear_line(tmp_path: Path, text: str | bytes, message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        read_log(written(tmp_path, text))
+        read_log(written(tmp_path, text), wants_blocks=True)
 
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

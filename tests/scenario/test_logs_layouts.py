@@ -337,7 +337,7 @@ NGINX = {"time_iso8601": "2026-11-01T00:00:00+00:00", "status": "200", "request_
 LOCAL = [
     {"time_local": "01/Nov/2026:00:00:00 +0100", "status": "200",
      "usage": {"prompt_tokens": 800, "completion_tokens": 250, "prompt_tokens_details": {"cached_tokens": 600}}},
-    {"time_local": "01/Nov/2026:01:00:00 +0100", "status": "502", "usage": None},
+    {"time_local": "01/Nov/2026:01:00:00 +0100", "status": "502 Bad Gateway", "usage": None},
     {"time_local": "01/Nov/2026:02:00:00 +0100", "status": "200",
      "usage": {"prompt_tokens": 800, "completion_tokens": 250}},
 ]  # fmt: skip

@@ -10,12 +10,13 @@ CONVERSATION = "id of the conversation"  # the column that a request gets of the
 _NESTED = frozenset(
     ("resourceSpans", "spans", "attributes", "requests", "data", "results", "rows", "records", "observations", "logs")
 )
+_DEEPEST = 8  # pages in pages
 _PAGES = ("data", "results", "rows", "records", "observations", "logs")  # the keys that hold a page's rows
 
 
-def rows_of(value: Row) -> Iterator[Row]:
+def rows_of(value: Row, depth: int = 0) -> Iterator[Row]:
     """The rows that a value stands for: itself, or those inside it with what is said of all of them."""
-    if _NESTED.isdisjoint(value):
+    if _NESTED.isdisjoint(value) or depth > _DEEPEST:
         yield value
         return
     spans = value.get("resourceSpans")
@@ -29,7 +30,7 @@ def rows_of(value: Row) -> Iterator[Row]:
         yield from ({CONVERSATION: value.get("id"), **row} for row in _objects(value["requests"]))
         return
     if len(value) == 1 and isinstance(value.get("data"), dict):
-        yield from rows_of(value["data"])
+        yield from rows_of(value["data"], depth + 1)
         return
     page = next((value[key] for key in _PAGES if isinstance(value.get(key), list) and _is_page(value, key)), None)
     if page is None:
@@ -41,12 +42,12 @@ def rows_of(value: Row) -> Iterator[Row]:
     if not page and shared:
         yield shared  # a bucket without use is part of the time that is covered
     for row in _objects(page):
-        for inner in rows_of(row):
+        for inner in rows_of(row, depth + 1):
             yield {**shared, **inner} if shared else inner
 
 
-def _objects(values: list[Any]) -> Iterator[Row]:
-    return (value for value in values if isinstance(value, dict))
+def _objects(values: Any) -> Iterator[Row]:
+    return (value for value in (values if isinstance(values, list) else ()) if isinstance(value, dict))
 
 
 def _is_conversation(value: Row) -> bool:
@@ -69,7 +70,7 @@ def _span(span: Row) -> Row:
     """A span with its attributes as columns of their own; its status is its code."""
     attributes = span.get("attributes")
     if isinstance(attributes, list):  # OTLP: [{key, value: {intValue: "5"}}]
-        attributes = {pair.get("key"): _scalar(pair.get("value")) for pair in _objects(attributes)}
+        attributes = {str(pair.get("key")): _scalar(pair.get("value")) for pair in _objects(attributes)}
     status = span.get("status")
     flat = {name: value for name, value in span.items() if name != "attributes"}
     if isinstance(status, dict):

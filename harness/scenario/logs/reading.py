@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from harness.base.errors import UsageError
 from harness.base.stats import Floats
+from harness.base.workload import MOST_TASKS
 from harness.scenario.logs.blocks import block_size, blocks_of
 from harness.scenario.logs.layout import Columns, Layout, TimeUnit
 from harness.scenario.logs.recognise import is_there, known_layouts, layout_of
@@ -139,7 +140,7 @@ def _log(raw: _Raw) -> RequestLog:
         raw.notes.append("times count from the start of each conversation: no volume")
         times = None
     if times is not None:
-        kept = raw.leave_out(np.isnan(times.seconds), kept, "without a time")
+        kept = raw.leave_out(~np.isfinite(times.seconds), kept, "without a time")
     understood = _Understood(
         times=times,
         until=raw.times(has.end),
@@ -149,7 +150,7 @@ def _log(raw: _Raw) -> RequestLog:
         from_cache=truths_of(raw.columns[has.from_cache[0]]) if raw.there(has.from_cache) else None,
         model=raw.names(has.model),
         session=session,
-        blocks=blocks_of(raw.columns[has.blocks[0]]) if raw.there(has.blocks) else None,
+        blocks=blocks_of(raw.columns[has.blocks[0]], raw.source) if raw.there(has.blocks) else None,
     )
     return _sorted(raw, understood, np.flatnonzero(kept))
 
@@ -295,6 +296,8 @@ def _check(path: Path, arrival_s: Floats, tokens: Tokens, served: Floats) -> Non
     most = np.maximum(tokens.input, tokens.output)
     if (most[served > 0] > MOST_TOKENS).any():
         raise UsageError(f"{path}: a request of more than {MOST_TOKENS:,} tokens")
+    if served.sum() > MOST_TASKS:
+        raise UsageError(f"{path}: {served.sum():.3g} requests, at most {MOST_TASKS:g}")
     if arrival_s[-1] > LONGEST_SPAN_S:
         days = f"{arrival_s[-1] / DAY_S:,.0f} days, at most {LONGEST_SPAN_S / DAY_S:,.0f}"
         raise UsageError(f"{path} spans {days}: are all its times in one unit?")

@@ -69,7 +69,8 @@ LAYOUTS = (
             output_tokens=("native_tokens_completion", "tokens_completion"),
             cached_input_tokens=("native_tokens_cached", "tokens_cached"),
             reasoning_tokens=("native_tokens_reasoning", "tokens_reasoning"),
-            images=("num_media_prompt",), model=("model_permaslug", "model"), session=_SESSION,
+            status=("finish_reason_normalized",), images=("num_media_prompt",),
+            model=("model_permaslug", "model"), session=_SESSION,
         ),
     ),
     Layout(

@@ -49,6 +49,8 @@ def times_of(column: Column, name: str, layout: Layout, unit: str | None, source
     if isinstance(column, pa.ChunkedArray) and pa.types.is_temporal(column.type):
         moments = pd.to_datetime(column.to_pandas(), utc=True)
         return Times(_epoch_s(moments), True, "date")
+    if isinstance(column, pa.ChunkedArray) and (pa.types.is_nested(column.type) or pa.types.is_boolean(column.type)):
+        column = [None if value is None else str(value) for value in column.to_pylist()]
     texts, numbers = _parted(column)
     numeric = ~np.isnan(numbers)
     if texts is None:
@@ -174,7 +176,7 @@ def _is_whole(column: Column) -> bool:
     if isinstance(column, pa.ChunkedArray):
         if pa.types.is_integer(column.type):
             return True
-        if pa.types.is_floating(column.type):
+        if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
             return False
         return not pc.any(pc.match_substring(column, ".")).as_py()
     return not any(isinstance(value, float) or (isinstance(value, str) and "." in value) for value in column)

@@ -19,6 +19,7 @@ from harness.scenario.logs.source import BLANK, Column, Source
 
 Bools = npt.NDArray[np.bool_]
 _THOUSANDS = re.compile(r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$")
+_LEADING_NUMBER = re.compile(r"-?\d+(\.\d+)?(?=\s|$)")
 _FAILED = frozenset({"failure", "failed", "fail", "error", "status_code_error", "timeout", "exception"})
 _FINE = frozenset({"ok", "unset", "success", "none", "false", "0", ""})
 
@@ -92,11 +93,10 @@ def _is_failure(state: str) -> bool:
     word = state.lower()
     if word in _FINE or word in ("default", "debug", "warning"):  # levels, not failures
         return False
-    try:
-        number = float(word)
-    except ValueError:
+    number = _LEADING_NUMBER.match(word)  # 503, or 503 Service Unavailable
+    if number is None:
         return word in _FAILED or word.endswith(("error", "exception", "timeout")) or word == "true"
-    return number >= 400 or number < 0
+    return float(number[0]) >= 400 or float(number[0]) < 0
 
 
 def truths_of(column: Column) -> Bools:

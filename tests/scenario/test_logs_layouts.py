@@ -288,6 +288,9 @@ def moon(*times: float, **more: Any) -> str:
         (moon(0, 3000, 3_600_000), Said("mooncake", 3, 0, (20, 5), 3600)),  # Mooncake's own: whole milliseconds
         (moon(1_730_451_600_000, 1_730_455_200_000), Said("mooncake", 2, 0, (15, 5), 3600)),
         (lines({"input_length": 10, "output_length": 5, "session_id": "a"}), Said("mooncake", 1, 0, (10, 5), 0)),
+        (lines(*({"session_id": s, "input_length": 10, "output_length": 5, **more}
+                 for s, more in (("a", {"timestamp": 0.5}), ("b", {"timestamp": 60.5}), ("a", {"delay": 90_000})))),
+         Said("mooncake", 3, 0, (10, 5), 90)),
         (lines({"id": "u1", "requests": [{"t": 0.0, "in": 800, "out": 250, "hash_ids": [1, 2]}]}),
          Said("weka", 1, 0, (800, 250), 0)),
         (lines({"id": "u1", "hash_id_scope": "local", "requests": [{"t": 0.0, "in": 800, "out": 250},
@@ -296,7 +299,7 @@ def moon(*times: float, **more: Any) -> str:
          Said("weka", 3, 0, (800, 250), 3600)),
     ],
     ids=["azure 2024", "azure 2025", "burstgpt", "bailian", "whole seconds", "fractions", "csv of seconds", "mooncake",
-         "epoch ms", "no times", "weka", "weka of several"],
+         "epoch ms", "no times", "delays", "weka", "weka of several"],
 )  # fmt: skip
 def test_published_traces_keep_their_own_unit(tmp_path: Path, text: str, right: Said) -> None:
     assert said_of(read(tmp_path, text)) == right

@@ -29,6 +29,7 @@ class Fields:
     images: Columns = ()
     model: Columns = ()
     session: Columns = ()
+    delay_ms: Columns = ()  # after the request before it in its session, where it has no time
     parent: Columns = ()  # the request before it in its session, by its `session`
     status: Columns = ()
     from_cache: Columns = ()  # answered without asking the model

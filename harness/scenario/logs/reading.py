@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +13,15 @@ from harness.base.errors import UsageError
 from harness.base.stats import Floats
 from harness.base.workload import MOST_TASKS
 from harness.scenario.logs.blocks import block_size, blocks_of
-from harness.scenario.logs.layout import Columns, Layout, TimeUnit
+from harness.scenario.logs.layout import Layout, TimeUnit
+from harness.scenario.logs.raw import Raw
 from harness.scenario.logs.recognise import is_there, known_layouts, layout_of
 from harness.scenario.logs.request_log import RequestLog
-from harness.scenario.logs.sessions import has_own_clocks, roots_of
-from harness.scenario.logs.source import Column, Source, open_source
-from harness.scenario.logs.times import Times, times_of
+from harness.scenario.logs.sessions import has_own_clocks, roots_of, with_delays
+from harness.scenario.logs.source import open_source
+from harness.scenario.logs.times import Times
 from harness.scenario.logs.tokens import Tokens, with_input_beside, with_whole_input
-from harness.scenario.logs.values import Bools, Names, failures_of, names_of, numbers_of, truths_of
+from harness.scenario.logs.values import Bools, Names, failures_of, names_of, truths_of
 
 LONGEST_SPAN_S = 3660 * 86_400.0  # ten years
 MOST_TOKENS = 10**9  # of one request
@@ -56,7 +57,7 @@ def read_log(
     if not wants_blocks:
         wanted = [name for name in wanted if name not in layout.fields.blocks]
     raw = source.read(wanted)
-    return _log(_Raw(source, layout, raw, time_unit, len(next(iter(raw.values()), ()))))
+    return _log(Raw(source, layout, raw, time_unit, len(next(iter(raw.values()), ()))))
 
 
 def _empty(path: Path, left_out: Mapping[str, int] | None = None) -> UsageError:
@@ -64,53 +65,6 @@ def _empty(path: Path, left_out: Mapping[str, int] | None = None) -> UsageError:
     return UsageError(
         f"{path} holds no request{f' that was served: rows {why}' if why else ''}", hint=f"layouts: {known_layouts()}"
     )
-
-
-@dataclass(slots=True)
-class _Raw:
-    """The raw columns of a log, and what was found out about them on the way."""
-
-    source: Source
-    layout: Layout
-    columns: dict[str, Column]
-    unit: TimeUnit | None
-    rows: int
-    left_out: dict[str, int] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    def there(self, wanted: Columns) -> list[str]:
-        return [name for name in wanted if name in self.columns]
-
-    def numbers(self, wanted: Columns) -> Floats | None:
-        """The first of several columns that says something, row by row; None: none of them does."""
-        found: Floats | None = None
-        for name in self.there(wanted):
-            values = numbers_of(self.columns.pop(name), name, self.layout, self.source)
-            found = values if found is None else np.where(np.isnan(found), values, found)
-            if not np.isnan(found).any():
-                break
-        return None if found is None or np.isnan(found).all() else found
-
-    def names(self, wanted: Columns) -> Names | None:
-        for name in self.there(wanted):
-            found = names_of(self.columns[name])
-            if found.names:
-                return found
-        return None
-
-    def times(self, wanted: Columns) -> Times | None:
-        for name in self.there(wanted):
-            found = times_of(self.columns[name], name, self.layout, self.unit, self.source)
-            if not np.isnan(found.seconds).all():
-                return found
-        return None
-
-    def leave_out(self, rows: Bools, kept: Bools, why: str) -> Bools:
-        """`kept` without those rows, which are counted."""
-        count = int((rows & kept).sum())
-        if count:
-            self.left_out[why] = self.left_out.get(why, 0) + count
-        return kept & ~rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +82,7 @@ class _Understood:
     blocks: list[tuple[int, ...]] | None
 
 
-def _log(raw: _Raw) -> RequestLog:
+def _log(raw: Raw) -> RequestLog:
     if raw.rows == 0:
         raise _empty(raw.source.path)
     has = raw.layout.fields
@@ -136,6 +90,8 @@ def _log(raw: _Raw) -> RequestLog:
     tokens = _tokens(raw)
     kept = _calls(raw, kinds, tokens)
     kept, tokens, served, failed = _counted(raw, tokens, kept)
+    if times is not None and session is not None:
+        times = replace(times, seconds=with_delays(times.seconds, raw.numbers(has.delay_ms), session))
     if times is not None and has_own_clocks(times.seconds, session):
         raw.notes.append("times count from the start of each conversation: no volume")
         times = None
@@ -155,7 +111,7 @@ def _log(raw: _Raw) -> RequestLog:
     return _sorted(raw, understood, np.flatnonzero(kept))
 
 
-def _calls(raw: _Raw, kinds: Names | None, tokens: Tokens) -> Bools:
+def _calls(raw: Raw, kinds: Names | None, tokens: Tokens) -> Bools:
     """The rows that are calls of a model, by their kind; of spans of all kinds those with tokens, where it is none."""
     layout, kept = raw.layout, np.ones(raw.rows, dtype=bool)
     if kinds is not None:
@@ -171,7 +127,7 @@ def _calls(raw: _Raw, kinds: Names | None, tokens: Tokens) -> Bools:
     return kept
 
 
-def _counted(raw: _Raw, tokens: Tokens, kept: Bools) -> tuple[Bools, Tokens, Floats, Floats]:
+def _counted(raw: Raw, tokens: Tokens, kept: Bools) -> tuple[Bools, Tokens, Floats, Floats]:
     """(rows that count, tokens of a request, requests served, requests failed) of each row."""
     status = [failures_of(raw.columns[name]) for name in raw.there(raw.layout.fields.status)]
     failed: Bools = np.logical_or.reduce(status) if status else np.zeros(raw.rows, dtype=bool)
@@ -183,7 +139,7 @@ def _counted(raw: _Raw, tokens: Tokens, kept: Bools) -> tuple[Bools, Tokens, Flo
     return kept, tokens.per_request(served), served, failures
 
 
-def _sessions(raw: _Raw) -> Names | None:
+def _sessions(raw: Raw) -> Names | None:
     has = raw.layout.fields
     own, parents = raw.there(has.session), raw.there(has.parent)
     if own and parents:
@@ -191,7 +147,7 @@ def _sessions(raw: _Raw) -> Names | None:
     return raw.names(has.session)
 
 
-def _tokens(raw: _Raw) -> Tokens:
+def _tokens(raw: Raw) -> Tokens:
     has, n = raw.layout.fields, raw.rows
     given, out = raw.numbers(has.input_tokens), raw.numbers(has.output_tokens)
     found = Tokens(
@@ -208,7 +164,7 @@ def _tokens(raw: _Raw) -> Tokens:
     return whole
 
 
-def _counts(raw: _Raw) -> tuple[Floats, Floats]:
+def _counts(raw: Raw) -> tuple[Floats, Floats]:
     """(served, failed) requests of each bucket of an aggregate."""
     has = raw.layout.fields
     requests = raw.numbers(has.requests)
@@ -223,14 +179,14 @@ def _counts(raw: _Raw) -> tuple[Floats, Floats]:
     return requests - failed, failed
 
 
-def _buckets(raw: _Raw, tokens: Tokens, requests: Floats) -> Bools:
+def _buckets(raw: Raw, tokens: Tokens, requests: Floats) -> Bools:
     kept = np.ones(raw.rows, dtype=bool)
     kept = raw.leave_out((requests < 0) | (tokens.input < 0) | (tokens.output < 0), kept, "negative")
     unknown = (np.isnan(tokens.input) | np.isnan(tokens.output)) & (requests > 0)
     return raw.leave_out(unknown, kept, "without tokens")
 
 
-def _requests(raw: _Raw, tokens: Tokens, failed: Bools, kept: Bools, *, has_status: bool) -> tuple[Bools, Bools]:
+def _requests(raw: Raw, tokens: Tokens, failed: Bools, kept: Bools, *, has_status: bool) -> tuple[Bools, Bools]:
     """(rows that are requests, those of them that failed): a row without tokens costs that row."""
     given, out = tokens.input, tokens.output
     kept = raw.leave_out((given < 0) | (out < 0), kept, "with negative tokens")
@@ -242,7 +198,7 @@ def _requests(raw: _Raw, tokens: Tokens, failed: Bools, kept: Bools, *, has_stat
     return kept, failed | silent
 
 
-def _sorted(raw: _Raw, found: _Understood, rows: Rows) -> RequestLog:
+def _sorted(raw: Raw, found: _Understood, rows: Rows) -> RequestLog:
     layout, path, times = raw.layout, raw.source.path, found.times
     if not len(rows) or found.served[rows].sum() == 0:
         raise _empty(path, raw.left_out)

@@ -10,6 +10,7 @@ from harness.base.stats import Floats
 from harness.scenario.logs.request_log import RequestLog
 from harness.scenario.logs.values import Names
 
+MS_PER_S = 1000
 _NO_PARENT = ("-1", "")
 
 
@@ -40,6 +41,20 @@ def roots_of(own: Names, parents: Names) -> Names:
     index = {root: n for n, root in enumerate(dict.fromkeys(roots.values()))}
     codes = np.array([index[roots[name]] for name in own.names] + [-1], dtype=np.int32)
     return Names(codes[own.codes], tuple(index))
+
+
+def with_delays(seconds: Floats, delay_ms: Floats | None, session: Names) -> Floats:
+    """The times, where a turn without one comes `delay_ms` after the turn before it."""
+    if delay_ms is None or not np.isnan(seconds).any():
+        return seconds
+    last: dict[int, float] = {}
+    out = seconds.copy()
+    for n, code in enumerate(session.codes.tolist()):
+        if np.isnan(out[n]) and code in last:
+            out[n] = last[code] + np.nan_to_num(delay_ms[n]) / MS_PER_S
+        if code >= 0 and not np.isnan(out[n]):
+            last[code] = float(out[n])
+    return out
 
 
 def has_own_clocks(seconds: Floats, session: Names | None) -> bool:

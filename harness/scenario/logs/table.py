@@ -180,7 +180,7 @@ LAYOUTS = (
         "mooncake", (("input_length", "output_length"), ("timestamp", "input_length"), ("timestamp", "output_length")),
         Fields(
             arrival=("timestamp",), input_tokens=("input_length",), output_tokens=("output_length",),
-            session=("session_id",), blocks=("hash_ids",),
+            session=("session_id",), delay_ms=("delay",), blocks=("hash_ids",),
         ),
         may_be_untimed=True,
     ),

@@ -367,10 +367,12 @@ OURS = "arrival_s,input_tokens,output_tokens,cached_input_tokens\n"
         (USAGES, Said("access-log", 4, 0, (800, 250), 3600, 355)),
         (OURS + "2026-03-30 02:37:51.271,800,250,600\n2026-03-30 03:37:51.271,800,250,600\n",
          Said("ours", 2, 0, (800, 250), 3600, 600)),
+        ("arrival_s,input_tokens,output_tokens,error\n0,800,250,\n30,800,250,http_500\n60,800,250,\n",
+         Said("ours", 3, 1, (800, 250), 60)),
         (OURS.replace(",", ";") + "0;800;250;600\n60;800;250;600\n", Said("ours", 2, 0, (800, 250), 60, 600)),
         (OURS + "1730451600000000000,800,250,\n1730455200000000000,800,250,\n", Said("ours", 2, 0, (800, 250), 3600)),
     ],
-    ids=["nginx", "local time", "plain names", "cached beside the input", "ours", "semicolons", "epoch ns"],
+    ids=["nginx", "local time", "plain names", "cached beside the input", "ours", "errors", "semicolons", "epoch ns"],
 )  # fmt: skip
 def test_access_logs_and_our_own_layout_are_read(tmp_path: Path, text: str, right: Said) -> None:
     assert said_of(read(tmp_path, text)) == right

@@ -129,7 +129,7 @@ def _calls(raw: Raw, kinds: Names | None, tokens: Tokens) -> Bools:
 
 def _counted(raw: Raw, tokens: Tokens, kept: Bools) -> tuple[Bools, Tokens, Floats, Floats]:
     """(rows that count, tokens of a request, requests served, requests failed) of each row."""
-    status = [failures_of(raw.columns[name]) for name in raw.there(raw.layout.fields.status)]
+    status = [failures_of(raw.columns[name], name) for name in raw.there(raw.layout.fields.status)]
     failed: Bools = np.logical_or.reduce(status) if status else np.zeros(raw.rows, dtype=bool)
     if raw.layout.bucket_s is None:
         kept, failed = _requests(raw, tokens, failed, kept, has_status=bool(status))

@@ -82,10 +82,11 @@ def names_of(column: Column) -> Names:
     return Names(codes.astype(np.int32), tuple(parts[0].dictionary.to_pylist()))
 
 
-def failures_of(column: Column) -> Bools:
-    """Which rows failed: an HTTP status of 400 on (or below 0), or a word that says so."""
-    states = names_of(column)
-    failed = np.array([_is_failure(state) for state in states.names] + [False], dtype=bool)
+def failures_of(column: Column, name: str) -> Bools:
+    """Which rows failed: an HTTP status of 400 on (or below 0), a word that says so, or any word as an `error`."""
+    states, is_error = names_of(column), name.startswith("error")
+    bad = [state.lower() not in _FINE if is_error else _is_failure(state) for state in states.names]
+    failed = np.array([*bad, False], dtype=bool)
     return failed[states.codes]
 
 

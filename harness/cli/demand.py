@@ -7,11 +7,15 @@ from typing import Any
 import click
 import yaml
 
-from harness.base.units import SECONDS_PER_HOUR
+from harness.base.errors import UsageError
 from harness.cli.options import FILE, write_file
+from harness.cost.own_prices import load_prices
 from harness.demand.demand import demand_from_dict
 from harness.demand.from_log import demand_of
-from harness.scenario.trace import Trace, read_trace
+from harness.demand.of_log_words import head_words, summary
+from harness.prices.catalog import tier_edges
+from harness.scenario.logs.layout import TimeUnit
+from harness.scenario.logs.reading import read_log
 
 
 @click.group(name="demand")
@@ -22,50 +26,75 @@ def command() -> None:
 @command.command(name="from-trace")
 @click.argument("file", type=FILE)
 @click.option("--name", help="Name of the demand.  [default: the file's]")
-@click.option("--classes", type=click.IntRange(1, 100), default=1, help="Parts of equal number, by input length.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="OURS=THEIRS",
+    help="What a column is, where that is not known by itself: time, input_tokens, output_tokens, cached_input_tokens, "
+    "cache_write_tokens, reasoning_tokens, images, model, session, status. Repeatable.",
+)
+@click.option(
+    "--time-unit", type=click.Choice(["s", "ms", "us", "ns"]), help="Of times that are plain numbers, if asked for."
+)
+@click.option("--per-model", is_flag=True, help="Classes for each model apart.")
+@click.option(
+    "--classes",
+    type=click.IntRange(1, 100),
+    help="Parts of equal number, by input length.  [default: cut so that prices in tiers come out right]",
+)
+@click.option("--prices", "prices_file", type=FILE, help="Your own prices, whose tiers the classes keep apart too.")
 @click.option("--out", type=FILE, help="Write it here, not to stdout.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
-def from_trace(file: Path, name: str | None, classes: int, out: Path | None, as_json: bool) -> None:
+def from_trace(
+    file: Path,
+    name: str | None,
+    columns: tuple[str, ...],
+    time_unit: TimeUnit | None,
+    per_model: bool,
+    classes: int | None,
+    prices_file: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
     """Volume, lengths and hourly profile out of a request log FILE, as a demand file.
 
-    FILE: CSV or JSONL with arrival_s, input_tokens, output_tokens; or an Azure LLM (2023, 2024), BurstGPT or
-    Mooncake trace as published.
+    FILE: CSV, JSON, JSON lines (each also gzipped) or Parquet, as its producer wrote it: LiteLLM, OpenRouter, Langfuse,
+    Helicone, OpenAI's usage API or export, OTel GenAI spans, Azure LLM, BurstGPT, Mooncake, Bailian or WEKA traces, an
+    access log with token counts; or with arrival_s, input_tokens, output_tokens. For anything else name the columns.
 
     \b
     Examples:
       breakeven demand from-trace requests.csv --out demand.yaml
+      breakeven demand from-trace spendlogs.json --per-model --out demand.yaml
+      breakeven demand from-trace gateway.parquet --column time=ts --column input_tokens=usage/in \\
+          --column output_tokens=usage/out --time-unit ms --out demand.yaml
       breakeven report results/RUN --demand demand.yaml
     """
-    trace = read_trace(file)
-    demand = demand_of(trace, name=name or file.stem, classes=classes)
+    log = read_log(file, columns=_named(columns), time_unit=time_unit)
+    tiers = tier_edges(load_prices(prices_file))
+    called = name or file.name.partition(".")[0] or file.name
+    demand = demand_of(log, name=called, classes=classes, tiers=tiers, per_model=per_model)
     demand_from_dict(demand, where=str(file))
-    text = json.dumps(demand, indent=2) + "\n" if as_json else _yaml(demand, trace, file)
+    text = json.dumps(demand, indent=2) + "\n" if as_json else _yaml(demand, head_words(log))
     if out is None:
         click.echo(text, nl=False)
     else:
         write_file(out, text)
-    click.echo(_summary(trace, demand), err=True)
+    for line in summary(log, demand, per_model=per_model):
+        click.echo(line, err=True)
 
 
-def _yaml(demand: dict[str, Any], trace: Trace, file: Path) -> str:
-    head = f"# {len(trace.rows):,} requests of {file.name}, {_span(trace)}; its volume taken as typical of a month.\n"
-    return head + yaml.safe_dump(demand, sort_keys=False, default_flow_style=None, width=110)
+def _named(columns: tuple[str, ...]) -> dict[str, str]:
+    pairs = [column.partition("=") for column in columns]
+    for ours, equals, theirs in pairs:
+        if not (ours and equals and theirs):
+            raise UsageError(
+                f"--column must be OURS=THEIRS, got `{ours}{equals}{theirs}`",
+                hint="--column input_tokens=prompt_tokens",
+            )
+    return {ours: theirs for ours, _, theirs in pairs}
 
 
-def _span(trace: Trace) -> str:
-    hours = trace.span_s / SECONDS_PER_HOUR
-    return f"{hours:.1f} h" if hours >= 1 else f"{trace.span_s:.0f} s"
-
-
-def _summary(trace: Trace, demand: dict[str, Any]) -> str:
-    skipped = f", {trace.skipped:,} without tokens left out" if trace.skipped else ""
-    volume = demand["tasks_per_month"]
-    per_month = "n/a (the log is too short)" if volume is None else f"{volume:,} a month"
-    lines = [f"{len(trace.rows):,} requests over {_span(trace)} ({trace.layout} layout{skipped}): {per_month}"]
-    if "hourly_profile" in demand:
-        peak = max(demand["hourly_profile"])
-        clock = "" if trace.first_hour_s is not None else "; hours count from the first request, the log has no clock"
-        lines.append(f"busiest hour {peak:.2f} times the mean{clock}")
-    else:
-        lines.append("less than a day: no hourly profile, the peak is taken as the mean")
-    return "\n".join(lines)
+def _yaml(demand: dict[str, Any], head: str) -> str:
+    return f"# {head}\n" + yaml.safe_dump(demand, sort_keys=False, default_flow_style=None, width=110)

@@ -28,8 +28,8 @@ load:
 #  {{kind: open, requests_per_s: [0.5, 1, 2], arrivals: poisson, max_in_flight: 1000}}   # arrivals wait for nobody;
 #                       # poisson | constant | gamma with burstiness (below 1: in bursts); step_s, warmup_s as above
 #  {{kind: ramp, over: requests_per_s, start: 0.5, end: 8, ramp_s: 600, slices: 10}}
-#  {{kind: trace, file: log.csv, speed: 1.0, max_requests: null}}   # arrival_s, input_tokens, output_tokens; or an
-#                       # Azure LLM, BurstGPT or Mooncake trace as published
+#  {{kind: trace, file: log.csv, speed: 1.0, max_requests: null}}   # arrival_s, input_tokens, output_tokens; or a
+#                       # gateway's log or a published trace as it is; columns, time_unit where that cannot be told
 
 prompts:
   kind: synthetic       # seeded random words; each prompt differs from its first token on, so no cache can help

@@ -102,7 +102,9 @@ _WORK = (
 
 def _demand(demand: Demand) -> Iterator[Fact]:
     """The demand's numbers: assumed by its file where it says them, by Breakeven where it does not."""
-    said, file = set(demand.model_fields_set), f"demand {demand.name}"
+    said, file, made = set(demand.model_fields_set), f"demand {demand.name}", demand.made_of_log
+    if made is not None:
+        file += f", out of {made.file}: {made.requests:,.0f} requests over {made.span_h:,.4g} h"
     values = {name: getattr(demand, name) for name, _ in _WORK} | {"peak_to_mean": demand.peak()}
     if demand.hourly_profile is not None:
         said.add("peak_to_mean")  # it says so hour by hour

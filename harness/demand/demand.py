@@ -17,6 +17,7 @@ from harness.base.terms import ArmTerms, Running, check_running
 from harness.base.workload import LARGEST, MOST_TASKS, InstancesOrNone, PositiveShare, RequestClass, Traffic, Workload
 from harness.base.yamlfile import Label, Strict, read_yaml, validate
 from harness.demand.items import Amount, Item, usd_per_month
+from harness.demand.made_of_log import MadeOfLog
 from harness.scenario import bundled_scenarios_dir
 
 DEFAULT_DEMAND = "support-agent"
@@ -169,6 +170,8 @@ class Demand(Traffic):
     tokens_ratio: Annotated[float, Field(gt=0, le=10)] = Field(
         default=1, description="API tokens for one token of the self-hosted model, same text; 1 is assumed."
     )
+
+    made_of_log: MadeOfLog | None = Field(default=None, description="The request log that it was made of.")
 
     @field_validator("ranges")
     @classmethod

@@ -14,7 +14,7 @@ from harness.load.search.probes import Stop
 from harness.load.search.probing import Aim, Searcher
 from harness.scenario import Scenario, SearchLoad, TraceLoad
 from harness.scenario.steps import Step, most_at_once, planned_steps
-from harness.scenario.trace import read_trace
+from harness.scenario.trace import trace_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +97,5 @@ def steps_of(scenario: Scenario, base_dir: Path) -> list[Step]:
     load = scenario.load
     if not isinstance(load, TraceLoad):
         return planned_steps(load)
-    trace = read_trace(base_dir / load.file, max_requests=load.max_requests)
+    trace = trace_of(load, base_dir)
     return planned_steps(load, arrivals_s=[row.arrival_s for row in trace.rows])

@@ -5,7 +5,7 @@ from pathlib import Path
 from harness.scenario import Scenario, SessionPrompts, SyntheticPrompts, TraceLoad
 from harness.scenario.prompt_survey import survey_prompts
 from harness.scenario.prompts import most_tokens
-from harness.scenario.trace import read_trace
+from harness.scenario.trace import trace_of
 
 SPARE_CONTEXT_TOKENS = 64  # BOS, chat template, a rounding of lengths
 DEFAULT_CONTEXT_TOKENS = 4096  # at least, where prompts come from a file
@@ -16,7 +16,7 @@ def context_tokens(scenario: Scenario, base_dir: Path = Path()) -> int:
     """Room for the longest single request of the scenario, in tokens."""
     prompts, load = scenario.prompts, scenario.load
     if isinstance(load, TraceLoad):
-        rows = read_trace(base_dir / load.file, max_requests=load.max_requests).rows
+        rows = trace_of(load, base_dir).rows
         return max(row.input_tokens + row.output_tokens for row in rows) + SPARE_CONTEXT_TOKENS
     if isinstance(prompts, SessionPrompts):
         longest = prompts.input_tokens(prompts.turns - 1)

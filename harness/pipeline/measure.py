@@ -34,7 +34,7 @@ from harness.rundir.read import typed
 from harness.rundir.results import Step
 from harness.rundir.steps import step_of
 from harness.scenario import Scenario
-from harness.scenario.estimate import notes
+from harness.scenario.estimate import notes, trace_if_any
 from harness.scenario.prompt_survey import prompts_said, survey_prompts
 from harness.scenario.steps import most_at_once
 
@@ -94,7 +94,7 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     """
     said = prompts_said(options.scenario, survey_prompts(options.scenario, options.base_dir))
     started = datetime.now(UTC)
-    for note in notes(options.scenario):
+    for note in notes(options.scenario, trace_if_any(options.scenario, options.base_dir)):
         on_event(Warned(note))
     label = options.engine or options.backend or UNNAMED
     had_parent = options.out_dir.exists()

@@ -30,6 +30,12 @@ def resolve_api(reference: str, user_prices: UserPrices | None = None) -> ApiPri
     return own if own is not None else genai.resolve(provider.strip(), model.strip())
 
 
+def tier_edges(user_prices: UserPrices) -> list[int]:
+    """The input lengths above which some price changes, listed or the user's own, ascending."""
+    own = {tier.above_input_tokens for price in user_prices.api.values() for tier in price.tiers}
+    return sorted(genai.tier_edges() | own)
+
+
 @cache
 def _catalog_rows() -> tuple[InstanceRow, ...]:
     return tuple(validate(PriceFile, read_yaml(CATALOG, what="instance price"), where=str(CATALOG)).instances)

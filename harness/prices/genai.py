@@ -48,6 +48,13 @@ def hosted_models() -> Iterator[tuple[str, str]]:
             yield provider.id, model.id
 
 
+def tier_edges() -> set[int]:
+    """The input lengths above which the price of some model changes today."""
+    at = datetime.combine(datetime.now(UTC), _NOON)
+    prices = (model.get_prices(at) for provider in _providers() for model in provider.models)
+    return {tier.start for price in prices for key in _KEYS for tier in getattr(getattr(price, key), "tiers", ())}
+
+
 def try_price(provider_id: str, model_id: str) -> ApiPrice | None:
     """Like `resolve`, None where there is no such price."""
     try:

@@ -138,6 +138,8 @@ class Scenario(Strict):
         """sha256 of the work: everything but the name, defaults filled in. Equal digest, equal work."""
         work = self.model_dump(mode="json", exclude={"name"})
         work["request"] = self.request.asked()
+        if isinstance(self.load, TraceLoad):  # what came later and says nothing makes no other work
+            work["load"] = {k: v for k, v in work["load"].items() if v is not None or k not in ("columns", "time_unit")}
         return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ from harness.scenario import FilePrompts, RampLoad, Scenario, SearchLoad, Sessio
 from harness.scenario.prompt_survey import PromptSurvey, prompts_said, survey_prompts
 from harness.scenario.prompts import mean_tokens
 from harness.scenario.steps import Step, even_step, planned_steps
-from harness.scenario.trace import Trace, read_trace
+from harness.scenario.trace import Trace, trace_of
 
 FAST_TTFT_S, FAST_TPOT_S = 0.1, 0.005  # a fast GPU server, one stream
 SLOW_TTFT_S, SLOW_TPOT_S = 5.0, 0.2  # slower than any preset allows
@@ -30,7 +30,7 @@ def estimate(scenario: Scenario, usd_per_hour: float | None, base_dir: Path = Pa
     Raises:
         UsageError: a trace or a prompt file that cannot be read.
     """
-    trace = _trace(scenario, base_dir)
+    trace = trace_if_any(scenario, base_dir)
     steps = _steps(scenario, trace)
     survey = survey_prompts(scenario, base_dir)
     input_tokens, output_tokens = _tokens(scenario, trace, survey)
@@ -55,14 +55,19 @@ def estimate(scenario: Scenario, usd_per_hour: float | None, base_dir: Path = Pa
         "output_tokens": [round(r * output_tokens) for r in requests],
         "instance_usd": usd_per_hour * (seconds + hold_s[1]) / SECONDS_PER_HOUR if usd_per_hour is not None else None,
         "basis": _basis(scenario),
-        "notes": notes(scenario),
+        "notes": notes(scenario, trace),
         "prompts": prompts_said(scenario, survey),
     }
 
 
-def notes(scenario: Scenario) -> list[str]:
-    """What is better known before anything is sent, a line each: conversations that no step has the time for."""
+def notes(scenario: Scenario, trace: Trace | None) -> list[str]:
+    """What is better known before anything is sent, a line each: conversations that no step has the time for, and rows
+    of a log that are not sent.
+    """
     prompts = scenario.prompts
+    if trace is not None and trace.left_out and isinstance(scenario.load, TraceLoad):
+        why = ", ".join(f"{count:,} {reason}" for reason, count in trace.left_out.items())
+        return [f"`load.file` {scenario.load.file}: rows that are not sent: {why}"]
     if not isinstance(prompts, SessionPrompts):
         return []
     request_s = FAST_TTFT_S + mean_tokens(prompts.output_tokens) * FAST_TPOT_S + scenario.think_time_s
@@ -91,9 +96,10 @@ def notes(scenario: Scenario) -> list[str]:
 _SPEEDS = ((SLOW_TTFT_S, SLOW_TPOT_S), (FAST_TTFT_S, FAST_TPOT_S))
 
 
-def _trace(scenario: Scenario, base_dir: Path) -> Trace | None:
+def trace_if_any(scenario: Scenario, base_dir: Path) -> Trace | None:
+    """The log that a scenario replays."""
     load = scenario.load
-    return read_trace(base_dir / load.file, max_requests=load.max_requests) if isinstance(load, TraceLoad) else None
+    return trace_of(load, base_dir) if isinstance(load, TraceLoad) else None
 
 
 def _steps(scenario: Scenario, trace: Trace | None) -> list[Step]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from harness.scenario.logs.layout import TimeUnit
 from harness.scenario.strict import MOST_PER_S, MOST_USERS, YEAR_S, Strict, one_number_is_a_list
 
 Arrivals = Literal["poisson", "constant", "gamma"]
@@ -123,12 +124,19 @@ class RampLoad(OverEither):
 
 
 class TraceLoad(AnyLoad):
-    """Requests arrive, and are as long, as a log says. The layout is known by its header or keys."""
+    """Requests arrive, and are as long, as a log says. The layout is known by its columns or keys."""
 
     kind: Literal["trace"]
     file: str = Field(
-        description="CSV or JSONL with arrival_s, input_tokens, output_tokens; or an Azure LLM, BurstGPT or "
-        "Mooncake trace as published. Relative to the scenario."
+        description="CSV, JSON, JSONL or Parquet with arrival_s, input_tokens, output_tokens; or a published trace or "
+        "a gateway's log as it is (docs/request-logs.md). Relative to the scenario."
+    )
+    columns: dict[str, str] | None = Field(
+        default=None,
+        description="What its columns are, where that is not known by itself: {input_tokens: prompt_tokens}.",
+    )
+    time_unit: TimeUnit | None = Field(
+        default=None, description="Of times that are plain numbers, where it cannot be told."
     )
     speed: float = Field(default=1.0, gt=0, description="2 replays twice as fast.")
     max_requests: int | None = Field(

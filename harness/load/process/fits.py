@@ -9,7 +9,7 @@ from harness.base.errors import UsageError
 from harness.load.prompts.prompt import draw_length
 from harness.rundir.identity import Identity, SaidCount
 from harness.scenario import ClosedLoad, FilePrompts, RampLoad, Scenario, SearchLoad, SessionPrompts, TraceLoad
-from harness.scenario.trace import read_trace
+from harness.scenario.trace import trace_of
 
 DRAWS = 1000  # of lengths that vary
 _LONGER = {  # how each engine is given room, for prompts and for whole requests
@@ -50,7 +50,7 @@ def lengths_of(scenario: Scenario, base_dir: Path) -> list[Lengths]:
     """
     prompts, rng = scenario.prompts, random.Random(scenario.seed)
     if isinstance(scenario.load, TraceLoad):
-        rows = read_trace(base_dir / scenario.load.file, max_requests=scenario.load.max_requests).rows
+        rows = trace_of(scenario.load, base_dir).rows
         return [Lengths(row.input_tokens, row.output_tokens) for row in rows]
     if isinstance(prompts, SessionPrompts):
         turns = [prompts.input_tokens(turn) for turn in range(prompts.turns)]

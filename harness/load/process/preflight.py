@@ -17,7 +17,7 @@ from harness.load.wire.sender import Cut, Sender, Totals
 from harness.load.wire.transport import Target
 from harness.rundir.records import RequestRecord
 from harness.scenario import Scenario, SessionPrompts, TraceLoad
-from harness.scenario.trace import read_trace
+from harness.scenario.trace import trace_of
 
 NAME = "preflight"  # stands where a load has a user's number, in prompts and request ids
 LOOK_S = 0.1  # for the end of the run
@@ -62,7 +62,7 @@ def _row(plan: LoadPlan, n: int) -> RequestRecord:
 
 def _prompt(plan: LoadPlan, scenario: Scenario, prompts: PromptSource, n: int) -> Prompt:
     if isinstance(scenario.load, TraceLoad):
-        trace = read_trace(Path(plan.base_dir) / scenario.load.file, max_requests=scenario.load.max_requests)
+        trace = trace_of(scenario.load, Path(plan.base_dir))
         return prompts.of_trace(-1 - n, trace.rows[0])
     if isinstance(scenario.prompts, SessionPrompts):
         return Conversation(scenario.prompts, prompts, f"{NAME}{n}", scenario.seed).ask()

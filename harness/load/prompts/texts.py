@@ -11,7 +11,7 @@ from harness.load.prompts.file_rows import FileRows, Taken
 from harness.load.prompts.prompt import Prompt, draw_length
 from harness.scenario import Prompts, SyntheticPrompts
 from harness.scenario.prompts import CHARS_PER_TOKEN
-from harness.scenario.trace import MOONCAKE_BLOCK_TOKENS, TraceRow
+from harness.scenario.trace import TraceRow
 
 # Common English words that byte-pair vocabularies hold as one token with a leading space.
 _WORDS = """
@@ -110,10 +110,10 @@ class PromptSource:
         own_tokens = row.input_tokens
         text = ""
         for block in row.blocks:
-            if own_tokens <= MOONCAKE_BLOCK_TOKENS:
+            if own_tokens <= row.block_tokens:
                 break
-            text += self.words(f"block/{block}", MOONCAKE_BLOCK_TOKENS)
-            own_tokens -= MOONCAKE_BLOCK_TOKENS
+            text += self.words(f"block/{block}", row.block_tokens)
+            own_tokens -= row.block_tokens
         if not row.blocks and row.input_tokens > self.prefix_tokens:
             text, own_tokens = self.prefix, row.input_tokens - self.prefix_tokens
         text += self._text(f"trace/{n}", own_tokens)

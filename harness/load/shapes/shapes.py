@@ -16,7 +16,7 @@ from harness.load.shapes.users import ClosedGate, closed_user
 from harness.load.wire.sender import Sender
 from harness.scenario import Scenario, TraceLoad
 from harness.scenario.steps import Step, most_at_once, user_changes
-from harness.scenario.trace import read_trace
+from harness.scenario.trace import trace_of
 
 SPAWN_RATE = 1000.0  # users a second, at least; all are there within a second
 
@@ -138,7 +138,7 @@ def shape_of(
         gate.worker, gate.workers = plan.worker, plan.workers
         return ClosedShape(gate, environment, scenario.seed)
     if isinstance(load, TraceLoad):
-        trace = read_trace(Path(plan.base_dir) / load.file, max_requests=load.max_requests)
+        trace = trace_of(load, Path(plan.base_dir))
         arrivals: RatePlan | TracePlan = TracePlan(load, trace, prompts)
     else:
         arrivals = RatePlan(scenario, prompts)

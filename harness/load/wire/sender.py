@@ -10,7 +10,7 @@ from geventhttpclient.response import HTTPParseError
 from harness.backends.counts import reply_tokens, token_source, tokens_asked
 from harness.backends.faults import REFUSALS
 from harness.backends.openai_compat import OpenAiWire
-from harness.backends.wire import Answer, Ask, Headers
+from harness.backends.wire import MAX_EXAMPLE_CHARS, Answer, Ask, Headers
 from harness.base.errors import UsageError
 from harness.base.units import NS_PER_S
 from harness.load.plan import LoadPlan
@@ -246,8 +246,10 @@ class Sender:
             row.error, row.error_detail = judge(exchange, reading, row.requested_output_tokens)
             row.error_detail = with_what_is_known(exchange, target.route(self.path), row.error_detail)
         strike = target.secrets.strike
-        row.error_detail, row.finish_reason = strike(row.error_detail), strike(row.finish_reason)
-        row.unreadable_events, row.unreadable_example = answer.unreadable, strike(answer.example)
+        row.error_detail, row.unreadable_events = strike(row.error_detail), answer.unreadable
+        row.finish_reason, row.unreadable_example = (  # what is struck may be shorter than what stands for it
+            text and text[:MAX_EXAMPLE_CHARS] for text in map(strike, (row.finish_reason, answer.example))
+        )
         if answer.output_tokens is None and answer.generated and row.error in {None, "cut_at_end"}:
             self.recorder.texts.add({"request_id": row.request_id, "text": answer.generated})
 

@@ -126,6 +126,6 @@ class Decided(Result):
     permanent_win_tasks_per_month: float | None
     winning_windows: tuple[Window, ...]
     windows_truncated: bool
-    min_goodput_requests_per_s: float | None  # None: the API is free
+    min_goodput_requests_per_s: float | None  # None: none is enough, as where the API is free
     at_volume: AtVolume | None  # None: no volume was given
     interval: VerdictInterval | None

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from harness.cost.breakeven.exact import ROUNDING, settle
 from harness.cost.breakeven.rule import gain_of, wins_at_first, wins_for_good
-from harness.cost.breakeven.walk import MOST_LEVELS
+from harness.cost.breakeven.walk import FIRST_LEVELS
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -62,6 +62,12 @@ class HourArrays:
         starts: Array = np.maximum(0.0, 1 / self.fills - 1 / self.before).sum(axis=1)
         hours: Array = (1 / self.fills).sum(axis=1)
         return self.hour_usd * hours + self.start_usd * starts
+
+    @property
+    def rises_from_some(self) -> Array:
+        """Hours that need more than the one before them, which has arrivals too."""
+        rises: Array = ((self.fills < self.before) & np.isfinite(self.before)).sum(axis=1).astype(np.float64)
+        return rises
 
     def next_step(self, tasks: Array) -> Array:
         """The next volume at which some hour's instances are full."""
@@ -140,7 +146,8 @@ def _stepped(bills: Bills) -> tuple[Flags, Flags]:
         hours = bills.hours
         gain = per_task = gain_of(per_full, hours.usd_per_task)
         often = hours.fills.shape[1]
-        above, below = (hours.hour_usd + hours.start_usd) * often, hours.start_usd * often
+        above, rises = (hours.hour_usd + hours.start_usd) * often, hours.rises_from_some
+        below = np.maximum(0.0, hours.start_usd - hours.hour_usd) * rises
         idle = bills.unit_usd - bills.fixed
         window = saved = settle(idle, bills.unit_usd + bills.api_base) > 0
         walked = np.ones(gain.shape, bool)
@@ -155,7 +162,7 @@ def _some_window(bills: Bills, open_ones: Flags, highest: Array) -> Flags:
     """Where some level up to `highest` ends in a win."""
     found, at = np.zeros(open_ones.shape, bool), np.zeros(open_ones.shape)
     rows = np.flatnonzero(open_ones & (highest > 0))
-    for _ in range(MOST_LEVELS):
+    for _ in range(FIRST_LEVELS):
         if not rows.size:
             break
         some = bills.at(rows)

@@ -52,8 +52,8 @@ class Hours:
 
     @property
     def most_usd_below(self) -> float:
-        """The most that they cost below it: rounded up, an hour may need no start."""
-        return self.start_usd * sum(often for _, often in self.fills)
+        """The most that they cost below it: rounded up, an hour may need no start, which that hour itself pays for."""
+        return max(0.0, self.start_usd - self.hour_usd) * sum(often for _, then, often in self.rises if then < math.inf)
 
     def usd(self, tasks: float) -> float:
         """The month's bill of the instances."""

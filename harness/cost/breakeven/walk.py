@@ -12,6 +12,7 @@ from harness.rundir.decide import Window
 
 MAX_WINDOWS = 100
 MOST_LEVELS = 5000  # that are looked at on one way
+FIRST_LEVELS = 300  # that are looked at for a first win, where there is none for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,10 @@ def windows_of(stairs: Staircase, permanent: float, reach: tuple[float, float]) 
     lowest, highest = reach
     windows: list[Window] = []
     at, low, end = stairs.step_before(lowest), None, min(permanent, highest)
-    for _ in range(MOST_LEVELS):
+    for level in range(MOST_LEVELS):
         if len(windows) == MAX_WINDOWS or (low is None and at >= end):
+            break
+        if level == FIRST_LEVELS and low is None and not windows and permanent == math.inf:
             break
         next_step = stairs.next_step(at)
         if low is None and wins_at(stairs, next_step):

@@ -3,7 +3,7 @@
 const breakeven = (() => {
   "use strict";
   const HOURS = 730, HOUR_S = 3600, SECONDS = HOURS * HOUR_S, MTOK = 1e6;
-  const ROUNDING = 1e-12, MAX_WINDOWS = 100, MOST_LEVELS = 5000, HUGE = 1e300;
+  const ROUNDING = 1e-12, MAX_WINDOWS = 100, MOST_LEVELS = 5000, FIRST_LEVELS = 300, HUGE = 1e300;
   const NEVER = { verdict: "never", first: null, permanent: null, windows: [], truncated: false };
 
   const settle = (difference, scale) => Math.abs(difference) <= ROUNDING * Math.abs(scale) ? 0 : difference;
@@ -83,7 +83,7 @@ const breakeven = (() => {
       usdPerTask: hourUsd * sum(fills.map((fill) => 1 / fill))
         + startUsd * sum(rises.map(([now, then]) => 1 / now - 1 / then)),
       above: (hourUsd + startUsd) * fills.length,
-      below: startUsd * fills.length,
+      below: Math.max(0, startUsd - hourUsd) * rises.filter(([, then]) => then < Infinity).length,
       usd: (tasks) => bill((fill) => ceil(tasks / fill)),
       usdAfter: (tasks) => bill((fill) => fill < Infinity ? floor(tasks / fill) + 1 : 0),
       utilization: (tasks) => needed(tasks) ? tasks * sum(fills.map((fill) => 1 / fill)) / needed(tasks) : 0,
@@ -217,6 +217,7 @@ const breakeven = (() => {
     let at = stairs.stepBefore(lowest), from = null;
     for (let i = 0; i < MOST_LEVELS; i += 1) {
       if (windows.length === MAX_WINDOWS || (from === null && at >= end)) break;
+      if (i === FIRST_LEVELS && from === null && !windows.length && permanent === Infinity) break;
       const next = stairs.nextStep(at);
       if (from === null && winsAt(stairs, next)) {
         from = winsFrom(stairs, at);

@@ -23,7 +23,8 @@ def command() -> None:
 def article(as_json: bool) -> None:
     """The audit of "The Real Costs of Serving an LLM in Production (2026 Edition)".
 
-    Its support agent is scenarios/demand/support-agent.yaml. Printed beside recomputed, and why they differ.
+    Its support agent is scenarios/demand/support-agent.yaml. Printed beside recomputed, why they differ, and what would
+    be right today, by the price list at hand.
     """
     findings = audit()
     if as_json:
@@ -34,7 +35,7 @@ def article(as_json: bool) -> None:
         if finding.section != section:
             section = finding.section
             click.echo(("\n" if finding is not findings[0] else "") + section)
-            click.echo(f"  {'':42} {'printed':>10} {'recomputed':>19}  unit")
+            click.echo(f"  {'':42} {'printed':>10} {'recomputed':>19} {'today':>12}  unit")
         click.echo(_line(finding))
         if finding.why:
             click.echo(f"      {finding.why}")
@@ -42,7 +43,8 @@ def article(as_json: bool) -> None:
 
 def _line(finding: Finding) -> str:
     printed = "(blank)" if finding.printed is None else _shown(finding.printed)
-    return f"  {finding.what:42} {printed:>10} {_shown(finding.recomputed):>19}  {finding.unit}".rstrip()
+    today = "n/a" if finding.today is None else _shown(finding.today)
+    return f"  {finding.what:42} {printed:>10} {_shown(finding.recomputed):>19} {today:>12}  {finding.unit}".rstrip()
 
 
 def _shown(value: float | str) -> str:

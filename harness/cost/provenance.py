@@ -7,6 +7,7 @@ from datetime import date
 
 from harness.cost.arms import ApiArm
 from harness.cost.box.box import PricedBox
+from harness.cost.box.plausible import Ceilings
 from harness.demand.demand import Demand
 from harness.prices.record import ApiPrice
 from harness.rundir.decide import DecideInput
@@ -15,10 +16,12 @@ from harness.rundir.result import Kind
 from harness.rundir.results import step_number
 
 
-def provenance(box: PricedBox, arms: Sequence[ApiArm], demand: Demand) -> tuple[Fact, ...]:
-    """One fact for each number that went in."""
+def provenance(
+    box: PricedBox, arms: Sequence[ApiArm], demand: Demand, most: Ceilings | None = None
+) -> tuple[Fact, ...]:
+    """One fact for each number that went in, and the most that the box could give."""
     of_arms = [fact for arm in arms for fact in (*_prices(arm), *_terms(arm, demand))]
-    return (*_box(box), *of_arms, *_demand(demand))
+    return (*_box(box), *_ceilings(most), *of_arms, *_demand(demand))
 
 
 def _fact(what: str, value: float | None, unit: str, kind: Kind, source: str, read_on: date | None = None) -> Fact:
@@ -40,6 +43,18 @@ def _box(box: PricedBox) -> Iterator[Fact]:
         where += f", {rented.taken_as}"
     kind: Kind = "measured" if box.given is None else "assumed"
     yield _fact("goodput", goodput.requests_per_s, "requests/s", kind, box.given or where)
+
+
+def _ceilings(most: Ceilings | None) -> Iterator[Fact]:
+    if most is None:
+        return
+    if most.compute_tokens_per_s is not None:
+        source = "the GPUs' peak arithmetic over 2 FLOP for each parameter that a token uses"
+        yield _fact("compute ceiling", most.compute_tokens_per_s, "tokens/s", "computed", source)
+    if most.bandwidth_tokens_per_s is not None:
+        source = f"the GPUs' memory bandwidth, {most.bits:g}-bit weights read once a step"
+        named = f"bandwidth ceiling at {most.in_flight:,.0f} requests"
+        yield _fact(named, most.bandwidth_tokens_per_s, "output tokens/s", "computed", source)
 
 
 def _prices(arm: ApiArm) -> Iterator[Fact]:

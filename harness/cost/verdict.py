@@ -2,20 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from harness.base.terms import Running, Terms
+from harness.base.units import DAYS_PER_MONTH
 from harness.base.yamlfile import validate
 from harness.cost.arms import ApiArm, choose_arms
 from harness.cost.bill import one_off_usd, people_usd
 from harness.cost.box.box import PricedBox, price_box
 from harness.cost.box.given import GivenRate, given_box
+from harness.cost.box.plausible import Ceilings
 from harness.cost.box.splits import BusyRun
-from harness.cost.breakeven.decision import api_calls_per_task, decide_parsed
+from harness.cost.breakeven.decision import api_calls_per_task, decide_parsed, usd_per_attempt
 from harness.cost.breakeven.success import success_costs
 from harness.cost.breakeven.words import flat_traffic, sentence
-from harness.cost.checks import doubts, doubts_without_a_run, one_run, saves_nothing_off, too_many_instances
+from harness.cost.checks import (
+    doubts,
+    doubts_without_a_run,
+    one_run,
+    peak_ceilings,
+    saves_nothing_off,
+    too_many_instances,
+)
 from harness.cost.extras import bills, by_class, options, token_splits
 from harness.cost.own_prices import load_prices
 from harness.cost.provenance import inputs_digest, provenance
@@ -54,7 +64,7 @@ def build_decision(
     box = price_box(manifest.instance, metrics, prices)
     chosen = choose_arms(arms, manifest.model, demand, prices)
     found = doubts(manifest, metrics, box, chosen, demand)
-    return _decision(box, chosen, demand, prices, found, shape_runs)
+    return _decision(box, chosen, demand, prices, found, peak_ceilings(box, manifest, metrics), shape_runs)
 
 
 def decide_on_given(
@@ -74,7 +84,7 @@ def decide_on_given(
     prices = load_prices(prices_file)
     box = given_box(instance, rate, demand, prices)
     chosen = choose_arms(arms, model, demand, prices)
-    return _decision(box, chosen, demand, prices, doubts_without_a_run(model, box, chosen, demand))
+    return _decision(box, chosen, demand, prices, doubts_without_a_run(model, box, chosen, demand), None)
 
 
 def _decision(
@@ -83,6 +93,7 @@ def _decision(
     demand: Demand,
     prices: UserPrices,
     doubted: Sequence[Check],
+    most: Ceilings | None,
     shape_runs: Sequence[BusyRun] = (),
 ) -> Decision:
     priced = tuple(_arm(arm, box, demand) for arm in chosen)
@@ -101,7 +112,7 @@ def _decision(
         checks=tuple(checks),
         monthly=bills(priced, demand, box.instance.taken_as),
         purchase_options=options(box, demand, priced, prices),
-        provenance=provenance(box, chosen, demand),
+        provenance=provenance(box, chosen, demand, most),
         inputs_digest=inputs_digest([arm.input for arm in priced]),
     )
 
@@ -140,7 +151,8 @@ def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
     terms = {name: getattr(arm.terms, name) for name in Terms.model_fields}
     api = asdict(arm.rates(demand)) | terms | {"tokenizer_ratio": arm.tokenizer_ratio(demand)}
     api["fixed_usd_per_month"] = demand.fixed_usd("api") + arm.terms.fixed_usd_per_month
-    del api["cache_write_usd_per_mtok"]  # `decide` knows no such price; the mean of the input holds it
+    for name in ("cache_write_usd_per_mtok", "cache_write_1h_usd_per_mtok"):
+        del api[name]  # `decide` knows no such prices; the mean of the input holds them
     return DecideInput(
         workload=demand.workload(), self_host=validate(SelfHost, own, where=where), api=validate(Api, api, where=where)
     )
@@ -177,11 +189,11 @@ def _arm(arm: ApiArm, box: PricedBox, demand: Demand) -> Arm:
             demand.response_cache_hit_rate,
             attempts=api_calls_per_task(given.workload, given.api),
         ),
-        **(_what_if(given, people, box, demand) if why_not is None else {}),
+        **(_what_if(given, people, box, demand, arm) if why_not is None else {}),
     )
 
 
-def _what_if(given: DecideInput, people: float, box: PricedBox, demand: Demand) -> dict[str, Any]:
+def _what_if(given: DecideInput, people: float, box: PricedBox, demand: Demand, arm: ApiArm) -> dict[str, Any]:
     """What would change the answer, and how it goes on; there is none where nothing was decided."""
     uncertain = spreads(
         given,
@@ -198,8 +210,26 @@ def _what_if(given: DecideInput, people: float, box: PricedBox, demand: Demand) 
             growth_per_month=demand.growth_per_month,
             months=demand.horizon_months,
             one_off_usd=one_off_usd(demand, "self_host") - one_off_usd(demand, "api"),
+            usd_per_attempt=_announced(arm, box, demand),
         ),
     }
+
+
+def _announced(arm: ApiArm, box: PricedBox, demand: Demand) -> list[float] | None:
+    """USD a call in each month of the horizon, by the prices announced; None: none is."""
+    starts = [change.starts_on for _, price in arm.parts for change in price.changes]
+    if not starts:
+        return None
+    today = datetime.now(UTC).date()
+    by_start: dict[date | None, float] = {None: _usd_per_call(arm, box, demand)}
+    by_start |= {day: _usd_per_call(arm.on(day).over(demand.hourly_profile), box, demand) for day in set(starts)}
+    days = [today + timedelta(days=DAYS_PER_MONTH * month) for month in range(demand.horizon_months)]
+    return [by_start[max((start for start in starts if start <= day), default=None)] for day in days]
+
+
+def _usd_per_call(arm: ApiArm, box: PricedBox, demand: Demand) -> float:
+    given = decide_input(arm, box, demand)
+    return usd_per_attempt(given.workload.classes, given.api)
 
 
 def _spot_range(box: PricedBox) -> tuple[float, float] | None:

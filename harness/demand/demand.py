@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.base.terms import ArmTerms, Running, check_running
+from harness.base.units import HOURS_PER_MONTH
 from harness.base.workload import LARGEST, MOST_TASKS, InstancesOrNone, PositiveShare, RequestClass, Traffic, Workload
 from harness.base.yamlfile import Label, Strict, read_yaml, validate
 from harness.demand.items import Amount, Item, usd_per_month
@@ -21,6 +22,7 @@ from harness.demand.made_of_log import MadeOfLog
 from harness.scenario import bundled_scenarios_dir
 
 DEFAULT_DEMAND = "support-agent"
+SPOT_INTERRUPTIONS_PER_MONTH = 0.10  # the upper end of AWS's band of 5 to 10 %, which is of a month
 
 _SHARE = (0, math.nextafter(1, 0), "at least 0 and below 1")
 _ANY = (0, LARGEST, "from 0 on")
@@ -43,6 +45,7 @@ class Request(RequestClass):
     """A size of request and its weight among the others; cached and cache-written tokens are part of the input."""
 
     cache_write_tokens: Amount = 0
+    cache_write_1h_tokens: Amount = 0
 
     def as_asked(self, terms: ArmTerms, tokenizer_ratio: float) -> Request:
         """The same request as an arm counts it, by its own tokenizer, with its own length of answer and cache."""
@@ -83,6 +86,7 @@ class DemandClass(Strict):
     history: History | None = None
     cached_input_tokens: Amount = Field(default=0, description="Part of the input read from the prompt cache.")
     cache_write_tokens: Amount = Field(default=0, description="Part of the input written to the prompt cache.")
+    cache_write_1h_tokens: Amount = Field(default=0, description="Another part, written to be kept for an hour.")
     output_tokens: Amount
 
     @model_validator(mode="after")
@@ -90,7 +94,8 @@ class DemandClass(Strict):
         if (self.input_tokens is None) == (self.history is None):
             raise ValueError("give either `input_tokens` or `history`")
         smallest = self.input_tokens if self.history is None else self.history.base_tokens
-        if smallest is not None and self.cached_input_tokens + self.cache_write_tokens > smallest:
+        cache = self.cached_input_tokens + self.cache_write_tokens + self.cache_write_1h_tokens
+        if smallest is not None and cache > smallest:
             raise ValueError("cached_input_tokens and cache_write_tokens must fit in the input tokens")
         if self._sizes()[-1] > LARGEST:
             raise ValueError(f"`history`: the last turn's input tokens must be at most {LARGEST:g}")
@@ -106,6 +111,7 @@ class DemandClass(Strict):
                 input_tokens=size,
                 cached_input_tokens=self.cached_input_tokens,
                 cache_write_tokens=self.cache_write_tokens,
+                cache_write_1h_tokens=self.cache_write_1h_tokens,
                 output_tokens=self.output_tokens,
             )
             for turn, size in enumerate(sizes)
@@ -165,7 +171,10 @@ class Demand(Traffic):
         default={}, description="Lowest and highest plausible value of an input, for tornado and simulation."
     )
     startup_minutes: Amount = Field(default=10, description="From launch to serving: billed, serves nothing.")
-    spot_interruptions_per_hour: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    spot_interruptions_per_hour: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=SPOT_INTERRUPTIONS_PER_MONTH / HOURS_PER_MONTH,
+        description="Share of the spot instances that are lost in an hour; by default 10 % in a month.",
+    )
     spot_recovery_minutes: Annotated[float, Field(ge=0, lt=60)] = 10
     tokens_ratio: Annotated[float, Field(gt=0, le=10)] = Field(
         default=1, description="API tokens for one token of the self-hosted model, same text; 1 is assumed."

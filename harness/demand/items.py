@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from harness.base.money import OF_A_MILLION
 from harness.base.units import TOKENS_PER_MTOK
 from harness.base.yamlfile import Label, Strict
 
@@ -15,6 +16,7 @@ Line = Literal[
     "infrastructure", "people", "embeddings", "vector_store", "evaluation", "experiments", "logging", "one_off"
 ]
 Amount = Annotated[float, Field(ge=0, le=1e12)]
+UsdPerMtok = Annotated[Amount, OF_A_MILLION]
 
 
 class _Item(Strict):
@@ -57,7 +59,7 @@ class EmbeddingItem(_Item):
     line: Line = "embeddings"
     chunks: Amount
     tokens_per_chunk: Amount
-    usd_per_mtok: Amount
+    usd_per_mtok: UsdPerMtok
     passes_per_year: Amount
 
 
@@ -67,7 +69,7 @@ class PerTaskItem(_Item):
     kind: Literal["per_task"]
     line: Line = "embeddings"
     tokens_per_task: Amount
-    usd_per_mtok: Amount
+    usd_per_mtok: UsdPerMtok
 
 
 class OneOffItem(_Item):

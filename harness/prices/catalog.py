@@ -11,23 +11,25 @@ from pathlib import Path
 from harness.base.errors import UsageError
 from harness.base.yamlfile import read_yaml, validate
 from harness.prices import genai
-from harness.prices.price_file import InstanceRow, PriceFile, UserPrices
+from harness.prices.names import split_reference
+from harness.prices.price_file import InstanceRow, PriceFile, UserPrices, api_key
 from harness.prices.record import ApiPrice, Quote
 
 CATALOG = Path(__file__).with_name("instances.yaml")
 
 
 def resolve_api(reference: str, user_prices: UserPrices | None = None) -> ApiPrice:
-    """Today's price of `provider:model`; the user's own wins.
+    """Today's price of `provider:model`, however other tools spell the provider; the user's own wins.
 
     Raises:
         UsageError: not `provider:model`, or nobody gave a price for it; the hint has near names.
     """
-    provider, colon, model = reference.partition(":")
-    if not colon or not provider.strip() or not model.strip():
-        raise UsageError(f"an API is named provider:model, got `{reference}`", hint="for example `openai:gpt-4.1-mini`")
     own = user_prices.api.get(reference.lower()) if user_prices is not None else None
-    return own if own is not None else genai.resolve(provider.strip(), model.strip())
+    if own is not None:
+        return own
+    provider, model = split_reference(reference, genai.sellers_of)
+    own = user_prices.api.get(api_key(provider, model)) if user_prices is not None else None
+    return own if own is not None else genai.resolve(provider, model)
 
 
 def tier_edges(user_prices: UserPrices) -> list[int]:

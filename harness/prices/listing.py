@@ -50,7 +50,13 @@ def api_rows(references: Sequence[str], prices: UserPrices, today: date | None =
     wanted = [resolve_api(reference, prices) for reference in dict.fromkeys([*prices.api, *references])]
     if today is None:
         return [price.to_dict() for price in wanted]
-    return [{**price.to_dict(), **age(price.checked_on, today), "disagrees": _disagreement(price)} for price in wanted]
+    return [{**price.to_dict(), **_age(price, today), "disagrees": _disagreement(price)} for price in wanted]
+
+
+def _age(price: ApiPrice, today: date) -> Row:
+    """As `age`, by the day the source looked where that is known; `retired` where nobody can buy it any more."""
+    found = age(price.source_checked_on or price.checked_on, today)
+    return {**found, "status": "retired"} if price.is_retired(today) else found
 
 
 def _disagreement(price: ApiPrice) -> str:

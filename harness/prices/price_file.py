@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from harness.base.errors import UsageError
+from harness.base.money import OF_A_MILLION
 from harness.base.terms import ArmTerms
 from harness.base.units import HOURS_PER_MONTH
 from harness.base.yamlfile import Label, Strict, validate
@@ -17,6 +18,7 @@ from harness.prices.own_box import MONTHS_PER_YEAR, Owned
 from harness.prices.record import PURCHASES, ApiPrice, Quote, Rates, Tier, Usd
 
 Name = Annotated[Label, Field(min_length=1)]
+UsdPerMtok = Annotated[Usd, OF_A_MILLION]
 
 
 class Source(Strict):
@@ -82,10 +84,11 @@ class InstanceRow(Strict):
 class RatesRow(Strict):
     """USD per million tokens."""
 
-    input_usd_per_mtok: Usd
-    output_usd_per_mtok: Usd
-    cached_input_usd_per_mtok: Usd | None = None
-    cache_write_usd_per_mtok: Usd | None = None
+    input_usd_per_mtok: UsdPerMtok
+    output_usd_per_mtok: UsdPerMtok
+    cached_input_usd_per_mtok: UsdPerMtok | None = None
+    cache_write_usd_per_mtok: UsdPerMtok | None = None
+    cache_write_1h_usd_per_mtok: UsdPerMtok | None = None
 
     def rates(self) -> Rates:
         """The rates alone."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -46,12 +48,13 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """USD per million tokens. `cached_input` and `cache_write` None: the provider lists no such price."""
+    """USD per million tokens. Of the cache None: the provider lists no such price; `_1h` is of what is kept an hour."""
 
     input_usd_per_mtok: Usd
     output_usd_per_mtok: Usd
     cached_input_usd_per_mtok: Usd | None = None
     cache_write_usd_per_mtok: Usd | None = None
+    cache_write_1h_usd_per_mtok: Usd | None = None
 
     def request_usd(
         self,
@@ -60,17 +63,20 @@ class Rates:
         *,
         cached_input_tokens: float = 0,
         cache_write_tokens: float = 0,
+        cache_write_1h_tokens: float = 0,
     ) -> float:
         """One request: ((in - cached - written) P_in + cached P_cr + written P_cw + out P_out) / 1e6.
 
-        `input_tokens` includes the cached and the written ones. A missing cache price is the input price.
+        `input_tokens` includes the cached and the written ones, those kept an hour too. A missing cache price is the
+        input price, a missing one for an hour that of a write.
         Example: 800 in of which 600 cached at 0.30, 250 out, at 3/15, is 0.00453 USD.
         """
-        plain = input_tokens - cached_input_tokens - cache_write_tokens
+        plain = input_tokens - cached_input_tokens - cache_write_tokens - cache_write_1h_tokens
         return (
             plain * self.input_usd_per_mtok
             + cached_input_tokens * self.read
             + cache_write_tokens * self.write
+            + cache_write_1h_tokens * self.write_1h
             + output_tokens * self.output_usd_per_mtok
         ) / TOKENS_PER_MTOK
 
@@ -83,6 +89,45 @@ class Rates:
     def write(self) -> float:
         """USD per million tokens written to the cache."""
         return self.input_usd_per_mtok if self.cache_write_usd_per_mtok is None else self.cache_write_usd_per_mtok
+
+    @property
+    def write_1h(self) -> float:
+        """USD per million tokens written to the cache for an hour."""
+        return self.write if self.cache_write_1h_usd_per_mtok is None else self.cache_write_1h_usd_per_mtok
+
+
+def mean_rates(rates: Sequence[Rates], weights: Sequence[float] | None = None) -> Rates:
+    """The rates of traffic that is spread so over these; what one of them lacks is unknown."""
+    shares = [1.0] * len(rates) if weights is None else list(weights)
+
+    def mean(name: str) -> float | None:
+        values = [getattr(one, name) for one in rates]
+        if None in values:
+            return None
+        return math.fsum(usd * share for usd, share in zip(values, shares, strict=True)) / math.fsum(shares)
+
+    return _each_rate(mean)
+
+
+def _each_rate(of: Callable[[str], float | None]) -> Rates:
+    return Rates(**{rate.name: of(rate.name) for rate in fields(Rates)})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Announced rates and tiers, and the day they begin."""
+
+    starts_on: date
+    rates: Rates
+    tiers: tuple[Tier, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a listed price that nothing here prices, in words; `is_due`: text alone may have to pay it."""
+
+    words: str
+    is_due: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +155,12 @@ class ApiPrice:
     label: str = ""  # a remark in words, e.g. that it stands in for another model
     kind: Literal["listed", "assumed"] = "listed"  # assumed: typed in by the user
     terms: ArmTerms = field(default_factory=ArmTerms)  # what the user's file says beside the price per token
+    usd_per_request: float = 0.0  # beside the tokens
+    by_hour: tuple[Rates, ...] = ()  # 24, of UTC, where the hour matters; `rates` is what a flat day comes to
+    changes: tuple[Change, ...] = ()  # announced, in their order
+    unused: tuple[Part, ...] = ()
+    source_checked_on: date | None = None  # the day the source looked at the provider's own page; None: unknown
+    retired_on: date | None = None  # the day from which nobody can buy it; None: none is known
 
     def rates_for(self, input_tokens: float) -> Rates:
         """The rates of one request with that many input tokens (cached ones included).
@@ -122,6 +173,32 @@ class ApiPrice:
                 chosen = tier.rates
         return chosen
 
+    def on(self, day: date) -> ApiPrice:
+        """The price as it will be that day, by what is announced; a batch price keeps its share of the standard one."""
+        due = [change for change in self.changes if change.starts_on <= day]
+        if not due:
+            return self
+        later = due[-1]
+        batch = self.batch and _scaled(self.batch, self.rates, later.rates)
+        return replace(self, rates=later.rates, tiers=later.tiers, batch=batch, batch_tiers=())
+
+    def over(self, hours: Sequence[float] | None) -> ApiPrice:
+        """The price of traffic with so much in each hour of a day or a week; None: the same in every hour."""
+        if not self.by_hour or hours is None:
+            return self
+        of_day = [sum(hours[hour :: len(self.by_hour)]) for hour in range(len(self.by_hour))]
+        return replace(self, rates=mean_rates(self.by_hour, of_day))
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it is listed at nothing at all."""
+        free = self.rates.input_usd_per_mtok == self.rates.output_usd_per_mtok == 0
+        return free and self.usd_per_request == 0 and not self.tiers
+
+    def is_retired(self, day: date) -> bool:
+        """Whether nobody can buy it that day any more."""
+        return self.retired_on is not None and self.retired_on <= day
+
     def as_batch(self) -> ApiPrice:
         """The same model at its batch price; itself where none is listed."""
         return self if self.batch is None else replace(self, rates=self.batch, tiers=self.batch_tiers)
@@ -129,10 +206,22 @@ class ApiPrice:
     def to_dict(self) -> dict[str, Any]:
         """For JSON, the rates beside the rest; the date as ISO text."""
         out = asdict(self)
-        rates, checked_on = out.pop("rates"), out.pop("checked_on")
+        rates = out.pop("rates")
         out["terms"] = self.terms.model_dump(exclude_unset=True)
         names = {"provider": out.pop("provider"), "model": out.pop("model")}
-        return {**names, **rates, **out, "checked_on": checked_on.isoformat() if checked_on else None}
+        out["changes"] = [{**change, "starts_on": change["starts_on"].isoformat()} for change in out["changes"]]
+        days = ("checked_on", "source_checked_on", "retired_on")
+        return {**names, **rates, **out, **{day: out[day].isoformat() if out[day] else None for day in days}}
+
+
+def _scaled(batch: Rates, before: Rates, after: Rates) -> Rates:
+    """A batch price that follows the standard one, rate by rate."""
+
+    def at(name: str) -> float | None:
+        was, now, usd = (getattr(rates, name) for rates in (before, after, batch))
+        return usd if not usd or not was or now is None else float(usd * now / was)
+
+    return _each_rate(at)
 
 
 def age_days(checked_on: date | None, today: date) -> int | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from harness.prices import genai
 from harness.prices.record import ApiPrice
@@ -49,13 +50,15 @@ def hosts_of(model: str, own: Sequence[ApiPrice] = ()) -> list[ApiPrice]:
         price
         for provider, name in genai.hosted_models()
         if not name.endswith(":free") and weights_key(name) == wanted
-        if (price := genai.try_price(provider, name)) is not None and _is_paid(price)
+        if (price := genai.try_price(provider, name)) is not None and _is_sold(price)
     ]
     direct = [p for p in found if p.provider not in _RESELLERS and not p.provider.startswith("huggingface_")]
     return direct or found
 
 
-def _is_paid(price: ApiPrice) -> bool:
+def _is_sold(price: ApiPrice) -> bool:
+    if price.is_retired(datetime.now(UTC).date()):
+        return False
     return price.rates.input_usd_per_mtok > 0 and price.rates.output_usd_per_mtok > 0
 
 

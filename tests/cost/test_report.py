@@ -83,18 +83,18 @@ def reported(run_dir: Path, *options: str) -> dict[str, Any]:
 def test_a_run_is_priced_for_the_support_agent_against_every_arm(run_dir: Path) -> None:
     demand = bundled_scenarios_dir() / "demand" / "support-agent.yaml"
 
-    got = reported(run_dir, "--demand", str(demand), "--api", "openai:gpt-4.1")
+    got = reported(run_dir, "--demand", str(demand), "--api", "openai:gpt-4.1", "--api", "anthropic:claude-sonnet-4-6")
 
     # AN-24: the busier step fails its limits and does not count
     assert got["self_host"]["goodput"]["step"] == 0
     assert got["self_host"]["goodput"]["requests_per_s"] == pytest.approx(0.6, rel=0.01)
-    assert [arm["role"] for arm in got["arms"]] == ["user", "frontier", "same_weights"]
-    frontier = got["arms"][1]
-    assert frontier["decision"]["at_volume"]["self_usd"] == pytest.approx(12807.226666666667)
-    assert frontier["decision"]["at_volume"]["api_usd"] == pytest.approx(2460)
-    assert frontier["sentence"].startswith("At your 400,000 tasks a month the API wins by USD 10,347 a month")
+    assert [arm["role"] for arm in got["arms"]] == ["user", "user", "frontier", "same_weights"]
+    sonnet = got["arms"][1]
+    assert sonnet["decision"]["at_volume"]["self_usd"] == pytest.approx(12807.226666666667)
+    assert sonnet["decision"]["at_volume"]["api_usd"] == pytest.approx(2460)
+    assert sonnet["sentence"].startswith("At your 400,000 tasks a month the API wins by USD 10,347 a month")
     # 8,666.67 of people, spread over full boxes: at 0.6 requests/s that are AN-09's windows
-    windows = frontier["decision"]["winning_windows"]
+    windows = sonnet["decision"]["winning_windows"]
     assert windows[0][0] == pytest.approx(2755737.67, rel=1e-6)
     assert windows[-1] == [pytest.approx(3428999.458, rel=1e-6), None]
     assert not [check for check in got["checks"] if check["level"] == "error"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cost_cases import VECTORS
+from cost_cases import ARMS, VECTORS
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -84,7 +84,7 @@ def test_another_tokenizer_makes_other_counts() -> None:
 
 def test_a_share_of_the_tasks_may_wait_for_the_batch_price() -> None:
     wanted = demand(batch_share=0.5)
-    arm = choose_arms([], None, wanted)[0]  # claude-sonnet-4-6: 3/15, in a batch 1.5/7.5
+    arm = choose_arms(ARMS, None, wanted)[0]  # claude-sonnet-4-6: 3/15, in a batch 1.5/7.5
 
     rates = arm.rates(wanted)
 

@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cost_cases import G5, given, manifest, metrics, smallest
+from cost_cases import ARMS, G5, given, manifest, metrics, smallest
 
 from harness.base.errors import UsageError
 from harness.cost.breakeven.decision import decide, parse
 from harness.cost.breakeven.words import sentence
 from harness.cost.verdict import build_decision, check_prices
-from harness.demand.demand import default_demand
+from harness.demand.demand import Demand, default_demand
 from harness.rundir.decide import Decided, VerdictInterval
-from harness.rundir.decision import Decision
+from harness.rundir.decision import Decision, ModelPrice
 
 
 def test_three_arms_are_compared_when_none_is_asked_for() -> None:
     got = build_decision(manifest(), metrics(), smallest(), [])
 
     assert [(arm.name, arm.role) for arm in got.arms] == [
-        ("anthropic:claude-sonnet-4-6", "frontier"),
-        ("openai:gpt-4.1-mini", "cheap"),
+        ("anthropic:claude-sonnet-5-5", "frontier"),
+        ("openai:gpt-6-luna", "cheap"),
         (got.arms[2].name, "same_weights"),
     ]
     assert "llama-3.3-70b" in got.arms[2].model.lower()
@@ -42,16 +42,16 @@ def test_weights_that_nobody_hosts_get_a_stand_in_that_says_so() -> None:
     got = build_decision(manifest("SmolLM2-135M-Instruct.Q4_K_M.gguf"), metrics(), smallest(), [])
 
     stand_in = got.arms[-1]
-    assert stand_in.name == "groq:llama-3.1-8b-instant"
+    assert stand_in.name == "groq:openai/gpt-oss-20b"
     assert stand_in.role == "same_weights"
     assert stand_in.label == (
         "stand-in: nobody is listed as hosting SmolLM2-135M-Instruct.Q4_K_M.gguf,"
-        " so llama-3.1-8b-instant at groq stands in for it"
+        " so openai/gpt-oss-20b at groq stands in for it"
     )
 
 
 def test_the_decision_holds_what_was_decided_on() -> None:
-    got = build_decision(manifest(), metrics(), smallest(), []).arms[0]
+    got = build_decision(manifest(), metrics(), smallest(), ARMS).arms[0]
 
     assert got.input.self_host.usd_per_hour == 5.672
     assert got.input.self_host.goodput_requests_per_s == 0.6
@@ -122,7 +122,7 @@ def test_own_prices_reach_the_decision(tmp_path: Path) -> None:
         "instances: [{id: g5.12xlarge, usd_per_hour: {on_demand: 4}}]\n"
     )
 
-    got = build_decision(manifest(), metrics(), smallest(), [], prices_file=path)
+    got = build_decision(manifest(), metrics(), smallest(), ARMS, prices_file=path)
 
     assert got.self_host.instance.usd_per_hour == 4
     assert got.arms[1].decision.api_usd_per_task == pytest.approx(0.0013, rel=1e-9)  # 800 + 2 x 250
@@ -164,7 +164,7 @@ def test_an_old_price_is_a_warning() -> None:
 
 
 def test_the_support_agents_sentence_is_the_whole_answer() -> None:
-    got = build_decision(manifest(), metrics(), default_demand(), [])
+    got = build_decision(manifest(), metrics(), default_demand(), ARMS)
 
     frontier, cheap = got.arms[0], got.arms[1]
     # 4,140.56 + 8,666.67 - 2,460 = 10,347.23; the windows are AN-09's
@@ -180,7 +180,7 @@ def test_the_support_agents_sentence_is_the_whole_answer() -> None:
 
 
 def test_headroom_and_peaks_reach_the_sentence() -> None:
-    got = build_decision(manifest(), metrics(), smallest(max_load=0.8, peak_to_mean=2.5), [])
+    got = build_decision(manifest(), metrics(), smallest(max_load=0.8, peak_to_mean=2.5), ARMS)
 
     # AN-10: 0.00615 x 504,576 = 3,103.14
     assert "because one full box saves USD 3,103 and costs USD 4,141 a month" in got.arms[0].sentence
@@ -245,3 +245,55 @@ def test_a_decision_opens_no_connection() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def api_usd(reference: str, demand: Demand) -> float:
+    arm = build_decision(manifest(), metrics(), demand, [reference]).arms[0]
+    assert arm.decision.at_volume is not None
+    return arm.decision.at_volume.api_usd
+
+
+def test_a_listed_price_is_used_whole() -> None:
+    thousand = [{"input_tokens": 1000, "output_tokens": 1000}]
+    million = smallest(tasks_per_month=1_000_000, classes=thousand)
+    noon = million.model_copy(update={"hourly_profile": [float(hour == 12) for hour in range(24)]})
+
+    # 800 and 250 at 1/1 and 0.012 a request
+    assert api_usd("perplexity:sonar", smallest(tasks_per_month=100_000)) == pytest.approx(1305)
+    # 1,000 Mtok in at 0.66 and out at 1.98, 7 hours of 24 at twice that
+    assert api_usd("deepseek:deepseek-v4-pro", million) == pytest.approx(3410)
+    assert api_usd("deepseek:deepseek-v4-pro", noon) == pytest.approx(2640)
+    # answers of nothing: the fee is on the input
+    silent = smallest(tasks_per_month=1000, classes=[{"input_tokens": 800, "output_tokens": 0}])
+    assert api_usd("perplexity:sonar", silent) == pytest.approx(12.8)
+
+
+def test_what_is_retired_or_not_whole_is_a_warning() -> None:
+    got = build_decision(manifest(), metrics(), smallest(), ["perplexity:sonar-deep-research"])
+
+    said = {check.code: check.message for check in got.checks}
+    assert said["retired_model"].startswith("perplexity:sonar-deep-research was retired on 2026-09-27")
+    assert "output reasoning 3 USD/Mtok, output citation 2 USD/Mtok" in said["price_parts_unused"]
+
+
+def test_a_write_for_an_hour_without_a_price_of_its_own_is_a_warning() -> None:
+    kept = [{"input_tokens": 800, "output_tokens": 250, "cache_write_1h_tokens": 500}]
+
+    got = build_decision(
+        manifest(), metrics(), smallest(classes=kept), ["openai:gpt-4.1", "anthropic:claude-sonnet-5-5"]
+    )
+
+    found = [check.message for check in got.checks if check.code == "price_parts_unused"]
+    assert any(message.startswith("the price of openai:gpt-4.1 has parts") for message in found)
+    assert not any("claude-sonnet-5-5" in message for message in found)
+
+
+def test_an_announced_price_is_in_the_projection_from_its_day(tmp_path: Path) -> None:
+    arm = build_decision(manifest(), metrics(), smallest(), ["google:gemini-3.6-flash"]).arms[0]
+
+    # 0.75/3.75 for 400,000 x 800/250, twice that from 2027-01-01
+    assert isinstance(arm.price, ModelPrice)
+    assert [change.starts_on.isoformat() for change in arm.price.changes] == ["2027-01-01"]
+    assert arm.projection is not None
+    assert arm.projection.months[0].api_usd == pytest.approx(615)
+    assert arm.projection.months[-1].api_usd == pytest.approx(1230)

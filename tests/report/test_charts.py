@@ -75,8 +75,8 @@ def test_a_drawing_says_in_words_what_it_shows() -> None:
     assert chart.alt == (
         "One instance costs USD 4,141 a month and serves 1.58M tasks; every further one is a step. "
         "Your volume is 400,000 tasks a month. "
-        "Against anthropic:claude-sonnet-4-6 self-hosting wins from 2.76M to 3.15M; from 3.43M on. "
-        "Against openai:gpt-4.1-mini self-hosting wins at no volume. "
+        "Against anthropic:claude-sonnet-5-5 self-hosting wins from 2.76M to 3.15M; from 3.43M on. "
+        "Against openai:gpt-6-luna self-hosting wins at no volume. "
         "Against groq:tern-70b-instruct self-hosting wins at no volume."
     )
     assert f'<desc id="cost-wide-desc">{chart.alt}</desc>' in chart.wide

@@ -16,7 +16,7 @@ from harness.rundir.decision import Decision
 
 
 def decided(demand: Demand) -> Decision:
-    return build_decision(manifest(), metrics(), demand, [])
+    return build_decision(manifest(), metrics(), demand, ["anthropic:claude-sonnet-4-6"])
 
 
 def column(table: Table | None, title: str) -> list[str]:
@@ -63,7 +63,7 @@ def test_volumes_next_to_each_other_have_the_digits_that_tell_them_apart() -> No
     box = manifest(id="c7i.large")
     people = {"name": "people", "kind": "fte", "fraction": 0.5}
     demand = smallest(items=[people | {"arm": "self_host"}])
-    decision = build_decision(box, metrics(0.1346153846153846), demand, ["openai:gpt-4.1-mini"])
+    decision = build_decision(box, metrics(0.1346153846153846), demand, ["openai:gpt-6-luna"])
 
     shown = column(volume_table(decision), "tasks a month")
 

@@ -28,7 +28,7 @@ def test_a_run_against_an_endpoint_is_repeated_against_it() -> None:
     assert shlex.split(command) == [
         "breakeven", "run", "chat.json", "--backend", "vllm", "--url", "http://127.0.0.1:8000",
         "--model", "example/Tern-70B-Instruct", "--instance", "g5.12xlarge", "--purchase", "on_demand",
-        "--api", "anthropic:claude-sonnet-4-6", "--api", "openai:gpt-4.1-mini",
+        "--api", "anthropic:claude-sonnet-5-5", "--api", "openai:gpt-6-luna",
     ]  # fmt: skip
 
 

@@ -220,12 +220,12 @@ def test_numbers_of_the_arms_are_those_of_the_decision(tmp_path: Path) -> None:
     _, markdown = written(tmp_path, case("two_windows"))
 
     row = next(
-        line for line in markdown.splitlines() if line.startswith("| anthropic:claude-sonnet-4-6") and "3 / 15" in line
+        line for line in markdown.splitlines() if line.startswith("| anthropic:claude-sonnet-5-5") and "3 / 15" in line
     )
 
     # 400,000 * 0.00615 = 2,460; 2,460 - 12,807.23 = -10,347.23
     assert row == (
-        "| anthropic:claude-sonnet-4-6 (frontier API) | 3 / 15 (a test, checked 2026-11-01) "
+        "| anthropic:claude-sonnet-5-5 (frontier API) | 3 / 15 (a test, checked 2026-11-01) "
         "| 0.00615 | 2,460 | −10,347 | 2.76M | 3.43M |"
     )
 
@@ -293,11 +293,14 @@ def test_every_row_of_a_table_has_its_columns_whatever_the_names(tmp_path: Path,
         assert len({len(re.findall(r"<t[hd][ >]", row)) for row in table.split("</tr>")[:-1]}) == 1
 
 
+OLDER = ["anthropic:claude-sonnet-4-6", "openai:gpt-4.1-mini"]  # 3/15 and 0.40/1.60
+
+
 def real_decision(given: Case) -> Decision:
     """decision.json as the cost model makes it: the article's support agent on the run of two windows."""
-    manifest = given.run.model_copy(update={"arms": ["openai:gpt-4.1-mini"]})
+    manifest = given.run.model_copy(update={"arms": OLDER})
     demand = load_demand(bundled_scenarios_dir() / "demand" / "support-agent.yaml")
-    return build_decision(manifest, given.metrics, demand, ["openai:gpt-4.1-mini"])
+    return build_decision(manifest, given.metrics, demand, OLDER)
 
 
 def test_everything_the_cost_model_adds_is_shown(tmp_path: Path) -> None:
@@ -342,7 +345,7 @@ def test_every_fact_of_the_decision_is_in_the_table_of_origins(tmp_path: Path) -
     table = markdown[markdown.index("Every number that the verdict rests on") :].split("\n\n")[1]
     origins = [row.split(" | ")[-2] for row in table.splitlines()[2:]]
     facts = [fact for fact in decision.provenance if fact.what != "goodput"]
-    assert set(origins) == {"measured", "listed", "assumed"}
+    assert set(origins) == {"measured", "listed", "assumed", "computed"}
     assert len(origins) == 2 + len(facts)  # goodput and mean tokens are measured
 
 

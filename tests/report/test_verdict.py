@@ -67,7 +67,7 @@ def test_the_same_finding_in_several_steps_is_one_entry() -> None:
 
 
 STAND_IN = (
-    "stand-in: nobody is listed as hosting SmolLM2-135M-Instruct-Q4_1.gguf, so llama-3.1-8b-instant at groq stands in "
+    "stand-in: nobody is listed as hosting SmolLM2-135M-Instruct-Q4_1.gguf, so openai/gpt-oss-20b at groq stands in "
     "for it"
 )
 

@@ -42,6 +42,8 @@ def comparisons(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+ARMS = ["anthropic:claude-sonnet-4-6", "openai:gpt-4.1-mini"]  # 3/15 and 0.40/1.60, whatever is newest
+
 G5 = {"id": "g5.12xlarge", "purchase": "on_demand", "usd_per_hour": None, "replicas": 1}
 
 
@@ -65,7 +67,7 @@ def manifest(model: str | None = "meta-llama/Llama-3.3-70B-Instruct", **instance
 
 def step(number: int, given: float, output: float, **more: Any) -> Step:
     """A step of 100 s with so many input and output tokens a second."""
-    load, window = {"kind": "closed", "users": number + 1}, {"start_s": 0, "end_s": 100}
+    load, window = {"kind": "closed", "users": 16 * (number + 1)}, {"start_s": 0, "end_s": 100}
     facts = {"step": number, "load": load, "window": window, "requests": 60}
     rates = {"input_tokens_per_s": given, "output_tokens_per_s": output}
     return Step.model_validate(facts | rates | more)

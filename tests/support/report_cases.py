@@ -136,7 +136,7 @@ SUPPORT: dict[str, Any] = {
     "name": "support-agent", "tasks_per_month": 400_000,
     "classes": [{"name": "chat", "input_tokens": INPUT_TOKENS, "output_tokens": OUTPUT_TOKENS}],
 }  # fmt: skip
-ARMS = ["anthropic:claude-sonnet-4-6", "openai:gpt-4.1-mini", "groq:llama-3.3-70b-versatile"]
+ARMS = ["anthropic:claude-sonnet-5-5", "openai:gpt-6-luna", "groq:llama-3.3-70b-versatile"]
 G5 = {"id": "g5.12xlarge", "purchase": "on_demand", "usd_per_hour": None, "replicas": 1}
 
 

@@ -153,7 +153,7 @@ def _spot(quotes: Mapping[str, Quote], fleet: Fleet, demand: Demand) -> Purchase
     serving = spot_usd_per_hour(quotes["spot"].usd_per_hour, demand)
     note = (
         f"{_count(max(fleet.by_hour))}; {100 * lost:.2g} % of the time on demand while spot is lost"
-        f" (assumed: {100 * demand.spot_interruptions_per_hour:g} % lost an hour,"
+        f" (assumed: {100 * demand.spot_interruptions_per_hour:.3g} % lost an hour,"
         f" {demand.spot_recovery_minutes:g} min each); on spot alone an hour that serves is USD {serving:.4g}"
     )
     return _row("spot_with_fallback", usd, hours, note, quotes["spot"], quotes["on_demand"])

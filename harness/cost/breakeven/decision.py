@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import ValidationError
 
 from harness.base.errors import UsageError
+from harness.base.money import OF_A_MILLION
 from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, SECONDS_PER_MONTH, TOKENS_PER_MTOK
 from harness.base.workload import RequestClass, Workload
-from harness.base.yamlfile import validate
+from harness.base.yamlfile import Strict, validate
 from harness.cost.breakeven.exact import Numbers, ceil, floor, is_tie
 from harness.cost.breakeven.hours import Hours
 from harness.cost.breakeven.staircase import MOST_INSTANCES, Staircase
@@ -59,7 +60,23 @@ def parse(inputs: Mapping[str, Any], *, where: str = "decide input") -> DecideIn
     """
     if not isinstance(inputs, Mapping):
         raise UsageError(f"{where} must be a mapping, got {type(inputs).__name__}")
-    return validate(DecideInput, {key: _plain(value) for key, value in inputs.items()}, where=where)
+    plain = {key: _plain(value) for key, value in inputs.items()}
+    given = validate(DecideInput, plain, where=where)
+    # what Breakeven works out itself may be lower: a mix of few calls
+    validate(_Typed, {"api": given.api.model_dump(include=set(_TypedRates.model_fields))}, where=where)
+    return given
+
+
+class _TypedRates(Strict):
+    """The API's prices as a person types them."""
+
+    input_usd_per_mtok: Annotated[float, OF_A_MILLION]
+    cached_input_usd_per_mtok: Annotated[float, OF_A_MILLION] | None
+    output_usd_per_mtok: Annotated[float, OF_A_MILLION]
+
+
+class _Typed(Strict):
+    api: _TypedRates
 
 
 def _plain(value: Any) -> Any:

@@ -43,8 +43,8 @@ def test_the_chart_has_a_step_and_the_shaded_windows_of_the_decision(browser, pa
 
     assert re.match(r"M[\d. ]+H[\d.]+V[\d.]+H", staircase)  # level, up, level: whole instances
     assert [band[:3] for band in bands] == [
-        ["anthropic:claude-sonnet-4-6", "2755737.6693766937", "3153600.0"],
-        ["anthropic:claude-sonnet-4-6", "3428999.4579945793", ""],
+        ["anthropic:claude-sonnet-5-5", "2755737.6693766937", "3153600.0"],
+        ["anthropic:claude-sonnet-5-5", "3428999.4579945793", ""],
     ]
     assert all(band[3] > 1 for band in bands)
 

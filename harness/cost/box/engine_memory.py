@@ -1,0 +1,52 @@
+"""How an engine shares out GPU memory, by the flags that it was started with."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.cost.box.plausible import BITS_OF_KV, GPU_MEMORY_UTILIZATION
+from harness.rundir.manifest import RunManifest
+
+_SHARE = ("gpu-memory-utilization", "mem-fraction-static", "cuda-memory-fraction")  # of vLLM, SGLang, TGI
+_CACHE = ("kv-cache-dtype", "cache-type-k")  # of vLLM and SGLang, llama.cpp
+_CACHE_BITS = ((r"fp4|q4", 4.0), (r"fp8|int8|q8|e4m3|e5m2", 8.0), (r"f32|float32", 32.0))
+
+
+@dataclass(frozen=True, slots=True)
+class EngineMemory:
+    """The share of a GPU's memory that it takes, and the bits of one number in its KV cache."""
+
+    share: float
+    kv_bits: float
+    is_said: bool  # whether its flags are known: without them either may be another
+
+
+def memory_of(run: RunManifest) -> EngineMemory:
+    """As the engine's flags say; vLLM's defaults where they are silent."""
+    flags = run.engine.get("flags")
+    said = {name.lstrip("-").replace("_", "-"): value for name, value in _pairs(flags)}
+    share = next((_share(said[name]) for name in _SHARE if name in said), None)
+    cache = next((said[name].lower() for name in _CACHE if name in said), "")
+    bits = next((bits for pattern, bits in _CACHE_BITS if re.search(pattern, cache)), float(BITS_OF_KV))
+    return EngineMemory(share or GPU_MEMORY_UTILIZATION, bits, bool(said))
+
+
+def _pairs(flags: Any) -> Iterator[tuple[str, str]]:
+    """Name and value of each flag, however they were kept: an object, or the words of a command line."""
+    if isinstance(flags, Mapping):
+        yield from ((str(name), str(value)) for name, value in flags.items())
+    elif isinstance(flags, Sequence) and not isinstance(flags, str):
+        words = [str(word) for word in flags]
+        for word, after in zip(words, [*words[1:], ""], strict=True):
+            name, equals, value = word.partition("=")
+            if name.startswith("-"):
+                yield name, value if equals else after
+
+
+def _share(text: str) -> float | None:
+    try:
+        share = float(text)
+    except ValueError:
+        return None
+    return share if 0 < share <= 1 else None

@@ -1,0 +1,170 @@
+"""A model's size, its weights' bits and its attention: from the engine where it tells, by the model's name last."""
+
+import re
+from dataclasses import dataclass
+
+from harness.rundir.manifest import RunManifest
+
+KEY_AND_VALUE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """How large a model is: all weights, and those that one token uses."""
+
+    total: float
+    active: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A model whose name does not say, or says wrongly, what its own card and config.json say."""
+
+    pattern: str
+    billions: tuple[float, float] | None = None  # all, active
+    attention: tuple[int, int, int] | None = None  # layers, KV heads, dimension of a head
+    bits: float | None = None  # that it is published in
+
+
+# the first whose pattern is found in the name; patterns are looked for anywhere and have no repeats of repeats
+_KNOWN = (
+    _Known(r"gpt-oss-120b", (117, 5.1), (36, 8, 64), 4.25),
+    _Known(r"gpt-oss-20b", (21, 3.6), (24, 8, 64), 4.25),
+    _Known(r"llama-?4-scout", (109, 17), (48, 8, 128)),
+    _Known(r"llama-?4-maverick", (400, 17), (48, 8, 128)),
+    _Known(r"mixtral-8x7b", (46.7, 12.9), (32, 8, 128)),
+    _Known(r"mixtral-8x22b", (141, 39), (56, 8, 128)),
+    _Known(r"deepseek-(?:v3|r1)(?!-?distill)", (671, 37), None, 8),
+    _Known(r"kimi-k2", (1000, 32)),
+    _Known(r"glm-4\.[56]-air", (106, 12)),
+    _Known(r"glm-4\.[56]", (355, 32)),
+    _Known(r"llama-?3(?:\.\d)?-405b", attention=(126, 8, 128)),
+    _Known(r"llama-?3(?:\.\d)?-70b", attention=(80, 8, 128)),
+    _Known(r"llama-?3(?:\.\d)?-8b", attention=(32, 8, 128)),
+    _Known(r"llama-?3\.2-3b", attention=(28, 8, 128)),
+    _Known(r"llama-?3\.2-1b", attention=(16, 8, 64)),
+    _Known(r"llama-?2-70b", attention=(80, 8, 128)),
+    _Known(r"llama-?2-13b", attention=(40, 40, 128)),
+    _Known(r"llama-?2-7b", attention=(32, 32, 128)),
+    _Known(r"mistral-7b", attention=(32, 8, 128)),
+    _Known(r"qwen2\.5-72b", attention=(80, 8, 128)),
+    _Known(r"qwen2\.5-32b", attention=(64, 8, 128)),
+    _Known(r"qwen2\.5-14b", attention=(48, 8, 128)),
+    _Known(r"qwen2\.5-7b", attention=(28, 4, 128)),
+    _Known(r"qwen3-8b", attention=(36, 8, 128)),
+    _Known(r"qwen3-32b", attention=(64, 8, 128)),
+    _Known(r"qwen3-30b-a3b", attention=(48, 4, 128)),
+)
+_DISTILLED = "distill"  # deepseek-r1-distill-llama-8b is a llama of 8B
+
+
+def _plain(model: str) -> str:
+    return model.replace("\\", "/").rsplit("/", 1)[-1].lower().replace("_", "-").replace("meta-", "")
+
+
+def _known(model: str) -> _Known | None:
+    name = _plain(model)
+    if _DISTILLED in name:
+        return None
+    return next((known for known in _KNOWN if re.search(known.pattern, name)), None)
+
+
+def parameters_of(model: str) -> Parameters | None:
+    """`Llama-3.3-70B` is 70e9, `Qwen3-30B-A3B` uses 3e9 of 30e9, `gpt-oss-120b` 5.1e9 of 117e9. None when the name
+    does not say, or is a mix of unlisted experts that says only their size (`4x7B`)."""
+    known = _known(model)
+    if known is not None and known.billions is not None:
+        return Parameters(known.billions[0] * 1e9, known.billions[1] * 1e9)
+    name = model.replace("\\", "/").rsplit("/", 1)[-1].lower()
+    if re.search(r"\dx\d", name):
+        return None
+    sizes = re.findall(r"(?<![\w.])(a?)(\d+(?:\.\d+)?)([bm])(?![a-z])", name)
+    total = next((_size(number, unit) for mark, number, unit in sizes if not mark), None)
+    active = next((_size(number, unit) for mark, number, unit in sizes if mark), total)
+    return None if total is None or active is None else Parameters(total, active)
+
+
+def _size(number: str, unit: str) -> float:
+    return float(number) * (1e9 if unit == "b" else 1e6)
+
+
+_WIDTH = re.compile(
+    r"(?P<nvfp4>nvfp4)|(?P<mxfp4>mxfp4)|(?P<four>fp4|nf4|int4|w4a\d)|(?P<eight>int8|fp8|w8a\d)"
+    r"|(?P<sixteen>bf16|bfloat16|fp16|float16|f16)|(?<![a-z])i?q(?P<gguf>[2-8])(?:_|\b)|(?P<said>[2-8])-?bit"
+)
+_WIDTHS = {"nvfp4": 4.5, "mxfp4": 4.25, "four": 4.0, "eight": 8.0, "sixteen": 16.0}  # with their scales
+_METHOD = re.compile(r"awq|gptq|bnb")  # of 4 bits unless the name says otherwise
+_METHOD_BITS = 4.0
+_FP4 = re.compile(r"fp4")
+
+
+def bits_per_weight(model: str, quantization: str | None) -> float | None:
+    """Bits of one weight, from the engine's quantization, else the model's name; None when neither says."""
+    name = model.lower()
+    for text in ((quantization or "").lower(), name):
+        found = _WIDTH.search(text)
+        if found:
+            kind = found.lastgroup or ""
+            return _WIDTHS[kind] if kind in _WIDTHS else float(found[kind])
+    if _METHOD.search(f"{quantization or ''} {name}".lower()):
+        return _METHOD_BITS
+    known = _known(model)
+    return known.bits if known is not None else None
+
+
+def kv_values_per_token(model: str) -> int | None:
+    """2 (key, value) x layers x heads x dimension, by the model's name; None for one that is not listed here.
+
+    Example: 2 x 80 x 8 x 128 is 163,840.
+    """
+    known = _known(model)
+    return None if known is None or known.attention is None else _kv_values(*known.attention)
+
+
+def _kv_values(layers: int, kv_heads: int, head_dim: int) -> int:
+    return KEY_AND_VALUE * layers * kv_heads * head_dim
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What is known of a model's weights; None: nobody says."""
+
+    name: str
+    size: Parameters | None
+    bits: float | None
+    is_fp4: bool
+    kv_values: int | None  # of one token
+
+    @property
+    def least_bits(self) -> float:
+        """Bits of a weight; where they are unknown no fewer are assumed than 4."""
+        return self.bits if self.bits is not None else _METHOD_BITS
+
+
+def weights_named(model: str, quantization: str | None = None) -> Weights:
+    """As far as the name and the quantization tell."""
+    said, known = quantization.lower() if quantization else model.lower(), _known(model)
+    is_fp4 = bool(_FP4.search(said)) or (quantization is None and known is not None and known.bits == _WIDTHS["mxfp4"])
+    bits = bits_per_weight(model, quantization)
+    return Weights(model, parameters_of(model), bits, is_fp4, kv_values_per_token(model))
+
+
+def weights_of(run: RunManifest) -> Weights | None:
+    """The weights of a run: what its engine said of them, the name's word for the rest; None: nameless."""
+    if run.model is None:
+        return None
+    said = run.identity
+    # a served name may be anything; the weights' own name says more
+    own = said.weights.value if said is not None and said.weights is not None else run.model
+    by_name = weights_named(own, run.quantization)
+    if by_name.size is None:
+        by_name = weights_named(run.model, run.quantization)
+    if said is None or said.parameters is None:
+        return by_name
+    total = float(said.parameters.value)
+    named = by_name.size
+    if said.active_parameters is not None:
+        active = float(said.active_parameters.value)
+    else:
+        active = total * named.active / named.total if named is not None else total
+    return Weights(by_name.name, Parameters(total, active), by_name.bits, by_name.is_fp4, by_name.kv_values)

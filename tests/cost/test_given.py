@@ -13,7 +13,7 @@ SHAPE = demand_from_dict({"name": "d", "classes": [{"input_tokens": 800, "output
 
 
 def decided(rate: GivenRate, model: str | None = None, **more: object) -> Decision:
-    return decide_on_given({"id": "g5.12xlarge"}, rate, smallest(**more), [], model=model)
+    return decide_on_given({"id": "g5.12xlarge"}, rate, smallest(**more), ["anthropic:claude-sonnet-4-6"], model=model)
 
 
 @pytest.mark.parametrize(

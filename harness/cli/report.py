@@ -41,7 +41,7 @@ def command(
     \b
     Examples:
       breakeven report results/20260801T120000Z-chat-vllm-g5.12xlarge
-      breakeven report RUN --api openai:gpt-4.1 --api groq:llama-3.3-70b-versatile
+      breakeven report RUN --api openai:gpt-4.1 --api groq:openai/gpt-oss-120b
       breakeven report RUN --demand scenarios/demand/support-agent.yaml --prices my-prices.yaml
       breakeven report RUN --boxes 4
       breakeven report RUN1 RUN2 RUN3 --pool

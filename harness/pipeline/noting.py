@@ -1,10 +1,13 @@
 """What run.json keeps of a run as it goes: who answers, what broke, how it ended."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from harness.base.errors import BreakevenError
 from harness.engines.life.running import Engine
+from harness.engines.weights.shape import kv_values_here
 from harness.load.protocol import Identified, Looked, Prepared, Unfit
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, RunEvent
 from harness.rundir.identity import Identity, SaidCount, SaidText
@@ -12,6 +15,7 @@ from harness.rundir.manifest import RunManifest
 from harness.rundir.read import read_client, read_records
 
 STARTED = "the engine that was started"
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def note_event(manifest: RunManifest, event: RunEvent) -> bool:
@@ -47,7 +51,7 @@ def note_event(manifest: RunManifest, event: RunEvent) -> bool:
 
 def _note_identity(manifest: RunManifest, event: Identified) -> None:
     """Who answers, and in which dialect it is spoken to; of an engine that we started more is known already."""
-    said = event.identity
+    said = _with_shape(event.identity, manifest.urls)
     manifest.backend = said.dialect or manifest.backend
     manifest.client["served_models"] = event.served_models
     manifest.model = manifest.model or event.model
@@ -62,6 +66,17 @@ def _note_identity(manifest: RunManifest, event: Identified) -> None:
         manifest.quantization = said.quantization.value if said.quantization is not None else None
     else:
         manifest.identity = manifest.identity.model_copy(update={"dialect": said.dialect})
+
+
+def _with_shape(said: Identity, urls: Sequence[str]) -> Identity:
+    """With what the weights' own config.json tells, where the endpoint is on this machine and so are they."""
+    hosts = {urlsplit(url).hostname for url in urls}
+    if said.weights is None or not hosts <= LOOPBACK:
+        return said
+    values = kv_values_here(said.weights.value)
+    if values is None:
+        return said
+    return said.model_copy(update={"kv_values": SaidCount(value=values, said_by="config.json")})
 
 
 def note_engine(manifest: RunManifest, engine: Engine) -> None:

@@ -29,6 +29,7 @@ class Identity(Result):
     parameters: SaidCount | None = None
     active_parameters: SaidCount | None = None
     quantization: SaidText | None = None
+    kv_values: SaidCount | None = None  # of one token in the KV cache: 2 x layers x KV heads x dimension
     context: SaidCount | None = None  # tokens of one request, prompt and answer
     max_input_tokens: SaidCount | None = None  # of its prompt alone
     slots: SaidCount | None = None  # requests that it works on at once

@@ -1,7 +1,7 @@
 """A model's size, its weights' bits and its attention: from the engine where it tells, by the model's name last."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.rundir.manifest import RunManifest
 
@@ -159,6 +159,8 @@ def weights_of(run: RunManifest) -> Weights | None:
     by_name = weights_named(own, run.quantization)
     if by_name.size is None:
         by_name = weights_named(run.model, run.quantization)
+    if said is not None and said.kv_values is not None:
+        by_name = replace(by_name, kv_values=said.kv_values.value)
     if said is None or said.parameters is None:
         return by_name
     total = float(said.parameters.value)

@@ -1,0 +1,68 @@
+"""The attention's shape of weights that lie on this machine, by their own config.json."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.base.whole import regular
+
+KEY_AND_VALUE = 2
+_LARGEST_BYTES = 1 << 20
+_Count = Annotated[int, Field(gt=0, le=1_000_000)]
+
+
+class _Text(BaseModel):
+    """A decoder's config; older ones have as many KV heads as heads, and no dimension of their own."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    num_hidden_layers: _Count
+    num_attention_heads: _Count
+    num_key_value_heads: _Count | None = None
+    head_dim: _Count | None = None
+    hidden_size: _Count | None = None
+
+    @property
+    def kv_values(self) -> int | None:
+        """2 (key, value) x layers x KV heads x dimension."""
+        dim = self.head_dim or (self.hidden_size // self.num_attention_heads if self.hidden_size else None)
+        heads = self.num_key_value_heads or self.num_attention_heads
+        return None if dim is None else KEY_AND_VALUE * self.num_hidden_layers * heads * dim
+
+
+class _Several(BaseModel):
+    """A model of text and images has the decoder's config inside."""
+
+    text_config: _Text
+
+
+def kv_values_here(weights: str) -> int | None:
+    """What the KV cache holds of a token, in values: of a directory of weights, or of a hub's id in this machine's
+    cache. None: they do not lie here, or their config does not tell.
+
+    Example: 80 layers, 8 KV heads of 128 are 163,840.
+    """
+    for place in _places(weights):
+        try:
+            content = regular(place / "config.json").read_bytes()[:_LARGEST_BYTES]
+        except (OSError, ValueError):
+            continue
+        for kind in (_Text, _Several):
+            try:
+                read = kind.model_validate_json(content)
+            except ValidationError:
+                continue
+            return read.kv_values if isinstance(read, _Text) else read.text_config.kv_values
+    return None
+
+
+def _places(weights: str) -> Iterator[Path]:
+    path = Path(weights)
+    if path.is_absolute():
+        yield path
+    elif weights.count("/") == 1 and ".." not in weights:
+        home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+        yield from sorted((home / "hub" / f"models--{weights.replace('/', '--')}" / "snapshots").glob("*"))

@@ -15,6 +15,7 @@ from harness.cost.box.box import PricedBox, price_box
 from harness.cost.box.given import GivenRate, given_box
 from harness.cost.box.plausible import Ceilings
 from harness.cost.box.splits import BusyRun
+from harness.cost.box.weights import weights_of
 from harness.cost.breakeven.decision import api_calls_per_task, decide_parsed, usd_per_attempt
 from harness.cost.breakeven.success import success_costs
 from harness.cost.breakeven.words import flat_traffic, sentence
@@ -62,7 +63,8 @@ def build_decision(
     """
     prices = load_prices(prices_file)
     box = price_box(manifest.instance, metrics, prices)
-    chosen = choose_arms(arms, manifest.model, demand, prices)
+    weights = weights_of(manifest)
+    chosen = choose_arms(arms, weights.name if weights is not None else None, demand, prices)
     found = doubts(manifest, metrics, box, chosen, demand)
     return _decision(box, chosen, demand, prices, found, peak_ceilings(box, manifest, metrics), shape_runs)
 

@@ -18,6 +18,7 @@ from harness.cost.verdict import build_decision, check_prices
 from harness.demand.demand import Demand, default_demand
 from harness.rundir.decide import Decided, VerdictInterval
 from harness.rundir.decision import Decision, ModelPrice
+from harness.rundir.identity import Identity, SaidText
 
 
 def test_three_arms_are_compared_when_none_is_asked_for() -> None:
@@ -297,3 +298,27 @@ def test_an_announced_price_is_in_the_projection_from_its_day(tmp_path: Path) ->
     assert arm.projection is not None
     assert arm.projection.months[0].api_usd == pytest.approx(615)
     assert arm.projection.months[-1].api_usd == pytest.approx(1230)
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "casperhansen/llama-3.3-70b-instruct-awq",
+        "/root/.cache/huggingface/hub/models--meta-llama--Llama-3.3-70B-Instruct/snapshots/6f6073b4/",
+        "/models/Llama-3.3-70B-Instruct-Q4_K_M.gguf",
+    ],
+)
+def test_the_arm_of_the_same_weights_follows_the_weights_not_the_name_that_requests_carry(root: str) -> None:
+    run = manifest("bench")
+    run.identity = Identity(weights=SaidText(value=root, said_by="/v1/models"))
+
+    arm = build_decision(run, metrics(), smallest(), []).arms[-1]
+
+    assert arm.role == "same_weights"
+    assert "llama-3.3-70b" in arm.model.lower()
+
+
+def test_a_name_that_tells_no_weights_has_a_stand_in_that_says_so() -> None:
+    arm = build_decision(manifest("bench"), metrics(), smallest(), []).arms[-1]
+
+    assert arm.label.startswith("stand-in: ")

@@ -149,13 +149,19 @@ def weights_named(model: str, quantization: str | None = None) -> Weights:
     return Weights(model, parameters_of(model), bits, is_fp4, kv_values_per_token(model))
 
 
+def _own_name(weights: str) -> str:
+    """The hub's id of weights that are named by their place in the hub's cache."""
+    cached = re.search(r"models--([^/]+?)--([^/]+)/snapshots/", weights)
+    return f"{cached[1]}/{cached[2]}" if cached is not None else weights
+
+
 def weights_of(run: RunManifest) -> Weights | None:
     """The weights of a run: what its engine said of them, the name's word for the rest; None: nameless."""
     if run.model is None:
         return None
     said = run.identity
     # a served name may be anything; the weights' own name says more
-    own = said.weights.value if said is not None and said.weights is not None else run.model
+    own = _own_name(said.weights.value) if said is not None and said.weights is not None else run.model
     by_name = weights_named(own, run.quantization)
     if by_name.size is None:
         by_name = weights_named(run.model, run.quantization)

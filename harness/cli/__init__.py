@@ -107,7 +107,12 @@ def breakeven() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(invoke(arguments))
+    try:
+        code = invoke(arguments)
+    except KeyboardInterrupt:  # while the end was being said
+        code = EXIT_INTERRUPTED
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
+    sys.exit(code)
 
 
 def invoke(arguments: list[str] | None = None) -> int:

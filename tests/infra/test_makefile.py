@@ -113,4 +113,4 @@ def test_help_names_every_command_for_people(machine: Machine) -> None:
     lines = machine.make("help").stdout.splitlines()
 
     named = [line.split()[1] for line in lines if line.startswith("make ")]
-    assert named == ["run", "check", "test", "lint", "setup"]
+    assert named == ["run", "check", "test", "lint", "litellm", "setup"]

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "attack"))
 from endpoints import GENERATION, Attack, Case
-from hostile import ALTERNATING, HANDSHAKES, HostileServer, made_certificate
+from hostile import HANDSHAKES, HostileServer, made_certificate
 
 from harness.load.wire.clock import RunClock
 from harness.load.wire.exchange import ConnectionLost
@@ -73,9 +73,7 @@ def test_a_stream_that_breaks_below_its_tls_is_lost_and_no_more(way: str, certif
         Case("60 MB event", GENERATION, is_tls=True),
         Case("endless 100s", GENERATION, is_tls=False, api="chat", preflight=True),
         Case("endless requests", GENERATION, is_tls=True),
-        Case(ALTERNATING, GENERATION, is_tls=False),
         Case("endless metrics", "/metrics", is_tls=True),
-        Case("drip", "/tokenize", is_tls=False, preflight=True),
     ],
     ids=str,
 )

@@ -17,7 +17,8 @@ from harness.prices.price_file import UserPrices
 from harness.prices.record import ApiPrice, Rates
 from harness.prices.roles import RoleName, roles
 from harness.prices.same_weights import cheapest_host
-from harness.rundir.decision import EffectiveRates, MixPrice, ModelPrice, Role
+from harness.rundir.arm_price import EffectiveRates, MixPrice, ModelPrice
+from harness.rundir.decision import Role
 
 _ALWAYS: Final[tuple[Literal["frontier"], Literal["cheap"]]] = ("frontier", "cheap")
 

@@ -6,7 +6,8 @@ from typing import Any
 from harness.base.yamlfile import read_yaml, validate
 from harness.prices.price_file import InstanceRow, RatesRow, UserPrices, api_key, known_purchases, user_prices
 from harness.prices.record import ApiPrice
-from harness.rundir.decision import ArmPrice, BoxInstance, ListedPrice, MixPrice
+from harness.rundir.arm_price import ArmPrice, ListedPrice, MixPrice
+from harness.rundir.decision import BoxInstance
 from harness.rundir.result import Result
 
 

@@ -15,7 +15,8 @@ from harness.cost.own_prices import load_prices
 from harness.cost.verdict import build_decision
 from harness.demand.demand import Demand, default_demand, load_demand
 from harness.prices.catalog import resolve_api
-from harness.rundir.decision import Decision, MixPrice
+from harness.rundir.arm_price import MixPrice
+from harness.rundir.decision import Decision
 from harness.scenario import bundled_scenarios_dir
 
 ROUTED = load_demand(bundled_scenarios_dir() / "demand" / "support-agent-routed.yaml")

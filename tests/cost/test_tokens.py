@@ -16,7 +16,8 @@ from harness.cost.arms import choose_arms
 from harness.cost.box.splits import BusyRun, measured_output_weight, splits
 from harness.demand.demand import Demand, default_demand, load_demand
 from harness.prices.record import ApiPrice, Rates, Tier
-from harness.rundir.decision import MeasuredWeight, MixPrice
+from harness.rundir.arm_price import MixPrice
+from harness.rundir.decision import MeasuredWeight
 from harness.scenario import bundled_scenarios_dir
 
 FLAT = ApiPrice("a", "flat", Rates(3, 15, 0.3, 3.75), "test", batch=Rates(1.5, 7.5, 0.15))

@@ -16,8 +16,9 @@ from harness.cost.breakeven.decision import decide, parse
 from harness.cost.breakeven.words import sentence
 from harness.cost.verdict import build_decision, check_prices
 from harness.demand.demand import Demand, default_demand
+from harness.rundir.arm_price import ModelPrice
 from harness.rundir.decide import Decided, VerdictInterval
-from harness.rundir.decision import Decision, ModelPrice
+from harness.rundir.decision import Decision
 from harness.rundir.identity import Identity, SaidText
 
 

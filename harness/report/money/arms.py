@@ -17,8 +17,9 @@ from harness.report.money.money import (
     wins_from,
 )
 from harness.report.text import clean, per_task, percent, price
+from harness.rundir.arm_price import EffectiveRates, MixPrice, ModelPrice
 from harness.rundir.decide import Api, AtVolume, Decided, SelfHost
-from harness.rundir.decision import Arm, Decision, EffectiveRates, MixPrice, ModelPrice
+from harness.rundir.decision import Arm, Decision
 
 _NOT_ITS_OWN = Cell("–", tone="muted")  # the box is what the arms are compared with
 

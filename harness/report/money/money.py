@@ -11,8 +11,9 @@ from harness.cost.breakeven.words import window_ends
 from harness.report.charts.cost import stairs_of
 from harness.report.model import Cell, Table, table_of
 from harness.report.text import ROLES, clean, interval, per_task, percent, price
+from harness.rundir.arm_price import Day
 from harness.rundir.decide import Decided, SelfHost
-from harness.rundir.decision import Arm, BoxInstance, Day, Decision, MtokAtStep
+from harness.rundir.decision import Arm, BoxInstance, Decision, MtokAtStep
 from harness.rundir.results import Goodput, step_number
 
 _VOLUMES_SHOWN = 12

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_vali
 from pydantic_core import core_schema
 
 from harness.base.errors import UsageError
-from harness.rundir.identity import Identity, Via
+from harness.rundir.identity import Flags, Identity, Via
 from harness.rundir.result import Result
 
 SCHEMA = 1
@@ -26,6 +26,7 @@ class _Facts(BaseModel):
 class _Engine(_Facts):
     name: str | None = None
     version: str | None = None
+    flags: Flags = None
 
 
 _Count = Annotated[int, Field(ge=1, le=MOST_REPLICAS)]

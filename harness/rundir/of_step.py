@@ -5,19 +5,21 @@ Times are seconds since the run began, rates are per second of a step's window, 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from harness.rundir.result import Result, WindowOfStep
+
+MOST_LOAD = 1e9  # users, or requests per second: more than anybody asks for
 
 
 class LoadOfStep(Result):
     """The load that a step asked for: users at once, or requests per second; a slice of a ramp has half users."""
 
     kind: str
-    users: int | float | None = None
-    requests_per_s: float | None = None
+    users: Annotated[int | float, Field(ge=0, le=MOST_LOAD)] | None = None
+    requests_per_s: Annotated[float, Field(ge=0, le=MOST_LOAD)] | None = None
 
     @model_serializer(mode="wrap")
     def _without_the_other(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A run directory of somebody else: whatever was done to it, `report` ends with a report or one clear line."""
 
+import json
 import os
 import shutil
 import sys
@@ -107,3 +108,31 @@ def test_a_column_that_older_versions_did_not_write_may_be_gone(column: str, tmp
     _with_column(run_dir / "client.parquet", column, None)
 
     assert invoke(["report", str(run_dir)]) == 0
+
+
+@pytest.mark.parametrize("flags", [True, "--ctx-size", [["--ctx-size"]]])
+def test_flags_that_are_none_are_named_before_they_are_compared(
+    flags: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_dir = tmp_path / "run"
+    shutil.copytree(PRICED, run_dir)
+    manifest = json.loads((run_dir / "run.json").read_text())
+    manifest["engine"]["flags"] = flags
+    (run_dir / "run.json").write_text(json.dumps(manifest))
+
+    assert invoke(["compare", str(run_dir), str(PRICED)]) == 2
+    assert "run.json: `engine.flags" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("load", [{"users": 1e308}, {"users": -1}, {"requests_per_s": 1e300}])
+def test_a_load_that_nobody_asks_for_is_named(
+    load: dict[str, float], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_dir = tmp_path / "run"
+    shutil.copytree(PRICED, run_dir)
+    rows = [json.loads(line) for line in (run_dir / "steps.jsonl").read_text().splitlines()]
+    rows[0]["load"] = {"kind": "closed", **load}
+    (run_dir / "steps.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    assert invoke(["report", str(run_dir)]) == 2
+    assert f"`load.{next(iter(load))}" in capsys.readouterr().err

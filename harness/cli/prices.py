@@ -94,8 +94,8 @@ def _beside(row: Row) -> str:
     said = [row["label"]] if row["label"] else []
     if row["source_checked_on"] is not None:
         said.append(f"its source looked on {row['source_checked_on']}")
-    if row["usd_per_request"]:
-        said.append(f"{row['usd_per_request']:g} USD a request")
+    if "usd_per_request" in row["terms"]:
+        said.append(f"{row['terms']['usd_per_request']:g} USD a request")
     if row["by_hour"]:
         inputs = [rates["input_usd_per_mtok"] for rates in row["by_hour"]]
         said.append(f"input {min(inputs):g} to {max(inputs):g} by the hour, shown is a flat day")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from harness.base.units import TOKENS_PER_MTOK
 from harness.demand.demand import Request
 from harness.prices.record import ApiPrice, Rates
 
@@ -19,24 +18,22 @@ def usd_per_call(price: ApiPrice, requests: Sequence[Request], tokens_ratio: flo
 
 
 def _request_usd(price: ApiPrice, row: Request, ratio: float) -> float:
-    tokens_usd = price.rates_for(ratio * row.input_tokens).request_usd(
+    return price.rates_for(ratio * row.input_tokens).request_usd(
         ratio * row.input_tokens,
         ratio * row.output_tokens,
         cached_input_tokens=ratio * row.cached_input_tokens,
         cache_write_tokens=ratio * row.cache_write_tokens,
         cache_write_1h_tokens=ratio * row.cache_write_1h_tokens,
     )
-    return tokens_usd + price.usd_per_request
 
 
 def effective_rates(parts: Parts, requests: Sequence[Request], tokens_ratio: float = 1) -> Rates:
     """One price for input, cached input and output that costs exactly what the requests cost one by one.
 
     `decide` knows one price per kind of token; tiers, cache writes, several models and another tokenizer are
-    folded into token-weighted means, and a fee for each request into the output's. One model, one tier, no cache
-    writes, no fee: the listed rates unchanged.
+    folded into token-weighted means. One model, one tier, no cache writes: the listed rates unchanged.
     """
-    plain = len(parts) == 1 and parts[0][0] == 1 and tokens_ratio == 1 and parts[0][1].usd_per_request == 0
+    plain = len(parts) == 1 and parts[0][0] == 1 and tokens_ratio == 1
     if plain and not any(row.cache_write_tokens or row.cache_write_1h_tokens for row in requests):
         tiers = {parts[0][1].rates_for(row.input_tokens) for row in requests}
         if len(tiers) == 1:
@@ -52,23 +49,15 @@ def effective_rates(parts: Parts, requests: Sequence[Request], tokens_ratio: flo
         )
         return tokens_ratio * usd / (tokens or 1.0)
 
-    fees_usd = sum(calls * price.usd_per_request for calls, price in parts) * sum(row.weight for row in requests)
-    given, output = (sum(row.weight * tokens(row) for row in requests) for tokens in (_uncached_tokens, _output_tokens))
-    of_output = output > 0  # what has no output bears its fees on its input
     return Rates(
-        mean(_uncached_tokens, _uncached_usd) + (0.0 if of_output else TOKENS_PER_MTOK * fees_usd / (given or 1.0)),
-        mean(_output_tokens, lambda row, r: row.output_tokens * r.output_usd_per_mtok)
-        + (TOKENS_PER_MTOK * fees_usd / output if of_output else 0.0),
+        mean(_uncached_tokens, _uncached_usd),
+        mean(lambda row: row.output_tokens, lambda row, r: row.output_tokens * r.output_usd_per_mtok),
         mean(lambda row: row.cached_input_tokens, lambda row, r: row.cached_input_tokens * r.read),
     )
 
 
 def _uncached_tokens(row: Request) -> float:
     return row.input_tokens - row.cached_input_tokens
-
-
-def _output_tokens(row: Request) -> float:
-    return row.output_tokens
 
 
 _ONE_TOKEN_EACH = Request(input_tokens=2, cached_input_tokens=1, output_tokens=1)

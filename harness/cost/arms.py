@@ -161,23 +161,30 @@ def choose_arms(
 
 
 def _with_terms(arm: ApiArm, own: ArmTerms | None, demand: Demand) -> ApiArm:
-    """The arm with its price's terms, and the demand's laid over them.
+    """The arm with its price's terms, and the demand's laid over them; fees for each request of a mix add up.
 
     Raises:
         UsageError: they do not go together, or are of one model of a mix.
     """
-    of_parts = [price for _, price in arm.parts if price.terms.model_fields_set]
-    if of_parts and len(arm.parts) > 1:
-        price = of_parts[0]
+    listed = _listed_terms(arm)
+    if own is None:
+        return replace(arm, terms=listed)
+    return replace(arm, terms=listed.and_then(own, where=f"demand {demand.name}: `arms.{arm.name}`"))
+
+
+def _listed_terms(arm: ApiArm) -> ArmTerms:
+    fee = sum(calls * price.terms.usd_per_request for calls, price in arm.parts)
+    first, *more = (price for _, price in arm.parts)
+    if not more:
+        return first.terms.model_copy(update={"usd_per_request": fee} if fee else {})
+    price = next((price for price in (first, *more) if price.terms.model_fields_set - {"usd_per_request"}), None)
+    if price is not None:
         raise UsageError(
             f"`{price.provider}:{price.model}` has terms beside its price per token"
             f" ({', '.join(sorted(price.terms.model_fields_set))}), which the mix `{arm.name}` cannot share out",
             hint=f"give the mix its own in the demand: arms: {{{arm.name}: ...}}, and the model without them",
         )
-    listed = of_parts[0].terms if of_parts else ArmTerms()
-    if own is None:
-        return replace(arm, terms=listed)
-    return replace(arm, terms=listed.and_then(own, where=f"demand {demand.name}: `arms.{arm.name}`"))
+    return ArmTerms(usd_per_request=fee) if fee else ArmTerms()
 
 
 def _names(entry: str) -> list[str]:
@@ -200,7 +207,7 @@ def _mix(mix: Mix, user_prices: UserPrices | None) -> ApiArm:
 
 def _same_weights(model: str | None, demand: Demand, user_prices: UserPrices | None) -> ApiArm:
     def usd(price: ApiPrice) -> float:
-        return usd_per_call(price, demand.requests(), demand.tokens_ratio)
+        return usd_per_call(price, demand.requests(), demand.tokens_ratio) + price.terms.usd_per_request
 
     own = list(user_prices.api.values()) if user_prices is not None else []
     found = cheapest_host(model, usd, own) if model else None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.base.errors import UsageError
+from harness.base.terms import ArmTerms
 from harness.base.units import HOURS_PER_DAY
 from harness.prices.record import ApiPrice, Change, Part, Rates, Tier, mean_rates
 from harness.prices.second_list import retired_on
@@ -134,6 +135,7 @@ def _price(provider: Provider, model: ModelInfo) -> ApiPrice:
     batch = _rates(model.get_prices(_noon(today), _BATCH)) if has_batch else None
     version, digest = data_digest()
     listed = model.get_prices(_noon(today))
+    fee = (_at(listed.requests_kcount, 0) or 0.0) / 1000  # listed by the thousand
     return ApiPrice(
         provider=provider.id,
         model=model.id,
@@ -146,7 +148,7 @@ def _price(provider: Provider, model: ModelInfo) -> ApiPrice:
         digest=digest,
         checked_on=CHECKED_ON.get(digest),
         label=_label(provider, model, standard),
-        usd_per_request=(_at(listed.requests_kcount, 0) or 0.0) / 1000,
+        terms=ArmTerms(usd_per_request=fee) if fee else ArmTerms(),
         by_hour=standard.by_hour,
         changes=_changes(model, today),
         unused=_unused(listed),

@@ -154,8 +154,7 @@ class ApiPrice:
     checked_on: date | None = None  # the day the source was read; None: unknown
     label: str = ""  # a remark in words, e.g. that it stands in for another model
     kind: Literal["listed", "assumed"] = "listed"  # assumed: typed in by the user
-    terms: ArmTerms = field(default_factory=ArmTerms)  # what the user's file says beside the price per token
-    usd_per_request: float = 0.0  # beside the tokens
+    terms: ArmTerms = field(default_factory=ArmTerms)  # beside the price per token: a listed fee, the user's file
     by_hour: tuple[Rates, ...] = ()  # 24, of UTC, where the hour matters; `rates` is what a flat day comes to
     changes: tuple[Change, ...] = ()  # announced, in their order
     unused: tuple[Part, ...] = ()
@@ -193,7 +192,7 @@ class ApiPrice:
     def is_free(self) -> bool:
         """Whether it is listed at nothing at all."""
         free = self.rates.input_usd_per_mtok == self.rates.output_usd_per_mtok == 0
-        return free and self.usd_per_request == 0 and not self.tiers
+        return free and self.terms.usd_per_request == 0 and not self.tiers
 
     def is_retired(self, day: date) -> bool:
         """Whether nobody can buy it that day any more."""

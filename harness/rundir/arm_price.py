@@ -65,8 +65,9 @@ class ListedPrice(ListRates):
     checked_on: Day
     label: str
     kind: PriceKind
-    terms: dict[str, float | None] = Field(default={}, description="Beside the price per token, by the user's file.")
-    usd_per_request: float = 0.0  # beside the tokens; in the effective price of the output
+    terms: dict[str, float | None] = Field(
+        default={}, description="Beside the price per token: a listed fee for each request, what the user's file says."
+    )
     by_hour: tuple[ListRates, ...] = ()  # 24, of UTC; its own rates are what the demand's hours come to
     changes: tuple[PriceChange, ...] = ()
     unused: tuple[UnusedPart, ...] = ()

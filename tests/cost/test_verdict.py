@@ -265,9 +265,21 @@ def test_a_listed_price_is_used_whole() -> None:
     # 1,000 Mtok in at 0.66 and out at 1.98, 7 hours of 24 at twice that
     assert api_usd("deepseek:deepseek-v4-pro", million) == pytest.approx(3410)
     assert api_usd("deepseek:deepseek-v4-pro", noon) == pytest.approx(2640)
-    # answers of nothing: the fee is on the input
+    # answers of nothing cost the fee too
     silent = smallest(tasks_per_month=1000, classes=[{"input_tokens": 800, "output_tokens": 0}])
     assert api_usd("perplexity:sonar", silent) == pytest.approx(12.8)
+
+
+def test_the_fees_of_a_mixs_models_add_up_by_their_calls() -> None:
+    parts = [{"api": "perplexity:sonar", "calls_per_task": 0.25}, {"api": "openai:gpt-4.1", "calls_per_task": 0.75}]
+    demand = smallest(tasks_per_month=1000, mixes=[{"name": "routed", "parts": parts}])
+
+    # a quarter of 800 and 250 at 1/1 and 0.012, three of 800 at 2 and 250 at 8
+    (arm,) = (arm for arm in build_decision(manifest(), metrics(), demand, []).arms if arm.name == "routed")
+
+    assert arm.input.api.usd_per_request == pytest.approx(0.003)
+    assert arm.decision.at_volume is not None
+    assert arm.decision.at_volume.api_usd == pytest.approx(1000 * (0.25 * 0.01305 + 0.75 * 0.0036))
 
 
 def test_what_is_retired_or_not_whole_is_a_warning() -> None:

@@ -409,7 +409,7 @@ def test_a_free_model_is_0_and_says_so() -> None:
 def test_a_fee_for_each_request_is_part_of_the_price() -> None:
     price = resolve_api("perplexity:sonar")
 
-    assert price.usd_per_request == 0.012
+    assert price.terms.usd_per_request == 0.012
     assert price.source_checked_on == date(2026, 10, 19)
     assert price.retired_on == date(2026, 9, 27)
 

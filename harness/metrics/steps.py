@@ -150,6 +150,8 @@ def step_metrics(
     good = rate_over(data, window, within(data, scenario.slo.limits()), ran, scenario)
     step = Step(
         step=ran.step,
+        round=ran.round,
+        role=ran.role,
         load=ran.load,
         window=WindowOfStep(start_s=window.start_s, end_s=window.end_s),
         requests=requests,

@@ -122,9 +122,9 @@ def cut_short_by(manifest: RunManifest, *, interrupted: bool) -> str:
 
 def closed_connections(run_dir: Path) -> dict[str, int]:
     """How often a kept connection was found closed, for the report; nothing where none was."""
-    client, attempts = read_client(run_dir), read_records(run_dir)["attempt"]
+    client, resent = read_client(run_dir), read_records(run_dir)["resent"]
     told = {
         "kept_connections_found_closed": int(client["found_closed"].sum()) if "found_closed" in client else 0,
-        "requests_written_again_that_nobody_read": int((attempts > 1).sum()),
+        "requests_written_again_that_nobody_read": int((resent > 0).sum()),
     }
     return {key: count for key, count in told.items() if count}

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, TEXTS, TOKENS, part_of, parts
+from harness.rundir.files import ANSWERS, ARRIVALS, CLIENT, RECORDS, TEXTS, TOKENS, part_of, parts
 
 FLUSH_S = 0.5  # a kill -9 loses at most this much, and what sits in requests under way
 
@@ -55,8 +55,9 @@ class Recorder:
         self.client = LineFile(part_of(run_dir, CLIENT, pid))
         self.texts = LineFile(part_of(run_dir, TEXTS, pid))
         self.tokens = LineFile(part_of(run_dir, TOKENS, pid))
+        self.answers = LineFile(part_of(run_dir, ANSWERS, pid))
         self.arrivals = LineFile(part_of(run_dir, ARRIVALS, pid)) if keep_arrivals else None
-        found = (self.records, self.client, self.texts, self.tokens, self.arrivals)
+        found = (self.answers, self.records, self.client, self.texts, self.tokens, self.arrivals)
         self._files = [file for file in found if file is not None]
 
     def flush(self) -> None:

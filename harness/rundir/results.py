@@ -20,6 +20,7 @@ from harness.rundir.of_step import (
     LoadOfStep,
     Phases,
     ReplicaOfStep,
+    Role,
     Summary,
     TurnOfStep,
     Warmup,
@@ -42,6 +43,8 @@ class Step(Result):
     """One load step over its window."""
 
     step: int  # from 0; `number` is what people read
+    round: int | None = None  # of a task run, from 1; None: it is none
+    role: Role | None = None  # likewise
     load: LoadOfStep
     window: WindowOfStep
     requests: int

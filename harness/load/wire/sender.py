@@ -241,7 +241,7 @@ class Sender:
         row.finish_reason = answer.finish_reason
         row.server_queue_s, row.server_prefill_s = answer.server_queue_s, answer.server_prefill_s
         row.server_decode_s, row.server_total_s = answer.server_decode_s, answer.server_total_s
-        row.attempt = max(exchange.attempts, 1)
+        row.resent = max(exchange.attempts - 1, 0)
         if row.error is None or (row.error in _AFTER_THE_END and reading.says_its_end):
             row.error, row.error_detail = judge(exchange, reading, row.requested_output_tokens)
             row.error_detail = with_what_is_known(exchange, target.route(self.path), row.error_detail)

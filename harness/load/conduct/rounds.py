@@ -1,6 +1,7 @@
 """How a round of tasks stands, by the rows that have come: which of its tasks were sent, which have ended."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ class RoundWatch:
 
     def __init__(self, run_dir: Path, plan: RoundPlan, asks: Sequence[TaskAsk]) -> None:
         self._new_rows = NewRows(run_dir)
-        self._step = plan.step
+        self._plan = plan
         self._last_turns = {ask.task: len(ask.turns) for ask in asks}
         self._sent_s: dict[str, float] = {}
         self._ended: set[str] = set()
@@ -25,7 +26,7 @@ class RoundWatch:
     def is_over(self) -> bool:
         """Whether every task of the round has ended."""
         for row in self._new_rows.take():
-            if row["step"] == self._step and row["task"] is not None and not row["repeat"]:
+            if row["step"] == self._plan.step and row["task"] is not None and not row["repeat"]:
                 self._take(row)
         return len(self._ended) == len(self._last_turns)
 
@@ -45,12 +46,14 @@ class RoundWatch:
         """Tasks of which no row has come."""
         return len(self._last_turns) - len(self._sent_s)
 
-
-def round_step(plan: RoundPlan, scenario: Scenario) -> Step:
-    """The step of a round, as long as it may last."""
-    load = scenario.load
-    assert isinstance(load, ClosedLoad | OpenLoad)  # a scenario of tasks has no other
-    over, size = ("users", load.users[0]) if isinstance(load, ClosedLoad) else ("requests_per_s", load.requests_per_s[0])
-    warmup_s = load.warmup_s if plan.repeats else 0.0
-    step = even_step(plan.step, over, size, plan.max_s + warmup_s, load)
-    return Step(step.step, step.length_s, warmup_s, step.load, users=step.users, rate=step.rate)
+    def step_of(self, scenario: Scenario) -> Step:
+        """The round as a step, as long as it may last."""
+        plan, load = self._plan, scenario.load
+        assert isinstance(load, ClosedLoad | OpenLoad)  # a scenario of tasks has no other
+        warmup_s = load.warmup_s if plan.repeats else 0.0
+        length_s = plan.max_s + warmup_s
+        if isinstance(load, ClosedLoad):
+            step = even_step(plan.step, "users", load.users[0], length_s, load)
+        else:
+            step = even_step(plan.step, "requests_per_s", load.requests_per_s[0], length_s, load)
+        return replace(step, warmup_s=warmup_s)

@@ -53,9 +53,7 @@ class RoundAsks:
         self._salt = salt
         self._repeats = repeats
         self._repeated = 0
-        self._put_back: list[TaskTalk] = []
         self._opens_s = math.inf  # of the run
-        self._is_dealt = False
 
     def open(self, opens_s: float) -> None:
         """What is due from `opens_s` on is an ask."""
@@ -68,13 +66,10 @@ class RoundAsks:
     def take(self, due_s: float) -> TaskTalk | None:
         """What is asked at an instant of the run; None: nothing is left, and nothing is repeated."""
         if due_s >= self._opens_s:
-            if self._put_back:
-                return self._put_back.pop()
-            if not self._is_dealt:
-                position = next(self._positions)
-                if position < len(self._asks):
-                    return TaskTalk(self._asks[position])
-                self._is_dealt = True
+            position = next(self._positions)
+            if position < len(self._asks):
+                return TaskTalk(self._asks[position])
+            self.close()  # all are dealt
         return self.repeat() if self._repeats else None
 
     def repeat(self) -> TaskTalk:
@@ -83,11 +78,6 @@ class RoundAsks:
         self._repeated += 1
         nonce = random.Random(f"{self._salt}/repeat/{self._repeated}").getrandbits(64)
         return TaskTalk(ask, f"{nonce:016x}")
-
-    def put_back(self, talk: TaskTalk) -> None:
-        """It is not asked after all: it is the next again."""
-        if not talk.is_repeat:
-            self._put_back.append(talk)
 
 
 class TaskConversation:

@@ -103,9 +103,7 @@ Plan = RatePlan | TracePlan
 class Dispatcher:
     """Sends the arrivals of one step after another; at most `cap` of this process's requests are in flight."""
 
-    def __init__(
-        self, sender: Sender, plan: Plan, run_id: str, cap: int, asks: RoundAsks | None = None
-    ) -> None:
+    def __init__(self, sender: Sender, plan: Plan, run_id: str, cap: int, asks: RoundAsks | None = None) -> None:
         self._asks = asks  # of a task run: what the arrivals ask
         self._sender = sender
         self._plan = plan
@@ -151,9 +149,7 @@ class Dispatcher:
             else:
                 self._under_way.start(gevent.Greenlet(self._send, prompt, row, number))
 
-    def _task(
-        self, asks: RoundAsks, row: RequestRecord, number: int, wait_until: Callable[[float], bool]
-    ) -> bool:
+    def _task(self, asks: RoundAsks, row: RequestRecord, number: int, wait_until: Callable[[float], bool]) -> bool:
         """An arrival that asks a task, or nothing where none is left; whether the step goes on."""
         assert row.scheduled_s is not None
         if not wait_until(row.scheduled_s):

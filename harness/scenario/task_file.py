@@ -82,7 +82,7 @@ def read_tasks(spec: TaskPrompts, base_dir: Path, *, with_functions: bool = Fals
     Raises:
         UsageError: a file or a task that cannot be used; names the row.
     """
-    path = task_file(spec, base_dir)
+    path = task_path(spec, base_dir)
     tasks: dict[str, Task] = {}
     lines: dict[str, str] = {}
     for where, cells in _rows(path):
@@ -105,7 +105,7 @@ def read_tasks(spec: TaskPrompts, base_dir: Path, *, with_functions: bool = Fals
     return tuple(tasks.values())
 
 
-def task_file(spec: TaskPrompts, base_dir: Path) -> Path:
+def task_path(spec: TaskPrompts, base_dir: Path) -> Path:
     """Where the tasks lie: a set that ships by its bare name, else relative to the scenario."""
     path = Path(spec.file)
     if path.suffix or "/" in spec.file:

@@ -23,8 +23,8 @@ def _shopping(rng: random.Random) -> Made:
     a, b = rng.randrange(150, 2_500), rng.randrange(150, 2_500)
     one, other = rng.sample(GOODS, 2)
     text = (
-        f"A {one} costs {a / 100:.2f} euros and a {other} {b / 100:.2f}. What do {n} of the first and {m} of the second "
-        "cost together, in euros?"
+        f"A {one} costs {a / 100:.2f} euros and a {other} {b / 100:.2f}. What do {n} of the first and {m} of the "
+        "second cost together, in euros?"
     )
     return text, Fraction(n * a + m * b, 100), CENT
 
@@ -56,8 +56,8 @@ def _average(rng: random.Random) -> Made:
 def _growth(rng: random.Random) -> Made:
     amount, rate, years = rng.randrange(5, 60) * 100, rng.randrange(2, 9), rng.randrange(2, 6)
     text = (
-        f"{amount} euros are saved at {rate} % interest a year, which is added to the savings each year. How many euros "
-        f"are there after {years} years?"
+        f"{amount} euros are saved at {rate} % interest a year, which is added to the savings each year. How many "
+        f"euros are there after {years} years?"
     )
     return text, Fraction(amount) * (1 + Fraction(rate, 100)) ** years, NEAR
 

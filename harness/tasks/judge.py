@@ -16,6 +16,7 @@ from harness.tasks.checks import APART, Given, Outcome, Unusable, ready_check
 from harness.tasks.checks.function import said
 
 REPAIRED = ", repaired"
+WAS_CUT = "; it was cut at its most tokens"
 
 
 def judge(
@@ -37,9 +38,8 @@ def judge(
 
 
 def _verdict(task: Task, answer: Answered, outcome: Outcome, how: str = "") -> Verdict:
-    return Verdict(
-        answer.request_id, answer.task, answer.attempt, outcome.success, outcome.why, f"{task.checker.kind}{how}"
-    )
+    why = f"{outcome.why}{WAS_CUT}" if outcome.success is False and answer.is_cut else outcome.why
+    return Verdict(answer.request_id, answer.task, answer.attempt, outcome.success, why, f"{task.checker.kind}{how}")
 
 
 def _all(pairs: Sequence[tuple[Task, Answered]], functions_from: Path | None) -> list[Outcome]:

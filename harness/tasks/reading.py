@@ -15,14 +15,14 @@ from harness.tasks.apart import Item, judged_apart
 from harness.tasks.checks import APART, Given, Unusable, ready_check
 
 
-def read_tasks(spec: TaskPrompts, base_dir: Path, *, functions_from: Path | None = None) -> tuple[Task, ...]:
-    """All tasks of the scenario's file, in its order; `functions_from` as `judge` has it.
+def read_tasks(spec: TaskPrompts, base_dir: Path, *, with_functions: bool = False) -> tuple[Task, ...]:
+    """All tasks of the scenario's file, in its order; `with_functions`: those beside the scenario may be called.
 
     Raises:
         UsageError: a file or a task that cannot be used, a checker that cannot judge: a schema that is none, a function
             that cannot be imported, an `expected` that no answer could be; names the task.
     """
-    tasks = task_file.read_tasks(spec, base_dir, with_functions=functions_from is not None)
+    tasks = task_file.read_tasks(spec, base_dir, with_functions=with_functions)
     path = task_file.task_path(spec, base_dir)
     for task in tasks:
         if task.checker.kind not in (*APART, "judge"):
@@ -30,7 +30,7 @@ def read_tasks(spec: TaskPrompts, base_dir: Path, *, functions_from: Path | None
                 ready_check(task.checker)(Given("", task.expected))
             except Unusable as problem:
                 raise _cannot_judge(path, task, str(problem)) from None
-    _try_apart(path, tasks, functions_from)
+    _try_apart(path, tasks, base_dir if with_functions else None)
     return tasks
 
 

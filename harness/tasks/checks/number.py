@@ -34,7 +34,7 @@ def number_check(checker: NumberChecker) -> Check:
             return Outcome(False, f"{len(found)} numbers in it, where one was asked for")
         number = (_marked(text) or found[-1]) if checker.pick == "last" else found[0]
         if given.is_cut and not text[number.end :].strip(".,"):
-            return Outcome(False, "cut at its most tokens, in its number or right behind it")
+            return Outcome(False, "its number may go on")
         off = min(
             abs(one - other) - max(absolute, relative * abs(other))
             for one in number.may_mean(expected)

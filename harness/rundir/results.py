@@ -25,6 +25,7 @@ from harness.rundir.of_step import (
     TurnOfStep,
     Warmup,
 )
+from harness.rundir.of_tasks import TasksOfRun
 from harness.rundir.result import Check, Result, WindowOfStep
 from harness.rundir.timeline import Timeline
 
@@ -148,6 +149,7 @@ class Metrics(Result):
     checks: tuple[Check, ...] = ()
     server: ServerSaid | None = None  # None: a run from before there was an account
     timeline: Timeline | None = None  # None: nothing was sent
+    tasks: TasksOfRun | None = None  # None: no task run
 
     @property
     def decisive(self) -> Step | None:

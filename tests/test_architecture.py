@@ -17,6 +17,7 @@ ROOMS: dict[str, set[str]] = {
     "engines": {"base", "backends"},  # one question to an engine is in its dialect
     "rundir": {"base"},
     "scenario": {"base"},
+    "tasks": {"base", "rundir", "scenario"},
     "demand": {"base", "scenario"},
     "metrics": {"base", "backends", "rundir", "scenario"},  # which refusals tell nothing of a server
     "calibration": {"base", "rundir"},

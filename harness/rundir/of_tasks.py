@@ -49,6 +49,7 @@ class RoundOfTasks(Result):
     asked: int
     solved: int = 0
     not_judged: int = 0
+    not_asked: int = 0  # the round's time was too short for them
 
 
 class Escalated(Result):
@@ -82,6 +83,7 @@ class TasksOfRun(Result):
     success: ShareOf  # of the judged tasks
     own_success: ShareOf = ShareOf()  # the same without what an escalation solved
     first_attempt: ShareOf = ShareOf()  # solved by their first attempt
+    repaired: int = 0  # of those solved: by a library that mended the answer, without another request
     attempts_per_task: float | None = None
     input_tokens_per_task: float | None = None
     cached_tokens_per_task: float | None = None

@@ -22,8 +22,9 @@ from harness.report import render_report
 from harness.report.model import RunFiles
 from harness.rundir import files
 from harness.rundir.collect import has_rows
+from harness.rundir.judged import read_judged
 from harness.rundir.manifest import InstanceFacts, RunManifest, with_boxes
-from harness.rundir.read import read_arrivals, read_client, read_records, read_server_metrics
+from harness.rundir.read import read_arrivals, read_client, read_load, read_server_metrics
 from harness.rundir.result import Check
 from harness.rundir.results import Metrics
 from harness.rundir.steps import read_steps
@@ -109,7 +110,7 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
     Raises:
         UsageError: a file of the run that cannot be read; names it.
     """
-    records, impossible = without_impossible(read_records(run_dir))
+    records, impossible = without_impossible(read_load(run_dir))
     scenario = validate(Scenario, manifest.scenario, where=f"{run_dir / files.MANIFEST}: scenario")
     steps = read_steps(run_dir)
     if not steps and len(records):
@@ -119,7 +120,7 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
     client = read_client(run_dir)
     driven = driven_of(manifest, client)
     server = server_side(read_server_metrics(run_dir), manifest.engine.get("name"), driven.urls)
-    metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir), server, driven)
+    metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir), server, driven, read_judged(run_dir))
     return with_checks(metrics, Measured(records, client, manifest, scenario, server, impossible))
 
 

@@ -15,6 +15,11 @@ Role = Literal["attempts", "escalation", "judging"]  # what a step of a task run
 MOST_LOAD = 1e9  # users, or requests per second: more than anybody asks for
 
 
+def is_of_the_load(round_number: int | None, role: Role | None) -> bool:
+    """Whether a step is a load that the scenario asked for; later rounds of tasks only give what they solve."""
+    return round_number in (None, 1) and role in (None, "attempts")
+
+
 class LoadOfStep(Result):
     """The load that a step asked for: users at once, or requests per second; a slice of a ramp has half users."""
 

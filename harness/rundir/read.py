@@ -85,6 +85,12 @@ def read_records(run_dir: Path) -> pd.DataFrame:
     return measured(read_rows(run_dir))
 
 
+def read_load(run_dir: Path) -> pd.DataFrame:
+    """All that was under way: the records, and the repeats of tasks that held their load."""
+    rows = read_rows(run_dir)
+    return rows[~rows["preflight"].fillna(value=False).astype(bool)].reset_index(drop=True)
+
+
 def measured(rows: pd.DataFrame) -> pd.DataFrame:
     """Without what is in no figure: requests of the preflight, and repeats that only held a load."""
     aside = rows["preflight"].fillna(value=False) | rows["repeat"].fillna(value=False)

@@ -220,7 +220,7 @@ def load_blocks(comparison: Comparison) -> tuple[Block, ...]:
 
 def comparison_charts(comparison: Comparison) -> list[Chart]:
     """Output rate, goodput and median first token over load, a curve per run."""
-    steps = [run.metrics.steps for run in comparison.runs]
+    steps = [run.metrics.loads for run in comparison.runs]
     unit = load_unit([step for some in steps for step in some])
     firsts = [s.ttft_s.p50 or 0.0 for some in steps for s in some]
     factor, time_unit = latency_unit(max(firsts, default=0.0))
@@ -245,7 +245,7 @@ def comparison_charts(comparison: Comparison) -> list[Chart]:
 
 def equal_loads_table(comparison: Comparison) -> Table | None:
     """Loads that at least two runs were driven at: output rate and median first token of each."""
-    by_load = [{s.load.size: s for s in run.metrics.steps if s.load.size} for run in comparison.runs]
+    by_load = [{s.load.size: s for s in run.metrics.loads if s.load.size} for run in comparison.runs]
     shared = sorted(load for load in {key for one in by_load for key in one} if sum(load in one for one in by_load) > 1)
     if not shared:
         return None

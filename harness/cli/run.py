@@ -174,9 +174,12 @@ def _print_estimate(options: RunOptions, usd_per_hour: float | None, *, as_json:
         click.echo(json.dumps(plan))
         return
     low, high = plan["requests"]
+    what = "steps" if plan["tasks"] is None else "rounds at most, on a slow server"
     click.echo(
-        f"{options.scenario.name}: {plan['seconds']:.0f} s of load in {plan['steps']} steps, nothing is sent now"
+        f"{options.scenario.name}: {plan['seconds']:.0f} s of load in {plan['steps']} {what}, nothing is sent now"
     )
+    if plan["tasks"] is not None:
+        click.echo(f"  tasks          {plan['tasks']:,}, at most {plan['attempts']} attempts at each")
     click.echo(f"  requests       {low:,} to {high:,}   ({plan['basis']})")
     held = [f"{seconds:.0f}" for seconds in plan["hold_seconds"]]
     if plan["hold_seconds"][1]:

@@ -26,6 +26,7 @@ from harness.load.search.probing import Aim
 from harness.load.supervise import LoadOutcome, drive
 from harness.metrics.steps import compute_metrics
 from harness.pipeline.context import context_tokens
+from harness.pipeline.judge_again import keep_tasks
 from harness.pipeline.noting import closed_connections, cut_short_by, note_end, note_engine, note_event, pass_on
 from harness.pipeline.rounds import TaskRun
 from harness.rundir import files
@@ -38,7 +39,7 @@ from harness.scenario import Scenario, TaskPrompts
 from harness.scenario.estimate import notes, trace_if_any
 from harness.scenario.prompt_survey import prompts_said, survey_prompts
 from harness.scenario.steps import most_at_once
-from harness.scenario.task_file import Task, read_tasks
+from harness.tasks import Task, read_tasks
 
 ENGINE_LOG = "engine.log"
 UNNAMED = "openai"  # the dialect, before anybody has said who answers
@@ -112,6 +113,8 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     if said is not None:
         manifest.notes.append(f"Prompts of {said}.")
     files.write_manifest(run_dir, manifest)
+    if isinstance(spec, TaskPrompts) and spec.keep_text:
+        keep_tasks(spec, options.base_dir, run_dir)
     try:
         failure, interrupted = _drive(options, run_dir, manifest, on_event, tasks)
     except (BreakevenError, KeyboardInterrupt):
@@ -179,7 +182,8 @@ def _rounds(
         is_other = round_plan.round is not None and round_plan.round.role != "attempts"
         return drive(round_plan, (lambda event: pass_on(event, take)) if is_other else take, None, watch)
 
-    run = TaskRun(spec, tasks, options.scenario.seed, plan, drive_one, take)
+    functions_from = options.base_dir if options.with_functions else None
+    run = TaskRun(spec, tasks, options.scenario.seed, plan, drive_one, take, functions_from)
     try:
         return run.run()
     finally:

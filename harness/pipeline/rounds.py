@@ -34,6 +34,7 @@ class TaskRun:
     plan: LoadPlan  # of the endpoint under test
     drive: Drive
     on_event: Callable[[RunEvent], None]
+    functions_from: Path | None = None  # the scenario's folder, where its functions may be called
     answers: list[Answered] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     not_asked: int = 0  # tasks, for want of time
@@ -142,7 +143,7 @@ class TaskRun:
 
     def _judge(self, answered: Sequence[Answered], *, goes_on: bool) -> None:
         """The verdicts of a round; a model is asked only where the run goes on."""
-        verdicts = judge(self.spec, self.tasks, answered)
+        verdicts = judge(self.spec, self.tasks, answered, functions_from=self.functions_from)
         questions = judge_asks(self.spec, self.tasks, answered)
         if questions:
             verdicts += self._judged_by_model(answered, questions, goes_on=goes_on)
@@ -213,7 +214,7 @@ def _answer(ask: TaskAsk, row: Mapping[str, Any], texts: Mapping[str, str]) -> A
         request_id=request_id,
         task=ask.task,
         attempt=ask.attempt,
-        text=texts.get(request_id) if is_whole else None,
+        text=texts.get(request_id),
         error=row["error"] if is_whole or row["error"] is not None else CUT,
         finish_reason=row["finish_reason"],
     )

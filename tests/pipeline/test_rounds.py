@@ -1,49 +1,18 @@
 """Task runs against a server that answers as the test says: rounds, what is judged, what every row says."""
 
-import json
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 from endpoint import Call, Endpoint, Reply
-from load_helpers import run_load
 from task_answers import answering
+from task_runs import SUMS, asked_of, driven, number_in, of_tasks
 
-from harness.pipeline.measure import Measured
 from harness.rundir.files import read_manifest
 from harness.rundir.judged import read_judged
 from harness.rundir.read import read_answers, read_records, read_rows
 from harness.rundir.steps import read_steps
 from harness.scenario import Scenario
-
-SUMS = [{"id": f"s{n}", "prompt": f"What is {n} plus {n}?", "expected": str(2 * n)} for n in range(6)]
-
-
-def of_tasks(place: Path, tasks: list[dict[str, Any]], load: dict[str, Any] | None = None, **prompts: Any) -> Scenario:
-    (place / "tasks.jsonl").write_text("".join(json.dumps(task) + "\n" for task in tasks))
-    return Scenario.model_validate(
-        {
-            "name": "t",
-            "load": load or {"kind": "closed", "users": [2], "warmup_s": 0.2},
-            "prompts": {"kind": "tasks", "file": "tasks.jsonl", "checker": {"kind": "exact"}, **prompts},
-            "request": {"timeout_s": 2, "api": "chat"},
-            "slo": {"preset": "batch"},
-        }
-    )
-
-
-def driven(place: Path, server: Endpoint, work: Scenario, **more: Any) -> Measured:
-    return run_load(place, server.url, backend="openai", work=work, **more)
-
-
-def number_in(call: Call) -> int:
-    return int(call.body["messages"][0]["content"].split(" plus ")[1].split("?")[0])
-
-
-def asked_of(rows: pd.DataFrame) -> list[tuple[str, int]]:
-    return sorted(zip(rows["task"], rows["attempt"], strict=True))
 
 
 def test_every_task_is_asked_once_and_those_that_failed_again(tmp_path: Path) -> None:
@@ -238,7 +207,8 @@ def test_texts_stay_only_where_the_scenario_says_so_and_nothing_else_of_the_roun
         with Endpoint(post=answering(lambda call: "4")) as server:
             measured = driven(tmp_path, server, of_tasks(tmp_path, SUMS, keep_text=keep_text))
         kept.append(read_answers(measured.run_dir))
-        assert list(measured.run_dir.glob("*.jsonl")) == [measured.run_dir / "steps.jsonl"]
+        left = {path.name for path in measured.run_dir.glob("*.jsonl")}
+        assert left == ({"steps.jsonl", "tasks.jsonl"} if keep_text else {"steps.jsonl"})
 
     assert kept[0] == {}
     assert list(kept[1].values()) == ["4"] * 6

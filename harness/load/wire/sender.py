@@ -250,7 +250,7 @@ class Sender:
         row.finish_reason, row.unreadable_example = (  # what is struck may be shorter than what stands for it
             text and text[:MAX_EXAMPLE_CHARS] for text in map(strike, (row.finish_reason, answer.example))
         )
-        if row.task is not None and not row.repeat and row.error is None:
+        if prompt.is_judged and row.error is None:
             self.recorder.answers.add({"request_id": row.request_id, "text": answer.reply})
         if answer.output_tokens is None and answer.generated and row.error in {None, "cut_at_end"}:
             self.recorder.texts.add({"request_id": row.request_id, "text": answer.generated})

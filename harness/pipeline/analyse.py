@@ -147,10 +147,13 @@ def choose_demand(manifest: RunManifest, metrics: Metrics, demand_file: Path | N
     if manifest.demand is not None:
         return demand_from_dict(manifest.demand, where="run.json: demand")
     default = default_demand()
-    step = metrics.decisive
+    step, tasks = metrics.decisive, metrics.tasks
     input_tokens, output_tokens = (None, None) if step is None else (step.mean_input_tokens, step.mean_output_tokens)
-    if input_tokens is None or output_tokens is None or has_shape(default, input_tokens, output_tokens):
+    if tasks is not None and tasks.first_input_tokens and tasks.first_output_tokens:
+        shape = {"name": "task", "input_tokens": tasks.first_input_tokens, "output_tokens": tasks.first_output_tokens}
+    elif input_tokens is None or output_tokens is None or has_shape(default, input_tokens, output_tokens):
         return default
-    shape = {"name": "request", "input_tokens": round(input_tokens), "output_tokens": round(output_tokens)}
+    else:
+        shape = {"name": "request", "input_tokens": round(input_tokens), "output_tokens": round(output_tokens)}
     name = f"{manifest.scenario['name']}, its own shape, no volume given"
     return demand_from_dict({"name": name, "classes": [shape]})

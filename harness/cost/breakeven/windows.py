@@ -33,9 +33,9 @@ NEVER = BreakEven("never", None, None, (), False)
 
 def break_even(stairs: Staircase) -> BreakEven:
     """At which volumes above 0 self-hosting wins. Formulas 10, 17 and 18."""
+    stairs = stairs.net()
     if not stairs.capacity:
         return NEVER
-    stairs = stairs.net()
     if stairs.metered_usd_per_task is not None:
         return _metered(stairs, stairs.metered_usd_per_task)
     if stairs.usd_per_task < 0:

@@ -13,7 +13,7 @@ from rich.table import Column
 from harness.base.text import printable
 from harness.base.units import SECONDS_PER_HOUR
 from harness.load.protocol import Doing, Live, Warned
-from harness.load.run_events import BrokenPart, RunEvent, StepBegun, Waits
+from harness.load.run_events import BrokenPart, RoundBegun, RunEvent, StepBegun, Waits
 
 LONGEST_LINE = 2000  # a peer's words are in it
 
@@ -27,6 +27,7 @@ class RunDisplay:
         self._usd_per_hour = usd_per_hour
         self._began = time.monotonic()
         self._step: StepBegun | None = None
+        self._round: RoundBegun | None = None
         self._held_for: int | None = None  # requests; None: nothing is held
         self._first_s: float | None = None  # the first step's start
         self._last_said = ""
@@ -72,23 +73,37 @@ class RunDisplay:
                 self._warn(event.text)
             case BrokenPart():
                 self._warn(f"{event.part} failed ({event.text}): the run goes on without, and says so")
+            case RoundBegun():
+                self._round = event
             case StepBegun():
                 self._step, self._held_for = event, None
                 self._first_s = event.start_s if self._first_s is None else self._first_s
-                self.say(_step_name(event))
+                self.say(self._what)
             case Waits():
                 if self._held_for is None:
-                    self.say(f"holding for {_requests(event.left)} under way ({_step_name(self._step)})")
+                    self.say(f"holding for {_requests(event.left)} under way ({self._what})")
                 self._held_for = event.left
             case Live():
                 if self._bar and self._step is not None and self._first_s is not None:
                     done_s = event.t_s - self._first_s
                     held = f", holding for {_requests(self._held_for)}" if self._held_for else ""
-                    text = f"{_step_name(self._step)}{held}, {self._live(event)}"
+                    text = f"{self._what}{held}, {self._live(event)}"
                     self._progress.update(self._task, description=text, completed=done_s)
 
     def _warn(self, text: str) -> None:
         self._progress.console.print(f"warning: {printable(text, LONGEST_LINE)}", markup=False, soft_wrap=True)
+
+    @property
+    def _what(self) -> str:
+        """The step that is on, and of a task run its round."""
+        if self._round is None:
+            return _step_name(self._step)
+        begun = self._round
+        what = "" if begun.role == "attempts" else ", asked of the other endpoint"
+        return (
+            f"round {begun.number} of {begun.most}: {begun.asks} task{'s' if begun.asks != 1 else ''}{what}; "
+            f"{begun.solved} of {begun.tasks} solved, {_step_name(self._step)}"
+        )
 
     def _live(self, live: Live) -> str:
         parts = [f"{live.output_tokens} tok/s", f"{live.in_flight} in flight"]

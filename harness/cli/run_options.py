@@ -85,6 +85,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         **_workers(given),
         **_prompts_of(scenario, given["prompts_of"]),
         notes=notes,
+        with_functions=True,
     )
 
 

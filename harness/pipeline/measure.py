@@ -18,25 +18,27 @@ from harness.engines.kind import Settings
 from harness.engines.life.ready import how_it_ended
 from harness.engines.life.running import Engine, running_engine
 from harness.engines.process.process import log_tail
-from harness.load.conduct.crew import OnEvent
+from harness.load.conduct.crew import OnEvent, Watch
 from harness.load.plan import LoadPlan
 from harness.load.protocol import Doing, Warned
 from harness.load.run_events import RunEvent
 from harness.load.search.probing import Aim
-from harness.load.supervise import drive
+from harness.load.supervise import LoadOutcome, drive
 from harness.metrics.steps import compute_metrics
 from harness.pipeline.context import context_tokens
-from harness.pipeline.noting import closed_connections, cut_short_by, note_end, note_engine, note_event
+from harness.pipeline.noting import closed_connections, cut_short_by, note_end, note_engine, note_event, pass_on
+from harness.pipeline.rounds import TaskRun
 from harness.rundir import files
 from harness.rundir.collect import collect, has_rows
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import typed
 from harness.rundir.results import Step
 from harness.rundir.steps import step_of
-from harness.scenario import Scenario
+from harness.scenario import Scenario, TaskPrompts
 from harness.scenario.estimate import notes, trace_if_any
 from harness.scenario.prompt_survey import prompts_said, survey_prompts
 from harness.scenario.steps import most_at_once
+from harness.scenario.task_file import Task, read_tasks
 
 ENGINE_LOG = "engine.log"
 UNNAMED = "openai"  # the dialect, before anybody has said who answers
@@ -74,6 +76,7 @@ class RunOptions:
     prompts_of: str | None = None  # that run's directory
     preflight: bool = False  # one request to each URL before the load, as the command line asks for
     notes: Sequence[str] = ()
+    with_functions: bool = False  # functions that check tasks may be called: the user named the scenario's file
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,10 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
         KeyboardInterrupt: interrupted before the first request.
     """
     said = prompts_said(options.scenario, survey_prompts(options.scenario, options.base_dir))
+    spec = options.scenario.prompts
+    tasks: Sequence[Task] = ()
+    if isinstance(spec, TaskPrompts):
+        tasks = read_tasks(spec, options.base_dir, with_functions=options.with_functions)
     started = datetime.now(UTC)
     for note in notes(options.scenario, trace_if_any(options.scenario, options.base_dir)):
         on_event(Warned(note))
@@ -106,7 +113,7 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
         manifest.notes.append(f"Prompts of {said}.")
     files.write_manifest(run_dir, manifest)
     try:
-        failure, interrupted = _drive(options, run_dir, manifest, on_event)
+        failure, interrupted = _drive(options, run_dir, manifest, on_event, tasks)
     except (BreakevenError, KeyboardInterrupt):
         if not has_rows(run_dir):
             _tidy(run_dir)
@@ -118,7 +125,7 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     if cut_short:
         manifest.client["cut_short"] = cut_short
     files.write_manifest(run_dir, manifest)
-    collect(run_dir)
+    collect(run_dir, keep_text=isinstance(spec, TaskPrompts) and spec.keep_text)
     manifest.client |= closed_connections(run_dir)
     manifest.partial = bool(cut_short) or failure is not None
     files.write_manifest(run_dir, manifest)  # the last word: whoever is killed before it leaves a partial run
@@ -126,7 +133,7 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
 
 
 def _drive(
-    options: RunOptions, run_dir: Path, manifest: RunManifest, on_event: OnEvent
+    options: RunOptions, run_dir: Path, manifest: RunManifest, on_event: OnEvent, tasks: Sequence[Task]
 ) -> tuple[BreakevenError | None, bool]:
     with ExitStack() as stack:
         engine = _start_engine(options, run_dir, stack, on_event) if not options.urls else None
@@ -140,17 +147,14 @@ def _drive(
                 files.write_manifest(run_dir, manifest)
             on_event(event)
 
+        aim = Aim(
+            lambda step, rows: _figures(step, rows, options.scenario), options.needed_goodput, options.usd_per_hour
+        )
         try:
-            outcome = drive(
-                plan,
-                take,
-                Aim(
-                    lambda step, rows: _figures(step, rows, options.scenario),
-                    options.needed_goodput,
-                    options.usd_per_hour,
-                ),
-                lambda: _death(engine),
-            )
+            if tasks:
+                outcome = _rounds(options, plan, tasks, manifest, take, lambda: _death(engine))
+            else:
+                outcome = drive(plan, take, aim, lambda: _death(engine))
         except BreakevenError as error:
             if not has_rows(run_dir):
                 raise
@@ -162,6 +166,25 @@ def _drive(
         if death is not None and not outcome.interrupted:
             return note_end(manifest, death), False
         return None, outcome.interrupted
+
+
+def _rounds(
+    options: RunOptions, plan: LoadPlan, tasks: Sequence[Task], manifest: RunManifest, take: OnEvent, watch: Watch
+) -> LoadOutcome:
+    """The rounds of a task run, and what run.json keeps of them."""
+    spec = options.scenario.prompts
+    assert isinstance(spec, TaskPrompts)
+
+    def drive_one(round_plan: LoadPlan) -> LoadOutcome:
+        is_other = round_plan.round is not None and round_plan.round.role != "attempts"
+        return drive(round_plan, (lambda event: pass_on(event, take)) if is_other else take, None, watch)
+
+    run = TaskRun(spec, tasks, options.scenario.seed, plan, drive_one, take)
+    try:
+        return run.run()
+    finally:
+        if run.not_asked:
+            manifest.client["tasks_not_asked"] = run.not_asked
 
 
 def _death(engine: Engine | None) -> EngineError | None:

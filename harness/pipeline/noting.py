@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from harness.base.errors import BreakevenError
 from harness.engines.life.running import Engine
 from harness.engines.weights.shape import kv_values_here
+from harness.load.conduct.crew import OnEvent
 from harness.load.protocol import Identified, Looked, Prepared, Unfit
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, RunEvent
 from harness.rundir.identity import Identity, SaidCount, SaidText
@@ -47,6 +48,12 @@ def note_event(manifest: RunManifest, event: RunEvent) -> bool:
         case _:
             return False
     return True
+
+
+def pass_on(event: RunEvent, take: OnEvent) -> None:
+    """Of a drive at another endpoint than the one under test: who that is, is no fact of the run."""
+    if not isinstance(event, Identified | Unfit | Looked | Prepared):
+        take(event)
 
 
 def _note_identity(manifest: RunManifest, event: Identified) -> None:
@@ -115,6 +122,8 @@ def cut_short_by(manifest: RunManifest, *, interrupted: bool) -> str:
     """Why a run that came to its end is not whole; empty where it is."""
     if interrupted:
         return "it was interrupted"
+    if "tasks_not_asked" in manifest.client:
+        return f"{manifest.client['tasks_not_asked']} tasks were not asked in the time that a round has"
     if "lost_workers" in manifest.client:
         return "a load process was lost"
     return "a part of the client failed" if "broken_parts" in manifest.client else ""

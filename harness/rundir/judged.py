@@ -71,8 +71,6 @@ def read_judged(run_dir: Path) -> list[Verdict]:
         return read_rounds(run_dir)
     with reading(path):
         frame = read_frame(path, _KINDS)
-        judged = [None if value is pd.NA else bool(value) for value in frame.pop("task_success")]
-        return [
-            Verdict(one.request_id, one.task, int(one.attempt), success, one.why, one.judge)
-            for one, success in zip(frame.itertuples(index=False), judged, strict=True)
-        ]
+        judged = [None if value is pd.NA else bool(value) for value in frame["task_success"]]
+        columns = [judged if name == "task_success" else frame[name].tolist() for name in COLUMNS]
+        return [Verdict(*row) for row in zip(*columns, strict=True)]

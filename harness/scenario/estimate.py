@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.units import SECONDS_PER_HOUR
-from harness.scenario import FilePrompts, RampLoad, Scenario, SearchLoad, SessionPrompts, TraceLoad
+from harness.scenario import FilePrompts, RampLoad, Scenario, SearchLoad, SessionPrompts, TaskPrompts, TraceLoad
 from harness.scenario.prompt_survey import PromptSurvey, prompts_said, survey_prompts
 from harness.scenario.prompts import mean_tokens
 from harness.scenario.steps import Step, even_step, planned_steps
@@ -130,9 +130,9 @@ def _tokens(scenario: Scenario, trace: Trace | None, survey: PromptSurvey | None
         n = len(trace.rows)
         return sum(row.input_tokens for row in trace.rows) / n, sum(row.output_tokens for row in trace.rows) / n
     if survey is not None:
-        asked = prompts.output_tokens
+        asked = None if isinstance(prompts, TaskPrompts) else prompts.output_tokens
         return survey.mean_input_tokens, survey.mean_output_tokens if asked is None else mean_tokens(asked)
-    assert not isinstance(prompts, FilePrompts)  # those have their survey
+    assert not isinstance(prompts, FilePrompts | TaskPrompts)  # those have their survey
     output = mean_tokens(prompts.output_tokens)
     if isinstance(prompts, SessionPrompts):
         return prompts.mean_input_tokens, output

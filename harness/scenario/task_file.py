@@ -67,6 +67,8 @@ class _Row(Strict):
             raise ValueError("a task needs one of `prompt`, `messages` and `turns`")
         if len(asked) > 1 and asked != ["messages", "turns"]:
             raise ValueError(f"`{asked[0]}` and `{asked[1]}`: a task is asked in one way")
+        if self.messages is not None and self.turns is None and self.messages[-1].role != "user":
+            raise ValueError("`messages` must end with a message of role user, or have `turns` behind them")
         return self
 
 
@@ -82,7 +84,7 @@ def read_tasks(spec: TaskPrompts, base_dir: Path, *, with_functions: bool = Fals
     Raises:
         UsageError: a file or a task that cannot be used; names the row.
     """
-    path = task_file(spec, base_dir)
+    path = task_path(spec, base_dir)
     tasks: dict[str, Task] = {}
     lines: dict[str, str] = {}
     for where, cells in _rows(path):
@@ -105,7 +107,7 @@ def read_tasks(spec: TaskPrompts, base_dir: Path, *, with_functions: bool = Fals
     return tuple(tasks.values())
 
 
-def task_file(spec: TaskPrompts, base_dir: Path) -> Path:
+def task_path(spec: TaskPrompts, base_dir: Path) -> Path:
     """Where the tasks lie: a set that ships by its bare name, else relative to the scenario."""
     path = Path(spec.file)
     if path.suffix or "/" in spec.file:
@@ -146,31 +148,40 @@ def _task(spec: TaskPrompts, where: str, row: _Row) -> Task:
             f"{where}: the task {shown(row.id)} has no `checker`, and `prompts.checker` gives none for all",
             hint='{"kind": "exact"}, or any other of docs/tasks.md',
         )
-    if isinstance(checker, NEEDS_EXPECTED) and not isinstance(row.expected, str | int | float):
+    if isinstance(checker, NEEDS_EXPECTED) and not _can_be_compared(row.expected, checker.kind):
         raise UsageError(
             f"{where}: a checker of kind {checker.kind} needs `expected`, got {shown(row.expected)}",
-            hint="a text or a number",
+            hint="a number" if checker.kind == "number" else "a text, or a list of texts of which one will do",
         )
     if checker.kind == "judge" and spec.judge is None:
         raise UsageError(
             f"{where}: a checker of kind judge, and nobody who judges",
             hint="`judge: {url: ..., model: ...}` in the scenario's `prompts`",
         )
-    messages: tuple[Message, ...]
-    turns = row.turns or ()
-    if row.messages is not None:
-        messages = tuple(said.model_dump() for said in row.messages)
-    else:
-        messages = ({"role": "user", "content": row.prompt or turns[0]},)
-        turns = turns[1:]
-    _check_can_be_sent(where, messages, turns)
+    messages, turns = _said(row)
+    _check_can_be_sent(where, (row.id, row.group, messages, turns))
     return Task(row.id, messages, turns, checker, row.expected, row.output_tokens or spec.output_tokens, row.group)
 
 
-def _check_can_be_sent(where: str, messages: tuple[Message, ...], turns: tuple[str, ...]) -> None:
+def _can_be_compared(expected: Any, kind: str) -> bool:
+    if isinstance(expected, list) and kind != "number":
+        return bool(expected) and all(isinstance(one, str) for one in expected)
+    return isinstance(expected, str | int | float) and not isinstance(expected, bool)
+
+
+def _said(row: _Row) -> tuple[tuple[Message, ...], tuple[str, ...]]:
+    """What is said at first, up to the user's word, and the user's further turns."""
+    messages: tuple[Message, ...] = tuple(said.model_dump() for said in row.messages or ())
+    turns = row.turns or ((row.prompt,) if row.prompt is not None else ())
+    if messages and messages[-1]["role"] == "user":
+        return messages, turns
+    return (*messages, {"role": "user", "content": turns[0]}), turns[1:]
+
+
+def _check_can_be_sent(where: str, told: tuple[Any, ...]) -> None:
     """JSON can hold what no request can: half a character."""
     try:
-        orjson.dumps((messages, turns))
+        orjson.dumps(told)
     except TypeError as error:
         raise UsageError(f"{where}: a task that cannot be sent: {error}", hint="mend or leave out that task") from None
 

@@ -7,6 +7,11 @@ from harness.rundir.records import NOT_FAILURES
 CUT = "length"  # the finish_reason of an answer that was cut at its most tokens
 
 
+def sendable(text: str) -> str:
+    """The text without halves of characters, which a server may send and no request can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """What came back for one attempt at one task."""

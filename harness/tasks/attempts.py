@@ -9,11 +9,11 @@ from typing import Literal
 
 from harness.rundir.judged import Verdict
 from harness.scenario.asks import TaskAsk
-from harness.scenario.checkers import JsonSchemaChecker
+from harness.scenario.checkers import JsonSchemaChecker, JudgeChecker
 from harness.scenario.task_file import Task
 from harness.scenario.tasks import TaskPrompts
 from harness.scenario.turns import Message
-from harness.tasks.answered import Answered
+from harness.tasks.answered import Answered, sendable
 
 Role = Literal["attempts", "escalation"]
 NOT_ACCEPTED = "That answer was not accepted: {why}\nAnswer again, with the answer alone."
@@ -75,12 +75,18 @@ def _said(
     answer, verdict = answer_of.get((task.id, attempt - 1)), verdict_of[task.id, attempt - 1]
     if answer is None or answer.error is not None or not answer.text:
         return messages, turns  # nothing was said that could be wrong
-    complaint = NOT_ACCEPTED.format(why=verdict.why)
+    complaint = NOT_ACCEPTED.format(why=_told(task, verdict))
     if turns:  # the real replies are asked for again
         return messages, (*turns, complaint)
     return (
-        *messages, {"role": "assistant", "content": answer.text}, {"role": "user", "content": complaint}
+        *messages, {"role": "assistant", "content": sendable(answer.text)}, {"role": "user", "content": complaint}
     ), ()  # fmt: skip
+
+
+def _told(task: Task, verdict: Verdict) -> str:
+    """Why, without what a judging model may have said of the answer that it was shown."""
+    is_by_model = isinstance(task.checker, JudgeChecker)
+    return "it is not right" if is_by_model and task.expected is not None else verdict.why
 
 
 def _ask(spec: TaskPrompts, task: Task, attempt: int, messages: tuple[Message, ...], turns: tuple[str, ...]) -> TaskAsk:

@@ -13,7 +13,7 @@ from harness.scenario.checkers import JudgeChecker
 from harness.scenario.task_file import Task
 from harness.scenario.tasks import TaskPrompts
 from harness.scenario.turns import text_of
-from harness.tasks.answered import Answered
+from harness.tasks.answered import Answered, sendable
 
 JUDGE = "judge"
 _PLACE = re.compile(r"\{(task|expected|answer)\}")
@@ -44,7 +44,8 @@ def _question(spec: TaskPrompts, task: Task, answer: str) -> tuple[dict[str, str
         "expected": "" if expected is None else expected if isinstance(expected, str) else json.dumps(expected),
         "answer": answer,
     }
-    return ({"role": "user", "content": _PLACE.sub(lambda found: values[found[1]], spec.judge.prompt)},)
+    content = _PLACE.sub(lambda found: values[found[1]], spec.judge.prompt)
+    return ({"role": "user", "content": sendable(content)},)
 
 
 def read_judgement(answers: Sequence[Answered], judgements: Sequence[Answered]) -> list[Verdict]:

@@ -110,9 +110,12 @@ class Crew:
         if self._muster is not None:
             self._gather()
         first, *others = self.workers
-        self._begin(first)
+        known = self.plan.learned  # in the round before
+        self.prepared = None if known is None else Prepared(known)
+        self.request_s = None if self.plan.round is None else self.plan.round.request_s
+        self._begin(first, known)
         self.wait(until=lambda: first.is_ready)
-        if self.prepared is None:
+        if self.prepared is None or first.is_over:
             return  # it ended before it had begun: `failure` says why, or it was told to
         for worker in others:
             self._begin(worker, self.prepared.learned)

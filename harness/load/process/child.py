@@ -34,7 +34,8 @@ from harness.load.process.scrape import Scraper
 from harness.load.process.stepper import Stepper
 from harness.load.process.tokenizer import count_answers
 from harness.load.prompts.file_rows import FileRows
-from harness.load.prompts.positions import positions
+from harness.load.prompts.positions import positions, shared_positions
+from harness.load.prompts.tasks import RoundAsks
 from harness.load.prompts.texts import PromptSource
 from harness.load.protocol import Broken, Doing, Done, Failed, Ready, Warned
 from harness.load.shapes.shapes import shape_of
@@ -45,6 +46,7 @@ from harness.load.wire.sockets import LOOKOUT
 from harness.load.wire.transport import Target
 from harness.rundir.recorder import FLUSH_S, Recorder
 from harness.scenario import FilePrompts, Scenario
+from harness.scenario.asks import read_asks
 from harness.scenario.prompt_file import read_prompt_file
 from harness.scenario.steps import most_at_once
 
@@ -82,10 +84,10 @@ class LoadProcess:
         """
         plan = self.plan
         listener = self._helper("the reader of commands", self._listen, self._fail)
-        rows = self._file_rows()
-        learned = self._learned(rows)
+        rows, asks = self._file_rows(), self._round_asks()
+        learned = self._learned(rows, asks)
         self.tokenizer = tokenizer_of(self.sender, learned.model, learned.tokenizer_path)
-        prompts = PromptSource(self.scenario.prompts, self.scenario.seed, plan.salt, words_of(learned), rows)
+        prompts = PromptSource(self.scenario.prompts, self.scenario.seed, plan.salt, words_of(learned), rows, asks)
         self.shape = shape_of(self.scenario, plan, self.sender, prompts, Environment())
         scraper = self._scraper()
         helpers = [listener, *self._helpers(scraper)]
@@ -121,7 +123,15 @@ class LoadProcess:
             positions=positions(plan, self.board, is_open=self.scenario.load.is_open),
         )
 
-    def _learned(self, rows: FileRows | None) -> Learned:
+    def _round_asks(self) -> RoundAsks | None:
+        plan, of_round = self.plan, self.plan.round
+        if of_round is None:
+            return None
+        asks = read_asks(Path(of_round.asks))
+        salt = f"{plan.salt}/{of_round.step}/{plan.worker}"
+        return RoundAsks(asks, shared_positions(self.board), salt=salt, repeats=of_round.repeats)
+
+    def _learned(self, rows: FileRows | None, asks: RoundAsks | None) -> Learned:
         """What is known of the endpoint: the first process asks, and its rows of that are on disk whatever it finds."""
         known = self.plan.learned
         if known is not None:
@@ -130,7 +140,7 @@ class LoadProcess:
                 rows.learn(known)
             return known
         try:
-            return learn(self.plan, self.scenario, self.sender, rows, self.say, lambda: self.stepper.interrupted)
+            return learn(self.plan, self.scenario, self.sender, rows, asks, self.say, lambda: self.stepper.interrupted)
         finally:
             self._flush()
 
@@ -168,9 +178,10 @@ class LoadProcess:
         self.stepper.end()
 
     def _scraper(self) -> Scraper | None:
-        """The first process keeps what the servers say of themselves, over connections that no user shares."""
+        """The first process keeps what the servers say of themselves, over connections that no user shares; of an
+        endpoint that only helps out nothing."""
         plan = self.plan
-        if plan.worker != 0:
+        if plan.worker != 0 or (plan.round is not None and plan.round.role != "attempts"):
             return None
         own = [Target(url, _headers(plan), self.clock, ca_file=plan.ca_file) for url in plan.urls]
         own += [Target(url, {}, self.clock) for url in plan.gpu_urls]

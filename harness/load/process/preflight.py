@@ -66,6 +66,8 @@ def _prompt(plan: LoadPlan, scenario: Scenario, prompts: PromptSource, n: int) -
         return prompts.of_trace(-1 - n, trace.rows[0])
     if isinstance(scenario.prompts, SessionPrompts):
         return Conversation(scenario.prompts, prompts, f"{NAME}{n}", scenario.seed).ask()
+    if prompts.asks is not None:
+        return prompts.asks.repeat().prompt()
     if prompts.rows is not None:
         taken = prompts.rows.take()
         prompts.rows.put_back(taken)

@@ -250,6 +250,8 @@ class Sender:
         row.finish_reason, row.unreadable_example = (  # what is struck may be shorter than what stands for it
             text and text[:MAX_EXAMPLE_CHARS] for text in map(strike, (row.finish_reason, answer.example))
         )
+        if row.task is not None and not row.repeat and row.error is None:
+            self.recorder.answers.add({"request_id": row.request_id, "text": answer.reply})
         if answer.output_tokens is None and answer.generated and row.error in {None, "cut_at_end"}:
             self.recorder.texts.add({"request_id": row.request_id, "text": answer.generated})
 
@@ -270,7 +272,7 @@ class Sender:
 
     def _write(self, row: RequestRecord, reading: Reading) -> None:
         self.recorder.records.add(row.to_dict())
-        if self.recorder.arrivals is not None and reading.arrivals:
+        if self.recorder.arrivals is not None and reading.arrivals and not row.repeat:
             zero_ns = self._plan.started_monotonic_ns
             stamps = [(ns - zero_ns) // 1000 for ns in reading.arrivals]
             self.recorder.arrivals.add({"request_id": row.request_id, "arrival_us": stamps})
@@ -281,6 +283,8 @@ class Sender:
         live = self.live
         live.events += row.events
         live.shared_events += reading.shared_events
+        if row.repeat:
+            return
         if row.error is None:
             live.finished += 1
             live.token_events += row.output_tokens or row.events

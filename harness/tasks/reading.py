@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ def read_tasks(spec: TaskPrompts, base_dir: Path, *, with_functions: bool = Fals
     """
     tasks = task_file.read_tasks(spec, base_dir, with_functions=with_functions)
     path = task_file.task_path(spec, base_dir)
+    _check_installed(spec, tasks)
     for task in tasks:
         if task.checker.kind not in (*APART, "judge"):
             try:
@@ -32,6 +34,15 @@ def read_tasks(spec: TaskPrompts, base_dir: Path, *, with_functions: bool = Fals
                 raise _cannot_judge(path, task, str(problem)) from None
     _try_apart(path, tasks, base_dir if with_functions else None)
     return tasks
+
+
+def _check_installed(spec: TaskPrompts, tasks: Sequence[Task]) -> None:
+    needs = {"json_repair": "`repair`"} if "repair" in spec.on_failure else {}
+    if any(isinstance(task.checker, JsonSchemaChecker) for task in tasks):
+        needs["jsonschema"] = "a checker of kind json_schema"
+    for module, what in needs.items():
+        if importlib.util.find_spec(module) is None:
+            raise UsageError(f"{what} needs the package {module}", hint="pip install 'breakeven[tasks]'")
 
 
 def _try_apart(path: Path, tasks: Sequence[Task], functions_from: Path | None) -> None:

@@ -39,7 +39,9 @@ def success_as_tried(given: DecideInput, decided: Decided, both: Both, box: Pric
         self_tries=_tries(both.own, _failed_own_usd(both.own, by_call)),
         tokenizer_ratio=ratio,
         difference=difference,
-        indifference=None if own_usd is None else indifference((api_usd, api_solved), (own_usd, own_solved), _span(both)),
+        indifference=None
+        if own_usd is None
+        else indifference((api_usd, api_solved), (own_usd, own_solved), _span(both)),
     )
 
 
@@ -160,7 +162,9 @@ def indifference(api: tuple[float, float], own: tuple[float, float], span: Span 
     (api_usd, api_solved), (own_usd, own_solved) = api, own
     value = indifferent_human_usd(api, own)
     if value is None:
-        return Indifference(human_usd_per_task=None, words="both solve the same share: the cheaper one is, at any price")
+        return Indifference(
+            human_usd_per_task=None, words="both solve the same share: the cheaper one is, at any price"
+        )
     better: Side = "api" if api_solved > own_solved else "self_host"
     who = {"api": "the API", "self_host": "self-hosting"}[better]
     if value <= 0:

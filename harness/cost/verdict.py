@@ -55,12 +55,13 @@ def build_decision(
     prices_file: Path | None = None,
     shape_runs: Sequence[BusyRun] = (),
     against: Sequence[ApiTasks] = (),
+    more_checks: Sequence[Check] = (),
 ) -> Decision:
     """decision.json of a measured run.
 
     `arms` are `provider:model` references; the frontier and the same-weights arm are always added.
     `shape_runs` are `busy_run` of runs of other shapes on the same box: they measure the input/output split.
-    `against` are runs of APIs that were asked the same tasks: each is an arm, with its own success, calls and tokens.
+    `against` are runs of APIs that were asked the same tasks: each is an arm, with its own success, calls and tokens; `more_checks` are findings on them.
     A run without goodput is infeasible: every verdict is never, and the sentence says why.
 
     Raises:
@@ -71,7 +72,7 @@ def build_decision(
     weights = weights_of(manifest)
     asked = [*(one.arm for one in against), *arms]
     chosen = choose_arms(asked, weights.name if weights is not None else None, demand, prices)
-    found = doubts(manifest, metrics, box, chosen, demand)
+    found = [*more_checks, *doubts(manifest, metrics, box, chosen, demand)]
     tries = tries_of(own_tries(metrics, prices), chosen, demand, against, prices)
     return _decision(box, chosen, demand, prices, found, peak_ceilings(box, manifest, metrics), shape_runs, tries)
 

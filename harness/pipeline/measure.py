@@ -38,7 +38,7 @@ from harness.scenario import Scenario, TaskPrompts
 from harness.scenario.estimate import notes, trace_if_any
 from harness.scenario.prompt_survey import prompts_said, survey_prompts
 from harness.scenario.steps import most_at_once
-from harness.scenario.task_file import Task, read_tasks
+from harness.scenario.task_file import Task, read_tasks, tasks_digest
 
 ENGINE_LOG = "engine.log"
 UNNAMED = "openai"  # the dialect, before anybody has said who answers
@@ -111,6 +111,8 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     manifest = _manifest(options, started)
     if said is not None:
         manifest.notes.append(f"Prompts of {said}.")
+    if tasks:
+        manifest.tasks_digest = tasks_digest(tasks)
     files.write_manifest(run_dir, manifest)
     try:
         failure, interrupted = _drive(options, run_dir, manifest, on_event, tasks)

@@ -13,7 +13,15 @@ from dataclasses import dataclass, replace
 from harness.cost.breakeven.exact import ceil, floor, settle
 from harness.cost.breakeven.rule import gain_of, wins_at_first, wins_for_good
 from harness.cost.breakeven.staircase import Staircase
-from harness.cost.breakeven.walk import MAX_WINDOWS, MOST_LEVELS, permanent_win, reach_of, saves_idle, slopes_of, windows_of
+from harness.cost.breakeven.walk import (
+    MAX_WINDOWS,
+    MOST_LEVELS,
+    permanent_win,
+    reach_of,
+    saves_idle,
+    slopes_of,
+    windows_of,
+)
 from harness.rundir.decide import Verdict, Window
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from harness.base.rounding import NA, significant, usd, whole
+from harness.base.rounding import NA, significant, whole
 from harness.cost.solved import AT_VOLUME, KEPT_BUSY
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Table, Text, table_of
@@ -83,7 +83,9 @@ def _assumed(text: str, tries: TriesOfSide) -> Cell:
 def _solved(tries: TriesOfSide) -> Cell:
     if tries.kind != "measured" or tries.low is None:
         return _assumed(percent(tries.solved_share), tries)
-    return Cell(percent(tries.solved_share), note=f"{percent(tries.low)} to {percent(tries.high)} of {whole(tries.tasks)}")
+    return Cell(
+        percent(tries.solved_share), note=f"{percent(tries.low)} to {percent(tries.high)} of {whole(tries.tasks)}"
+    )
 
 
 def _usd(cost: SuccessCost | None, of: Callable[[SuccessCost], float | None]) -> Cell:

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.base.errors import UsageError
-from harness.base.shares import Paired
+from harness.base.shares import paired
 from harness.checks.finding import check
 from harness.cost.tries import ApiTasks
-from harness.metrics.tasks import Outcomes
 from harness.report.model import RunFiles
 from harness.rundir.result import Check
 from harness.scenario import Scenario
@@ -66,15 +65,6 @@ def _of_api(own: RunFiles, api: RunFiles) -> ApiTasks:
         ttft_s=None if step is None else step.ttft_s,
         paired=paired(api.outcomes, own.outcomes),
     )
-
-
-def paired(one: Outcomes, other: Outcomes) -> Paired:
-    """Two runs on the tasks that were judged in both."""
-    pairs = [
-        (solved, other[task]) for task, solved in one.items() if solved is not None and other.get(task) is not None
-    ]
-    count = pairs.count
-    return Paired(count((True, True)), count((True, False)), count((False, True)), count((False, False)))
 
 
 def _check_same(own: RunFiles, api: RunFiles) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 from harness.base.rounding import amount, usd
 from harness.base.units import SECONDS_PER_HOUR
 from harness.report.compare.parity import Difference, differences, unequal_work
+from harness.report.compare.quality import QUESTION, Quality, qualities, solves_most, weighed, why_no_winner
 from harness.report.model import RunFiles
 from harness.report.text import clean, interval, percent
 from harness.report.verdict import gather_checks
@@ -67,13 +68,14 @@ class Comparison:
     differences: tuple[Difference, ...]
     standings: tuple[Standing, ...]
     outcomes: tuple[Outcome, ...]
+    qualities: tuple[Quality, ...]  # every pair of runs of the same tasks
     regressions: tuple[Regression, ...]  # empty when no limit was given
 
 
 def compare_runs(runs: Sequence[RunFiles], fail_over: float | None = None) -> Comparison:
     """`fail_over`: the share of the first run's goodput that a later one may lose."""
     labels = _labels(runs)
-    found = differences(runs)
+    found = weighed(differences(runs), runs)
     known = [_instances(run) for run in runs]
     standings = tuple(
         _standing(run, label, None if None in known else instances)
@@ -82,14 +84,28 @@ def compare_runs(runs: Sequence[RunFiles], fail_over: float | None = None) -> Co
     why_not = _no_winner(standings, unequal_work(found))
     unsaid = [label for label, instances in zip(labels, known, strict=True) if instances is None]
     why_no_cost = f"no winner: nobody said how many boxes the URLs of {', '.join(unsaid)} are" if unsaid else ""
+    pairs = qualities(runs, labels)
+    outcomes = (_serves_most(standings, why_not), _costs_least(standings, why_not or why_no_cost))
     return Comparison(
         runs=tuple(runs),
         labels=labels,
         differences=tuple(found),
         standings=standings,
-        outcomes=(_serves_most(standings, why_not), _costs_least(standings, why_not or why_no_cost)),
+        outcomes=_with_quality(outcomes, pairs, labels),
+        qualities=pairs,
         regressions=() if fail_over is None else _regressions(runs, standings, fail_over),
     )
+
+
+def _with_quality(outcomes: Sequence[Outcome], pairs: Sequence[Quality], labels: Sequence[str]) -> tuple[Outcome, ...]:
+    """Who solves most beside the others; nobody wins by answering worse."""
+    if not pairs:
+        return tuple(outcomes)
+    checked = []
+    for one in outcomes:
+        why_not = why_no_winner(one.winner, pairs)
+        checked.append(Outcome(one.question, None, why_not) if why_not else one)
+    return (*checked, Outcome(QUESTION, *solves_most(pairs, labels)))
 
 
 def _labels(runs: Sequence[RunFiles]) -> tuple[str, ...]:
@@ -196,7 +212,7 @@ def _listed(shown: Mapping[str, str]) -> str:
 
 def _regressions(runs: Sequence[RunFiles], standings: Sequence[Standing], limit: float) -> tuple[Regression, ...]:
     return tuple(
-        _regression(standings[0], other, unequal_work(differences([runs[0], run])), limit)
+        _regression(standings[0], other, unequal_work(weighed(differences([runs[0], run]), [runs[0], run])), limit)
         for run, other in zip(runs[1:], standings[1:], strict=True)
     )
 

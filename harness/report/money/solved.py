@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from harness.base.rounding import NA, significant, whole
+from harness.base.shares import Paired
 from harness.cost.solved import AT_VOLUME, KEPT_BUSY
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Table, Text, table_of
 from harness.report.money.bill import plain_success_table
 from harness.report.text import clean, duration, per_task, percent, price
-from harness.rundir.decision import Arm, Decision, SuccessCost, SuccessDifference, TriesOfSide
+from harness.rundir.decision import Arm, Decision, SuccessCost, TriesOfSide
 from harness.rundir.of_step import Summary
 
 _NO_SIDE = "no goodput, so no price of a call"
@@ -66,8 +67,8 @@ def _table(decision: Decision, sides: Sequence[_Side]) -> Table:
 
 
 _ASSUMED = (
-    "Assumed: that API was not asked these tasks, so its success and attempts are taken as equal to the box's, which is "
-    "no measurement. `breakeven report RUN --against API_RUN` puts what it really does in their place."
+    "Assumed: that API was not asked these tasks, so its success and attempts are taken as equal to the box's, which "
+    "is no measurement. `breakeven report RUN --against API_RUN` puts what it really does in their place."
 )
 
 
@@ -123,28 +124,37 @@ def _time(stats: Summary | None, name: str) -> Cell:
     return Cell(NA, tone="muted") if stats is None else percentile_cell(stats, name, duration)
 
 
-def difference_words(found: SuccessDifference, one: str, other: str) -> str:
+LEAST_CHANCE = 0.001  # below it one is as sure as another
+
+
+def difference_words(found: Paired, one: str, other: str) -> str:
     """`A solves 12 % more of the tasks than B (3 to 21 %), more than chance: ...`, or that it is within chance."""
-    n = found.only_api + found.only_self_host + found.both + found.neither
+    span = found.difference
+    if span is None:
+        return f"no task was judged both of {one} and of {other}"
+    chance = "p < 0.001" if found.chance < LEAST_CHANCE else f"p = {significant(found.chance, 2)}"
     test = (
-        f"of {whole(n)} tasks {one} alone solved {whole(found.only_api)}, {other} alone {whole(found.only_self_host)}; "
-        f"McNemar's exact test on these pairs: p = {significant(found.chance, 2)}"
+        f"of {whole(found.n)} tasks {one} alone solved {whole(found.only_one)}, {other} alone "
+        f"{whole(found.only_other)}; McNemar's exact test on these pairs: {chance}"
     )
-    if found.share == 0:
-        return f"{one} and {other} solve as many ({test})"
-    more = "more" if found.share > 0 else "fewer"
-    ends = sorted((abs(found.low), abs(found.high))) if found.low * found.high > 0 else None
+    if span.value == 0:
+        return f"{one} and {other} solve as many of the tasks ({test})"
+    more = "more" if span.value > 0 else "fewer"
+    ends = sorted((abs(span.low), abs(span.high))) if span.low * span.high > 0 else None
     between = "" if ends is None else f" ({percent(ends[0])} to {percent(ends[1])})"
-    chance = "more than chance" if found.differs else "not more than chance"
-    return f"{one} solves {percent(abs(found.share))} of the tasks {more} than {other}{between}, {chance} ({test})"
+    sure = "more than chance" if found.differ else "not more than chance"
+    return f"{one} solves {percent(abs(span.value))} {more} of the tasks than {other}{between}, {sure} ({test})"
 
 
 def _differences(arms: Sequence[Arm]) -> list[Text]:
-    return [
-        Text(f"{difference_words(found, clean(arm.name), 'the box')}.", "" if found.differs else "warn")
-        for arm in arms
-        if (found := arm.success.difference) is not None
-    ]
+    told = []
+    for arm in arms:
+        found = arm.success.difference
+        if found is not None:
+            pairs = Paired(found.both, found.only_api, found.only_self_host, found.neither)
+            said = difference_words(pairs, clean(arm.name), "the box")
+            told.append(Text(f"{said}.", "" if found.differs else "warn"))
+    return told
 
 
 def _flips(arms: Sequence[Arm]) -> list[Text]:

@@ -14,8 +14,8 @@ class Driven(Result):
     spent_usd: float = Field(default=0, description="By the API's own usage, at the price below.")
     reserved_usd: float = Field(
         default=0,
-        description="The worst case of requests whose usage nobody knows (lost, cut, failed after they were taken), and "
-        "while the run goes on of those under way. Spent and reserved together are never above the limit.",
+        description="The worst case of requests whose usage nobody knows (lost, cut, failed after they were taken); "
+        "while the run goes on, of those under way too. Spent and reserved together are never above the limit.",
     )
     stopped: bool = Field(default=False, description="Whether the limit ended the run.")
     why: str | None = Field(default=None, description="How it stood then.")

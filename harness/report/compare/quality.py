@@ -71,17 +71,19 @@ def weighed(found: Sequence[Difference], runs: Sequence[RunFiles]) -> list[Diffe
     return [Difference("the tasks asked", asked, "work"), *found]
 
 
-def why_no_winner(winner: str | None, found: Sequence[Quality]) -> str:
+def one_load(runs: Sequence[RunFiles]) -> str:
+    """The load that all were driven at, in words; empty where they were not."""
+    loads = {step.load.words for run in runs for step in run.metrics.loads}
+    return loads.pop() if len(loads) == 1 else ""
+
+
+def why_no_winner(winner: str | None, question: str, found: Sequence[Quality]) -> str:
     """Why the run that is best at something is not called the winner; empty: it may be."""
-    beaten = [one for one in found if winner is not None and one.worse() == winner]
-    if not beaten:
-        return ""
-    return (
-        f"no winner: {winner} is ahead, but answers worse: {'; '.join(_seen_from(winner or '', one) for one in beaten)}"
-    )
+    beaten = [_seen_from(winner, one) for one in found if winner is not None and one.worse() == winner]
+    return f"no winner: {winner} {question}, but answers worse: {'; '.join(beaten)}" if beaten else ""
 
 
-def _seen_from(label: str, one: Quality) -> str:
+def _seen_from(label: str | None, one: Quality) -> str:
     return difference_words(one.paired, one.one, one.other) if one.one == label else one.words
 
 

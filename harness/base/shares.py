@@ -1,6 +1,8 @@
 """Shares of counts: their interval, and whether two of them differ by more than chance. Pure functions."""
 
 import math
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -84,6 +86,12 @@ class Paired:
         found = self.both * self.neither - self.only_one * self.only_other
         corrected = max(found - self.n / 2, 0.0) if found > 0 else float(found)
         return corrected / math.sqrt(product)
+
+
+def paired(one: Mapping[str, bool | None], other: Mapping[str, bool | None]) -> Paired:
+    """Two on the tasks that were judged of both, by the tasks' names."""
+    judged = Counter((good, other[task]) for task, good in one.items() if None not in (good, other.get(task)))
+    return Paired(judged[True, True], judged[True, False], judged[False, True], judged[False, False])
 
 
 _EXACT = 1000  # coins that are counted out one by one

@@ -16,6 +16,7 @@ from harness.checks.load import INHERITED_HINT, load_checks, lost_checks, open_c
 from harness.checks.phases import phase_checks, stall_checks
 from harness.checks.replicas import replica_run_checks, replica_step_checks
 from harness.checks.server import server_run_checks, server_step_checks
+from harness.checks.tasks import task_checks
 from harness.checks.turns import turn_checks
 from harness.metrics.rate import MIN_COUNTED
 from harness.metrics.replicas import driven_of
@@ -95,6 +96,7 @@ def _run_checks(metrics: Metrics, measured: Measured) -> Iterator[Check]:
     yield from _ended(manifest)
     yield from unfit_checks(manifest)
     yield from goodput_checks(metrics, records)
+    yield from task_checks(metrics.tasks)
     yield from measured.impossible
     yield from server_run_checks(measured.server.pages, manifest.engine.get("version"))
 

@@ -21,6 +21,9 @@ from harness.report.compare.pool import pool
 @click.option("--api", "apis", metavar="PROVIDER:MODEL", multiple=True, help="API to compare with; repeatable.")
 @click.option("--demand", "demand_file", metavar="FILE", type=PATH, help="Monthly demand to price.")
 @click.option("--prices", "prices_file", metavar="FILE", type=PATH, help="Your own prices; they win.")
+@click.option(
+    "--against", metavar="API_RUN", multiple=True, type=PATH, help="A run of an API with the same tasks; repeatable."
+)
 @click.option("--boxes", type=BOXES, help="So many instances are what was driven; the run's own word counts no more.")
 @click.option("--pool", "is_pooled", is_flag=True, help="RUNs repeat one measurement: mean and interval too.")
 @click.option(
@@ -32,6 +35,7 @@ def command(
     apis: Sequence[str],
     demand_file: Path | None,
     prices_file: Path | None,
+    against: Sequence[Path],
     boxes: int | None,
     is_pooled: bool,
     judge_again: bool,
@@ -42,6 +46,8 @@ def command(
     Writes metrics.json, decision.json, report.html and report.md into each RUN and prints the verdict.
     Runs of other shapes on the same box measure how input and output share the cost.
     What is not given is taken from the run. Ends with 3 when a check says not to trust a run.
+    --against sets a task run against runs of APIs that were asked the same tasks: each side is priced with its own
+    success, attempts and tokens, and the report says what a failure may cost until the dearer one is worth it.
 
     \b
     Examples:
@@ -50,6 +56,7 @@ def command(
       breakeven report RUN --demand scenarios/demand/support-agent.yaml --prices my-prices.yaml
       breakeven report RUN --boxes 4
       breakeven report RUN --judge-again
+      breakeven report SELF_RUN --against API_RUN --demand mine.yaml
       breakeven report RUN1 RUN2 RUN3 --pool
       breakeven report RUN --json | jq '.[0].decision.arms[].sentence'
     """
@@ -58,7 +65,9 @@ def command(
         for run in runs:
             _judge_again(run)
     done = [
-        analyse_run(run, apis=apis, demand_file=demand_file, prices_file=prices_file, beside=runs, boxes=boxes)
+        analyse_run(
+            run, apis=apis, demand_file=demand_file, prices_file=prices_file, beside=runs, boxes=boxes, against=against
+        )
         for run in runs
     ]
     pooled = pool(done) if is_pooled else None

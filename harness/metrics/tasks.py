@@ -55,7 +55,9 @@ def tasks_of(
     if not outcome:
         return None
     own, escalated = (attempts[attempts["role"] == role] for role in ("attempts", "escalation"))
-    first = own.loc[(own["attempt"] == 1) & own["judged"], "solved"]
+    first = own[own["attempt"] == 1]
+    judged_first = first.loc[first["judged"], "solved"]
+    first_tokens = _tokens(first, len(first), "")
     n, judged, solved = len(outcome), sum(one is not None for one in outcome.values()), sum(map(bool, outcome.values()))
     return TasksOfRun(
         n=n,
@@ -64,10 +66,12 @@ def tasks_of(
         solved=solved,
         success=_share(solved, judged),
         own_success=_share(own.loc[own["solved"], "task"].nunique(), judged),
-        first_attempt=_share(int(first.sum()), len(first)),
+        first_attempt=_share(int(judged_first.sum()), len(judged_first)),
         repaired=int((attempts["solved"] & attempts["repaired"]).sum()),
         attempts_per_task=len(own) / n,
         **_tokens(own, n, "_tokens_per_task"),
+        first_input_tokens=first_tokens["input"],
+        first_output_tokens=first_tokens["output"],
         failed_attempts=_failed(own, outcome),
         latency_s=Summary(**summary(known(_latencies_s(attempts)))),
         rounds=tuple(_round(attempts, ran) for ran in steps if ran.role not in (None, _NO_TRY)),
@@ -139,7 +143,7 @@ def _sum(values: pd.Series) -> float | None:
 def _tokens(attempts: pd.DataFrame, n: int, suffix: str) -> dict[str, Any]:
     """Tokens of each kind over `n` tasks, by the keys of metrics.json."""
     sums = {name: _sum(attempts[name]) for name in _TOKENS}
-    return {f"{name}{suffix}": None if total is None else total / n for name, total in sums.items()}
+    return {f"{name}{suffix}": None if total is None or not n else total / n for name, total in sums.items()}
 
 
 def _failed(own: pd.DataFrame, outcome: Outcomes) -> FailedAttempts:

@@ -39,6 +39,7 @@ from harness.scenario import Scenario, TaskPrompts
 from harness.scenario.estimate import notes, trace_if_any
 from harness.scenario.prompt_survey import prompts_said, survey_prompts
 from harness.scenario.steps import most_at_once
+from harness.scenario.task_file import tasks_digest
 from harness.tasks import Task, read_tasks
 
 ENGINE_LOG = "engine.log"
@@ -112,6 +113,8 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     manifest = _manifest(options, started)
     if said is not None:
         manifest.notes.append(f"Prompts of {said}.")
+    if tasks:
+        manifest.tasks_digest = tasks_digest(tasks)
     files.write_manifest(run_dir, manifest)
     if isinstance(spec, TaskPrompts) and spec.keep_text:
         keep_tasks(spec, options.base_dir, run_dir)

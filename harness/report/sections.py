@@ -19,9 +19,10 @@ from harness.report.measured.time import time_blocks
 from harness.report.measured.turns import turn_blocks
 from harness.report.model import Block, Panel, Report, RunFiles, Section, Text, section
 from harness.report.money.arms import arms_table
-from harness.report.money.bill import bill_table, options_table, projection_table, regions_table, success_table
+from harness.report.money.bill import bill_table, options_table, projection_table, regions_table
 from harness.report.money.doubt import doubt_blocks
 from harness.report.money.money import console_arms_table, needed_table, per_mtok_table, splits_table, volume_table
+from harness.report.money.solved import solved_blocks
 from harness.report.text import clean, count
 from harness.report.trust.provenance import provenance_blocks
 from harness.report.verdict import gather_checks, headline, notices, verdict_note, verdicts
@@ -106,7 +107,7 @@ def _solved(files: RunFiles) -> tuple[Block | None, ...]:
     """What the tasks came to, and what a successful one costs; a run without tasks has what its demand assumes."""
     tasks, prompts = files.metrics.tasks, files.scenario.prompts
     measured = task_blocks(tasks, prompts.own_attempts) if isinstance(prompts, TaskPrompts) else ()
-    return (*measured, None if files.decision is None else success_table(files.decision))
+    return (*measured, *(() if files.decision is None else solved_blocks(files.decision)))
 
 
 def _load(files: RunFiles) -> tuple[Block | None, ...]:

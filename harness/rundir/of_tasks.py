@@ -88,6 +88,8 @@ class TasksOfRun(Result):
     input_tokens_per_task: float | None = None
     cached_tokens_per_task: float | None = None
     output_tokens_per_task: float | None = None
+    first_input_tokens: float | None = None  # of a task's first attempt: later ones may be longer
+    first_output_tokens: float | None = None
     failed_attempts: FailedAttempts = FailedAttempts()
     latency_s: Summary = Summary()  # of a task: the sum of all its attempts
     rounds: tuple[RoundOfTasks, ...] = ()

@@ -25,12 +25,12 @@ def manifest_of(**changes: Any) -> dict[str, Any]:
     prompts = {"kind": "tasks", "file": "extraction", "on_failure": ["again", "again"]} | changes.pop("prompts", {})
     scenario = {
         "name": "tasks", "load": {"kind": "closed", "users": [1], "step_s": 30, "warmup_s": 0}, "prompts": prompts,
-        "request": {"force_length": False, "api": "chat"},
+        "request": {"force_length": False, "api": "chat"}, "slo": {"ttft_p95_s": 2, "tpot_p95_s": 0.2},
     }  # fmt: skip
     return {
         "schema": 1, "scenario": scenario, "scenario_digest": "0", "backend": "vllm",
-        "engine": {"name": "vllm", "version": "0.10.1", "flags": None}, "model": "example/Tern-8B", "quantization": None,
-        "instance": {}, "seed": 1, "started_at": "2026-11-20T09:14:03+00:00", "started_monotonic_ns": 0,
+        "engine": {"name": "vllm", "version": "0.10.1", "flags": None}, "model": "example/Tern-8B",
+        "quantization": None, "instance": {}, "seed": 1, "started_at": "2026-11-20T09:14:03+00:00", "started_monotonic_ns": 0,
         "harness_version": "0.1.0", "git_revision": None, "client": {"workers": 1},
     } | changes  # fmt: skip
 
@@ -51,6 +51,7 @@ def rows_and_verdicts(
             prompt_tokens=tokens[0] + more_input * (attempt - 1), cached_tokens=0,
             output_tokens=None if is_failure else tokens[1], events=tokens[1], token_source="server",
             error="timeout" if is_failure else None, http_status=None if is_failure else 200, process=1,
+            finish_reason=None if is_failure else "stop",
         ).to_dict())  # fmt: skip
         if not repeat:
             judge = "json, repaired" if word == "r" else "json"
@@ -92,3 +93,12 @@ def plan_of(**counts: int) -> dict[str, str]:
     words = {"solved": "+", "later": "-+", "never": "---"}
     kinds = [words[name] for name, n in counts.items() for _ in range(n)]
     return {f"t{i:03}": word for i, word in enumerate(kinds)}
+
+
+def api_run(run_dir: Path, plan: Mapping[str, str], arm: str = "openai:gpt-6-luna", **changes: Any) -> Path:
+    """A run of an API with the same tasks."""
+    driven = {"arm": arm, "max_usd": 2.0, "spent_usd": 0.1, "reserved_usd": 0.0, "stopped": False}
+    return write_task_run(run_dir, plan, driven=driven, backend="openai", model=arm.split(":")[1], **changes)
+
+
+G5 = {"id": "g5.12xlarge", "purchase": "on_demand", "usd_per_hour": None, "replicas": 1}

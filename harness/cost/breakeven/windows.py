@@ -13,7 +13,15 @@ from dataclasses import dataclass, replace
 from harness.cost.breakeven.exact import ceil, floor, settle
 from harness.cost.breakeven.rule import gain_of, wins_at_first, wins_for_good
 from harness.cost.breakeven.staircase import Staircase
-from harness.cost.breakeven.walk import MAX_WINDOWS, MOST_LEVELS, permanent_win, reach_of, saves_idle, slopes_of, windows_of
+from harness.cost.breakeven.walk import (
+    MAX_WINDOWS,
+    MOST_LEVELS,
+    permanent_win,
+    reach_of,
+    saves_idle,
+    slopes_of,
+    windows_of,
+)
 from harness.rundir.decide import Verdict, Window
 
 
@@ -33,9 +41,9 @@ NEVER = BreakEven("never", None, None, (), False)
 
 def break_even(stairs: Staircase) -> BreakEven:
     """At which volumes above 0 self-hosting wins. Formulas 10, 17 and 18."""
+    stairs = stairs.net()
     if not stairs.capacity:
         return NEVER
-    stairs = stairs.net()
     if stairs.metered_usd_per_task is not None:
         return _metered(stairs, stairs.metered_usd_per_task)
     if stairs.usd_per_task < 0:

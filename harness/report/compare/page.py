@@ -9,6 +9,7 @@ from harness.report.charts.cost import ARM_COLOURS
 from harness.report.charts.load import goodput_ends, latency_points, latency_unit, load_unit, points_of
 from harness.report.charts.panel import Panel, Point, Series, draw
 from harness.report.compare.parity import Difference
+from harness.report.compare.quality import quality_sections
 from harness.report.compare.runs import REQUESTS, Comparison, Standing
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Chart, Check, Field, Report, RunFiles, Section, Table, Text, table_of
@@ -29,6 +30,7 @@ def comparison_report(comparison: Comparison) -> Report:
         sections=(
             Section("unequal", "What was not the same", _unequal(comparison)),
             Section("runs", "The runs", (runs_table(comparison),)),
+            *quality_sections(comparison.runs, comparison.labels, _usd_of_a_request(comparison), comparison.qualities),
             Section("load", "The same load, side by side", load_blocks(comparison)),
             Section("checks", "Checks", _checks(comparison)),
         ),
@@ -36,6 +38,15 @@ def comparison_report(comparison: Comparison) -> Report:
         console_first=console_differences(comparison),
         console_table=_console_table(comparison),
     )
+
+
+def _usd_of_a_request(comparison: Comparison) -> Callable[[int], float | None]:
+    def usd(i: int) -> float | None:
+        standing = comparison.standings[i]
+        cost = standing.usd_at(standing.goodput)
+        return None if cost is None else cost / REQUESTS
+
+    return usd
 
 
 def _headline(comparison: Comparison) -> str:

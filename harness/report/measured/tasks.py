@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from harness.base.rounding import NA, significant, whole
 from harness.report.measured.steps import percentile_cell
-from harness.report.model import Block, Cell, Row, Table, Text, table_of, words_table
+from harness.report.model import Block, Cell, Table, Text, table_of, words_table
 from harness.report.text import clean, count, duration, percent
 from harness.rundir.of_tasks import RoundOfTasks, ShareOf, TasksOfRun
 from harness.rundir.results import step_number

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.load.protocol import ClockFacts, Doing, Identified, Live, Looked, Prepared, Unfit, Warned
+from harness.load.spending.purse import Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +70,17 @@ class BrokenPart:
 
 
 RunEvent = (
-    Doing | Warned | Identified | Unfit | Looked | Prepared | Live | BrokenPart | StepBegun | Waits | Elsewhere | Lost
+    Doing
+    | Warned
+    | Identified
+    | Unfit
+    | Looked
+    | Prepared
+    | Live
+    | Spent
+    | BrokenPart
+    | StepBegun
+    | Waits
+    | Elsewhere
+    | Lost
 )

@@ -74,12 +74,12 @@ def _in_order(records: pd.DataFrame) -> pd.DataFrame:
 def read_records(run_dir: Path) -> pd.DataFrame:
     """The load's records, one row an attempt: all that figures are made of."""
     rows = read_rows(run_dir)
-    is_load = ~rows["preflight"].fillna(value=False).astype(bool)
+    is_load = ~(rows["preflight"].fillna(value=False) | rows["retried"].fillna(value=False)).astype(bool)
     return rows if is_load.all() else rows[is_load].reset_index(drop=True)
 
 
 def read_rows(run_dir: Path) -> pd.DataFrame:
-    """All of the run's records, those of the preflight too; from Parquet, or from the JSON lines of a run that was
+    """All of the run's records, those that are in no figure too; from Parquet, or from the JSON lines of a run that was
     killed.
     """
     path = run_dir / f"{RECORDS}.parquet"

@@ -23,12 +23,14 @@ from harness.load.plan import LoadPlan
 from harness.load.protocol import Doing, Warned
 from harness.load.run_events import RunEvent
 from harness.load.search.probing import Aim
+from harness.load.spending.purse import Spending
 from harness.load.supervise import drive
 from harness.metrics.steps import compute_metrics
 from harness.pipeline.context import context_tokens
-from harness.pipeline.noting import closed_connections, cut_short_by, note_end, note_engine, note_event
+from harness.pipeline.noting import closed_connections, cut_short_by, note_end, note_engine, note_event, spending_said
 from harness.rundir import files
 from harness.rundir.collect import collect, has_rows
+from harness.rundir.driven import Driven
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import typed
 from harness.rundir.results import Step
@@ -41,6 +43,15 @@ from harness.scenario.steps import most_at_once
 ENGINE_LOG = "engine.log"
 UNNAMED = "openai"  # the dialect, before anybody has said who answers
 MOST_SLOTS = 64  # of an engine that we start; more requests than that wait their turn
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a run that is paid for by the token may spend, and what run.json says of it."""
+
+    spending: Spending
+    driven: Driven
+    model: str  # the arm's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,7 @@ class RunOptions:
     api_key_env: str | None = None
     ca_file: str | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
+    budget: Budget | None = None  # of an API that is paid for by the token
     keep_arrivals: bool = False
     gpu_urls: Sequence[str] = ()  # DCGM-exporter's
     workers: int = 1  # load processes in all
@@ -120,6 +132,8 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     files.write_manifest(run_dir, manifest)
     collect(run_dir)
     manifest.client |= closed_connections(run_dir)
+    if manifest.driven is not None:
+        manifest.notes.append(spending_said(manifest.driven))
     manifest.partial = bool(cut_short) or failure is not None
     files.write_manifest(run_dir, manifest)  # the last word: whoever is killed before it leaves a partial run
     return Measured(run_dir, interrupted, failure)
@@ -216,6 +230,7 @@ def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Eng
         gpu_urls=list(options.gpu_urls),
         known_engine=engine.name if engine is not None else None,
         preflight=options.preflight,
+        spending=options.budget.spending if options.budget is not None else None,
         workers=options.workers,
         remote_workers=options.remote_workers,
         listen=options.listen,
@@ -247,6 +262,7 @@ def _manifest(options: RunOptions, started: datetime) -> RunManifest:
         notes=list(options.notes),
         salt=options.salt or uuid.uuid4().hex,
         prompts_of=options.prompts_of,
+        driven=options.budget.driven if options.budget is not None else None,
     )
 
 

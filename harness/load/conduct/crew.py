@@ -36,12 +36,12 @@ from harness.load.protocol import (
     Prepared,
     Ready,
     RunSteps,
-    Spent,
     Unfit,
     Warned,
 )
 from harness.load.remote.muster import PATIENCE_S, Muster, did_not_come, for_elsewhere, invitation, told
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, LostWorker, RunEvent
+from harness.load.spending.purse import Spent
 
 LOG = "load.log"
 REMOTE_PROCESSES = 10_000_000  # numbers of the k-th worker's process begin at k times this if it is elsewhere

@@ -12,6 +12,7 @@ import orjson
 from harness.backends.counts import count_of
 from harness.base.errors import UsageError
 from harness.load.spending.tariff import Bound
+from harness.scenario import LengthSpread, Scenario, SessionPrompts, SyntheticPrompts, TraceLoad
 
 REQUEST_ALLOWANCE = 256  # tokens that a template puts around a conversation: begin mark, its own system prompt
 MESSAGE_ALLOWANCE = 16  # and around each message: role, marks, line breaks
@@ -55,6 +56,19 @@ def most_billed(body: Mapping[str, Any]) -> Bound:
     choices = max((_whole(body, key) for key in _MULTIPLY if key in body), default=1)
     text_bytes = len(orjson.dumps({key: value for key, value in body.items() if key in _TEXT}))
     return Bound((text_bytes + _allowance(body)) * choices, _output(body) * choices)
+
+
+def least_request(scenario: Scenario) -> tuple[int, int]:
+    """The fewest tokens, in and out, that a request of a scenario asks for, as far as its file says."""
+    spec = scenario.prompts
+    if not isinstance(spec, SyntheticPrompts | SessionPrompts) or isinstance(scenario.load, TraceLoad):
+        return 1, 1
+    least_in = spec.input_tokens(0) if isinstance(spec, SessionPrompts) else _least(spec.input_tokens)
+    return least_in, _least(spec.output_tokens)
+
+
+def _least(length: int | LengthSpread) -> int:
+    return length if isinstance(length, int) else length.min
 
 
 def _output(body: Mapping[str, Any]) -> int:

@@ -67,7 +67,7 @@ class Pace:
     def served(self) -> None:
         """A request was taken."""
         self._refusals = 0
-        self._most_at_once += 1 / self._most_at_once
+        self._most_at_once += 1
 
     def refused(self, now_s: float, pause_s: float | None, in_flight: int) -> None:
         """The limit was met; `pause_s`: what the answer asks for, None where it does not say."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from harness.base.errors import UsageError
 from harness.load.spending.tariff import Bound, Tariff, Usage, usd
 
 
@@ -76,3 +77,12 @@ class Purse:
                 f"a request was billed {usage.input_tokens:,} tokens in and {usage.output_tokens:,} out, USD "
                 f"{usd(cost):.6g}: more than it could cost by what it asked for, USD {usd(pico):.6g}"
             )
+
+
+def below_one_request(max_pico: int, most_pico: int, *, has_spent: bool = False) -> UsageError:
+    """The error of a limit that pays for no request."""
+    what = "all requests that are sent beforehand" if has_spent else "one request"
+    return UsageError(
+        f"--max-usd {usd(max_pico):.6g} is below the worst case of {what}: one may cost USD {usd(most_pico):.6g}",
+        hint="raise it, or ask for fewer tokens: shorter prompts, a lower output_tokens",
+    )

@@ -81,7 +81,7 @@ class Tariff:
         )
 
     def most_pico(self, bound: Bound) -> int:
-        """The most that a request of at most so many tokens can cost: each token at the dearest price that may apply."""
+        """The most that a request of at most so many tokens can cost: each at the dearest price that may apply."""
         reach = [tier.prices for tier in self.tiers if tier.above_input_tokens < bound.input_tokens]
         return self._pico(
             (bound.input_tokens, max(prices.dearest_input for prices in (self.prices, *reach))),

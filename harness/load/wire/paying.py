@@ -19,8 +19,8 @@ from harness.backends.wire import Answer
 from harness.base.errors import UsageError
 from harness.load.spending.bounds import most_billed
 from harness.load.spending.pace import MOST_PAUSE_S, Pace
-from harness.load.spending.purse import Purse, Spending, Spent
-from harness.load.spending.tariff import Bound, Usage, usd
+from harness.load.spending.purse import Purse, Spending, Spent, below_one_request
+from harness.load.spending.tariff import Bound, Usage
 from harness.load.wire.clock import RunClock
 from harness.load.wire.exchange import Exchange
 from harness.load.wire.headers import allowances
@@ -182,12 +182,3 @@ def _usage(reading: Reading, exchange: Exchange) -> Usage | None:
     if answer.prompt_tokens is None or output_tokens is None:
         return None
     return Usage(answer.prompt_tokens, output_tokens, answer.cached_tokens or 0, answer.written_tokens)
-
-
-def below_one_request(max_pico: int, most_pico: int, *, has_spent: bool = False) -> UsageError:
-    """The error of a limit that pays for no request."""
-    what = "all requests that are sent beforehand" if has_spent else "one request"
-    return UsageError(
-        f"--max-usd {usd(max_pico):.6g} is below the worst case of {what}: one may cost USD {usd(most_pico):.6g}",
-        hint="raise it, or ask for fewer tokens: shorter prompts, a lower output_tokens",
-    )

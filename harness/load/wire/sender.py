@@ -90,8 +90,8 @@ class Sender:
     def send(self, prompt: Prompt, row: RequestRecord, target: Target) -> Sent:
         """Send one request; `row` comes with its plan (ids, step, scheduled_s) and leaves with its outcome.
 
-        A kill of the greenlet (the end of the run) is written down as `cut_at_end`, then goes on. To an API that is paid
-        for it is sent when it can be paid and the rate limit lets it, and again where that refused it.
+        A kill of the greenlet (the end of the run) is written down as `cut_at_end`, then goes on. To an API that is
+        paid for it is sent when it can be paid and the rate limit lets it, and again where that refused it.
 
         Raises:
             Cut: the step was ended early.

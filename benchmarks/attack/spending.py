@@ -140,10 +140,9 @@ def _load(draw: random.Random) -> dict[str, Any]:
     return {"kind": "closed", "users": [draw.choice((1, 4, 16, 64)), 64], "step_s": 1, "warmup_s": 0}
 
 
-def tried(number: Case, out_dir: Path) -> Outcome:
+def tried(one: Case, out_dir: Path) -> Outcome:
     """One run, and whether it held."""
-    one, name = number, f"s{number.seed}"
-    place = out_dir / name
+    place = out_dir / f"s{one.seed}"
     place.mkdir(parents=True)
     (place / "prices.yaml").write_text(yaml.safe_dump({"api": [_row(one.prices)]}))
     with BillingApi(one.prices, one.behaviour, one.limits, seed=one.seed) as api:
@@ -202,7 +201,7 @@ def _driven(one: Case, url: str, place: Path) -> tuple[str, Fraction | None]:
     assert manifest.driven is not None
     known = Fraction(manifest.driven.spent_usd) + Fraction(manifest.driven.reserved_usd)
     if measured.failure is not None:
-        return f"ended early: {type(measured.failure).__name__}", known
+        return f"ended early: {str(measured.failure)[:60]}", known
     return ("limit reached" if manifest.driven.stopped else "whole"), known
 
 

@@ -137,6 +137,9 @@ class BillingApi(Loopback):
             if rate
         }
 
+    def handle_error(self, *_: object) -> None:
+        """The client went away."""
+
     def bill_usd(self) -> Fraction:
         """All that it has billed."""
         with self.lock:

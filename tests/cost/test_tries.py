@@ -6,15 +6,12 @@ USD a call.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from harness.base.shares import Paired
-from harness.base.terms import ArmTerms
 from harness.cost.box.given import GivenRate
-from harness.cost.breakeven.decision import decide_parsed
 from harness.cost.solved import indifference
 from harness.cost.tries import ApiTasks
 from harness.cost.verdict import build_decision, decide_on_given
@@ -34,8 +31,8 @@ MANIFEST: dict[str, Any] = {
 }  # fmt: skip
 PRICES = """
 api:
-  "house:dear": {input_usd_per_mtok: 10, output_usd_per_mtok: 50}
-  "house:cheap": {input_usd_per_mtok: 1, output_usd_per_mtok: 5}
+  - {provider: house, model: dear, input_usd_per_mtok: 10, output_usd_per_mtok: 50}
+  - {provider: house, model: cheap, input_usd_per_mtok: 1, output_usd_per_mtok: 5}
 """
 
 
@@ -243,27 +240,30 @@ def test_a_run_without_tasks_is_decided_by_the_demands_own_rate_as_before(prices
 
     assert arm.decision.attempts_per_task == pytest.approx(1.08)
     assert arm.success.api_tries is None
-    assert "tokenizer_ratio" not in arm.input.to_dict_of_api() if hasattr(arm.input, "to_dict_of_api") else True
+    assert set(arm.input.api.model_dump()) == {
+        "input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok", "fixed_usd_per_month",
+    }  # fmt: skip
 
 
 # the article: a 0.10 query that solves it against 0.005 x 4 and a person
 
 
-def article(human_usd: float) -> Decision:
+def article(human_usd: float, prices: Any) -> Decision:
     """A dear model asked once and right, a cheap one asked four times and never right; the box is beside the point."""
     arms = {
         "house:dear": {"usd_per_request": 0.10, "attempts_per_task": 1.0, "solved_share": 1.0},
         "house:cheap": {"usd_per_request": 0.005, "attempts_per_task": 4.0, "solved_share": 0.0},
     }
-    asked = demand(arms=arms, human_usd_per_task=human_usd, classes=[{"input_tokens": 0, "output_tokens": 0.0}])
-    return decide_on_given({"id": "mine", "usd_per_hour": 1.0}, GivenRate(2.0, None, None, None, None), asked, [])
+    asked = demand(arms=arms, human_usd_per_task=human_usd, classes=[{"input_tokens": 0, "output_tokens": 0}])
+    rate = GivenRate(2.0, None, None, None, None)
+    return decide_on_given({"id": "mine", "usd_per_hour": 1.0}, rate, asked, [], prices_file=prices)
 
 
 @pytest.mark.parametrize(("human_usd", "dear", "cheap"), [(5.0, 0.10, 5.02), (0.08, 0.10, 0.10), (0.01, 0.10, 0.03)])
 def test_a_dear_query_that_solves_it_beats_four_cheap_ones_and_a_person(
-    human_usd: float, dear: float, cheap: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = article(human_usd)
+    human_usd: float, dear: float, cheap: float, prices: Any
+) -> None:  # fmt: skip
+    found = article(human_usd, prices)
 
     costs = {arm.name: arm.success.api.usd_per_task for arm in found.arms}
     assert (costs["house:dear"], costs["house:cheap"]) == pytest.approx((dear, cheap))

@@ -11,6 +11,7 @@ from harness.cli.options import BOXES, PATH
 from harness.cli.pooled import print_pooled
 from harness.cli.run_dirs import without_comparisons
 from harness.pipeline.analyse import Analysis, analyse_run
+from harness.pipeline.judge_again import judge_again as judge_answers_again
 from harness.report import WIDTH, console_report
 from harness.report.compare.pool import pool
 
@@ -25,6 +26,9 @@ from harness.report.compare.pool import pool
 )
 @click.option("--boxes", type=BOXES, help="So many instances are what was driven; the run's own word counts no more.")
 @click.option("--pool", "is_pooled", is_flag=True, help="RUNs repeat one measurement: mean and interval too.")
+@click.option(
+    "--judge-again", is_flag=True, help="Of task runs that kept their texts: judge them by their checkers once more."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print run, metrics and decision as JSON.")
 def command(
     runs: Sequence[Path],
@@ -34,6 +38,7 @@ def command(
     against: Sequence[Path],
     boxes: int | None,
     is_pooled: bool,
+    judge_again: bool,
     as_json: bool,
 ) -> int:
     """Compute figures, decision and reports of one or more run directories again.
@@ -50,11 +55,15 @@ def command(
       breakeven report RUN --api openai:gpt-4.1 --api groq:openai/gpt-oss-120b
       breakeven report RUN --demand scenarios/demand/support-agent.yaml --prices my-prices.yaml
       breakeven report RUN --boxes 4
+      breakeven report RUN --judge-again
       breakeven report SELF_RUN --against API_RUN --demand mine.yaml
       breakeven report RUN1 RUN2 RUN3 --pool
       breakeven report RUN --json | jq '.[0].decision.arms[].sentence'
     """
     runs = without_comparisons(runs)
+    if judge_again:
+        for run in runs:
+            _judge_again(run)
     done = [
         analyse_run(
             run, apis=apis, demand_file=demand_file, prices_file=prices_file, beside=runs, boxes=boxes, against=against
@@ -71,6 +80,15 @@ def command(
         click.echo()
         print_pooled(pooled)
     return max(analysis.exit_code for analysis in done)
+
+
+def _judge_again(run: Path) -> None:
+    done = judge_answers_again(run)
+    click.echo(
+        f"{run}: {done.judged:,} answers judged again, {done.changed:,} verdicts are others now, {done.left:,} stand "
+        "(a model's, or without a text)",
+        err=True,
+    )
 
 
 def as_dict(analysis: Analysis) -> dict[str, object]:

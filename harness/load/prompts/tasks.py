@@ -26,7 +26,8 @@ class TaskTalk:
     def prompt(self) -> Prompt:
         """What is asked next."""
         text = BETWEEN_MESSAGES.join(filter(None, map(text_of, self._said)))
-        return Prompt(text, None, self._ask.max_tokens, self._said)
+        is_judged = not self.is_repeat and self.turn == len(self._ask.turns)
+        return Prompt(text, None, self._ask.max_tokens, self._said, is_judged)
 
     def mark(self, row: RequestRecord) -> None:
         """Write down in a request's row what it asks."""

@@ -41,7 +41,7 @@ def test_numbers_are_read_as_people_write_them(text: str, values: list[str]) -> 
 
 
 @pytest.mark.parametrize(
-    "text", ["1" * 100_000, "1," * 50_000, "1/" * 50_000, "$" * 100_000, "1'" * 50_000, "-" * 100_000]
+    "text", ["1" * 100_000, "1," * 20_000, "1/" * 20_000, "$" * 100_000, "1'" * 50_000, "-" * 100_000]
 )
 def test_no_text_is_read_for_ever(text: str) -> None:
     assert len(list(numbers_in(plain(text)))) <= len(text)

@@ -191,6 +191,8 @@ class BillingApi(Loopback):
                     reset = f"{full_s:.3f}" if style == "plain" else _as_openai(full_s)
                     said = {"limit": int(b.size), "remaining": int(b.left), "reset": reset}
                     out |= {f"x-ratelimit-{key}-{name}": str(value) for key, value in said.items()}
+        if wait_s is not None and style == "openai":
+            out["retry-after-ms"] = str(int(wait_s * 1000) + 1)
         if wait_s is not None and style in ("retry_after", "anthropic"):
             out["retry-after"] = str(int(wait_s) + 1)
         if wait_s is not None and style == "retry_date":

@@ -124,6 +124,7 @@ class BillingApi(Loopback):
         self.prices, self.behaviour, self.limits, self.key, self.model = prices, behaviour, limits, key, model
         self.calls: list[Charge] = []
         self.asked: list[dict[str, Any]] = []
+        self.gets = 0
         self.most_at_once = 0
         self.lock = threading.RLock()
         self.under_way = 0
@@ -227,6 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
+        self.server.gets += 1
         found = self.path == "/v1/models"
         self._whole(200 if found else 404, {"data": [{"id": self.server.model}]} if found else {})
 

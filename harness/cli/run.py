@@ -161,8 +161,8 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     analysis = analyse_run(
         measured.run_dir, apis=given["apis"], demand_file=given["demand_file"], prices_file=given["prices_file"]
     )
-    if analysis.manifest.driven is not None:
-        click.echo(spending_said(analysis.manifest.driven), err=True)
+    if analysis.run.driven is not None:
+        click.echo(spending_said(analysis.run.driven), err=True)
     if as_json:
         click.echo(json.dumps(as_dict(analysis)))
     elif measured.failure is None or analysis.metrics.steps:

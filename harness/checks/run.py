@@ -10,6 +10,7 @@ from harness.backends.faults import THE_LIMIT, hint_for
 from harness.base.stats import SAMPLE_FLOORS
 from harness.checks.answers import answer_checks, stream_checks
 from harness.checks.client import client_checks, client_stall_checks
+from harness.checks.driven import driven_checks
 from harness.checks.finding import at, check
 from harness.checks.lengths import length_checks, unfit_checks
 from harness.checks.load import INHERITED_HINT, load_checks, lost_checks, open_checks
@@ -94,6 +95,7 @@ def _run_checks(metrics: Metrics, measured: Measured) -> Iterator[Check]:
     yield from load_checks(measured.scenario.load.kind, manifest.client)
     yield from replica_run_checks(metrics)
     yield from _ended(manifest)
+    yield from driven_checks(manifest.driven)
     yield from unfit_checks(manifest)
     yield from goodput_checks(metrics, records)
     yield from task_checks(metrics.tasks)

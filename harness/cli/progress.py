@@ -14,6 +14,8 @@ from harness.base.text import printable
 from harness.base.units import SECONDS_PER_HOUR
 from harness.load.protocol import Doing, Live, Warned
 from harness.load.run_events import BrokenPart, RoundBegun, RunEvent, StepBegun, Waits
+from harness.load.spending.purse import Spent
+from harness.load.spending.tariff import usd
 
 LONGEST_LINE = 2000  # a peer's words are in it
 
@@ -21,10 +23,12 @@ LONGEST_LINE = 2000  # a peer's words are in it
 class RunDisplay:
     """Shows the events of a run; `planned_s` is how long the load will take."""
 
-    def __init__(self, planned_s: float, usd_per_hour: float | None) -> None:
+    def __init__(self, planned_s: float, usd_per_hour: float | None, max_usd: float | None = None) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._bar = self._console.is_terminal
         self._usd_per_hour = usd_per_hour
+        self._max_usd = max_usd  # of an API that is paid for
+        self._spent = Spent()
         self._began = time.monotonic()
         self._step: StepBegun | None = None
         self._round: RoundBegun | None = None
@@ -83,6 +87,10 @@ class RunDisplay:
                 if self._held_for is None:
                     self.say(f"holding for {_requests(event.left)} under way ({self._what})")
                 self._held_for = event.left
+            case Spent():
+                self._spent = event
+                if event.stopped is not None:
+                    self.say(f"spending limit: {event.stopped}; what is under way ends")
             case Live():
                 if self._bar and self._step is not None and self._first_s is not None:
                     done_s = event.t_s - self._first_s
@@ -112,7 +120,9 @@ class RunDisplay:
         parts.append(f"{live.finished} done")
         if live.failed:
             parts.append(f"{live.failed} failed")
-        if self._usd_per_hour:
+        if self._max_usd is not None:
+            parts.append(f"USD {usd(self._spent.spent_pico):.4f} of {self._max_usd:g} spent")
+        elif self._usd_per_hour:
             spent = self._usd_per_hour * (time.monotonic() - self._began) / SECONDS_PER_HOUR
             parts.append(f"USD {spent:.4f}")
         return ", ".join(parts)

@@ -47,6 +47,11 @@ QUICKSTART = "quickstart"
 )
 @click.option("--boxes", type=BOXES, help="So many instances are what is driven.  [several --url need it to be priced]")
 @click.option("--api", "apis", multiple=True, metavar="PROVIDER:MODEL", help="API to compare with; may be repeated.")
+@click.option(
+    "--max-usd",
+    metavar="USD",
+    help="Drive the first --api at --url, and never spend more: each request is reserved at its worst case.",
+)
 @click.option("--demand", "demand_file", type=PATH, help="Monthly demand to price (YAML).")
 @click.option("--prices", "prices_file", type=PATH, help="Your own prices (YAML); they win over the catalogue's.")
 @click.option("--out", "out_dir", type=PATH, default=Path("results"), help="Parent of the run's directory.")
@@ -113,12 +118,13 @@ def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: An
       breakeven run
       breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --instance g5.12xlarge
       breakeven run chat.yaml --url https://api.example.com --api-key-env API_KEY --model some-model
+      breakeven run chat.yaml --url https://api.example.com --api-key-env API_KEY --api openai:gpt-4o-mini --max-usd 2
       breakeven run chat.yaml --backend all --instance c7i.large
       breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --repeat 3
       breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --dry-run
     """
     path = find_scenario(scenario)
-    options = run_options(load_scenario(path), path.parent, given)
+    options = run_options(load_scenario(path), path.parent, {**given, "times": times})
     if dry_run:
         _print_estimate(options, hourly_usd(options, given["prices_file"]), as_json=as_json)
         return 0
@@ -131,7 +137,7 @@ def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: An
     if times > 1:
         return run_repeat(times, lambda n: _run_one(_repeated(options, n), given, as_json=as_json), as_json=as_json)
     measured, analysis = _run_one(options, given, as_json=as_json)
-    if analysis.decision is None and analysis.metrics.steps:
+    if analysis.decision is None and analysis.metrics.steps and options.budget is None:
         click.echo("nothing was priced: say what the box is with --instance ID or --usd-per-hour", err=True)
     if measured.failure is not None:
         complain(measured.failure)
@@ -147,7 +153,8 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     if plan["prompts"]:
         click.echo(f"prompts: {plan['prompts']}", err=True)
     began = time.monotonic()
-    with RunDisplay(plan["seconds"], usd_per_hour) as display:
+    max_usd = options.budget.driven.max_usd if options.budget is not None else None
+    with RunDisplay(plan["seconds"], usd_per_hour, max_usd) as display:
         measured = measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), display.on_event)
     click.echo(f"measured for {time.monotonic() - began:.0f} s, analysing", err=True)
     analysis = analyse_run(

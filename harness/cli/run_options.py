@@ -13,6 +13,7 @@ from harness.base.errors import UsageError
 from harness.base.token import given_token
 from harness.cli.ca_file import check_ca_file
 from harness.cli.headers import parse_headers
+from harness.cli.spending import budget_of, check_payable
 from harness.cost.needed import needed_goodput
 from harness.cost.own_prices import load_prices
 from harness.demand.demand import demand_from_dict, load_demand
@@ -53,6 +54,9 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     prices = load_prices(given["prices_file"])
     for reference in given["apis"]:
         resolve_api(reference, prices)
+    extra_body, budget = _extra_body(given["extra_body"]), budget_of(given, prices)
+    if budget is not None:
+        check_payable(budget.spending, scenario, backend, extra_body)
     if given["ca_file"] is not None and not given["ca_file"].is_file():
         raise UsageError(f"--ca-file: no such file: {given['ca_file']}")
     check_ca_file(given["ca_file"])
@@ -73,14 +77,15 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         out_dir=given["out_dir"],
         urls=urls,
         engine=engine,
-        model=given["model"],
+        model=given["model"] or (budget.model if budget is not None else None),
         instance=instance,
         arms=given["apis"],
         demand=demand,
         headers=parse_headers(given["headers"], has_key=given["api_key_env"] is not None),
         api_key_env=given["api_key_env"],
         ca_file=str(given["ca_file"]) if given["ca_file"] else None,
-        extra_body=_extra_body(given["extra_body"]),
+        extra_body=extra_body,
+        budget=budget,
         keep_arrivals=given["arrivals"],
         preflight=not given["no_preflight"],
         gpu_urls=[endpoint_url(url).removesuffix("/metrics") for url in given["gpu_urls"]],

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.load.spending.purse import Spending
 from harness.rundir.of_step import Role
 from harness.scenario.prompts import CHARS_PER_TOKEN
 
@@ -38,6 +39,7 @@ class LoadPlan:
     process_base: int = 0  # added to a process's number, so that those of several machines differ
     gpu_urls: list[str] = field(default_factory=list)  # DCGM-exporter's, of the boxes that serve
     board_fd: int | None = None  # of the file by which the processes of one machine share what is where
+    spending: Spending | None = None  # what it may spend at an API; None: nothing is paid by the token
     learned: Learned | None = None  # by process 0, of the endpoint; or in the round before
     round: RoundPlan | None = None  # of a task run: what is asked is one round of it
 

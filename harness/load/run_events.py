@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.load.protocol import ClockFacts, Doing, Identified, Live, Looked, Prepared, Unfit, Warned
+from harness.load.spending.purse import Spent
 from harness.rundir.of_step import Role
 
 
@@ -89,6 +90,7 @@ RunEvent = (
     | Looked
     | Prepared
     | Live
+    | Spent
     | BrokenPart
     | StepBegun
     | RoundBegun

@@ -53,13 +53,13 @@ def drive(plan: LoadPlan, on_event: OnEvent, aim: Aim | None = None, watch: Watc
         try:
             crew.start()
             ending = _conduct(crew, conductor, scenario, steps, aim, tasks)
-            crew.wait()
+            crew.wait_for_end()
         except KeyboardInterrupt:
             interrupted = True
             conductor.end_step()
             crew.interrupt()
             on_event(Doing("stopping; Ctrl-C again to drop what is under way"))
-            crew.wait()
+            crew.wait_for_end()
     except KeyboardInterrupt:
         interrupted = True
     finally:

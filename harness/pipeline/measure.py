@@ -23,14 +23,24 @@ from harness.load.plan import LoadPlan
 from harness.load.protocol import Doing, Warned
 from harness.load.run_events import RunEvent
 from harness.load.search.probing import Aim
+from harness.load.spending.purse import Spending, Spent
 from harness.load.supervise import LoadOutcome, drive
 from harness.metrics.steps import compute_metrics
 from harness.pipeline.context import context_tokens
 from harness.pipeline.judge_again import keep_tasks
-from harness.pipeline.noting import closed_connections, cut_short_by, note_end, note_engine, note_event, pass_on
+from harness.pipeline.noting import (
+    closed_connections,
+    cut_short_by,
+    note_end,
+    note_engine,
+    note_event,
+    pass_on,
+    spending_said,
+)
 from harness.pipeline.rounds import TaskRun
 from harness.rundir import files
 from harness.rundir.collect import collect, has_rows
+from harness.rundir.driven import Driven
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import typed
 from harness.rundir.results import Step
@@ -45,6 +55,15 @@ from harness.tasks import Task, read_tasks
 ENGINE_LOG = "engine.log"
 UNNAMED = "openai"  # the dialect, before anybody has said who answers
 MOST_SLOTS = 64  # of an engine that we start; more requests than that wait their turn
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a run that is paid for by the token may spend, and what run.json says of it."""
+
+    spending: Spending
+    driven: Driven
+    model: str  # the arm's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +84,7 @@ class RunOptions:
     api_key_env: str | None = None
     ca_file: str | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
+    budget: Budget | None = None  # of an API that is paid for by the token
     keep_arrivals: bool = False
     gpu_urls: Sequence[str] = ()  # DCGM-exporter's
     workers: int = 1  # load processes in all
@@ -133,6 +153,8 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     files.write_manifest(run_dir, manifest)
     collect(run_dir, keep_text=isinstance(spec, TaskPrompts) and spec.keep_text)
     manifest.client |= closed_connections(run_dir)
+    if manifest.driven is not None:
+        manifest.notes.append(spending_said(manifest.driven))
     manifest.partial = bool(cut_short) or failure is not None
     files.write_manifest(run_dir, manifest)  # the last word: whoever is killed before it leaves a partial run
     return Measured(run_dir, interrupted, failure)
@@ -183,7 +205,12 @@ def _rounds(
 
     def drive_one(round_plan: LoadPlan) -> LoadOutcome:
         is_other = round_plan.round is not None and round_plan.round.role != "attempts"
-        return drive(round_plan, (lambda event: pass_on(event, take)) if is_other else take, None, watch)
+        return drive(round_plan, (lambda event: pass_on(event, take)) if is_other else take_own, None, watch)
+
+    def take_own(event: RunEvent) -> None:
+        if isinstance(event, Spent):
+            run.spent = event
+        take(event)
 
     functions_from = options.base_dir if options.with_functions else None
     run = TaskRun(spec, tasks, options.scenario.seed, plan, drive_one, take, functions_from)
@@ -246,6 +273,7 @@ def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Eng
         gpu_urls=list(options.gpu_urls),
         known_engine=engine.name if engine is not None else None,
         preflight=options.preflight,
+        spending=options.budget.spending if options.budget is not None else None,
         workers=options.workers,
         remote_workers=options.remote_workers,
         listen=options.listen,
@@ -277,6 +305,7 @@ def _manifest(options: RunOptions, started: datetime) -> RunManifest:
         notes=list(options.notes),
         salt=options.salt or uuid.uuid4().hex,
         prompts_of=options.prompts_of,
+        driven=options.budget.driven if options.budget is not None else None,
     )
 
 

@@ -10,6 +10,7 @@ from harness.engines.endpoint import endpoint_url
 from harness.load.plan import LoadPlan, RoundPlan
 from harness.load.protocol import Warned
 from harness.load.run_events import RoundBegun, RunEvent
+from harness.load.spending.purse import Spent
 from harness.load.supervise import LoadOutcome
 from harness.rundir.judged import Verdict, judged_part, write_judged, write_round
 from harness.rundir.of_step import Role
@@ -35,6 +36,7 @@ class TaskRun:
     drive: Drive
     on_event: Callable[[RunEvent], None]
     functions_from: Path | None = None  # the scenario's folder, where its functions may be called
+    spent: Spent | None = None  # by the latest drive of the endpoint under test
     answers: list[Answered] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     not_asked: int = 0  # tasks, for want of time
@@ -52,6 +54,11 @@ class TaskRun:
         return Path(self.plan.run_dir)
 
     @property
+    def _is_spent(self) -> bool:
+        """Whether the spending limit lets nothing more be asked."""
+        return self.spent is not None and self.spent.stopped is not None
+
+    @property
     def solved(self) -> int:
         """Tasks that an attempt has solved."""
         return len({one.task for one in self.verdicts if one.task_success})
@@ -67,7 +74,7 @@ class TaskRun:
         upcoming: NextRound | None = NextRound("attempts", asks)
         outcome = LoadOutcome(interrupted=False)
         try:
-            while upcoming is not None and not outcome.interrupted:
+            while upcoming is not None and not outcome.interrupted and not self._is_spent:
                 outcome = self._round(upcoming)
                 upcoming = next_asks(self.spec, self.tasks, self.verdicts, self.answers)
         except KeyboardInterrupt:
@@ -90,7 +97,7 @@ class TaskRun:
             self.answers += answered
             self._judge(answered, goes_on=outcome is not None and not outcome.interrupted)
         missing = len(asks) - len(answered)
-        if missing and not outcome.interrupted:
+        if missing and not outcome.interrupted and not self._is_spent:
             self.not_asked += missing
             self.on_event(
                 Warned(
@@ -111,7 +118,7 @@ class TaskRun:
             step=self._steps,
             role=role,
             max_s=self.spec.max_round_s,
-            repeats=role == "attempts",
+            repeats=role == "attempts" and self.plan.spending is None,  # they would be paid for
             request_s=known.request_s,
         )
         plan = self._plan_of(role)
@@ -119,6 +126,7 @@ class TaskRun:
         outcome = self.drive(
             replace(
                 plan,
+                spending=None if plan.spending is None else plan.spending.after(self.spent or plan.spending.before),
                 run_id=f"{plan.run_id}-{round_plan.step}",
                 round=round_plan,
                 learned=known.learned,
@@ -190,6 +198,7 @@ def elsewhere(plan: LoadPlan, other: EscalateTo | AskJudge) -> LoadPlan:
         headers={},
         extra_body={},
         gpu_urls=[],
+        spending=None,
         known_engine=None,
         preflight=False,
     )
@@ -200,7 +209,7 @@ def _last_rows(rows: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]
     last: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         task = row["task"]
-        if task is None or row["repeat"]:
+        if task is None or row["repeat"] or row["retried"]:
             continue
         if task not in last or (row["turn"] or 0) >= (last[task]["turn"] or 0):
             last[task] = row

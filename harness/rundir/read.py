@@ -88,18 +88,23 @@ def read_records(run_dir: Path) -> pd.DataFrame:
 def read_load(run_dir: Path) -> pd.DataFrame:
     """All that was under way: the records, and the repeats of tasks that held their load."""
     rows = read_rows(run_dir)
-    return rows[~rows["preflight"].fillna(value=False).astype(bool)].reset_index(drop=True)
+    return rows[
+        ~(rows["preflight"].fillna(value=False) | rows["retried"].fillna(value=False)).astype(bool)
+    ].reset_index(drop=True)
 
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:
-    """Without what is in no figure: requests of the preflight, and repeats that only held a load."""
-    aside = rows["preflight"].fillna(value=False) | rows["repeat"].fillna(value=False)
+    """Without what is in no figure: requests of the preflight, tries that a rate limit refused, and repeats that only
+    held a load.
+    """
+    aside = rows["preflight"].fillna(value=False) | rows["retried"].fillna(value=False)
+    aside |= rows["repeat"].fillna(value=False)
     return rows[~aside.astype(bool)].reset_index(drop=True) if aside.any() else rows
 
 
 def read_rows(run_dir: Path) -> pd.DataFrame:
-    """All of the run's records, those of the preflight and repeats too; from Parquet, or from the JSON lines of a run
-    that was killed.
+    """All of the run's records, those that are in no figure too; from Parquet, or from the JSON lines of a run that was
+    killed.
     """
     path = run_dir / f"{RECORDS}.parquet"
     if path.exists():

@@ -72,7 +72,9 @@ class Recorder:
 
 
 class NewRows:
-    """The rows that the load processes append to their `records-<pid>.jsonl`, each given once."""
+    """The rows that the load processes append to their `records-<pid>.jsonl`, each given once; of what a rate limit
+    refused and was asked again, the last alone.
+    """
 
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
@@ -86,4 +88,4 @@ class NewRows:
                 data = file.read()
             whole = data[: data.rfind(b"\n") + 1]
             self._read[path] = self._read.get(path, 0) + len(whole)
-            yield from map(orjson.loads, whole.splitlines())
+            yield from (row for row in map(orjson.loads, whole.splitlines()) if not row["retried"])

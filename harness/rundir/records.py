@@ -61,6 +61,7 @@ class RequestRecord:
     url: str = ""
     process: int = 0  # pid of the load process that sent it
     preflight: bool = False  # sent before the load to see how the endpoint answers: in no figure
+    retried: bool = False  # an API's rate limit refused it, and it was asked again in a row of its own: in no figure
 
     def to_dict(self) -> dict[str, Any]:
         """The row, keyed by column."""

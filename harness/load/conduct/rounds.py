@@ -27,7 +27,7 @@ class RoundWatch:
     def is_over(self) -> bool:
         """Whether every task of the round has ended."""
         for row in self._new_rows.take():
-            if row["step"] == self._plan.step and row["task"] is not None:
+            if row["step"] == self._plan.step and row["task"] is not None and not row["retried"]:
                 self._take(row)
         return len(self._ended) == len(self._last_turns)
 

@@ -13,7 +13,8 @@ from harness.load.prompts.sessions import Conversation
 from harness.load.prompts.texts import PromptSource, Vocabulary
 from harness.load.protocol import Doing, Event, Looked, Warned
 from harness.load.shapes.users import request_id
-from harness.load.wire.sender import Cut, Sender, Totals
+from harness.load.wire.sender import Cut, Sender
+from harness.load.wire.totals import Totals
 from harness.load.wire.transport import Target
 from harness.rundir.records import RequestRecord
 from harness.scenario import Scenario, SessionPrompts, TraceLoad

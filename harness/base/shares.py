@@ -1,5 +1,7 @@
 """Shares of counts: their interval, and whether two of them differ by more than chance. Pure functions."""
 
+from __future__ import annotations
+
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -48,6 +50,11 @@ class Paired:
     def n(self) -> int:
         """Tasks of the pairs."""
         return self.both + self.only_one + self.only_other + self.neither
+
+    @property
+    def turned(self) -> Paired:
+        """The same, the other one first."""
+        return Paired(self.both, self.only_other, self.only_one, self.neither)
 
     @property
     def chance(self) -> float:

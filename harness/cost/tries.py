@@ -8,7 +8,7 @@ USD per task.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.base.shares import Paired
 from harness.base.terms import ArmTerms
@@ -32,7 +32,7 @@ class Tries:
     kind: Kind
     source: str
     tasks: TasksOfRun | None = None  # what measured it
-    share: ShareOf = ShareOf()  # `solved` with its interval
+    share: ShareOf = field(default_factory=ShareOf)  # `solved` with its interval
     ttft_s: Summary | None = None
     elsewhere_usd: float = 0.0  # of a task: its escalation, at another API's prices
 

@@ -61,7 +61,8 @@ def build_decision(
 
     `arms` are `provider:model` references; the frontier and the same-weights arm are always added.
     `shape_runs` are `busy_run` of runs of other shapes on the same box: they measure the input/output split.
-    `against` are runs of APIs that were asked the same tasks: each is an arm, with its own success, calls and tokens; `more_checks` are findings on them.
+    `against` are runs of APIs that were asked the same tasks: each is an arm, with its own success, calls and tokens;
+    `more_checks` are findings on them.
     A run without goodput is infeasible: every verdict is never, and the sentence says why.
 
     Raises:

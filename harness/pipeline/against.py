@@ -91,7 +91,7 @@ def _check_same(own: RunFiles, api: RunFiles) -> None:
     mine, others = _prompts(own.scenario), _prompts(api.scenario)
     for name in _SAME:
         if getattr(mine, name) != getattr(others, name):
-            said = f"`prompts.{name}` is {getattr(mine, name)!r:.80} in the one and {getattr(others, name)!r:.80} in the other"
+            said = f"`prompts.{name}` is {getattr(mine, name)!r:.80} here and {getattr(others, name)!r:.80} there"
             raise UsageError(f"{where}: {said}", hint="run one of them again with the other's")
 
 

@@ -167,7 +167,6 @@ def _task(spec: TaskPrompts, where: str, row: _Row) -> Task:
             hint="`judge: {url: ..., model: ...}` in the scenario's `prompts`",
         )
     messages, turns = _said(row)
-    _check_can_be_sent(where, (row.id, row.group, messages, turns))
     return Task(row.id, messages, turns, checker, row.expected, row.output_tokens or spec.output_tokens, row.group)
 
 
@@ -184,14 +183,6 @@ def _said(row: _Row) -> tuple[tuple[Message, ...], tuple[str, ...]]:
     if messages and messages[-1]["role"] == "user":
         return messages, turns
     return (*messages, {"role": "user", "content": turns[0]}), turns[1:]
-
-
-def _check_can_be_sent(where: str, told: tuple[Any, ...]) -> None:
-    """JSON can hold what no request can: half a character."""
-    try:
-        orjson.dumps(told)
-    except TypeError as error:
-        raise UsageError(f"{where}: a task that cannot be sent: {error}", hint="mend or leave out that task") from None
 
 
 def _check_policy(spec: TaskPrompts, path: Path, tasks: tuple[Task, ...]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from task_cases import manifest_of, rows_and_verdicts
+from judged_runs import manifest_of, rows_and_verdicts
 
 from harness.metrics.steps import compute_metrics
 from harness.metrics.tasks import outcomes_of

@@ -11,7 +11,7 @@ from harness.base.shares import Paired, paired
 from harness.report.compare.parity import Difference
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Cell, RunFiles, Section, Table, Text, section, table_of
-from harness.report.money.solved import difference_words
+from harness.report.money.solved import difference_words, short_difference
 from harness.report.text import duration, per_task, percent
 from harness.rundir.of_tasks import TasksOfRun
 
@@ -33,8 +33,7 @@ class Quality:
     @property
     def words(self) -> str:
         """How many more or fewer the second solves, and whether that is more than chance."""
-        turned = Paired(self.paired.both, self.paired.only_other, self.paired.only_one, self.paired.neither)
-        return difference_words(turned, self.other, self.one)
+        return difference_words(self.paired.turned, self.other, self.one)
 
     def worse(self) -> str | None:
         """Who solves fewer, by more than chance; None: nobody."""
@@ -79,12 +78,14 @@ def one_load(runs: Sequence[RunFiles]) -> str:
 
 def why_no_winner(winner: str | None, question: str, found: Sequence[Quality]) -> str:
     """Why the run that is best at something is not called the winner; empty: it may be."""
-    beaten = [_seen_from(winner, one) for one in found if winner is not None and one.worse() == winner]
+    beaten = [
+        short_difference(one.paired, one.one, one.other)
+        if one.one == winner
+        else short_difference(one.paired.turned, one.other, one.one)
+        for one in found
+        if winner is not None and one.worse() == winner
+    ]
     return f"no winner: {winner} {question}, but answers worse: {'; '.join(beaten)}" if beaten else ""
-
-
-def _seen_from(label: str | None, one: Quality) -> str:
-    return difference_words(one.paired, one.one, one.other) if one.one == label else one.words
 
 
 def solves_most(found: Sequence[Quality], labels: Sequence[str]) -> tuple[str | None, str]:

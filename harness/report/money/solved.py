@@ -48,8 +48,8 @@ def _table(decision: Decision, sides: Sequence[_Side]) -> Table:
     people = (
         f"A person takes over what stays unsolved, for {price(human)} USD a task (assumed)."
         if human is not None
-        else "Nobody takes over what stays unsolved: `human_usd_per_task` (of the demand, or of the scenario's prompts) "
-        "says what a person takes for it. Until then the verdict compares solved tasks."
+        else "Nobody takes over what stays unsolved: `human_usd_per_task` (of the demand, or of the scenario's "
+        "prompts) says what a person takes for it. Until then the verdict compares solved tasks."
     )
     assumed = any(side.tries.kind == "assumed" for side in sides)
     return table_of(
@@ -128,22 +128,26 @@ LEAST_CHANCE = 0.001  # below it one is as sure as another
 
 
 def difference_words(found: Paired, one: str, other: str) -> str:
-    """`A solves 12 % more of the tasks than B (3 to 21 %), more than chance: ...`, or that it is within chance."""
-    span = found.difference
-    if span is None:
+    """`A solves 12 % more of the tasks than B (3 % to 21 %), more than chance (...)`, with the test that says so."""
+    if not found.n:
         return f"no task was judged both of {one} and of {other}"
     chance = "p < 0.001" if found.chance < LEAST_CHANCE else f"p = {significant(found.chance, 2)}"
-    test = (
-        f"of {whole(found.n)} tasks {one} alone solved {whole(found.only_one)}, {other} alone "
-        f"{whole(found.only_other)}; McNemar's exact test on these pairs: {chance}"
+    return (
+        f"{short_difference(found, one, other)} (of {whole(found.n)} tasks {one} alone solved {whole(found.only_one)}, "
+        f"{other} alone {whole(found.only_other)}; McNemar's exact test on these pairs: {chance})"
     )
-    if span.value == 0:
-        return f"{one} and {other} solve as many of the tasks ({test})"
+
+
+def short_difference(found: Paired, one: str, other: str) -> str:
+    """`A solves 12 % more of the tasks than B (3 % to 21 %), more than chance`; some were judged of both."""
+    span = found.difference
+    if span is None or span.value == 0:
+        return f"{one} and {other} solve as many of the tasks"
     more = "more" if span.value > 0 else "fewer"
     ends = sorted((abs(span.low), abs(span.high))) if span.low * span.high > 0 else None
     between = "" if ends is None else f" ({percent(ends[0])} to {percent(ends[1])})"
     sure = "more than chance" if found.differ else "not more than chance"
-    return f"{one} solves {percent(abs(span.value))} {more} of the tasks than {other}{between}, {sure} ({test})"
+    return f"{one} solves {percent(abs(span.value))} {more} of the tasks than {other}{between}, {sure}"
 
 
 def _differences(arms: Sequence[Arm]) -> list[Text]:

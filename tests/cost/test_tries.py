@@ -193,7 +193,9 @@ def test_an_escalation_is_the_boxs_success_at_the_dear_models_price(prices: Any)
         output_tokens_per_task=20, api="house:dear",
     )  # fmt: skip
     own = tasks(0.95, 1.0, own_success=share(0.6), escalated=gone)
-    arm = arm_of(decided(own, prices=prices, demand_=demand(human_usd_per_task=0.0), apis=("house:cheap",)), "house:cheap")
+    arm = arm_of(
+        decided(own, prices=prices, demand_=demand(human_usd_per_task=0.0), apis=("house:cheap",)), "house:cheap"
+    )
 
     assert arm.success.self_tries is not None
     assert arm.success.self_tries.solved_share == 0.95

@@ -1,6 +1,5 @@
 """Weights in another quantisation, by llama.cpp's own quantiser."""
 
-import os
 import re
 import tempfile
 from pathlib import Path
@@ -43,7 +42,7 @@ def quantize(source: str | Path | None, wish: str, directory: Path, progress: Pr
         target = directory / name_of(model, held)
         if target.exists() and target.samefile(model.path):
             raise UsageError(f"{target} is the source itself: it is {wish} already")
-        os.replace(made, target)
+        made.replace(target)
     return read_gguf(target), _in_words(model, wish, held)
 
 

@@ -1,6 +1,7 @@
 """What was unequal between runs: first the work itself, which forbids naming a winner, then what is compared."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +15,9 @@ OUTPUT_LENGTH_TOLERANCE = 0.01  # mean tokens of two runs further apart than thi
 INPUT_LENGTH_TOLERANCE = 0.05
 CACHE_SHARE_TOLERANCE = 0.01
 UNKNOWN = "unknown"
+_QUANTISED = re.compile(
+    r"([-._](i?q\d\w*|b?f16|f32|fp8|from_\w+))+$"
+)  # of `tiny.q4_0.q8_0.from_q4_1`, `tiny.q4_1-bf16`
 
 _NOT_WORK = {"name", "seed"}  # another seed draws other prompts of the same shape
 
@@ -109,9 +113,12 @@ def _differing(said: Sequence[Mapping[str, str]], about: About) -> list[Differen
 
 
 def _model(files: RunFiles) -> str:
-    """A model's bare name: paths, organisations and file endings are not part of it."""
+    """A model's bare name: paths, organisations and file endings are not part of it, nor is a quantisation that the run
+    knows, which is compared by itself.
+    """
     name = clean(files.run.model or "").replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].lower()
-    return name.removesuffix(".gguf").removesuffix(".safetensors")
+    name = name.removesuffix(".gguf").removesuffix(".safetensors")
+    return name if files.run.quantization is None else _QUANTISED.sub("", name)
 
 
 def _hourly(files: RunFiles) -> str | None:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from harness.base.errors import UsageError
 from harness.base.terms import ArmTerms
+from harness.base.weights_name import tells_weights
 from harness.cost.api_rates import effective_rates, usd_per_call
 from harness.demand.demand import Demand, Mix, Request
 from harness.prices.catalog import resolve_api
@@ -49,6 +50,7 @@ class ApiArm:
     role: Role
     label: str  # in words, e.g. that it stands in for weights nobody hosts
     parts: tuple[tuple[float, ApiPrice], ...]
+    why_not: str | None = None  # why it is not comparable with the box; None: it is
     terms: ArmTerms = field(default_factory=ArmTerms)
 
     def over(self, hours: Sequence[float] | None) -> ApiArm:
@@ -152,7 +154,7 @@ def choose_arms(
     arms.append(_same_weights(model, demand, user_prices))
     unique: dict[str, ApiArm] = {}
     for arm in arms:
-        if arm.name not in unique or arm.role == "same_weights":
+        if arm.name not in unique or (arm.role == "same_weights" and arm.why_not is None):
             unique[arm.name] = arm  # asked for by name, and it is the run's own weights: say so
     own = {name: demand.arms[name] for name in demand.arms if name in mixes}
     own |= {_single("user", resolve_api(name, user_prices)).name: demand.arms[name] for name in with_terms}
@@ -210,16 +212,27 @@ def _same_weights(model: str | None, demand: Demand, user_prices: UserPrices | N
         return usd_per_call(price, demand.requests(), demand.tokens_ratio) + price.terms.usd_per_request
 
     own = list(user_prices.api.values()) if user_prices is not None else []
-    found = cheapest_host(model, usd, own) if model else None
+    is_known = model is not None and tells_weights(model)
+    found = cheapest_host(model, usd, own) if model is not None and is_known else None
     if found is None:
         price = default_api("stand_in", user_prices)
-        whose = f"nobody is listed as hosting {_short(model)}" if model else "the run's model is unknown"
+        name = f"{price.provider}:{price.model}"
+        if model is None or not is_known:
+            label = f"not comparable: the weights are unknown, {price.model} at {price.provider} may be any other size"
+            return ApiArm(name, "same_weights", label, ((1.0, price),), weights_unsaid(model))
+        whose = f"nobody is listed as hosting {_short(model)}"
         label = f"stand-in: {whose}, so {price.model} at {price.provider} stands in for it"
-        return ApiArm(f"{price.provider}:{price.model}", "same_weights", label, ((1.0, price),))
+        return ApiArm(name, "same_weights", label, ((1.0, price),))
     price, hosts = found
     label = f"the same weights, cheapest of {hosts} listed hosts" if hosts > 1 else "the same weights, hosted"
     return ApiArm(f"{price.provider}:{price.model}", "same_weights", label, ((1.0, price),))
 
 
+def weights_unsaid(model: str | None) -> str:
+    """That nobody says which weights were served, in words."""
+    behind = f"are behind the name `{_short(model)}`" if model is not None else "the box serves"
+    return f"nobody says which weights {behind}"
+
+
 def _short(model: str) -> str:
-    return model.replace("\\", "/").rsplit("/", 1)[-1]
+    return model.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]

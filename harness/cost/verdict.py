@@ -163,7 +163,7 @@ def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
 def _arm(arm: ApiArm, box: PricedBox, demand: Demand) -> Arm:
     given, people = decide_input(arm, box, demand), people_usd(demand)
     decided, struck = decide_parsed(given), decide_parsed(decide_input(arm, box, demand.without("people")))
-    why_not = why_undecided(given, decided, box)
+    why_not = arm.why_not or why_undecided(given, decided, box)
     if why_not is None:
         said, said_without = sentence(given, decided, box.most_per_s), sentence(given, struck, box.most_per_s)
     else:

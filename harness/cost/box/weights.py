@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass, replace
 
+from harness.base.weights_name import bare_name, own_name, plain_quantization, quantization_named, tells_weights
+from harness.rundir.identity import Identity
 from harness.rundir.manifest import RunManifest
 
 KEY_AND_VALUE = 2
@@ -59,7 +61,7 @@ _DISTILLED = "distill"  # deepseek-r1-distill-llama-8b is a llama of 8B
 
 
 def _plain(model: str) -> str:
-    return model.replace("\\", "/").rsplit("/", 1)[-1].lower().replace("_", "-").replace("meta-", "")
+    return bare_name(model).lower().replace("_", "-").replace(":", "-").replace("meta-", "")
 
 
 def _known(model: str) -> _Known | None:
@@ -75,7 +77,7 @@ def parameters_of(model: str) -> Parameters | None:
     known = _known(model)
     if known is not None and known.billions is not None:
         return Parameters(known.billions[0] * 1e9, known.billions[1] * 1e9)
-    name = model.replace("\\", "/").rsplit("/", 1)[-1].lower()
+    name = bare_name(model).lower()
     if re.search(r"\dx\d", name):
         return None
     sizes = re.findall(r"(?<![\w.])(a?)(\d+(?:\.\d+)?)([bm])(?![a-z])", name)
@@ -134,6 +136,12 @@ class Weights:
     bits: float | None
     is_fp4: bool
     kv_values: int | None  # of one token
+    quantization: str | None  # in the one spelling
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anybody says which weights they are: an alias does not."""
+        return tells_weights(self.name)
 
     @property
     def least_bits(self) -> float:
@@ -146,28 +154,24 @@ def weights_named(model: str, quantization: str | None = None) -> Weights:
     said, known = quantization.lower() if quantization else model.lower(), _known(model)
     is_fp4 = bool(_FP4.search(said)) or (quantization is None and known is not None and known.bits == _WIDTHS["mxfp4"])
     bits = bits_per_weight(model, quantization)
-    return Weights(model, parameters_of(model), bits, is_fp4, kv_values_per_token(model))
-
-
-def _own_name(weights: str) -> str:
-    """The hub's id of weights that are named by their place in the hub's cache."""
-    cached = re.search(r"models--([^/]+?)--([^/]+)/snapshots/", weights)
-    return f"{cached[1]}/{cached[2]}" if cached is not None else weights
+    spelled = plain_quantization(quantization) if quantization else quantization_named(model)
+    return Weights(model, parameters_of(model), bits, is_fp4, kv_values_per_token(model), spelled)
 
 
 def weights_of(run: RunManifest) -> Weights | None:
     """The weights of a run: what its engine said of them, the name's word for the rest; None: nameless."""
-    if run.model is None:
+    said = run.identity or Identity()
+    told = said.weights is not None and tells_weights(said.weights.value)
+    # a served name may be anything; the weights' own name says more, unless it is a place that says nothing
+    own = own_name(said.weights.value) if said.weights is not None and (told or run.model is None) else run.model
+    if own is None:
         return None
-    said = run.identity
-    # a served name may be anything; the weights' own name says more
-    own = _own_name(said.weights.value) if said is not None and said.weights is not None else run.model
     by_name = weights_named(own, run.quantization)
-    if by_name.size is None:
-        by_name = weights_named(run.model, run.quantization)
-    if said is not None and said.kv_values is not None:
+    if by_name.size is None and run.model is not None:
+        by_name = replace(weights_named(run.model, run.quantization), name=own)
+    if said.kv_values is not None:
         by_name = replace(by_name, kv_values=said.kv_values.value)
-    if said is None or said.parameters is None:
+    if said.parameters is None:
         return by_name
     total = float(said.parameters.value)
     named = by_name.size
@@ -175,4 +179,4 @@ def weights_of(run: RunManifest) -> Weights | None:
         active = float(said.active_parameters.value)
     else:
         active = total * named.active / named.total if named is not None else total
-    return Weights(by_name.name, Parameters(total, active), by_name.bits, by_name.is_fp4, by_name.kv_values)
+    return replace(by_name, size=Parameters(total, active))

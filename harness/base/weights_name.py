@@ -46,6 +46,12 @@ def bare_name(weights: str) -> str:
     return re.sub(r"-\d{5}-of-\d{5}$", "", name)
 
 
+def shown_name(weights: str) -> str:
+    """A hub's id as it is; a path's last part."""
+    own = own_name(weights)
+    return own if _is_hub_id(own) else bare_name(weights)
+
+
 def weights_key(model: str) -> tuple[str, ...]:
     """The parts of a model's name that say which weights: family, version, size; sorted.
 
@@ -71,6 +77,24 @@ def _with_its_tag(model: str) -> str:
 def has_size(model: str) -> bool:
     """Whether a name says how large the model is."""
     return any(re.fullmatch(r"[\d.]+[bm]", part) for part in weights_key(model))
+
+
+def sizes_named(model: str) -> tuple[float, float] | None:
+    """All parameters and those that one token uses, as a name says: `Qwen3-30B-A3B` has 30e9 and 3e9.
+
+    None: it says nothing, or it is a mix of experts that says only their size (`4x7B`).
+    """
+    name = bare_name(model).lower()
+    if re.search(r"\dx\d", name):
+        return None
+    sizes = re.findall(r"(?<![\w.])(a?)(\d+(?:\.\d+)?)([bm])(?![a-z])", name)
+    total = next((_size(number, unit) for mark, number, unit in sizes if not mark), None)
+    active = next((_size(number, unit) for mark, number, unit in sizes if mark), total)
+    return None if total is None or active is None else (total, active)
+
+
+def _size(number: str, unit: str) -> float:
+    return float(number) * (1e9 if unit == "b" else 1e6)
 
 
 def tells_weights(name: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from harness.cli.options import BOXES, PATH
+from harness.cli.options import BOXES, PATH, weights_options
 from harness.cli.pooled import print_pooled
 from harness.cli.run_dirs import without_comparisons
 from harness.pipeline.analyse import Analysis, analyse_run
@@ -21,6 +21,7 @@ from harness.report.compare.pool import pool
 @click.option("--demand", "demand_file", metavar="FILE", type=PATH, help="Monthly demand to price.")
 @click.option("--prices", "prices_file", metavar="FILE", type=PATH, help="Your own prices; they win.")
 @click.option("--boxes", type=BOXES, help="So many instances are what was driven; the run's own word counts no more.")
+@weights_options
 @click.option("--pool", "is_pooled", is_flag=True, help="RUNs repeat one measurement: mean and interval too.")
 @click.option("--json", "as_json", is_flag=True, help="Print run, metrics and decision as JSON.")
 def command(
@@ -29,6 +30,8 @@ def command(
     demand_file: Path | None,
     prices_file: Path | None,
     boxes: int | None,
+    weights: str | None,
+    quantization: str | None,
     is_pooled: bool,
     as_json: bool,
 ) -> int:
@@ -44,12 +47,22 @@ def command(
       breakeven report RUN --api openai:gpt-4.1 --api groq:openai/gpt-oss-120b
       breakeven report RUN --demand scenarios/demand/support-agent.yaml --prices my-prices.yaml
       breakeven report RUN --boxes 4
+      breakeven report RUN --weights meta-llama/Llama-3.3-70B-Instruct --quantization awq
       breakeven report RUN1 RUN2 RUN3 --pool
       breakeven report RUN --json | jq '.[0].decision.arms[].sentence'
     """
     runs = without_comparisons(runs)
     done = [
-        analyse_run(run, apis=apis, demand_file=demand_file, prices_file=prices_file, beside=runs, boxes=boxes)
+        analyse_run(
+            run,
+            apis=apis,
+            demand_file=demand_file,
+            prices_file=prices_file,
+            beside=runs,
+            boxes=boxes,
+            weights=weights,
+            quantization=quantization,
+        )
         for run in runs
     ]
     pooled = pool(done) if is_pooled else None

@@ -72,6 +72,8 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         urls=urls,
         engine=engine,
         model=given["model"],
+        weights=given["weights"],
+        quantization=given["quantization"],
         instance=instance,
         arms=given["apis"],
         demand=demand,

@@ -12,6 +12,7 @@ from harness.base.errors import UsageError
 from harness.base.terms import ArmTerms
 from harness.base.weights_name import tells_weights
 from harness.cost.api_rates import effective_rates, usd_per_call
+from harness.cost.box.weights import weights_unsaid
 from harness.demand.demand import Demand, Mix, Request
 from harness.prices.catalog import resolve_api
 from harness.prices.price_file import UserPrices
@@ -226,12 +227,6 @@ def _same_weights(model: str | None, demand: Demand, user_prices: UserPrices | N
     price, hosts = found
     label = f"the same weights, cheapest of {hosts} listed hosts" if hosts > 1 else "the same weights, hosted"
     return ApiArm(f"{price.provider}:{price.model}", "same_weights", label, ((1.0, price),))
-
-
-def weights_unsaid(model: str | None) -> str:
-    """That nobody says which weights were served, in words."""
-    behind = f"are behind the name `{_short(model)}`" if model is not None else "the box serves"
-    return f"nobody says which weights {behind}"
 
 
 def _short(model: str) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 
 from harness.base.rounding import exact_volume
-from harness.cost.arms import ApiArm, weights_unsaid
+from harness.cost.arms import ApiArm
 from harness.cost.box.box import PricedBox
 from harness.cost.box.engine_memory import memory_of
 from harness.cost.box.plausible import Ceilings, ceilings, kv_room_tokens, weights_do_not_fit
-from harness.cost.box.weights import Weights, weights_named, weights_of
+from harness.cost.box.weights import Weights, weights_named, weights_of, weights_unsaid
 from harness.cost.breakeven.decision import decide_parsed
 from harness.cost.undecided import answer, with_goodput
 from harness.demand.demand import Demand
@@ -148,7 +148,9 @@ def _unchecked(box: PricedBox, weights: Weights | None, hint: str) -> Iterator[C
     missing = _checks_missed(weights) if has_gpus else ""
     if weights is None or not weights.is_known:
         beside = f"; {missing}" if missing else ""
-        message = f"{weights_unsaid(None if weights is None else weights.name)}: no host of them is compared with{beside}"
+        message = (
+            f"{weights_unsaid(None if weights is None else weights.name)}: no host of them is compared with{beside}"
+        )
         yield _check("weights_unknown", "warning", message, hint)
     elif missing:
         what = "how large they are" if weights.size is None else "in how many bits they are"

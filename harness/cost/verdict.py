@@ -66,7 +66,13 @@ def build_decision(
     weights = weights_of(manifest)
     chosen = choose_arms(arms, weights.name if weights is not None else None, demand, prices)
     found = doubts(manifest, metrics, box, chosen, demand)
-    return _decision(box, chosen, demand, prices, found, peak_ceilings(box, manifest, metrics), shape_runs)
+    decision = _decision(box, chosen, demand, prices, found, peak_ceilings(box, manifest, metrics), shape_runs)
+    said = manifest.identity
+    return (
+        decision
+        if said is None
+        else decision.model_copy(update={"weights": said.weights, "quantization": said.quantization})
+    )
 
 
 def decide_on_given(

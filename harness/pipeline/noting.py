@@ -1,16 +1,18 @@
 """What run.json keeps of a run as it goes: who answers, what broke, how it ended."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from harness.base.errors import BreakevenError
+from harness.base.weights_name import tells_weights
 from harness.engines.life.running import Engine
 from harness.engines.weights.shape import kv_values_here
 from harness.load.protocol import Identified, Looked, Prepared, Unfit
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, RunEvent
-from harness.rundir.identity import Identity, SaidCount, SaidText
+from harness.rundir.identity import Identity, SaidCount, SaidText, with_users_word
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import read_client, read_records
 
@@ -79,8 +81,19 @@ def _with_shape(said: Identity, urls: Sequence[str]) -> Identity:
     return said.model_copy(update={"kv_values": SaidCount(value=values, said_by="config.json")})
 
 
-def note_engine(manifest: RunManifest, engine: Engine) -> None:
-    """The engine that we started."""
+def note_engine(
+    manifest: RunManifest,
+    engine: Engine,
+    asked: str | None = None,
+    *,
+    weights: str | None = None,
+    quantization: str | None = None,
+) -> None:
+    """The engine that we started with the model `asked` for, and what the user says of its weights.
+
+    Raises:
+        UsageError: the engine was started with others.
+    """
     manifest.engine = {
         "name": engine.name,
         "version": engine.version,
@@ -88,18 +101,23 @@ def note_engine(manifest: RunManifest, engine: Engine) -> None:
         "slots": engine.slots,
         "context_tokens": engine.context_tokens,
     }
-    manifest.model, manifest.quantization = engine.model, engine.quantization
-    manifest.identity = _identity_of(engine)
+    manifest.identity = with_users_word(_identity_of(engine, asked), weights, quantization, engine.name)
+    said = manifest.identity.quantization
+    manifest.model, manifest.quantization = engine.model, said.value if said is not None else None
     manifest.urls = [engine.base_url]
 
 
-def _identity_of(engine: Engine) -> Identity:
-    """Of an engine that we started."""
+def _identity_of(engine: Engine, asked: str | None) -> Identity:
+    """Of an engine that we started; one in a container sees its weights in a place that says nothing of them."""
+    weights, kv_values = engine.model, kv_values_here(os.path.realpath(asked)) if asked else None
+    if asked is not None and (weights is None or not tells_weights(weights)):
+        weights = Path(asked).name if Path(asked).exists() else asked
     return Identity(
         engine=engine.name,
         version=engine.version,
-        weights=SaidText(value=engine.model, said_by=STARTED) if engine.model else None,
+        weights=SaidText(value=weights, said_by=STARTED) if weights else None,
         quantization=SaidText(value=engine.quantization, said_by=STARTED) if engine.quantization else None,
+        kv_values=SaidCount(value=kv_values, said_by="config.json") if kv_values else None,
         context=SaidCount(value=engine.context_tokens, said_by=STARTED) if engine.context_tokens else None,
         slots=SaidCount(value=engine.slots, said_by=STARTED) if engine.slots else None,
     )

@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 
 from harness.rundir.arm_price import ArmPrice, Day, PriceKind
 from harness.rundir.decide import Decided, DecideInput
+from harness.rundir.identity import SaidText
 from harness.rundir.manifest import taken_as
 from harness.rundir.result import Check, Kind, Result
 from harness.rundir.results import Goodput
@@ -238,6 +239,8 @@ class Decision(Result):
     monthly: tuple[Bill, ...]  # empty without a volume
     purchase_options: PurchaseOptions | None
     provenance: tuple[Fact, ...]
+    weights: SaidText | None = None  # that were priced, and who says so; None: nobody, or an older version's
+    quantization: SaidText | None = None
     inputs_digest: str  # sha256 of the arms' inputs: equal digest, equal decision
 
     @property

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import UsageError
+from harness.base.weights_name import weights_key
 from harness.cli import invoke
 from harness.cost.box.weights import parameters_of
 from harness.demand.demand import demand_from_dict
-from harness.base.weights_name import weights_key
 from harness.rundir.files import read_manifest, write_json
 from harness.scenario.load import TraceLoad
 from harness.scenario.steps import _parts

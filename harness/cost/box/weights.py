@@ -3,7 +3,14 @@
 import re
 from dataclasses import dataclass, replace
 
-from harness.base.weights_name import bare_name, own_name, plain_quantization, quantization_named, tells_weights
+from harness.base.weights_name import (
+    bare_name,
+    own_name,
+    plain_quantization,
+    quantization_named,
+    sizes_named,
+    tells_weights,
+)
 from harness.rundir.identity import Identity
 from harness.rundir.manifest import RunManifest
 
@@ -77,17 +84,8 @@ def parameters_of(model: str) -> Parameters | None:
     known = _known(model)
     if known is not None and known.billions is not None:
         return Parameters(known.billions[0] * 1e9, known.billions[1] * 1e9)
-    name = bare_name(model).lower()
-    if re.search(r"\dx\d", name):
-        return None
-    sizes = re.findall(r"(?<![\w.])(a?)(\d+(?:\.\d+)?)([bm])(?![a-z])", name)
-    total = next((_size(number, unit) for mark, number, unit in sizes if not mark), None)
-    active = next((_size(number, unit) for mark, number, unit in sizes if mark), total)
-    return None if total is None or active is None else Parameters(total, active)
-
-
-def _size(number: str, unit: str) -> float:
-    return float(number) * (1e9 if unit == "b" else 1e6)
+    sizes = sizes_named(model)
+    return None if sizes is None else Parameters(*sizes)
 
 
 _WIDTH = re.compile(
@@ -147,6 +145,12 @@ class Weights:
     def least_bits(self) -> float:
         """Bits of a weight; where they are unknown no fewer are assumed than 4."""
         return self.bits if self.bits is not None else _METHOD_BITS
+
+
+def weights_unsaid(model: str | None) -> str:
+    """That nobody says which weights were served, in words."""
+    behind = f"are behind the name `{bare_name(model)}`" if model is not None else "were served"
+    return f"nobody says which weights {behind}"
 
 
 def weights_named(model: str, quantization: str | None = None) -> Weights:

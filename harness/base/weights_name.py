@@ -43,6 +43,7 @@ def bare_name(weights: str) -> str:
     """Without organisation, directories and a file's ending."""
     name = own_name(weights).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     name = re.sub(r"(?i)\.(?:gguf|safetensors)$", "", name)
+    name = re.split(r"(?i)-gguf_(?=.)", name)[-1]  # llama.cpp's cache: owner_repository-GGUF_file
     return re.sub(r"-\d{5}-of-\d{5}$", "", name)
 
 
@@ -139,7 +140,7 @@ def plain_quantization(said: str) -> str:
 
     `BF16 (from Q4_1)` is what they were made, not of what.
     """
-    text = said.lower().strip().removeprefix("(guessed)").strip()
+    text = said.lower().strip().removeprefix("(guessed)").strip().replace("bitsandbytes", "bnb")
     for words, short in _KINDS.items():
         text = text.replace(words, short)
     text = text.partition("(")[0].removesuffix("_marlin").strip()
@@ -147,8 +148,13 @@ def plain_quantization(said: str) -> str:
 
 
 def quantization_named(model: str) -> str | None:
-    """What a model's own name says of its quantisation, in the one spelling; None: nothing."""
-    return _of_marks(_QUANTIZATION.findall(bare_name(model).lower()))
+    """What a model's own name says of its quantisation, in the one spelling; None: nothing.
+
+    Of a file in the hub's cache the file's name says it before the repository's.
+    """
+    file = model.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    marks = _QUANTIZATION.findall(file.lower()) if file.lower().endswith(".gguf") else []
+    return _of_marks(marks or _QUANTIZATION.findall(bare_name(model).lower()))
 
 
 def _of_marks(marks: list[str]) -> str | None:

@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 from harness.base.errors import BreakevenError
 from harness.base.weights_name import tells_weights
 from harness.engines.life.running import Engine
-from harness.engines.weights.shape import kv_values_here
+from harness.engines.weights.shape import kv_values_here, quantization_here
 from harness.load.protocol import Identified, Looked, Prepared, Unfit
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, RunEvent
 from harness.rundir.identity import Identity, SaidCount, SaidText, with_users_word
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import read_client, read_records
 
+CONFIG = "config.json"
 STARTED = "the engine that was started"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -75,10 +76,18 @@ def _with_shape(said: Identity, urls: Sequence[str]) -> Identity:
     hosts = {urlsplit(url).hostname for url in urls}
     if said.weights is None or not hosts <= LOOPBACK:
         return said
-    values = kv_values_here(said.weights.value)
-    if values is None:
-        return said
-    return said.model_copy(update={"kv_values": SaidCount(value=values, said_by="config.json")})
+    return _of_config(said, said.weights.value)
+
+
+def _of_config(said: Identity, weights: str) -> Identity:
+    """With what nobody else says of weights that lie here."""
+    values, quantization = kv_values_here(weights), quantization_here(weights)
+    update: dict[str, SaidCount | SaidText] = {}
+    if values is not None:
+        update["kv_values"] = SaidCount(value=values, said_by=CONFIG)
+    if quantization is not None and said.quantization is None:
+        update["quantization"] = SaidText(value=quantization, said_by=CONFIG)
+    return said.model_copy(update=update)
 
 
 def note_engine(
@@ -101,15 +110,17 @@ def note_engine(
         "slots": engine.slots,
         "context_tokens": engine.context_tokens,
     }
-    manifest.identity = with_users_word(_identity_of(engine, asked), weights, quantization, engine.name)
-    said = manifest.identity.quantization
-    manifest.model, manifest.quantization = engine.model, said.value if said is not None else None
+    said = _identity_of(engine, asked)
+    said = said if asked is None else _of_config(said, os.path.realpath(asked) if Path(asked).exists() else asked)
+    manifest.identity = with_users_word(said, weights, quantization, engine.name)
+    told = manifest.identity.quantization
+    manifest.model, manifest.quantization = engine.model, told.value if told is not None else None
     manifest.urls = [engine.base_url]
 
 
 def _identity_of(engine: Engine, asked: str | None) -> Identity:
     """Of an engine that we started; one in a container sees its weights in a place that says nothing of them."""
-    weights, kv_values = engine.model, kv_values_here(os.path.realpath(asked)) if asked else None
+    weights = engine.model
     if asked is not None and (weights is None or not tells_weights(weights)):
         weights = Path(asked).name if Path(asked).exists() else asked
     return Identity(
@@ -117,7 +128,6 @@ def _identity_of(engine: Engine, asked: str | None) -> Identity:
         version=engine.version,
         weights=SaidText(value=weights, said_by=STARTED) if weights else None,
         quantization=SaidText(value=engine.quantization, said_by=STARTED) if engine.quantization else None,
-        kv_values=SaidCount(value=kv_values, said_by="config.json") if kv_values else None,
         context=SaidCount(value=engine.context_tokens, said_by=STARTED) if engine.context_tokens else None,
         slots=SaidCount(value=engine.slots, said_by=STARTED) if engine.slots else None,
     )

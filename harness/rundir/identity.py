@@ -33,6 +33,7 @@ class Identity(Result):
     quantization: SaidText | None = None
     kv_values: SaidCount | None = None  # of one token in the KV cache: 2 x layers x KV heads x dimension
     context: SaidCount | None = None  # tokens of one request, prompt and answer
+    trained_context: SaidCount | None = None  # tokens that the weights were trained for
     max_input_tokens: SaidCount | None = None  # of its prompt alone
     slots: SaidCount | None = None  # requests that it works on at once
     max_concurrent_requests: SaidCount | None = None  # that it takes; more are refused

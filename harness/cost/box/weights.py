@@ -93,7 +93,7 @@ _WIDTH = re.compile(
     r"|(?P<sixteen>bf16|bfloat16|fp16|float16|f16)|(?<![a-z])i?q(?P<gguf>[2-8])(?:_|\b)|(?P<said>[2-8])-?bit"
 )
 _WIDTHS = {"nvfp4": 4.5, "mxfp4": 4.25, "four": 4.0, "eight": 8.0, "sixteen": 16.0}  # with their scales
-_METHOD = re.compile(r"awq|gptq|bnb")  # of 4 bits unless the name says otherwise
+_METHOD = re.compile(r"awq|gptq|bnb|bitsandbytes")  # of 4 bits unless the name says otherwise
 _METHOD_BITS = 4.0
 _FP4 = re.compile(r"fp4")
 
@@ -170,9 +170,10 @@ def weights_of(run: RunManifest) -> Weights | None:
     own = own_name(said.weights.value) if said.weights is not None and (told or run.model is None) else run.model
     if own is None:
         return None
-    by_name = weights_named(own, run.quantization)
+    quantization = run.quantization or (quantization_named(said.weights.value) if said.weights is not None else None)
+    by_name = weights_named(own, quantization)
     if by_name.size is None and run.model is not None:
-        by_name = replace(weights_named(run.model, run.quantization), name=own)
+        by_name = replace(weights_named(run.model, quantization), name=own)
     if said.kv_values is not None:
         by_name = replace(by_name, kv_values=said.kv_values.value)
     if said.parameters is None:

@@ -24,9 +24,10 @@ READ_ALL = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
 from harness.cost.box.weights import bits_per_weight, kv_values_per_token, parameters_of
-from harness.base.weights_name import weights_key
+from harness.base.weights_name import plain_quantization, quantization_named, same_weights, tells_weights, weights_key
 for kind in sys.argv[1:]:
     name = (kind * 300_000)[:300_000] + "!"
+    tells_weights(name), same_weights(name, name + "a"), quantization_named(name), plain_quantization(name)
     weights_key(name), parameters_of(name), bits_per_weight(name, name), kv_values_per_token(name)
 """
 

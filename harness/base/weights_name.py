@@ -2,6 +2,7 @@
 
 import re
 
+SIZE_TOLERANCE = 1 / 3  # of the parameters counted: a `7B` with its embeddings may have 8.5e9
 _SIZE = re.compile(r"(?<![\w.])\d+(?:\.\d+)?[bm](?![a-z0-9])")
 _QUANTIZATION = re.compile(
     r"(?<![a-z0-9])(?:i?q[1-8](?:_(?:k|s|m|l|xl|xs|xxs|nl|\d)(?![a-z0-9])){0,3}|tq[12]_0|mxfp4|nvfp4|nf4|fp4"
@@ -83,15 +84,21 @@ def has_size(model: str) -> bool:
 def sizes_named(model: str) -> tuple[float, float] | None:
     """All parameters and those that one token uses, as a name says: `Qwen3-30B-A3B` has 30e9 and 3e9.
 
-    None: it says nothing, or it is a mix of experts that says only their size (`4x7B`).
+    None: it says nothing, or it is a mix of experts that says only their size (`4x7B`, `17B-16E`).
     """
     name = bare_name(model).lower()
-    if re.search(r"\dx\d", name):
+    if re.search(r"\dx\d|-\d+e(?![a-z0-9])", name):
         return None
     sizes = re.findall(r"(?<![\w.])(a?)(\d+(?:\.\d+)?)([bm])(?![a-z])", name)
     total = next((_size(number, unit) for mark, number, unit in sizes if not mark), None)
     active = next((_size(number, unit) for mark, number, unit in sizes if mark), total)
     return None if total is None or active is None else (total, active)
+
+
+def contradicts(model: str, parameters: int) -> bool:
+    """Whether a name says another size than was counted."""
+    sizes = sizes_named(model)
+    return sizes is not None and abs(sizes[0] - parameters) > SIZE_TOLERANCE * parameters
 
 
 def _size(number: str, unit: str) -> float:

@@ -148,9 +148,7 @@ def _unchecked(box: PricedBox, weights: Weights | None, hint: str) -> Iterator[C
     missing = _checks_missed(weights) if has_gpus else ""
     if weights is None or not weights.is_known:
         beside = f"; {missing}" if missing else ""
-        message = (
-            f"{weights_unsaid(None if weights is None else weights.name)}: no host of them is compared with{beside}"
-        )
+        message = f"{weights_unsaid(weights)}: no host of them is compared with{beside}"
         yield _check("weights_unknown", "warning", message, hint)
     elif missing:
         what = "how large they are" if weights.size is None else "in how many bits they are"

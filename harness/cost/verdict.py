@@ -15,7 +15,7 @@ from harness.cost.box.box import PricedBox, price_box
 from harness.cost.box.given import GivenRate, given_box
 from harness.cost.box.plausible import Ceilings
 from harness.cost.box.splits import BusyRun
-from harness.cost.box.weights import weights_of
+from harness.cost.box.weights import weights_named, weights_of
 from harness.cost.breakeven.decision import api_calls_per_task, decide_parsed, usd_per_attempt
 from harness.cost.breakeven.success import success_costs
 from harness.cost.breakeven.words import flat_traffic, sentence
@@ -38,6 +38,7 @@ from harness.demand.demand import Demand
 from harness.prices.price_file import UserPrices
 from harness.rundir.decide import Api, DecideInput, SelfHost
 from harness.rundir.decision import Arm, Box, Decision
+from harness.rundir.identity import Identity
 from harness.rundir.manifest import RunManifest
 from harness.rundir.result import Check
 from harness.rundir.results import Metrics
@@ -64,15 +65,11 @@ def build_decision(
     prices = load_prices(prices_file)
     box = price_box(manifest.instance, metrics, prices)
     weights = weights_of(manifest)
-    chosen = choose_arms(arms, weights.name if weights is not None else None, demand, prices)
+    chosen = choose_arms(arms, weights, demand, prices)
     found = doubts(manifest, metrics, box, chosen, demand)
     decision = _decision(box, chosen, demand, prices, found, peak_ceilings(box, manifest, metrics), shape_runs)
-    said = manifest.identity
-    return (
-        decision
-        if said is None
-        else decision.model_copy(update={"weights": said.weights, "quantization": said.quantization})
-    )
+    said = manifest.identity or Identity()
+    return decision.model_copy(update={"weights": said.weights, "quantization": said.quantization})
 
 
 def decide_on_given(
@@ -91,7 +88,7 @@ def decide_on_given(
     """
     prices = load_prices(prices_file)
     box = given_box(instance, rate, demand, prices)
-    chosen = choose_arms(arms, model, demand, prices)
+    chosen = choose_arms(arms, weights_named(model) if model is not None else None, demand, prices)
     return _decision(box, chosen, demand, prices, doubts_without_a_run(model, box, chosen, demand), None)
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from harness.base.errors import UsageError
-from harness.base.weights_name import plain_quantization, quantization_named, same_weights, sizes_named, tells_weights
+from harness.base.weights_name import contradicts, plain_quantization, quantization_named, same_weights, tells_weights
 from harness.rundir.result import Result
 
 
@@ -42,7 +42,6 @@ class Identity(Result):
 
 
 BY_USER = "the user"
-SIZE_TOLERANCE = 0.25  # of the parameters counted: `8B` is a name for 7.6e9 to 9e9
 
 
 def with_users_word(said: Identity, weights: str | None, quantization: str | None, who: str) -> Identity:
@@ -61,8 +60,8 @@ def with_users_word(said: Identity, weights: str | None, quantization: str | Non
 
 def _confirmed(said: Identity, weights: str, who: str) -> bool:
     """Whether it says the same weights itself."""
-    told, counted, sizes = said.weights, said.parameters, sizes_named(weights)
-    if counted is not None and sizes is not None and abs(sizes[0] - counted.value) > SIZE_TOLERANCE * counted.value:
+    told, counted = said.weights, said.parameters
+    if counted is not None and contradicts(weights, counted.value):
         raise _contradiction(f"--weights {weights}", who, f"{counted.value / 1e9:.3g}B parameters", counted.said_by)
     if told is None or told.said_by == BY_USER or not tells_weights(told.value):
         return False

@@ -83,6 +83,7 @@ def test_sizes_are_all_parameters_and_those_of_a_token() -> None:
     assert sizes_named("qwen3:30b-a3b") == (30e9, 3e9)
     assert sizes_named("/models/Llama-3.1-8B/") == (8e9, 8e9)
     assert sizes_named("frankenmix-8x7b") is None
+    assert sizes_named("Llama-4-Scout-17B-16E-Instruct") is None
 
 
 def test_a_path_is_shown_by_its_last_part() -> None:

@@ -368,3 +368,18 @@ def test_weights_that_are_counted_but_not_named_are_held_against_the_box_all_the
 
     # 405e9 in 4 bits are 188.6 GiB, the box has 89.4
     assert {"weights_unknown", "weights_do_not_fit"} <= {check.code for check in got.checks}
+
+
+@pytest.mark.parametrize("counted", [134_515_008, 70_553_706_496])
+def test_a_name_of_another_size_than_the_engine_counts_is_a_name_that_somebody_gave(counted: int) -> None:
+    run = manifest("llama-3.1-8b-instruct")
+    run.identity = Identity(parameters=SaidCount(value=counted, said_by="/v1/models"))
+    same = manifest("llama-3.1-8b-instruct")
+    same.identity = Identity(parameters=SaidCount(value=8_030_261_248, said_by="/v1/models"))
+
+    other, own = (build_decision(one, metrics(), smallest(), []).arms[-1] for one in (run, same))
+
+    assert (other.decided, other.why_not) == (
+        False, "nobody says which weights are behind the name `llama-3.1-8b-instruct`"
+    )  # fmt: skip
+    assert own.label.startswith("the same weights, cheapest of ")

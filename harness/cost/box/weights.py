@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from harness.base.weights_name import (
     bare_name,
+    contradicts,
     own_name,
     plain_quantization,
     quantization_named,
@@ -135,11 +136,7 @@ class Weights:
     is_fp4: bool
     kv_values: int | None  # of one token
     quantization: str | None  # in the one spelling
-
-    @property
-    def is_known(self) -> bool:
-        """Whether anybody says which weights they are: an alias does not."""
-        return tells_weights(self.name)
+    is_known: bool  # whether anybody says which weights they are: an alias does not
 
     @property
     def least_bits(self) -> float:
@@ -147,9 +144,9 @@ class Weights:
         return self.bits if self.bits is not None else _METHOD_BITS
 
 
-def weights_unsaid(model: str | None) -> str:
+def weights_unsaid(weights: Weights | None) -> str:
     """That nobody says which weights were served, in words."""
-    behind = f"are behind the name `{bare_name(model)}`" if model is not None else "were served"
+    behind = f"are behind the name `{bare_name(weights.name)}`" if weights is not None else "were served"
     return f"nobody says which weights {behind}"
 
 
@@ -159,7 +156,7 @@ def weights_named(model: str, quantization: str | None = None) -> Weights:
     is_fp4 = bool(_FP4.search(said)) or (quantization is None and known is not None and known.bits == _WIDTHS["mxfp4"])
     bits = bits_per_weight(model, quantization)
     spelled = plain_quantization(quantization) if quantization else quantization_named(model)
-    return Weights(model, parameters_of(model), bits, is_fp4, kv_values_per_token(model), spelled)
+    return Weights(model, parameters_of(model), bits, is_fp4, kv_values_per_token(model), spelled, tells_weights(model))
 
 
 def weights_of(run: RunManifest) -> Weights | None:
@@ -173,11 +170,14 @@ def weights_of(run: RunManifest) -> Weights | None:
     quantization = run.quantization or (quantization_named(said.weights.value) if said.weights is not None else None)
     by_name = weights_named(own, quantization)
     if by_name.size is None and run.model is not None:
-        by_name = replace(weights_named(run.model, quantization), name=own)
+        by_name = replace(weights_named(run.model, quantization), name=own, is_known=by_name.is_known)
     if said.kv_values is not None:
         by_name = replace(by_name, kv_values=said.kv_values.value)
     if said.parameters is None:
         return by_name
+    if contradicts(own, said.parameters.value):  # then it is a name that somebody gave it
+        shape = said.kv_values.value if said.kv_values is not None else None
+        by_name = replace(by_name, size=None, kv_values=shape, is_known=False)
     total = float(said.parameters.value)
     named = by_name.size
     if said.active_parameters is not None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from harness.base.rounding import significant
 from harness.base.weights_name import same_weights, shown_name
 from harness.cost.box.engine_memory import memory_of
-from harness.cost.box.weights import Weights, weights_of
+from harness.cost.box.weights import Weights, weights_of, weights_unsaid
 from harness.report.compare.nature import natures
 from harness.report.model import RunFiles
 from harness.report.text import clean, percent, price
@@ -53,11 +53,10 @@ def unequal_work(found: Sequence[Difference]) -> list[str]:
     return [difference.what for difference in found if difference.about == "work"]
 
 
-def unnamed_weights(runs: Sequence[RunFiles]) -> list[str | None]:
-    """Names under which weights were served of which nobody says what they are."""
-    known = [weights_of(run.run) for run in runs]
-    names = [None if one is None else clean(one.name) for one in known if one is None or not one.is_known]
-    return list(dict.fromkeys(names))
+def unnamed_weights(runs: Sequence[RunFiles]) -> list[str]:
+    """That nobody says what was served, in words, once for each name that it was served under."""
+    weights = [weights_of(run.run) for run in runs]
+    return list(dict.fromkeys(clean(weights_unsaid(one)) for one in weights if one is None or not one.is_known))
 
 
 def _weights(runs: Sequence[RunFiles]) -> list[Difference]:

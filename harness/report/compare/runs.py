@@ -7,7 +7,6 @@ from typing import Literal
 
 from harness.base.rounding import amount, usd
 from harness.base.units import SECONDS_PER_HOUR
-from harness.cost.box.weights import weights_unsaid
 from harness.report.compare.parity import Difference, differences, unequal_work, unnamed_weights
 from harness.report.model import RunFiles
 from harness.report.text import clean, interval, percent
@@ -144,10 +143,10 @@ def _standing(files: RunFiles, label: str, instances: float | None) -> Standing:
     )
 
 
-def _no_winner(standings: Sequence[Standing], unequal: Sequence[str], unnamed: Sequence[str | None]) -> str:
+def _no_winner(standings: Sequence[Standing], unequal: Sequence[str], unnamed: Sequence[str]) -> str:
     """Why nobody may be named, before any number is looked at."""
     if unnamed:
-        return f"no winner: {_unsaid(unnamed)}; {SAY_WEIGHTS}"
+        return f"no winner: {'; '.join(unnamed)}; {SAY_WEIGHTS}"
     if unequal:
         return f"no winner: the work was unequal ({', '.join(unequal)})"
     doubtful = [f"{s.label} ({', '.join(s.errors)})" for s in standings if s.errors]
@@ -158,10 +157,6 @@ def _no_winner(standings: Sequence[Standing], unequal: Sequence[str], unnamed: S
         return f"no winner: no goodput of {', '.join(missing)}"
     unsure = [s.label for s in standings if s.low is None or (s.high is None and not s.at_least)]
     return f"no winner: no interval for {', '.join(unsure)}" if unsure else ""
-
-
-def _unsaid(unnamed: Sequence[str | None]) -> str:
-    return "; ".join(weights_unsaid(name) for name in unnamed)
 
 
 def _serves_most(standings: Sequence[Standing], why_not: str) -> Outcome:
@@ -213,7 +208,7 @@ def _no_judging(runs: Sequence[RunFiles]) -> str:
     """Why two runs cannot be held against each other; empty: they can."""
     unnamed, unequal = unnamed_weights(runs), unequal_work(differences(runs))
     if unnamed:
-        return _unsaid(unnamed)
+        return "; ".join(unnamed)
     return f"the work was unequal ({', '.join(unequal)})" if unequal else ""
 
 

@@ -73,7 +73,7 @@ def analyse_run(
     manifest.instance = with_boxes(manifest.instance, boxes)
     metrics = metrics_of(run_dir, manifest)
     own = Analysis(run_dir, manifest, metrics, None, outcomes_in(run_dir, manifest))
-    facing = against_of(own, [read_analysis(other) for other in against])
+    facing = against_of(own, [_as_measured(other) for other in against])
     is_priced = manifest.instance.get("id") or manifest.instance.get("usd_per_hour")
     if against and not is_priced:
         raise UsageError(
@@ -99,6 +99,12 @@ def analyse_run(
     analysis = replace(own, decision=decision)
     render_report(analysis)
     return analysis
+
+
+def _as_measured(run_dir: Path) -> Analysis:
+    """Another run's figures, unpriced; nothing is written."""
+    manifest = files.read_manifest(run_dir)
+    return Analysis(run_dir, manifest, metrics_of(run_dir, manifest), None, outcomes_in(run_dir, manifest))
 
 
 def read_analysis(run_dir: Path) -> Analysis:

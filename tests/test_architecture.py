@@ -26,7 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "load": {"base", "rundir", "backends", "scenario", "metrics"},
     "report": {"base", "rundir", "scenario", "calibration", "cost"},
     "pipeline": {
-        "base", "rundir", "scenario", "engines", "demand", "metrics", "calibration", "cost", "checks", "load",
+        "base", "rundir", "scenario", "tasks", "engines", "demand", "metrics", "calibration", "cost", "checks", "load",
         "report",
     },
     "cli": {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,6 +34,13 @@ class Task:
     expected: Any  # None: nothing is said of it
     output_tokens: int
     group: str | None = None
+
+
+def tasks_digest(tasks: Sequence[Task]) -> str:
+    """Names what is asked and what answers are held to, in whatever order the file has them."""
+    plain = [[one.id, one.messages, one.turns, one.checker.model_dump(mode="json"), one.expected, one.output_tokens]
+             for one in sorted(tasks, key=lambda task: task.id)]  # fmt: skip
+    return hashlib.sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
 
 
 class _Said(Strict):

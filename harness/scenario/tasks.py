@@ -129,6 +129,11 @@ class TaskPrompts(Strict):
         """The most that one task gets."""
         return 1 + sum(action != "repair" for action in self.on_failure)
 
+    @property
+    def own_attempts(self) -> int:
+        """The most that one task gets of the endpoint under test."""
+        return self.attempts - self.on_failure.count("escalate")
+
     def action_before(self, attempt: int) -> Action | None:
         """What makes attempt 2, 3, ...; None where the policy has ended."""
         asked = [action for action in self.on_failure if action != "repair"]

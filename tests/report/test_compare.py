@@ -338,7 +338,7 @@ def test_a_comparison_is_written_with_unequal_things_first(tmp_path: Path) -> No
 
 
 def test_hostile_names_stay_text_in_a_comparison(tmp_path: Path) -> None:
-    runs = [run_of(), run_of(model=HOSTILE, engine={"name": HOSTILE, "version": "1", "flags": HOSTILE})]
+    runs = [run_of(), run_of(model=HOSTILE, engine={"name": HOSTILE, "version": "1", "flags": [HOSTILE]})]
 
     html = render_comparison(compare_runs(runs), tmp_path).read_text(encoding="utf-8")
 

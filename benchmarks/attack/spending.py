@@ -72,8 +72,9 @@ def case(seed: int) -> Case:
     request = {"api": "chat" if is_chat else "completions", "stream": draw.random() < 0.8, "timeout_s": 3}
     if draw.random() < 0.3:
         request["rename"] = {"max_tokens": "max_completion_tokens"}
+    load = _load(draw, is_open=draw.random() < 0.25 and prompts["kind"] == "synthetic")
     scenario = {
-        "name": "s", "load": _load(draw), "prompts": prompts, "request": request, "seed": seed, "slo": {"e2e_p50_s": 5},
+        "name": "s", "load": load, "prompts": prompts, "request": request, "seed": seed, "slo": {"e2e_p50_s": 5},
     }  # fmt: skip
     worst = prices.usd(2500 * choices, 0, 0, output * choices) * Fraction(draw.choice(("1", "1.5")))
     most = worst * Fraction(draw.uniform(0.2, 3) ** 3).limit_denominator(1000)
@@ -134,8 +135,8 @@ def _limits(draw: random.Random) -> Limits:
     return Limits(*by_requests, *by_tokens, style)
 
 
-def _load(draw: random.Random) -> dict[str, Any]:
-    if draw.random() < 0.25:
+def _load(draw: random.Random, *, is_open: bool) -> dict[str, Any]:
+    if is_open:
         return {"kind": "open", "requests_per_s": [draw.choice((10, 60))], "step_s": 2, "warmup_s": 0}
     return {"kind": "closed", "users": [draw.choice((1, 4, 16, 64)), 64], "step_s": 1, "warmup_s": 0}
 

@@ -20,6 +20,7 @@ from harness.cli.run_repeat import run_repeat
 from harness.engines import ENGINES
 from harness.pipeline.analyse import Analysis, analyse_run
 from harness.pipeline.measure import Measured, RunOptions, measure
+from harness.pipeline.noting import spending_said
 from harness.prices.record import PURCHASES
 from harness.scenario import find_scenario, load_scenario
 from harness.scenario.estimate import estimate
@@ -160,6 +161,8 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     analysis = analyse_run(
         measured.run_dir, apis=given["apis"], demand_file=given["demand_file"], prices_file=given["prices_file"]
     )
+    if analysis.manifest.driven is not None:
+        click.echo(spending_said(analysis.manifest.driven), err=True)
     if as_json:
         click.echo(json.dumps(as_dict(analysis)))
     elif measured.failure is None or analysis.metrics.steps:

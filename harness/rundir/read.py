@@ -87,19 +87,19 @@ def read_records(run_dir: Path) -> pd.DataFrame:
 
 def read_load(run_dir: Path) -> pd.DataFrame:
     """All that was under way: the records, and the repeats of tasks that held their load."""
-    rows = read_rows(run_dir)
-    return rows[
-        ~(rows["preflight"].fillna(value=False) | rows["retried"].fillna(value=False)).astype(bool)
-    ].reset_index(drop=True)
+    return _without(read_rows(run_dir), "preflight", "retried")
 
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:
     """Without what is in no figure: requests of the preflight, tries that a rate limit refused, and repeats that only
     held a load.
     """
-    aside = rows["preflight"].fillna(value=False) | rows["retried"].fillna(value=False)
-    aside |= rows["repeat"].fillna(value=False)
-    return rows[~aside.astype(bool)].reset_index(drop=True) if aside.any() else rows
+    return _without(rows, "preflight", "retried", "repeat")
+
+
+def _without(rows: pd.DataFrame, *marks: str) -> pd.DataFrame:
+    aside = rows[list(marks)].fillna(value=False).astype(bool).any(axis=1)
+    return rows[~aside].reset_index(drop=True) if aside.any() else rows
 
 
 def read_rows(run_dir: Path) -> pd.DataFrame:

@@ -250,22 +250,24 @@ def test_each_request_takes_from_the_buckets_that_are_known() -> None:
 def test_a_refusal_is_waited_out_and_then_half_as_many_go_at_once() -> None:
     pace = Pace()
 
-    pace.refused(10.0, 5.0, in_flight=64)
+    pace.refused(10.0, 9.0, 5.0, in_flight=64)
+    pace.refused(10.1, 9.0, 5.0, in_flight=63)  # of the same burst
 
-    assert pace.wait_s(10.0, 1, 0) == 5.0
-    assert pace.wait_s(15.0, 1, 31) == 0.0
-    assert math.isinf(pace.wait_s(15.0, 1, 32))
+    assert pace.wait_s(10.1, 1, 0) == pytest.approx(5.0)
+    assert pace.wait_s(15.2, 1, 31) == 0.0
+    assert math.isinf(pace.wait_s(15.2, 1, 32))
     pace.served()
-    assert pace.wait_s(15.0, 1, 32) == 0.0
+    assert pace.wait_s(15.2, 1, 32) == 0.0
 
 
-def test_a_refusal_that_names_no_pause_is_waited_out_longer_each_time() -> None:
-    pace = Pace()
-    waits = []
+def test_a_refusal_that_names_no_pause_is_waited_out_longer_where_the_wait_was_too_short() -> None:
+    pace, now_s, waits = Pace(), 0.0, []
 
     for _ in range(3):
-        pace.refused(0.0, None, in_flight=1)
-        waits.append(pace.wait_s(0.0, 1, 0))
+        pace.refused(now_s, now_s, None, in_flight=1)
+        pace.refused(now_s, now_s - 1, None, in_flight=1)  # sent before it was known
+        waits.append(pace.wait_s(now_s, 1, 0))
+        now_s += 100
 
     assert waits == [1.0, 2.0, 4.0]
 

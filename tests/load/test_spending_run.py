@@ -18,7 +18,7 @@ from harness.rundir.read import read_records, read_rows
 from harness.rundir.steps import read_steps
 
 TARIFF = Tariff(TokenPrices(3, 3, 3, 15))
-SHORT = {"kind": "closed", "users": [4], "step_s": 1.5, "warmup_s": 0}
+SHORT = {"kind": "closed", "users": [4], "step_s": 1, "warmup_s": 0}
 
 
 def budget(usd: float) -> Budget:
@@ -54,7 +54,7 @@ def test_what_was_spent_is_the_apis_own_bill_to_the_last_digit(tmp_path: Path) -
 
 def test_at_the_limit_no_further_request_is_begun_and_those_under_way_end(tmp_path: Path) -> None:
     with BillingApi(behaviour=Behaviour(ttft_s=0.1)) as api:
-        measured = drive(tmp_path, api, 0.02, {**SHORT, "users": [2, 8], "step_s": 2})
+        measured = drive(tmp_path, api, 0.02, {**SHORT, "users": [2, 8], "step_s": 1.5})
         bill = api.bill_usd()
 
     manifest, rows = read_manifest(measured.run_dir), read_records(measured.run_dir)
@@ -102,14 +102,14 @@ def test_a_filtered_answer_is_paid_by_its_usage(tmp_path: Path) -> None:
 def test_the_limit_holds_with_64_at_once_failures_and_retries(tmp_path: Path) -> None:
     behaviour = Behaviour(faults=dict.fromkeys(FAULTS, 0.02), hides_reasoning=True, tells_total_alone=True)
     with BillingApi(behaviour=behaviour) as api:
-        measured = drive(tmp_path, api, 0.2, {**SHORT, "users": [64], "step_s": 3})
+        measured = drive(tmp_path, api, 0.15, {**SHORT, "users": [64], "step_s": 2})
         bill = api.bill_usd()
 
     driven = driven_of(measured)
     assert driven.stopped
     assert api.most_at_once > 32
-    assert bill <= Fraction("0.2")
-    assert float(bill) <= driven.spent_usd + driven.reserved_usd <= 0.2 + 1e-12
+    assert bill <= Fraction("0.15")
+    assert float(bill) <= driven.spent_usd + driven.reserved_usd <= 0.15 + 1e-12
 
 
 @pytest.mark.parametrize("preflight", [True, False])
@@ -132,10 +132,10 @@ def test_an_api_that_bills_more_than_was_asked_for_is_asked_nothing_more(tmp_pat
     assert "more than it could cost" in (driven.why or "")
 
 
-@pytest.mark.parametrize("style", ["openai", "plain", "retry_after", "retry_date", "anthropic"])
+@pytest.mark.parametrize("style", ["openai", "plain", "retry_date", "anthropic"])
 def test_a_rate_limit_is_waited_for_and_no_failure(style: str, tmp_path: Path) -> None:
     with BillingApi(limits=Limits(requests_per_s=20, requests=5, style=style)) as api:
-        measured = drive(tmp_path, api, 10, {**SHORT, "users": [16], "step_s": 2.5})
+        measured = drive(tmp_path, api, 10, {**SHORT, "users": [16], "step_s": 2})
 
     rows, every, driven = read_records(measured.run_dir), read_rows(measured.run_dir), driven_of(measured)
     served = rows[rows["error"].isna()]
@@ -173,7 +173,7 @@ def test_how_it_stands_is_told_while_it_runs(tmp_path: Path) -> None:
     seen: list[float] = []
     with BillingApi() as api:
         options = RunOptions(
-            scenario=scenario(load={**SHORT, "step_s": 3}, request={"api": "chat", "timeout_s": 3.0}),
+            scenario=scenario(load={**SHORT, "step_s": 2.5}, request={"api": "chat", "timeout_s": 3.0}),
             base_dir=tmp_path, backend="openai", out_dir=tmp_path, urls=[api.url], model="m", budget=budget(10),
         )  # fmt: skip
 

@@ -124,6 +124,7 @@ class BillingApi(Loopback):
         self.prices, self.behaviour, self.limits, self.key, self.model = prices, behaviour, limits, key, model
         self.calls: list[Charge] = []
         self.asked: list[dict[str, Any]] = []
+        self.gets = 0
         self.most_at_once = 0
         self.lock = threading.RLock()
         self.under_way = 0
@@ -191,6 +192,8 @@ class BillingApi(Loopback):
                     reset = f"{full_s:.3f}" if style == "plain" else _as_openai(full_s)
                     said = {"limit": int(b.size), "remaining": int(b.left), "reset": reset}
                     out |= {f"x-ratelimit-{key}-{name}": str(value) for key, value in said.items()}
+        if wait_s is not None and style == "openai":
+            out["retry-after-ms"] = str(int(wait_s * 1000) + 1)
         if wait_s is not None and style in ("retry_after", "anthropic"):
             out["retry-after"] = str(int(wait_s) + 1)
         if wait_s is not None and style == "retry_date":
@@ -225,6 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
+        self.server.gets += 1
         found = self.path == "/v1/models"
         self._whole(200 if found else 404, {"data": [{"id": self.server.model}]} if found else {})
 

@@ -30,10 +30,10 @@ _TEXT = frozenset(
 _SILENT = frozenset(
     {
         *_OUTPUT, *_MULTIPLY, *_BUDGETS, "model", "stream", "stream_options", "temperature", "top_p", "top_k", "min_p",
-        "seed", "stop", "presence_penalty", "frequency_penalty", "repetition_penalty", "repeat_penalty", "logit_bias", "logprobs",
-        "top_logprobs", "user", "safety_identifier", "metadata", "store", "parallel_tool_calls", "reasoning_effort",
-        "verbosity", "prompt_cache_key", "ignore_eos", "min_tokens", "cache_salt", "cache_prompt", "enable_thinking",
-        "service_tier",
+        "seed", "stop", "presence_penalty", "frequency_penalty", "repetition_penalty", "repeat_penalty", "logit_bias",
+        "logprobs", "top_logprobs", "user", "safety_identifier", "metadata", "store", "parallel_tool_calls",
+        "reasoning_effort", "verbosity", "prompt_cache_key", "ignore_eos", "min_tokens", "cache_salt", "cache_prompt",
+        "enable_thinking", "service_tier",
     }
 )  # fmt: skip
 _TIERS = frozenset({"default", "flex", "standard", "standard_only"})  # none of them costs more than the listed price

@@ -42,7 +42,8 @@ class Pace:
     def __init__(self) -> None:
         self._until_s = 0.0
         self._most_at_once = math.inf
-        self._refusals = 0  # in a row
+        self._refused_s = -math.inf  # when it was last met by a request that could have known better
+        self._refusals = 0  # such ones, in a row
         self._buckets: dict[str, _Bucket] = {}
 
     def wait_s(self, now_s: float, tokens: int, in_flight: int) -> float:
@@ -69,10 +70,15 @@ class Pace:
         self._refusals = 0
         self._most_at_once += 1
 
-    def refused(self, now_s: float, pause_s: float | None, in_flight: int) -> None:
-        """The limit was met; `pause_s`: what the answer asks for, None where it does not say."""
+    def refused(self, now_s: float, sent_s: float, pause_s: float | None, in_flight: int) -> None:
+        """The limit was met; `pause_s`: what the answer asks for, None where it does not say. Of what was sent before
+        the last refusal nothing new is learned but another pause.
+        """
+        if sent_s >= self._refused_s:
+            self._refused_s = now_s
+            self._most_at_once = max(1.0, in_flight / 2)
+            self._refusals += 1
         if pause_s is None:
-            pause_s = BACK_OFF_S[min(self._refusals, len(BACK_OFF_S) - 1)]
-        self._refusals += 1
+            pause_s = BACK_OFF_S[min(self._refusals, len(BACK_OFF_S)) - 1]
+            now_s = self._refused_s
         self._until_s = max(self._until_s, now_s + min(pause_s, MOST_PAUSE_S))
-        self._most_at_once = max(1.0, in_flight / 2)

@@ -162,7 +162,8 @@ class Till:
             self._pace.served()
             return
         pause_s = exchange.retry_after_s
-        self._pace.refused(now_s, pause_s, self._in_flight + 1)
+        sent_s = now_s if exchange.sent_ns is None else self._clock.from_monotonic_s(exchange.sent_ns)
+        self._pace.refused(now_s, sent_s, pause_s, self._in_flight + 1)
         can_wait = (pause_s is None or pause_s <= MOST_PAUSE_S) and not _NO_MONEY.search(row.error_detail or "")
         row.retried = can_wait and not due.is_last and self.purse.stopped is None and row.error == "http_429"
         self._rate_limited += row.retried

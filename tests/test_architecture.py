@@ -17,6 +17,7 @@ ROOMS: dict[str, set[str]] = {
     "engines": {"base", "backends"},  # one question to an engine is in its dialect
     "rundir": {"base"},
     "scenario": {"base"},
+    "tasks": {"base", "rundir", "scenario"},
     "demand": {"base", "scenario"},
     "metrics": {"base", "backends", "rundir", "scenario"},  # which refusals tell nothing of a server
     "calibration": {"base", "rundir"},
@@ -25,7 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "load": {"base", "rundir", "backends", "scenario", "metrics"},
     "report": {"base", "rundir", "scenario", "calibration", "cost"},
     "pipeline": {
-        "base", "rundir", "scenario", "engines", "demand", "metrics", "calibration", "cost", "checks", "load",
+        "base", "rundir", "scenario", "tasks", "engines", "demand", "metrics", "calibration", "cost", "checks", "load",
         "report",
     },
     "cli": {

@@ -26,6 +26,7 @@ ATTACKS = {
     "run_dirs": "damaged run directories, reported",
     "endpoints": "endpoints that flood, stall and lie, against real runs",
     "kills": "a process of a run killed, at a moment",
+    "spending": "an API that bills, limits and fails, driven within a spending limit",
     "peers": "strangers, and holders of the token gone bad, at the port of a run with workers elsewhere",
 }
 

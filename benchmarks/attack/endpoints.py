@@ -153,7 +153,7 @@ def _wrong(code: int, place: Path, server: HostileServer) -> str | None:
         return None if code == 1 and said.count("error: ") == 1 else f"exit {code} without a run: {said[-300:]}"
     rows = pd.read_parquet(runs[0] / f"{RECORDS}.parquet")  # the one that was sent beforehand too
     asked = [x for x in server.requests if x.method == "POST" and not x.path.endswith("tokenize")]
-    if len(asked) > rows["attempt"].sum():
+    if len(asked) > len(rows) + rows["resent"].sum():
         return f"{len(asked)} requests were seen, {len(rows)} rows are there"
     silent = rows[rows["error"].notna() & rows["error_detail"].isna()]
     silent = silent[~silent["error"].isin(["cut_at_end", "no_tokens"]) & ~silent["error"].str.startswith("http_")]

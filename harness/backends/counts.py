@@ -10,6 +10,7 @@ _MOST_MS = 1e12  # 31 years
 _PROMPT = ("prompt_tokens", "input_tokens")
 _OUTPUT = ("completion_tokens", "output_tokens", "generated_tokens")
 _CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+_WRITTEN = ("cache_creation_input_tokens", "cache_creation_tokens", "cache_write_tokens")
 _REASONING = ("reasoning_tokens",)
 _IN_DETAILS = ("prompt_tokens_details", "input_tokens_details")
 _OUT_DETAILS = ("completion_tokens_details", "output_tokens_details")
@@ -45,6 +46,7 @@ def read_usage(answer: Answer, usage: object) -> None:
     answer.output_tokens = _known(usage, _OUTPUT, answer.output_tokens)
     answer.total_tokens = _known(usage, ("total_tokens",), answer.total_tokens)
     answer.cached_tokens = _detail(usage, _IN_DETAILS, _CACHED, answer.cached_tokens)
+    answer.written_tokens = _detail(usage, _IN_DETAILS, _WRITTEN, answer.written_tokens)
     answer.reasoning_tokens = _detail(usage, _OUT_DETAILS, _REASONING, answer.reasoning_tokens)
     if usage.get("prompt_tokens") is None and usage.get("cache_read_input_tokens") is not None:
         _add_cached(answer, usage)
@@ -74,6 +76,17 @@ def _detail(
         if isinstance(details, Mapping):
             before = _known(details, names, before)
     return _known(usage, names, before)
+
+
+def billed_output(answer: Answer) -> int | None:
+    """Its output tokens as they are paid for; some leave reasoning out of them, and count it in the total alone."""
+    output = answer.output_tokens
+    if output is None:
+        return None
+    if answer.total_tokens is not None and answer.prompt_tokens is not None:
+        output = max(output, answer.total_tokens - answer.prompt_tokens)
+    thought = answer.reasoning_tokens or 0
+    return output if thought <= output else output + thought
 
 
 def token_source(answer: Answer) -> Literal["server", "derived", "unknown"]:

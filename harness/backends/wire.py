@@ -62,6 +62,7 @@ class Answer:
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
+    written_tokens: int | None = None  # of the prompt, into the server's cache
     output_tokens: int | None = None
     reasoning_tokens: int | None = None  # of output_tokens
     total_tokens: int | None = None

@@ -19,7 +19,7 @@ _T_975 = (
     2.3060041352, 2.2621571628, 2.2281388520, 2.2009851601, 2.1788128297, 2.1603686565, 2.1447866879,
     2.1314495456, 2.1199052992, 2.1098155778, 2.1009220402, 2.0930240544, 2.0859634473,
 )  # fmt: skip
-_Z_975 = 1.9599639845
+Z_975 = 1.9599639845
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def t_975(degrees: int) -> float:
     """Student's t for a two-sided 95 % interval; above 20 degrees by the usual series in 1/degrees."""
     if degrees <= len(_T_975):
         return _T_975[degrees - 1]
-    z = _Z_975
+    z = Z_975
     first = (z**3 + z) / 4
     second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
     third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384

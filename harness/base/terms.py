@@ -44,6 +44,9 @@ class Terms(_Unsaid):
         default=None, description="Input and output tokens a second of one unit, which must hold the busiest hour."
     )
     usd_per_request: Amount = Field(default=0, description="Asked for each call beside its tokens.")
+    usd_per_task: Amount = Field(
+        default=0, description="What a task takes beside its calls: a person, for those that stay unsolved."
+    )
     surcharge: Share = Field(default=0, description="Share on top of tokens and requests; 0.055 is 5.5 %.")
     success_rate: PositiveShare | None = Field(
         default=None,
@@ -59,7 +62,7 @@ class Terms(_Unsaid):
 
     @classmethod
     def _unsaid(cls) -> set[str]:
-        return {*Terms.model_fields, "batch_share"}
+        return {*Terms.model_fields, "batch_share", "attempts_per_task", "solved_share"}
 
     @model_validator(mode="after")
     def _one_size_of_a_unit(self) -> Terms:
@@ -73,6 +76,12 @@ class ArmTerms(Terms):
 
     batch_share: Annotated[float, Field(strict=True, ge=0, le=1)] | None = Field(
         default=None, description="Share of the tasks that wait for its batch price. None: the demand's."
+    )
+    attempts_per_task: Annotated[float, Field(strict=True, ge=1, le=1000)] | None = Field(
+        default=None, description="Calls that one task takes there. None: as measured, or as of the box."
+    )
+    solved_share: Annotated[float, Field(strict=True, ge=0, le=1)] | None = Field(
+        default=None, description="Share of the tasks that it solves with them. None: likewise."
     )
 
     def and_then(self, own: ArmTerms, *, where: str) -> ArmTerms:
@@ -93,6 +102,9 @@ class Running(_Unsaid):
         description="From launch to serving, billed; of instances that come with the load (min_instances: 0).",
     )
     idle_s: Amount = Field(default=0, description="How long such an instance waits, billed, before it goes.")
+    usd_per_task: Amount = Field(
+        default=0, description="What a task takes beside the instances: a person, for those that stay unsolved."
+    )
     billing: Literal["per_hour", "per_second"] = Field(
         default="per_hour", description="per_second: serverless, each call in whole seconds and nothing between them."
     )

@@ -104,11 +104,12 @@ def _key_path(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
             continue
         nested = _models_in(current)
         fields = {name: f for m in nested for name, f in m.model_fields.items()}
-        if part in fields:
-            current = fields[part].annotation
-        elif tagged := [m for m in nested if part in (_tag_of(m), m.__name__)]:
+        tagged = [m for m in nested if part in (_tag_of(m), m.__name__)]
+        if tagged and (len(nested) > 1 or part not in fields):  # of several kinds, which may have a key of that name
             current = tagged[0]
             continue
+        if part in fields:
+            current = fields[part].annotation
         elif part in {"int", "list", "float", "constrained-int"} or "[" in part or "-" in part:
             continue
         out += f".{part}" if out else part

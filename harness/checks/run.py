@@ -10,12 +10,14 @@ from harness.backends.faults import THE_LIMIT, hint_for
 from harness.base.stats import SAMPLE_FLOORS
 from harness.checks.answers import answer_checks, stream_checks
 from harness.checks.client import client_checks, client_stall_checks
+from harness.checks.driven import driven_checks
 from harness.checks.finding import at, check
 from harness.checks.lengths import length_checks, unfit_checks
 from harness.checks.load import INHERITED_HINT, load_checks, lost_checks, open_checks
 from harness.checks.phases import phase_checks, stall_checks
 from harness.checks.replicas import replica_run_checks, replica_step_checks
 from harness.checks.server import server_run_checks, server_step_checks
+from harness.checks.tasks import task_checks
 from harness.checks.turns import turn_checks
 from harness.metrics.rate import MIN_COUNTED
 from harness.metrics.replicas import driven_of
@@ -56,6 +58,14 @@ def _step_checks(step: Step, metrics: Metrics, measured: Measured) -> list[Check
     rows = _within(measured.records, step, "scheduled_s")
     driven = driven_of(measured.manifest, measured.client)
     pages = measured.server.pages
+    if not step.is_load:  # a later round of tasks: few are left, maybe for another endpoint
+        return [
+            *client_checks(step, _within(measured.client, step, "t_s"), scenario.think_time_s),
+            *client_stall_checks(step, driven.stalls),
+            *_errors(step, rows, scenario, is_goodput=is_goodput),
+            *stream_checks(step, rows),
+            *lost_checks(step, driven.lost_s),
+        ]
     return [
         *client_checks(step, _within(measured.client, step, "t_s"), scenario.think_time_s),
         *client_stall_checks(step, driven.stalls),
@@ -85,8 +95,10 @@ def _run_checks(metrics: Metrics, measured: Measured) -> Iterator[Check]:
     yield from load_checks(measured.scenario.load.kind, manifest.client)
     yield from replica_run_checks(metrics)
     yield from _ended(manifest)
+    yield from driven_checks(manifest.driven)
     yield from unfit_checks(manifest)
     yield from goodput_checks(metrics, records)
+    yield from task_checks(metrics.tasks)
     yield from measured.impossible
     yield from server_run_checks(measured.server.pages, manifest.engine.get("version"))
 
@@ -171,10 +183,10 @@ def _steady(step: Step) -> Iterator[Check]:
 
 def _engine(metrics: Metrics, manifest: RunManifest) -> Iterator[Check]:
     """What an engine is known not to do. TGI's router generates longer answers in pieces, each prefilled anew."""
-    if manifest.engine.get("name") == "llama_cpp_python" and any((step.load.users or 0) > 1 for step in metrics.steps):
+    if manifest.engine.get("name") == "llama_cpp_python" and any((step.load.users or 0) > 1 for step in metrics.loads):
         text = "llama-cpp-python serves one request at a time: more users only wait longer"
         yield check("single_stream_engine", "warning", text, "llama-server is llama.cpp's batching server")
-    longest = max((step.mean_requested_output_tokens or 0 for step in metrics.steps), default=0)
+    longest = max((step.mean_requested_output_tokens or 0 for step in metrics.loads), default=0)
     if manifest.backend == "tgi" and longest > TGI_PIECE_TOKENS:
         text = f"TGI generates answers of {longest:.0f} tokens in pieces of {TGI_PIECE_TOKENS}, each queued anew"
         yield check("cut_into_pieces", "warning", text, "ask for fewer tokens: the gaps between pieces are TGI's")
@@ -230,9 +242,9 @@ def goodput_checks(metrics: Metrics, records: pd.DataFrame) -> Iterator[Check]:
     goodput = metrics.goodput
     if not len(records):
         yield check("too_few_samples", "error", "no request of the load was sent")
-    elif any(step.void is not None for step in metrics.steps) and not metrics.is_judged:
+    elif any(step.void is not None for step in metrics.loads) and not metrics.is_judged:
         return  # the steps have said why
-    elif metrics.steps and not metrics.is_judged:
+    elif metrics.loads and not metrics.is_judged:
         text = f"no limit could be judged: {metrics.why_not_judged}"
         hint = f"a limit is judged from {MIN_SLO_SAMPLES} requests on that did not all fail"
         if metrics.has_inherited_queues:
@@ -245,14 +257,16 @@ def goodput_checks(metrics: Metrics, records: pd.DataFrame) -> Iterator[Check]:
         yield check("slo_not_surely_met", "warning", text, "make step_s longer, or begin with a lower load")
     elif goodput.at_least:
         text = "the highest load kept the SLO and the rate still grew: the box was not filled, goodput is at least this"
-        refused = any(step.was_refused for step in metrics.steps)
+        refused = any(step.was_refused for step in metrics.loads)
         hint = "what refused the requests of the higher loads says nothing of it" if refused else _search_hint(metrics)
         yield check("box_not_filled", "warning", text, hint)
 
 
 def _search_hint(metrics: Metrics) -> str:
     """The search that goes on from the highest load: whole users, and of a replayed log by what it served."""
-    highest = max(metrics.steps, key=lambda step: step.load.size)
+    if metrics.tasks is not None:
+        return "a task run has one load: drive the same tasks with more users, or at a higher rate"
+    highest = max(metrics.loads, key=lambda step: step.load.size)
     over, low = "requests_per_s", highest.load.requests_per_s or float(f"{highest.requests_per_s or 1:.2g}")
     if highest.load.users is not None:
         over, low = "users", math.ceil(highest.load.users)

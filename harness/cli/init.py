@@ -40,6 +40,8 @@ prompts:
 #  {{kind: sessions, turns: 4, base_tokens: 300, growth_tokens: 350, output_tokens: 250}}   # conversations that grow
 #  {{kind: file, path: prompts.jsonl, format: jsonl, order: shuffle, output_tokens: null, nonce: true}}   # sharegpt |
 #                       # jsonl | csv; order: shuffle (each row once a round) | file | draw (with replacement)
+#  {{kind: tasks, file: extraction, on_failure: [with_error, repair]}}   # answers that are checked, under one load
+#                       # (load: {{kind: closed, users: 4}}), without force_length; docs/tasks.md
 
 request:
   api: completions      # completions | chat

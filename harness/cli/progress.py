@@ -13,7 +13,9 @@ from rich.table import Column
 from harness.base.text import printable
 from harness.base.units import SECONDS_PER_HOUR
 from harness.load.protocol import Doing, Live, Warned
-from harness.load.run_events import BrokenPart, RunEvent, StepBegun, Waits
+from harness.load.run_events import BrokenPart, RoundBegun, RunEvent, StepBegun, Waits
+from harness.load.spending.purse import Spent
+from harness.load.spending.tariff import usd
 
 LONGEST_LINE = 2000  # a peer's words are in it
 
@@ -21,12 +23,15 @@ LONGEST_LINE = 2000  # a peer's words are in it
 class RunDisplay:
     """Shows the events of a run; `planned_s` is how long the load will take."""
 
-    def __init__(self, planned_s: float, usd_per_hour: float | None) -> None:
+    def __init__(self, planned_s: float, usd_per_hour: float | None, max_usd: float | None = None) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._bar = self._console.is_terminal
         self._usd_per_hour = usd_per_hour
+        self._max_usd = max_usd  # of an API that is paid for
+        self._spent = Spent()
         self._began = time.monotonic()
         self._step: StepBegun | None = None
+        self._round: RoundBegun | None = None
         self._held_for: int | None = None  # requests; None: nothing is held
         self._first_s: float | None = None  # the first step's start
         self._last_said = ""
@@ -72,23 +77,41 @@ class RunDisplay:
                 self._warn(event.text)
             case BrokenPart():
                 self._warn(f"{event.part} failed ({event.text}): the run goes on without, and says so")
+            case RoundBegun():
+                self._round = event
             case StepBegun():
                 self._step, self._held_for = event, None
                 self._first_s = event.start_s if self._first_s is None else self._first_s
-                self.say(_step_name(event))
+                self.say(self._what)
             case Waits():
                 if self._held_for is None:
-                    self.say(f"holding for {_requests(event.left)} under way ({_step_name(self._step)})")
+                    self.say(f"holding for {_requests(event.left)} under way ({self._what})")
                 self._held_for = event.left
+            case Spent():
+                self._spent = event
+                if event.stopped is not None:
+                    self.say(f"spending limit: {event.stopped}; what is under way ends")
             case Live():
                 if self._bar and self._step is not None and self._first_s is not None:
                     done_s = event.t_s - self._first_s
                     held = f", holding for {_requests(self._held_for)}" if self._held_for else ""
-                    text = f"{_step_name(self._step)}{held}, {self._live(event)}"
+                    text = f"{self._what}{held}, {self._live(event)}"
                     self._progress.update(self._task, description=text, completed=done_s)
 
     def _warn(self, text: str) -> None:
         self._progress.console.print(f"warning: {printable(text, LONGEST_LINE)}", markup=False, soft_wrap=True)
+
+    @property
+    def _what(self) -> str:
+        """The step that is on, and of a task run its round."""
+        if self._round is None:
+            return _step_name(self._step)
+        begun = self._round
+        what = "" if begun.role == "attempts" else ", asked of the other endpoint"
+        return (
+            f"round {begun.number} of {begun.most}: {begun.asks} task{'s' if begun.asks != 1 else ''}{what}; "
+            f"{begun.solved} of {begun.tasks} solved, {_step_name(self._step)}"
+        )
 
     def _live(self, live: Live) -> str:
         parts = [f"{live.output_tokens} tok/s", f"{live.in_flight} in flight"]
@@ -97,7 +120,9 @@ class RunDisplay:
         parts.append(f"{live.finished} done")
         if live.failed:
             parts.append(f"{live.failed} failed")
-        if self._usd_per_hour:
+        if self._max_usd is not None:
+            parts.append(f"USD {usd(self._spent.spent_pico):.4f} of {self._max_usd:g} spent")
+        elif self._usd_per_hour:
             spent = self._usd_per_hour * (time.monotonic() - self._began) / SECONDS_PER_HOUR
             parts.append(f"USD {spent:.4f}")
         return ", ".join(parts)

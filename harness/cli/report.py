@@ -11,6 +11,7 @@ from harness.cli.options import BOXES, PATH, weights_options
 from harness.cli.pooled import print_pooled
 from harness.cli.run_dirs import without_comparisons
 from harness.pipeline.analyse import Analysis, analyse_run
+from harness.pipeline.judge_again import judge_again as judge_answers_again
 from harness.report import WIDTH, console_report
 from harness.report.compare.pool import pool
 
@@ -20,19 +21,27 @@ from harness.report.compare.pool import pool
 @click.option("--api", "apis", metavar="PROVIDER:MODEL", multiple=True, help="API to compare with; repeatable.")
 @click.option("--demand", "demand_file", metavar="FILE", type=PATH, help="Monthly demand to price.")
 @click.option("--prices", "prices_file", metavar="FILE", type=PATH, help="Your own prices; they win.")
+@click.option(
+    "--against", metavar="API_RUN", multiple=True, type=PATH, help="A run of an API with the same tasks; repeatable."
+)
 @click.option("--boxes", type=BOXES, help="So many instances are what was driven; the run's own word counts no more.")
 @weights_options
 @click.option("--pool", "is_pooled", is_flag=True, help="RUNs repeat one measurement: mean and interval too.")
+@click.option(
+    "--judge-again", is_flag=True, help="Of task runs that kept their texts: judge them by their checkers once more."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print run, metrics and decision as JSON.")
 def command(
     runs: Sequence[Path],
     apis: Sequence[str],
     demand_file: Path | None,
     prices_file: Path | None,
+    against: Sequence[Path],
     boxes: int | None,
     weights: str | None,
     quantization: str | None,
     is_pooled: bool,
+    judge_again: bool,
     as_json: bool,
 ) -> int:
     """Compute figures, decision and reports of one or more run directories again.
@@ -40,6 +49,8 @@ def command(
     Writes metrics.json, decision.json, report.html and report.md into each RUN and prints the verdict.
     Runs of other shapes on the same box measure how input and output share the cost.
     What is not given is taken from the run. Ends with 3 when a check says not to trust a run.
+    --against sets a task run against runs of APIs that were asked the same tasks: each side is priced with its own
+    success, attempts and tokens, and the report says what a failure may cost until the dearer one is worth it.
 
     \b
     Examples:
@@ -47,11 +58,16 @@ def command(
       breakeven report RUN --api openai:gpt-4.1 --api groq:openai/gpt-oss-120b
       breakeven report RUN --demand scenarios/demand/support-agent.yaml --prices my-prices.yaml
       breakeven report RUN --boxes 4
+      breakeven report RUN --judge-again
+      breakeven report SELF_RUN --against API_RUN --demand mine.yaml
       breakeven report RUN --weights meta-llama/Llama-3.3-70B-Instruct --quantization awq
       breakeven report RUN1 RUN2 RUN3 --pool
       breakeven report RUN --json | jq '.[0].decision.arms[].sentence'
     """
     runs = without_comparisons(runs)
+    if judge_again:
+        for run in runs:
+            _judge_again(run)
     done = [
         analyse_run(
             run,
@@ -62,6 +78,7 @@ def command(
             boxes=boxes,
             weights=weights,
             quantization=quantization,
+            against=against,
         )
         for run in runs
     ]
@@ -75,6 +92,15 @@ def command(
         click.echo()
         print_pooled(pooled)
     return max(analysis.exit_code for analysis in done)
+
+
+def _judge_again(run: Path) -> None:
+    done = judge_answers_again(run)
+    click.echo(
+        f"{run}: {done.judged:,} answers judged again, {done.changed:,} verdicts are others now, {done.left:,} stand "
+        "(a model's, or without a text)",
+        err=True,
+    )
 
 
 def as_dict(analysis: Analysis) -> dict[str, object]:

@@ -20,6 +20,7 @@ from harness.cli.run_repeat import run_repeat
 from harness.engines import ENGINES
 from harness.pipeline.analyse import Analysis, analyse_run
 from harness.pipeline.measure import Measured, RunOptions, measure
+from harness.pipeline.noting import spending_said
 from harness.prices.record import PURCHASES
 from harness.scenario import find_scenario, load_scenario
 from harness.scenario.estimate import estimate
@@ -48,6 +49,11 @@ QUICKSTART = "quickstart"
 )
 @click.option("--boxes", type=BOXES, help="So many instances are what is driven.  [several --url need it to be priced]")
 @click.option("--api", "apis", multiple=True, metavar="PROVIDER:MODEL", help="API to compare with; may be repeated.")
+@click.option(
+    "--max-usd",
+    metavar="USD",
+    help="Drive the first --api at --url, and never spend more: each request is reserved at its worst case.",
+)
 @click.option("--demand", "demand_file", type=PATH, help="Monthly demand to price (YAML).")
 @click.option("--prices", "prices_file", type=PATH, help="Your own prices (YAML); they win over the catalogue's.")
 @click.option("--out", "out_dir", type=PATH, default=Path("results"), help="Parent of the run's directory.")
@@ -114,12 +120,13 @@ def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: An
       breakeven run
       breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --instance g5.12xlarge
       breakeven run chat.yaml --url https://api.example.com --api-key-env API_KEY --model some-model
+      breakeven run chat.yaml --url https://api.example.com --api-key-env API_KEY --api openai:gpt-4o-mini --max-usd 2
       breakeven run chat.yaml --backend all --instance c7i.large
       breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --repeat 3
       breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --dry-run
     """
     path = find_scenario(scenario)
-    options = run_options(load_scenario(path), path.parent, given)
+    options = run_options(load_scenario(path), path.parent, {**given, "times": times})
     if dry_run:
         _print_estimate(options, hourly_usd(options, given["prices_file"]), as_json=as_json)
         return 0
@@ -132,7 +139,7 @@ def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: An
     if times > 1:
         return run_repeat(times, lambda n: _run_one(_repeated(options, n), given, as_json=as_json), as_json=as_json)
     measured, analysis = _run_one(options, given, as_json=as_json)
-    if analysis.decision is None and analysis.metrics.steps:
+    if analysis.decision is None and analysis.metrics.steps and options.budget is None:
         click.echo("nothing was priced: say what the box is with --instance ID or --usd-per-hour", err=True)
     if measured.failure is not None:
         complain(measured.failure)
@@ -148,12 +155,15 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     if plan["prompts"]:
         click.echo(f"prompts: {plan['prompts']}", err=True)
     began = time.monotonic()
-    with RunDisplay(plan["seconds"], usd_per_hour) as display:
+    max_usd = options.budget.driven.max_usd if options.budget is not None else None
+    with RunDisplay(plan["seconds"], usd_per_hour, max_usd) as display:
         measured = measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), display.on_event)
     click.echo(f"measured for {time.monotonic() - began:.0f} s, analysing", err=True)
     analysis = analyse_run(
         measured.run_dir, apis=given["apis"], demand_file=given["demand_file"], prices_file=given["prices_file"]
     )
+    if analysis.run.driven is not None:
+        click.echo(spending_said(analysis.run.driven), err=True)
     if as_json:
         click.echo(json.dumps(as_dict(analysis)))
     elif measured.failure is None or analysis.metrics.steps:
@@ -175,9 +185,12 @@ def _print_estimate(options: RunOptions, usd_per_hour: float | None, *, as_json:
         click.echo(json.dumps(plan))
         return
     low, high = plan["requests"]
+    what = "steps" if plan["tasks"] is None else "rounds at most, on a slow server"
     click.echo(
-        f"{options.scenario.name}: {plan['seconds']:.0f} s of load in {plan['steps']} steps, nothing is sent now"
+        f"{options.scenario.name}: {plan['seconds']:.0f} s of load in {plan['steps']} {what}, nothing is sent now"
     )
+    if plan["tasks"] is not None:
+        click.echo(f"  tasks          {plan['tasks']:,}, at most {plan['attempts']} attempts at each")
     click.echo(f"  requests       {low:,} to {high:,}   ({plan['basis']})")
     held = [f"{seconds:.0f}" for seconds in plan["hold_seconds"]]
     if plan["hold_seconds"][1]:

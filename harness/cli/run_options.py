@@ -1,7 +1,8 @@
 """The options of `breakeven run`, checked before anything is started."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from harness.base.errors import UsageError
 from harness.base.token import given_token
 from harness.cli.ca_file import check_ca_file
 from harness.cli.headers import parse_headers
+from harness.cli.spending import budget_of, check_payable
 from harness.cost.needed import needed_goodput
 from harness.cost.own_prices import load_prices
 from harness.demand.demand import demand_from_dict, load_demand
@@ -22,7 +24,7 @@ from harness.pipeline.measure import RunOptions
 from harness.prices.catalog import find_instance, quote_for, resolve_api
 from harness.rundir.files import read_manifest
 from harness.rundir.manifest import LONGEST_MODEL, InstanceFacts, taken_as, with_boxes
-from harness.scenario import Scenario, SearchLoad
+from harness.scenario import Scenario, SearchLoad, TaskPrompts
 from harness.scenario.prompt_survey import survey_prompts
 
 ALL = "all"  # every engine that this machine can have, one after the other
@@ -52,6 +54,9 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     prices = load_prices(given["prices_file"])
     for reference in given["apis"]:
         resolve_api(reference, prices)
+    extra_body, budget = _extra_body(given["extra_body"]), budget_of(given, prices)
+    if budget is not None:
+        check_payable(budget.spending, scenario, backend, extra_body)
     if given["ca_file"] is not None and not given["ca_file"].is_file():
         raise UsageError(f"--ca-file: no such file: {given['ca_file']}")
     check_ca_file(given["ca_file"])
@@ -61,6 +66,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         raise UsageError(f"--model has {len(given['model']):,} characters, at most {LONGEST_MODEL:,}")
     api_key_in(given["api_key_env"])
     survey_prompts(scenario, base_dir)
+    _check_tasks(scenario, given)
     instance, notes = _instance(engine, given)
     if given["prompts_of"]:
         notes.append(f"The prompts are those of {given['prompts_of'].name} again: a server's cache may know them.")
@@ -71,7 +77,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         out_dir=given["out_dir"],
         urls=urls,
         engine=engine,
-        model=given["model"],
+        model=given["model"] or (budget.model if budget is not None else None),
         weights=given["weights"],
         quantization=given["quantization"],
         instance=instance,
@@ -80,13 +86,15 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         headers=parse_headers(given["headers"], has_key=given["api_key_env"] is not None),
         api_key_env=given["api_key_env"],
         ca_file=str(given["ca_file"]) if given["ca_file"] else None,
-        extra_body=_extra_body(given["extra_body"]),
+        extra_body=extra_body,
+        budget=budget,
         keep_arrivals=given["arrivals"],
         preflight=not given["no_preflight"],
         gpu_urls=[endpoint_url(url).removesuffix("/metrics") for url in given["gpu_urls"]],
         **_workers(given),
         **_prompts_of(scenario, given["prompts_of"]),
         notes=notes,
+        with_functions=True,
     )
 
 
@@ -101,6 +109,35 @@ def _workers(given: Mapping[str, Any]) -> dict[str, Any]:
     address(given["listen"])
     token = given_token(given["token_env"], given["token_file"]) or ""
     return {"workers": here + remote, "remote_workers": remote, "listen": given["listen"], "token": token}
+
+
+def _check_tasks(scenario: Scenario, given: Mapping[str, Any]) -> None:
+    """Whoever helps a task run out can be asked, before anything is.
+
+    Raises:
+        UsageError: a URL or a key of theirs that cannot be used, or load processes elsewhere.
+    """
+    spec = scenario.prompts
+    if not isinstance(spec, TaskPrompts):
+        return
+    if given["remote_workers"]:
+        raise UsageError(
+            "--remote-workers do not drive a task run: its tasks are dealt out on one machine", hint="--workers N"
+        )
+    for key, other in (("escalate", spec.escalate), ("judge", spec.judge)):
+        if other is not None:
+            with said_of(f"`prompts.{key}`"):
+                endpoint_url(other.url)
+                api_key_in(other.api_key_env)
+
+
+@contextmanager
+def said_of(key: str) -> Iterator[None]:
+    """What is wrong with a part of the scenario, though it is said as of an option."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{key}: {error}", hint=error.hint) from None
 
 
 def _prompts_of(scenario: Scenario, run_dir: Path | None) -> dict[str, Any]:

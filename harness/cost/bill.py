@@ -7,20 +7,25 @@ from harness.rundir.decision import Bill, BillLine
 from harness.rundir.result import Kind
 
 
-def bill(name: str, side: Side, decided: Decided, demand: Demand, note: str = "", fee_usd: float = 0) -> Bill | None:
+def bill(
+    name: str, side: Side, decided: Decided, demand: Demand, note: str = "", fee_usd: float = 0, beside_usd: float = 0
+) -> Bill | None:
     """Every line and the sum of one side at the demand's volume; None without a volume (or a goodput).
 
     Lines that both sides pay alike are in both bills, marked `both`; they are in no decision. `note`: of the inference;
-    `fee_usd`: what this API takes whatever is asked.
+    `fee_usd`: what this API takes whatever is asked; `beside_usd`: its tasks beside their calls.
     """
     at = decided.at_volume
     total = None if at is None else at.self_usd if side == "self_host" else at.api_usd
     if at is None or total is None:
         return None
     what = "instances" if side == "self_host" else "tokens"
-    lines = [_line("inference", what, total - demand.fixed_usd(side) - fee_usd, side, "computed", note)]
+    inference_usd = total - demand.fixed_usd(side) - fee_usd - beside_usd
+    lines = [_line("inference", what, inference_usd, side, "computed", note)]
     if fee_usd:
         lines.append(_line("fee", "the arm's own fee", fee_usd, side, "assumed"))
+    if beside_usd:
+        lines.append(_line("unsolved", "who takes over what stays unsolved", beside_usd, side, "computed"))
     stated = demand.self_fixed_usd_per_month if side == "self_host" else demand.api_fixed_usd_per_month
     if stated:
         lines.append(_line("infrastructure", "fixed costs", stated, side, "assumed"))

@@ -204,7 +204,7 @@ def _cache_room(box: PricedBox, manifest: RunManifest, metrics: Metrics) -> list
     )
     if room is None:
         return []
-    for step in metrics.steps:
+    for step in metrics.loads:
         users, given, output = step.load.users, step.mean_input_tokens, step.mean_output_tokens
         if users is None or given is None or output is None:
             continue

@@ -42,10 +42,13 @@ def by_class(arm: ApiArm, demand: Demand) -> tuple[ClassCost, ...]:
 
 def bills(arms: Sequence[Arm], demand: Demand, taken_as: str) -> tuple[Bill, ...]:
     """The month of the box and of each arm, line by line; empty without a volume."""
-    months = [bill("self_host", "self_host", arms[0].decision, demand, taken_as)]
+    tasks = demand.tasks_per_month or 0.0
+    own_usd = arms[0].input.beside_usd("self_host", tasks)
+    months = [bill("self_host", "self_host", arms[0].decision, demand, taken_as, beside_usd=own_usd)]
     for arm in arms:
         fee_usd = arm.input.api.fixed_usd_per_month - demand.fixed_usd("api")
-        months.append(bill(arm.name, "api", arm.decision, demand, fee_usd=fee_usd))
+        beside_usd = arm.input.beside_usd("api", tasks)
+        months.append(bill(arm.name, "api", arm.decision, demand, fee_usd=fee_usd, beside_usd=beside_usd))
     return tuple(month for month in months if month is not None)
 
 
@@ -85,7 +88,7 @@ def _savings(usd: float | None, arms: Sequence[Arm], demand: Demand) -> dict[str
     """What an option saves a month against each arm, fixed costs of both sides included."""
     if usd is None:
         return None
-    own = usd + demand.fixed_usd("self_host")
+    own = usd + demand.fixed_usd("self_host") + arms[0].input.beside_usd("self_host", demand.tasks_per_month or 0.0)
     volumes = {arm.name: arm.decision.at_volume for arm in arms}
     return {name: at.api_usd - own for name, at in volumes.items() if at is not None and at.winner is not None}
 

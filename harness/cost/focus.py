@@ -11,7 +11,7 @@ from harness.base.units import HOURS_PER_MONTH, TOKENS_PER_MTOK
 from harness.base.whole import written_whole
 from harness.cost.breakeven.decision import api_calls, api_tokens, is_metered, unit_tasks, usd_per_second
 from harness.cost.breakeven.exact import ceil
-from harness.rundir.decide import AtVolume, SelfHost
+from harness.rundir.decide import AtVolume, DecideInput
 from harness.rundir.decision import Arm, BillLine, BoxInstance, Decision
 from harness.rundir.result import Kind
 
@@ -32,7 +32,7 @@ def focus_rows(decision: Decision) -> list[Row]:
     Empty without a volume. Unknown is an empty cell.
     """
     first = decision.arms[0]
-    rows = _instances(decision.self_host.instance, first.input.self_host, first.decision.at_volume)
+    rows = _instances(decision.self_host.instance, first.input, first.decision.at_volume)
     for arm in decision.arms:
         rows += _api_charges(arm)
     for month in decision.monthly:
@@ -58,11 +58,12 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _instances(instance: BoxInstance, own: SelfHost, at: AtVolume | None) -> list[Row]:
+def _instances(instance: BoxInstance, given: DecideInput, at: AtVolume | None) -> list[Row]:
     """The rented hours, or what else of the box is billed: those with arrivals, or the seconds of its calls."""
     if at is None or at.self_usd is None or at.instances is None:
         return []
-    billed = at.self_usd - own.fixed_usd_per_month
+    own = given.self_host
+    billed = at.self_usd - own.fixed_usd_per_month - given.beside_usd("self_host", at.tasks_per_month)
     price, unit = (usd_per_second(own), "Seconds") if is_metered(own) else (instance.usd_per_hour, "Hours")
     quantity = (
         at.instances * HOURS_PER_MONTH if own.min_instances and unit == "Hours" else billed / price if price else 0

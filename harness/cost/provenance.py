@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 from harness.cost.arms import ApiArm
 from harness.cost.box.box import PricedBox
 from harness.cost.box.plausible import Ceilings
+from harness.cost.tries import Both, tokenizer_ratio
 from harness.demand.demand import Demand
 from harness.prices.record import ApiPrice
 from harness.rundir.decide import DecideInput
@@ -17,11 +18,25 @@ from harness.rundir.results import step_number
 
 
 def provenance(
-    box: PricedBox, arms: Sequence[ApiArm], demand: Demand, most: Ceilings | None = None
+    box: PricedBox, arms: Sequence[ApiArm], demand: Demand, most: Ceilings | None, tries: Mapping[str, Both]
 ) -> tuple[Fact, ...]:
     """One fact for each number that went in, and the most that the box could give."""
     of_arms = [fact for arm in arms for fact in (*_prices(arm), *_terms(arm, demand))]
-    return (*_box(box), *_ceilings(most), *of_arms, *_demand(demand))
+    return (*_box(box), *_ceilings(most), *of_arms, *_tries(tries), *_demand(demand, is_tried=bool(tries)))
+
+
+def _tries(tries: Mapping[str, Both]) -> Iterator[Fact]:
+    """Calls and solved share of each side; the box's once."""
+    sides = [("the box", both.own) for both in list(tries.values())[:1]]
+    sides += [(name, both.api) for name, both in tries.items()]
+    for name, side in sides:
+        yield _fact(f"{name} calls a task", side.attempts, "", side.kind, side.source)
+        yield _fact(f"{name} tasks solved", side.solved, "share", side.kind, side.source)
+    for name, both in tries.items():
+        if both.measured is not None:
+            ratio = tokenizer_ratio(both.measured.tasks, both.own.tasks)
+            words = "API tokens for one of ours"
+            yield _fact(f"{name} tokens of the same text", ratio, words, "measured", both.measured.run)
 
 
 def _fact(what: str, value: float | None, unit: str, kind: Kind, source: str, read_on: date | None = None) -> Fact:
@@ -115,15 +130,20 @@ _WORK = (
 )
 
 
-def _demand(demand: Demand) -> Iterator[Fact]:
-    """The demand's numbers: assumed by its file where it says them, by Breakeven where it does not."""
+_RETRIES = ("retry_failure_rate", "max_retries")
+
+
+def _demand(demand: Demand, *, is_tried: bool) -> Iterator[Fact]:
+    """The demand's numbers: assumed by its file where it says them, by Breakeven where it does not; without those of
+    retries where each side has tries of its own.
+    """
     said, file, made = set(demand.model_fields_set), f"demand {demand.name}", demand.made_of_log
     if made is not None:
         file += f", out of {made.file}: {made.requests:,.0f} requests over {made.span_h:,.4g} h"
     values = {name: getattr(demand, name) for name, _ in _WORK} | {"peak_to_mean": demand.peak()}
     if demand.hourly_profile is not None:
         said.add("peak_to_mean")  # it says so hour by hour
-    for name, unit in _WORK:
+    for name, unit in (row for row in _WORK if not (is_tried and row[0] in _RETRIES)):
         yield _fact(name, values[name], unit, "assumed", file if name in said else "default")
     for name, unit in _RUNNING_UNITS.items():
         if name in demand.self_host.model_fields_set:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harness.base.terms import Running, Terms
@@ -30,14 +31,16 @@ from harness.cost.checks import (
 from harness.cost.extras import bills, by_class, options, token_splits
 from harness.cost.own_prices import load_prices
 from harness.cost.provenance import inputs_digest, provenance
+from harness.cost.solved import success_as_tried, task_words
+from harness.cost.tries import ApiTasks, Both, arm_as_tried, demand_as_tried, own_tries, tries_of
 from harness.cost.undecided import left_open, why_undecided
 from harness.cost.whatif.projection import projection
 from harness.cost.whatif.sensitivity import sensitivity
 from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.demand.demand import Demand
 from harness.prices.price_file import UserPrices
-from harness.rundir.decide import Api, DecideInput, SelfHost
-from harness.rundir.decision import Arm, Box, Decision
+from harness.rundir.decide import Api, Decided, DecideInput, SelfHost
+from harness.rundir.decision import Arm, Box, Decision, Success
 from harness.rundir.identity import Identity
 from harness.rundir.manifest import RunManifest
 from harness.rundir.result import Check
@@ -52,11 +55,15 @@ def build_decision(
     *,
     prices_file: Path | None = None,
     shape_runs: Sequence[BusyRun] = (),
+    against: Sequence[ApiTasks] = (),
+    more_checks: Sequence[Check] = (),
 ) -> Decision:
     """decision.json of a measured run.
 
     `arms` are `provider:model` references; the frontier and the same-weights arm are always added.
     `shape_runs` are `busy_run` of runs of other shapes on the same box: they measure the input/output split.
+    `against` are runs of APIs that were asked the same tasks: each is an arm, with its own success, calls and tokens;
+    `more_checks` are findings on them.
     A run without goodput is infeasible: every verdict is never, and the sentence says why.
 
     Raises:
@@ -65,9 +72,11 @@ def build_decision(
     prices = load_prices(prices_file)
     box = price_box(manifest.instance, metrics, prices)
     weights = weights_of(manifest)
-    chosen = choose_arms(arms, weights, demand, prices)
-    found = doubts(manifest, metrics, box, chosen, demand)
-    decision = _decision(box, chosen, demand, prices, found, peak_ceilings(box, manifest, metrics), shape_runs)
+    chosen = choose_arms([*(one.arm for one in against), *arms], weights, demand, prices)
+    found = [*more_checks, *doubts(manifest, metrics, box, chosen, demand)]
+    tries = tries_of(own_tries(metrics, prices), chosen, demand, against, prices)
+    most = peak_ceilings(box, manifest, metrics)
+    decision = _decision(box, chosen, demand, prices, found, most, shape_runs, tries)
     said = manifest.identity or Identity()
     return decision.model_copy(update={"weights": said.weights, "quantization": said.quantization})
 
@@ -89,7 +98,8 @@ def decide_on_given(
     prices = load_prices(prices_file)
     box = given_box(instance, rate, demand, prices)
     chosen = choose_arms(arms, weights_named(model) if model is not None else None, demand, prices)
-    return _decision(box, chosen, demand, prices, doubts_without_a_run(model, box, chosen, demand), None)
+    found, tries = doubts_without_a_run(model, box, chosen, demand), tries_of(None, chosen, demand, (), prices)
+    return _decision(box, chosen, demand, prices, found, None, tries=tries)
 
 
 def _decision(
@@ -100,8 +110,9 @@ def _decision(
     doubted: Sequence[Check],
     most: Ceilings | None,
     shape_runs: Sequence[BusyRun] = (),
+    tries: Mapping[str, Both] = MappingProxyType({}),
 ) -> Decision:
-    priced = tuple(_arm(arm, box, demand) for arm in chosen)
+    priced = tuple(_arm(arm, box, demand, tries.get(arm.name)) for arm in chosen)
     checks = [*doubted, *too_many_instances(priced[0].decision), *(() if box.given else one_run(priced))]
     return Decision(
         demand=demand.to_dict(),
@@ -116,8 +127,8 @@ def _decision(
         arms=priced,
         checks=tuple(checks),
         monthly=bills(priced, demand, box.instance.taken_as),
-        purchase_options=options(box, demand, priced, prices),
-        provenance=provenance(box, chosen, demand, most),
+        purchase_options=options(box, demand_as_tried(demand, tries.get(chosen[0].name)), priced, prices),
+        provenance=provenance(box, chosen, demand, most, tries),
         inputs_digest=inputs_digest([arm.input for arm in priced]),
     )
 
@@ -163,10 +174,11 @@ def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
     )
 
 
-def _arm(arm: ApiArm, box: PricedBox, demand: Demand) -> Arm:
+def _arm(arm: ApiArm, box: PricedBox, demand: Demand, both: Both | None) -> Arm:
+    arm, demand = arm_as_tried(arm, both), demand_as_tried(demand, both)
     given, people = decide_input(arm, box, demand), people_usd(demand)
     decided, struck = decide_parsed(given), decide_parsed(decide_input(arm, box, demand.without("people")))
-    why_not = arm.why_not or why_undecided(given, decided, box)
+    why_not = arm.why_not or why_undecided(given, decided, box) or (None if both is None else both.why_not)
     if why_not is None:
         said, said_without = sentence(given, decided, box.most_per_s), sentence(given, struck, box.most_per_s)
     else:
@@ -184,18 +196,26 @@ def _arm(arm: ApiArm, box: PricedBox, demand: Demand) -> Arm:
         why_not=why_not,
         decision=decided,
         sentence=said,
-        assumes=flat_traffic(given) if why_not is None and box.goodput is not None and demand.is_flat else None,
+        assumes=_assumes(given, box, demand, both) if why_not is None else None,
         decision_without_people=struck,
         sentence_without_people=said_without,
         classes=by_class(arm, demand),
-        success=success_costs(
-            decided,
-            demand.human_usd_per_task,
-            demand.response_cache_hit_rate,
-            attempts=api_calls_per_task(given.workload, given.api),
-        ),
+        success=_success(given, decided, demand, both, box),
         **(_what_if(given, people, box, demand, arm) if why_not is None else {}),
     )
+
+
+def _assumes(given: DecideInput, box: PricedBox, demand: Demand, both: Both | None) -> str | None:
+    """What the answer takes for granted: how a task is counted, and the same load every hour."""
+    flat = flat_traffic(given) if box.goodput is not None and demand.is_flat else ""
+    return " ".join(part for part in (task_words(both), flat) if part) or None
+
+
+def _success(given: DecideInput, decided: Decided, demand: Demand, both: Both | None, box: PricedBox) -> Success:
+    if both is not None:
+        return success_as_tried(given, decided, both, box)
+    calls = api_calls_per_task(given.workload, given.api)
+    return success_costs(decided, demand.human_usd_per_task, demand.response_cache_hit_rate, attempts=calls)
 
 
 def _what_if(given: DecideInput, people: float, box: PricedBox, demand: Demand, arm: ApiArm) -> dict[str, Any]:

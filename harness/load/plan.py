@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.load.spending.purse import Spending
+from harness.rundir.of_step import Role
 from harness.scenario.prompts import CHARS_PER_TOKEN
 
 
@@ -39,12 +41,27 @@ class LoadPlan:
     process_base: int = 0  # added to a process's number, so that those of several machines differ
     gpu_urls: list[str] = field(default_factory=list)  # DCGM-exporter's, of the boxes that serve
     board_fd: int | None = None  # of the file by which the processes of one machine share what is where
-    learned: Learned | None = None  # by process 0, of the endpoint
+    spending: Spending | None = None  # what it may spend at an API; None: nothing is paid by the token
+    learned: Learned | None = None  # by process 0, of the endpoint; or in the round before
+    round: RoundPlan | None = None  # of a task run: what is asked is one round of it
 
     @property
     def process(self) -> int:
         """The number of the process that asks, as it stands in every row."""
         return self.process_base + os.getpid()
+
+
+@dataclass(frozen=True, slots=True)
+class RoundPlan:
+    """One round of a task run: a step of its own."""
+
+    asks: str  # the file that says what is asked
+    number: int  # from 1
+    step: int
+    role: Role
+    max_s: float  # that it may last, its warm-up apart
+    repeats: bool  # tasks are repeated before and after, so that the load stays as it is
+    request_s: float | None = None  # that a request took in the round before
 
 
 @dataclass(frozen=True, slots=True)

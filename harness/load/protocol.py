@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from harness.load.lines import decode, readers
 from harness.load.plan import Learned, LoadPlan
+from harness.load.spending.purse import Spent
 from harness.rundir.identity import Flags, Identity, Via
 from harness.scenario.steps import Step
 
@@ -213,6 +214,7 @@ Event = (
     | Holding
     | Held
     | Idle
+    | Spent
     | Broken
     | Failed
     | Done

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.load.protocol import ClockFacts, Doing, Identified, Live, Looked, Prepared, Unfit, Warned
+from harness.load.spending.purse import Spent
+from harness.rundir.of_step import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +16,18 @@ class StepBegun:
     load: dict[str, Any]
     start_s: float
     planned_end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoundBegun:
+    """A round of a task run begins; `solved` of all `tasks` are, before it."""
+
+    number: int
+    most: int  # rounds, if tasks are left in each
+    role: Role
+    asks: int
+    solved: int
+    tasks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +83,18 @@ class BrokenPart:
 
 
 RunEvent = (
-    Doing | Warned | Identified | Unfit | Looked | Prepared | Live | BrokenPart | StepBegun | Waits | Elsewhere | Lost
+    Doing
+    | Warned
+    | Identified
+    | Unfit
+    | Looked
+    | Prepared
+    | Live
+    | Spent
+    | BrokenPart
+    | StepBegun
+    | RoundBegun
+    | Waits
+    | Elsewhere
+    | Lost
 )

@@ -7,12 +7,14 @@ from pathlib import Path
 from harness.base.errors import UsageError
 from harness.load.conduct.conductor import Conductor
 from harness.load.conduct.crew import Crew, OnEvent, Watch, watch_nothing
+from harness.load.conduct.rounds import RoundWatch
 from harness.load.limits import check_limits
-from harness.load.plan import LoadPlan
+from harness.load.plan import Learned, LoadPlan
 from harness.load.protocol import Doing
 from harness.load.search.probes import Stop
 from harness.load.search.probing import Aim, Searcher
 from harness.scenario import Scenario, SearchLoad, TraceLoad
+from harness.scenario.asks import read_asks
 from harness.scenario.steps import Step, most_at_once, planned_steps
 from harness.scenario.trace import trace_of
 
@@ -23,6 +25,8 @@ class LoadOutcome:
 
     interrupted: bool  # Ctrl-C or SIGTERM: the rows so far are there
     search: Stop | None = None  # how a search ended; None where there was none, or it was cut short
+    learned: Learned | None = None  # of the endpoint
+    request_s: float | None = None  # that a request took under the last load
 
 
 def drive(plan: LoadPlan, on_event: OnEvent, aim: Aim | None = None, watch: Watch = watch_nothing) -> LoadOutcome:
@@ -37,30 +41,33 @@ def drive(plan: LoadPlan, on_event: OnEvent, aim: Aim | None = None, watch: Watc
         BreakevenError: the last process died without a word, or what `watch` said.
     """
     scenario = Scenario.model_validate(plan.scenario)
-    steps = steps_of(scenario, Path(plan.base_dir))
+    steps = steps_of(scenario, Path(plan.base_dir)) if plan.round is None else []
     _check_shares(plan, most_at_once(scenario.load), is_open=scenario.load.is_open)
     crew = Crew(plan, on_event, watch)
     conductor = Conductor(crew, scenario)
     ending: Stop | None = None
     interrupted = False
+    of_round = plan.round
+    tasks = None if of_round is None else RoundWatch(Path(plan.run_dir), of_round, read_asks(Path(of_round.asks)))
     try:
         try:
             crew.start()
-            ending = _conduct(crew, conductor, scenario, steps, aim)
-            crew.wait()
+            ending = _conduct(crew, conductor, scenario, steps, aim, tasks)
+            crew.wait_for_end()
         except KeyboardInterrupt:
             interrupted = True
             conductor.end_step()
             crew.interrupt()
             on_event(Doing("stopping; Ctrl-C again to drop what is under way"))
-            crew.wait()
+            crew.wait_for_end()
     except KeyboardInterrupt:
         interrupted = True
     finally:
         crew.close()
     if crew.failure is not None and not interrupted:
         raise crew.failure
-    return LoadOutcome(interrupted or crew.was_interrupted, ending)
+    learned = None if crew.prepared is None else crew.prepared.learned
+    return LoadOutcome(interrupted or crew.was_interrupted, ending, learned, conductor.request_s)
 
 
 def _check_shares(plan: LoadPlan, most: int, *, is_open: bool) -> None:
@@ -76,14 +83,18 @@ def _check_shares(plan: LoadPlan, most: int, *, is_open: bool) -> None:
         check_limits(math.ceil(most * here / plan.workers), here, plan.urls)
 
 
-def _conduct(crew: Crew, conductor: Conductor, scenario: Scenario, steps: list[Step], aim: Aim | None) -> Stop | None:
-    """The steps as planned, or the search as it goes; how the search ended."""
+def _conduct(
+    crew: Crew, conductor: Conductor, scenario: Scenario, steps: list[Step], aim: Aim | None, tasks: RoundWatch | None
+) -> Stop | None:
+    """The steps as planned, a round of tasks, or the search as it goes; how the search ended."""
     if isinstance(scenario.load, SearchLoad):
         assert aim is not None
         searcher = Searcher(crew, conductor, scenario, aim)
         searcher.run()
         return searcher.ending
-    if not crew.is_over:
+    if tasks is not None and not crew.is_over:
+        conductor.run_round(tasks.step_of(scenario), tasks)
+    elif not crew.is_over:
         conductor.run(steps)
     return None
 

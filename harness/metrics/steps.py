@@ -32,10 +32,12 @@ from harness.metrics.saturation import OpenFacts, open_facts, peak_in_flight, us
 from harness.metrics.server import ServerSide, server_times
 from harness.metrics.slo import nearness
 from harness.metrics.steady import settle
+from harness.metrics.tasks import tasks_of
 from harness.metrics.timeline import timeline_of
 from harness.metrics.turns import turns_of
 from harness.metrics.windows import Columns, Stamps, Window, columns, output_tokens, served_in
 from harness.rundir.arrivals import Arrivals
+from harness.rundir.judged import Verdict
 from harness.rundir.of_step import DriftOfStep, LimitOfStep, Phases, Summary, Warmup
 from harness.rundir.result import WindowOfStep
 from harness.rundir.results import Metrics, Step
@@ -51,8 +53,11 @@ def compute_metrics(
     arrivals: Arrivals | None = None,
     server: ServerSide | None = None,
     driven: Driven = ONE,
+    verdicts: Sequence[Verdict] = (),
 ) -> Metrics:
-    """metrics.json without its findings; `server`: what the servers' own pages said, where they were read."""
+    """metrics.json without its findings; `server`: what the servers' own pages said, where they were read; `verdicts`:
+    of the attempts of a task run.
+    """
     data = columns(records, from_schedule=scenario.load.is_open)
     stamps = None if arrivals is None else Stamps(arrivals, arrivals.rows_of(data.request_id))
     replicas = replicas_of(records, data, driven, scenario.request.timeout_s)
@@ -61,16 +66,30 @@ def compute_metrics(
     for ran in steps:
         end_s = last_s if ran.end_s is None else ran.end_s
         window = Window(ran.window_start_s, max(end_s, ran.window_start_s))
-        window, warmup = _after_warmup(ran, data, window, scenario)
-        out.append(step_metrics(ran, data, window, scenario, stamps, warmup, server, replicas))
-    out = looked_at(judged_by_own_load(out), driven, scenario.slo.error_rate)
+        if ran.is_load:
+            window, warmup = _after_warmup(ran, data, window, scenario)
+            out.append(step_metrics(ran, data, window, scenario, stamps, warmup, server, replicas))
+        else:
+            out.append(_only_shown(ran, data, window, scenario, stamps))
+    loads = looked_at(judged_by_own_load([step for step in out if step.is_load]), driven, scenario.slo.error_rate)
+    judged = {step.step: step for step in loads}
+    out = [judged.get(step.step, step) for step in out]
     timeline = timeline_of(data, steps, stamps, scenario.request.timeout_s)
     return Metrics(
         steps=tuple(out),
-        goodput=run_goodput(out, scenario.slo.error_rate),
+        goodput=run_goodput(loads, scenario.slo.error_rate),
         server=None if server is None else server.said,
         timeline=None if timeline is None else _of_the_server(timeline, driven.stalls),
+        tasks=tasks_of(records, verdicts, steps, scenario),
     )
+
+
+def _only_shown(ran: RanStep, data: Columns, window: Window, scenario: Scenario, stamps: Stamps | None) -> Step:
+    """A later round of tasks: few requests of those that failed before, maybe elsewhere. Neither judged nor priced."""
+    warmup = Warmup(given_s=window.start_s - ran.start_s)
+    step = step_metrics(ran, data, window, scenario, stamps, warmup, server=None, replicas=None)
+    unjudged = dict.fromkeys(("slo_met", "goodput_requests_per_s", "goodput_low", "goodput_high", "drift", "void"))
+    return step.model_copy(update={**unjudged, "slo_verdict": "not_judged", "over_saturated": None, "given_up": False})
 
 
 def _of_the_server(timeline: Timeline, stalls: Sequence[ClientStall]) -> Timeline:
@@ -150,6 +169,8 @@ def step_metrics(
     good = rate_over(data, window, within(data, scenario.slo.limits()), ran, scenario)
     step = Step(
         step=ran.step,
+        round=ran.round,
+        role=ran.role,
         load=ran.load,
         window=WindowOfStep(start_s=window.start_s, end_s=window.end_s),
         requests=requests,

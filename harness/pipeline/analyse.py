@@ -1,6 +1,7 @@
 """From a run directory to its figures, its decision and its report. No measuring, no network."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,22 @@ from harness.demand.demand import Demand, default_demand, demand_from_dict, load
 from harness.metrics.replicas import driven_of
 from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
+from harness.metrics.tasks import Outcomes, outcomes_of
+from harness.pipeline.against import against_of
 from harness.pipeline.reread import read_decision, read_metrics
 from harness.report import render_report
 from harness.report.model import RunFiles
 from harness.rundir import files
 from harness.rundir.collect import has_rows
 from harness.rundir.identity import BY_USER, SaidText
+from harness.rundir.judged import read_judged
 from harness.rundir.manifest import InstanceFacts, RunManifest, with_boxes, with_weights
-from harness.rundir.read import read_arrivals, read_client, read_records, read_server_metrics
+from harness.rundir.read import read_arrivals, read_client, read_load, read_records, read_server_metrics
 from harness.rundir.result import Check
 from harness.rundir.results import Metrics
 from harness.rundir.steps import read_steps
 from harness.scenario import Scenario
+from harness.scenario.tasks import TaskPrompts
 
 
 class Analysis(RunFiles):
@@ -56,21 +61,31 @@ def analyse_run(
     boxes: int | None = None,
     weights: str | None = None,
     quantization: str | None = None,
+    against: Sequence[Path] = (),
 ) -> Analysis:
     """Compute metrics.json, decision.json and the reports of a run, and write them into its directory.
 
     What is not given is what the run itself was asked for; `boxes`: so many instances are what it drove. Runs `beside`
     it on the same box and engine, with requests of another shape, measure what an output token weighs against an input
-    token. `weights` and `quantization`: what the user says of the model, where its engine did not.
+    token. `weights` and `quantization`: what the user says of the model, where its engine did not. Runs of APIs that it
+    is set `against` were asked the same tasks: each brings its own success and tokens.
 
     Raises:
-        UsageError: no run directory, or a demand, API or price that cannot be used.
+        UsageError: no run directory, or a demand, API or price that cannot be used; other tasks.
     """
     manifest = with_weights(files.read_manifest(run_dir), weights, quantization)
     manifest.instance = with_boxes(manifest.instance, boxes)
     metrics = metrics_of(run_dir, manifest)
+    own = Analysis(run_dir, manifest, metrics, None, outcomes_in(run_dir, manifest))
+    facing = against_of(own, [_as_measured(other) for other in against])
+    is_priced = manifest.instance.get("id") or manifest.instance.get("usd_per_hour")
+    if against and not is_priced:
+        raise UsageError(
+            f"{run_dir} names no instance and no price per hour, so nothing can be set against an API",
+            hint="`breakeven run ... --instance g5.12xlarge`, or `--usd-per-hour`",
+        )
     decision = None
-    if manifest.instance.get("id") or manifest.instance.get("usd_per_hour"):
+    if is_priced:
         demand = choose_demand(manifest, metrics, demand_file)
         decision = build_decision(
             manifest,
@@ -79,13 +94,21 @@ def analyse_run(
             list(apis) or manifest.arms,
             prices_file=prices_file,
             shape_runs=_shape_runs(manifest, metrics, [other for other in beside if other != run_dir]),
+            against=facing.apis,
+            more_checks=facing.checks,
         )
         files.write_json(run_dir, "decision.json", decision.to_dict())
         write_focus_csv(decision, run_dir / "focus.csv")
     files.write_json(run_dir, "metrics.json", metrics.to_dict())
-    analysis = Analysis(run_dir, manifest, metrics, decision)
+    analysis = replace(own, decision=decision)
     render_report(analysis)
     return analysis
+
+
+def _as_measured(run_dir: Path) -> Analysis:
+    """Another run's figures, unpriced; nothing is written."""
+    manifest = files.read_manifest(run_dir)
+    return Analysis(run_dir, manifest, metrics_of(run_dir, manifest), None, outcomes_in(run_dir, manifest))
 
 
 def read_analysis(run_dir: Path) -> Analysis:
@@ -105,7 +128,28 @@ def read_analysis(run_dir: Path) -> Analysis:
     decision = read_decision(run_dir) if is_priced else None
     if decision is not None:
         manifest = with_weights(manifest, _by_user(decision.weights), _by_user(decision.quantization))
-    return Analysis(run_dir, manifest, metrics, decision)
+    return Analysis(run_dir, manifest, metrics, decision, outcomes_in(run_dir, manifest))
+
+
+def outcomes_in(run_dir: Path, manifest: RunManifest) -> Outcomes:
+    """What came of each task of a task run; empty of any other.
+
+    Raises:
+        UsageError: a file of the run that cannot be read; names it.
+    """
+    scenario = scenario_of(run_dir, manifest)
+    if not isinstance(scenario.prompts, TaskPrompts):
+        return {}
+    return outcomes_of(read_records(run_dir), read_judged(run_dir), read_steps(run_dir), scenario)
+
+
+def scenario_of(run_dir: Path, manifest: RunManifest) -> Scenario:
+    """What was driven.
+
+    Raises:
+        UsageError: run.json holds no whole scenario; names the key.
+    """
+    return validate(Scenario, manifest.scenario, where=f"{run_dir / files.MANIFEST}: scenario")
 
 
 def _by_user(fact: SaidText | None) -> str | None:
@@ -119,8 +163,8 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
     Raises:
         UsageError: a file of the run that cannot be read; names it.
     """
-    records, impossible = without_impossible(read_records(run_dir))
-    scenario = validate(Scenario, manifest.scenario, where=f"{run_dir / files.MANIFEST}: scenario")
+    records, impossible = without_impossible(read_load(run_dir))
+    scenario = scenario_of(run_dir, manifest)
     steps = read_steps(run_dir)
     if not steps and len(records):
         raise UsageError(
@@ -129,7 +173,7 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
     client = read_client(run_dir)
     driven = driven_of(manifest, client)
     server = server_side(read_server_metrics(run_dir), manifest.engine.get("name"), driven.urls)
-    metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir), server, driven)
+    metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir), server, driven, read_judged(run_dir))
     return with_checks(metrics, Measured(records, client, manifest, scenario, server, impossible))
 
 
@@ -149,17 +193,32 @@ def _served_by(manifest: RunManifest) -> tuple[Any, ...]:
 
 
 def choose_demand(manifest: RunManifest, metrics: Metrics, demand_file: Path | None) -> Demand:
-    """The demand to price: the file given, the run's own, the support agent where the run has its shape,
-    else one of the run's own shape with no volume."""
+    """The demand to price: the file given, the run's own, the support agent where the run has its shape, else one of
+    the run's own shape with no volume. What a person takes is the scenario's where the demand does not say.
+    """
+    demand, prompts = (
+        _demand(manifest, metrics, demand_file),
+        validate(Scenario, manifest.scenario, where="run.json").prompts,
+    )
+    human_usd = prompts.human_usd_per_task if isinstance(prompts, TaskPrompts) else None
+    if demand.human_usd_per_task is not None or human_usd is None:
+        return demand
+    return demand.model_copy(update={"human_usd_per_task": human_usd})
+
+
+def _demand(manifest: RunManifest, metrics: Metrics, demand_file: Path | None) -> Demand:
     if demand_file is not None:
         return load_demand(demand_file)
     if manifest.demand is not None:
         return demand_from_dict(manifest.demand, where="run.json: demand")
     default = default_demand()
-    step = metrics.decisive
+    step, tasks = metrics.decisive, metrics.tasks
     input_tokens, output_tokens = (None, None) if step is None else (step.mean_input_tokens, step.mean_output_tokens)
-    if input_tokens is None or output_tokens is None or has_shape(default, input_tokens, output_tokens):
+    if tasks is not None and tasks.first_input_tokens and tasks.first_output_tokens:
+        shape = {"name": "task", "input_tokens": tasks.first_input_tokens, "output_tokens": tasks.first_output_tokens}
+    elif input_tokens is None or output_tokens is None or has_shape(default, input_tokens, output_tokens):
         return default
-    shape = {"name": "request", "input_tokens": round(input_tokens), "output_tokens": round(output_tokens)}
+    else:
+        shape = {"name": "request", "input_tokens": round(input_tokens), "output_tokens": round(output_tokens)}
     name = f"{manifest.scenario['name']}, its own shape, no volume given"
     return demand_from_dict({"name": name, "classes": [shape]})

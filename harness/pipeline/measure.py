@@ -18,29 +18,52 @@ from harness.engines.kind import Settings
 from harness.engines.life.ready import how_it_ended
 from harness.engines.life.running import Engine, running_engine
 from harness.engines.process.process import log_tail
-from harness.load.conduct.crew import OnEvent
+from harness.load.conduct.crew import OnEvent, Watch
 from harness.load.plan import LoadPlan
 from harness.load.protocol import Doing, Warned
 from harness.load.run_events import RunEvent
 from harness.load.search.probing import Aim
-from harness.load.supervise import drive
+from harness.load.spending.purse import Spending, Spent
+from harness.load.supervise import LoadOutcome, drive
 from harness.metrics.steps import compute_metrics
 from harness.pipeline.context import context_tokens
-from harness.pipeline.noting import closed_connections, cut_short_by, note_end, note_engine, note_event
+from harness.pipeline.judge_again import keep_tasks
+from harness.pipeline.noting import (
+    closed_connections,
+    cut_short_by,
+    note_end,
+    note_engine,
+    note_event,
+    pass_on,
+    spending_said,
+)
+from harness.pipeline.rounds import TaskRun
 from harness.rundir import files
 from harness.rundir.collect import collect, has_rows
+from harness.rundir.driven import Driven
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import typed
 from harness.rundir.results import Step
 from harness.rundir.steps import step_of
-from harness.scenario import Scenario
+from harness.scenario import Scenario, TaskPrompts
 from harness.scenario.estimate import notes, trace_if_any
 from harness.scenario.prompt_survey import prompts_said, survey_prompts
 from harness.scenario.steps import most_at_once
+from harness.scenario.task_file import tasks_digest
+from harness.tasks import Task, read_tasks
 
 ENGINE_LOG = "engine.log"
 UNNAMED = "openai"  # the dialect, before anybody has said who answers
 MOST_SLOTS = 64  # of an engine that we start; more requests than that wait their turn
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a run that is paid for by the token may spend, and what run.json says of it."""
+
+    spending: Spending
+    driven: Driven
+    model: str  # the arm's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +86,7 @@ class RunOptions:
     api_key_env: str | None = None
     ca_file: str | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
+    budget: Budget | None = None  # of an API that is paid for by the token
     keep_arrivals: bool = False
     gpu_urls: Sequence[str] = ()  # DCGM-exporter's
     workers: int = 1  # load processes in all
@@ -76,6 +100,7 @@ class RunOptions:
     prompts_of: str | None = None  # that run's directory
     preflight: bool = False  # one request to each URL before the load, as the command line asks for
     notes: Sequence[str] = ()
+    with_functions: bool = False  # functions that check tasks may be called: the user named the scenario's file
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +120,10 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
         KeyboardInterrupt: interrupted before the first request.
     """
     said = prompts_said(options.scenario, survey_prompts(options.scenario, options.base_dir))
+    spec = options.scenario.prompts
+    tasks: Sequence[Task] = ()
+    if isinstance(spec, TaskPrompts):
+        tasks = read_tasks(spec, options.base_dir, with_functions=options.with_functions)
     started = datetime.now(UTC)
     for note in notes(options.scenario, trace_if_any(options.scenario, options.base_dir)):
         on_event(Warned(note))
@@ -106,9 +135,13 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     manifest = _manifest(options, started)
     if said is not None:
         manifest.notes.append(f"Prompts of {said}.")
+    if tasks:
+        manifest.tasks_digest = tasks_digest(tasks)
     files.write_manifest(run_dir, manifest)
+    if isinstance(spec, TaskPrompts) and spec.keep_text:
+        keep_tasks(spec, options.base_dir, run_dir)
     try:
-        failure, interrupted = _drive(options, run_dir, manifest, on_event)
+        failure, interrupted = _drive(options, run_dir, manifest, on_event, tasks)
     except (BreakevenError, KeyboardInterrupt):
         if not has_rows(run_dir):
             _tidy(run_dir)
@@ -120,15 +153,17 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     if cut_short:
         manifest.client["cut_short"] = cut_short
     files.write_manifest(run_dir, manifest)
-    collect(run_dir)
+    collect(run_dir, keep_text=isinstance(spec, TaskPrompts) and spec.keep_text)
     manifest.client |= closed_connections(run_dir)
+    if manifest.driven is not None:
+        manifest.notes.append(spending_said(manifest.driven))
     manifest.partial = bool(cut_short) or failure is not None
     files.write_manifest(run_dir, manifest)  # the last word: whoever is killed before it leaves a partial run
     return Measured(run_dir, interrupted, failure)
 
 
 def _drive(
-    options: RunOptions, run_dir: Path, manifest: RunManifest, on_event: OnEvent
+    options: RunOptions, run_dir: Path, manifest: RunManifest, on_event: OnEvent, tasks: Sequence[Task]
 ) -> tuple[BreakevenError | None, bool]:
     with ExitStack() as stack:
         engine = _start_engine(options, run_dir, stack, on_event) if not options.urls else None
@@ -142,17 +177,14 @@ def _drive(
                 files.write_manifest(run_dir, manifest)
             on_event(event)
 
+        aim = Aim(
+            lambda step, rows: _figures(step, rows, options.scenario), options.needed_goodput, options.usd_per_hour
+        )
         try:
-            outcome = drive(
-                plan,
-                take,
-                Aim(
-                    lambda step, rows: _figures(step, rows, options.scenario),
-                    options.needed_goodput,
-                    options.usd_per_hour,
-                ),
-                lambda: _death(engine),
-            )
+            if tasks:
+                outcome = _rounds(options, plan, tasks, manifest, take, lambda: _death(engine))
+            else:
+                outcome = drive(plan, take, aim, lambda: _death(engine))
         except BreakevenError as error:
             if not has_rows(run_dir):
                 raise
@@ -164,6 +196,31 @@ def _drive(
         if death is not None and not outcome.interrupted:
             return note_end(manifest, death), False
         return None, outcome.interrupted
+
+
+def _rounds(
+    options: RunOptions, plan: LoadPlan, tasks: Sequence[Task], manifest: RunManifest, take: OnEvent, watch: Watch
+) -> LoadOutcome:
+    """The rounds of a task run, and what run.json keeps of them."""
+    spec = options.scenario.prompts
+    assert isinstance(spec, TaskPrompts)
+
+    def drive_one(round_plan: LoadPlan) -> LoadOutcome:
+        is_other = round_plan.round is not None and round_plan.round.role != "attempts"
+        return drive(round_plan, (lambda event: pass_on(event, take)) if is_other else take_own, None, watch)
+
+    def take_own(event: RunEvent) -> None:
+        if isinstance(event, Spent):
+            run.spent = event
+        take(event)
+
+    functions_from = options.base_dir if options.with_functions else None
+    run = TaskRun(spec, tasks, options.scenario.seed, plan, drive_one, take, functions_from)
+    try:
+        return run.run()
+    finally:
+        if run.not_asked:
+            manifest.client["tasks_not_asked"] = run.not_asked
 
 
 def _death(engine: Engine | None) -> EngineError | None:
@@ -220,6 +277,7 @@ def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Eng
         gpu_urls=list(options.gpu_urls),
         known_engine=engine.name if engine is not None else None,
         preflight=options.preflight,
+        spending=options.budget.spending if options.budget is not None else None,
         workers=options.workers,
         remote_workers=options.remote_workers,
         listen=options.listen,
@@ -251,6 +309,7 @@ def _manifest(options: RunOptions, started: datetime) -> RunManifest:
         notes=list(options.notes),
         salt=options.salt or uuid.uuid4().hex,
         prompts_of=options.prompts_of,
+        driven=options.budget.driven if options.budget is not None else None,
     )
 
 

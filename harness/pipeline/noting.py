@@ -10,8 +10,12 @@ from harness.base.errors import BreakevenError
 from harness.base.weights_name import tells_weights
 from harness.engines.life.running import Engine
 from harness.engines.weights.shape import kv_values_here, quantization_here
+from harness.load.conduct.crew import OnEvent
 from harness.load.protocol import Identified, Looked, Prepared, Unfit
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, RunEvent
+from harness.load.spending.purse import Spent
+from harness.load.spending.tariff import usd
+from harness.rundir.driven import Driven
 from harness.rundir.identity import Identity, SaidCount, SaidText, with_users_word
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import read_client, read_records
@@ -37,6 +41,8 @@ def note_event(manifest: RunManifest, event: RunEvent) -> bool:
             client |= {"added_tokens": learned.overhead_tokens, "added_at_turns": learned.turn_tokens}
             if learned.answers_said is not None:
                 manifest.notes.append(f"{learned.answers_said}.")
+        case Spent():
+            return _note_spent(manifest, event)
         case Elsewhere():
             client["remote_workers"] = [asdict(worker) for worker in event.workers]
         case Lost():
@@ -50,6 +56,44 @@ def note_event(manifest: RunManifest, event: RunEvent) -> bool:
         case _:
             return False
     return True
+
+
+def pass_on(event: RunEvent, take: OnEvent) -> None:
+    """Of a drive at another endpoint than the one under test: who that is, is no fact of the run."""
+    if not isinstance(event, Identified | Unfit | Looked | Prepared):
+        take(event)
+
+
+def _note_spent(manifest: RunManifest, spent: Spent) -> bool:
+    """What an API has cost so far; whether that is news."""
+    before = manifest.driven
+    if before is None:
+        return False
+    manifest.driven = before.model_copy(
+        update={
+            "spent_usd": usd(spent.spent_pico),
+            "reserved_usd": usd(spent.reserved_pico),
+            "stopped": spent.stopped is not None,
+            "why": spent.stopped,
+            "rate_limited": spent.rate_limited,
+            "waited_s": spent.waited_s,
+        }
+    )
+    return manifest.driven != before
+
+
+def spending_said(driven: Driven) -> str:
+    """What a driven API has cost, in a sentence."""
+    price = driven.price
+    of = (
+        ""
+        if price is None
+        else f", at prices of {price.source}" + (f" ({price.checked_on})" if price.checked_on else "")
+    )
+    return (
+        f"{driven.arm} was driven{of}: USD {driven.spent_usd:.6g} spent by its own usage and USD "
+        f"{driven.reserved_usd:.6g} reserved for requests whose usage is unknown, of USD {driven.max_usd:.6g} at most."
+    )
 
 
 def _note_identity(manifest: RunManifest, event: Identified) -> None:
@@ -143,6 +187,10 @@ def cut_short_by(manifest: RunManifest, *, interrupted: bool) -> str:
     """Why a run that came to its end is not whole; empty where it is."""
     if interrupted:
         return "it was interrupted"
+    if manifest.driven is not None and manifest.driven.stopped:
+        return "its spending limit was reached"
+    if "tasks_not_asked" in manifest.client:
+        return f"{manifest.client['tasks_not_asked']} tasks were not asked in the time that a round has"
     if "lost_workers" in manifest.client:
         return "a load process was lost"
     return "a part of the client failed" if "broken_parts" in manifest.client else ""
@@ -150,9 +198,9 @@ def cut_short_by(manifest: RunManifest, *, interrupted: bool) -> str:
 
 def closed_connections(run_dir: Path) -> dict[str, int]:
     """How often a kept connection was found closed, for the report; nothing where none was."""
-    client, attempts = read_client(run_dir), read_records(run_dir)["attempt"]
+    client, resent = read_client(run_dir), read_records(run_dir)["resent"]
     told = {
         "kept_connections_found_closed": int(client["found_closed"].sum()) if "found_closed" in client else 0,
-        "requests_written_again_that_nobody_read": int((attempts > 1).sum()),
+        "requests_written_again_that_nobody_read": int((resent > 0).sum()),
     }
     return {key: count for key, count in told.items() if count}

@@ -5,7 +5,8 @@ import shlex
 from harness.base.rounding import significant
 from harness.report.model import Code, Report, Text, section
 from harness.report.money.money import console_arms_table, instance_words
-from harness.report.sections import extra_sections, priced_sections, token_blocks
+from harness.report.money.solved import solved_blocks
+from harness.report.sections import SOLVED, extra_sections, priced_sections, token_blocks
 from harness.report.text import clean, rate
 from harness.report.trust.provenance import decided_on_table
 from harness.report.verdict import findings, headline, notices, verdict_note, verdicts
@@ -33,6 +34,7 @@ def given_report(decision: Decision, demand: str, command: tuple[str, ...]) -> R
         *priced_sections(decision),
         section("tokens", "What a million tokens costs", *token_blocks(decision)),
         *extra_sections(decision),
+        section("solved", SOLVED, *solved_blocks(decision)),
         section("checks", "Checks", checks),
         section(
             "method",

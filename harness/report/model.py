@@ -1,6 +1,6 @@
 """The report as data: what is said, in which order. Three printers (HTML, Markdown, console) read it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -24,6 +24,8 @@ class RunFiles:
     run: RunManifest
     metrics: Metrics
     decision: Decision | None
+    outcomes: Mapping[str, bool | None] = field(default_factory=dict)
+    """What came of each task of a task run: solved, failed, or not judged (None)."""
 
     @property
     def scenario(self) -> Scenario:

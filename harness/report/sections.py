@@ -14,17 +14,20 @@ from harness.report.measured.steps import (
     slo_words,
     steps_table,
 )
+from harness.report.measured.tasks import solved_words, task_blocks
 from harness.report.measured.time import time_blocks
 from harness.report.measured.turns import turn_blocks
 from harness.report.model import Block, Panel, Report, RunFiles, Section, Text, section
 from harness.report.money.arms import arms_table
-from harness.report.money.bill import bill_table, options_table, projection_table, regions_table, success_table
+from harness.report.money.bill import bill_table, options_table, projection_table, regions_table
 from harness.report.money.doubt import doubt_blocks
 from harness.report.money.money import console_arms_table, needed_table, per_mtok_table, splits_table, volume_table
+from harness.report.money.solved import solved_blocks
 from harness.report.text import clean, count
 from harness.report.trust.provenance import provenance_blocks
 from harness.report.verdict import gather_checks, headline, notices, verdict_note, verdicts
 from harness.rundir.decision import Decision
+from harness.scenario.tasks import TaskPrompts
 
 
 def build_report(files: RunFiles) -> Report:
@@ -42,6 +45,7 @@ def build_report(files: RunFiles) -> Report:
         section("server", "What the server says of itself", *server_blocks(metrics)),
         section("tokens", "What a million tokens costs", *token_blocks(decision)),
         *extra_sections(decision),
+        section("solved", SOLVED, *_solved(files)),
         section("checks", "Checks", checks if checks.items else nothing_found),
         section("method", "Method and provenance", *provenance_blocks(files)),
     )
@@ -53,13 +57,14 @@ def build_report(files: RunFiles) -> Report:
         verdicts=verdicts(decision),
         verdict_note=verdict_note(decision),
         sections=tuple(part for part in sections if part.blocks),
-        measured=measured_line(metrics),
+        measured=_measured(files),
         search=search_end(files.run.client),
         console_table=console_steps_table(metrics) if decision is None else console_arms_table(decision),
         warnings=tuple(check for check in checks.items if check.level != "error"),
     )
 
 
+SOLVED = "Cost per successful task"
 _NOT_PRICED = Text("Nothing was priced: `breakeven report RUN --api PROVIDER:MODEL --demand FILE` adds it.", "muted")
 
 _WHAT_IF = Panel(
@@ -95,8 +100,14 @@ def extra_sections(decision: Decision | None) -> list[Section]:
     return [
         section("change", "What would change the answer", *doubt_blocks(decision), *bought),
         section("what-if", "What if", _WHAT_IF),
-        section("solved", "Cost per successful task", success_table(decision)),
     ]
+
+
+def _solved(files: RunFiles) -> tuple[Block | None, ...]:
+    """What the tasks came to, and what a successful one costs; a run without tasks has what its demand assumes."""
+    tasks, prompts = files.metrics.tasks, files.scenario.prompts
+    measured = task_blocks(tasks, prompts.own_attempts) if isinstance(prompts, TaskPrompts) else ()
+    return (*measured, *(() if files.decision is None else solved_blocks(files.decision)))
 
 
 def _load(files: RunFiles) -> tuple[Block | None, ...]:
@@ -116,6 +127,12 @@ def token_blocks(decision: Decision | None) -> tuple[Block | None, ...]:
     tables = (per_mtok_table(decision), splits_table(decision)) if decision is not None else ()
     missing = Text("No price per million tokens: no instance price, or no step with tokens that counts.", "muted")
     return tables if any(tables) else (missing,)
+
+
+def _measured(files: RunFiles) -> str:
+    """The run in one line, its tasks first where it had some."""
+    tasks = files.metrics.tasks
+    return " · ".join(([] if tasks is None else [solved_words(tasks)]) + [measured_line(files.metrics)])
 
 
 def _title(files: RunFiles) -> str:

@@ -5,14 +5,15 @@ from pathlib import Path
 import pandas as pd
 
 from harness.base.whole import written_whole
-from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TEXTS, TOKENS, parts
+from harness.rundir.files import ANSWERS, ARRIVALS, CLIENT, RECORDS, SERVER, TEXTS, TOKENS, parts
 from harness.rundir.read import read_client, read_parts, read_rows, read_server_metrics
 
 
-def collect(run_dir: Path) -> None:
+def collect(run_dir: Path, *, keep_text: bool = False) -> None:
     """Turn the JSON lines of the load processes into Parquet, then remove them.
 
-    The lines go only after the Parquet file has its final name: nothing measured is lost in between.
+    The lines go only after the Parquet file has its final name: nothing measured is lost in between. `keep_text`: what
+    a task run has judged stays too.
     """
     _collect(run_dir, RECORDS, read_rows(run_dir))
     _collect(run_dir, CLIENT, read_client(run_dir))
@@ -22,7 +23,10 @@ def collect(run_dir: Path) -> None:
     arrivals = read_parts(run_dir, ARRIVALS)
     if arrivals:
         _collect(run_dir, ARRIVALS, pd.DataFrame(arrivals))
-    for stem in (TEXTS, TOKENS):  # their content is in the records now
+    answers = read_parts(run_dir, ANSWERS)
+    if answers and keep_text:
+        _collect(run_dir, ANSWERS, pd.DataFrame(answers))
+    for stem in (TEXTS, TOKENS, ANSWERS):  # their content is in the records now, or was judged
         for part in parts(run_dir, stem):
             part.unlink()
 

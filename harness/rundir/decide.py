@@ -82,6 +82,11 @@ class DecideInput(Strict):
     self_host: SelfHost
     api: Api
 
+    def beside_usd(self, side: Side, tasks: float) -> float:
+        """What a month's tasks take of one side beside its calls or instances: people, for those that stay unsolved."""
+        per_task = self.self_host.usd_per_task if side == "self_host" else self.api.usd_per_task
+        return per_task * tasks * (1 - self.workload.response_cache_hit_rate)
+
     @model_validator(mode="after")
     def _when_none_is_needed(self) -> DecideInput:
         box = self.self_host

@@ -26,6 +26,7 @@ CLIENT = "client"
 SERVER = "server_metrics"
 TEXTS = "texts"  # generated text of answers whose tokens the server did not count
 TOKENS = "tokens"  # their counts, asked of the endpoint's tokenizer after the run
+ANSWERS = "answers"  # what a task run judges: the text of each request that a task ended with
 STEPS = "steps.jsonl"
 _LARGEST_JSON_BYTES = 64 * 2**20  # a decision.json of ours has about one MiB
 

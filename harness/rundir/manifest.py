@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_vali
 from pydantic_core import core_schema
 
 from harness.base.errors import UsageError
+from harness.rundir.driven import Driven
 from harness.rundir.identity import Flags, Identity, SaidText, Via, with_users_word
 from harness.rundir.result import Result
 
@@ -203,6 +204,8 @@ class RunManifest(Result):
     prompts_of: str | None = None  # the run whose prompts were sent again, byte for byte
     identity: Identity | None = None  # who answered; None: an older version's run
     via: Via | None = None  # what stood between, as far as an answer's headers said
+    driven: Driven | None = None  # the API that was driven within a spending limit; None: nothing was paid by the token
+    tasks_digest: str | None = None  # of a task run's file, by what is asked and held to; None: no task run
 
     @model_validator(mode="before")
     @classmethod

@@ -5,13 +5,19 @@ Times are seconds since the run began, rates are per second of a step's window, 
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from harness.rundir.result import Result, WindowOfStep
 
+Role = Literal["attempts", "escalation", "judging"]  # what a step of a task run asks
 MOST_LOAD = 1e9  # users, or requests per second: more than anybody asks for
+
+
+def is_of_the_load(round_number: int | None, role: Role | None) -> bool:
+    """Whether a step is a load that the scenario asked for; later rounds of tasks only give what they solve."""
+    return round_number in (None, 1) and role in (None, "attempts")
 
 
 class LoadOfStep(Result):

@@ -16,7 +16,7 @@ import pyarrow.types as pa_types
 from harness.base.errors import UsageError
 from harness.base.whole import regular
 from harness.rundir.arrivals import Arrivals, offsets_of
-from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, SERVER, TOKENS, parts
+from harness.rundir.files import ANSWERS, ARRIVALS, CLIENT, RECORDS, SERVER, TOKENS, parts
 from harness.rundir.parquet_file import DAMAGED, TEXT, read_frame, reading, with_numbers
 from harness.rundir.records import COLUMNS, LATEST_S, RequestRecord
 from harness.rundir.scrapes import frame_of_scrapes
@@ -62,7 +62,16 @@ _KINDS: dict[str, Any] = {
 
 def typed(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Rows as the table of records: every column of the contract, unknown as NA; in order of `scheduled_s`."""
-    return _in_order(pd.DataFrame(rows, columns=list(COLUMNS)).astype(_KINDS))
+    return _in_order(_with_resent(pd.DataFrame(rows, columns=list(COLUMNS)).astype(_KINDS)))
+
+
+def _with_resent(records: pd.DataFrame) -> pd.DataFrame:
+    """Rows without `resent` are of an older version, whose `attempt` counted how often a request was written."""
+    older = records["resent"].isna() & records["attempt"].notna() & records["task"].isna()
+    if older.any():
+        records.loc[older, "resent"] = records.loc[older, "attempt"] - 1
+        records.loc[older, "attempt"] = 1
+    return records
 
 
 def _in_order(records: pd.DataFrame) -> pd.DataFrame:
@@ -73,19 +82,34 @@ def _in_order(records: pd.DataFrame) -> pd.DataFrame:
 
 def read_records(run_dir: Path) -> pd.DataFrame:
     """The load's records, one row an attempt: all that figures are made of."""
-    rows = read_rows(run_dir)
-    is_load = ~rows["preflight"].fillna(value=False).astype(bool)
-    return rows if is_load.all() else rows[is_load].reset_index(drop=True)
+    return measured(read_rows(run_dir))
+
+
+def read_load(run_dir: Path) -> pd.DataFrame:
+    """All that was under way: the records, and the repeats of tasks that held their load."""
+    return _without(read_rows(run_dir), "preflight", "retried")
+
+
+def measured(rows: pd.DataFrame) -> pd.DataFrame:
+    """Without what is in no figure: requests of the preflight, tries that a rate limit refused, and repeats that only
+    held a load.
+    """
+    return _without(rows, "preflight", "retried", "repeat")
+
+
+def _without(rows: pd.DataFrame, *marks: str) -> pd.DataFrame:
+    aside = rows[list(marks)].fillna(value=False).astype(bool).any(axis=1)
+    return rows[~aside].reset_index(drop=True) if aside.any() else rows
 
 
 def read_rows(run_dir: Path) -> pd.DataFrame:
-    """All of the run's records, those of the preflight too; from Parquet, or from the JSON lines of a run that was
+    """All of the run's records, those that are in no figure too; from Parquet, or from the JSON lines of a run that was
     killed.
     """
     path = run_dir / f"{RECORDS}.parquet"
     if path.exists():
         with reading(path):
-            return _in_order(read_frame(path, _KINDS))
+            return _in_order(_with_resent(read_frame(path, _KINDS)))
     rows = read_parts(run_dir, RECORDS)
     counted = {row.get("request_id"): row.get("output_tokens") for row in read_parts(run_dir, TOKENS)}
     for row in rows:
@@ -94,6 +118,16 @@ def read_rows(run_dir: Path) -> pd.DataFrame:
             row["token_source"] = "endpoint_tokenizer"
     with reading(run_dir / f"{RECORDS}-*.jsonl"):
         return typed(rows)
+
+
+def read_answers(run_dir: Path) -> dict[str, str]:
+    """The text that was judged, by request id; empty where the run did not keep it."""
+    path = run_dir / f"{ANSWERS}.parquet"
+    if not path.exists():
+        return {row["request_id"]: row["text"] for row in read_parts(run_dir, ANSWERS)}
+    with reading(path):
+        frame = read_frame(path, {"request_id": TEXT, "text": TEXT})
+        return dict(zip(frame["request_id"].to_list(), frame["text"].to_list(), strict=True))
 
 
 def read_client(run_dir: Path) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from harness.rundir.files import ARRIVALS, CLIENT, RECORDS, TEXTS, TOKENS, part_of, parts
+from harness.rundir.files import ANSWERS, ARRIVALS, CLIENT, RECORDS, TEXTS, TOKENS, part_of, parts
 
 FLUSH_S = 0.5  # a kill -9 loses at most this much, and what sits in requests under way
 
@@ -55,8 +55,9 @@ class Recorder:
         self.client = LineFile(part_of(run_dir, CLIENT, pid))
         self.texts = LineFile(part_of(run_dir, TEXTS, pid))
         self.tokens = LineFile(part_of(run_dir, TOKENS, pid))
+        self.answers = LineFile(part_of(run_dir, ANSWERS, pid))
         self.arrivals = LineFile(part_of(run_dir, ARRIVALS, pid)) if keep_arrivals else None
-        found = (self.records, self.client, self.texts, self.tokens, self.arrivals)
+        found = (self.answers, self.records, self.client, self.texts, self.tokens, self.arrivals)
         self._files = [file for file in found if file is not None]
 
     def flush(self) -> None:
@@ -71,7 +72,9 @@ class Recorder:
 
 
 class NewRows:
-    """The rows that the load processes append to their `records-<pid>.jsonl`, each given once."""
+    """The rows that the load processes append to their `records-<pid>.jsonl`, each given once; of what a rate limit
+    refused and was asked again, the last alone.
+    """
 
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
@@ -85,4 +88,4 @@ class NewRows:
                 data = file.read()
             whole = data[: data.rfind(b"\n") + 1]
             self._read[path] = self._read.get(path, 0) + len(whole)
-            yield from map(orjson.loads, whole.splitlines())
+            yield from (row for row in map(orjson.loads, whole.splitlines()) if not row["retried"])

@@ -27,7 +27,10 @@ class RequestRecord:
     session: str | None = None
     turn: int | None = None
     entered: bool | None = None  # the first of a conversation begun at a later turn: no cache knows what was said
-    attempt: int = 1  # above: the connection that it was first written to was closed, and nobody read it
+    task: str | None = None  # of a task run: what was asked
+    attempt: int = 1  # of a task: the first, or the one after so many that failed
+    repeat: bool = False  # a task asked for its load alone: in no figure
+    resent: int = 0  # times it was written again: the connection before was closed, and nobody had read it
     scheduled_s: float | None = None  # when the plan wanted it sent; closed loop: when the user was ready
     sent_s: float | None = None  # just before the first byte is written
     headers_s: float | None = None
@@ -58,6 +61,7 @@ class RequestRecord:
     url: str = ""
     process: int = 0  # pid of the load process that sent it
     preflight: bool = False  # sent before the load to see how the endpoint answers: in no figure
+    retried: bool = False  # an API's rate limit refused it, and it was asked again in a row of its own: in no figure
 
     def to_dict(self) -> dict[str, Any]:
         """The row, keyed by column."""

@@ -20,10 +20,13 @@ from harness.rundir.of_step import (
     LoadOfStep,
     Phases,
     ReplicaOfStep,
+    Role,
     Summary,
     TurnOfStep,
     Warmup,
+    is_of_the_load,
 )
+from harness.rundir.of_tasks import TasksOfRun
 from harness.rundir.result import Check, Result, WindowOfStep
 from harness.rundir.timeline import Timeline
 
@@ -42,6 +45,8 @@ class Step(Result):
     """One load step over its window."""
 
     step: int  # from 0; `number` is what people read
+    round: int | None = None  # of a task run, from 1; None: it is none
+    role: Role | None = None  # likewise
     load: LoadOfStep
     window: WindowOfStep
     requests: int
@@ -88,6 +93,11 @@ class Step(Result):
     def number(self) -> int:
         """The step as people count."""
         return step_number(self.step)
+
+    @property
+    def is_load(self) -> bool:
+        """Whether it may be judged and priced."""
+        return is_of_the_load(self.round, self.role)
 
     @property
     def verdict(self) -> SloSays:
@@ -145,21 +155,27 @@ class Metrics(Result):
     checks: tuple[Check, ...] = ()
     server: ServerSaid | None = None  # None: a run from before there was an account
     timeline: Timeline | None = None  # None: nothing was sent
+    tasks: TasksOfRun | None = None  # None: no task run
+
+    @property
+    def loads(self) -> tuple[Step, ...]:
+        """The steps that may be judged and priced: of a task run the first round."""
+        return tuple(step for step in self.steps if step.is_load)
 
     @property
     def decisive(self) -> Step | None:
         """The step that counts: the one that gives the goodput, without one that of most output; None: no step."""
-        return self.at_slo or self.busiest or next(iter(self.steps), None)
+        return self.at_slo or self.busiest or next(iter(self.loads), None)
 
     @property
     def at_slo(self) -> Step | None:
         """The step that gives the goodput; None where none does."""
-        return next((s for s in self.steps if self.goodput is not None and s.step == self.goodput.step), None)
+        return next((s for s in self.loads if self.goodput is not None and s.step == self.goodput.step), None)
 
     @property
     def failing(self) -> str:
         """The replicas that failed by themselves, in words, each where it first did; empty where none did."""
-        found = {one.url: one.words for step in reversed(self.steps) for one in step.replicas if one.failing}
+        found = {one.url: one.words for step in reversed(self.loads) for one in step.replicas if one.failing}
         return "; ".join(found.values())
 
     @property
@@ -169,7 +185,7 @@ class Metrics(Result):
             return False
         if self.goodput is not None:
             return True
-        judged = [step for step in self.steps if step.verdict != "not_judged" and step.failed < step.requests]
+        judged = [step for step in self.loads if step.verdict != "not_judged" and step.failed < step.requests]
         return bool(judged) and not self.has_inherited_queues and not self._unseen
 
     @property
@@ -177,13 +193,13 @@ class Metrics(Result):
         """The steps whose requests were refused by others than the server, which might have served them: none that
         failed was lighter.
         """
-        lightest = min((step.load.size for step in self.steps if step.slo_met is False), default=math.inf)
-        return [step for step in self.steps if step.was_refused and step.load.size <= lightest]
+        lightest = min((step.load.size for step in self.loads if step.slo_met is False), default=math.inf)
+        return [step for step in self.loads if step.was_refused and step.load.size <= lightest]
 
     @property
     def has_inherited_queues(self) -> bool:
         """Whether a step was not judged because of the queue that it began with."""
-        return any(step.inherited_queue for step in self.steps)
+        return any(step.inherited_queue for step in self.loads)
 
     @property
     def why_not_judged(self) -> str:
@@ -191,11 +207,11 @@ class Metrics(Result):
         if self.failing:
             return self.failing
         if self.has_inherited_queues:
-            late = sum(step.inherited_queue for step in self.steps)
-            return f"{late} of {len(self.steps)} steps began with the queue of a heavier one"
+            late = sum(step.inherited_queue for step in self.loads)
+            return f"{late} of {len(self.loads)} steps began with the queue of a heavier one"
         if self._unseen:
             return self._unseen[0].void or ""
-        tried = [step for step in self.steps if step.requests]
+        tried = [step for step in self.loads if step.requests]
         if tried and all(step.void is not None for step in tried):
             return tried[0].void or ""
         if all(step.failed == step.requests for step in tried):
@@ -206,7 +222,7 @@ class Metrics(Result):
 
     def why_no_goodput(self, instances: float = 1.0) -> str:
         """Why no one figure says what an instance serves within the limits; so many were driven."""
-        if not self.steps:
+        if not self.loads:
             return "nothing was measured"
         if self.goodput is not None and self.goodput.at_most:
             return f"no load surely met the SLO, at most {significant(self.goodput.each_of(instances).high)} req/s"
@@ -215,7 +231,7 @@ class Metrics(Result):
     @property
     def busiest(self) -> Step | None:
         """The step of most output; None: no step had any."""
-        busy = [step for step in self.steps if step.output_tokens_per_s]
+        busy = [step for step in self.loads if step.output_tokens_per_s]
         return max(busy, key=lambda step: step.output_tokens_per_s or 0.0, default=None)
 
     def with_checks(self, of_steps: Sequence[Sequence[Check]], of_run: Sequence[Check]) -> Metrics:

@@ -8,7 +8,7 @@ from pydantic import Field
 from harness.base.errors import UsageError
 from harness.base.yamlfile import validate
 from harness.rundir.files import STEPS
-from harness.rundir.of_step import LoadOfStep
+from harness.rundir.of_step import LoadOfStep, Role, is_of_the_load
 from harness.rundir.parquet_file import DAMAGED
 from harness.rundir.read import read_lines
 from harness.rundir.records import LATEST_S
@@ -37,6 +37,14 @@ class RanStep(Result):
     lost: bool = False  # the hold ended early, since too many had broken a limit already
     over_saturated: bool = False  # cut, because its queue only grew
     given_up: bool = False  # cut, because it could not pass any more
+    round: Annotated[int, Field(ge=1)] | None = None  # of a task run; None: it is none
+    role: Role | None = None  # likewise
+    not_asked: int = 0  # tasks of the round that its time was too short for, or that its end cut
+
+    @property
+    def is_load(self) -> bool:
+        """Whether it may be judged and priced."""
+        return is_of_the_load(self.round, self.role)
 
 
 def read_steps(run_dir: Path) -> list[RanStep]:

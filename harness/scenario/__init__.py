@@ -15,10 +15,12 @@ from harness.scenario.load import ClosedLoad, Load, OpenLoad, RampLoad, SearchLo
 from harness.scenario.prompts import FilePrompts, Length, LengthSpread, Prompts, SessionPrompts, SyntheticPrompts
 from harness.scenario.request import Request
 from harness.scenario.strict import Strict
+from harness.scenario.tasks import TaskPrompts
 
 __all__ = [
     "ClosedLoad", "FilePrompts", "Length", "LengthSpread", "Limit", "Load", "OpenLoad", "Prompts", "RampLoad",
-    "Request", "Scenario", "SearchLoad", "SessionPrompts", "Slo", "SyntheticPrompts", "TraceLoad",
+    "Request", "Scenario", "SearchLoad", "SessionPrompts", "Slo", "SyntheticPrompts", "TaskPrompts",
+    "TraceLoad",
     "bundled_scenarios_dir", "find_scenario", "load_scenario",
 ]  # fmt: skip
 
@@ -94,6 +96,14 @@ class Scenario(Strict):
             raise ValueError("only letters, digits, '-', '_' and '.' (it is part of a directory's name)")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _a_task_ends_where_its_answer_ends(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not _is_of_tasks(data.get("prompts")):
+            return data
+        request = data.get("request", {})
+        return {**data, "request": {"force_length": False, **request}} if isinstance(request, dict) else data
+
     @field_validator("load", "prompts", mode="before")
     @classmethod
     def _kind_unless_said(cls, value: Any, info: ValidationInfo) -> Any:
@@ -109,6 +119,24 @@ class Scenario(Strict):
             )
         if isinstance(self.load, TraceLoad) and not isinstance(self.prompts, SyntheticPrompts):
             raise ValueError("a trace gives the lengths itself: `prompts.kind` must be synthetic")
+        return self
+
+    @model_validator(mode="after")
+    def _tasks_have_one_load(self) -> Scenario:
+        if not isinstance(self.prompts, TaskPrompts):
+            return self
+        load = self.load
+        loads = (
+            load.users if isinstance(load, ClosedLoad) else load.requests_per_s if isinstance(load, OpenLoad) else []
+        )
+        if len(loads) != 1:
+            kind = "users" if isinstance(load, ClosedLoad) else "requests_per_s" if isinstance(load, OpenLoad) else None
+            said = f"`load.{kind}` has {len(loads)}" if kind else f"not `load.kind: {load.kind}`"
+            raise ValueError(f"prompts of kind tasks are asked under one load, one number of users or one rate: {said}")
+        if self.request.force_length:
+            raise ValueError(
+                "`request.force_length: true` makes a server go on where its answer has ended: no task could be judged"
+            )
         return self
 
     @property
@@ -141,6 +169,10 @@ class Scenario(Strict):
         if isinstance(self.load, TraceLoad):  # what came later and says nothing makes no other work
             work["load"] = {k: v for k, v in work["load"].items() if v is not None or k not in ("columns", "time_unit")}
         return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()
+
+
+def _is_of_tasks(prompts: Any) -> bool:
+    return isinstance(prompts, TaskPrompts) or (isinstance(prompts, dict) and prompts.get("kind") == "tasks")
 
 
 def load_scenario(path: Path) -> Scenario:

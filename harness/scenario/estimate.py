@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.units import SECONDS_PER_HOUR
-from harness.scenario import FilePrompts, RampLoad, Scenario, SearchLoad, SessionPrompts, TraceLoad
+from harness.scenario import FilePrompts, RampLoad, Scenario, SearchLoad, SessionPrompts, TaskPrompts, TraceLoad
 from harness.scenario.prompt_survey import PromptSurvey, prompts_said, survey_prompts
 from harness.scenario.prompts import mean_tokens
 from harness.scenario.steps import Step, even_step, planned_steps
@@ -22,10 +22,12 @@ def estimate(scenario: Scenario, usd_per_hour: float | None, base_dir: Path = Pa
     `base_dir` is where the path of a trace or of prompts starts.
 
     Returns:
-        `{seconds, hold_seconds, steps, requests, input_tokens, output_tokens, instance_usd, basis, notes, prompts}`;
+        `{seconds, hold_seconds, steps, requests, input_tokens, output_tokens, instance_usd, basis, notes, prompts,
+        tasks, attempts}`;
         `seconds` are those of the steps, `hold_seconds` (low, high) how long their load is held on top until all that
         was due in them has ended, `notes` what is better known before anything is sent, `prompts` what a file asks and
-        in which order (None: there is no file).
+        in which order (None: there is no file). `tasks` and the most `attempts` at one are None but in a task run:
+        there `seconds` are the most, and requests that only hold its load are not counted.
 
     Raises:
         UsageError: a trace or a prompt file that cannot be read.
@@ -33,6 +35,8 @@ def estimate(scenario: Scenario, usd_per_hour: float | None, base_dir: Path = Pa
     trace = trace_if_any(scenario, base_dir)
     steps = _steps(scenario, trace)
     survey = survey_prompts(scenario, base_dir)
+    if survey is not None and isinstance(scenario.prompts, TaskPrompts):
+        return _of_tasks(scenario, scenario.prompts, steps[0], survey, usd_per_hour)
     input_tokens, output_tokens = _tokens(scenario, trace, survey)
     speeds = [ttft_s + output_tokens * tpot_s for ttft_s, tpot_s in _SPEEDS]
     think_time_s = scenario.think_time_s
@@ -57,6 +61,32 @@ def estimate(scenario: Scenario, usd_per_hour: float | None, base_dir: Path = Pa
         "basis": _basis(scenario),
         "notes": notes(scenario, trace),
         "prompts": prompts_said(scenario, survey),
+        "tasks": None,
+        "attempts": None,
+    }
+
+
+def _of_tasks(
+    scenario: Scenario, spec: TaskPrompts, step: Step, survey: PromptSurvey, usd_per_hour: float | None
+) -> dict[str, Any]:
+    """A task run: each task once, or in every round; the time is that of all rounds on a slow server."""
+    rounds, asked = spec.attempts, survey.requests
+    answer_s = SLOW_TTFT_S + survey.mean_output_tokens * SLOW_TPOT_S
+    at_once = sum(step.users) / 2 if step.users is not None else sum(step.rate or ()) / 2 * answer_s
+    round_s = min(asked * (answer_s + scenario.think_time_s) / at_once, spec.max_round_s) + step.warmup_s
+    return {
+        "seconds": rounds * round_s,
+        "hold_seconds": [0.0, round(rounds * answer_s, 1)],
+        "steps": rounds,
+        "requests": [asked, asked * rounds],
+        "input_tokens": [round(n * survey.mean_input_tokens) for n in (asked, asked * rounds)],
+        "output_tokens": [round(n * survey.mean_output_tokens) for n in (asked, asked * rounds)],
+        "instance_usd": None if usd_per_hour is None else usd_per_hour * rounds * round_s / SECONDS_PER_HOUR,
+        "basis": f"each task once, or in each of {rounds} rounds; repeats that hold the load not counted",
+        "notes": [],
+        "prompts": prompts_said(scenario, survey),
+        "tasks": survey.rows,
+        "attempts": rounds,
     }
 
 
@@ -130,9 +160,9 @@ def _tokens(scenario: Scenario, trace: Trace | None, survey: PromptSurvey | None
         n = len(trace.rows)
         return sum(row.input_tokens for row in trace.rows) / n, sum(row.output_tokens for row in trace.rows) / n
     if survey is not None:
-        asked = prompts.output_tokens
+        asked = None if isinstance(prompts, TaskPrompts) else prompts.output_tokens
         return survey.mean_input_tokens, survey.mean_output_tokens if asked is None else mean_tokens(asked)
-    assert not isinstance(prompts, FilePrompts)  # those have their survey
+    assert not isinstance(prompts, FilePrompts | TaskPrompts)  # those have their survey
     output = mean_tokens(prompts.output_tokens)
     if isinstance(prompts, SessionPrompts):
         return prompts.mean_input_tokens, output

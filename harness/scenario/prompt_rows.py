@@ -21,6 +21,7 @@ _KINDS: dict[type, str] = {
 _JSONL_HINT = (
     'a line is one object: {"prompt": "...", "output_tokens": 100}; other files are `prompts.format: csv` or `sharegpt`'
 )
+TASK_HINT = 'a line is one task: {"id": "t1", "prompt": "...", "checker": {"kind": "exact"}, "expected": "..."}'
 _CSV_HINT = "a text with a comma, a quote or a line break stands in double quotes, and a quote inside is doubled"
 _SHAREGPT_HINT = 'a list of objects: [{"conversations": [{"from": "human", "value": "..."}, ...]}, ...]'
 
@@ -58,15 +59,16 @@ def raw_rows(path: Path, layout: str) -> Iterator[RawRow]:
     Raises:
         UsageError: no such file, too large, not UTF-8, another layout; names the line.
     """
+    key = "prompts.file" if layout == "tasks" else "prompts.path"
     try:
         if not path.is_file():
-            raise UsageError(f"`prompts.path`: no such file: {path}", hint="it is relative to the scenario")
+            raise UsageError(f"`{key}`: no such file: {path}", hint="it is relative to the scenario")
         if path.stat().st_size > MOST_BYTES:
-            raise UsageError(f"`prompts.path`: {path} is larger than {MOST_BYTES >> 30} GiB", hint="take a part of it")
+            raise UsageError(f"`{key}`: {path} is larger than {MOST_BYTES >> 30} GiB", hint="take a part of it")
         with path.open(encoding="utf-8-sig", newline="" if layout == "csv" else None) as file:
             yield from _LAYOUTS[layout](path, file)
     except OSError as error:
-        raise UsageError(f"`prompts.path`: cannot read {path}: {error.strerror or error}") from None
+        raise UsageError(f"`{key}`: cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise _not_utf8(path) from None
 
@@ -123,7 +125,7 @@ def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     return names
 
 
-def _json_lines(path: Path, file: TextIO) -> Iterator[RawRow]:
+def _json_lines(path: Path, file: TextIO, hint: str = _JSONL_HINT) -> Iterator[RawRow]:
     number = 0
     for line, text in enumerate(file, start=1):
         if not text.strip():
@@ -133,8 +135,8 @@ def _json_lines(path: Path, file: TextIO) -> Iterator[RawRow]:
             cells = json.loads(text)
         except (ValueError, RecursionError) as error:
             problem = f"{json_problem(error)}: {shown(text.rstrip())}"
-            raise UsageError(f"{path}:{line} (row {number}): not JSON: {problem}", hint=_JSONL_HINT) from None
-        yield _object(path, line, number, cells, _JSONL_HINT)
+            raise UsageError(f"{path}:{line} (row {number}): not JSON: {problem}", hint=hint) from None
+        yield _object(path, line, number, cells, hint)
 
 
 def _object(path: Path, line: int, number: int, value: Any, hint: str) -> RawRow:
@@ -152,4 +154,8 @@ def _json_items(path: Path, file: TextIO) -> Iterator[RawRow]:
         raise UsageError(f"{path}:{error.line}: not JSON: {error}", hint=_SHAREGPT_HINT) from None
 
 
-_LAYOUTS = {"csv": _csv_rows, "jsonl": _json_lines, "sharegpt": _json_items}
+def _task_lines(path: Path, file: TextIO) -> Iterator[RawRow]:
+    return _json_lines(path, file, TASK_HINT)
+
+
+_LAYOUTS = {"csv": _csv_rows, "jsonl": _json_lines, "sharegpt": _json_items, "tasks": _task_lines}

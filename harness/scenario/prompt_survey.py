@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from harness.scenario import FilePrompts, Scenario
+from harness.scenario import FilePrompts, Scenario, TaskPrompts
 from harness.scenario.prompt_file import PromptFile, read_prompt_file
 from harness.scenario.prompts import CHARS_PER_TOKEN, DEFAULT_OUTPUT_TOKENS
+from harness.scenario.task_file import Task, read_tasks
 from harness.scenario.turns import Turn, text_of
 
 _ORDERS = {
@@ -41,6 +42,8 @@ def survey_prompts(scenario: Scenario, base_dir: Path) -> PromptSurvey | None:
     Raises:
         UsageError: a row that cannot be asked.
     """
+    if isinstance(scenario.prompts, TaskPrompts):
+        return _of_tasks(read_tasks(scenario.prompts, base_dir, with_functions=True), scenario.prompts)
     if not isinstance(scenario.prompts, FilePrompts):
         return None
     path = base_dir / scenario.prompts.path
@@ -54,6 +57,32 @@ def survey_prompts(scenario: Scenario, base_dir: Path) -> PromptSurvey | None:
 @lru_cache(maxsize=1)
 def _survey(spec: str, base_dir: Path, mtime_ns: int, size: int) -> PromptSurvey:  # noqa: ARG001 - so long it holds
     return survey_of(read_prompt_file(FilePrompts.model_validate_json(spec), base_dir))
+
+
+def _of_tasks(tasks: tuple[Task, ...], spec: TaskPrompts) -> PromptSurvey:
+    """Tasks, each asked once; the replies among a task's turns are taken at their longest."""
+    sizes = [size for task in tasks for size in _task_sizes(task)]
+    return PromptSurvey(
+        rows=min(len(tasks), spec.max_tasks or len(tasks)),
+        requests=round(len(sizes) * min(1.0, (spec.max_tasks or len(tasks)) / len(tasks))),
+        recorded=0,
+        without_length=0,
+        has_roles=any(task.turns or len(task.messages) > 1 for task in tasks),
+        left_out=(),
+        mean_input_tokens=sum(size[0] for size in sizes) / len(sizes),
+        mean_output_tokens=sum(size[1] for size in sizes) / len(sizes),
+        longest_tokens=max(map(sum, sizes)),
+    )
+
+
+def _task_sizes(task: Task) -> list[tuple[int, int]]:
+    """(input, output) tokens of each request of a task."""
+    tokens = max(round(sum(len(text_of(message)) for message in task.messages) / CHARS_PER_TOKEN), 1)
+    sizes = [(tokens, task.output_tokens)]
+    for turn in task.turns:
+        tokens += task.output_tokens + round(len(turn) / CHARS_PER_TOKEN)
+        sizes.append((tokens, task.output_tokens))
+    return sizes
 
 
 def survey_of(file: PromptFile) -> PromptSurvey:
@@ -102,6 +131,8 @@ def _plural(thing: str, n: int) -> str:
 def prompts_said(scenario: Scenario, survey: PromptSurvey | None) -> str | None:
     """What is asked in which order, and what is not, in one sentence; None where no file is read."""
     spec = scenario.prompts
+    if survey is not None and isinstance(spec, TaskPrompts):
+        return _tasks_said(spec, survey)
     if survey is None or not isinstance(spec, FilePrompts):
         return None
     parts = [_ORDERS[spec.order]]
@@ -121,6 +152,13 @@ def prompts_said(scenario: Scenario, survey: PromptSurvey | None) -> str | None:
     if survey.left_out:
         parts.append(f"left out: {', '.join(survey.left_out)}")
     return f"{spec.path}: {what}, {'; '.join(parts)}"
+
+
+def _tasks_said(spec: TaskPrompts, survey: PromptSurvey) -> str:
+    many = f"{survey.rows:,} {_plural('task', survey.rows)}"
+    if not spec.on_failure:
+        return f"{spec.file}: {many}, each asked once"
+    return f"{spec.file}: {many}, each asked until it is solved, {spec.attempts} times at most"
 
 
 def _how_talks_go(scenario: Scenario) -> str:

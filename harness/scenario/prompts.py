@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from harness.scenario.strict import MOST_TOKENS, Strict
+from harness.scenario.tasks import TaskPrompts
 
 
 class LengthSpread(Strict):
@@ -113,7 +114,7 @@ class SessionPrompts(Strict):
         return (self.input_tokens(0) + self.input_tokens(self.turns - 1)) / 2
 
 
-Prompts = SyntheticPrompts | FilePrompts | SessionPrompts
+Prompts = SyntheticPrompts | FilePrompts | SessionPrompts | TaskPrompts
 
 
 def mean_tokens(length: Length) -> float:

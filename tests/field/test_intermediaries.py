@@ -144,7 +144,7 @@ def test_connections_that_are_closed_after_20_requests_cost_no_failure(tmp_path:
 
     assert len(rows) > 2 * 20
     assert set(served(rows)["error"].dropna()) == set()
-    assert set(rows["attempt"]) == {1}
+    assert set(rows["resent"]) == {0}
 
 
 @pytest.mark.parametrize(

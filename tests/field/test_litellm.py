@@ -107,9 +107,7 @@ class Ran:
     @property
     def counts(self) -> set[tuple[Any, ...]]:
         """How the answers ended, and what they and their prompts count."""
-        kept = served(self.rows)[
-            ["error", "finish_reason", "output_tokens", "prompt_tokens", "token_source", "attempt"]
-        ]
+        kept = served(self.rows)[["error", "finish_reason", "output_tokens", "prompt_tokens", "token_source", "resent"]]
         return set(kept.astype(object).where(kept.notna(), None).itertuples(index=False, name=None))
 
 

@@ -9,7 +9,8 @@ from faulty_server import good
 from load_helpers import records_of, run_load
 from one_fault import OneFault
 
-from harness.load.wire.headers import limits, pause_s
+from harness.load.spending.pace import Allowance
+from harness.load.wire.headers import allowances, limits, pause_s
 
 NOW = datetime(2026, 8, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -44,6 +45,23 @@ NOW = datetime(2026, 8, 1, 12, 0, 0, tzinfo=UTC)
         ({"x-ratelimit-reset": str(int(NOW.timestamp()) + 4)}, 4.0),
         ({"x-ratelimit-reset": str((int(NOW.timestamp()) + 4) * 1000)}, 4.0),
         ({"ratelimit-reset": "7"}, 7.0),
+        (
+            {
+                "anthropic-ratelimit-requests-reset": "2026-08-01T12:00:09Z",
+                "anthropic-ratelimit-requests-remaining": "0",
+            },
+            9.0,
+        ),
+        (
+            {
+                "anthropic-ratelimit-output-tokens-reset": "2026-08-01T14:00:05+02:00",
+                "anthropic-ratelimit-output-tokens-remaining": "0",
+                "anthropic-ratelimit-tokens-reset": "2026-08-01T13:00:00Z",
+                "anthropic-ratelimit-tokens-remaining": "70",
+            },
+            5.0,
+        ),
+        ({"anthropic-ratelimit-requests-reset": "2026-08-01T12:00:09Z", "retry-after": "4"}, 4.0),
         ({"retry-after": "-3"}, 0.0),
         ({"retry-after": "later"}, None),
         ({"retry-after": "nan"}, None),
@@ -54,6 +72,41 @@ NOW = datetime(2026, 8, 1, 12, 0, 0, tzinfo=UTC)
 )
 def test_the_pause_is_read_in_every_form_that_servers_use(headers: dict[str, str], seconds: float | None) -> None:
     assert pause_s(headers, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        (
+            {
+                "x-ratelimit-remaining-requests": "3",
+                "x-ratelimit-limit-requests": "60",
+                "x-ratelimit-reset-requests": "6m0s",
+            },
+            [Allowance("requests", 3, 60, 360)],
+        ),
+        (
+            {"x-ratelimit-remaining-tokens": "90", "x-ratelimit-reset-tokens": "120ms"},
+            [Allowance("tokens", 90, None, 0.12)],
+        ),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "7"}, [Allowance("requests", 0, None, 7)]),
+        (
+            {
+                "anthropic-ratelimit-input-tokens-remaining": "1000",
+                "anthropic-ratelimit-input-tokens-limit": "40000",
+                "anthropic-ratelimit-input-tokens-reset": "2026-08-01T12:00:30Z",
+            },
+            [Allowance("input-tokens", 1000, 40000, 30)],
+        ),
+        ({"x-ratelimit-remaining-requests": "3"}, []),  # nobody says when it fills
+        ({"x-ratelimit-remaining-requests": "some", "x-ratelimit-reset-requests": "1s"}, []),
+        ({"x-ratelimit-remaining-requests": "3", "x-ratelimit-reset-requests": "soon"}, []),
+    ],
+)
+def test_what_is_left_of_a_limit_is_read_in_every_form_that_apis_use(
+    headers: dict[str, str], found: list[Allowance]
+) -> None:
+    assert allowances(headers, NOW) == found
 
 
 def test_the_limits_are_said_in_the_servers_words() -> None:

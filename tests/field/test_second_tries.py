@@ -93,7 +93,7 @@ def test_a_request_that_was_read_and_not_answered_is_a_failure_and_is_asked_once
     rows = records_of(measured)
     assert len(asked) == len(set(asked))
     assert "reset" in set(rows["error"])
-    assert set(rows["attempt"]) == {1}
+    assert set(rows["resent"]) == {0}
 
 
 def serve_once_then(close: Callable[[socket.socket], None], seen: list[bytes]) -> tuple[int, threading.Thread]:

@@ -85,7 +85,7 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices)
 
 def _why_unknown(asked: InstanceFacts, metrics: Metrics) -> str | None:
     """Why nobody can tell what one instance serves; None: it is known, or nothing was measured yet."""
-    if not metrics.steps:
+    if not metrics.loads:
         return None
     if metrics.failing:
         return f"the fleet was not whole: {metrics.failing}"

@@ -77,14 +77,15 @@ class HourArrays:
 
 @dataclass(frozen=True, slots=True)
 class Bills:
-    """Both sides' bills as functions of the volume."""
+    """Both sides' bills as functions of the volume; what a task takes beside the instances is off the API's."""
 
     tasks: Array
     capacity: Array
     fewest: Array
     month: Array
     self_fixed: Array
-    per_task: Array
+    per_task: Array  # the API's, less `own_per_task`
+    own_per_task: Array  # on the box's side
     api_base: Array
     unit_usd: Array  # 0: the API sells no units
     unit_tasks: Array
@@ -130,8 +131,17 @@ def verdicts(bills: Bills) -> Codes:
         yes, window = _metered(bills, bills.metered)
     else:
         yes, window = _stepped(bills)
+        losing = bills.per_task < 0
+        yes, window = yes & ~losing, np.where(losing, _carried_by_a_fee(bills), window)
     possible = bills.capacity > 0
     return np.where(possible & yes, YES, np.where(possible & window, WINDOW, NEVER)).astype(np.int8)
+
+
+def _carried_by_a_fee(bills: Bills) -> Flags:
+    """Where each task takes more on the box's side: whether the API's fee is above the bill of the first level."""
+    first = bills.self_usd(bills.next_step(np.zeros(bills.tasks.shape)))
+    some: Flags = settle(bills.api_base - first, bills.api_base) > 0
+    return some if bills.hours is None else some | (settle(-bills.fixed, bills.api_base) > 0)  # a month without tasks
 
 
 def _stepped(bills: Bills) -> tuple[Flags, Flags]:

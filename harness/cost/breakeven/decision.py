@@ -106,7 +106,7 @@ def _decided(inputs: DecideInput) -> Decided:
     stairs = staircase(inputs, box.goodput_requests_per_s)
     found = break_even(stairs)
     return Decided(
-        api_usd_per_task=stairs.usd_per_task,
+        api_usd_per_task=usd_per_task(work, inputs.api),
         attempts_per_task=attempts_per_task(work),
         success_rate=success_rate(work),
         capacity_tasks_per_month=stairs.capacity,
@@ -208,8 +208,9 @@ def capacity(work: Workload, max_load: float, goodput: float | None) -> float | 
 def staircase(inputs: DecideInput, goodput: float | None) -> Staircase:
     """The comparison at a goodput, reduced to the numbers that decide it."""
     work, box, api = inputs.workload, inputs.self_host, inputs.api
-    return Staircase(
-        usd_per_task=usd_per_task(work, api),
+    reaching = 1 - work.response_cache_hit_rate
+    stairs = Staircase(
+        usd_per_task=usd_per_task(work, api) + api.usd_per_task * reaching,
         usd_per_instance_month=box.usd_per_hour * HOURS_PER_MONTH,
         capacity=capacity(work, box.max_load, goodput),
         self_fixed_usd=box.fixed_usd_per_month,
@@ -219,7 +220,15 @@ def staircase(inputs: DecideInput, goodput: float | None) -> Staircase:
         unit_tasks=unit_tasks(work, api),
         hours=_hours(work, box, goodput),
         metered_usd_per_task=_metered_usd_per_task(work, box, goodput),
+        own_usd_per_task=box.usd_per_task * reaching,
     )
+    if stairs.has_units and stairs.net().usd_per_task < 0:
+        raise UsageError(
+            "each task takes more on the box's side (`self_host.usd_per_task`) than at the API, which sells capacity"
+            " in units: such a comparison is not decided",
+            hint="leave out `units_usd_per_month`, or what a person costs",
+        )
+    return stairs
 
 
 def is_metered(box: SelfHost) -> bool:
@@ -261,6 +270,7 @@ def min_goodput(inputs: DecideInput) -> float | None:
     """
     work, box, api = inputs.workload, inputs.self_host, inputs.api
     per_task = usd_per_task(work, api) + api.units_usd_per_month / unit_tasks(work, api)
+    per_task += (api.usd_per_task - box.usd_per_task) * (1 - work.response_cache_hit_rate)
     if is_metered(box):
         a_second = usd_per_second(box) * box_calls(work)
         affordable = floor(per_task / a_second) if a_second > 0 else math.inf

@@ -9,7 +9,7 @@ self-hosting wins from `api_reaches(that bill)` to its end. A tie wins.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.cost.breakeven.exact import ceil, floor, settle
 from harness.cost.breakeven.hours import Hours
@@ -31,6 +31,14 @@ class Staircase:
     unit_tasks: float = math.inf  # tasks a month that one unit serves; inf: one serves all
     hours: Hours | None = None  # scale to zero: the hours with arrivals
     metered_usd_per_task: float | None = None  # serverless: the box is paid by the request
+    own_usd_per_task: float = 0.0  # of each task on the box's side beside the instances: a person who takes over
+
+    def net(self) -> Staircase:
+        """The same comparison with what a task takes on the box's side taken off its price at the API."""
+        if not self.own_usd_per_task:
+            return self
+        left = settle(self.usd_per_task - self.own_usd_per_task, self.own_usd_per_task)
+        return replace(self, usd_per_task=left, own_usd_per_task=0.0)
 
     @property
     def has_units(self) -> bool:
@@ -96,17 +104,19 @@ class Staircase:
 
     def self_usd_at(self, tasks: float) -> float:
         """The box's bill of a month."""
+        beside = self.own_usd_per_task * tasks
         if self.metered_usd_per_task is not None:
-            return self.metered_usd_per_task * tasks + self.self_fixed_usd
+            return self.metered_usd_per_task * tasks + self.self_fixed_usd + beside
         if self.hours is not None:
-            return self.hours.usd(tasks) + self.self_fixed_usd
-        return self.self_usd(self.instances(tasks))
+            return self.hours.usd(tasks) + self.self_fixed_usd + beside
+        return self.self_usd(self.instances(tasks)) + beside
 
     def self_usd_after(self, tasks: float) -> float:
         """Its bill just above a volume."""
+        beside = self.own_usd_per_task * tasks
         if self.hours is not None:
-            return self.hours.usd_after(tasks) + self.self_fixed_usd
-        return self.self_usd(self._instances_after(tasks))
+            return self.hours.usd_after(tasks) + self.self_fixed_usd + beside
+        return self.self_usd(self._instances_after(tasks)) + beside
 
     def next_step(self, tasks: float) -> float:
         """Where the level just above a volume ends."""

@@ -15,6 +15,7 @@ from harness.base.terms import Running
 from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 from harness.cost.breakeven.arrays import NEVER, WINDOW, YES, Array, Bills, HourArrays, ceil, no_more, verdicts
 from harness.cost.breakeven.decision import api_tokens, comes_and_goes, unit_tasks, usd_per_attempt
+from harness.cost.breakeven.exact import settle
 from harness.rundir.decide import DecideInput, Side, Verdict
 
 __all__ = ["NEVER", "VERDICTS", "WINDOW", "YES", "Array", "Case", "Number", "Outcome", "case_of", "evaluate"]
@@ -52,6 +53,8 @@ class Case:
     api_fixed_usd: Number
     unit_usd: Number
     unit_tasks: Number
+    api_task_usd: Number  # of a task beside its calls
+    self_task_usd: Number  # likewise, beside the instances
     ways: Ways
 
     def but(self, **changes: Any) -> Case:
@@ -106,6 +109,8 @@ def case_of(inputs: DecideInput, tasks_per_month: float) -> Case:
         api_fixed_usd=api.fixed_usd_per_month,
         unit_usd=api.units_usd_per_month,
         unit_tasks=unit_tasks(work, api),
+        api_task_usd=api.usd_per_task,
+        self_task_usd=box.usd_per_task,
         ways=Ways(
             max_retries=np.inf if work.max_retries is None else work.max_retries,
             api_success_rate=api.success_rate,
@@ -122,8 +127,9 @@ def evaluate(case: Case) -> Outcome:
     tasks, feasible = bills.tasks, bills.capacity > 0
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         instances = np.where(feasible, np.maximum(bills.fewest, ceil(tasks / bills.capacity)), np.nan)
-        self_usd = np.where(feasible, bills.self_usd(tasks), np.nan)
-        api_usd = bills.api_usd(tasks)
+        beside = bills.own_per_task * tasks
+        self_usd = np.where(feasible, bills.self_usd(tasks) + beside, np.nan)
+        api_usd = bills.api_usd(tasks) + beside
         wins = feasible & no_more(self_usd, api_usd)
         verdict = verdicts(bills)
     shape = np.broadcast_shapes(*(np.shape(getattr(case, name)) for name in NUMBERS))
@@ -160,13 +166,19 @@ def _bills(case: Case) -> Bills:
         fewest=c["min_instances"],
         month=c["usd_per_hour"] * HOURS_PER_MONTH,
         self_fixed=c["self_fixed_usd"],
-        per_task=c["usd_per_attempt"] * asked * reaching,
+        per_task=_net(c["usd_per_attempt"] * asked + c["api_task_usd"], c["self_task_usd"]) * reaching,
+        own_per_task=c["self_task_usd"] * reaching,
         api_base=c["api_fixed_usd"] + np.where(has_units, 0.0, c["unit_usd"]),
         unit_usd=np.where(has_units, c["unit_usd"], 0.0),
         unit_tasks=np.where(has_units, unit_size, np.inf),
         hours=hours,
         metered=metered,
     )
+
+
+def _net(api: Array, own: Array) -> Array:
+    """What a task takes at the API above what it takes on the box's side."""
+    return settle(api - own, own)
 
 
 def _hours(c: dict[str, Array], calls: Array, ways: Ways) -> HourArrays:

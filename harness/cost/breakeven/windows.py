@@ -13,7 +13,15 @@ from dataclasses import dataclass, replace
 from harness.cost.breakeven.exact import ceil, floor, settle
 from harness.cost.breakeven.rule import gain_of, wins_at_first, wins_for_good
 from harness.cost.breakeven.staircase import Staircase
-from harness.cost.breakeven.walk import MAX_WINDOWS, permanent_win, reach_of, saves_idle, slopes_of, windows_of
+from harness.cost.breakeven.walk import (
+    MAX_WINDOWS,
+    MOST_LEVELS,
+    permanent_win,
+    reach_of,
+    saves_idle,
+    slopes_of,
+    windows_of,
+)
 from harness.rundir.decide import Verdict, Window
 
 
@@ -33,10 +41,13 @@ NEVER = BreakEven("never", None, None, (), False)
 
 def break_even(stairs: Staircase) -> BreakEven:
     """At which volumes above 0 self-hosting wins. Formulas 10, 17 and 18."""
+    stairs = stairs.net()
     if not stairs.capacity:
         return NEVER
     if stairs.metered_usd_per_task is not None:
         return _metered(stairs, stairs.metered_usd_per_task)
+    if stairs.usd_per_task < 0:
+        return _losing_by_the_task(stairs)
     if stairs.has_units or stairs.hours is not None:
         return _walked(stairs)
     gain = gain_of(stairs.usd_per_task * stairs.capacity, stairs.usd_per_instance_month)
@@ -50,6 +61,24 @@ def break_even(stairs: Staircase) -> BreakEven:
     if wins_at_first(gain, fixed, fewest):
         return _wins_in_windows(stairs, gain, settled)
     return NEVER
+
+
+def _losing_by_the_task(stairs: Staircase) -> BreakEven:
+    """Each task takes more on the box's side than at the API, which only a fee of the API can carry: from 0 on, up to
+    where it is used up.
+    """
+    dearer, at, top = -stairs.usd_per_task, 0.0, 0.0
+    for _ in range(MOST_LEVELS):
+        room = settle(stairs.api_base_usd - stairs.self_usd_after(at), stairs.api_base_usd)
+        if room < dearer * at or room < 0:
+            break
+        end = stairs.next_step(at)
+        top = min(end, room / dearer)
+        if top < end:
+            break
+        at = end
+    windows: list[Window] = [(0.0, top)] if top > 0 or saves_idle(stairs) else []
+    return _found(windows, math.inf, truncated=False)
 
 
 def _for_good(low: float) -> BreakEven:

@@ -58,8 +58,10 @@ def _at_volume(at: AtVolume) -> str:
 
 
 def _never(given: DecideInput) -> str:
-    stairs, never = staircase(given, given.self_host.goodput_requests_per_s), "self-hosting never wins"
+    stairs, never = staircase(given, given.self_host.goodput_requests_per_s).net(), "self-hosting never wins"
     api = stairs.api_usd_per_task_used_up
+    if api < 0:
+        return f"{never}, because a task costs {usd(-api)} less at the API, people included, before any instance"
     if api <= 0 and stairs.api_base_usd <= 0:
         return f"{never}, because the API is free"
     own = stairs.metered_usd_per_task if stairs.hours is None else stairs.hours.usd_per_task

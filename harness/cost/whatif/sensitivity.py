@@ -171,7 +171,8 @@ def break_even_values(inputs: DecideInput, people_usd: float = 0) -> BreakEvenVa
         return None
     first, stairs = decided.first_win_tasks_per_month, staircase(inputs, box.goodput_requests_per_s)
     by_call = decided.api_usd_per_task * at.tasks_per_month
-    box_usd, running_usd = at.api_usd - box.fixed_usd_per_month, at.self_usd - box.fixed_usd_per_month
+    other_usd = box.fixed_usd_per_month + inputs.beside_usd("self_host", at.tasks_per_month)
+    box_usd, running_usd = at.api_usd - other_usd, at.self_usd - other_usd
     hours = running_usd / box.usd_per_hour if box.usd_per_hour else 0.0
     if not comes_and_goes(box) and not is_metered(box):
         hours = at.instances * HOURS_PER_MONTH

@@ -10,6 +10,7 @@ import orjson
 
 from harness.base.errors import BreakevenError
 from harness.load.conduct.crew import Crew
+from harness.load.conduct.rounds import RoundWatch
 from harness.load.conduct.standing import Standing
 from harness.load.protocol import CutStep, Drop, Finish, Rest, RunSteps
 from harness.load.run_events import StepBegun, Waits
@@ -25,6 +26,7 @@ DRAIN_S = 30.0  # what is under way after a step that was lost gets min(timeout_
 CUT_S = 10.0  # for the processes to write down what was cut
 LOOK_S = 1.0  # at how a hold stands
 GRACE_S = 1.0  # for the news of the last time-out
+INSTANT_S = 1e-6  # a window holds its last task
 
 IsLost = Callable[[Standing], bool]
 
@@ -48,7 +50,7 @@ class Conductor:
         self._is_on = False
 
     @property
-    def _request_s(self) -> float | None:
+    def request_s(self) -> float | None:
         """A request's time at the last load; before the first, as one that was sent beforehand took."""
         return self._crew.request_s if self._last_request_s is None else self._last_request_s
 
@@ -68,10 +70,7 @@ class Conductor:
         under way at its end is waited for.
         """
         crew = self._crew
-        first = self._entered(steps[0])
-        start_s = crew.now_s() + START_S + crew.lead_s
-        first = self._trimmed(first, start_s)
-        crew.tell(RunSteps([first, *steps[1:]], start_s))
+        first, start_s = self._told(steps)
         for step in [first, *steps[1:]]:
             self._begin(step, start_s)
             start_s += step.length_s
@@ -84,6 +83,38 @@ class Conductor:
             self._after(was_cut=was_cut)
         return self._row
 
+    def run_round(self, step: Step, watch: RoundWatch) -> None:
+        """Run a round of tasks: its window ends when the last of them was sent, its load when the last has ended. When
+        its time is over no further one is asked, and those under way may end.
+        """
+        crew = self._crew
+        first, start_s = self._told([step])
+        end_s = start_s + first.length_s
+        self._begin(first, start_s)
+        crew.wait(end_s, until=watch.is_over)
+        if not watch.is_over():
+            crew.wait(end_s + self._scenario.request.timeout_s + GRACE_S, until=lambda: crew.is_held)
+            watch.is_over()
+        last_s = watch.last_sent_s
+        end_s = min(end_s, crew.now_s()) if last_s is None or watch.not_asked else last_s + INSTANT_S
+        self.end_step(end_s)
+        starts_s = watch.starts_s(self._row["window_start_s"], end_s)
+        self._note(window_start_s=starts_s, held_s=crew.now_s(), not_asked=watch.not_asked)
+        if not crew.is_over:
+            crew.tell(CutStep())
+            self._drain(CUT_S)
+            crew.tell(Finish())
+        if crew.latest is not None and crew.latest.e2e_p50_s is not None:
+            self._last_request_s = crew.latest.e2e_p50_s
+
+    def _told(self, steps: Sequence[Step]) -> tuple[Step, float]:
+        """Order steps; the first of them, with how its users begin, and its start."""
+        first = self._entered(steps[0])
+        start_s = self._crew.now_s() + START_S + self._crew.lead_s
+        first = self._trimmed(first, start_s)
+        self._crew.tell(RunSteps([first, *steps[1:]], start_s))
+        return first, start_s
+
     def _entered(self, step: Step) -> Step:
         """The step with how its users begin. Who are new begin over the time of one request; where nobody knows that
         time yet, the first user finds out alone.
@@ -92,11 +123,11 @@ class Conductor:
             return step
         users = step.users[1]
         alone_s = START_S + self._crew.lead_s  # at least, in a pilot
-        if users > 1 and self._request_s is None and alone_s < step.length_s * PILOT_SHARE:
+        if users > 1 and self.request_s is None and alone_s < step.length_s * PILOT_SHARE:
             self._pilot(step)
         enter_s = 0.0
-        if self._request_s is not None:
-            enter_s = min(self._request_s + self._scenario.think_time_s, step.length_s * ENTER_SHARE)
+        if self.request_s is not None:
+            enter_s = min(self.request_s + self._scenario.think_time_s, step.length_s * ENTER_SHARE)
         carried, self._users = min(self._users, users), users
         return replace(step, carried=carried, enter_s=enter_s if users > carried else 0.0)
 
@@ -128,6 +159,9 @@ class Conductor:
     def _open(self, step: Step, start_s: float) -> None:
         self._row, self._is_on = {}, True
         self._note(step=step.step, load=step.load, start_s=start_s, window_start_s=start_s + step.warmup_s, end_s=None)
+        of_round = self._crew.plan.round
+        if of_round is not None:
+            self._note(round=of_round.number, role=of_round.role)
         self._crew.on_event(StepBegun(step.step, step.load, start_s, start_s + step.length_s))
 
     def end_step(self, end_s: float | None = None) -> None:
@@ -151,7 +185,7 @@ class Conductor:
         live = crew.latest
         if live is not None and live.e2e_p50_s is not None:
             self._last_request_s = live.e2e_p50_s
-        self.standing.end(self._request_s)
+        self.standing.end(self.request_s)
 
     def _held(self) -> bool:
         """Wait until all that was due in the window has ended; whether the next step may take the load over."""

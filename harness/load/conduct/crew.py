@@ -41,6 +41,7 @@ from harness.load.protocol import (
 )
 from harness.load.remote.muster import PATIENCE_S, Muster, did_not_come, for_elsewhere, invitation, told
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, LostWorker, RunEvent
+from harness.load.spending.purse import Spent
 
 LOG = "load.log"
 REMOTE_PROCESSES = 10_000_000  # numbers of the k-th worker's process begin at k times this if it is elsewhere
@@ -72,6 +73,7 @@ class Crew:
     prepared: Prepared | None = None
     request_s: float | None = None  # that one took before the load
     was_interrupted: bool = False
+    is_spent: bool = False  # a spending limit is reached: no further request begins
     failure: BreakevenError | None = None
     latest: Live | None = None  # merged sample of all
     in_flight_log: list[tuple[float, float]] = field(default_factory=list)  # (t_s, requests), once a second
@@ -110,9 +112,12 @@ class Crew:
         if self._muster is not None:
             self._gather()
         first, *others = self.workers
-        self._begin(first)
+        known = self.plan.learned  # in the round before
+        self.prepared = None if known is None else Prepared(known)
+        self.request_s = None if self.plan.round is None else self.plan.round.request_s
+        self._begin(first, known)
         self.wait(until=lambda: first.is_ready)
-        if self.prepared is None:
+        if self.prepared is None or first.is_over:
             return  # it ended before it had begun: `failure` says why, or it was told to
         for worker in others:
             self._begin(worker, self.prepared.learned)
@@ -156,9 +161,16 @@ class Crew:
             return
 
     def wait(self, until_s: float | None = None, *, until: Callable[[], bool] = lambda: False) -> None:
-        """Hand on events until the time has come, or `until` is true, or nobody is left; after a `failure` for a
+        """Hand on events until the time has come, or `until` is true, or the load is over; after a `failure` for a
         minute at most."""
-        while not until() and not self.is_over:
+        self._listen(until_s, lambda: until() or self.is_over)
+
+    def wait_for_end(self) -> None:
+        """Hand on events until nobody is left; after a `failure` for a minute at most."""
+        self._listen(None, lambda: self.has_ended)
+
+    def _listen(self, until_s: float | None, until: Callable[[], bool]) -> None:
+        while not until() and not self.has_ended:
             ends_s = [t_s for t_s in (until_s, self._failure_ends_s) if t_s is not None]
             left_s = min(ends_s, default=float("inf")) - self.now_s()
             if left_s <= 0:
@@ -182,7 +194,12 @@ class Crew:
 
     @property
     def is_over(self) -> bool:
-        """Whether every process has ended."""
+        """Whether no further request begins: the money is spent, or every process has ended."""
+        return self.is_spent or self.has_ended
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether every process has."""
         return all(worker.is_over for worker in self.workers)
 
     @property
@@ -255,6 +272,9 @@ class Crew:
             case Looked():
                 self.request_s = event.request_s
                 self.on_event(event)
+            case Spent():
+                self.is_spent = event.stopped is not None
+                self.on_event(event)
             case Doing() | Warned() | Identified() | Unfit():
                 self.on_event(event)
             case Alive():
@@ -293,7 +313,7 @@ class Crew:
         told_s = self.now_s() if worker.live is None else worker.live.t_s
         self.lost.append(LostWorker(worker.number, how, round(told_s, 3)))
         self.on_event(Lost(list(self.lost)))
-        if self.is_over and not any(w.is_done for w in self.workers):
+        if self.has_ended and not any(w.is_done for w in self.workers):
             self.failure = self.failure or died(how, self.log_path)
         elif not any(w.is_ready for w in self.workers) or not worker.is_ready:
             self._give_up(died(how, self.log_path))

@@ -45,6 +45,8 @@ class Standing:
         """Take in what has come since the last look."""
         assert self._step is not None
         for record in self._new_rows.take():
+            if record["repeat"]:
+                continue
             if self._keeps_rows:
                 self.rows.append(record)
             due_s = record["scheduled_s"] or 0.0

@@ -29,22 +29,25 @@ from harness.load.process.gpu import is_this_machine, local_gpus
 from harness.load.process.inbox import Inbox
 from harness.load.process.outbox import Outbox
 from harness.load.process.prepare import learn, tokenizer_of, words_of
-from harness.load.process.sampling import watch_self
+from harness.load.process.sampling import SAMPLE_S, watch_self
 from harness.load.process.scrape import Scraper
 from harness.load.process.stepper import Stepper
 from harness.load.process.tokenizer import count_answers
 from harness.load.prompts.file_rows import FileRows
-from harness.load.prompts.positions import positions
+from harness.load.prompts.positions import positions, shared_positions
+from harness.load.prompts.tasks import RoundAsks
 from harness.load.prompts.texts import PromptSource
 from harness.load.protocol import Broken, Doing, Done, Failed, Ready, Warned
 from harness.load.shapes.shapes import shape_of
 from harness.load.wire.clock import RunClock
 from harness.load.wire.fleet import Fleet
+from harness.load.wire.paying import Till
 from harness.load.wire.sender import Sender
 from harness.load.wire.sockets import LOOKOUT
 from harness.load.wire.transport import Target
 from harness.rundir.recorder import FLUSH_S, Recorder
 from harness.scenario import FilePrompts, Scenario
+from harness.scenario.asks import read_asks
 from harness.scenario.prompt_file import read_prompt_file
 from harness.scenario.steps import most_at_once
 
@@ -70,7 +73,8 @@ class LoadProcess:
         targets = [Target(url, _headers(plan), self.clock, ca_file=plan.ca_file) for url in plan.urls]
         self.board = Board(plan.workers, len(targets), plan.board_fd)
         fleet = Fleet(targets, self.board, plan.worker, self.clock.now_s)
-        self.sender = Sender(plan, self.scenario, self.clock, self.recorder, fleet)
+        self.till = Till(plan.spending, self.clock, self._on_spent) if plan.spending is not None else None
+        self.sender = Sender(plan, self.scenario, self.clock, self.recorder, fleet, self.till)
         self.stepper = Stepper(self.clock, self.sender, self.say)
         self.failure: BreakevenError | None = None
 
@@ -82,10 +86,10 @@ class LoadProcess:
         """
         plan = self.plan
         listener = self._helper("the reader of commands", self._listen, self._fail)
-        rows = self._file_rows()
-        learned = self._learned(rows)
+        rows, asks = self._file_rows(), self._round_asks()
+        learned = self._learned(rows, asks)
         self.tokenizer = tokenizer_of(self.sender, learned.model, learned.tokenizer_path)
-        prompts = PromptSource(self.scenario.prompts, self.scenario.seed, plan.salt, words_of(learned), rows)
+        prompts = PromptSource(self.scenario.prompts, self.scenario.seed, plan.salt, words_of(learned), rows, asks)
         self.shape = shape_of(self.scenario, plan, self.sender, prompts, Environment())
         scraper = self._scraper()
         helpers = [listener, *self._helpers(scraper)]
@@ -104,6 +108,7 @@ class LoadProcess:
             gevent.killall(helpers)
             if scraper is not None:
                 scraper.last()
+            self._say_spent()
             self._flush()  # counting may take minutes, and not every parent has them
             self._count_afterwards()
             self._close()
@@ -121,7 +126,15 @@ class LoadProcess:
             positions=positions(plan, self.board, is_open=self.scenario.load.is_open),
         )
 
-    def _learned(self, rows: FileRows | None) -> Learned:
+    def _round_asks(self) -> RoundAsks | None:
+        plan, of_round = self.plan, self.plan.round
+        if of_round is None:
+            return None
+        asks = read_asks(Path(of_round.asks))
+        salt = f"{plan.salt}/{of_round.step}/{plan.worker}"
+        return RoundAsks(asks, shared_positions(self.board), salt=salt, repeats=of_round.repeats)
+
+    def _learned(self, rows: FileRows | None, asks: RoundAsks | None) -> Learned:
         """What is known of the endpoint: the first process asks, and its rows of that are on disk whatever it finds."""
         known = self.plan.learned
         if known is not None:
@@ -130,8 +143,9 @@ class LoadProcess:
                 rows.learn(known)
             return known
         try:
-            return learn(self.plan, self.scenario, self.sender, rows, self.say, lambda: self.stepper.interrupted)
+            return learn(self.plan, self.scenario, self.sender, rows, asks, self.say, lambda: self.stepper.interrupted)
         finally:
+            self._say_spent()
             self._flush()
 
     def _listen(self) -> None:
@@ -149,6 +163,8 @@ class LoadProcess:
             self._helper("the writer of rows", self._flush_often, self._fail),
             self._helper("the sampler of this client", look, self._go_on),
         ]
+        if self.till is not None:
+            helpers.append(self._helper("the teller of what is spent", self._say_spent_often, self._fail))
         if scraper is not None:
             helpers.append(self._helper("the scraper of /metrics", scraper.run, self._go_on))
         return helpers
@@ -167,10 +183,26 @@ class LoadProcess:
         )
         self.stepper.end()
 
+    def _on_spent(self, error: BreakevenError | None) -> None:
+        """The money is out: what is under way ends, nothing else begins. `error`: it was never enough."""
+        self.failure = self.failure or error
+        self._say_spent()
+        self.stepper.finish()
+
+    def _say_spent(self) -> None:
+        if self.till is not None:
+            self.say(self.till.spent())
+
+    def _say_spent_often(self) -> None:
+        while True:
+            gevent.sleep(SAMPLE_S)
+            self._say_spent()
+
     def _scraper(self) -> Scraper | None:
-        """The first process keeps what the servers say of themselves, over connections that no user shares."""
+        """The first process keeps what the servers say of themselves, over connections that no user shares; of an
+        endpoint that only helps out nothing."""
         plan = self.plan
-        if plan.worker != 0:
+        if plan.worker != 0 or (plan.round is not None and plan.round.role != "attempts"):
             return None
         own = [Target(url, _headers(plan), self.clock, ca_file=plan.ca_file) for url in plan.urls]
         own += [Target(url, {}, self.clock) for url in plan.gpu_urls]
@@ -189,7 +221,7 @@ class LoadProcess:
     def _wait_idle(self, seconds: float, *, even_if_interrupted: bool = True) -> None:
         deadline_s = self.clock.now_s() + seconds
         gevent.sleep(0)
-        while self.sender.live.in_flight and self.clock.now_s() < deadline_s:
+        while not self.sender.is_idle and self.clock.now_s() < deadline_s:
             if self.stepper.interrupted and not even_if_interrupted:
                 return
             gevent.sleep(0.02)

@@ -8,7 +8,16 @@ from pathlib import Path
 from harness.base.errors import UsageError
 from harness.load.prompts.prompt import draw_length
 from harness.rundir.identity import Identity, SaidCount
-from harness.scenario import ClosedLoad, FilePrompts, RampLoad, Scenario, SearchLoad, SessionPrompts, TraceLoad
+from harness.scenario import (
+    ClosedLoad,
+    FilePrompts,
+    RampLoad,
+    Scenario,
+    SearchLoad,
+    SessionPrompts,
+    TaskPrompts,
+    TraceLoad,
+)
 from harness.scenario.trace import trace_of
 
 DRAWS = 1000  # of lengths that vary
@@ -56,6 +65,8 @@ def lengths_of(scenario: Scenario, base_dir: Path) -> list[Lengths]:
     if isinstance(prompts, SessionPrompts):
         turns = [prompts.input_tokens(turn) for turn in range(prompts.turns)]
         return [Lengths(tokens, draw_length(prompts.output_tokens, rng)) for tokens in turns]
+    if isinstance(prompts, TaskPrompts):
+        return [Lengths(1, prompts.output_tokens)]
     if isinstance(prompts, FilePrompts):
         output = prompts.output_tokens
         return [Lengths(1, draw_length(output, rng)) for _ in range(DRAWS)] if output is not None else [Lengths(1, 1)]

@@ -13,7 +13,8 @@ from harness.load.prompts.sessions import Conversation
 from harness.load.prompts.texts import PromptSource, Vocabulary
 from harness.load.protocol import Doing, Event, Looked, Warned
 from harness.load.shapes.users import request_id
-from harness.load.wire.sender import Cut, Sender, Totals
+from harness.load.wire.sender import Cut, Sender
+from harness.load.wire.totals import Totals
 from harness.load.wire.transport import Target
 from harness.rundir.records import RequestRecord
 from harness.scenario import Scenario, SessionPrompts, TraceLoad
@@ -66,6 +67,8 @@ def _prompt(plan: LoadPlan, scenario: Scenario, prompts: PromptSource, n: int) -
         return prompts.of_trace(-1 - n, trace.rows[0])
     if isinstance(scenario.prompts, SessionPrompts):
         return Conversation(scenario.prompts, prompts, f"{NAME}{n}", scenario.seed).ask()
+    if prompts.asks is not None:
+        return prompts.asks.repeat().prompt()
     if prompts.rows is not None:
         taken = prompts.rows.take()
         prompts.rows.put_back(taken)

@@ -19,6 +19,7 @@ from harness.load.process.identify import check_alike, identify, one_model, othe
 from harness.load.process.preflight import preflight
 from harness.load.process.tokenizer import ANSWER_S, TOKENIZE_S, EndpointTokenizer, count_texts, learn_words
 from harness.load.prompts.file_rows import FileRows
+from harness.load.prompts.tasks import RoundAsks
 from harness.load.prompts.texts import PromptSource, Vocabulary
 from harness.load.protocol import Doing, Event, Identified, Prepared, Unfit, Warned
 from harness.load.wire.sender import Sender
@@ -34,7 +35,13 @@ Say = Callable[[Event], None]
 
 
 def learn(
-    plan: LoadPlan, scenario: Scenario, sender: Sender, rows: FileRows | None, say: Say, is_over: Callable[[], bool]
+    plan: LoadPlan,
+    scenario: Scenario,
+    sender: Sender,
+    rows: FileRows | None,
+    asks: RoundAsks | None,
+    say: Say,
+    is_over: Callable[[], bool],
 ) -> Learned:
     """All that is asked beforehand; the sender speaks the endpoint's dialect afterwards.
 
@@ -68,7 +75,7 @@ def learn(
         learned = _with_answers(learned, rows, tokenizer, say)
         rows.learn(learned)
     if plan.preflight:
-        prompts = PromptSource(scenario.prompts, scenario.seed, plan.salt, words, rows)
+        prompts = PromptSource(scenario.prompts, scenario.seed, plan.salt, words, rows, asks)
         more_tokens = preflight(plan, scenario, sender, prompts, say, is_over)
         learned = replace(
             learned,

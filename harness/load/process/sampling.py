@@ -10,7 +10,8 @@ import psutil
 
 from harness.load.protocol import Live, Sample
 from harness.load.wire.clock import RunClock
-from harness.load.wire.sender import Sender, Totals
+from harness.load.wire.sender import Sender
+from harness.load.wire.totals import Totals
 from harness.rundir.recorder import Recorder
 
 LAG_PROBE_S = 0.02  # the loop-lag probe's own period

@@ -22,6 +22,7 @@ class Stepper:
 
     def __init__(self, clock: RunClock, sender: Sender, say: Callable[[Event], None]) -> None:
         self.interrupted = False
+        self._is_over = False  # no further step begins
         self._clock = clock
         self._sender = sender
         self._say = say
@@ -49,7 +50,12 @@ class Stepper:
 
     def end(self) -> None:
         """Ordered, SIGTERM or a vanished parent: cut what is under way, keep every row."""
-        self.interrupted = self._was_cut = True
+        self.interrupted = True
+        self.finish()
+
+    def finish(self) -> None:
+        """No further request begins; what is under way may end."""
+        self._is_over = self._was_cut = True
         self._end_by(0.0)
         self._commands.put(Finish())
 
@@ -57,7 +63,7 @@ class Stepper:
         """Steps until no more come; `flush` brings their rows to the disk before the parent is told of their end."""
         order = 0
         for command in self._commands:
-            if self.interrupted or not isinstance(command, RunSteps | Rest):
+            if self._is_over or not isinstance(command, RunSteps | Rest):
                 return
             if isinstance(command, RunSteps):
                 order = command.order
@@ -123,7 +129,7 @@ class Stepper:
         """Nothing begins, and what is under way ends."""
         shape.rest()
         gevent.sleep(0)
-        while self._sender.live.in_flight and not self.interrupted:
+        while not self._sender.is_idle and not self.interrupted:
             gevent.sleep(0.01)
 
 

@@ -14,7 +14,7 @@ from harness.load.process.identify import is_tls
 from harness.load.prompts.prompt import Prompt
 from harness.rundir.identity import LITELLM, Via
 from harness.rundir.records import RequestRecord
-from harness.scenario import ClosedLoad, OpenLoad, Scenario, SearchLoad
+from harness.scenario import ClosedLoad, OpenLoad, Scenario, SearchLoad, TaskPrompts
 
 MAX_HEADER_CHARS = 300
 MIN_CUT_WORDS = 256  # no context is shorter: a lower count of fewer words is somebody's own way to count
@@ -140,6 +140,8 @@ def _check_answer(row: RequestRecord) -> None:
 def _window_s(scenario: Scenario) -> float | None:
     """Seconds of a step that are counted; None where steps are not that even."""
     load = scenario.load
+    if isinstance(scenario.prompts, TaskPrompts):
+        return None  # a round lasts until its last task has ended
     if isinstance(load, SearchLoad):
         return load.max_step_s - load.warmup_s
     return load.step_s - load.warmup_s if isinstance(load, ClosedLoad | OpenLoad) else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from harness.load.plan import Learned
 from harness.load.prompts.prompt import Prompt, draw_length
+from harness.rundir.records import RequestRecord
 from harness.scenario.prompt_file import PromptFile
 from harness.scenario.prompt_survey import output_tokens_of
 from harness.scenario.prompts import CHARS_PER_TOKEN, FilePrompts
@@ -142,10 +143,9 @@ class RecordedConversation:
         """It keeps to one replica, where its history is cached."""
         return True
 
-    @property
-    def is_entering(self) -> bool:
-        """It is asked from its first question on."""
-        return False
+    def mark(self, row: RequestRecord) -> None:
+        """Write down in a request's row what it asks; it is asked from its first question on."""
+        row.session, row.turn, row.entered = self.session, self.turn, False
 
     def ask(self) -> Prompt:
         """The next question, with all that was said and answered before it in the file."""

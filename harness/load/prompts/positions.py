@@ -16,4 +16,9 @@ def positions(plan: LoadPlan, board: Board, *, is_open: bool) -> Iterator[int]:
     """This process's positions, ascending."""
     if is_open or plan.remote_workers:
         return count(plan.worker, plan.workers)
+    return shared_positions(board)
+
+
+def shared_positions(board: Board) -> Iterator[int]:
+    """The next that no process of this machine has, whoever asks."""
     return (board.take_position() for _ in repeat(None))

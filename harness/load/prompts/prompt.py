@@ -16,6 +16,7 @@ class Prompt:
     tokens: int | None
     max_tokens: int
     messages: tuple[Mapping[str, Any], ...] | None = None  # the conversation, where a chat route is asked
+    is_judged: bool = False  # the answer's text is kept for that
 
 
 def draw_length(length: int | LengthSpread, rng: random.Random) -> int:

@@ -4,6 +4,7 @@ import random
 
 from harness.load.prompts.prompt import Prompt, draw_length
 from harness.load.prompts.texts import PromptSource
+from harness.rundir.records import RequestRecord
 from harness.scenario import SessionPrompts
 
 
@@ -42,6 +43,10 @@ class Conversation:
     def is_entering(self) -> bool:
         """Whether the next turn follows on what was never sent: no prefix cache can know it."""
         return not self._is_begun and self.turn > 0
+
+    def mark(self, row: RequestRecord) -> None:
+        """Write down in a request's row what it asks."""
+        row.session, row.turn, row.entered = self.session, self.turn, self.is_entering
 
     def ask(self) -> Prompt:
         """The next turn's prompt."""

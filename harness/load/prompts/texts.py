@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from harness.load.prompts.file_rows import FileRows, Taken
 from harness.load.prompts.prompt import Prompt, draw_length
+from harness.load.prompts.tasks import RoundAsks
 from harness.scenario import Prompts, SyntheticPrompts
 from harness.scenario.prompts import CHARS_PER_TOKEN
 from harness.scenario.trace import TraceRow
@@ -71,13 +72,20 @@ class PromptSource:
     """
 
     def __init__(
-        self, prompts: Prompts, seed: int, salt: str, vocabulary: Vocabulary, rows: FileRows | None = None
+        self,
+        prompts: Prompts,
+        seed: int,
+        salt: str,
+        vocabulary: Vocabulary,
+        rows: FileRows | None = None,
+        asks: RoundAsks | None = None,
     ) -> None:
         self._spec = prompts
         self._seed = seed
         self._salt = salt
         self.vocabulary = vocabulary
         self.rows = rows
+        self.asks = asks  # of a task run's round: had from there
         self._taken: Taken | None = None  # the row that was asked for last
         self.prefix_tokens = getattr(prompts, "shared_prefix_tokens", 0)
         self.prefix = ""

@@ -15,6 +15,7 @@ import gevent.event
 import gevent.pool
 
 from harness.load.prompts.prompt import Prompt
+from harness.load.prompts.tasks import RoundAsks, TaskTalk
 from harness.load.prompts.texts import PromptSource
 from harness.load.shapes.arrivals import ArrivalPlan
 from harness.load.shapes.users import request_id
@@ -102,7 +103,8 @@ Plan = RatePlan | TracePlan
 class Dispatcher:
     """Sends the arrivals of one step after another; at most `cap` of this process's requests are in flight."""
 
-    def __init__(self, sender: Sender, plan: Plan, run_id: str, cap: int) -> None:
+    def __init__(self, sender: Sender, plan: Plan, run_id: str, cap: int, asks: RoundAsks | None = None) -> None:
+        self._asks = asks  # of a task run: what the arrivals ask
         self._sender = sender
         self._plan = plan
         self._run_id = run_id
@@ -112,6 +114,8 @@ class Dispatcher:
 
     def run(self, step: Step, start_s: float, wait_until: Callable[[float], bool]) -> None:
         """Send a step's arrivals; `wait_until(t_s)` sleeps till then and says whether the step goes on."""
+        if self._asks is not None:
+            self._asks.open(start_s + step.warmup_s)
         self._run(self._plan, step, start_s, wait_until)
 
     def go_on(self, step: Step, from_s: float, wait_until: Callable[[float], bool]) -> None:
@@ -119,6 +123,8 @@ class Dispatcher:
         if isinstance(self._plan, TracePlan):
             wait_until(math.inf)
             return
+        if self._asks is not None:
+            self._asks.close()
         assert step.rate is not None
         plan, part = self._plan.held(step), replace(step, length_s=HELD_S, rate=(step.rate[1], step.rate[1]))
         while wait_until(from_s):
@@ -127,10 +133,14 @@ class Dispatcher:
 
     def _run(self, plan: Plan, step: Step, start_s: float, wait_until: Callable[[float], bool]) -> None:
         for number, due_s in self._own(plan, step):
-            prompt = plan.prompt(number)  # made while there is time
             row = RequestRecord(
                 request_id=request_id(self._run_id, plan.name, number), step=step.step, scheduled_s=start_s + due_s
             )
+            if self._asks is not None:
+                if not self._task(self._asks, row, number, wait_until):
+                    return
+                continue
+            prompt = plan.prompt(number)  # made while there is time
             if not wait_until(start_s + due_s):
                 plan.put_back()
                 return
@@ -138,6 +148,17 @@ class Dispatcher:
                 self._sender.drop(row)
             else:
                 self._under_way.start(gevent.Greenlet(self._send, prompt, row, number))
+
+    def _task(self, asks: RoundAsks, row: RequestRecord, number: int, wait_until: Callable[[float], bool]) -> bool:
+        """An arrival that asks a task, or nothing where none is left; whether the step goes on."""
+        assert row.scheduled_s is not None
+        if not wait_until(row.scheduled_s):
+            return False
+        if len(self._under_way) >= self._cap:
+            self._sender.drop(row)  # the task waits for the next
+        elif (talk := asks.take(row.scheduled_s)) is not None:
+            self._under_way.start(gevent.Greenlet(self._send_task, talk, row, number))
+        return True
 
     def _own(self, plan: Plan, step: Step) -> Iterator[tuple[int, float]]:
         return ((n, due_s) for n, due_s in plan.due(step) if n % self.workers == self.worker)
@@ -147,5 +168,22 @@ class Dispatcher:
         try:
             with suppress(Cut):
                 self._sender.send(prompt, row, seat.sit())
+        finally:
+            seat.leave()
+
+    def _send_task(self, talk: TaskTalk, row: RequestRecord, number: int) -> None:
+        """All turns of a task, each when the reply before it is there, at one replica."""
+        seat, first = Seat(self._sender.fleet, number), row
+        try:
+            with suppress(Cut):
+                while not talk.is_over:
+                    talk.mark(row)
+                    sent = self._sender.send(talk.prompt(), row, seat.sit())
+                    talk.answered(sent.reply if row.error is None else None)
+                    row = RequestRecord(
+                        request_id=request_id(first.request_id, "turn", talk.turn),
+                        step=first.step,
+                        scheduled_s=self._sender.clock.now_s(),
+                    )
         finally:
             seat.leave()

@@ -69,7 +69,7 @@ class ClosedShape:
     def run(self, step: Step, start_s: float, wait_until: WaitUntil) -> None:
         """See Shape.run."""
         assert step.users is not None
-        self._gate.expect(step)
+        self._gate.expect(step, start_s)
         for offset_s, users in user_changes(step, self._seed):
             if not wait_until(start_s + offset_s):
                 return
@@ -81,6 +81,8 @@ class ClosedShape:
     def go_on(self, step: Step, from_s: float, wait_until: WaitUntil) -> None:  # noqa: ARG002
         """See Shape.go_on: the users do by themselves; the last of a ramp comes now."""
         assert step.users is not None
+        if self._gate.prompts.asks is not None:
+            self._gate.prompts.asks.close()
         self._gate.open(step.step, step.users[1])
         wait_until(math.inf)
 
@@ -144,6 +146,6 @@ def shape_of(
         arrivals = RatePlan(scenario, prompts)
     whole, rest = divmod(most_at_once(load), plan.workers)
     cap = whole + (plan.worker < rest)
-    dispatcher = Dispatcher(sender, arrivals, plan.run_id, cap)
+    dispatcher = Dispatcher(sender, arrivals, plan.run_id, cap, prompts.asks)
     dispatcher.worker, dispatcher.workers = plan.worker, plan.workers
     return OpenShape(dispatcher, environment)

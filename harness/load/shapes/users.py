@@ -16,6 +16,7 @@ from locust.exception import StopUser
 
 from harness.load.prompts.file_rows import RecordedConversation
 from harness.load.prompts.sessions import Conversation
+from harness.load.prompts.tasks import TaskConversation
 from harness.load.prompts.texts import PromptSource
 from harness.load.shapes.entering import Entering
 from harness.load.wire.fleet import Seat
@@ -26,6 +27,7 @@ from harness.scenario import Scenario, SessionPrompts
 from harness.scenario.steps import Step
 
 BACK_OFF_S = (0.1, 0.2, 0.5, 1.0)  # after the first, second, third and later failures in a row
+IDLE_S = 0.05  # between two looks for something to ask, where a round has nothing left
 MAX_RETRY_AFTER_S = 60.0  # a server may ask for more; a load test cannot wait for it
 ASKS_TO_WAIT = (429, 503)
 
@@ -49,9 +51,11 @@ class ClosedGate:
         self._entering = Entering(spec.turns) if isinstance(spec, SessionPrompts) else None
         self._turns: dict[int, gevent.event.Event] = {}  # of the users who wait for theirs
 
-    def expect(self, step: Step) -> None:
-        """The users of a step come, those who are not there yet together."""
+    def expect(self, step: Step, start_s: float) -> None:
+        """The users of a step come, those who are not there yet together; the first may be alone as yet."""
         assert step.users is not None
+        if self.prompts.asks is not None and not step.cohort:
+            self.prompts.asks.open(start_s + step.warmup_s)
         if self._entering is not None:
             self._entering.expect(max(*step.users, step.cohort), first_alone=step.cohort > 0)
 
@@ -76,9 +80,11 @@ class ClosedGate:
         self.joined += 1
         return (self.joined - 1) * self.workers + self.worker
 
-    def conversation_of(self, user: int) -> Conversation | RecordedConversation | None:
+    def conversation_of(self, user: int) -> Conversation | RecordedConversation | TaskConversation | None:
         """What `user` goes on with from request to request; None where each request stands alone."""
         spec, rows = self.scenario.prompts, self.prompts.rows
+        if self.prompts.asks is not None:
+            return TaskConversation(self.prompts.asks, self.sender.clock.now_s)
         if isinstance(spec, SessionPrompts) and self._entering is not None:
             return Conversation(spec, self.prompts, user, self.scenario.seed, self._entering.turn(user))
         return RecordedConversation(rows, user) if rows is not None and self.scenario.has_conversations else None
@@ -134,9 +140,12 @@ def closed_user(gate: ClosedGate) -> type[User]:
                 scheduled_s=gate.sender.clock.now_s(),
             )
             talk = self.conversation
-            if talk is not None:
-                row.session, row.turn, row.entered = talk.session, talk.turn, talk.is_entering
             prompt = talk.ask() if talk is not None else gate.prompts.get(self.number, self.asked)
+            if prompt is None:
+                gate.pause(IDLE_S)
+                return
+            if talk is not None:
+                talk.mark(row)
             self.asked += 1
             try:
                 sent = gate.sender.send(prompt, row, self.seat.sit())

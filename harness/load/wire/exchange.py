@@ -73,6 +73,7 @@ class Exchange:
     unpacker: Unpacker | None = None  # of a body that comes compressed
     rest_s: float = 0.0  # to wait before the next request, until the connection is seen to stay open
     attempts: int = 0  # times it was written: a second where the first went into a closed connection
+    may_write_again: Callable[[], bool] | None = None  # asked before a second time, where it costs something
     awaits_first: bool = True  # the first token is still to come: whoever takes the bytes says when it came
     complete: bool = False  # the answer ended as HTTP says it should
     is_over: bool = False  # the answer itself said that it is over: whatever HTTP does now is no part of it

@@ -2,11 +2,12 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from harness.backends.wire import Headers
+from harness.load.spending.pace import Allowance
 
 OURS = {
     "User-Agent": "breakeven",
@@ -18,6 +19,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _EPOCH_S = 1e9  # a number above is a date, one below a pause
 _RESETS = ("", "-requests", "-tokens", "-after")
+_ANTHROPIC = ("requests", "tokens", "input-tokens", "output-tokens")
 
 
 def head_lines(host: str, given: Mapping[str, str]) -> str:
@@ -56,8 +58,9 @@ def _now(headers: Headers, now: datetime) -> datetime:
 
 
 def _date(text: str) -> datetime | None:
+    """HTTP's own form, or RFC 3339's."""
     try:
-        when = parsedate_to_datetime(text)
+        when = datetime.fromisoformat(text) if "T" in text and "-" in text else parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
     return when.replace(tzinfo=when.tzinfo or UTC)
@@ -99,12 +102,30 @@ def _reset(text: str, now: datetime) -> float | None:
     return max(since_epoch_s - now.timestamp(), 0.0)
 
 
+def allowances(headers: Headers, now: datetime) -> list[Allowance]:
+    """What an answer says is left of each limit that it names, where it says when that is whole again."""
+    found = []
+    for kind, left, limit, reset_s in _limits(headers, _now(headers, now)):
+        remaining = _number(left)
+        if remaining is not None and reset_s is not None:
+            found.append(Allowance(kind, remaining, _number(limit), reset_s))
+    return found
+
+
+def _limits(headers: Headers, now: datetime) -> Iterator[tuple[str, str, str, float | None]]:
+    """(of what, what is left, of how much, seconds until its reset) of each limit, in any of the usual names."""
+    for prefix in ("x-ratelimit", "ratelimit"):
+        for end in _RESETS:
+            left, limit, reset = (_text(headers, f"{prefix}-{what}{end}") for what in ("remaining", "limit", "reset"))
+            yield end.removeprefix("-") or "requests", left, limit, _reset(reset, now)
+    for kind in _ANTHROPIC:
+        left, limit, reset = (
+            _text(headers, f"anthropic-ratelimit-{kind}-{what}") for what in ("remaining", "limit", "reset")
+        )
+        yield kind, left, limit, _reset(reset, now)
+
+
 def _until_reset(headers: Headers, now: datetime) -> float | None:
     """The longest wait for a limit of which nothing is left, or which does not say."""
-    waits = []
-    for prefix in ("x-ratelimit", "ratelimit"):
-        for kind in _RESETS:
-            wait_s = _reset(_text(headers, f"{prefix}-reset{kind}"), now)
-            if wait_s is not None and _text(headers, f"{prefix}-remaining{kind}") in ("0", ""):
-                waits.append(wait_s)
+    waits = [reset_s for _, left, _, reset_s in _limits(headers, now) if reset_s is not None and left in ("0", "")]
     return max(waits, default=None)

@@ -1,14 +1,13 @@
 """Sends one request and writes down what happened, whatever happens."""
 
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import gevent
 import orjson
 from geventhttpclient.response import HTTPParseError
 
 from harness.backends.counts import reply_tokens, token_source, tokens_asked
-from harness.backends.faults import REFUSALS
 from harness.backends.openai_compat import OpenAiWire
 from harness.backends.wire import MAX_EXAMPLE_CHARS, Answer, Ask, Headers
 from harness.base.errors import UsageError
@@ -20,9 +19,11 @@ from harness.load.wire.clock import RunClock
 from harness.load.wire.coding import Packed
 from harness.load.wire.exchange import ConnectionLost, Exchange
 from harness.load.wire.fleet import Fleet
+from harness.load.wire.paying import Till
 from harness.load.wire.reading import Reading, broke_off, judge
 from harness.load.wire.refusal import with_what_is_known
 from harness.load.wire.sockets import LOOKOUT
+from harness.load.wire.totals import Totals
 from harness.load.wire.transport import ConnectFailed, Target
 from harness.rundir.recorder import Recorder
 from harness.rundir.records import NOT_FAILURES, RequestRecord
@@ -31,28 +32,6 @@ from harness.scenario import Scenario
 _OWN_FAULTS = set(range(400, 500)) - {408, 425, 429}  # statuses that another replica would give too
 _AFTER_THE_END = frozenset({"timeout", "reset", "truncated"})  # what may befall an answer that is over
 MOST_WAITING = 1000
-RECENT = 200  # latest times of requests known while running
-
-
-@dataclass(slots=True)
-class Totals:
-    """How the load stands, for the progress display; no metric comes from here."""
-
-    in_flight: int = 0
-    sent: int = 0
-    finished: int = 0
-    failed: int = 0
-    not_sent: int = 0
-    token_events: int = 0  # tokens, where the server counts them
-    events: int = 0  # that carried a token
-    shared_events: int = 0  # of them, those that came out of one read with others
-    late_s: float = 0.0  # the latest sending since somebody looked, after its plan
-    refused: int = 0  # answers that any further request would get too
-    unreachable: int = 0  # requests in a row, up to now, that found nobody
-    unreachable_since_s: float = 0.0  # when the first of them ended
-    ttft_s: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
-    e2e_s: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
-    last_error: str | None = None
 
 
 class Cut(Exception):
@@ -73,12 +52,21 @@ class Sent:
 class Sender:
     """Sends requests, each to the replica that it is given; each leaves exactly one row."""
 
-    def __init__(self, plan: LoadPlan, scenario: Scenario, clock: RunClock, recorder: Recorder, fleet: Fleet) -> None:
+    def __init__(
+        self,
+        plan: LoadPlan,
+        scenario: Scenario,
+        clock: RunClock,
+        recorder: Recorder,
+        fleet: Fleet,
+        till: Till | None = None,
+    ) -> None:
         self.request = scenario.request
         self.clock = clock
         self.recorder = recorder
         self.fleet = fleet
         self.live = Totals()
+        self.till = till  # of an API that is paid for; None: nothing is
         self._under_way: dict[gevent.Greenlet, tuple[RequestRecord, Exchange, Reading]] = {}
         self._plan = plan
         self._reuses_prefix = scenario.wants_prefix_reuse
@@ -102,28 +90,39 @@ class Sender:
     def send(self, prompt: Prompt, row: RequestRecord, target: Target) -> Sent:
         """Send one request; `row` comes with its plan (ids, step, scheduled_s) and leaves with its outcome.
 
-        A kill of the greenlet (the end of the run) is written down as `cut_at_end`, then goes on.
+        A kill of the greenlet (the end of the run) is written down as `cut_at_end`, then goes on. To an API that is
+        paid for it is sent when it can be paid and the rate limit lets it, and again where that refused it.
 
         Raises:
             Cut: the step was ended early.
         """
+        if self.till is None:
+            return self._send(prompt, row, target)
+        return self.till.until_taken(row, lambda is_last: self._send(prompt, row, target, is_last=is_last))
+
+    def _send(self, prompt: Prompt, row: RequestRecord, target: Target, *, is_last: bool = True) -> Sent:
         ask = self._ask(prompt, row.request_id)
         row.url, row.process, row.requested_output_tokens = target.url, self.process, tokens_asked(ask)
         reader = self.wire.reader(self.request.api) if self.request.stream else None
         asked = row.requested_output_tokens
         arrivals: list[int] | None = None if self.recorder.arrivals is None else []
         reading, exchange = Reading(reader, arrivals, most_events(asked)), Exchange(most_bytes(asked))
-        body = orjson.dumps(self.wire.body(ask))
+        body = self.wire.body(ask)
+        due = self.till.admit(body, row, is_last=is_last) if self.till is not None else None
+        if self.till is not None and due is not None:
+            exchange.may_write_again = partial(self.till.write_again, due)
         LOOKOUT.glance()  # others wait for their first token; a hundred requests may begin and end here together
         self._begin(target, row, exchange, reading)
         try:
-            self._exchange(target, body, row, reading, exchange)
+            self._exchange(target, orjson.dumps(body), row, reading, exchange)
         except (gevent.GreenletExit, Cut):
             row.error = "cut_at_end"
             raise
         finally:
             self._end(target)
             self._fill(row, prompt, reading, exchange, target)
+            if self.till is not None and due is not None:
+                self.till.settle(due, row, reading, exchange)
             self._note_health(target, row, exchange)
             LOOKOUT.glance()
             self._write(row, reading)
@@ -141,8 +140,13 @@ class Sender:
 
     def cut_under_way(self) -> None:
         """End every request under way with `cut_at_end`, soon."""
-        for greenlet in list(self._under_way):
+        for greenlet in [*self._under_way, *(self.till.waiting if self.till is not None else ())]:
             greenlet.kill(Cut, block=False)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way, nor waits to be."""
+        return not self.live.in_flight and not (self.till is not None and self.till.waiting)
 
     def under_way(self, due_from_s: float, due_before_s: float) -> int:
         """How many requests are under way that were due in this time."""
@@ -241,7 +245,7 @@ class Sender:
         row.finish_reason = answer.finish_reason
         row.server_queue_s, row.server_prefill_s = answer.server_queue_s, answer.server_prefill_s
         row.server_decode_s, row.server_total_s = answer.server_decode_s, answer.server_total_s
-        row.attempt = max(exchange.attempts, 1)
+        row.resent = max(exchange.attempts - 1, 0)
         if row.error is None or (row.error in _AFTER_THE_END and reading.says_its_end):
             row.error, row.error_detail = judge(exchange, reading, row.requested_output_tokens)
             row.error_detail = with_what_is_known(exchange, target.route(self.path), row.error_detail)
@@ -250,6 +254,8 @@ class Sender:
         row.finish_reason, row.unreadable_example = (  # what is struck may be shorter than what stands for it
             text and text[:MAX_EXAMPLE_CHARS] for text in map(strike, (row.finish_reason, answer.example))
         )
+        if prompt.is_judged and row.error is None:
+            self.recorder.answers.add({"request_id": row.request_id, "text": answer.reply})
         if answer.output_tokens is None and answer.generated and row.error in {None, "cut_at_end"}:
             self.recorder.texts.add({"request_id": row.request_id, "text": answer.generated})
 
@@ -270,30 +276,8 @@ class Sender:
 
     def _write(self, row: RequestRecord, reading: Reading) -> None:
         self.recorder.records.add(row.to_dict())
-        if self.recorder.arrivals is not None and reading.arrivals:
+        if self.recorder.arrivals is not None and reading.arrivals and not row.repeat:
             zero_ns = self._plan.started_monotonic_ns
             stamps = [(ns - zero_ns) // 1000 for ns in reading.arrivals]
             self.recorder.arrivals.add({"request_id": row.request_id, "arrival_us": stamps})
-        self._note_live(row, reading)
-
-    def _note_live(self, row: RequestRecord, reading: Reading) -> None:
-        """For the display, once the row is written."""
-        live = self.live
-        live.events += row.events
-        live.shared_events += reading.shared_events
-        if row.error is None:
-            live.finished += 1
-            live.token_events += row.output_tokens or row.events
-        elif row.error not in NOT_FAILURES:
-            live.failed += 1
-            live.refused += row.http_status in REFUSALS
-            live.last_error = f"{row.error}: {row.error_detail}" if row.error_detail else row.error
-        if row.error == "connect":
-            live.unreachable_since_s = live.unreachable_since_s if live.unreachable else self.clock.now_s()
-            live.unreachable += 1
-        elif row.error not in NOT_FAILURES:
-            live.unreachable = 0
-        if row.first_token_s is not None and row.sent_s is not None:
-            live.ttft_s.append(row.first_token_s - row.sent_s)
-        if row.error is None and row.finished_s is not None and row.sent_s is not None:
-            live.e2e_s.append(row.finished_s - row.sent_s)
+        self.live.note(row, reading.shared_events, self.clock.now_s())

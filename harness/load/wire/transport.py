@@ -98,8 +98,10 @@ class Target:
             exchange.attempts += 1
             try:
                 self._exchange(sock, route, data, on_bytes, exchange)
-            except NeverRead:
-                continue  # it was a kept connection, and there are only so many
+            except NeverRead:  # it was a kept connection, and there are only so many
+                if exchange.may_write_again is not None and not exchange.may_write_again():
+                    raise
+                continue
             return
 
     def route(self, path: str) -> str:

@@ -36,7 +36,7 @@ def points_of(
 
 def load_charts(metrics: Metrics, slo: Slo) -> list[Chart]:
     """Output rate, request rate, time to first token and time per token, each against load."""
-    steps = metrics.steps
+    steps = metrics.loads
     unit = load_unit(steps)
     marked = None if metrics.at_slo is None else metrics.at_slo.load.size
     kinds = ["ttft", "tpot"] + (["e2e"] if any(limit.latency == "e2e" for limit in slo.limits()) else [])

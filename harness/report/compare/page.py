@@ -9,6 +9,7 @@ from harness.report.charts.cost import ARM_COLOURS
 from harness.report.charts.load import goodput_ends, latency_points, latency_unit, load_unit, points_of
 from harness.report.charts.panel import Panel, Point, Series, draw
 from harness.report.compare.parity import Difference
+from harness.report.compare.quality import quality_sections
 from harness.report.compare.runs import REQUESTS, Comparison, Standing
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Chart, Check, Field, Report, RunFiles, Section, Table, Text, table_of
@@ -29,6 +30,7 @@ def comparison_report(comparison: Comparison) -> Report:
         sections=(
             Section("unequal", "What was not the same", _unequal(comparison)),
             Section("runs", "The runs", (runs_table(comparison),)),
+            *quality_sections(comparison.runs, comparison.labels, _usd_of_a_request(comparison), comparison.qualities),
             Section("load", "The same load, side by side", load_blocks(comparison)),
             Section("checks", "Checks", _checks(comparison)),
         ),
@@ -36,6 +38,15 @@ def comparison_report(comparison: Comparison) -> Report:
         console_first=console_differences(comparison),
         console_table=_console_table(comparison),
     )
+
+
+def _usd_of_a_request(comparison: Comparison) -> Callable[[int], float | None]:
+    def usd(i: int) -> float | None:
+        standing = comparison.standings[i]
+        cost = standing.usd_at(standing.goodput)
+        return None if cost is None else cost / REQUESTS
+
+    return usd
 
 
 def _headline(comparison: Comparison) -> str:
@@ -224,7 +235,7 @@ def load_blocks(comparison: Comparison) -> tuple[Block, ...]:
 
 def comparison_charts(comparison: Comparison) -> list[Chart]:
     """Output rate, goodput and median first token over load, a curve per run."""
-    steps = [run.metrics.steps for run in comparison.runs]
+    steps = [run.metrics.loads for run in comparison.runs]
     unit = load_unit([step for some in steps for step in some])
     firsts = [s.ttft_s.p50 or 0.0 for some in steps for s in some]
     factor, time_unit = latency_unit(max(firsts, default=0.0))
@@ -249,7 +260,7 @@ def comparison_charts(comparison: Comparison) -> list[Chart]:
 
 def equal_loads_table(comparison: Comparison) -> Table | None:
     """Loads that at least two runs were driven at: output rate and median first token of each."""
-    by_load = [{s.load.size: s for s in run.metrics.steps if s.load.size} for run in comparison.runs]
+    by_load = [{s.load.size: s for s in run.metrics.loads if s.load.size} for run in comparison.runs]
     shared = sorted(load for load in {key for one in by_load for key in one} if sum(load in one for one in by_load) > 1)
     if not shared:
         return None

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.base.rounding import amount, usd
 from harness.base.units import SECONDS_PER_HOUR
 from harness.report.compare.parity import Difference, differences, unequal_work, unnamed_weights
+from harness.report.compare.quality import QUESTION, Quality, one_load, qualities, solves_most, weighed, why_no_winner
 from harness.report.model import RunFiles
 from harness.report.text import clean, interval, percent
 from harness.report.verdict import gather_checks
@@ -68,29 +69,60 @@ class Comparison:
     differences: tuple[Difference, ...]
     standings: tuple[Standing, ...]
     outcomes: tuple[Outcome, ...]
+    qualities: tuple[Quality, ...]  # every pair of runs of the same tasks
     regressions: tuple[Regression, ...]  # empty when no limit was given
 
 
 def compare_runs(runs: Sequence[RunFiles], fail_over: float | None = None) -> Comparison:
     """`fail_over`: the share of the first run's goodput that a later one may lose."""
     labels = _labels(runs)
-    found = differences(runs)
+    found = weighed(differences(runs), runs)
     known = [_instances(run) for run in runs]
     standings = tuple(
         _standing(run, label, None if None in known else instances)
         for run, label, instances in zip(runs, labels, known, strict=True)
     )
+    pairs = qualities(runs, labels)
+    at = one_load(runs) if pairs else ""
+    if at:
+        standings = tuple(_at_its_load(standing, run) for standing, run in zip(standings, runs, strict=True))
     why_not = _no_winner(standings, unequal_work(found), unnamed_weights(runs))
     unsaid = [label for label, instances in zip(labels, known, strict=True) if instances is None]
     why_no_cost = f"no winner: nobody said how many boxes the URLs of {', '.join(unsaid)} are" if unsaid else ""
+    outcomes = (_serves_most(standings, why_not), _costs_least(standings, why_not or why_no_cost))
     return Comparison(
         runs=tuple(runs),
         labels=labels,
         differences=tuple(found),
         standings=standings,
-        outcomes=(_serves_most(standings, why_not), _costs_least(standings, why_not or why_no_cost)),
+        outcomes=_with_quality(outcomes, pairs, labels, at),
+        qualities=pairs,
         regressions=() if fail_over is None else _regressions(runs, standings, fail_over),
     )
+
+
+def _at_its_load(standing: Standing, run: RunFiles) -> Standing:
+    """What a task run served at its one load, which is no lower bound where all had the same."""
+    step = run.metrics.at_slo
+    if step is None or not standing.at_least or standing.goodput is None or not step.goodput_requests_per_s:
+        return standing
+    instances = step.goodput_requests_per_s / standing.goodput
+    high = None if step.goodput_high is None else step.goodput_high / instances
+    return replace(standing, high=high, at_least=False)
+
+
+def _with_quality(
+    outcomes: Sequence[Outcome], pairs: Sequence[Quality], labels: Sequence[str], at: str
+) -> tuple[Outcome, ...]:
+    """Who solves most beside the others; nobody wins by answering worse. `at`: the one load that all had."""
+    if not pairs:
+        return tuple(outcomes)
+    checked = []
+    for one in outcomes:
+        why_not = why_no_winner(one.winner, one.question, pairs)
+        words = f"at {at} {one.words}" if at and one.winner is not None else one.words
+        checked.append(Outcome(one.question, None, why_not) if why_not else replace(one, words=words))
+    return (*checked, Outcome(QUESTION, *solves_most(pairs, labels)))
 
 
 def _labels(runs: Sequence[RunFiles]) -> tuple[str, ...]:
@@ -206,7 +238,7 @@ def _regressions(runs: Sequence[RunFiles], standings: Sequence[Standing], limit:
 
 def _no_judging(runs: Sequence[RunFiles]) -> str:
     """Why two runs cannot be held against each other; empty: they can."""
-    unnamed, unequal = unnamed_weights(runs), unequal_work(differences(runs))
+    unnamed, unequal = unnamed_weights(runs), unequal_work(weighed(differences(runs), runs))
     if unnamed:
         return "; ".join(unnamed)
     return f"the work was unequal ({', '.join(unequal)})" if unequal else ""

@@ -13,8 +13,13 @@ from harness.scenario import Slo
 
 THE_BOLD_ROW = "The row in bold gives the goodput."
 STEP: Field[Step] = ("step", "", lambda step: str(step.number))
-LOAD: Field[Step] = ("load", None, lambda step: step.load.words)
+LOAD: Field[Step] = ("load", None, lambda step: Cell(step.load.words, note=round_words(step)))
 _SECONDS_FROM = 10  # a column whose largest value is this many seconds is printed in s, else in ms
+
+
+def round_words(step: Step) -> str:
+    """`round 2: escalation` of a task run; empty of any other."""
+    return "" if step.round is None else f"round {step.round}: {step.role or 'attempts'}"
 
 
 def slo_words(slo: Slo) -> str:

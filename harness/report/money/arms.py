@@ -18,7 +18,7 @@ from harness.report.money.money import (
 )
 from harness.report.text import clean, per_task, percent, price
 from harness.rundir.arm_price import EffectiveRates, MixPrice, ModelPrice
-from harness.rundir.decide import Api, AtVolume, Decided, SelfHost
+from harness.rundir.decide import Api, AtVolume, Decided, DecideInput
 from harness.rundir.decision import Arm, Decision
 
 _NOT_ITS_OWN = Cell("–", tone="muted")  # the box is what the arms are compared with
@@ -96,7 +96,7 @@ def _edge(decided: Decided, show: Callable[[Decided], str]) -> Cell:
 
 
 def _self_host_row(decision: Decision, width: int) -> Row:
-    instance, own = decision.self_host.instance, decision.arms[0].input.self_host
+    instance = decision.self_host.instance
     at = decision.arms[0].decision.at_volume
     hourly = f"{price(instance.usd_per_hour)} USD/h"
     per, month = (None, None) if at is None else (at.self_usd_per_task, at.self_usd)
@@ -104,16 +104,18 @@ def _self_host_row(decision: Decision, width: int) -> Row:
         Cell(f"self-host on {clean(instance.id)}", note=instance_words(instance)),
         Cell(hourly, note=source_words(instance.source, None, instance.checked_on)),
         Cell(per_task(per), note=_why_no_task_price(at)),
-        Cell(amount(month), note=_sum_words(at, hourly, own)),
+        Cell(amount(month), note=_sum_words(at, hourly, decision.arms[0].input)),
     )
     return Row(cells + (_NOT_ITS_OWN,) * (width - len(cells)), strong=True)
 
 
-def _sum_words(at: AtVolume | None, hourly: str, own: SelfHost) -> str:
+def _sum_words(at: AtVolume | None, hourly: str, given: DecideInput) -> str:
     """`1 × 5.672 USD/h × 730 h + 8,667 fixed`, and how far the instances are used."""
     if at is None or at.instances is None:
         return "no goodput or no volume"
+    own, unsolved_usd = given.self_host, given.beside_usd("self_host", at.tasks_per_month)
     more = f" + {amount(own.fixed_usd_per_month)} fixed" if own.fixed_usd_per_month else ""
+    more += f" + {amount(unsolved_usd)} unsolved" if unsolved_usd else ""
     used = f"{percent(at.utilization)} used"
     if not always_on(own):
         return f"paid {running_words(own)}{more}\n{used}"

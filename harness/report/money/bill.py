@@ -135,7 +135,7 @@ def _paid_back(month: int | None) -> str:
     return "not in these months" if month is None else f"in month {month}"
 
 
-def success_table(decision: Decision) -> Table:
+def plain_success_table(decision: Decision) -> Table:
     """Cost of a task that really got done: attempts, what stays unsolved, the person who takes over."""
     given = decision.arms[0].success
     sides = [(clean(arm.name), arm.success, arm.success.api) for arm in decision.arms]

@@ -201,10 +201,12 @@ def _self_month(arm: Arm) -> str:
     at, own = arm.decision.at_volume, arm.input.self_host
     if at is None or at.self_usd is None:
         return ""
-    fixed = f" + {amount(own.fixed_usd_per_month)} fixed by the demand" if own.fixed_usd_per_month else ""
+    unsolved_usd = arm.input.beside_usd("self_host", at.tasks_per_month)
+    more = f" + {amount(own.fixed_usd_per_month)} fixed by the demand" if own.fixed_usd_per_month else ""
+    more += f" + {amount(unsolved_usd)} for what stays unsolved" if unsolved_usd else ""
     if always_on(own):
-        return f", self = {at.instances} x {amount(own.usd_per_hour * HOURS_PER_MONTH)}{fixed}"
-    return f", self = {amount(at.self_usd - own.fixed_usd_per_month)} {running_words(own)}{fixed}"
+        return f", self = {at.instances} x {amount(own.usd_per_hour * HOURS_PER_MONTH)}{more}"
+    return f", self = {amount(at.self_usd - own.fixed_usd_per_month - unsolved_usd)} {running_words(own)}{more}"
 
 
 def console_arms_table(decision: Decision) -> Table:

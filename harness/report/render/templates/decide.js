@@ -98,7 +98,8 @@ const breakeven = (() => {
     const capacity = goodput ? (box.max_load ?? 1) * goodput * SECONDS / callsAtPeak(workload) || null : null;
     const size = unitTasks(workload, api), price = api.units_usd_per_month ?? 0;
     const hasUnits = price > 0 && size < Infinity, hours = hoursOf(input, goodput);
-    const usdPerTask = taskUsd(workload, api), month = box.usd_per_hour * HOURS, fewest = fewestOf(box);
+    const ownTask = (box.usd_per_task ?? 0) * reached(workload);
+    const usdPerTask = taskUsd(workload, api) + (api.usd_per_task ?? 0) * reached(workload), month = box.usd_per_hour * HOURS, fewest = fewestOf(box);
     const ownFixed = box.fixed_usd_per_month ?? 0;
     const apiBase = (api.fixed_usd_per_month ?? 0) + (hasUnits ? 0 : price);
     const seconds = isMetered(box) && goodput ? ceil(box.service_s ?? 1 / goodput) : null;
@@ -106,12 +107,13 @@ const breakeven = (() => {
     const running = (tasks) => Math.max(fewest, ceil(tasks / capacity));
     const after = (tasks) => Math.max(fewest, floor(tasks / capacity) + 1);
     return {
-      usdPerTask, month, capacity, fewest, hours, metered, hasUnits, unit: hasUnits ? price : 0, size,
+      usdPerTask, ownTask, month, capacity, fewest, hours, metered, hasUnits, unit: hasUnits ? price : 0, size,
       ownFixed, apiBase, fixed: ownFixed - apiBase, usdPerTaskUsedUp: usdPerTask + (hasUnits ? price / size : 0),
       apiUsd: (tasks) => usdPerTask * tasks + apiBase + (hasUnits ? Math.max(1, ceil(tasks / size)) * price : 0),
       apiUsdAfter: (tasks) => usdPerTask * tasks + apiBase + (hasUnits ? (floor(tasks / size) + 1) * price : 0),
-      ownUsd: (tasks) => (metered !== null ? metered * tasks : hours ? hours.usd(tasks) : running(tasks) * month) + ownFixed,
-      ownUsdAfter: (tasks) => (hours ? hours.usdAfter(tasks) : after(tasks) * month) + ownFixed,
+      ownUsd: (tasks) => (metered !== null ? metered * tasks : hours ? hours.usd(tasks) : running(tasks) * month)
+        + ownFixed + ownTask * tasks,
+      ownUsdAfter: (tasks) => (hours ? hours.usdAfter(tasks) : after(tasks) * month) + ownFixed + ownTask * tasks,
       nextStep: (tasks) => hours ? hours.nextStep(tasks) : after(tasks) * capacity,
       stepBefore: (tasks) => {
         if (hours) return hours.stepBefore(tasks);
@@ -143,8 +145,35 @@ const breakeven = (() => {
   }
   const winsAtFirst = (gain, fixed, fewest) => fixed <= 0 && settle(fewest * gain - fixed, fixed) >= 0;
 
-  function breakEven(stairs) {
-    if (!stairs.capacity) return NEVER;
+  function net(stairs) { // what a task takes on the box's side is taken off its price at the API
+    if (!stairs.ownTask) return stairs;
+    const { ownTask, ownUsd, ownUsdAfter, apiUsd, apiUsdAfter } = stairs;
+    const usdPerTask = settle(stairs.usdPerTask - ownTask, ownTask);
+    return {
+      ...stairs, ownTask: 0, usdPerTask, usdPerTaskUsedUp: usdPerTask + (stairs.hasUnits ? stairs.unit / stairs.size : 0),
+      ownUsd: (tasks) => ownUsd(tasks) - ownTask * tasks, ownUsdAfter: (tasks) => ownUsdAfter(tasks) - ownTask * tasks,
+      apiUsd: (tasks) => apiUsd(tasks) - ownTask * tasks, apiUsdAfter: (tasks) => apiUsdAfter(tasks) - ownTask * tasks,
+    };
+  }
+  function losingByTheTask(stairs) { // only a fee of the API carries what each task takes more on the box's side
+    const dearer = -stairs.usdPerTask;
+    let at = 0, top = 0;
+    for (let i = 0; i < MOST_LEVELS; i += 1) {
+      const room = settle(stairs.apiBase - stairs.ownUsdAfter(at), stairs.apiBase);
+      if (room < dearer * at || room < 0) break;
+      const end = stairs.nextStep(at);
+      top = Math.min(end, room / dearer);
+      if (top < end) break;
+      at = end;
+    }
+    const idle = stairs.hours && settle(stairs.apiUsd(0) - stairs.ownUsd(0), stairs.apiUsd(0)) > 0;
+    return found(top > 0 || idle ? [[0, top]] : [], Infinity, false);
+  }
+
+  function breakEven(given) {
+    if (!given.capacity) return NEVER;
+    const stairs = net(given);
+    if (stairs.metered === null && stairs.usdPerTask < 0) return losingByTheTask(stairs);
     if (stairs.metered !== null) return metered(stairs, stairs.metered);
     if (stairs.hasUnits || stairs.hours) return walked(stairs);
     const { fixed, month, fewest } = stairs;
@@ -266,7 +295,8 @@ const breakeven = (() => {
   }
 
   function minGoodput({ workload: work, self_host: box, api }) {
-    const perTask = taskUsd(work, api) + (api.units_usd_per_month ?? 0) / unitTasks(work, api);
+    const perTask = taskUsd(work, api) + (api.units_usd_per_month ?? 0) / unitTasks(work, api)
+      + ((api.usd_per_task ?? 0) - (box.usd_per_task ?? 0)) * reached(work);
     if (isMetered(box)) {
       const aSecond = secondUsd(box) * boxCalls(work), affordable = aSecond > 0 ? floor(perTask / aSecond) : Infinity;
       if ((box.service_s ?? null) !== null) return ceil(box.service_s) <= affordable ? 0 : null;
@@ -300,7 +330,7 @@ const breakeven = (() => {
     const ends = [box.goodput_low ?? null, box.goodput_high ?? null];
     const verdictAt = (goodput) => breakEven(staircase(input, goodput)).verdict;
     return {
-      api_usd_per_task: stairs.usdPerTask,
+      api_usd_per_task: taskUsd(work, input.api),
       attempts_per_task: attempts(work),
       success_rate: successRate(work),
       capacity_tasks_per_month: stairs.capacity,
@@ -382,8 +412,11 @@ const breakeven = (() => {
     return `${where}${boxes} ${who} wins by ${usd(saved)} a month`;
   }
   function neverWords(given) {
-    const stairs = staircase(given, given.self_host.goodput_requests_per_s);
+    const stairs = net(staircase(given, given.self_host.goodput_requests_per_s));
     const api = stairs.usdPerTaskUsedUp, never = "self-hosting never wins";
+    if (api < 0) {
+      return `${never}, because a task costs ${usd(-api)} less at the API, people included, before any instance`;
+    }
     if (api <= 0 && stairs.apiBase <= 0) return `${never}, because the API is free`;
     if (stairs.metered !== null || stairs.hours) {
       const own = stairs.metered ?? stairs.hours.usdPerTask;

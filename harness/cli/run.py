@@ -156,7 +156,8 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
         click.echo(f"prompts: {plan['prompts']}", err=True)
     began = time.monotonic()
     max_usd = options.budget.driven.max_usd if options.budget is not None else None
-    with RunDisplay(plan["seconds"], usd_per_hour, max_usd) as display:
+    planned_s = plan["seconds"] if plan["tasks"] is None else None  # rounds take as long as they take
+    with RunDisplay(planned_s, usd_per_hour, max_usd) as display:
         measured = measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), display.on_event)
     click.echo(f"measured for {time.monotonic() - began:.0f} s, analysing", err=True)
     analysis = analyse_run(

@@ -256,7 +256,8 @@ class Sender:
         )
         if prompt.is_judged and row.error is None:
             self.recorder.answers.add({"request_id": row.request_id, "text": answer.reply})
-        if answer.output_tokens is None and answer.generated and row.error in {None, "cut_at_end"}:
+        is_counted = row.error in {None, "cut_at_end"} and not row.repeat
+        if answer.output_tokens is None and answer.generated and is_counted:
             self.recorder.texts.add({"request_id": row.request_id, "text": answer.generated})
 
     def _note_health(self, target: Target, row: RequestRecord, exchange: Exchange) -> None:

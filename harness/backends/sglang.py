@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
 from harness.backends.counts import count_of
 from harness.backends.openai_compat import OpenAiReader, OpenAiWire, texts
 from harness.backends.wire import HTTP_ERRORS, Answer, Ask, Messages, Reader, as_asked, error_message
@@ -77,7 +79,9 @@ class SglangWire(OpenAiWire):
 
     def body(self, ask: Ask) -> dict[str, Any]:
         """`extra_body` has the last word, on the native route also inside `sampling_params`."""
-        return _native_body(ask, self.sampling_keys(ask)) if ask.api == "native" else super().body(ask)
+        if ask.api != "native":
+            return super().body(ask)
+        return _native_body(ask, self.sampling_keys(ask) | self.constraint_keys(ask))
 
     def sampling_keys(self, ask: Ask) -> dict[str, Any]:
         """Where nothing is said a conversation takes them from the model's generation_config.json."""
@@ -88,6 +92,14 @@ class SglangWire(OpenAiWire):
         """Lengths; and `cache_salt`, which keeps a request from another's prefix (from 0.5.3 on; else ignored)."""
         keys: dict[str, Any] = {"ignore_eos": True} if ask.force_length else {}
         return keys | ({"cache_salt": ask.cache_salt} if ask.cache_salt else {})
+
+    def schema_keys(self, ask: Ask, schema: Any) -> dict[str, Any]:
+        """As text, but in conversations: completions know OpenAI's key from 0.5 on only."""
+        return super().schema_keys(ask, schema) if ask.api == "chat" else {"json_schema": orjson.dumps(schema).decode()}
+
+    def grammar_keys(self, ask: Ask, grammar: str) -> dict[str, Any]:  # noqa: ARG002 - all routes take it
+        """EBNF."""
+        return {"ebnf": grammar}
 
     def reader(self, api: str) -> Reader:
         """Completions send an event for each step, with or without text."""

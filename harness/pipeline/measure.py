@@ -221,6 +221,11 @@ def _rounds(
     finally:
         if run.not_asked:
             manifest.client["tasks_not_asked"] = run.not_asked
+        if run.outside:
+            manifest.notes.append(
+                f"The server did not keep to the schema: {run.outside} of {run.bound} whole answers do not fit it, though "
+                "`constrained: json_schema` asked it to allow nothing else."
+            )
 
 
 def _death(engine: Engine | None) -> EngineError | None:

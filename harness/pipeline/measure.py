@@ -223,8 +223,8 @@ def _rounds(
             manifest.client["tasks_not_asked"] = run.not_asked
         if run.outside:
             manifest.notes.append(
-                f"The server did not keep to the schema: {run.outside} of {run.bound} whole answers do not fit it, though "
-                "`constrained: json_schema` asked it to allow nothing else."
+                f"The server did not keep to the schema: {run.outside} of {run.bound} whole answers do not fit it, "
+                "though `constrained: json_schema` asked it to allow nothing else."
             )
 
 

@@ -177,20 +177,15 @@ def _instance(engine: str | None, given: dict[str, Any]) -> tuple[dict[str, Any]
     if name is None and engine is not None and given["usd_per_hour"] is None:
         name = EMBEDDED_INSTANCE
         notes.append(f"No --instance was given: this machine is priced as a {name}, which is assumed.")
-    replicas, driven = given["replicas_per_instance"], max(len(given["urls"]), 1)
     instance = {
         "id": name,
         "purchase": given["purchase"],
         "usd_per_hour": given["usd_per_hour"],
-        "replicas": replicas or 1,  # of one instance, where that was said
-        "replicas_driven": driven,
-        "boxes": driven if replicas == 1 else None,
+        "replicas": 1,  # of one instance, where nothing else was said
+        "replicas_driven": max(len(given["urls"]), 1),
+        "boxes": None,
     }
-    if replicas == 1 and given["boxes"] not in (None, driven):
-        raise UsageError(
-            f"--boxes {given['boxes']} and --replicas-per-instance 1: {driven} were driven", hint="leave either out"
-        )
-    instance = with_boxes(instance, given["boxes"])
+    instance = with_boxes(instance, given["boxes"], given["replicas_per_instance"])
     facts = InstanceFacts.model_validate(instance)
     if said := taken_as(facts.driven, facts.per_instance, facts.instances):
         notes.append(f"{said}, as asked for: the goodput of one is assumed to be its share.")

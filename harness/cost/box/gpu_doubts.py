@@ -13,12 +13,9 @@ def gpu_doubts(share: GpuShare | None) -> Iterator[Check]:
     if share is None:
         return
     if share.error is not None:
-        code = "more_gpus_than_box" if share.used else "no_gpu_used"
-        hint = (
-            "name the instance that really served, or fewer replicas"
-            if share.used
-            else f"an engine built for its GPUs, or the CPU instance that it ran on; {_SHOW}"
-        )
+        code, hint = "more_gpus_than_box", "name the instance that really served, or fewer replicas of it"
+        if not share.used:
+            code, hint = "no_gpu_used", f"an engine built for its GPUs, or the instance that it ran on; {_SHOW}"
         yield Check(code=code, level="error", message=share.error, hint=hint)
     elif share.idle is not None:
         yield _idle(share, share.idle)

@@ -21,7 +21,7 @@ from harness.engines import ENGINES
 from harness.engines.endpoint import api_key_in, endpoint_url
 from harness.load.remote.muster import address
 from harness.pipeline.measure import RunOptions
-from harness.prices.catalog import find_instance, quote_for, resolve_api
+from harness.prices.catalog import find_instance, known_instance, quote_for, resolve_api
 from harness.rundir.files import read_manifest
 from harness.rundir.manifest import LONGEST_MODEL, InstanceFacts, taken_as, with_boxes
 from harness.scenario import Scenario, SearchLoad, TaskPrompts
@@ -81,6 +81,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         weights=given["weights"],
         quantization=given["quantization"],
         instance=instance,
+        box_gpus=box.gpu_count if (box := known_instance(instance["id"], prices)) is not None else None,
         arms=given["apis"],
         demand=demand,
         headers=parse_headers(given["headers"], has_key=given["api_key_env"] is not None),

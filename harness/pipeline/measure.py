@@ -20,13 +20,14 @@ from harness.engines.life.running import Engine, running_engine
 from harness.engines.process.process import log_tail
 from harness.load.conduct.crew import OnEvent, Watch
 from harness.load.plan import LoadPlan
-from harness.load.protocol import Doing, Warned
+from harness.load.protocol import Doing, Identified, Looked, Warned
 from harness.load.run_events import RunEvent
 from harness.load.search.probing import Aim
 from harness.load.spending.purse import Spending, Spent
 from harness.load.supervise import LoadOutcome, drive
 from harness.metrics.steps import compute_metrics
 from harness.pipeline.context import context_tokens
+from harness.pipeline.gpus import check_gpus, look_here, note_gpus_of_engines, note_gpus_said
 from harness.pipeline.judge_again import keep_tasks
 from harness.pipeline.noting import (
     closed_connections,
@@ -80,6 +81,7 @@ class RunOptions:
     weights: str | None = None  # that the user says are behind the name
     quantization: str | None = None
     instance: Mapping[str, Any] = field(default_factory=dict)  # id, purchase, usd_per_hour, replicas
+    box_gpus: int | None = None  # that such an instance has; None: nobody lists it
     arms: Sequence[str] = ()
     demand: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -166,14 +168,20 @@ def _drive(
     options: RunOptions, run_dir: Path, manifest: RunManifest, on_event: OnEvent, tasks: Sequence[Task]
 ) -> tuple[BreakevenError | None, bool]:
     with ExitStack() as stack:
+        before = look_here() if not options.urls else ()
         engine = _start_engine(options, run_dir, stack, on_event) if not options.urls else None
         if engine is not None:
             note_engine(manifest, engine, options.model, weights=options.weights, quantization=options.quantization)
+            note_gpus_of_engines(manifest, [engine], before)
+            check_gpus(manifest, options.box_gpus)
             files.write_manifest(run_dir, manifest)
         plan = _plan(options, run_dir, manifest, engine)
 
         def take(event: RunEvent) -> None:
             if note_event(manifest, event):
+                if engine is None and isinstance(event, Identified | Looked):
+                    note_gpus_said(manifest, event)
+                    check_gpus(manifest, options.box_gpus)
                 files.write_manifest(run_dir, manifest)
             on_event(event)
 

@@ -7,7 +7,7 @@ from typing import Any
 from harness.base.errors import UsageError
 from harness.base.units import usd_per_mtok
 from harness.cost.box.gpu_share import GpuShare, gpu_share
-from harness.prices.catalog import find_instance, quote_for
+from harness.prices.catalog import find_instance, known_instance, quote_for
 from harness.prices.price_file import InstanceRow, UserPrices
 from harness.prices.record import PLAUSIBLE, Quote, is_plausible
 from harness.rundir.decision import BoxInstance, MtokAtStep, PerMtok
@@ -71,7 +71,7 @@ def price_box(
     """
     asked = InstanceFacts.model_validate(instance)
     rented, known = rented_box(asked, prices)
-    share = gpu_share(identity, asked, known)
+    share = gpu_share(identity, asked, rented.gpu_count, rented.id)
     if share is not None:
         rented = rented.model_copy(update={"gpus_used": share.used, "unpriced": share.why_unpriced})
     instances, why_unknown = asked.instances, _why_unknown(asked, rented.unpriced, metrics)
@@ -122,17 +122,7 @@ def _priced(asked: InstanceFacts, purchase: str, prices: UserPrices) -> tuple[In
         raise UsageError(
             f"`instance.usd_per_hour` {PLAUSIBLE}, got {asked.usd_per_hour:g}", hint="--usd-per-hour gives it"
         )
-    return _lookup(asked.id, prices), Quote(asked.usd_per_hour, "given with the run", None)
-
-
-def _lookup(reference: str | None, prices: UserPrices) -> InstanceRow | None:
-    """The catalogue's row of a box that has its price already; None: it is in none."""
-    if reference is None:
-        return None
-    try:
-        return find_instance(reference, prices)
-    except UsageError:
-        return None
+    return known_instance(asked.id, prices), Quote(asked.usd_per_hour, "given with the run", None)
 
 
 def _at_step(step: Step | None, usd: float, instances: float) -> MtokAtStep | None:

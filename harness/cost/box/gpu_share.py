@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-from harness.prices.price_file import InstanceRow
 from harness.rundir.identity import Identity
 from harness.rundir.manifest import InstanceFacts
 
@@ -63,18 +62,18 @@ class GpuShare:
         return max(math.floor(self.box / self.each), 1) if self.each else 1
 
 
-def gpu_share(identity: Identity | None, asked: InstanceFacts, listed: InstanceRow | None) -> GpuShare | None:
-    """None: no GPU is on the box, or nobody lists how many."""
-    if listed is None or not listed.gpu_count:
+def gpu_share(identity: Identity | None, asked: InstanceFacts, box_gpus: int | None, box_id: str) -> GpuShare | None:
+    """Of a box with so many GPUs; None: it has none, or nobody lists how many."""
+    if not box_gpus:
         return None
     known = identity.gpus_used if identity is not None else None
     each = known.value / asked.driven if known is not None else 0.0
     driven = asked.driven / (asked.instances or 1)  # nobody said of how many boxes: of one, which others ask
     engines = float(asked.per_instance) if asked.is_filled else driven
     return GpuShare(
-        box=listed.gpu_count,
-        id=listed.id,
-        used=min(each * engines, listed.gpu_count) if known is not None else None,
+        box=box_gpus,
+        id=box_id,
+        used=min(each * engines, box_gpus) if known is not None else None,
         each=each,
         said_by=known.said_by if known is not None else "",
         engines=engines,

@@ -1,4 +1,4 @@
-"""vLLM's name for itself in an answer tells its parallelism, as 0.32.0 makes it (entrypoints/serve/utils/fingerprint.py)."""
+"""vLLM's name for itself in an answer tells its parallelism (entrypoints/serve/utils/fingerprint.py of 0.32.0)."""
 
 import pytest
 

@@ -68,8 +68,9 @@ def analyse_run(
 
     What is not given is what the run itself was asked for; `boxes`: so many instances are what it drove;
     `replicas_per_instance`: so many such engines fill one. Runs `beside` it on the same box and engine, with requests
-    of another shape, measure what an output token weighs against an input token. `weights` and `quantization`: what the user says of the model, where its engine did not. Runs of APIs that it
-    is set `against` were asked the same tasks: each brings its own success and tokens.
+    of another shape, measure what an output token weighs against an input token. `weights` and `quantization`: what the
+    user says of the model, where its engine did not. Runs of APIs that it is set `against` were asked the same tasks:
+    each brings its own success and tokens.
 
     Raises:
         UsageError: no run directory, or a demand, API or price that cannot be used; other tasks.

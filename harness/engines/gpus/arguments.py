@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-VISIBLE = "CUDA_VISIBLE_DEVICES"
+from harness.engines.gpus.nvml import VISIBLE
+
 _ASSIGNED = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)", re.DOTALL)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 

@@ -83,7 +83,7 @@ def _of_tasks(
         "output_tokens": [round(n * survey.mean_output_tokens) for n in (asked, asked * rounds)],
         "instance_usd": None if usd_per_hour is None else usd_per_hour * rounds * round_s / SECONDS_PER_HOUR,
         "basis": f"each task once, or in each of {rounds} rounds; repeats that hold the load not counted",
-        "notes": [],
+        "notes": notes(scenario, None),
         "prompts": prompts_said(scenario, survey),
         "tasks": survey.rows,
         "attempts": rounds,
@@ -91,13 +91,15 @@ def _of_tasks(
 
 
 def notes(scenario: Scenario, trace: Trace | None) -> list[str]:
-    """What is better known before anything is sent, a line each: conversations that no step has the time for, and rows
-    of a log that are not sent.
+    """What is better known before anything is sent, a line each: conversations that no step has the time for, rows of a
+    log that are not sent, attempts that will repeat the one before.
     """
     prompts = scenario.prompts
     if trace is not None and trace.left_out and isinstance(scenario.load, TraceLoad):
         why = ", ".join(f"{count:,} {reason}" for reason, count in trace.left_out.items())
         return [f"`load.file` {scenario.load.file}: rows that are not sent: {why}"]
+    if isinstance(prompts, TaskPrompts) and "again" in prompts.on_failure and scenario.request.temperature == 0:
+        return ["`on_failure` has `again`, and at `request.temperature` 0 the same question gets the same answer"]
     if not isinstance(prompts, SessionPrompts):
         return []
     request_s = FAST_TTFT_S + mean_tokens(prompts.output_tokens) * FAST_TPOT_S + scenario.think_time_s

@@ -26,7 +26,7 @@ def budget(usd: float) -> Budget:
 
 
 def drive(out_dir: Path, api: BillingApi, usd: float, load: dict[str, Any] | None = None, **more: Any) -> Measured:
-    work = scenario(load=load or SHORT, request={"api": "chat", "timeout_s": 3.0})
+    work = scenario(load=load or SHORT, request={"api": "chat", "timeout_s": 60.0})
     options = RunOptions(
         scenario=work, base_dir=out_dir, backend="openai", out_dir=out_dir, urls=[api.url], model="m",
         budget=budget(usd), **more,
@@ -173,7 +173,7 @@ def test_how_it_stands_is_told_while_it_runs(tmp_path: Path) -> None:
     seen: list[float] = []
     with BillingApi() as api:
         options = RunOptions(
-            scenario=scenario(load={**SHORT, "step_s": 2.5}, request={"api": "chat", "timeout_s": 3.0}),
+            scenario=scenario(load={**SHORT, "step_s": 2.5}, request={"api": "chat", "timeout_s": 60.0}),
             base_dir=tmp_path, backend="openai", out_dir=tmp_path, urls=[api.url], model="m", budget=budget(10),
         )  # fmt: skip
 

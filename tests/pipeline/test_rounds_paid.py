@@ -27,7 +27,8 @@ CHEAP, DEAR = Tariff(TokenPrices(3, 3, 3, 15)), Tariff(TokenPrices(30, 30, 30, 1
 def paid(place: Path, api: BillingApi, work: Scenario, usd: float, **elsewhere: Tariff) -> Measured:
     spending = Spending(round(usd * PICO_PER_USD), CHEAP, elsewhere=elsewhere)
     budget = Budget(spending, Driven(arm="x:m", max_usd=usd), "m")
-    return run_load(place, api.url, backend="openai", work=work, model="m", budget=budget)
+    patient = work.model_copy(update={"request": work.request.model_copy(update={"timeout_s": 60.0})})
+    return run_load(place, api.url, backend="openai", work=patient, model="m", budget=budget)
 
 
 def driven_of(measured: Measured) -> Driven:

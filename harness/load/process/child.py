@@ -99,6 +99,7 @@ class LoadProcess:
         try:
             self.stepper.run(self.shape, self._flush)
             self.shape.stop()
+            self.sender.cut_waiting()
             self._drain()
         finally:
             self.shape.stop()
@@ -225,7 +226,7 @@ class LoadProcess:
     def _wait_idle(self, seconds: float, *, even_if_interrupted: bool = True) -> None:
         deadline_s = self.clock.now_s() + seconds
         gevent.sleep(0)
-        while not self.sender.is_idle and self.clock.now_s() < deadline_s:
+        while self.sender.live.in_flight and self.clock.now_s() < deadline_s:
             if self.stepper.interrupted and not even_if_interrupted:
                 return
             gevent.sleep(0.02)

@@ -23,7 +23,7 @@ LONGEST_LINE = 2000  # a peer's words are in it
 class RunDisplay:
     """Shows the events of a run; `planned_s` is how long the load will take."""
 
-    def __init__(self, planned_s: float, usd_per_hour: float | None, max_usd: float | None = None) -> None:
+    def __init__(self, planned_s: float | None, usd_per_hour: float | None, max_usd: float | None = None) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._bar = self._console.is_terminal
         self._usd_per_hour = usd_per_hour

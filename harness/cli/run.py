@@ -11,6 +11,7 @@ import click
 from harness.backends import BACKENDS
 from harness.base.errors import EXIT_INTERRUPTED, UsageError
 from harness.cli import complain
+from harness.cli.gpu_options import gpu_options
 from harness.cli.options import BOXES, PATH, token_options, weights_options
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
@@ -39,6 +40,7 @@ QUICKSTART = "quickstart"
     help="Its dialect.  [default with --url: that of whoever answers]",
 )
 @click.option("--engine", type=click.Choice(sorted(ENGINES)), help="Engine to start when there is no --url.")
+@gpu_options
 @click.option("--model", help="Model name to ask for; for an engine we start, a model file.")
 @weights_options
 @click.option("--instance", metavar="ID", help="What the box is, e.g. g5.12xlarge; `breakeven prices list` shows all.")
@@ -156,7 +158,8 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
         click.echo(f"prompts: {plan['prompts']}", err=True)
     began = time.monotonic()
     max_usd = options.budget.driven.max_usd if options.budget is not None else None
-    with RunDisplay(plan["seconds"], usd_per_hour, max_usd) as display:
+    planned_s = plan["seconds"] if plan["tasks"] is None else None  # rounds take as long as they take
+    with RunDisplay(planned_s, usd_per_hour, max_usd) as display:
         measured = measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), display.on_event)
     click.echo(f"measured for {time.monotonic() - began:.0f} s, analysing", err=True)
     analysis = analyse_run(

@@ -148,8 +148,8 @@ class Scenario(Strict):
     def wants_prefix_reuse(self) -> bool:
         """Whether prompts share text on purpose, so that hits in a prefix cache are part of the work."""
         prompts = self.prompts
-        if isinstance(self.load, TraceLoad) or self.has_conversations:
-            return True
+        if isinstance(self.load, TraceLoad) or isinstance(prompts, TaskPrompts) or self.has_conversations:
+            return True  # a task is asked as it stands, and what tasks share is shared in use too
         if isinstance(prompts, SyntheticPrompts):
             return prompts.shared_prefix_tokens > 0
         return isinstance(prompts, FilePrompts) and not prompts.nonce

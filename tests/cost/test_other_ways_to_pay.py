@@ -301,7 +301,8 @@ def test_a_person_on_either_side_is_in_its_bill_and_their_difference_moves_the_f
 def test_a_person_on_both_sides_alike_changes_no_volume() -> None:
     plain, both = decide(with_people(0, 0)), decide(with_people(2.5, 2.5))
 
-    assert both["winning_windows"] == pytest.approx(plain["winning_windows"])
+    assert both["first_win_tasks_per_month"] == pytest.approx(plain["first_win_tasks_per_month"])
+    assert (both["verdict"], plain["verdict"]) == ("yes", "yes")
 
 
 def test_a_box_whose_tasks_take_more_than_the_api_in_all_never_wins() -> None:

@@ -210,3 +210,30 @@ def test_a_manifest_survives_its_way_through_json(run_dir: Path) -> None:
     read = files.read_manifest(run_dir)
 
     assert RunManifest.model_validate(json.loads(json.dumps(read.to_dict()))) == read
+
+
+@pytest.mark.parametrize("is_collected", [False, True])
+def test_what_an_older_version_called_attempt_is_how_often_a_request_was_written_again(
+    tmp_path: Path, is_collected: bool
+) -> None:
+    rows = [RequestRecord(f"r{n}", 0, scheduled_s=n, attempt=n + 1).to_dict() for n in range(2)]
+    for row in rows:
+        for key in ("task", "repeat", "resent", "retried"):
+            del row[key]
+    if is_collected:
+        pd.DataFrame(rows).to_parquet(tmp_path / "records.parquet")
+    else:
+        (tmp_path / "records-1.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    records = read_records(tmp_path)
+
+    assert records["resent"].to_list() == [0, 1]
+    assert records["attempt"].to_list() == [1, 1]
+
+
+def test_a_tasks_attempts_stay_what_they_are(tmp_path: Path) -> None:
+    rows = [RequestRecord(f"r{n}", n, task="t", scheduled_s=n, attempt=n + 1).to_dict() for n in range(3)]
+    (tmp_path / "records-1.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    collect(tmp_path)
+
+    assert read_records(tmp_path)["attempt"].to_list() == [1, 2, 3]

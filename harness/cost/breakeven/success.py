@@ -1,7 +1,7 @@
 """What a task costs that really got done: attempts, failures, and the person who takes over."""
 
 from harness.rundir.decide import Decided
-from harness.rundir.decision import Success, SuccessCost
+from harness.rundir.success import Success, SuccessCost
 
 
 def indifferent_human_usd(one: tuple[float, float], other: tuple[float, float]) -> float | None:

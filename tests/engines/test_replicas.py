@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,9 +134,10 @@ load: {kind: closed, users: [2, 2], step_s: 4, warmup_s: 0}
 prompts: {kind: synthetic, input_tokens: 10, output_tokens: 4}
 """
     )
-    assert invoke(["engine", "start", NAME, "--replicas", "2", "--slots", "1", "--context-tokens", "256"]) == 0
+    start = ["engine", "start", NAME, "--replicas", "2", "--slots", "1", "--context-tokens", "256"]
+    begun = subprocess.run([sys.executable, "-m", "harness", *start], capture_output=True, text=True, check=True)
     try:
-        drives = capsys.readouterr().out.split()
+        drives = begun.stdout.split()
         assert drives[0::2] == ["--url", "--url", "--boxes"]
         assert invoke(["engine", "check", NAME]) == 0
         assert capsys.readouterr().out.count('answer  " Paris') == 2

@@ -14,6 +14,7 @@ from harness.base.shares import Paired
 from harness.base.terms import ArmTerms
 from harness.cost.arms import ApiArm
 from harness.cost.breakeven.decision import attempts_per_task, success_rate
+from harness.cost.breakeven.success import OF_TERMS
 from harness.demand.demand import Demand, DemandClass
 from harness.prices.catalog import resolve_api
 from harness.prices.price_file import UserPrices
@@ -23,7 +24,6 @@ from harness.rundir.result import Kind
 from harness.rundir.results import Metrics
 
 SAME = "assumed: the same as the box's"
-OF_TERMS = "terms of "
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from harness.base.rounding import NA, significant, usd, whole
 from harness.base.shares import Paired
-from harness.cost.solved import AT_VOLUME, KEPT_BUSY, cheapest_by_failure
-from harness.cost.tries import OF_TERMS
+from harness.cost.breakeven.success import AT_VOLUME, KEPT_BUSY, OF_TERMS, cheapest_by_failure
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Table, Text, table_of
 from harness.report.money.bill import plain_success_table

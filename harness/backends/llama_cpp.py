@@ -72,7 +72,7 @@ class LlamaCppWire(OpenAiWire):
             "temperature": ask.temperature,
             "stream": ask.stream,
         }
-        return as_asked(body | self.sampling_keys(ask) | self.engine_keys(ask) | self.constraint_keys(ask), ask)
+        return as_asked(body | self.sampling_keys(ask) | self.engine_keys(ask), ask)
 
     def sampling_keys(self, ask: Ask) -> dict[str, Any]:
         """Their own defaults of `top_k` and `min_p` are 40 and 0.05."""
@@ -84,18 +84,6 @@ class LlamaCppWire(OpenAiWire):
         if ask.force_length:
             keys |= {"ignore_eos": True, "min_tokens": ask.max_tokens}
         return keys
-
-    def constraint_keys(self, ask: Ask) -> dict[str, Any]:
-        """On the chat route both servers read a schema alike; on the others llama-server alone knows one."""
-        if ask.schema is not None and ask.api == "chat":
-            return {"response_format": {"type": "json_object", "schema": ask.schema}}
-        if ask.schema is not None:
-            return {"json_schema": ask.schema}
-        return {} if ask.grammar is None else {"grammar": ask.grammar}
-
-    def complaint(self, ask: Ask) -> str | None:  # noqa: ARG002
-        """None: llama-server takes both."""
-        return None
 
     def reader(self, api: str) -> Reader:
         """A reader for one answer."""

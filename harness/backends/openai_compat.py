@@ -203,7 +203,7 @@ class OpenAiWire:
         body |= {"max_tokens": ask.max_tokens, "temperature": ask.temperature, "stream": ask.stream}
         if ask.stream:
             body["stream_options"] = {"include_usage": True}
-        return as_asked(body | self.sampling_keys(ask) | self.engine_keys(ask) | self.constraint_keys(ask), ask)
+        return as_asked(body | self.sampling_keys(ask) | self.engine_keys(ask), ask)
 
     def sampling_keys(self, ask: Ask) -> dict[str, Any]:
         """All that the draw of a token depends on; greedy depends on nothing, and some refuse `top_p` beside it."""
@@ -213,19 +213,8 @@ class OpenAiWire:
         """Keys that only this engine knows."""
         return {}
 
-    def constraint_keys(self, ask: Ask) -> dict[str, Any]:
-        """What lets only answers of the asked form be generated."""
-        if ask.schema is None:
-            return {}
-        form = {"name": "answer", "schema": ask.schema, "strict": True}
-        return {"response_format": {"type": "json_schema", "json_schema": form}}
-
-    def complaint(self, ask: Ask) -> str | None:
+    def complaint(self, ask: Ask) -> str | None:  # noqa: ARG002 - TGI's package can tell
         """Why the server will refuse every request like this one, as far as that can be told without asking it."""
-        if ask.grammar is not None:
-            return "this dialect has no grammars (`prompts.constrained: grammar`)"
-        if ask.schema is not None and ask.api != "chat":
-            return f"this dialect has no schema on `request.api: {ask.api}` (`prompts.constrained: json_schema`)"
         return None
 
     def reader(self, api: str) -> Reader:  # noqa: ARG002 - native routes read otherwise

@@ -80,16 +80,8 @@ class TgiWire(OpenAiWire):
         """None: unset it draws from all tokens, and a `top_p` of 1 is refused."""
         return {}
 
-    def constraint_keys(self, ask: Ask) -> dict[str, Any]:
-        """A grammar of its own kind; the native route has it among its `parameters`."""
-        return {} if ask.schema is None else {"response_format": {"type": "json", "value": ask.schema}}
-
     def complaint(self, ask: Ask) -> str | None:
         """What TGI's own package `text-generation` objects to, where it is installed (extra `tgi`)."""
-        if ask.grammar is not None:
-            return "TGI knows schemas, not grammars (`prompts.constrained: grammar`)"
-        if ask.schema is not None and ask.api == "completions":
-            return "TGI has no schema on `request.api: completions` (`prompts.constrained: json_schema`)"
         if ask.api != "native" or find_spec("text_generation") is None:
             return None
         from text_generation import errors, types  # half a second, and only here
@@ -138,8 +130,6 @@ def _native_body(ask: Ask) -> dict[str, Any]:
     }
     if ask.temperature > 0:
         parameters["temperature"] = ask.temperature
-    if ask.schema is not None:
-        parameters["grammar"] = {"type": "json", "value": ask.schema}
     extra = dict(ask.extra_body)
     own = extra.pop("parameters", None) or {}
     body = {"inputs": ask.prompt, "parameters": as_asked(parameters, replace(ask, extra_body=own))}

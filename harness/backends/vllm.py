@@ -27,16 +27,6 @@ class VllmWire(OpenAiWire):
             keys |= {"ignore_eos": True, "min_tokens": ask.max_tokens}
         return keys | ({"cache_salt": ask.cache_salt} if ask.cache_salt else {})
 
-    def constraint_keys(self, ask: Ask) -> dict[str, Any]:
-        """`structured_outputs`, on both routes."""
-        if ask.schema is not None:
-            return {"structured_outputs": {"json": ask.schema}}
-        return {} if ask.grammar is None else {"structured_outputs": {"grammar": ask.grammar}}
-
-    def complaint(self, ask: Ask) -> str | None:  # noqa: ARG002
-        """None: it takes both."""
-        return None
-
     def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002
         """The completion form of POST /tokenize."""
         return {"prompt": text, "add_special_tokens": True} | ({"model": model} if model else {})

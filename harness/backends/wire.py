@@ -43,8 +43,6 @@ class Ask:
     omit: Sequence[str] = ()  # keys that this server refuses
     rename: Mapping[str, str] = field(default_factory=dict)  # keys that it calls otherwise
     cache_salt: str | None = None  # differs in every request; None: reuse of the prefix cache is wanted
-    schema: Any = None  # a JSON Schema: the server is to let nothing be generated that does not fit it
-    grammar: str | None = None  # likewise, as the server writes grammars
 
 
 def as_asked(body: Mapping[str, Any], ask: Ask) -> dict[str, Any]:

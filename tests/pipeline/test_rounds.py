@@ -4,12 +4,10 @@ import os
 import signal
 from pathlib import Path
 
-import pytest
 from endpoint import Call, Endpoint, Reply
 from task_answers import answering
 from task_runs import SUMS, asked_of, driven, number_in, of_tasks
 
-from harness.base.errors import UsageError
 from harness.rundir.files import read_manifest
 from harness.rundir.judged import read_judged
 from harness.rundir.read import read_answers, read_records, read_rows
@@ -214,20 +212,3 @@ def test_texts_stay_only_where_the_scenario_says_so_and_nothing_else_of_the_roun
 
     assert kept[0] == {}
     assert list(kept[1].values()) == ["4"] * 6
-
-
-def test_a_schema_is_asked_for_with_every_task_and_a_dialect_without_one_is_said_before_any_load(
-    tmp_path: Path,
-) -> None:
-    checker = {"kind": "json_schema", "schema": {"type": "object", "required": ["n"]}}
-    tasks = [{"id": "t", "prompt": "What is 1 plus 1?"}]
-    asked = {"constrained": "json_schema", "checker": checker}
-    with Endpoint(post=answering(lambda call: '{"n": 2}')) as server:
-        measured = driven(tmp_path, server, of_tasks(tmp_path, tasks, **asked))
-        sent = [call.body["response_format"]["json_schema"]["schema"] for call in server.generations()]
-        work = of_tasks(tmp_path, tasks, constrained="grammar", grammar="g", checker=checker)
-        with pytest.raises(UsageError, match="would refuse every request: this dialect has no grammars"):
-            driven(tmp_path, server, work)
-
-    assert {tuple(schema["required"]) for schema in sent} == {("n",)}
-    assert [one.task_success for one in read_judged(measured.run_dir)] == [True]

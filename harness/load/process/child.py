@@ -87,8 +87,6 @@ class LoadProcess:
         plan = self.plan
         listener = self._helper("the reader of commands", self._listen, self._fail)
         rows, asks = self._file_rows(), self._round_asks()
-        if asks is not None:
-            self.sender.example = asks.example
         learned = self._learned(rows, asks)
         self.tokenizer = tokenizer_of(self.sender, learned.model, learned.tokenizer_path)
         prompts = PromptSource(self.scenario.prompts, self.scenario.seed, plan.salt, words_of(learned), rows, asks)

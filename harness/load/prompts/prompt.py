@@ -17,8 +17,6 @@ class Prompt:
     max_tokens: int
     messages: tuple[Mapping[str, Any], ...] | None = None  # the conversation, where a chat route is asked
     is_judged: bool = False  # the answer's text is kept for that
-    schema: Any = None  # the server is to allow only what fits it
-    grammar: str | None = None  # likewise
 
 
 def draw_length(length: int | LengthSpread, rng: random.Random) -> int:

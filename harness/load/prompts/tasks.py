@@ -6,7 +6,6 @@ A repeat starts with a nonce of its own: it must not make known to a cache what 
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from harness.load.prompts.prompt import Prompt
 from harness.rundir.records import RequestRecord
@@ -27,9 +26,8 @@ class TaskTalk:
     def prompt(self) -> Prompt:
         """What is asked next."""
         text = BETWEEN_MESSAGES.join(filter(None, map(text_of, self._said)))
-        ask, is_last = self._ask, self.turn == len(self._ask.turns)
-        prompt = Prompt(text, None, ask.max_tokens, self._said, is_judged=is_last and not self.is_repeat)
-        return replace(prompt, schema=ask.schema, grammar=ask.grammar) if is_last else prompt
+        is_judged = not self.is_repeat and self.turn == len(self._ask.turns)
+        return Prompt(text, None, self._ask.max_tokens, self._said, is_judged)
 
     def mark(self, row: RequestRecord) -> None:
         """Write down in a request's row what it asks."""
@@ -57,12 +55,6 @@ class RoundAsks:
         self._repeats = repeats
         self._repeated = 0
         self._opens_s = math.inf  # of the run
-
-    @property
-    def example(self) -> Prompt:
-        """The first of them, the last of its turns."""
-        ask = self._asks[0]
-        return Prompt("x", None, ask.max_tokens, schema=ask.schema, grammar=ask.grammar)
 
     def open(self, opens_s: float) -> None:
         """What is due from `opens_s` on is an ask."""

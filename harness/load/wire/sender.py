@@ -71,7 +71,6 @@ class Sender:
         self._plan = plan
         self._reuses_prefix = scenario.wants_prefix_reuse
         self.process = plan.process
-        self.example = Prompt("x", None, 1)  # of what is asked, as far as a dialect may complain of it
 
     def speak(self, wire: OpenAiWire, model: str | None) -> None:
         """The dialect and the model of all that is sent from now on.
@@ -81,7 +80,7 @@ class Sender:
         """
         self.wire, self.model = wire, model
         self.path = self.request.path or wire.path(self.request.api, stream=self.request.stream)
-        complaint = wire.complaint(self._ask(self.example, "0"))
+        complaint = wire.complaint(self._ask(Prompt("x", None, 1), "0"))
         if complaint is not None:
             raise UsageError(
                 f"{wire.name} would refuse every request: {complaint}",
@@ -182,8 +181,6 @@ class Sender:
             omit=request.omit,
             rename=request.rename,
             cache_salt=None if self._reuses_prefix else request_id,
-            schema=prompt.schema,
-            grammar=prompt.grammar,
         )
 
     def _exchange(self, target: Target, body: bytes, row: RequestRecord, reading: Reading, exchange: Exchange) -> None:

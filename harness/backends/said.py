@@ -3,6 +3,7 @@
 A key that is absent, or holds something of another type or no possible value, costs itself alone.
 """
 
+import re
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
@@ -10,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from harness.backends.counts import count_of
 
 LONGEST_TEXT = 4096  # characters of a fact; a model's name may be a path
+_UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 MOST = 10**15  # of anything that is counted; a JSON number that every reader takes
 
 
@@ -50,6 +52,7 @@ class Meta(_Facts):
     """llama-server's, of its model."""
 
     n_params: Count = None
+    n_ctx_train: Count = None
     ftype: Text = None
 
 
@@ -139,21 +142,67 @@ class Info(BaseModel):
     max_concurrent_requests: Count = None
 
 
+class _SchedulerState(_Facts):
+    effective_max_running_requests_per_dp: Count = None
+
+
+States = Annotated[list[_SchedulerState] | None, WrapValidator(_or_none)]
+
+
 class ServerInfo(_Facts):
-    """SGLang's /get_server_info: its arguments, and what its scheduler made of them."""
+    """SGLang's /server_info (/get_server_info before 0.5.6): its arguments, and what its schedulers made of them.
+
+    The arguments hold its API keys too: only what is named here is kept.
+    """
 
     version: Text = None
     model_path: Text = None
     quantization: Text = None
+    dtype: Text = None
+    kv_cache_dtype: Text = None
+    mem_fraction_static: Plain = None
     tp_size: Count = None
-    context_length: Count = None
+    pp_size: Count = None
+    dp_size: Count = None  # copies, unless they share the weights
+    enable_dp_attention: Plain = None  # they share them
+    context_length: Count = None  # as it was started with; often not
+    chunked_prefill_size: Plain = None
+    disable_radix_cache: Plain = None
     max_req_input_len: Count = None
     max_running_requests: Count = None
     max_total_num_tokens: Count = None
+    internal_states: States = None  # of each scheduler
+
+    @property
+    def slots(self) -> int | None:
+        """Requests that all its copies work on at once: as the schedulers came to it, else as it was asked to."""
+        made = [state.effective_max_running_requests_per_dp for state in self.internal_states or ()]
+        if made and all(made):
+            return sum(count or 0 for count in made)
+        copies = 1 if self.enable_dp_attention else self.dp_size or 1
+        return self.max_running_requests and self.max_running_requests * copies
+
+    @property
+    def gpus_of_a_copy(self) -> int | None:
+        """GPUs that one copy of the weights is spread over."""
+        return self.tp_size and self.tp_size * (self.pp_size or 1)
+
+
+class ModelInfo(_Facts):
+    """SGLang's /model_info (/get_model_info before 0.5.6): the weights that it has now."""
+
+    model_path: Text = None
 
 
 class _Details(_Facts):
     quantization_level: Text = None
+    parameter_size: Text = None  # 8.0B, 134.52M
+
+    @property
+    def parameters(self) -> int | None:
+        """In whole parameters; None: it does not say, or in another form."""
+        found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([KMBT])", (self.parameter_size or "").strip())
+        return None if found is None else round(float(found[1]) * _UNITS[found[2]])
 
 
 class Show(_Facts):
@@ -161,12 +210,21 @@ class Show(_Facts):
 
     details: Annotated[_Details | None, WrapValidator(_or_none)] = None
     parameters: Text = None  # lines of a name and its value
-    model_info: Annotated[dict[str, Count] | None, WrapValidator(_or_none)] = None
+    model_info: Annotated[dict[str, Plain] | None, WrapValidator(_or_none)] = None
 
     def number(self, name: str) -> int | None:
         """A whole number of `model_info`, whose names may begin with the architecture's."""
-        found = (value for key, value in (self.model_info or {}).items() if key.rpartition(".")[2] == name)
+        found = (_count(value) for key, value in (self.model_info or {}).items() if key.rpartition(".")[2] == name)
         return next(filter(None, found), None)
+
+    @property
+    def weights(self) -> str | None:
+        """What the model file calls itself: `Meta-Llama-3.1-8B-Instruct`; None without a name and a size."""
+        info = self.model_info or {}
+        name, size, tuned = (info.get(f"general.{key}") for key in ("basename", "size_label", "finetune"))
+        if not isinstance(name, str) or not isinstance(size, str):
+            return None
+        return f"{name}-{size}-{tuned}" if isinstance(tuned, str) and tuned else f"{name}-{size}"
 
     @property
     def num_ctx(self) -> int | None:

@@ -27,6 +27,10 @@ class VllmWire(OpenAiWire):
             keys |= {"ignore_eos": True, "min_tokens": ask.max_tokens}
         return keys | ({"cache_salt": ask.cache_salt} if ask.cache_salt else {})
 
+    def grammar_keys(self, ask: Ask, grammar: str) -> dict[str, Any]:  # noqa: ARG002 - both routes take it
+        """A grammar in EBNF or GBNF."""
+        return {"structured_outputs": {"grammar": grammar}}
+
     def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002
         """The completion form of POST /tokenize."""
         return {"prompt": text, "add_special_tokens": True} | ({"model": model} if model else {})

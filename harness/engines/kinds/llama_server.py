@@ -21,6 +21,7 @@ from harness.engines.weights.models import find_gguf, llama_launch, whole_contex
 
 NAME = "llama_server"
 SOURCE_VERSION = "0.3.36"  # of llama-cpp-python, whose sdist has the llama.cpp these flags were tried on
+SOURCE_BUILD = "b11312"  # that llama.cpp: commit 0c1e57098, by the sdist's own .git
 _SOURCE = f"llama_cpp_python-{SOURCE_VERSION}"
 CMAKE_ARGS_VARIABLE = "BREAKEVEN_LLAMA_SERVER_CMAKE_ARGS"
 _CMAKE_OPTIONS = (

@@ -187,6 +187,12 @@ class ServerInfo(_Facts):
         """GPUs that one copy of the weights is spread over."""
         return self.tp_size and self.tp_size * (self.pp_size or 1)
 
+    @property
+    def gpus(self) -> int | None:
+        """GPUs of all its copies."""
+        copies = 1 if self.enable_dp_attention else self.dp_size or 1
+        return self.gpus_of_a_copy and self.gpus_of_a_copy * copies
+
 
 class ModelInfo(_Facts):
     """SGLang's /model_info (/get_model_info before 0.5.6): the weights that it has now."""

@@ -109,6 +109,7 @@ def _sglang(info: ServerInfo, route: str, answers: Answers, listed: Listed) -> t
         max_input_tokens=_count(info.max_req_input_len, route),
         slots=_count(info.slots, route),
         parallel=_count(info.gpus_of_a_copy, route),
+        gpus_used=_count(info.gpus, route),
     )
     return identity, info.model_dump(exclude={"internal_states"}, exclude_none=True) or None
 

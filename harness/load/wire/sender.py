@@ -47,6 +47,7 @@ class Sent:
     retry_after_s: float | None  # that the answer asks for
     reply_tokens: int | None = None
     headers: Headers | None = None  # of the answer, where one came
+    fingerprint: object = None  # that the answer gave of its server
 
 
 class Sender:
@@ -133,7 +134,9 @@ class Sender:
         if exchange.rest_s:
             gevent.sleep(exchange.rest_s)
         answer = reading.answer
-        return Sent(row, answer.reply, exchange.retry_after_s, reply_tokens(answer), exchange.headers)
+        return Sent(
+            row, answer.reply, exchange.retry_after_s, reply_tokens(answer), exchange.headers, answer.fingerprint
+        )
 
     def drop(self, row: RequestRecord) -> None:
         """Write down an arrival that the cap on requests in flight did not let out."""

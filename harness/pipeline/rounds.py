@@ -90,7 +90,7 @@ class TaskRun:
         """Ask, then judge what was answered, whatever has ended it."""
         self._rounds += 1
         asks = upcoming.asks
-        self.on_event(RoundBegun(self._rounds, self.spec.attempts, upcoming.role, len(asks), self.solved, self._count))
+        self._tell(upcoming.role, len(asks))
         answered: list[Answered] = []
         outcome = None
         try:
@@ -109,6 +109,9 @@ class TaskRun:
                 )
             )
         return outcome
+
+    def _tell(self, role: Role, asks: int) -> None:
+        self.on_event(RoundBegun(self._rounds, self.spec.attempts, role, asks, self.solved, self._count))
 
     def _ask(self, role: Role, asks: Sequence[TaskAsk]) -> LoadOutcome:
         """One drive: a step at the endpoint of its role."""
@@ -183,6 +186,7 @@ class TaskRun:
         judgements: list[Answered] = []
         if goes_on:
             why = "the judge was not asked in time"
+            self._tell("judging", len(questions))
             try:
                 self._ask("judging", questions)
             except BreakevenError as error:

@@ -78,6 +78,8 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         urls=urls,
         engine=engine,
         model=given["model"] or (budget.model if budget is not None else None),
+        weights=given["weights"],
+        quantization=given["quantization"],
         instance=instance,
         arms=given["apis"],
         demand=demand,

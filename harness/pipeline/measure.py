@@ -77,6 +77,8 @@ class RunOptions:
     urls: Sequence[str] = ()
     engine: str | None = None  # started by us when there is no URL
     model: str | None = None
+    weights: str | None = None  # that the user says are behind the name
+    quantization: str | None = None
     instance: Mapping[str, Any] = field(default_factory=dict)  # id, purchase, usd_per_hour, replicas
     arms: Sequence[str] = ()
     demand: Mapping[str, Any] | None = None
@@ -166,7 +168,7 @@ def _drive(
     with ExitStack() as stack:
         engine = _start_engine(options, run_dir, stack, on_event) if not options.urls else None
         if engine is not None:
-            note_engine(manifest, engine)
+            note_engine(manifest, engine, options.model, weights=options.weights, quantization=options.quantization)
             files.write_manifest(run_dir, manifest)
         plan = _plan(options, run_dir, manifest, engine)
 
@@ -264,6 +266,8 @@ def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Eng
         urls=list(manifest.urls),
         backend=options.backend,
         model=engine.model if engine is not None else options.model,
+        weights=options.weights,
+        quantization=options.quantization,
         started_monotonic_ns=manifest.started_monotonic_ns,
         headers=dict(options.headers),
         api_key_env=options.api_key_env,

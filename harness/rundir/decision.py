@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 
 from harness.rundir.arm_price import ArmPrice, Day, PriceKind
 from harness.rundir.decide import Decided, DecideInput, Side
+from harness.rundir.identity import SaidText
 from harness.rundir.manifest import taken_as
 from harness.rundir.of_step import Summary
 from harness.rundir.result import Check, Kind, Result
@@ -286,6 +287,8 @@ class Decision(Result):
     monthly: tuple[Bill, ...]  # empty without a volume
     purchase_options: PurchaseOptions | None
     provenance: tuple[Fact, ...]
+    weights: SaidText | None = None  # that were priced, and who says so; None: nobody, or an older version's
+    quantization: SaidText | None = None
     inputs_digest: str  # sha256 of the arms' inputs: equal digest, equal decision
 
     @property

@@ -10,7 +10,7 @@ from pydantic_core import core_schema
 
 from harness.base.errors import UsageError
 from harness.rundir.driven import Driven
-from harness.rundir.identity import Flags, Identity, Via
+from harness.rundir.identity import Flags, Identity, SaidText, Via, with_users_word
 from harness.rundir.result import Result
 
 SCHEMA = 1
@@ -219,3 +219,19 @@ class RunManifest(Result):
         if isinstance(engine, dict) and engine.get("name") == "llama-server":  # --url called it so before 2026-11-28
             return {**data, "engine": engine | {"name": "llama_server"}}
         return data
+
+
+def with_weights(run: RunManifest, weights: str | None, quantization: str | None) -> RunManifest:
+    """The run with what the user says of its weights; what the engine said stands.
+
+    Raises:
+        UsageError: it said something else.
+    """
+    if weights is None and quantization is None:
+        return run
+    said = run.identity or Identity()
+    if said.quantization is None and run.quantization is not None:  # an older version's run
+        said = said.model_copy(update={"quantization": SaidText(value=run.quantization, said_by="its run.json")})
+    said = with_users_word(said, weights, quantization, "what was measured")
+    told = said.quantization.value if said.quantization is not None else None
+    return run.model_copy(update={"identity": said, "quantization": told})

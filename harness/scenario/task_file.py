@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ def tasks_digest(tasks: Sequence[Task]) -> str:
     """Names what is asked and what answers are held to, in whatever order the file has them."""
     plain = [[one.id, one.messages, one.turns, one.checker.model_dump(mode="json"), one.expected, one.output_tokens]
              for one in sorted(tasks, key=lambda task: task.id)]  # fmt: skip
-    return hashlib.sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
 
 
 class _Said(Strict):

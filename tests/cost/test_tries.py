@@ -193,7 +193,8 @@ def test_an_escalation_is_the_boxs_success_at_the_dear_models_price(prices: Any)
         output_tokens_per_task=20, api="house:dear",
     )  # fmt: skip
     own = tasks(0.95, 1.0, own_success=share(0.6), escalated=gone)
-    arm = arm_of(decided(own, prices=prices, demand_=demand(human_usd_per_task=0.0), apis=("house:cheap",)), "house:cheap")
+    free = demand(human_usd_per_task=0.0)
+    arm = arm_of(decided(own, prices=prices, demand_=free, apis=("house:cheap",)), "house:cheap")
 
     assert arm.success.self_tries is not None
     assert arm.success.self_tries.solved_share == 0.95
@@ -270,7 +271,7 @@ def test_a_dear_query_that_solves_it_beats_four_cheap_ones_and_a_person(
 
 
 def test_the_dear_one_is_worth_it_if_a_failure_costs_more_than_8_cents() -> None:
-    # (0.10 - 0.02)/(1 - 0)
+    # 0.08 dearer, all solved against none
     found = indifference((0.10, 1.0), (0.02, 0.0), None)
 
     assert found.human_usd_per_task == pytest.approx(0.08)

@@ -142,8 +142,7 @@ def _scenario(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         ({"quantization": None}, "quantisation"),
         ({"quantization": "fp8"}, "quantisation"),
         ({"model": "meta-llama/Llama-3.1-8B-Instruct"}, "model"),
-        ({"engine": engine("0.10.1", slots=4)}, "slots"),
-        ({"engine": engine("0.10.1", context_tokens=4096)}, "context length"),
+        ({"engine": {"name": "vllm", "version": "0.10.1", "flags": {"kv_cache_dtype": "fp8"}}}, "KV cache"),
         ({"scenario": _scenario(lambda s: s["request"].update(api="chat"))}, "request.api"),
         ({"scenario": _scenario(lambda s: s["request"].update(temperature=0.7))}, "request.temperature"),
         (
@@ -288,7 +287,7 @@ def test_a_box_that_was_not_filled_wins_where_its_lower_bound_does_and_loses_to_
 
 
 def test_a_regression_is_not_judged_on_unequal_work_or_failed_checks() -> None:
-    other_model = run_of(directory="b", model="other")
+    other_model = run_of(directory="b", model="meta-llama/Llama-3.1-8B-Instruct")
     failed = with_lengths(run_of("errors", "c"), mean_input_tokens=800.2)
 
     regressions = compare_runs([run_of(), other_model, failed], 0.05).regressions

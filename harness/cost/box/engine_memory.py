@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.cost.box.plausible import BITS_OF_KV, GPU_MEMORY_UTILIZATION
 from harness.rundir.manifest import RunManifest
+
+GPU_MEMORY_UTILIZATION = 0.92  # vLLM 0.32's default; what is left to weights and cache together
+BITS_OF_KV = 16
 
 _SHARE = ("gpu-memory-utilization", "mem-fraction-static", "cuda-memory-fraction")  # of vLLM, SGLang, TGI
 _CACHE = ("kv-cache-dtype", "cache-type-k")  # of vLLM and SGLang, llama.cpp
@@ -24,12 +26,16 @@ class EngineMemory:
 
 def memory_of(run: RunManifest) -> EngineMemory:
     """As the engine's flags say; vLLM's defaults where they are silent."""
-    flags = run.engine.get("flags")
-    said = {name.lstrip("-").replace("_", "-"): value for name, value in _pairs(flags)}
+    said = flags_said(run)
     share = next((_share(said[name]) for name in _SHARE if name in said), None)
     cache = next((said[name].lower() for name in _CACHE if name in said), "")
     bits = next((bits for pattern, bits in _CACHE_BITS if re.search(pattern, cache)), float(BITS_OF_KV))
     return EngineMemory(share or GPU_MEMORY_UTILIZATION, bits, bool(said))
+
+
+def flags_said(run: RunManifest) -> dict[str, str]:
+    """The engine's flags by name, words joined by `-`, whoever tells them."""
+    return {name.lstrip("-").replace("_", "-"): value for name, value in _pairs(run.engine.get("flags"))}
 
 
 def _pairs(flags: Any) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.base.whole import regular
 
 KEY_AND_VALUE = 2
+_CONTAINER = "compressed-tensors"  # holds weights of any width
 _LARGEST_BYTES = 1 << 20
 _Count = Annotated[int, Field(gt=0, le=1_000_000)]
 
@@ -39,17 +40,24 @@ class _Several(BaseModel):
     text_config: _Text
 
 
+class _Method(BaseModel):
+    quant_method: Annotated[str, Field(min_length=1, max_length=100)]
+    bits: Annotated[int, Field(gt=0, le=16)] | None = None
+
+
+class _Quantised(BaseModel):
+    """Weights that were quantised say how; those that were not have no such key."""
+
+    quantization_config: _Method
+
+
 def kv_values_here(weights: str) -> int | None:
     """What the KV cache holds of a token, in values: of a directory of weights, or of a hub's id in this machine's
     cache. None: they do not lie here, or their config does not tell.
 
     Example: 80 layers, 8 KV heads of 128 are 163,840.
     """
-    for place in _places(weights):
-        try:
-            content = regular(place / "config.json").read_bytes()[:_LARGEST_BYTES]
-        except (OSError, ValueError):
-            continue
+    for content in _configs(weights):
         for kind in (_Text, _Several):
             try:
                 read = kind.model_validate_json(content)
@@ -57,6 +65,27 @@ def kv_values_here(weights: str) -> int | None:
                 continue
             return read.kv_values if isinstance(read, _Text) else read.text_config.kv_values
     return None
+
+
+def quantization_here(weights: str) -> str | None:
+    """How weights that lie here say that they are quantised: `awq`, `gptq-8bit`. None: not here, or they do not say."""
+    for content in _configs(weights):
+        try:
+            method = _Quantised.model_validate_json(content).quantization_config
+        except ValidationError:
+            continue
+        if method.bits is not None:
+            return f"{method.quant_method}-{method.bits}bit"
+        return None if method.quant_method == _CONTAINER else method.quant_method
+    return None
+
+
+def _configs(weights: str) -> Iterator[bytes]:
+    for place in _places(weights):
+        try:
+            yield regular(place / "config.json").read_bytes()[:_LARGEST_BYTES]
+        except (OSError, ValueError):
+            continue
 
 
 def _places(weights: str) -> Iterator[Path]:

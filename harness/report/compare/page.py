@@ -74,10 +74,14 @@ def _notices(comparison: Comparison) -> list[Check]:
 def _unequal(comparison: Comparison) -> tuple[Block, ...]:
     if not comparison.differences:
         return (Text("Nothing that is known: model, work, engine and machine say the same.", "good"),)
-    about = {"work": Cell("the work", tone="bad"), "subject": Cell("what is compared", tone="muted")}
+    about = {
+        "work": Cell("the work", tone="bad"),
+        "subject": Cell("what is compared", tone="muted"),
+        "nature": Cell("how the engine is built or set", tone="muted"),
+    }
     note = (
-        "A difference in the work (model, quantisation, context, slots, lengths, cache, sampling, load) "
-        "forbids a winner."
+        "A difference in the work (model, quantisation, lengths, caches, sampling, load, limits) forbids a winner. "
+        "How an engine is built or set (slots, context, spread over GPUs, prefill budget, caps of its own) does not."
     )
     table = table_of(
         "What is not the same in all runs",

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from harness.base.errors import UsageError

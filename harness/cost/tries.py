@@ -22,6 +22,9 @@ from harness.rundir.of_tasks import ShareOf, TasksOfRun
 from harness.rundir.result import Kind
 from harness.rundir.results import Metrics
 
+SAME = "assumed: the same as the box's"
+OF_TERMS = "terms of "
+
 
 @dataclass(frozen=True, slots=True)
 class Tries:
@@ -137,11 +140,11 @@ def _unmeasured(own: Tries, arm: ApiArm) -> Tries:
     if _says_tries(arm):
         attempts = own.attempts if terms.attempts_per_task is None else terms.attempts_per_task
         solved = own.solved if terms.solved_share is None else terms.solved_share
-        return Tries(attempts, solved, "assumed", f"terms of {arm.name}")
+        return Tries(attempts, solved, "assumed", f"{OF_TERMS}{arm.name}")
     if terms.success_rate is not None:  # asked until as much is done
         attempts = max(own.solved / terms.success_rate, 1.0)
-        return Tries(attempts, own.solved, "assumed", f"terms of {arm.name}")
-    return Tries(own.attempts, own.solved, "assumed", "assumed: the same as the box's")
+        return Tries(attempts, own.solved, "assumed", f"{OF_TERMS}{arm.name}")
+    return Tries(own.attempts, own.solved, "assumed", SAME)
 
 
 def _name(reference: str, prices: UserPrices | None) -> str:

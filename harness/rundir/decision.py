@@ -146,6 +146,7 @@ class TriesOfSide(Result):
     output_tokens_per_task: float | None = None
     latency_s: Summary | None = None  # of a task, all its attempts
     ttft_s: Summary | None = None  # of the first round's requests
+    elsewhere_usd_per_task: float = 0.0  # its escalation, at another API's prices
     failed_usd_per_task: float | None = None  # of what a task costs there: attempts that failed
 
 

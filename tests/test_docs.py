@@ -137,6 +137,7 @@ def test_a_command_that_does_not_exist_is_found(line: str) -> None:
 @pytest.mark.parametrize("page", [README, *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name)
 def test_every_option_named_in_passing_exists(page: Path) -> None:
     known = {"--no-deps", "--live", "--reports"}  # pip's, and of benchmarks
+    known |= {"--disable-radix-cache", "--enable-cache-report", "--enable-metrics", "--max-queued-requests"}  # SGLang's
     stack: list[click.Command] = [breakeven]
     while stack:
         command = stack.pop()

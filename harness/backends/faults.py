@@ -21,7 +21,7 @@ _REFUSED_KEY = (
 _INSTEAD = re.compile(r"\b(?:use|try|replaced by|renamed to|favou?r of)\W+(\w+_\w+)", re.IGNORECASE)
 _CONTEXT = (
     r"exceed_context_size|context (size|window|length)|maximum context|max_model_len|could not broadcast"
-    r"|`inputs` (tokens|must)"
+    r"|`inputs` (tokens|must)|maximum allowed length"
 )
 
 _NO_COMPLETIONS = (
@@ -29,7 +29,10 @@ _NO_COMPLETIONS = (
     "base URL?"
 )
 
-_OVER_LIMIT = "the server refuses what is above its own limit (TGI: --max-concurrent-requests): raise it or load less"
+_OVER_LIMIT = (
+    "the server refuses what is above its own limit (TGI: --max-concurrent-requests; SGLang: --max-queued-requests): "
+    "raise it or load less"
+)
 _QUOTA = (
     "the server, or a gateway before it, has a quota: raise it or load less; what it serves below that is no figure "
     "of the box"

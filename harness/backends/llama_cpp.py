@@ -72,7 +72,7 @@ class LlamaCppWire(OpenAiWire):
             "temperature": ask.temperature,
             "stream": ask.stream,
         }
-        return as_asked(body | self.sampling_keys(ask) | self.engine_keys(ask), ask)
+        return as_asked(body | self.sampling_keys(ask) | self.engine_keys(ask) | self.constraint_keys(ask), ask)
 
     def sampling_keys(self, ask: Ask) -> dict[str, Any]:
         """Their own defaults of `top_k` and `min_p` are 40 and 0.05."""
@@ -84,6 +84,16 @@ class LlamaCppWire(OpenAiWire):
         if ask.force_length:
             keys |= {"ignore_eos": True, "min_tokens": ask.max_tokens}
         return keys
+
+    def schema_keys(self, ask: Ask, schema: Any) -> dict[str, Any]:
+        """Of a conversation in the form that both servers read. llama-cpp-python ignores it on its other route."""
+        if ask.api == "chat":
+            return {"response_format": {"type": "json_object", "schema": schema}}
+        return {"json_schema": schema}
+
+    def grammar_keys(self, ask: Ask, grammar: str) -> dict[str, Any]:  # noqa: ARG002 - all routes take it
+        """GBNF."""
+        return {"grammar": grammar}
 
     def reader(self, api: str) -> Reader:
         """A reader for one answer."""

@@ -150,6 +150,8 @@ def _tool_text(functions: list[dict[str, Any]]) -> str:
 
 
 def _read_counts(answer: Answer, data: dict[str, Any]) -> None:
+    if answer.fingerprint is None:
+        answer.fingerprint = data.get("system_fingerprint")
     usage = data.get("usage")
     if usage:
         read_usage(answer, usage)
@@ -203,7 +205,7 @@ class OpenAiWire:
         body |= {"max_tokens": ask.max_tokens, "temperature": ask.temperature, "stream": ask.stream}
         if ask.stream:
             body["stream_options"] = {"include_usage": True}
-        return as_asked(body | self.sampling_keys(ask) | self.engine_keys(ask), ask)
+        return as_asked(body | self.sampling_keys(ask) | self.engine_keys(ask) | self.constraint_keys(ask), ask)
 
     def sampling_keys(self, ask: Ask) -> dict[str, Any]:
         """All that the draw of a token depends on; greedy depends on nothing, and some refuse `top_p` beside it."""
@@ -213,9 +215,31 @@ class OpenAiWire:
         """Keys that only this engine knows."""
         return {}
 
-    def complaint(self, ask: Ask) -> str | None:  # noqa: ARG002 - TGI's package can tell
-        """Why the server will refuse every request like this one, as far as that can be told without asking it."""
-        return None
+    def constraint_keys(self, ask: Ask) -> dict[str, Any]:
+        """Keys that let the server generate nothing but what the ask's constraint allows; {} where it has none."""
+        if ask.constraint is None:
+            return {}
+        if ask.constraint.grammar is not None:
+            return self.grammar_keys(ask, ask.constraint.grammar)
+        return self.schema_keys(ask, ask.constraint.schema)
+
+    def schema_keys(self, ask: Ask, schema: Any) -> dict[str, Any]:  # noqa: ARG002 - an engine's routes differ
+        """OpenAI's; `strict`, since without it the schema is a wish."""
+        named = {"name": "answer", "schema": schema, "strict": True}
+        return {"response_format": {"type": "json_schema", "json_schema": named}}
+
+    def grammar_keys(self, ask: Ask, grammar: str) -> dict[str, Any]:  # noqa: ARG002 - the engines' own use it
+        """OpenAI has none."""
+        return {}
+
+    def complaint(self, ask: Ask) -> str | None:
+        """Why the server will refuse every request like this one, or ignore what it must not, as far as that can be
+        told without asking it.
+        """
+        if ask.constraint is None or self.constraint_keys(ask):
+            return None
+        what = "json_schema" if ask.constraint.grammar is None else "grammar"
+        return f"{self.name} has nothing to constrain its {ask.api} route with by `constrained: {what}`"
 
     def reader(self, api: str) -> Reader:  # noqa: ARG002 - native routes read otherwise
         """A reader for one answer."""

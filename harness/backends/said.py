@@ -142,17 +142,62 @@ class Info(BaseModel):
     max_concurrent_requests: Count = None
 
 
+class _SchedulerState(_Facts):
+    effective_max_running_requests_per_dp: Count = None
+
+
+States = Annotated[list[_SchedulerState] | None, WrapValidator(_or_none)]
+
+
 class ServerInfo(_Facts):
-    """SGLang's /get_server_info: its arguments, and what its scheduler made of them."""
+    """SGLang's /server_info (/get_server_info before 0.5.6): its arguments, and what its schedulers made of them.
+
+    The arguments hold its API keys too: only what is named here is kept.
+    """
 
     version: Text = None
     model_path: Text = None
     quantization: Text = None
+    dtype: Text = None
+    kv_cache_dtype: Text = None
+    mem_fraction_static: Plain = None
     tp_size: Count = None
-    context_length: Count = None
+    pp_size: Count = None
+    dp_size: Count = None  # copies, unless they share the weights
+    enable_dp_attention: Plain = None  # they share them
+    context_length: Count = None  # as it was started with; often not
+    chunked_prefill_size: Plain = None
+    disable_radix_cache: Plain = None
     max_req_input_len: Count = None
     max_running_requests: Count = None
     max_total_num_tokens: Count = None
+    internal_states: States = None  # of each scheduler
+
+    @property
+    def slots(self) -> int | None:
+        """Requests that all its copies work on at once: as the schedulers came to it, else as it was asked to."""
+        made = [state.effective_max_running_requests_per_dp for state in self.internal_states or ()]
+        if made and all(made):
+            return sum(count or 0 for count in made)
+        copies = 1 if self.enable_dp_attention else self.dp_size or 1
+        return self.max_running_requests and self.max_running_requests * copies
+
+    @property
+    def gpus_of_a_copy(self) -> int | None:
+        """GPUs that one copy of the weights is spread over."""
+        return self.tp_size and self.tp_size * (self.pp_size or 1)
+
+    @property
+    def gpus(self) -> int | None:
+        """GPUs of all its copies."""
+        copies = 1 if self.enable_dp_attention else self.dp_size or 1
+        return self.gpus_of_a_copy and self.gpus_of_a_copy * copies
+
+
+class ModelInfo(_Facts):
+    """SGLang's /model_info (/get_model_info before 0.5.6): the weights that it has now."""
+
+    model_path: Text = None
 
 
 class _Details(_Facts):

@@ -73,17 +73,25 @@ class TgiWire(OpenAiWire):
     def body(self, ask: Ask) -> dict[str, Any]:
         """`extra_body` has the last word, on the native route also inside `parameters`."""
         if ask.api == "native":
-            return _native_body(ask)
+            return _native_body(ask, self.constraint_keys(ask))
         return super().body(ask)
 
     def sampling_keys(self, ask: Ask) -> dict[str, Any]:  # noqa: ARG002
         """None: unset it draws from all tokens, and a `top_p` of 1 is refused."""
         return {}
 
+    def schema_keys(self, ask: Ask, schema: Any) -> dict[str, Any]:
+        """Of conversations; the completions route has none. The native one: `_native_body`."""
+        return {"response_format": {"type": "json", "value": schema}} if ask.api != "completions" else {}
+
+    def grammar_keys(self, ask: Ask, grammar: str) -> dict[str, Any]:
+        """Its only grammar is a regular expression."""
+        return {"response_format": {"type": "regex", "value": grammar}} if ask.api != "completions" else {}
+
     def complaint(self, ask: Ask) -> str | None:
         """What TGI's own package `text-generation` objects to, where it is installed (extra `tgi`)."""
         if ask.api != "native" or find_spec("text_generation") is None:
-            return None
+            return super().complaint(ask)
         from text_generation import errors, types  # half a second, and only here
 
         parameters = dict(self.body(ask)["parameters"])
@@ -120,7 +128,7 @@ class TgiWire(OpenAiWire):
         return {"messages": list(messages), "model": model or self.name}
 
 
-def _native_body(ask: Ask) -> dict[str, Any]:
+def _native_body(ask: Ask, constraint: Mapping[str, Any]) -> dict[str, Any]:
     """Options that are not set are left out: most of TGI's are not nullable, and temperature 0 is refused."""
     parameters: dict[str, Any] = {
         "do_sample": ask.temperature > 0,
@@ -130,6 +138,8 @@ def _native_body(ask: Ask) -> dict[str, Any]:
     }
     if ask.temperature > 0:
         parameters["temperature"] = ask.temperature
+    if constraint:
+        parameters["grammar"] = constraint["response_format"]
     extra = dict(ask.extra_body)
     own = extra.pop("parameters", None) or {}
     body = {"inputs": ask.prompt, "parameters": as_asked(parameters, replace(ask, extra_body=own))}

@@ -28,6 +28,14 @@ ODD_SHAPE = (AttributeError, LookupError, TypeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
+class Constraint:
+    """What alone the server may generate: JSON that fits a schema, or what a grammar in its own language allows."""
+
+    schema: Mapping[str, Any] | bool | None = None
+    grammar: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """One request in the scenario's terms; `messages` for chat, else `prompt`."""
 
@@ -43,6 +51,7 @@ class Ask:
     omit: Sequence[str] = ()  # keys that this server refuses
     rename: Mapping[str, str] = field(default_factory=dict)  # keys that it calls otherwise
     cache_salt: str | None = None  # differs in every request; None: reuse of the prefix cache is wanted
+    constraint: Constraint | None = None
 
 
 def as_asked(body: Mapping[str, Any], ask: Ask) -> dict[str, Any]:
@@ -72,6 +81,7 @@ class Answer:
     error: str | None = None  # the message of an error the server put into the answer
     words: str | None = None  # of an object that is no part of an answer: an error, unless the answer is whole
     done: bool = False  # the server's own end mark was seen
+    fingerprint: object = None  # of its build and settings, as OpenAI's `system_fingerprint`
     server_queue_s: float | None = None  # arrived to started
     server_prefill_s: float | None = None  # started to first token
     server_decode_s: float | None = None  # first token to last

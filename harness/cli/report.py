@@ -26,6 +26,7 @@ from harness.report.compare.pool import pool
 )
 @click.option("--boxes", type=BOXES, help="So many instances are what was driven; the run's own word counts no more.")
 @weights_options
+@click.option("--replicas-per-instance", "replicas", type=BOXES, help="So many such engines fill an instance.")
 @click.option("--pool", "is_pooled", is_flag=True, help="RUNs repeat one measurement: mean and interval too.")
 @click.option(
     "--judge-again", is_flag=True, help="Of task runs that kept their texts: judge them by their checkers once more."
@@ -40,6 +41,7 @@ def command(
     boxes: int | None,
     weights: str | None,
     quantization: str | None,
+    replicas: int | None,
     is_pooled: bool,
     judge_again: bool,
     as_json: bool,
@@ -61,6 +63,7 @@ def command(
       breakeven report RUN --judge-again
       breakeven report SELF_RUN --against API_RUN --demand mine.yaml
       breakeven report RUN --weights meta-llama/Llama-3.3-70B-Instruct --quantization awq
+      breakeven report RUN --replicas-per-instance 4
       breakeven report RUN1 RUN2 RUN3 --pool
       breakeven report RUN --json | jq '.[0].decision.arms[].sentence'
     """
@@ -79,6 +82,7 @@ def command(
             weights=weights,
             quantization=quantization,
             against=against,
+            replicas_per_instance=replicas,
         )
         for run in runs
     ]

@@ -11,6 +11,7 @@ import click
 from harness.backends import BACKENDS
 from harness.base.errors import EXIT_INTERRUPTED, UsageError
 from harness.cli import complain
+from harness.cli.gpu_options import gpu_options
 from harness.cli.options import BOXES, PATH, token_options, weights_options
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
@@ -39,6 +40,7 @@ QUICKSTART = "quickstart"
     help="Its dialect.  [default with --url: that of whoever answers]",
 )
 @click.option("--engine", type=click.Choice(sorted(ENGINES)), help="Engine to start when there is no --url.")
+@gpu_options
 @click.option("--model", help="Model name to ask for; for an engine we start, a model file.")
 @weights_options
 @click.option("--instance", metavar="ID", help="What the box is, e.g. g5.12xlarge; `breakeven prices list` shows all.")

@@ -19,9 +19,10 @@ from harness.cost.own_prices import load_prices
 from harness.demand.demand import demand_from_dict, load_demand
 from harness.engines import ENGINES
 from harness.engines.endpoint import api_key_in, endpoint_url
+from harness.engines.gpus.layout import Asked
 from harness.load.remote.muster import address
 from harness.pipeline.measure import RunOptions
-from harness.prices.catalog import find_instance, quote_for, resolve_api
+from harness.prices.catalog import find_instance, known_instance, quote_for, resolve_api
 from harness.rundir.files import read_manifest
 from harness.rundir.manifest import LONGEST_MODEL, InstanceFacts, taken_as, with_boxes
 from harness.scenario import Scenario, SearchLoad, TaskPrompts
@@ -38,6 +39,12 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     _check_each_once(urls)
     if urls and given["engine"]:
         raise UsageError("--url and --engine exclude each other", hint="--engine starts one, --url drives one")
+    gpus = Asked(given["gpus"], given["tensor_parallel"], given["replicas"])
+    if urls and gpus != Asked():
+        raise UsageError(
+            "--gpus, --tensor-parallel and --replicas are of an engine that is started here",
+            hint="each replica that runs already is driven by a --url of its own; leave them out, or --url",
+        )
     engine = None if urls else (given["engine"] or EMBEDDED_ENGINE)
     if given["backend"] == ALL and (urls or given["engine"]):
         raise UsageError("--backend all starts every engine itself", hint="leave --url and --engine out")
@@ -77,10 +84,12 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         out_dir=given["out_dir"],
         urls=urls,
         engine=engine,
+        gpus=gpus,
         model=given["model"] or (budget.model if budget is not None else None),
         weights=given["weights"],
         quantization=given["quantization"],
         instance=instance,
+        box_gpus=box.gpu_count if (box := known_instance(instance["id"], prices)) is not None else None,
         arms=given["apis"],
         demand=demand,
         headers=parse_headers(given["headers"], has_key=given["api_key_env"] is not None),
@@ -177,22 +186,22 @@ def _instance(engine: str | None, given: dict[str, Any]) -> tuple[dict[str, Any]
     if name is None and engine is not None and given["usd_per_hour"] is None:
         name = EMBEDDED_INSTANCE
         notes.append(f"No --instance was given: this machine is priced as a {name}, which is assumed.")
-    replicas, driven = given["replicas_per_instance"], max(len(given["urls"]), 1)
+    replicas, ours = given["replicas_per_instance"], given["replicas"] or 1
+    if replicas is not None and replicas < ours:
+        raise UsageError(f"--replicas {ours} are started on this instance, --replicas-per-instance says {replicas}")
     instance = {
         "id": name,
         "purchase": given["purchase"],
         "usd_per_hour": given["usd_per_hour"],
-        "replicas": replicas or 1,  # of one instance, where that was said
-        "replicas_driven": driven,
-        "boxes": driven if replicas == 1 else None,
+        "replicas": 1,  # of one instance, where nothing else was said
+        "replicas_driven": max(len(given["urls"]), ours),
+        "boxes": None,
     }
-    if replicas == 1 and given["boxes"] not in (None, driven):
-        raise UsageError(
-            f"--boxes {given['boxes']} and --replicas-per-instance 1: {driven} were driven", hint="leave either out"
-        )
-    instance = with_boxes(instance, given["boxes"])
+    is_one_box = ours > 1 and given["boxes"] is None and replicas is None  # all that one start made
+    instance = with_boxes(instance, 1 if is_one_box else given["boxes"], replicas)
     facts = InstanceFacts.model_validate(instance)
-    if said := taken_as(facts.driven, facts.per_instance, facts.instances):
+    said = taken_as(facts.driven, facts.per_instance, facts.instances)
+    if said and not is_one_box:
         notes.append(f"{said}, as asked for: the goodput of one is assumed to be its share.")
     return instance, notes
 

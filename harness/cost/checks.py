@@ -7,6 +7,7 @@ from harness.base.rounding import exact_volume
 from harness.cost.arms import ApiArm
 from harness.cost.box.box import PricedBox
 from harness.cost.box.engine_memory import memory_of
+from harness.cost.box.gpu_doubts import gpu_doubts
 from harness.cost.box.plausible import Ceilings, ceilings, kv_room_tokens, weights_do_not_fit
 from harness.cost.box.weights import Weights, weights_named, weights_of, weights_unsaid
 from harness.cost.breakeven.decision import decide_parsed
@@ -33,6 +34,7 @@ def doubts(
     today = datetime.now(UTC).date()
     found = [
         *_shape(metrics.decisive, demand),
+        *gpu_doubts(box.gpus),
         *_possible(box, weights_of(manifest), manifest.model, peak_ceilings(box, manifest, metrics)),
         *_cache_room(box, manifest, metrics),
         *_unchecked(box, weights_of(manifest), SAY_WEIGHTS),

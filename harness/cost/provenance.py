@@ -47,6 +47,8 @@ def _box(box: PricedBox) -> Iterator[Fact]:
     rented, goodput = box.instance, box.goodput
     named = f"{rented.id} {rented.purchase}"
     yield _fact(named, rented.usd_per_hour, "USD/h", rented.kind, rented.source, rented.checked_on)
+    if box.gpus is not None and box.gpus.used is not None:
+        yield _fact(f"GPUs used, of {box.gpus.box}", box.gpus.used, "", "measured", box.gpus.said_by)
     if goodput is None:
         yield _fact("goodput", None, "requests/s", "measured", box.why_no_goodput)
         return

@@ -70,7 +70,7 @@ def build_decision(
         UsageError: no price for the instance or for an arm, or a price file that cannot be read.
     """
     prices = load_prices(prices_file)
-    box = price_box(manifest.instance, metrics, prices)
+    box = price_box(manifest.instance, metrics, prices, manifest.identity)
     weights = weights_of(manifest)
     chosen = choose_arms([*(one.arm for one in against), *arms], weights, demand, prices)
     found = [*more_checks, *doubts(manifest, metrics, box, chosen, demand)]

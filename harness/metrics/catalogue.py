@@ -68,6 +68,25 @@ CATALOGUES: dict[str, Catalogue] = {
             "queue_time_s": ("tgi_request_queue_duration",),
         },
     ),
+    "sglang": Catalogue(
+        prefix="sglang:",
+        counts_at="request_end",
+        absent_is_zero=True,
+        not_everywhere=("queue_time_s", "preemptions", "prefix_cache_hits"),  # 0.4; until the first of its kind
+        names={
+            "generation_tokens": ("sglang:generation_tokens_total",),
+            "prompt_tokens": ("sglang:prompt_tokens_total",),
+            "requests_finished": ("sglang:num_requests_total",),
+            "requests_running": ("sglang:num_running_reqs",),
+            "requests_waiting": ("sglang:num_queue_reqs",),
+            "kv_cache_usage": ("sglang:token_usage",),
+            "preemptions": ("sglang:num_retracted_requests_total",),
+            "prefix_cache_queries": ("sglang:prompt_tokens_total",),  # it counts those out of the cache too
+            "prefix_cache_hits": ("sglang:cached_tokens_total",),
+            "queue_time_s": ("sglang:queue_time_seconds",),
+            "ttft_s": ("sglang:time_to_first_token_seconds",),
+        },
+    ),
     "llama_server": Catalogue(
         prefix="llamacpp:",
         counts_at="request_end",  # seen on b11434: 0 until the request of 300 tokens had ended
@@ -179,7 +198,7 @@ class Readings:
 
     def resets(self) -> list[tuple[str, float]]:
         """(series, t_s) where a counter of the catalogue fell: another process counts from there on."""
-        names = [name for name in map(self.name_of, COUNTERS) if name is not None]
+        names = dict.fromkeys(filter(None, map(self.name_of, COUNTERS)))  # SGLang counts two in one
         return [
             (name, float(after[0]))
             for name in names

@@ -16,7 +16,10 @@ from harness.rundir.result import WindowOfStep
 MIN_SCRAPES = 3  # fewer in a window leave too much of it unseen
 CALM_S = 0.05  # a scrape and an answer that are further apart than this cannot have overtaken each other
 SEVERAL = "one address answers for several machines in turn: their counts cannot be told apart and are left out"
-WHY_NONE = {"llama_cpp_python": "llama-cpp-python has no /metrics: nothing on the server's side was counted"}
+WHY_NONE = {
+    "llama_cpp_python": "llama-cpp-python has no /metrics: nothing on the server's side was counted",
+    "sglang": "SGLang has a /metrics only where it was started with --enable-metrics",
+}
 
 
 @dataclass(frozen=True, slots=True)

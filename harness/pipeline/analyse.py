@@ -62,19 +62,21 @@ def analyse_run(
     weights: str | None = None,
     quantization: str | None = None,
     against: Sequence[Path] = (),
+    replicas_per_instance: int | None = None,
 ) -> Analysis:
     """Compute metrics.json, decision.json and the reports of a run, and write them into its directory.
 
-    What is not given is what the run itself was asked for; `boxes`: so many instances are what it drove. Runs `beside`
-    it on the same box and engine, with requests of another shape, measure what an output token weighs against an input
-    token. `weights` and `quantization`: what the user says of the model, where its engine did not. Runs of APIs that it
-    is set `against` were asked the same tasks: each brings its own success and tokens.
+    What is not given is what the run itself was asked for; `boxes`: so many instances are what it drove;
+    `replicas_per_instance`: so many such engines fill one. Runs `beside` it on the same box and engine, with requests
+    of another shape, measure what an output token weighs against an input token. `weights` and `quantization`: what the
+    user says of the model, where its engine did not. Runs of APIs that it is set `against` were asked the same tasks:
+    each brings its own success and tokens.
 
     Raises:
         UsageError: no run directory, or a demand, API or price that cannot be used; other tasks.
     """
     manifest = with_weights(files.read_manifest(run_dir), weights, quantization)
-    manifest.instance = with_boxes(manifest.instance, boxes)
+    manifest.instance = with_boxes(manifest.instance, boxes, replicas_per_instance)
     metrics = metrics_of(run_dir, manifest)
     own = Analysis(run_dir, manifest, metrics, None, outcomes_in(run_dir, manifest))
     facing = against_of(own, [_as_measured(other) for other in against])

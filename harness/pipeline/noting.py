@@ -174,7 +174,17 @@ def _identity_of(engine: Engine, asked: str | None) -> Identity:
         quantization=SaidText(value=engine.quantization, said_by=STARTED) if engine.quantization else None,
         context=SaidCount(value=engine.context_tokens, said_by=STARTED) if engine.context_tokens else None,
         slots=SaidCount(value=engine.slots, said_by=STARTED) if engine.slots else None,
+        parallel=SaidCount(value=len(engine.gpus), said_by=STARTED) if engine.gpus else None,
     )
+
+
+def note_replicas(manifest: RunManifest, engines: Sequence[Engine]) -> None:
+    """All replicas of the engine that we started, and which GPUs each was told to use: "0,1 and 2,3"."""
+    manifest.urls = [each.base_url for each in engines]
+    told = [",".join(map(str, each.gpus)) for each in engines if each.gpus]
+    if told and manifest.identity is not None:
+        gpus = SaidText(value=" and ".join(told), said_by=STARTED)
+        manifest.identity = manifest.identity.model_copy(update={"gpus": gpus})
 
 
 def note_end(manifest: RunManifest, error: BreakevenError) -> BreakevenError:

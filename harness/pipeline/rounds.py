@@ -20,6 +20,7 @@ from harness.scenario.asks import TaskAsk, asks_file, write_asks
 from harness.scenario.task_file import Task
 from harness.scenario.tasks import AskJudge, EscalateTo, TaskPrompts
 from harness.tasks import Answered, NextRound, first_asks, judge, judge_asks, next_asks, read_judgement
+from harness.tasks.constraint import outside_the_schema
 
 CUT = "cut_at_end"  # error of an attempt whose last turn was never sent
 Drive = Callable[[LoadPlan], LoadOutcome]
@@ -40,6 +41,8 @@ class TaskRun:
     answers: list[Answered] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     not_asked: int = 0  # tasks, for want of time
+    outside: int = 0  # answers that do not fit the schema which the server was told to keep
+    bound: int = 0  # whole answers that it was told so for
     _count: int = 0  # tasks in all
     _steps: int = 0
     _rounds: int = 0
@@ -152,6 +155,8 @@ class TaskRun:
     def _judge(self, answered: Sequence[Answered], *, goes_on: bool) -> None:
         """The verdicts of a round; a model is asked only where the run goes on."""
         verdicts = judge(self.spec, self.tasks, answered, functions_from=self.functions_from)
+        outside, bound = outside_the_schema(self.spec, self.tasks, answered)
+        self.outside, self.bound = self.outside + outside, self.bound + bound
         questions = judge_asks(self.spec, self.tasks, answered)
         if questions:
             verdicts += self._judged_by_model(answered, questions, goes_on=goes_on)

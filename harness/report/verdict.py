@@ -126,7 +126,10 @@ def verdict_note(decision: Decision | None) -> str:
     if decision is None:
         return ""
     decided = [arm.decision for arm in decision.arms]
-    said = [_box_words(decision)] if decision.self_host.instance.taken_as else []
+    rented = decision.self_host.instance
+    said = [_box_words(decision)] if rented.taken_as else []
+    if rented.gpus_idle and rented.unpriced is None:
+        said.append(f"{rented.gpus_idle}, paid for as asked for")
     if all(one.verdict is not None and _is_sure(one) for one in decided):
         whose = "The verdict is" if len(decided) == 1 else f"{'Both' if len(decided) == 2 else 'All'} verdicts are"
         said.append(f"{whose} the same at both ends of the {decision.self_host.origin} goodput")

@@ -36,6 +36,8 @@ class BoxInstance(Result):
     replicas: Annotated[int, Field(ge=1)]  # equal engines on it, where somebody said so; else 1
     replicas_driven: Annotated[int, Field(ge=1)] = 1  # URLs
     instances_driven: float | None = None  # that they are: goodput and tokens/s are the measured ones over this
+    gpus_used: float | None = None  # of `gpu_count`, by the engines counted on one instance; None: nobody knows
+    unpriced: str | None = None  # why its GPUs leave it without a price for what was measured; None: it has one
     source: str
     checked_on: Day
     kind: PriceKind
@@ -44,6 +46,13 @@ class BoxInstance(Result):
     def taken_as(self) -> str:
         """`4 URLs taken as one box`; empty where one URL is one box."""
         return taken_as(self.replicas_driven, self.replicas, self.instances_driven)
+
+    @property
+    def gpus_idle(self) -> str:
+        """`3 of 4 GPUs idle`; empty where none is, or nobody knows."""
+        if self.gpus_used is None or not self.gpu_count or self.gpus_used >= self.gpu_count:
+            return ""
+        return f"{self.gpu_count - self.gpus_used:g} of {self.gpu_count} GPU{'s' * (self.gpu_count > 1)} idle"
 
 
 class MtokAtStep(Result):

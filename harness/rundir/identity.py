@@ -39,6 +39,17 @@ class Identity(Result):
     max_concurrent_requests: SaidCount | None = None  # that it takes; more are refused
     parallel: SaidCount | None = None  # GPUs that one copy of the weights is spread over
     gpus: SaidText | None = None
+    gpus_used: SaidCount | None = None  # by all URLs driven together
+
+
+class GpuSeen(Result):
+    """A GPU of the machine that the engine is on, as its driver told it before the load."""
+
+    index: int
+    name: str | None = None
+    memory_used_gib: float | None = None
+    memory_total_gib: float | None = None
+    processes: int | None = None  # that compute on it; a container is not told of those outside
 
 
 BY_USER = "the user"

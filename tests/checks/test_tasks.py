@@ -3,10 +3,13 @@
 import pytest
 from judged_runs import rows_and_verdicts
 
+from harness.checks.finding import longer
 from harness.checks.tasks import task_checks
 from harness.metrics.tasks import tasks_of
+from harness.rundir.of_step import LoadOfStep
 from harness.rundir.read import typed
-from harness.rundir.result import Check
+from harness.rundir.result import Check, WindowOfStep
+from harness.rundir.results import Step
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 
@@ -42,3 +45,12 @@ def test_tasks_that_nobody_judged_are_named_and_many_forbid_to_trust_the_run(not
     check = next(one for one in checks if one.code == "tasks_not_judged")
     assert check.level == level
     assert check.message.startswith(f"{not_judged} of {400 + not_judged if not_judged < 400 else 400} tasks")
+
+
+def test_a_round_of_tasks_gets_longer_by_more_of_them() -> None:
+    step = Step(
+        step=0, round=1, load=LoadOfStep(kind="closed", users=2), window=WindowOfStep(start_s=0, end_s=1), requests=0
+    )
+
+    assert longer(step, " by 5 s") == "ask more tasks"
+    assert longer(step.model_copy(update={"round": None}), " by 5 s") == "make step_s longer by 5 s"

@@ -38,7 +38,7 @@ def test_a_greedy_request_carries_what_was_asked_and_what_the_measurement_needs(
     }
 
 
-@pytest.mark.parametrize("backend", ["openai", "vllm", "llama_cpp", "tgi"])
+@pytest.mark.parametrize("backend", ["openai", "vllm", "llama_cpp", "tgi", "sglang"])
 @pytest.mark.parametrize("api", ["chat", "completions"])
 def test_greedy_is_temperature_0_alone(backend: str, api: str) -> None:
     sent = BACKENDS[backend].body(ask(api=api))
@@ -52,6 +52,7 @@ def test_greedy_is_temperature_0_alone(backend: str, api: str) -> None:
     [
         ("openai", {"top_p": 1}),
         ("vllm", {"top_p": 1, "top_k": -1, "min_p": 0, "repetition_penalty": 1}),
+        ("sglang", {"top_p": 1, "top_k": -1, "min_p": 0, "repetition_penalty": 1}),
         ("llama_cpp", {"top_p": 1, "top_k": 0, "min_p": 0, "repeat_penalty": 1}),
         ("tgi", {}),
     ],

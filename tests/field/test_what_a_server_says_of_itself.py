@@ -136,7 +136,7 @@ def test_flags_that_no_json_file_could_hold_cost_themselves(tmp_path: Path) -> N
      ({"count": HUGE}, None), ({}, None), ([], 0), ({"tokens": [1, 2]}, 2), ({"tokens": 2}, None), (7, None),
      ({"count": "text", "tokens": [1, 2]}, 2), ({"tokenize_response": [[1], [2]]}, 2), ({"count": float("nan")}, None)],
 )  # fmt: skip
-@pytest.mark.parametrize("backend", ["openai", "vllm", "llama_cpp", "tgi"])
+@pytest.mark.parametrize("backend", ["openai", "vllm", "llama_cpp", "tgi", "sglang"])
 def test_a_tokenizers_count_is_a_count_or_none(answer: object, count: int | None, backend: str) -> None:
     assert BACKENDS[backend].token_count("/tokenize", json.dumps(answer).encode()) == count
 

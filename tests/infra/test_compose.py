@@ -3,9 +3,12 @@
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -209,38 +212,172 @@ def infra(tmp_path: Path) -> Path:
     return place
 
 
-def verify(infra: Path) -> subprocess.CompletedProcess[str]:
+def verify(infra: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As a box without any engine does."""
     environment = {**os.environ, "VERIFY_AGAIN": "1", "PYTHONPATH": str(COMPOSE.parent.parent)}
-    command = [sys.executable, str(infra / "verify")]
+    environment["XDG_CACHE_HOME"] = str(infra / "none")
+    command = [sys.executable, str(infra / "verify"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+CHECKS = ("schema", "written", "variables", "documented", "before", "pinned")
 
 
 def test_the_recipes_pass_their_own_verification(infra: Path) -> None:
     done = verify(infra)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    for check in ("schema", "written", "variables", "documented"):
+    for check in CHECKS:
         assert f"ok     {check}\n" in done.stdout
+    assert "-      compose itself: run nowhere here" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("    - HF_TOKEN\n", "    - HF_TOKEN=${HF_TOKEN:-}\n", "FAILED variables: vllm.yaml: vllm-70b: HF_TOKEN="),
-        ("${HF_CACHE:-~/.cache/huggingface}", "${HF_CACHE:?where}", "FAILED variables: vllm.yaml: ${HF_CACHE:?where}"),
-        ("    - NCCL_DEBUG\n", "    - NCCL_DEBAG\n", "NCCL_DEBAG is used and not in README.md"),
-        ("interval: 10s", "intervall: 10s", "FAILED schema: "),
-    ],
-)
-def test_verification_names_what_is_wrong(infra: Path, old: str, new: str, said: str) -> None:
+def test_what_fails_is_named_and_ends_with_1(infra: Path) -> None:
     path = infra / "compose" / "vllm.yaml"
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new))
+    path.write_text(path.read_text().replace("interval: 10s", "intervall: 10s"))
 
     done = verify(infra)
 
     assert done.returncode == 1
-    assert said in done.stdout
+    assert "FAILED schema: " in done.stdout
+    assert "FAILED written: vllm.yaml is not what make.py writes\n" in done.stdout
+    assert "ok     variables\n" in done.stdout
+
+
+FETCH = "hf download bartowski/Meta-Llama-3.1-8B-Instruct-GGUF Meta-Llama-3.1-8B-Instruct-Q4_K_M.gguf"
+
+
+@pytest.mark.parametrize(
+    ("check", "name", "old", "new", "said"),
+    [
+        ("variables", "vllm.yaml", "- HF_TOKEN\n", "- HF_TOKEN=${HF_TOKEN:-}\n", "HF_TOKEN:- has no default"),
+        ("variables", "tgi.yaml", "- HF_TOKEN\n", "- HF_TOKEN=${HF_TOKEN}\n", "tgi.yaml: HF_TOKEN has no default"),
+        ("variables", "tgi.yaml", "- HF_TOKEN\n", "- HF_TOKEN=$HF_TOKEN\n", "tgi.yaml: HF_TOKEN has no default"),
+        ("variables", "tgi.yaml", "- HF_TOKEN\n", "- HF_TOKEN=\n", "tgi-70b: HF_TOKEN= is empty where unset"),
+        ("variables", "vllm.yaml", ":-~/.cache/huggingface}", ":?where}", "vllm.yaml: HF_CACHE:?where has no default"),
+        ("documented", "sglang.yaml", "    - HF_TOKEN\n", "", "sglang.yaml: HF_TOKEN is promised and not all of it"),
+        (
+            "documented",
+            "vllm.yaml",
+            "    - VLLM_ENABLE_CUDA_COMPATIBILITY\n",
+            "",
+            "VLLM_ENABLE_CUDA_COMPATIBILITY is pro",
+        ),
+        ("documented", "vllm.yaml", "- NCCL_DEBUG\n", "- NCCL_DEBAG\n", "NCCL_DEBAG is used and not in README.md"),
+        ("documented", "README.md", "| `MODEL_70B`", "| `MODEL_7B`", "vllm.yaml: MODEL_70B is used and not in README"),
+        ("before", "README.md", FETCH, "hf download", f"no line `uvx --from huggingface_hub {FETCH}"),
+        ("before", "README.md", "| R550 |", "| |", "no row of TGI with its driver R550"),
+        ("before", "README.md", " --wait-timeout 1200", "", "README.md: no end to `docker compose -f infra"),
+        ("before", "vllm.yaml", " --wait-timeout 1200", "", "vllm.yaml: no end to `docker compose -f vllm.yaml"),
+        ("pinned", "table.py", "cuda12-b11312", "cuda12-b9603", "is not b11312, which was tried out"),
+        ("pinned", "table.py", "v0.32.0", "latest", "vllm: vllm/vllm-openai:latest"),
+        ("written", "table.py", "context=4096", "context=2048", "vllm.yaml is not what make.py writes"),
+    ],
+)
+def test_each_check_names_what_is_wrong(
+    infra: Path, monkeypatch: pytest.MonkeyPatch, check: str, name: str, old: str, new: str, said: str
+) -> None:
+    path = infra / "compose" / name
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    monkeypatch.setenv("VERIFY_AGAIN", "1")  # this interpreter will do
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "table", raising=False)
+
+    wrong = runpy.run_path(str(infra / "verify"))[check]()
+
+    sys.modules.pop("table")  # the copy's
+    assert said in wrong
+
+
+def test_a_flag_is_known_only_where_its_engine_declares_its_arguments(infra: Path) -> None:
+    declared = sorted(name.removeprefix("--").replace("-", "_").removeprefix("no_") for name in given_flags("vllm"))
+    fields = [f"    {name}: int" for name in declared if name != "max_num_seqs"]
+    with zipfile.ZipFile(infra / "vllm-0.32.0-py3.whl", "w") as wheel:
+        wheel.writestr("vllm/engine/arg_utils.py", "\n".join(["class EngineArgs:", *fields]))
+        wheel.writestr("vllm/model_executor/other.py", "max_num_seqs: int = 1\n")
+
+    done = verify(infra, "--wheels", str(infra))
+
+    assert "FAILED vllm: unknown to vLLM 0.32.0: --max-num-seqs\n" in done.stdout
+
+
+def given_flags(engine: str) -> set[str]:
+    words = [word for service in services(COMPOSE / f"{engine}.yaml").values() for word in command_line(service)]
+    return {word.split("=", 1)[0] for word in words if word.startswith("--")}
+
+
+DOCKER = """#!/bin/sh
+echo "docker $*" >> "$LOG"
+case "$*" in
+    *" up "*) exit "${UP:-0}" ;;
+    *" ps --format "*) printf '127.0.0.1:8001->8000/tcp\\n127.0.0.1:8000->8000/tcp\\n' ;;
+esac
+"""
+Smoke = Callable[..., tuple[int, list[str]]]
+
+
+@pytest.fixture
+def smoke(infra: Path) -> Smoke:
+    """The first ten minutes on a box, its docker and its check written down instead of done."""
+    log, tools = infra / "log", infra / "tools"
+    tools.mkdir()
+    for path, text in ((tools / "docker", DOCKER), (infra / "breakeven", '#!/bin/sh\necho "breakeven $*" >> "$LOG"\n')):
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def run(*arguments: str, **variables: str) -> tuple[int, list[str]]:
+        environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "LOG": str(log), **variables}
+        done = subprocess.run([infra / "gpu-smoke", *arguments], capture_output=True, check=False, env=environment)
+        calls = log.read_text().replace(f"-f {infra}/compose/", "").splitlines() if log.exists() else []
+        return done.returncode, calls
+
+    return run
+
+
+def test_the_first_ten_minutes_ask_every_port_and_take_all_down(smoke: Smoke) -> None:
+    code, calls = smoke("vllm", "8b")
+
+    assert code == 0
+    assert [call.removeprefix("docker compose vllm.yaml --profile 8b ") for call in calls] == [
+        "docker run --rm --gpus all nvidia/cuda:12.8.1-base-ubuntu24.04 nvidia-smi",
+        "pull",
+        "up --detach --wait --wait-timeout 600",
+        "ps --format {{.Ports}}",
+        "breakeven engine check --url http://127.0.0.1:8000 --url http://127.0.0.1:8001",
+        "down --timeout 20",
+    ]
+
+
+def test_what_does_not_come_up_is_shown_and_taken_down(smoke: Smoke) -> None:
+    code, calls = smoke("sglang", "70b", UP="1")
+
+    assert code == 1
+    ends = [call.split(" --profile 70b ")[-1] for call in calls[-3:]]
+    assert ends == ["ps --all", "logs --tail 40", "down --timeout 20"]
+
+
+def test_an_image_that_no_registry_has_is_built_before_it_comes_up(smoke: Smoke) -> None:
+    _, calls = smoke("llama_cpp_python", "8b")
+
+    assert calls[1] == "docker compose llama_cpp_python.yaml --profile build build"
+    assert not [call for call in calls if " pull" in call]
+
+
+@pytest.mark.parametrize("arguments", [("ollama", "8b"), ("vllm", "7b")])
+def test_what_there_is_no_recipe_for_ends_with_2_and_starts_nothing(smoke: Smoke, arguments: tuple[str, str]) -> None:
+    assert smoke(*arguments) == (2, [])
+
+
+def test_weights_fetched_beforehand_are_where_the_recipes_look() -> None:
+    for work in runpy.run_path(str(COMPOSE / "table.py"), run_name="table")["WORK"]:
+        for_hub, for_file = work.fetching
+        assert for_hub.split()[5] == work.hub
+        assert for_file.split()[6] == work.gguf
+        assert f"/models/${{GGUF_{work.profile.upper()}:-{work.gguf}}}" in (COMPOSE / "llama_server.yaml").read_text()
+    for service in services(COMPOSE / "tgi.yaml").values():
+        (mounted,) = service["volumes"]
+        assert f"HF_HOME={mounted.rpartition(':')[2]}" in service["environment"]
 
 
 @pytest.mark.engine
@@ -254,7 +391,7 @@ def test_every_flag_is_known_to_the_engines_own_parsers(vllm_engine: Engine, tmp
     done = subprocess.run(verifying, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout
-    assert "sglang: 11 flags known to SGLang\n" in done.stdout
+    assert "sglang: 11 flags known to SGLang 0.5.23\n" in done.stdout
     assert "-      tgi: 8 flags not checked" in done.stdout
     assert done.stdout.count("not checked") == 1
 

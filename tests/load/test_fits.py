@@ -55,6 +55,17 @@ def test_what_just_fits_is_not_mentioned() -> None:
     assert held_against(Identity(), prompts=synthetic(100_000, 100_000)) == []
 
 
+def test_sglang_cuts_an_answer_before_its_context_is_full_or_where_its_cache_is() -> None:
+    of_context = limits(max_input_tokens=8186, context=8192).model_copy(update={"engine": "sglang"})
+    of_cache = limits(max_input_tokens=5000, context=8192).model_copy(update={"engine": "sglang"})
+
+    assert held_against(of_context, prompts=synthetic(8000, 190)) == []
+    (cut,) = held_against(of_context, prompts=synthetic(8000, 191))
+    (full,) = held_against(of_cache, prompts=synthetic(4900, 200))
+    assert "takes 8,190 together (so says its /info)" in cut.text
+    assert "takes 5,004 together" in full.text
+
+
 def test_a_few_requests_that_do_not_fit_are_no_reason_to_end(tmp_path: Path) -> None:
     rows = ["arrival_s,input_tokens,output_tokens", *(f"{n},100,10" for n in range(199)), "199,5000,10"]
     (tmp_path / "log.csv").write_text("\n".join(rows))

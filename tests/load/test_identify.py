@@ -19,7 +19,7 @@ OLLAMA_SHOW = {  # the keys of a real answer that are read
 }
 SGLANG = {
     "version": "0.5.3", "model_path": "org/model", "tp_size": 2, "context_length": 8192, "quantization": None,
-    "max_req_input_len": 8186, "max_total_num_tokens": 400000, "max_running_requests": 48,
+    "max_req_input_len": 8186, "max_total_num_tokens": 400000, "max_running_requests": 48, "api_key": "sk-secret",
 }  # fmt: skip
 TGI_INFO = {
     "model_id": "org/small", "router": "text-generation-router", "version": "3.3.6-dev0", "max_input_tokens": 1024,
@@ -48,17 +48,20 @@ def read(answers: dict[str, Any], model: str | None = None) -> Found:
         ({"/v1/models": listing("vllm")}, "vllm", "vllm"),
         ({"/metrics": b"# TYPE vllm:num_requests_running gauge"}, "vllm", "vllm"),
         ({"/info": TGI_INFO}, "tgi", "tgi"),
-        ({"/get_server_info": SGLANG}, "sglang", "openai"),
-        ({"/v1/models": listing("sglang")}, "sglang", "openai"),
+        ({"/get_server_info": SGLANG}, "sglang", "sglang"),
+        ({"/server_info": SGLANG}, "sglang", "sglang"),
+        ({"/server_info": {"vllm_config": {}}, "/v1/models": listing("vllm")}, "vllm", "vllm"),
+        ({"/v1/models": listing("sglang")}, "sglang", "sglang"),
         ({"/api/version": {"version": "0.0.0"}, "/v1/models": listing("library")}, "ollama", "openai"),
         ({"/v1/models": listing("somebody")}, None, "openai"),
         ({"/version": {"version": "1.2"}}, None, "openai"),
         (dict.fromkeys(("/v1/models", "/info", "/props", "/api/version"), b"<html>"), None, "openai"),
-        ({path: {"status": "ok"} for path in ("/v1/models", "/info", "/props", "/get_server_info")}, None, "openai"),
+        ({key: {"status": "ok"} for key in ("/v1/models", "/info", "/props", "/server_info")}, None, "openai"),
         ({}, None, "openai"),
     ],
-    ids=["llama-server", "llama-cpp-python", "vllm by its list", "vllm by its metrics", "tgi", "sglang",
-         "sglang by its list", "ollama", "a gateway", "a version alone", "a web page", "one answer to all", "silence"],
+    ids=["llama-server", "llama-cpp-python", "vllm by its list", "vllm by its metrics", "tgi", "sglang before 0.5.6",
+         "sglang", "vllm in development mode", "sglang by its list", "ollama", "a gateway", "a version alone",
+         "a web page", "one answer to all", "silence"],
 )  # fmt: skip
 def test_an_engine_by_url_has_the_name_that_it_has_when_we_start_it_and_is_spoken_to_in_its_dialect(
     answers: dict[str, Any], engine: str | None, dialect: str
@@ -87,9 +90,54 @@ def test_each_fact_is_kept_with_the_route_that_said_it() -> None:
     assert ollama.parameters == SaidCount(value=134515008, said_by="/api/show")
     assert ollama.quantization == SaidText(value="Q4_1", said_by="/api/show")
     assert sglang.context == SaidCount(value=8192, said_by="/get_server_info")
-    assert sglang.parallel == SaidCount(value=2, said_by="/get_server_info")
+    assert sglang.parallel == sglang.gpus_used == SaidCount(value=2, said_by="/get_server_info")
     assert vllm.context == SaidCount(value=4096, said_by="/v1/models")
     assert vllm.weights == SaidText(value="org/weights", said_by="/v1/models")
+
+
+def test_sglangs_weights_are_what_it_has_now_never_the_name_that_it_is_served_under() -> None:
+    alias = listing("sglang", root="bench", max_model_len=8192)  # as it fills both
+
+    only_listed = read({"/v1/models": alias}).identity
+    started = read({"/v1/models": alias, "/get_server_info": SGLANG}).identity
+    new = {"model_path": "org/new"}
+    swapped = read({"/v1/models": alias, "/server_info": SGLANG, "/model_info": new}).identity
+    older = read({"/v1/models": alias, "/get_server_info": SGLANG, "/get_model_info": new}).identity
+
+    assert only_listed.weights is None
+    assert only_listed.context == SaidCount(value=8192, said_by="/v1/models")
+    assert started.weights == SaidText(value="org/model", said_by="/get_server_info")
+    assert swapped.weights == SaidText(value="org/new", said_by="/model_info")
+    assert older.weights == SaidText(value="org/new", said_by="/get_model_info")
+
+
+@pytest.mark.parametrize(
+    ("told", "slots", "gpus"),
+    [
+        ({}, 48, 2),
+        ({"pp_size": 2}, 48, 4),  # a pipeline of two, two GPUs each
+        ({"dp_size": 4}, 192, 2),  # four copies, each with the number that was asked for
+        ({"tp_size": 8, "dp_size": 8, "enable_dp_attention": True}, 48, 8),  # one copy, its attention shared out
+        ({"max_running_requests": None}, None, 2),
+        ({"max_running_requests": None, "internal_states": [{"effective_max_running_requests_per_dp": 31}] * 2}, 62, 2),
+        ({"internal_states": [{"effective_max_running_requests_per_dp": 31}, {"last_gen_throughput": 0.0}]}, 48, 2),
+    ],
+)
+def test_sglangs_slots_are_those_of_all_its_copies_and_its_gpus_those_of_one(
+    told: dict[str, Any], slots: int | None, gpus: int
+) -> None:
+    identity = read({"/server_info": SGLANG | told}).identity
+
+    assert identity.slots == (SaidCount(value=slots, said_by="/server_info") if slots else None)
+    assert identity.parallel == SaidCount(value=gpus, said_by="/server_info")
+
+
+def test_of_sglangs_arguments_no_key_is_kept() -> None:
+    flags = read({"/server_info": SGLANG | {"admin_api_key": "sk-other", "mem_fraction_static": 0.88}}).flags
+
+    assert "sk-" not in json.dumps(flags)
+    assert isinstance(flags, dict)
+    assert (flags["mem_fraction_static"], flags["tp_size"], "quantization" in flags) == (0.88, 2, False)
 
 
 def test_a_value_of_another_type_costs_itself_alone() -> None:

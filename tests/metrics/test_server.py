@@ -200,6 +200,27 @@ def test_a_tgi_without_gauges_lacks_nothing_that_every_tgi_has() -> None:
     ]
 
 
+def test_sglangs_prompt_counter_has_those_out_of_the_cache_too_and_a_cache_without_hits_tells_nothing() -> None:
+    def page(prompt: int, cached: int | None) -> str:
+        hits = "" if cached is None else f'sglang:cached_tokens_total{{cache_source="device"}} {cached}\n'
+        return (
+            "# TYPE sglang:prompt_tokens_total counter\n"
+            f'sglang:prompt_tokens_total{{is_streaming="true"}} {prompt}\n{hits}'
+            f'sglang:token_usage{{tp_rank="0",dp_rank="0"}} 0.5\nsglang:num_running_reqs{{dp_rank="0"}} 2\n'
+            f'sglang:token_usage{{tp_rank="0",dp_rank="1"}} 0.75\nsglang:num_running_reqs{{dp_rank="1"}} 3\n'
+        )
+
+    reused = judged([(t + 0.5, page(t * 100, t * 25)) for t in range(10)])[0].steps[0].server
+    fresh = judged([(t + 0.5, page(t * 100, None)) for t in range(10)])[0].steps[0].server
+
+    assert reused is not None
+    assert (reused.prefix_cache_queries, reused.prefix_cache_hits, reused.prefix_cache_hit_rate) == (700, 175, 0.25)
+    assert reused.requests_running == Gauge(mean=5.0, max=5.0)  # of all copies
+    assert reused.kv_cache_usage == Gauge(mean=0.75, max=0.75)
+    assert fresh is not None
+    assert fresh.prefix_cache_hits is None
+
+
 def test_a_window_with_too_few_scrapes_says_nothing() -> None:
     assert judged([(0.0, vllm()), (5.0, vllm(tokens=500))])[0].steps[0].server is None
 

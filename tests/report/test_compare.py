@@ -36,7 +36,7 @@ def measuring(files: RunFiles, change: Callable[[dict[str, Any]], object]) -> Ru
     return replace(files, metrics=changed(files.metrics, change))
 
 
-def rented(files: RunFiles, **facts: float) -> RunFiles:
+def rented(files: RunFiles, **facts: float | str | None) -> RunFiles:
     """The run on another instance."""
     assert files.decision is not None
     decision = changed(files.decision, lambda d: d["self_host"]["instance"].update(facts))
@@ -99,10 +99,26 @@ def test_an_instance_serves_what_all_its_engines_do() -> None:
     assert (first.low, first.goodput, first.high) == pytest.approx((2.2, 2.4, 2.6))
 
 
+@pytest.mark.parametrize("used", [0, 1, 3])
+def test_a_run_on_a_part_of_its_box_wins_nothing_and_leaves_no_winner(used: int) -> None:
+    why = f"{used} of the 4 GPUs of a g5.12xlarge used"
+    part = rented(run_of(engine=engine("0.10.1"), goodput=(0.1, 0.2, 0.3)), gpus_used=used, unpriced=why)
+    whole = rented(run_of(engine=engine("0.11.0"), goodput=(0.5, 0.6, 0.7)), gpus_used=4)
+
+    comparison = compare_runs([part, whole])
+
+    assert {(outcome.winner, outcome.words) for outcome in comparison.outcomes} == {
+        (None, f"no winner: vllm 0.10.1 ({why})")
+    }
+    assert [outcome.winner for outcome in compare_runs([rented(part, unpriced=None), whole]).outcomes] == [
+        "vllm 0.11.0"
+    ] * 2
+
+
 def driving(files: RunFiles, **instance: Any) -> RunFiles:
     """The run as an older version priced it, of which only run.json says what it drove."""
     files.run.instance = files.run.instance | instance
-    return rented(files, instances_driven=None)  # type: ignore[arg-type]
+    return rented(files, instances_driven=None)
 
 
 def test_an_older_decision_goes_by_what_its_run_drove() -> None:

@@ -112,7 +112,24 @@ def _llama_end(tokens: int, content: str = "") -> Event:
     }  # fmt: skip
 
 
+_SGLANG_ERROR = {"object": "error", "message": "out of memory", "type": "INTERNAL", "param": None, "code": 500}
+
+
+def _sglang_chat(text: str | None, finish: str | None) -> bytes:
+    said = {"reasoning_content": None} | ({} if text is None else {"content": text})
+    return _sse(_delta(said, finish, matched_stop=None))
+
+
 DIALECTS = (
+    _openai("sglang", "completions", _SGLANG_ERROR),
+    Dialect(
+        "sglang", "chat",
+        token=lambda text: _sglang_chat(text, None),
+        last=lambda text, n: _sglang_chat(text, None) + _sglang_chat(None, "length") + _usage_chunk(n),
+        error=_sse({"error": _SGLANG_ERROR}),
+        whole=_whole("chat", 2),
+        empty_text_is_token=False,  # it sends none
+    ),
     _openai("openai", "completions", _VLLM_ERROR, empty_text_is_token=False),
     _openai("openai", "chat", _VLLM_ERROR, empty_text_is_token=False),
     _openai("vllm", "completions", _VLLM_ERROR),

@@ -33,6 +33,8 @@ class GgufModel:
     path: Path
     quantization: str | None  # "Q4_1"; None where the file does not say, or says a type this table does not know
     size_bytes: int
+    heads: int | None = None  # of its attention
+    kv_heads: int | None = None
 
 
 def read_gguf(path: Path) -> GgufModel:
@@ -67,7 +69,15 @@ def _read(file: BinaryIO, path: Path) -> GgufModel:
     size_bytes, promised = path.stat().st_size, file.tell() + last_offset
     if size_bytes <= promised:
         raise ValueError(f"it has {size_bytes} bytes, its own table of contents needs more than {promised}")
-    return GgufModel(path, FILE_TYPES.get(facts.get("general.file_type", -1)), size_bytes)
+    file_type = FILE_TYPES.get(facts.get("general.file_type", -1))
+    attention = f"{facts.get('general.architecture')}.attention"
+    heads, kv_heads = (_whole(facts.get(f"{attention}.{key}")) for key in ("head_count", "head_count_kv"))
+    return GgufModel(path, file_type, size_bytes, heads, kv_heads or heads)
+
+
+def _whole(value: Any) -> int | None:
+    """A count; None for what is none, or another in each layer."""
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def _offset(file: BinaryIO) -> int:

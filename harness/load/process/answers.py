@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.backends.said import Info, Listed, Meta, Models, Props, ServerInfo, Show, Version, read_said
+from harness.backends.said import Info, Listed, Meta, ModelInfo, Models, Props, ServerInfo, Show, Version, read_said
 from harness.base.weights_name import tells_weights
 from harness.rundir.identity import Flags, Identity, SaidCount, SaidText
 
@@ -36,7 +36,7 @@ def read_answers(answers: Answers, model: str | None = None) -> Found:
 def _engine(answers: Answers, listed: Listed) -> tuple[Identity, Flags]:
     """The first engine that says who it is, with what it says."""
     props, info = read_said(Props, answers.get("/props")), read_said(Info, answers.get("/info"))
-    sglang, metrics = read_said(ServerInfo, answers.get("/get_server_info")), answers.get("/metrics") or b""
+    (route, sglang), metrics = _server_info(answers), answers.get("/metrics") or b""
     version, ollama = (
         read_said(Version, answers.get("/version")).version,
         read_said(Version, answers.get("/api/version")).version,
@@ -46,7 +46,7 @@ def _engine(answers: Answers, listed: Listed) -> tuple[Identity, Flags]:
     if info.router:
         return _tgi(info)
     if listed.owned_by == "sglang" or (sglang.tp_size and sglang.max_total_num_tokens):
-        return _sglang(sglang, listed), None
+        return _sglang(sglang, route, answers, listed)
     if b"vllm:" in metrics or listed.owned_by == "vllm":
         return _only_listed("vllm", version, listed), None
     if listed.owned_by == LLAMA_CPP_PYTHON_OWNER:
@@ -90,18 +90,28 @@ def _tgi(info: Info) -> tuple[Identity, Flags]:
     return identity, info.model_dump(exclude_unset=True)
 
 
-def _sglang(info: ServerInfo, listed: Listed) -> Identity:
-    route = "/get_server_info"
-    return Identity(
+def _server_info(answers: Answers) -> tuple[str, ServerInfo]:
+    """SGLang's, with the route that told it: its name since 0.5.6, or that before."""
+    told = [(route, read_said(ServerInfo, answers.get(route))) for route in ("/server_info", "/get_server_info")]
+    return next((one for one in told if one[1].tp_size), told[-1])
+
+
+def _sglang(info: ServerInfo, route: str, answers: Answers, listed: Listed) -> tuple[Identity, Flags]:
+    """/v1/models gives the name that it is served under as `root` too: that tells no weights."""
+    models = ("/model_info", "/get_model_info")
+    weights = [_text(read_said(ModelInfo, answers.get(one)).model_path, one) for one in models]
+    identity = Identity(
         engine="sglang",
         version=info.version,
-        weights=_text(info.model_path, route) or _text(listed.root, LIST),
+        weights=next(filter(None, weights), None) or _text(info.model_path, route),
         quantization=_text(info.quantization, route),
         context=_count(info.context_length, route) or _count(listed.context, LIST),
         max_input_tokens=_count(info.max_req_input_len, route),
-        slots=_count(info.max_running_requests, route),
-        parallel=_count(info.tp_size, route),
+        slots=_count(info.slots, route),
+        parallel=_count(info.gpus_of_a_copy, route),
+        gpus_used=_count(info.gpus, route),
     )
+    return identity, info.model_dump(exclude={"internal_states"}, exclude_none=True) or None
 
 
 def _ollama(version: str, show: Show, listed: Listed) -> Identity:

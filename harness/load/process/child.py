@@ -132,7 +132,9 @@ class LoadProcess:
             return None
         asks = read_asks(Path(of_round.asks))
         salt = f"{plan.salt}/{of_round.step}/{plan.worker}"
-        return RoundAsks(asks, shared_positions(self.board), salt=salt, repeats=of_round.repeats)
+        found = RoundAsks(asks, shared_positions(self.board), salt=salt, repeats=of_round.repeats)
+        self.sender.constraint = found.constraint
+        return found
 
     def _learned(self, rows: FileRows | None, asks: RoundAsks | None) -> Learned:
         """What is known of the endpoint: the first process asks, and its rows of that are on disk whatever it finds."""

@@ -29,6 +29,7 @@ _LONGER = {  # how each engine is given room, for prompts and for whole requests
     "llama_cpp_python": ("--n_ctx", "--n_ctx"),
     "ollama": ("OLLAMA_CONTEXT_LENGTH or num_ctx", "OLLAMA_CONTEXT_LENGTH or num_ctx"),
 }
+_BEYOND_PROMPT = {"sglang": 4}  # tokens that a request may have beyond its longest prompt: there the answer is cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def misfits(identity: Identity, scenario: Scenario, base_dir: Path, url: str, re
 def _too_long(
     identity: Identity, lengths: list[Lengths], may_fail: float, url: str, for_prompts: str, for_all: str
 ) -> Iterator[Misfit]:
-    most_prompt, most = identity.max_input_tokens, identity.context
+    most_prompt, most = identity.max_input_tokens, _together(identity)
     over = [one for one in lengths if most_prompt is not None and one.prompt > most_prompt.value]
     if most_prompt is not None and over:
         longest = max(one.prompt for one in over)
@@ -112,6 +113,14 @@ def _too_long(
             f"fewer tokens (`prompts`), or start it with more: {for_all}",
             len(over) / len(lengths) > may_fail,
         )
+
+
+def _together(identity: Identity) -> SaidCount | None:
+    """Tokens of prompt and answer: what the context has, less where its engine ends an answer before that, unsaid."""
+    context, prompt, beyond = identity.context, identity.max_input_tokens, _BEYOND_PROMPT.get(identity.engine or "")
+    if prompt is None or beyond is None or (context is not None and context.value <= prompt.value + beyond):
+        return context
+    return SaidCount(value=prompt.value + beyond, said_by=prompt.said_by)
 
 
 def _share(over: list[Lengths], lengths: list[Lengths]) -> str:

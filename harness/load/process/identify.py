@@ -12,7 +12,10 @@ from harness.rundir.identity import Identity
 
 ANSWER_S = 5.0  # one question gets at most this, and at most timeout_s
 IDENTITY_S = 10.0  # all of them together
-ROUTES = ("/v1/models", "/version", "/info", "/props", "/api/version", "/get_server_info", "/metrics")
+ROUTES = (
+    "/v1/models", "/version", "/info", "/props", "/api/version", "/metrics",
+    "/server_info", "/model_info", "/get_server_info", "/get_model_info",  # SGLang, since 0.5.6 and before
+)  # fmt: skip
 SHOW = "/api/show"  # Ollama's, of one model
 MODELS_SHOWN = 5
 

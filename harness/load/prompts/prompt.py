@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.backends.wire import Constraint
 from harness.scenario import LengthSpread
 
 
@@ -17,6 +18,7 @@ class Prompt:
     max_tokens: int
     messages: tuple[Mapping[str, Any], ...] | None = None  # the conversation, where a chat route is asked
     is_judged: bool = False  # the answer's text is kept for that
+    constraint: Constraint | None = None
 
 
 def draw_length(length: int | LengthSpread, rng: random.Random) -> int:

@@ -6,11 +6,18 @@ A repeat starts with a nonce of its own: it must not make known to a cache what 
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+from harness.backends.wire import Constraint
 from harness.load.prompts.prompt import Prompt
 from harness.rundir.records import RequestRecord
 from harness.scenario.asks import TaskAsk
 from harness.scenario.turns import BETWEEN_MESSAGES, Message, text_of, with_nonce
+
+
+def constraint_of(schema: Any, grammar: str | None) -> Constraint | None:
+    """What the server may generate alone; None: anything."""
+    return None if schema is None and grammar is None else Constraint(schema, grammar)
 
 
 class TaskTalk:
@@ -26,8 +33,9 @@ class TaskTalk:
     def prompt(self) -> Prompt:
         """What is asked next."""
         text = BETWEEN_MESSAGES.join(filter(None, map(text_of, self._said)))
-        is_judged = not self.is_repeat and self.turn == len(self._ask.turns)
-        return Prompt(text, None, self._ask.max_tokens, self._said, is_judged)
+        is_last = self.turn == len(self._ask.turns)
+        constraint = constraint_of(self._ask.schema, self._ask.grammar) if is_last else None
+        return Prompt(text, None, self._ask.max_tokens, self._said, is_last and not self.is_repeat, constraint)
 
     def mark(self, row: RequestRecord) -> None:
         """Write down in a request's row what it asks."""
@@ -55,6 +63,12 @@ class RoundAsks:
         self._repeats = repeats
         self._repeated = 0
         self._opens_s = math.inf  # of the run
+
+    @property
+    def constraint(self) -> Constraint | None:
+        """What one of them may be answered with alone; None: none is constrained."""
+        found = (constraint_of(ask.schema, ask.grammar) for ask in self._asks)
+        return next((one for one in found if one is not None), None)
 
     def open(self, opens_s: float) -> None:
         """What is due from `opens_s` on is an ask."""

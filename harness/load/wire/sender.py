@@ -9,7 +9,7 @@ from geventhttpclient.response import HTTPParseError
 
 from harness.backends.counts import reply_tokens, token_source, tokens_asked
 from harness.backends.openai_compat import OpenAiWire
-from harness.backends.wire import MAX_EXAMPLE_CHARS, Answer, Ask, Headers
+from harness.backends.wire import MAX_EXAMPLE_CHARS, Answer, Ask, Constraint, Headers
 from harness.base.errors import UsageError
 from harness.base.units import NS_PER_S
 from harness.load.plan import LoadPlan
@@ -47,6 +47,7 @@ class Sent:
     retry_after_s: float | None  # that the answer asks for
     reply_tokens: int | None = None
     headers: Headers | None = None  # of the answer, where one came
+    fingerprint: object = None  # that the answer gave of its server
 
 
 class Sender:
@@ -70,6 +71,7 @@ class Sender:
         self._under_way: dict[gevent.Greenlet, tuple[RequestRecord, Exchange, Reading]] = {}
         self._plan = plan
         self._reuses_prefix = scenario.wants_prefix_reuse
+        self.constraint: Constraint | None = None  # of what a round asks
         self.process = plan.process
 
     def speak(self, wire: OpenAiWire, model: str | None) -> None:
@@ -80,11 +82,13 @@ class Sender:
         """
         self.wire, self.model = wire, model
         self.path = self.request.path or wire.path(self.request.api, stream=self.request.stream)
-        complaint = wire.complaint(self._ask(Prompt("x", None, 1), "0"))
+        complaint = wire.complaint(self._ask(Prompt("x", None, 1, constraint=self.constraint), "0"))
         if complaint is not None:
             raise UsageError(
-                f"{wire.name} would refuse every request: {complaint}",
-                hint="see --extra-body, and `request.omit` in the scenario",
+                f"{wire.name} would refuse every request, or not do as asked: {complaint}",
+                hint="see --extra-body, and `request.omit` in the scenario"
+                if self.constraint is None
+                else "`constrained: none`, another `request.api`, or --extra-body",
             )
 
     def send(self, prompt: Prompt, row: RequestRecord, target: Target) -> Sent:
@@ -130,7 +134,9 @@ class Sender:
         if exchange.rest_s:
             gevent.sleep(exchange.rest_s)
         answer = reading.answer
-        return Sent(row, answer.reply, exchange.retry_after_s, reply_tokens(answer), exchange.headers)
+        return Sent(
+            row, answer.reply, exchange.retry_after_s, reply_tokens(answer), exchange.headers, answer.fingerprint
+        )
 
     def drop(self, row: RequestRecord) -> None:
         """Write down an arrival that the cap on requests in flight did not let out."""
@@ -181,6 +187,7 @@ class Sender:
             omit=request.omit,
             rename=request.rename,
             cache_salt=None if self._reuses_prefix else request_id,
+            constraint=prompt.constraint,
         )
 
     def _exchange(self, target: Target, body: bytes, row: RequestRecord, reading: Reading, exchange: Exchange) -> None:

@@ -168,6 +168,12 @@ def _taken_as(files: RunFiles) -> str:
     return boxed or "as driven"
 
 
+def _gpus_used(files: RunFiles) -> int | None:
+    """By all URLs together."""
+    said = files.run.identity
+    return said.gpus_used.value if said is not None and said.gpus_used is not None else None
+
+
 Reader = Callable[[RunFiles], Any]
 _WORK: tuple[tuple[str, Reader], ...] = (
     ("KV cache", lambda files: f"{memory_of(files.run).kv_bits:g} bits"),
@@ -183,6 +189,7 @@ _SUBJECT: tuple[tuple[str, Reader], ...] = (
     ("purchase", lambda files: files.run.instance.get("purchase")),
     ("replicas driven", lambda files: files.run.instance.get("replicas_driven")),
     ("taken as", _taken_as),
+    ("GPUs used", _gpus_used),
     ("price of the instance", _hourly),
     ("client machine", lambda files: files.run.client.get("hostname")),
     ("client cores", lambda files: files.run.client.get("cores")),

@@ -86,7 +86,7 @@ def compare_runs(runs: Sequence[RunFiles], fail_over: float | None = None) -> Co
     at = one_load(runs) if pairs else ""
     if at:
         standings = tuple(_at_its_load(standing, run) for standing, run in zip(standings, runs, strict=True))
-    why_not = _no_winner(standings, unequal_work(found), unnamed_weights(runs))
+    why_not = _no_winner(standings, unequal_work(found), unnamed_weights(runs)) or _on_a_part(runs, labels)
     unsaid = [label for label, instances in zip(labels, known, strict=True) if instances is None]
     why_no_cost = f"no winner: nobody said how many boxes the URLs of {', '.join(unsaid)} are" if unsaid else ""
     outcomes = (_serves_most(standings, why_not), _costs_least(standings, why_not or why_no_cost))
@@ -189,6 +189,16 @@ def _no_winner(standings: Sequence[Standing], unequal: Sequence[str], unnamed: S
         return f"no winner: no goodput of {', '.join(missing)}"
     unsure = [s.label for s in standings if s.low is None or (s.high is None and not s.at_least)]
     return f"no winner: no interval for {', '.join(unsure)}" if unsure else ""
+
+
+def _on_a_part(runs: Sequence[RunFiles], labels: Sequence[str]) -> str:
+    """Why nobody may be named where one of them used other GPUs than its box has, and nobody said what fills it."""
+    said = [
+        f"{label} ({why})"
+        for run, label in zip(runs, labels, strict=True)
+        if run.decision is not None and (why := run.decision.self_host.instance.unpriced)
+    ]
+    return f"no winner: {'; '.join(said)}" if said else ""
 
 
 def _serves_most(standings: Sequence[Standing], why_not: str) -> Outcome:

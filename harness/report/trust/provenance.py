@@ -172,7 +172,7 @@ def _box(instance: Mapping[str, Any]) -> list[str]:
     named = (("--instance", "id"), ("--purchase", "purchase"), ("--usd-per-hour", "usd_per_hour"))
     options = [part for option, key in named for part in _options(option, [instance.get(key)])]
     facts = InstanceFacts.model_validate(instance)
-    if facts.per_instance > 1:
+    if facts.is_filled:
         options += ["--replicas-per-instance", whole(facts.per_instance)]
     elif facts.boxes is not None:
         options += ["--boxes", whole(facts.boxes)]

@@ -19,7 +19,8 @@ from harness.rundir.of_tasks import TasksOfRun
 QUESTION = "solves most"
 _MEASURED_BY_TASKS = (
     "quantisation", "mean input tokens", "mean output tokens", "prompts.constrained", "prompts.grammar",
-    "prompts.on_failure", "prompts.escalate", "prompts.context", "prompts.max_round_s", "prompts.keep_text", "prompts.human_usd_per_task",
+    "prompts.on_failure", "prompts.escalate", "prompts.context",
+    "prompts.max_round_s", "prompts.keep_text", "prompts.human_usd_per_task",
 )  # fmt: skip
 
 
@@ -131,6 +132,7 @@ def _table(rows: Sequence[_Row]) -> Table:
         ("solved", "share of tasks", lambda row: _solved(row.tasks)),
         ("first attempt", "solved", lambda row: percent(row.tasks.first_attempt.rate)),
         ("attempts", "a task", lambda row: significant(row.tasks.attempts_per_task)),
+        ("input", "tokens a task", lambda row: _times(row.tasks.input_tokens_per_task, first.input_tokens_per_task)),
         ("output", "tokens a task", lambda row: _times(row.tasks.output_tokens_per_task, first.output_tokens_per_task)),
         ("time p50", "of a task", lambda row: percentile_cell(row.tasks.latency_s, "p50", duration)),
         ("time p95", "of a task", lambda row: percentile_cell(row.tasks.latency_s, "p95", duration)),
@@ -159,7 +161,9 @@ def _went_on(tasks: TasksOfRun) -> Cell:
 
 
 def _how(tasks: TasksOfRun) -> str:
-    return "" if tasks.constrained == "none" else f"constrained: {tasks.constrained.replace('_', ' ')}"
+    constrained = "" if tasks.constrained == "none" else f"constrained: {tasks.constrained.replace('_', ' ')}"
+    context = "" if tasks.context == "all" else f"context: {tasks.context}"
+    return "; ".join(filter(None, (constrained, context)))
 
 
 def _solved(tasks: TasksOfRun) -> Cell:

@@ -31,14 +31,13 @@ def solved_cost(run: RunFiles, tasks: TasksOfRun, usd_per_request: float | None)
     driven = run.run.driven
     if driven is not None:
         return SolvedCost(driven.spent_usd / tasks.solved, note="as it was spent")
-    if usd_per_request is None or tasks.attempts_per_task is None:
+    requests = tasks.attempts_per_task if tasks.requests_per_task is None else tasks.requests_per_task
+    if usd_per_request is None or requests is None:
         return SolvedCost(None, why_none="no price or no goodput")
     solved, elsewhere_usd, note = _solved_and_elsewhere(run, tasks)
     if not solved:
         return SolvedCost(None, why_none="none was solved here, and the escalation has no price")
-    return SolvedCost(
-        (usd_per_request * tasks.attempts_per_task + elsewhere_usd) / solved, elsewhere_usd / solved, note=note
-    )
+    return SolvedCost((usd_per_request * requests + elsewhere_usd) / solved, elsewhere_usd / solved, note=note)
 
 
 def _solved_and_elsewhere(run: RunFiles, tasks: TasksOfRun) -> tuple[float | None, float, str]:

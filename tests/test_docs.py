@@ -26,6 +26,7 @@ from harness.report import COMPARISON_HTML, COMPARISON_MARKDOWN, HTML, MARKDOWN
 from harness.rundir import files
 from harness.rundir.decision import Arm, Decision
 from harness.rundir.manifest import RunManifest
+from harness.rundir.of_tasks import TasksOfRun
 from harness.rundir.records import COLUMNS as RECORD_COLUMNS
 from harness.rundir.results import Metrics, Step
 from harness.rundir.scrapes import COLUMNS as SCRAPE_COLUMNS
@@ -137,6 +138,7 @@ def test_a_command_that_does_not_exist_is_found(line: str) -> None:
 @pytest.mark.parametrize("page", [README, *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name)
 def test_every_option_named_in_passing_exists(page: Path) -> None:
     known = {"--no-deps", "--live", "--reports"}  # pip's, and of benchmarks
+    known |= {"--disable-radix-cache", "--enable-cache-report", "--enable-metrics", "--max-queued-requests"}  # SGLang's
     stack: list[click.Command] = [breakeven]
     while stack:
         command = stack.pop()
@@ -214,7 +216,7 @@ def keys(kind: type[BaseModel]) -> set[str]:
 
 def test_every_key_of_the_manifest_and_of_the_metrics_is_described() -> None:
     assert set(first_cells(section(files.MANIFEST))) == keys(RunManifest)
-    assert set(first_cells(section("metrics.json"))) == keys(Metrics) | keys(Step)
+    assert set(first_cells(section("metrics.json"))) == keys(Metrics) | keys(Step) | keys(TasksOfRun)
 
 
 def test_every_key_of_a_decision_is_described() -> None:

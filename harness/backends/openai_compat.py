@@ -150,6 +150,8 @@ def _tool_text(functions: list[dict[str, Any]]) -> str:
 
 
 def _read_counts(answer: Answer, data: dict[str, Any]) -> None:
+    if answer.fingerprint is None:
+        answer.fingerprint = data.get("system_fingerprint")
     usage = data.get("usage")
     if usage:
         read_usage(answer, usage)

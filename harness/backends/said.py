@@ -3,6 +3,7 @@
 A key that is absent, or holds something of another type or no possible value, costs itself alone.
 """
 
+import re
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
@@ -10,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from harness.backends.counts import count_of
 
 LONGEST_TEXT = 4096  # characters of a fact; a model's name may be a path
+_UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 MOST = 10**15  # of anything that is counted; a JSON number that every reader takes
 
 
@@ -50,6 +52,7 @@ class Meta(_Facts):
     """llama-server's, of its model."""
 
     n_params: Count = None
+    n_ctx_train: Count = None
     ftype: Text = None
 
 
@@ -184,6 +187,12 @@ class ServerInfo(_Facts):
         """GPUs that one copy of the weights is spread over."""
         return self.tp_size and self.tp_size * (self.pp_size or 1)
 
+    @property
+    def gpus(self) -> int | None:
+        """GPUs of all its copies."""
+        copies = 1 if self.enable_dp_attention else self.dp_size or 1
+        return self.gpus_of_a_copy and self.gpus_of_a_copy * copies
+
 
 class ModelInfo(_Facts):
     """SGLang's /model_info (/get_model_info before 0.5.6): the weights that it has now."""
@@ -193,6 +202,13 @@ class ModelInfo(_Facts):
 
 class _Details(_Facts):
     quantization_level: Text = None
+    parameter_size: Text = None  # 8.0B, 134.52M
+
+    @property
+    def parameters(self) -> int | None:
+        """In whole parameters; None: it does not say, or in another form."""
+        found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([KMBT])", (self.parameter_size or "").strip())
+        return None if found is None else round(float(found[1]) * _UNITS[found[2]])
 
 
 class Show(_Facts):
@@ -200,12 +216,21 @@ class Show(_Facts):
 
     details: Annotated[_Details | None, WrapValidator(_or_none)] = None
     parameters: Text = None  # lines of a name and its value
-    model_info: Annotated[dict[str, Count] | None, WrapValidator(_or_none)] = None
+    model_info: Annotated[dict[str, Plain] | None, WrapValidator(_or_none)] = None
 
     def number(self, name: str) -> int | None:
         """A whole number of `model_info`, whose names may begin with the architecture's."""
-        found = (value for key, value in (self.model_info or {}).items() if key.rpartition(".")[2] == name)
+        found = (_count(value) for key, value in (self.model_info or {}).items() if key.rpartition(".")[2] == name)
         return next(filter(None, found), None)
+
+    @property
+    def weights(self) -> str | None:
+        """What the model file calls itself: `Meta-Llama-3.1-8B-Instruct`; None without a name and a size."""
+        info = self.model_info or {}
+        name, size, tuned = (info.get(f"general.{key}") for key in ("basename", "size_label", "finetune"))
+        if not isinstance(name, str) or not isinstance(size, str):
+            return None
+        return f"{name}-{size}-{tuned}" if isinstance(tuned, str) and tuned else f"{name}-{size}"
 
     @property
     def num_ctx(self) -> int | None:

@@ -1,9 +1,10 @@
 """vLLM's additions to the OpenAI dialect (read in vLLM 0.32)."""
 
+import re
 from typing import Any
 
 from harness.backends.openai_compat import OpenAiWire
-from harness.backends.wire import Ask
+from harness.backends.wire import MAX_DETAIL_CHARS, Ask
 
 
 class VllmWire(OpenAiWire):
@@ -34,3 +35,19 @@ class VllmWire(OpenAiWire):
     def tokenize_body(self, path: str, text: str, model: str | None) -> dict[str, Any]:  # noqa: ARG002
         """The completion form of POST /tokenize."""
         return {"prompt": text, "add_special_tokens": True} | ({"model": model} if model else {})
+
+
+_FINGERPRINT = re.compile(r"vllm-\S+?((?:-(?:tp|pp|dp)\d{1,4})*)(?:-ep)?-(?:[0-9a-f]{8}|nohash)", re.ASCII)
+_DEGREE = re.compile(r"(tp|pp|dp)(\d+)")
+
+
+def gpus_by_fingerprint(said: object) -> tuple[int, int] | None:
+    """GPUs of one copy and of all copies, by `vllm-0.32.0-tp2-dp2-1a2b3c4d`, where a degree of 1 is left out; None: it
+    is none of vLLM's. `--fingerprint-mode hash` leaves all of them out: that reads as one GPU.
+    """
+    found = _FINGERPRINT.fullmatch(said) if isinstance(said, str) and len(said) < MAX_DETAIL_CHARS else None
+    if found is None:
+        return None
+    degrees = {name: int(degree) or 1 for name, degree in _DEGREE.findall(found[1])}
+    parallel = degrees.get("tp", 1) * degrees.get("pp", 1)
+    return parallel, parallel * degrees.get("dp", 1)

@@ -81,6 +81,7 @@ class Answer:
     error: str | None = None  # the message of an error the server put into the answer
     words: str | None = None  # of an object that is no part of an answer: an error, unless the answer is whole
     done: bool = False  # the server's own end mark was seen
+    fingerprint: object = None  # of its build and settings, as OpenAI's `system_fingerprint`
     server_queue_s: float | None = None  # arrived to started
     server_prefill_s: float | None = None  # started to first token
     server_decode_s: float | None = None  # first token to last

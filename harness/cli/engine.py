@@ -14,14 +14,17 @@ from rich.markup import escape
 
 from harness.base.errors import EndpointError, EngineError
 from harness.base.text import printable
+from harness.cli.gpu_options import gpu_options
 from harness.engines import ENGINES, engine_kind
 from harness.engines.check.answer import EngineAnswer, one_line
-from harness.engines.check.ask_engine import TIMEOUT_S, ask_engine
+from harness.engines.check.ask_engine import TIMEOUT_S, ask_engine, started_urls
 from harness.engines.endpoint import api_key_in
+from harness.engines.gpus.layout import Asked
 from harness.engines.kind import Progress, Settings
 from harness.engines.kinds.quantize import WISHES, quantize
 from harness.engines.life import daemon
 from harness.engines.weights.models import in_words
+from harness.pipeline.before_start import plan_start
 
 _NAME = click.argument("name", metavar="ENGINE")
 _NAMES = click.argument("names", metavar="ENGINE...", nargs=-1, required=True)
@@ -62,17 +65,21 @@ def install(names: tuple[str, ...]) -> None:
 @command.command()
 @_NAME
 @click.option("--model", help="A GGUF file (vllm, tgi: also a directory or a hub's id). Default: SmolLM2-135M.")
-@click.option("--port", type=int, help="Port on 127.0.0.1. Default: a free one.")
+@gpu_options
+@click.option("--port", type=int, help="Port on 127.0.0.1, further replicas on the next ones. Default: free ones.")
 @click.option(
     "--context-tokens", type=click.IntRange(min=1), default=2048, help="Prompt and output of the longest request."
 )
 @click.option("--slots", type=click.IntRange(min=1), default=4,
-              help="Requests served at once (llama_cpp_python serves one, whatever you say).")  # fmt: skip
+              help="Requests each replica serves at once (llama_cpp_python one, whatever you say).")  # fmt: skip
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED)
 @_JSON
 def start(
     name: str,
     model: str | None,
+    gpus: str | None,
+    tensor_parallel: int | None,
+    replicas: int | None,
     port: int | None,
     context_tokens: int,
     slots: int,
@@ -81,26 +88,36 @@ def start(
 ) -> None:
     """Start ENGINE, install it first if need be, wait until it serves, and print its URL.
 
-    FLAGS after `--` are handed to the engine as they are.
+    With --replicas it prints what drives them all: `--url URL --url URL ... --boxes 1`. FLAGS after `--` are handed to
+    the engine as they are. What cannot come up (weights that do not fit, more GPUs than there are, a driver too old, a
+    gated model without a token) is refused before anything is started.
 
     \b
     Examples:
+      breakeven engine start vllm --model meta-llama/Llama-3.1-8B-Instruct --replicas 4
+      breakeven engine start vllm --model casperhansen/llama-3.3-70b-instruct-awq --tensor-parallel 4
+      breakeven engine start tgi --model MODEL --gpus 0,1,2,3 --replicas 2
+      breakeven run chat.yaml $(breakeven engine start llama_server --replicas 2) --instance c7i.large
       breakeven engine start llama_server --model model.gguf --slots 8 --context-tokens 4096
       breakeven engine start llama_server -- --flash-attn on
     """
     settings = Settings(context_tokens=context_tokens, slots=slots, port=port, extra_flags=flags)
+    plan = plan_start(name, model, settings, Asked(gpus, tensor_parallel, replicas))
+    for note in plan.notes:
+        click.echo(f"note: {note}", err=True)
     with _progress() as progress:
-        started = daemon.start(name, model, settings, progress)
+        started = daemon.start(name, model, plan.copies, progress)
     says = f"{started.name} {started.version or ''} serves {started.model or 'its model'}"
     click.echo(printable(says, 500), err=True)
-    click.echo(f"log: {started.log}", err=True)
-    click.echo(json.dumps(asdict(started), indent=2) if as_json else started.base_url)
+    for replica in started.replicas:
+        click.echo(f"log: {replica.log}", err=True)
+    click.echo(json.dumps(_known(started), indent=2) if as_json else _drives(started))
 
 
 @command.command()
 @_NAMES
 def stop(names: tuple[str, ...]) -> None:
-    """Stop each ENGINE that `engine start` started; one that does not run is fine.
+    """Stop each ENGINE that `engine start` started, all its replicas; one that does not run is fine.
 
     \b
     Example:
@@ -115,7 +132,7 @@ def stop(names: tuple[str, ...]) -> None:
 @click.argument("name", metavar="[ENGINE]", required=False)
 @_JSON
 def status(name: str | None, as_json: bool) -> int:
-    """What runs: one line an engine. With ENGINE the exit code is 0 only when it serves.
+    """What runs: one line an engine, or a replica. With ENGINE the exit code is 0 only when it serves, every replica.
 
     \b
     Examples:
@@ -128,9 +145,8 @@ def status(name: str | None, as_json: bool) -> int:
         click.echo(json.dumps(rows[0] if name else rows, indent=2))
     else:
         for row in rows:
-            click.echo(
-                f"{row['name']:<18}{row['health']:<10}{row.get('base_url') or '-':<26}{printable(_version(row))}"
-            )
+            for url, health in zip(row.get("urls", ["-"]), row.get("replica_health", [row["health"]]), strict=True):
+                click.echo(f"{row['name']:<18}{health:<10}{url:<26}{printable(_version(row))}")
     for error in unread[:1]:
         raise error
     return 0 if name is None or rows[0]["health"] == "serving" else 1
@@ -162,7 +178,7 @@ def check(name: str | None, urls: tuple[str, ...], api_key_env: str | None, time
       breakeven engine check --url http://127.0.0.1:8000 --url http://127.0.0.1:8001
     """
     key, failed = api_key_in(api_key_env), []
-    for n, url in enumerate(urls or (None,)):
+    for n, url in enumerate(urls := urls or tuple(started_urls(name))):
         try:
             answer = ask_engine(name, url=url, timeout_s=timeout_s, api_key=key)
         except EndpointError as error:
@@ -249,10 +265,21 @@ def _row(name: str, unread: list[EngineError]) -> dict[str, Any]:
     known: dict[str, Any] = {"name": name, "health": "unknown"}
     try:
         started = daemon.read_state(name)
-        known = {**(asdict(started) if started else known), "health": daemon.health(started)}
+        known = {**(_known(started) if started else known), "health": daemon.health(started)}
     except EngineError as error:
         unread.append(error)
     return {**known, "installed_version": engine_kind(name).installed_version()}
+
+
+def _known(started: daemon.Started) -> dict[str, Any]:
+    return {**asdict(started), "urls": started.urls, "replica_health": daemon.replica_health(started)}
+
+
+def _drives(started: daemon.Started) -> str:
+    """Its URL; of several replicas the options of `run` that drive them as the one box that they are."""
+    if not started.others:
+        return started.base_url
+    return " ".join(f"--url {url}" for url in started.urls) + " --boxes 1"
 
 
 def _version(row: dict[str, Any]) -> str:

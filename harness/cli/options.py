@@ -8,7 +8,8 @@ import click
 
 from harness.base.errors import UsageError
 from harness.base.token import TOKEN_ENV
-from harness.rundir.manifest import MOST_REPLICAS
+from harness.base.weights_name import tells_weights
+from harness.rundir.manifest import LONGEST_MODEL, MOST_REPLICAS
 
 Command = Callable[..., Any]
 
@@ -28,6 +29,35 @@ def write_file(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _weights(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A name that says which weights they are."""
+    said = _short_text(ctx, param, value)
+    if said is not None and not tells_weights(said):
+        raise click.BadParameter(
+            f"{said!r} says no weights; a hub's id (meta-llama/Llama-3.1-8B-Instruct), or family and size", ctx, param
+        )
+    return said
+
+
+def _short_text(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    if not value.strip() or not value.isprintable() or len(value) > LONGEST_MODEL:
+        shown = f"{value[:60]!r}"
+        raise click.BadParameter(f"{shown} is no name of 1 to {LONGEST_MODEL:,} printable characters", ctx, param)
+    return value.strip()
+
+
+def weights_options(command: Command) -> Command:
+    """What nobody tells of the weights."""
+    command = click.option(
+        "--quantization", callback=_short_text, metavar="Q", help="How they are quantised: Q4_K_M, awq, fp8, bf16."
+    )(command)
+    return click.option(
+        "--weights", callback=_weights, metavar="ID", help="Which weights are served, where the engine does not tell."
+    )(command)
 
 
 def token_options(command: Command) -> Command:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from harness.cli.options import BOXES, PATH
+from harness.cli.options import BOXES, PATH, weights_options
 from harness.cli.pooled import print_pooled
 from harness.cli.run_dirs import without_comparisons
 from harness.pipeline.analyse import Analysis, analyse_run
@@ -25,6 +25,8 @@ from harness.report.compare.pool import pool
     "--against", metavar="API_RUN", multiple=True, type=PATH, help="A run of an API with the same tasks; repeatable."
 )
 @click.option("--boxes", type=BOXES, help="So many instances are what was driven; the run's own word counts no more.")
+@weights_options
+@click.option("--replicas-per-instance", "replicas", type=BOXES, help="So many such engines fill an instance.")
 @click.option("--pool", "is_pooled", is_flag=True, help="RUNs repeat one measurement: mean and interval too.")
 @click.option(
     "--judge-again", is_flag=True, help="Of task runs that kept their texts: judge them by their checkers once more."
@@ -37,6 +39,9 @@ def command(
     prices_file: Path | None,
     against: Sequence[Path],
     boxes: int | None,
+    weights: str | None,
+    quantization: str | None,
+    replicas: int | None,
     is_pooled: bool,
     judge_again: bool,
     as_json: bool,
@@ -57,6 +62,8 @@ def command(
       breakeven report RUN --boxes 4
       breakeven report RUN --judge-again
       breakeven report SELF_RUN --against API_RUN --demand mine.yaml
+      breakeven report RUN --weights meta-llama/Llama-3.3-70B-Instruct --quantization awq
+      breakeven report RUN --replicas-per-instance 4
       breakeven report RUN1 RUN2 RUN3 --pool
       breakeven report RUN --json | jq '.[0].decision.arms[].sentence'
     """
@@ -66,7 +73,16 @@ def command(
             _judge_again(run)
     done = [
         analyse_run(
-            run, apis=apis, demand_file=demand_file, prices_file=prices_file, beside=runs, boxes=boxes, against=against
+            run,
+            apis=apis,
+            demand_file=demand_file,
+            prices_file=prices_file,
+            beside=runs,
+            boxes=boxes,
+            weights=weights,
+            quantization=quantization,
+            against=against,
+            replicas_per_instance=replicas,
         )
         for run in runs
     ]

@@ -11,7 +11,8 @@ import click
 from harness.backends import BACKENDS
 from harness.base.errors import EXIT_INTERRUPTED, UsageError
 from harness.cli import complain
-from harness.cli.options import BOXES, PATH, token_options
+from harness.cli.gpu_options import gpu_options
+from harness.cli.options import BOXES, PATH, token_options, weights_options
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
 from harness.cli.run_all import run_all
@@ -39,7 +40,9 @@ QUICKSTART = "quickstart"
     help="Its dialect.  [default with --url: that of whoever answers]",
 )
 @click.option("--engine", type=click.Choice(sorted(ENGINES)), help="Engine to start when there is no --url.")
+@gpu_options
 @click.option("--model", help="Model name to ask for; for an engine we start, a model file.")
+@weights_options
 @click.option("--instance", metavar="ID", help="What the box is, e.g. g5.12xlarge; `breakeven prices list` shows all.")
 @click.option("--purchase", type=click.Choice(PURCHASES), default="on_demand")
 @click.option("--usd-per-hour", type=click.FloatRange(min=0, min_open=True), help="Your own price of the box.")

@@ -19,9 +19,11 @@ from harness.cost.own_prices import load_prices
 from harness.demand.demand import demand_from_dict, load_demand
 from harness.engines import ENGINES
 from harness.engines.endpoint import api_key_in, endpoint_url
+from harness.engines.gpus.layout import Asked
 from harness.load.remote.muster import address
 from harness.pipeline.measure import RunOptions
-from harness.prices.catalog import find_instance, quote_for, resolve_api
+from harness.prices.catalog import find_instance, known_instance, quote_for, resolve_api
+from harness.prices.price_file import UserPrices
 from harness.rundir.files import read_manifest
 from harness.rundir.manifest import LONGEST_MODEL, InstanceFacts, taken_as, with_boxes
 from harness.scenario import Scenario, SearchLoad, TaskPrompts
@@ -38,6 +40,12 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     _check_each_once(urls)
     if urls and given["engine"]:
         raise UsageError("--url and --engine exclude each other", hint="--engine starts one, --url drives one")
+    gpus = Asked(given["gpus"], given["tensor_parallel"], given["replicas"])
+    if urls and gpus != Asked():
+        raise UsageError(
+            "--gpus, --tensor-parallel and --replicas are of an engine that is started here",
+            hint="each replica that runs already is driven by a --url of its own; leave them out, or --url",
+        )
     engine = None if urls else (given["engine"] or EMBEDDED_ENGINE)
     if given["backend"] == ALL and (urls or given["engine"]):
         raise UsageError("--backend all starts every engine itself", hint="leave --url and --engine out")
@@ -54,7 +62,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     prices = load_prices(given["prices_file"])
     for reference in given["apis"]:
         resolve_api(reference, prices)
-    extra_body, budget = _extra_body(given["extra_body"]), budget_of(given, prices)
+    extra_body, budget = _extra_body(given["extra_body"]), budget_of(given, prices, scenario)
     if budget is not None:
         check_payable(budget.spending, scenario, backend, extra_body)
     if given["ca_file"] is not None and not given["ca_file"].is_file():
@@ -66,7 +74,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         raise UsageError(f"--model has {len(given['model']):,} characters, at most {LONGEST_MODEL:,}")
     api_key_in(given["api_key_env"])
     survey_prompts(scenario, base_dir)
-    _check_tasks(scenario, given)
+    _check_tasks(scenario, given, prices)
     instance, notes = _instance(engine, given)
     if given["prompts_of"]:
         notes.append(f"The prompts are those of {given['prompts_of'].name} again: a server's cache may know them.")
@@ -77,8 +85,12 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         out_dir=given["out_dir"],
         urls=urls,
         engine=engine,
+        gpus=gpus,
         model=given["model"] or (budget.model if budget is not None else None),
+        weights=given["weights"],
+        quantization=given["quantization"],
         instance=instance,
+        box_gpus=box.gpu_count if (box := known_instance(instance["id"], prices)) is not None else None,
         arms=given["apis"],
         demand=demand,
         headers=parse_headers(given["headers"], has_key=given["api_key_env"] is not None),
@@ -109,11 +121,11 @@ def _workers(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"workers": here + remote, "remote_workers": remote, "listen": given["listen"], "token": token}
 
 
-def _check_tasks(scenario: Scenario, given: Mapping[str, Any]) -> None:
+def _check_tasks(scenario: Scenario, given: Mapping[str, Any], prices: UserPrices) -> None:
     """Whoever helps a task run out can be asked, before anything is.
 
     Raises:
-        UsageError: a URL or a key of theirs that cannot be used, or load processes elsewhere.
+        UsageError: a URL, a key or a price of theirs that cannot be used, or load processes elsewhere.
     """
     spec = scenario.prompts
     if not isinstance(spec, TaskPrompts):
@@ -127,6 +139,8 @@ def _check_tasks(scenario: Scenario, given: Mapping[str, Any]) -> None:
             with said_of(f"`prompts.{key}`"):
                 endpoint_url(other.url)
                 api_key_in(other.api_key_env)
+                if other.api is not None:
+                    resolve_api(other.api, prices)
 
 
 @contextmanager
@@ -175,22 +189,22 @@ def _instance(engine: str | None, given: dict[str, Any]) -> tuple[dict[str, Any]
     if name is None and engine is not None and given["usd_per_hour"] is None:
         name = EMBEDDED_INSTANCE
         notes.append(f"No --instance was given: this machine is priced as a {name}, which is assumed.")
-    replicas, driven = given["replicas_per_instance"], max(len(given["urls"]), 1)
+    replicas, ours = given["replicas_per_instance"], given["replicas"] or 1
+    if replicas is not None and replicas < ours:
+        raise UsageError(f"--replicas {ours} are started on this instance, --replicas-per-instance says {replicas}")
     instance = {
         "id": name,
         "purchase": given["purchase"],
         "usd_per_hour": given["usd_per_hour"],
-        "replicas": replicas or 1,  # of one instance, where that was said
-        "replicas_driven": driven,
-        "boxes": driven if replicas == 1 else None,
+        "replicas": 1,  # of one instance, where nothing else was said
+        "replicas_driven": max(len(given["urls"]), ours),
+        "boxes": None,
     }
-    if replicas == 1 and given["boxes"] not in (None, driven):
-        raise UsageError(
-            f"--boxes {given['boxes']} and --replicas-per-instance 1: {driven} were driven", hint="leave either out"
-        )
-    instance = with_boxes(instance, given["boxes"])
+    is_one_box = ours > 1 and given["boxes"] is None and replicas is None  # all that one start made
+    instance = with_boxes(instance, 1 if is_one_box else given["boxes"], replicas)
     facts = InstanceFacts.model_validate(instance)
-    if said := taken_as(facts.driven, facts.per_instance, facts.instances):
+    said = taken_as(facts.driven, facts.per_instance, facts.instances)
+    if said and not is_one_box:
         notes.append(f"{said}, as asked for: the goodput of one is assumed to be its share.")
     return instance, notes
 

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from harness.base.errors import UsageError
 from harness.base.terms import ArmTerms
 from harness.cost.api_rates import effective_rates, usd_per_call
+from harness.cost.box.weights import Weights, weights_unsaid
 from harness.demand.demand import Demand, Mix, Request
 from harness.prices.catalog import resolve_api
 from harness.prices.price_file import UserPrices
@@ -49,6 +50,7 @@ class ApiArm:
     role: Role
     label: str  # in words, e.g. that it stands in for weights nobody hosts
     parts: tuple[tuple[float, ApiPrice], ...]
+    why_not: str | None = None  # why it is not comparable with the box; None: it is
     terms: ArmTerms = field(default_factory=ArmTerms)
 
     def over(self, hours: Sequence[float] | None) -> ApiArm:
@@ -130,7 +132,7 @@ class ApiArm:
 
 
 def choose_arms(
-    asked: Sequence[str], model: str | None, demand: Demand, user_prices: UserPrices | None = None
+    asked: Sequence[str], weights: Weights | None, demand: Demand, user_prices: UserPrices | None = None
 ) -> list[ApiArm]:
     """The arms asked for, those of which the demand gives terms, its mixes, and what is always compared; each API once.
 
@@ -149,10 +151,10 @@ def choose_arms(
     arms = [by_role.get(arm.name, arm) for arm in asked_for]
     arms += [stand["frontier"], *([] if references else [stand["cheap"]])]
     arms += [_mix(mix, user_prices) for mix in demand.mixes]
-    arms.append(_same_weights(model, demand, user_prices))
+    arms.append(_same_weights(weights, demand, user_prices))
     unique: dict[str, ApiArm] = {}
     for arm in arms:
-        if arm.name not in unique or arm.role == "same_weights":
+        if arm.name not in unique or (arm.role == "same_weights" and arm.why_not is None):
             unique[arm.name] = arm  # asked for by name, and it is the run's own weights: say so
     own = {name: demand.arms[name] for name in demand.arms if name in mixes}
     own |= {_single("user", resolve_api(name, user_prices)).name: demand.arms[name] for name in with_terms}
@@ -205,21 +207,26 @@ def _mix(mix: Mix, user_prices: UserPrices | None) -> ApiArm:
     return ApiArm(mix.name, "user", f"several models, calls per task: {shares}", resolved)
 
 
-def _same_weights(model: str | None, demand: Demand, user_prices: UserPrices | None) -> ApiArm:
+def _same_weights(weights: Weights | None, demand: Demand, user_prices: UserPrices | None) -> ApiArm:
     def usd(price: ApiPrice) -> float:
         return usd_per_call(price, demand.requests(), demand.tokens_ratio) + price.terms.usd_per_request
 
     own = list(user_prices.api.values()) if user_prices is not None else []
-    found = cheapest_host(model, usd, own) if model else None
+    known = weights if weights is not None and weights.is_known else None
+    found = cheapest_host(known.name, usd, own) if known is not None else None
     if found is None:
         price = default_api("stand_in", user_prices)
-        whose = f"nobody is listed as hosting {_short(model)}" if model else "the run's model is unknown"
+        name = f"{price.provider}:{price.model}"
+        if known is None:
+            label = f"not comparable: the weights are unknown, {price.model} at {price.provider} may be any other size"
+            return ApiArm(name, "same_weights", label, ((1.0, price),), weights_unsaid(weights))
+        whose = f"nobody is listed as hosting {_short(known.name)}"
         label = f"stand-in: {whose}, so {price.model} at {price.provider} stands in for it"
-        return ApiArm(f"{price.provider}:{price.model}", "same_weights", label, ((1.0, price),))
+        return ApiArm(name, "same_weights", label, ((1.0, price),))
     price, hosts = found
     label = f"the same weights, cheapest of {hosts} listed hosts" if hosts > 1 else "the same weights, hosted"
     return ApiArm(f"{price.provider}:{price.model}", "same_weights", label, ((1.0, price),))
 
 
 def _short(model: str) -> str:
-    return model.replace("\\", "/").rsplit("/", 1)[-1]
+    return model.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]

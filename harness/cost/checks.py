@@ -7,8 +7,9 @@ from harness.base.rounding import exact_volume
 from harness.cost.arms import ApiArm
 from harness.cost.box.box import PricedBox
 from harness.cost.box.engine_memory import memory_of
+from harness.cost.box.gpu_doubts import gpu_doubts
 from harness.cost.box.plausible import Ceilings, ceilings, kv_room_tokens, weights_do_not_fit
-from harness.cost.box.weights import Weights, weights_named, weights_of
+from harness.cost.box.weights import Weights, weights_named, weights_of, weights_unsaid
 from harness.cost.breakeven.decision import decide_parsed
 from harness.cost.undecided import answer, with_goodput
 from harness.demand.demand import Demand
@@ -22,6 +23,7 @@ from harness.rundir.results import Metrics, Step
 
 SHAPE_TOLERANCE = 0.10  # of the demand's mean tokens: further off is another shape
 MANY_INSTANCES = 10_000
+SAY_WEIGHTS = "`breakeven report RUN --weights ID --quantization Q` says it; `breakeven run` takes both too"
 RUN_TO_RUN = 0.06  # of the goodput: how far apart runs of one engine may lie, until repeats have shown it
 
 
@@ -32,8 +34,10 @@ def doubts(
     today = datetime.now(UTC).date()
     found = [
         *_shape(metrics.decisive, demand),
+        *gpu_doubts(box.gpus),
         *_possible(box, weights_of(manifest), manifest.model, peak_ceilings(box, manifest, metrics)),
         *_cache_room(box, manifest, metrics),
+        *_unchecked(box, weights_of(manifest), SAY_WEIGHTS),
         *_prices(box.instance, arms, today),
         *_second_opinions(arms),
         *_whole_prices(arms, demand, today),
@@ -50,6 +54,7 @@ def doubts_without_a_run(model: str | None, box: PricedBox, arms: Sequence[ApiAr
     hint = "`breakeven run` measures it, within the latency limits that your users need"
     found = [
         *_possible(box, weights, model, ceilings(weights, box.listed, None) if weights and box.listed else None),
+        *_unchecked(box, weights, "--model ID says it"),
         _check("goodput_given", "warning", message, hint),
         *_prices(box.instance, arms, today),
         *_second_opinions(arms),
@@ -137,6 +142,29 @@ def peak_ceilings(box: PricedBox, manifest: RunManifest, metrics: Metrics) -> Ce
     if in_flight is not None and slots is not None:
         in_flight = min(in_flight, slots.value * box.instance.replicas_driven)
     return ceilings(weights, box.listed, None if in_flight is None else in_flight / instances)
+
+
+def _unchecked(box: PricedBox, weights: Weights | None, hint: str) -> Iterator[Check]:
+    """What could not be held against the box, since nobody says enough of the weights."""
+    has_gpus = box.listed is not None and box.listed.gpu_count > 0
+    missing = _checks_missed(weights) if has_gpus else ""
+    if weights is None or not weights.is_known:
+        beside = f"; {missing}" if missing else ""
+        message = f"{weights_unsaid(weights)}: no host of them is compared with{beside}"
+        yield _check("weights_unknown", "warning", message, hint)
+    elif missing:
+        what = "how large they are" if weights.size is None else "in how many bits they are"
+        what = "the shape of their KV cache" if weights.size is not None and weights.bits is not None else what
+        yield _check("weights_not_checked", "warning", f"of {weights.name} nobody says {what}: {missing}", hint)
+
+
+def _checks_missed(weights: Weights | None) -> str:
+    """Which checks need more than is known of the weights; empty: none."""
+    if weights is None or weights.size is None:
+        return "that they fit the GPUs, leave room for a KV cache and can be that fast was not checked"
+    if weights.bits is None or weights.kv_values is None:
+        return "whether the KV cache has room for the requests at once was not checked"
+    return ""
 
 
 def _at_once(most: Ceilings) -> str:

@@ -47,6 +47,8 @@ def _box(box: PricedBox) -> Iterator[Fact]:
     rented, goodput = box.instance, box.goodput
     named = f"{rented.id} {rented.purchase}"
     yield _fact(named, rented.usd_per_hour, "USD/h", rented.kind, rented.source, rented.checked_on)
+    if box.gpus is not None and box.gpus.used is not None:
+        yield _fact(f"GPUs used, of {box.gpus.box}", box.gpus.used, "", "measured", box.gpus.said_by)
     if goodput is None:
         yield _fact("goodput", None, "requests/s", "measured", box.why_no_goodput)
         return
@@ -133,7 +135,7 @@ _WORK = (
 _RETRIES = ("retry_failure_rate", "max_retries")
 
 
-def _demand(demand: Demand, *, is_tried: bool) -> Iterator[Fact]:
+def _demand(demand: Demand, *, is_tried: bool = False) -> Iterator[Fact]:
     """The demand's numbers: assumed by its file where it says them, by Breakeven where it does not; without those of
     retries where each side has tries of its own.
     """

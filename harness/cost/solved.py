@@ -10,9 +10,7 @@ from harness.cost.breakeven.decision import box_calls, call_usd, usd_per_attempt
 from harness.cost.breakeven.success import indifferent_human_usd
 from harness.cost.tries import Both, Tries, tokenizer_ratio
 from harness.rundir.decide import Api, Decided, DecideInput, Side
-from harness.rundir.decision import Indifference, Success, SuccessCost, SuccessDifference, TriesOfSide
-
-AT_VOLUME, KEPT_BUSY = "at your volume", "on a box kept busy at its goodput"
+from harness.rundir.success import Indifference, Success, SuccessCost, SuccessDifference, TriesOfSide
 
 
 def success_as_tried(given: DecideInput, decided: Decided, both: Both, box: PricedBox) -> Success:
@@ -99,7 +97,9 @@ def _tries(side: Tries, failed_usd: float | None) -> TriesOfSide:
             "kind": side.kind,
             "source": side.source,
             "ttft_s": side.ttft_s,
+            "elsewhere_usd_per_task": side.elsewhere_usd,
             "failed_usd_per_task": failed_usd,
+            "judging_usd_per_task": side.judging_usd,
             **own,
         }
     )

@@ -16,7 +16,7 @@ from harness.cost.box.box import PricedBox, price_box
 from harness.cost.box.given import GivenRate, given_box
 from harness.cost.box.plausible import Ceilings
 from harness.cost.box.splits import BusyRun
-from harness.cost.box.weights import weights_of
+from harness.cost.box.weights import weights_named, weights_of
 from harness.cost.breakeven.decision import api_calls_per_task, decide_parsed, usd_per_attempt
 from harness.cost.breakeven.success import success_costs
 from harness.cost.breakeven.words import flat_traffic, sentence
@@ -40,10 +40,12 @@ from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.demand.demand import Demand
 from harness.prices.price_file import UserPrices
 from harness.rundir.decide import Api, Decided, DecideInput, SelfHost
-from harness.rundir.decision import Arm, Box, Decision, Success
+from harness.rundir.decision import Arm, Box, Decision
+from harness.rundir.identity import Identity
 from harness.rundir.manifest import RunManifest
 from harness.rundir.result import Check
 from harness.rundir.results import Metrics
+from harness.rundir.success import Success
 
 
 def build_decision(
@@ -69,13 +71,15 @@ def build_decision(
         UsageError: no price for the instance or for an arm, or a price file that cannot be read.
     """
     prices = load_prices(prices_file)
-    box = price_box(manifest.instance, metrics, prices)
+    box = price_box(manifest.instance, metrics, prices, manifest.identity)
     weights = weights_of(manifest)
-    asked = [*(one.arm for one in against), *arms]
-    chosen = choose_arms(asked, weights.name if weights is not None else None, demand, prices)
+    chosen = choose_arms([*(one.arm for one in against), *arms], weights, demand, prices)
     found = [*more_checks, *doubts(manifest, metrics, box, chosen, demand)]
     tries = tries_of(own_tries(metrics, prices), chosen, demand, against, prices)
-    return _decision(box, chosen, demand, prices, found, peak_ceilings(box, manifest, metrics), shape_runs, tries)
+    most = peak_ceilings(box, manifest, metrics)
+    decision = _decision(box, chosen, demand, prices, found, most, shape_runs, tries)
+    said = manifest.identity or Identity()
+    return decision.model_copy(update={"weights": said.weights, "quantization": said.quantization})
 
 
 def decide_on_given(
@@ -94,7 +98,7 @@ def decide_on_given(
     """
     prices = load_prices(prices_file)
     box = given_box(instance, rate, demand, prices)
-    chosen = choose_arms(arms, model, demand, prices)
+    chosen = choose_arms(arms, weights_named(model) if model is not None else None, demand, prices)
     found, tries = doubts_without_a_run(model, box, chosen, demand), tries_of(None, chosen, demand, (), prices)
     return _decision(box, chosen, demand, prices, found, None, tries=tries)
 
@@ -175,7 +179,7 @@ def _arm(arm: ApiArm, box: PricedBox, demand: Demand, both: Both | None) -> Arm:
     arm, demand = arm_as_tried(arm, both), demand_as_tried(demand, both)
     given, people = decide_input(arm, box, demand), people_usd(demand)
     decided, struck = decide_parsed(given), decide_parsed(decide_input(arm, box, demand.without("people")))
-    why_not = why_undecided(given, decided, box) or (None if both is None else both.why_not)
+    why_not = arm.why_not or why_undecided(given, decided, box) or (None if both is None else both.why_not)
     if why_not is None:
         said, said_without = sentence(given, decided, box.most_per_s), sentence(given, struck, box.most_per_s)
     else:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 Progress = Callable[[str], None]
 """Takes one short line that says what is being done."""
@@ -24,6 +25,8 @@ class Settings:
     slots: int = 1  # requests that an engine with batching serves at once
     port: int | None = None  # None: any free one
     threads: int = field(default_factory=lambda: len(usable_cpus()))  # of prompt processing
+    first_cpu: int = 0  # of those we may use: another copy beside this one has others
+    gpus: tuple[int, ...] = ()  # as nvidia-smi numbers them; (): the engine is not told, and takes what it finds
     extra_flags: tuple[str, ...] = ()  # given last, so they win
 
     @property
@@ -34,6 +37,20 @@ class Settings:
         with the load generator makes all of them slow (on 2 cores: 15 tok/s instead of 55 with any neighbour).
         """
         return max(self.threads - 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class GpuUse:
+    """How an engine uses GPUs, as far as it matters before it is started."""
+
+    flags: frozenset[str]  # its own that say which or how many, with hyphens
+    elsewhere: frozenset[str]  # its own that leave some weights outside the GPUs
+    cuda: int | None = None  # the major version it is built for; None: it is built on this machine
+    kv_heads: Literal["copied", "divided"] | None = None
+    """How GPUs share a layer's heads: KV heads that are fewer than GPUs are copied, or must be divided too; None:
+    whole layers are shared out, whatever their heads."""
+    is_capped: bool = False  # it takes a share of each GPU's memory and no more, where no flag says which
+    compatibility: str | None = None  # the variable that has it run under drivers older than its CUDA wants
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,7 @@ class EngineKind:
     identify: Callable[[str], Identity]
     install: Callable[[Progress], None]
     installed_version: Callable[[], str | None]  # None: not installed
+    gpu_use: GpuUse
 
 
 def published_flags(flags: list[str], model_path: Path) -> list[str]:

@@ -24,6 +24,8 @@ class LoadPlan:
     backend: str | None  # the dialect asked for; None: that of whoever answers
     model: str | None
     started_monotonic_ns: int
+    weights: str | None = None  # that the user says are behind the name
+    quantization: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     api_key_env: str | None = None
     ca_file: str | None = None

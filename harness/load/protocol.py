@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from harness.load.lines import decode, readers
 from harness.load.plan import Learned, LoadPlan
 from harness.load.spending.purse import Spent
-from harness.rundir.identity import Flags, Identity, Via
+from harness.rundir.identity import Flags, Identity, SaidCount, Via
 from harness.scenario.steps import Step
 
 # ---- what a load process says
@@ -56,6 +56,8 @@ class Looked:
 
     request_s: float | None  # that the slowest served one took; None: none was served
     via: Via | None
+    parallel: SaidCount | None = None  # GPUs of one copy of the weights, as the answer said
+    gpus: SaidCount | None = None  # of all copies behind one URL
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,9 @@ from harness.report import render_report
 from harness.report.model import RunFiles
 from harness.rundir import files
 from harness.rundir.collect import has_rows
+from harness.rundir.identity import BY_USER, SaidText
 from harness.rundir.judged import read_judged
-from harness.rundir.manifest import InstanceFacts, RunManifest, with_boxes
+from harness.rundir.manifest import InstanceFacts, RunManifest, with_boxes, with_weights
 from harness.rundir.read import read_arrivals, read_client, read_load, read_records, read_server_metrics
 from harness.rundir.result import Check
 from harness.rundir.results import Metrics
@@ -58,22 +59,27 @@ def analyse_run(
     prices_file: Path | None = None,
     beside: Sequence[Path] = (),
     boxes: int | None = None,
+    weights: str | None = None,
+    quantization: str | None = None,
     against: Sequence[Path] = (),
+    replicas_per_instance: int | None = None,
 ) -> Analysis:
     """Compute metrics.json, decision.json and the reports of a run, and write them into its directory.
 
-    What is not given is what the run itself was asked for; `boxes`: so many instances are what it drove. Runs `beside`
-    it on the same box and engine, with requests of another shape, measure what an output token weighs against an input
-    token. Runs of APIs that it is set `against` were asked the same tasks: each brings its own success and tokens.
+    What is not given is what the run itself was asked for; `boxes`: so many instances are what it drove;
+    `replicas_per_instance`: so many such engines fill one. Runs `beside` it on the same box and engine, with requests
+    of another shape, measure what an output token weighs against an input token. `weights` and `quantization`: what the
+    user says of the model, where its engine did not. Runs of APIs that it is set `against` were asked the same tasks:
+    each brings its own success and tokens.
 
     Raises:
         UsageError: no run directory, or a demand, API or price that cannot be used; other tasks.
     """
-    manifest = files.read_manifest(run_dir)
-    manifest.instance = with_boxes(manifest.instance, boxes)
+    manifest = with_weights(files.read_manifest(run_dir), weights, quantization)
+    manifest.instance = with_boxes(manifest.instance, boxes, replicas_per_instance)
     metrics = metrics_of(run_dir, manifest)
     own = Analysis(run_dir, manifest, metrics, None, outcomes_in(run_dir, manifest))
-    facing = against_of(own, [read_analysis(other) for other in against])
+    facing = against_of(own, [_as_measured(other) for other in against])
     is_priced = manifest.instance.get("id") or manifest.instance.get("usd_per_hour")
     if against and not is_priced:
         raise UsageError(
@@ -101,6 +107,12 @@ def analyse_run(
     return analysis
 
 
+def _as_measured(run_dir: Path) -> Analysis:
+    """Another run's figures, unpriced; nothing is written."""
+    manifest = files.read_manifest(run_dir)
+    return Analysis(run_dir, manifest, metrics_of(run_dir, manifest), None, outcomes_in(run_dir, manifest))
+
+
 def read_analysis(run_dir: Path) -> Analysis:
     """A run as it was analysed and priced, its figures computed again from its records where it has them.
 
@@ -116,6 +128,8 @@ def read_analysis(run_dir: Path) -> Analysis:
         return analyse_run(run_dir)
     metrics = metrics_of(run_dir, manifest) if has_rows(run_dir) else read_metrics(run_dir)
     decision = read_decision(run_dir) if is_priced else None
+    if decision is not None:
+        manifest = with_weights(manifest, _by_user(decision.weights), _by_user(decision.quantization))
     return Analysis(run_dir, manifest, metrics, decision, outcomes_in(run_dir, manifest))
 
 
@@ -138,6 +152,11 @@ def scenario_of(run_dir: Path, manifest: RunManifest) -> Scenario:
         UsageError: run.json holds no whole scenario; names the key.
     """
     return validate(Scenario, manifest.scenario, where=f"{run_dir / files.MANIFEST}: scenario")
+
+
+def _by_user(fact: SaidText | None) -> str | None:
+    """What the user said when the run was priced."""
+    return fact.value if fact is not None and fact.said_by == BY_USER else None
 
 
 def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:

@@ -14,19 +14,22 @@ from harness.base.errors import BreakevenError, EngineError
 from harness.base.token import new_token
 from harness.calibration.client_facts import client_facts, git_revision
 from harness.checks.impossible import without_impossible
+from harness.engines.gpus.layout import Asked
 from harness.engines.kind import Settings
 from harness.engines.life.ready import how_it_ended
 from harness.engines.life.running import Engine, running_engine
 from harness.engines.process.process import log_tail
 from harness.load.conduct.crew import OnEvent, Watch
 from harness.load.plan import LoadPlan
-from harness.load.protocol import Doing, Warned
+from harness.load.protocol import Doing, Identified, Looked, Warned
 from harness.load.run_events import RunEvent
 from harness.load.search.probing import Aim
 from harness.load.spending.purse import Spending, Spent
 from harness.load.supervise import LoadOutcome, drive
 from harness.metrics.steps import compute_metrics
+from harness.pipeline.before_start import Plan, plan_start
 from harness.pipeline.context import context_tokens
+from harness.pipeline.gpus import check_gpus, look_here, note_gpus_of_engines, note_gpus_said
 from harness.pipeline.judge_again import keep_tasks
 from harness.pipeline.noting import (
     closed_connections,
@@ -34,6 +37,7 @@ from harness.pipeline.noting import (
     note_end,
     note_engine,
     note_event,
+    note_replicas,
     pass_on,
     spending_said,
 )
@@ -76,8 +80,12 @@ class RunOptions:
     out_dir: Path
     urls: Sequence[str] = ()
     engine: str | None = None  # started by us when there is no URL
+    gpus: Asked = field(default_factory=Asked)  # what that engine is given of them
     model: str | None = None
+    weights: str | None = None  # that the user says are behind the name
+    quantization: str | None = None
     instance: Mapping[str, Any] = field(default_factory=dict)  # id, purchase, usd_per_hour, replicas
+    box_gpus: int | None = None  # that such an instance has; None: nobody lists it
     arms: Sequence[str] = ()
     demand: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -122,7 +130,10 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     tasks: Sequence[Task] = ()
     if isinstance(spec, TaskPrompts):
         tasks = read_tasks(spec, options.base_dir, with_functions=options.with_functions)
+    start = None if options.urls else _plan_start(options)  # refused before a run directory is there
     started = datetime.now(UTC)
+    for note in start.notes if start is not None else ():
+        on_event(Warned(note))
     for note in notes(options.scenario, trace_if_any(options.scenario, options.base_dir)):
         on_event(Warned(note))
     label = options.engine or options.backend or UNNAMED
@@ -139,7 +150,7 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     if isinstance(spec, TaskPrompts) and spec.keep_text:
         keep_tasks(spec, options.base_dir, run_dir)
     try:
-        failure, interrupted = _drive(options, run_dir, manifest, on_event, tasks)
+        failure, interrupted = _drive(options, start, run_dir, manifest, on_event, tasks)
     except (BreakevenError, KeyboardInterrupt):
         if not has_rows(run_dir):
             _tidy(run_dir)
@@ -161,17 +172,29 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
 
 
 def _drive(
-    options: RunOptions, run_dir: Path, manifest: RunManifest, on_event: OnEvent, tasks: Sequence[Task]
+    options: RunOptions,
+    start: Plan | None,
+    run_dir: Path,
+    manifest: RunManifest,
+    on_event: OnEvent,
+    tasks: Sequence[Task],
 ) -> tuple[BreakevenError | None, bool]:
     with ExitStack() as stack:
-        engine = _start_engine(options, run_dir, stack, on_event) if not options.urls else None
-        if engine is not None:
-            note_engine(manifest, engine)
+        before = look_here() if start is not None else ()
+        engines = _start_engines(start, run_dir, stack, on_event) if start is not None else []
+        if engines:
+            note_engine(manifest, engines[0], options.model, weights=options.weights, quantization=options.quantization)
+            note_replicas(manifest, engines)
+            note_gpus_of_engines(manifest, engines, before)
+            check_gpus(manifest, options.box_gpus)
             files.write_manifest(run_dir, manifest)
-        plan = _plan(options, run_dir, manifest, engine)
+        plan = _plan(options, run_dir, manifest, engines[0] if engines else None)
 
         def take(event: RunEvent) -> None:
             if note_event(manifest, event):
+                if not engines and isinstance(event, Identified | Looked):
+                    note_gpus_said(manifest, event)
+                    check_gpus(manifest, options.box_gpus)
                 files.write_manifest(run_dir, manifest)
             on_event(event)
 
@@ -180,9 +203,9 @@ def _drive(
         )
         try:
             if tasks:
-                outcome = _rounds(options, plan, tasks, manifest, take, lambda: _death(engine))
+                outcome = _rounds(options, plan, tasks, manifest, take, lambda: _death(engines))
             else:
-                outcome = drive(plan, take, aim, lambda: _death(engine))
+                outcome = drive(plan, take, aim, lambda: _death(engines))
         except BreakevenError as error:
             if not has_rows(run_dir):
                 raise
@@ -190,7 +213,7 @@ def _drive(
         if outcome.search is not None:
             manifest.client["search"] = asdict(outcome.search)
             manifest.notes.append(f"The search ended: {outcome.search.text}.")
-        death = _death(engine)
+        death = _death(engines)
         if death is not None and not outcome.interrupted:
             return note_end(manifest, death), False
         return None, outcome.interrupted
@@ -205,9 +228,9 @@ def _rounds(
 
     def drive_one(round_plan: LoadPlan) -> LoadOutcome:
         is_other = round_plan.round is not None and round_plan.round.role != "attempts"
-        return drive(round_plan, (lambda event: pass_on(event, take)) if is_other else take_own, None, watch)
+        return drive(round_plan, (lambda event: pass_on(event, take_spent)) if is_other else take_spent, None, watch)
 
-    def take_own(event: RunEvent) -> None:
+    def take_spent(event: RunEvent) -> None:
         if isinstance(event, Spent):
             run.spent = event
         take(event)
@@ -221,19 +244,21 @@ def _rounds(
             manifest.client["tasks_not_asked"] = run.not_asked
         if run.outside:
             manifest.notes.append(
-                f"The server did not keep to the schema: {run.outside} of {run.bound} whole answers do not fit it, though "
-                "`constrained: json_schema` asked it to allow nothing else."
+                f"The server did not keep to the schema: {run.outside} of {run.bound} whole answers do not fit it, "
+                "though `constrained: json_schema` asked it to allow nothing else."
             )
 
 
-def _death(engine: Engine | None) -> EngineError | None:
-    """How the engine that we started has ended; None while it runs, or where it is not ours."""
-    if engine is None or engine.process.poll() is None:
+def _death(engines: Sequence[Engine]) -> EngineError | None:
+    """How one of the engines that we started has ended; None while all run, or where none is ours."""
+    dead = next((each for each in engines if each.process.poll() is not None), None)
+    if dead is None:
         return None
+    which = f"{dead.name} at {dead.base_url}" if len(engines) > 1 else dead.name
     return EngineError(
-        f"{engine.name} died during the run: it {how_it_ended(engine.process.poll())}",
-        detail=log_tail(engine.process.log_path) or None,
-        hint="what was measured before is kept; its whole log is engine.log in the run's directory",
+        f"{which} died during the run: it {how_it_ended(dead.process.poll())}",
+        detail=log_tail(dead.process.log_path) or None,
+        hint=f"what was measured before is kept; its whole log is {dead.process.log_path.name} in the run's directory",
     )
 
 
@@ -243,20 +268,27 @@ def _figures(step: Mapping[str, Any], rows: list[dict[str, Any]], scenario: Scen
     return compute_metrics(records, [step_of(dict(step))], scenario).steps[0]
 
 
-def _start_engine(options: RunOptions, run_dir: Path, stack: ExitStack, on_event: OnEvent) -> Engine:
-    def say(text: str) -> None:
-        on_event(Doing(text))
-
-    name = options.engine or "llama_cpp_python"
-    say(f"starting {name}")
+def _plan_start(options: RunOptions) -> Plan:
     settings = Settings(
         context_tokens=context_tokens(options.scenario, options.base_dir),
         slots=min(most_at_once(options.scenario.load), MOST_SLOTS),
     )
-    model = Path(options.model) if options.model else None
-    return stack.enter_context(
-        running_engine(name, log_path=run_dir / ENGINE_LOG, model=model, settings=settings, progress=say)
-    )
+    name = options.engine or "llama_cpp_python"
+    return plan_start(name, options.model, settings, options.gpus, quantization=options.quantization)
+
+
+def _start_engines(start: Plan, run_dir: Path, stack: ExitStack, on_event: OnEvent) -> list[Engine]:
+    def say(text: str) -> None:
+        on_event(Doing(text))
+
+    started: list[Engine] = []
+    for number, settings in enumerate(start.copies, 1):
+        say(f"starting {start.kind.name}" + (f", replica {number} of {len(start.copies)}" if number > 1 else ""))
+        log = run_dir / (ENGINE_LOG if number == 1 else f"engine-{number}.log")
+        model = Path(start.model) if start.model else None
+        running = running_engine(start.kind.name, log_path=log, model=model, settings=settings, progress=say)
+        started.append(stack.enter_context(running))
+    return started
 
 
 def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Engine | None) -> LoadPlan:
@@ -269,6 +301,8 @@ def _plan(options: RunOptions, run_dir: Path, manifest: RunManifest, engine: Eng
         urls=list(manifest.urls),
         backend=options.backend,
         model=engine.model if engine is not None else options.model,
+        weights=options.weights,
+        quantization=options.quantization,
         started_monotonic_ns=manifest.started_monotonic_ns,
         headers=dict(options.headers),
         api_key_env=options.api_key_env,
@@ -316,9 +350,8 @@ def _manifest(options: RunOptions, started: datetime) -> RunManifest:
 
 def _tidy(run_dir: Path) -> None:
     """Nothing was measured: leave an engine's log if there is one, else nothing."""
-    log = run_dir / ENGINE_LOG
     for path in run_dir.iterdir():
-        if path != log:
+        if not path.match("engine*.log"):
             path.unlink()
-    if not log.exists():
+    if not any(run_dir.iterdir()):
         run_dir.rmdir()

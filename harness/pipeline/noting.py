@@ -1,23 +1,26 @@
 """What run.json keeps of a run as it goes: who answers, what broke, how it ended."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from harness.base.errors import BreakevenError
+from harness.base.weights_name import tells_weights
 from harness.engines.life.running import Engine
-from harness.engines.weights.shape import kv_values_here
+from harness.engines.weights.shape import kv_values_here, quantization_here
 from harness.load.conduct.crew import OnEvent
 from harness.load.protocol import Identified, Looked, Prepared, Unfit
 from harness.load.run_events import BrokenPart, Elsewhere, Lost, RunEvent
 from harness.load.spending.purse import Spent
 from harness.load.spending.tariff import usd
 from harness.rundir.driven import Driven
-from harness.rundir.identity import Identity, SaidCount, SaidText
+from harness.rundir.identity import Identity, SaidCount, SaidText, with_users_word
 from harness.rundir.manifest import RunManifest
 from harness.rundir.read import read_client, read_records
 
+CONFIG = "config.json"
 STARTED = "the engine that was started"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -117,14 +120,33 @@ def _with_shape(said: Identity, urls: Sequence[str]) -> Identity:
     hosts = {urlsplit(url).hostname for url in urls}
     if said.weights is None or not hosts <= LOOPBACK:
         return said
-    values = kv_values_here(said.weights.value)
-    if values is None:
-        return said
-    return said.model_copy(update={"kv_values": SaidCount(value=values, said_by="config.json")})
+    return _of_config(said, said.weights.value)
 
 
-def note_engine(manifest: RunManifest, engine: Engine) -> None:
-    """The engine that we started."""
+def _of_config(said: Identity, weights: str) -> Identity:
+    """With what nobody else says of weights that lie here."""
+    values, quantization = kv_values_here(weights), quantization_here(weights)
+    update: dict[str, SaidCount | SaidText] = {}
+    if values is not None:
+        update["kv_values"] = SaidCount(value=values, said_by=CONFIG)
+    if quantization is not None and said.quantization is None:
+        update["quantization"] = SaidText(value=quantization, said_by=CONFIG)
+    return said.model_copy(update=update)
+
+
+def note_engine(
+    manifest: RunManifest,
+    engine: Engine,
+    asked: str | None = None,
+    *,
+    weights: str | None = None,
+    quantization: str | None = None,
+) -> None:
+    """The engine that we started with the model `asked` for, and what the user says of its weights.
+
+    Raises:
+        UsageError: the engine was started with others.
+    """
     manifest.engine = {
         "name": engine.name,
         "version": engine.version,
@@ -132,21 +154,37 @@ def note_engine(manifest: RunManifest, engine: Engine) -> None:
         "slots": engine.slots,
         "context_tokens": engine.context_tokens,
     }
-    manifest.model, manifest.quantization = engine.model, engine.quantization
-    manifest.identity = _identity_of(engine)
+    said = _identity_of(engine, asked)
+    said = said if asked is None else _of_config(said, os.path.realpath(asked) if Path(asked).exists() else asked)
+    manifest.identity = with_users_word(said, weights, quantization, engine.name)
+    told = manifest.identity.quantization
+    manifest.model, manifest.quantization = engine.model, told.value if told is not None else None
     manifest.urls = [engine.base_url]
 
 
-def _identity_of(engine: Engine) -> Identity:
-    """Of an engine that we started."""
+def _identity_of(engine: Engine, asked: str | None) -> Identity:
+    """Of an engine that we started; one in a container sees its weights in a place that says nothing of them."""
+    weights = engine.model
+    if asked is not None and (weights is None or not tells_weights(weights)):
+        weights = Path(asked).name if Path(asked).exists() else asked
     return Identity(
         engine=engine.name,
         version=engine.version,
-        weights=SaidText(value=engine.model, said_by=STARTED) if engine.model else None,
+        weights=SaidText(value=weights, said_by=STARTED) if weights else None,
         quantization=SaidText(value=engine.quantization, said_by=STARTED) if engine.quantization else None,
         context=SaidCount(value=engine.context_tokens, said_by=STARTED) if engine.context_tokens else None,
         slots=SaidCount(value=engine.slots, said_by=STARTED) if engine.slots else None,
+        parallel=SaidCount(value=len(engine.gpus), said_by=STARTED) if engine.gpus else None,
     )
+
+
+def note_replicas(manifest: RunManifest, engines: Sequence[Engine]) -> None:
+    """All replicas of the engine that we started, and which GPUs each was told to use: "0,1 and 2,3"."""
+    manifest.urls = [each.base_url for each in engines]
+    told = [",".join(map(str, each.gpus)) for each in engines if each.gpus]
+    if told and manifest.identity is not None:
+        gpus = SaidText(value=" and ".join(told), said_by=STARTED)
+        manifest.identity = manifest.identity.model_copy(update={"gpus": gpus})
 
 
 def note_end(manifest: RunManifest, error: BreakevenError) -> BreakevenError:

@@ -90,6 +90,16 @@ def find_instance(reference: str, user_prices: UserPrices | None = None) -> Inst
     raise UsageError(f"no price for `{wanted}` in region `{region}`", hint=f"known regions: {regions}")
 
 
+def known_instance(reference: str | None, user_prices: UserPrices | None = None) -> InstanceRow | None:
+    """The same, where it need not be listed; None: it is not, or none is named."""
+    if reference is None:
+        return None
+    try:
+        return find_instance(reference, user_prices)
+    except UsageError:
+        return None
+
+
 def quote_for(instance: InstanceRow, purchase: str) -> Quote:
     """The hourly price of a purchase option.
 

@@ -1,6 +1,6 @@
 """The first screen: what stands in the way of trusting the run, and one sentence per API arm."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from harness.base.rounding import exact_volume
 from harness.report.model import Check, Checks, Tone, Verdict
@@ -8,7 +8,7 @@ from harness.report.money.doubt import resampling_words
 from harness.report.money.money import arm_kind
 from harness.report.text import clean, count, rate, steps
 from harness.rundir.decide import Decided
-from harness.rundir.decision import Decision
+from harness.rundir.decision import Arm, Decision
 from harness.rundir.result import Check as FoundCheck
 from harness.rundir.results import Metrics
 
@@ -67,31 +67,34 @@ def headline(decision: Decision | None, *, trusted: bool) -> str:
     """The whole answer in one line, for a reader who stops there."""
     if decision is None:
         return "Measured, not priced: no API arm was given to compare with"
-    said = _counted(decision)
-    if trusted or said.startswith("Not decided"):
+    decided = [arm for arm in decision.arms if arm.decided]
+    open_ones = [arm for arm in decision.arms if not arm.decided]
+    if not decided:
+        return f"Not decided: {open_ones[0].why_not}"
+    said = _counted(decision, decided)
+    said = said if trusted else f"Do not decide on this run. {said}, but a check of level error failed"
+    if not open_ones:
         return said
-    return f"Do not decide on this run. {said}, but a check of level error failed"
+    return f"{said}. Not decided against {len(open_ones)} of {count(len(decision.arms), 'API')}: {open_ones[0].why_not}"
 
 
-def _counted(decision: Decision) -> str:
-    arms, tasks = decision.arms, decision.tasks_per_month
-    open_ones = [arm for arm in arms if not arm.decided]
-    if open_ones:
-        against = "" if len(open_ones) == len(arms) else f" against {len(open_ones)} of {count(len(arms), 'API')}"
-        return f"Not decided{against}: {open_ones[0].why_not}"
+def _counted(decision: Decision, arms: Sequence[Arm]) -> str:
+    """What the arms that were decided on come to."""
+    tasks, apis = decision.tasks_per_month, len(decision.arms)
     if arms[0].decision.capacity_tasks_per_month is None:
         why = decision.self_host.no_goodput
         return f"{why[0].upper()}{why[1:]}, so this box has no capacity to price"
     if tasks is None:
         able = sum(arm.decision.verdict != "never" for arm in arms)
-        return f"Self-hosting can pay against {able} of {count(len(arms), 'API')}; no monthly volume was given"
-    wins = [_wins(arm.decision) for arm in arms]
+        return f"Self-hosting can pay against {able} of {count(apis, 'API')}; no monthly volume was given"
+    wins = sum(_wins(arm.decision) for arm in arms)
     at = f"At {exact_volume(tasks)} tasks a month"
-    if all(wins):
-        return f"{at} self-hosting is cheaper than {_all(len(arms))}"
-    if not any(wins):
-        return f"{at} {_all(len(arms))} {'is' if len(arms) == 1 else 'are'} cheaper than self-hosting"
-    return f"{at} self-hosting is cheaper than {sum(wins)} of {count(len(arms), 'API')}"
+    if wins == apis:
+        return f"{at} self-hosting is cheaper than {_all(apis)}"
+    if not wins:
+        whose = _all(apis) if len(arms) == apis else f"{len(arms)} of {count(apis, 'API')}"
+        return f"{at} {whose} {'is' if len(arms) == 1 else 'are'} cheaper than self-hosting"
+    return f"{at} self-hosting is cheaper than {wins} of {count(apis, 'API')}"
 
 
 def _wins(decided: Decided) -> bool:
@@ -123,7 +126,10 @@ def verdict_note(decision: Decision | None) -> str:
     if decision is None:
         return ""
     decided = [arm.decision for arm in decision.arms]
-    said = [_box_words(decision)] if decision.self_host.instance.taken_as else []
+    rented = decision.self_host.instance
+    said = [_box_words(decision)] if rented.taken_as else []
+    if rented.gpus_idle and rented.unpriced is None:
+        said.append(f"{rented.gpus_idle}, paid for as asked for")
     if all(one.verdict is not None and _is_sure(one) for one in decided):
         whose = "The verdict is" if len(decided) == 1 else f"{'Both' if len(decided) == 2 else 'All'} verdicts are"
         said.append(f"{whose} the same at both ends of the {decision.self_host.origin} goodput")

@@ -9,11 +9,12 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from harness.rundir.arm_price import ArmPrice, Day, PriceKind
-from harness.rundir.decide import Decided, DecideInput, Side
+from harness.rundir.decide import Decided, DecideInput
+from harness.rundir.identity import SaidText
 from harness.rundir.manifest import taken_as
-from harness.rundir.of_step import Summary
 from harness.rundir.result import Check, Kind, Result
 from harness.rundir.results import Goodput
+from harness.rundir.success import Success
 from harness.rundir.whatif import MonteCarlo, Projection, Sensitivity
 
 DECISION_SCHEMA = 1
@@ -35,6 +36,8 @@ class BoxInstance(Result):
     replicas: Annotated[int, Field(ge=1)]  # equal engines on it, where somebody said so; else 1
     replicas_driven: Annotated[int, Field(ge=1)] = 1  # URLs
     instances_driven: float | None = None  # that they are: goodput and tokens/s are the measured ones over this
+    gpus_used: float | None = None  # of `gpu_count`, by the engines counted on one instance; None: nobody knows
+    unpriced: str | None = None  # why its GPUs leave it without a price for what was measured; None: it has one
     source: str
     checked_on: Day
     kind: PriceKind
@@ -43,6 +46,13 @@ class BoxInstance(Result):
     def taken_as(self) -> str:
         """`4 URLs taken as one box`; empty where one URL is one box."""
         return taken_as(self.replicas_driven, self.replicas, self.instances_driven)
+
+    @property
+    def gpus_idle(self) -> str:
+        """`3 of 4 GPUs idle`; empty where none is, or nobody knows."""
+        if self.gpus_used is None or not self.gpu_count or self.gpus_used >= self.gpu_count:
+            return ""
+        return f"{self.gpu_count - self.gpus_used:g} of {self.gpu_count} GPU{'s' * (self.gpu_count > 1)} idle"
 
 
 class MtokAtStep(Result):
@@ -120,71 +130,6 @@ class ClassCost(Result):
     output_tokens: float
     turns: int
     usd_per_task: float
-
-
-class SuccessCost(Result):
-    """One side's cost of a task and of a solved task."""
-
-    usd_per_task: float
-    usd_per_solved_task: float | None
-    people_usd_per_task: float
-
-
-class TriesOfSide(Result):
-    """How often a side is asked for a task, how many it solves, and what its failed attempts take."""
-
-    attempts_per_task: float
-    solved_share: float
-    low: float | None = None  # of the solved share, at 95 %
-    high: float | None = None
-    kind: Kind  # assumed: nobody asked it these tasks
-    source: str
-    tasks: int | None = None  # judged
-    input_tokens_per_task: float | None = None  # in its own tokens
-    cached_tokens_per_task: float | None = None
-    output_tokens_per_task: float | None = None
-    latency_s: Summary | None = None  # of a task, all its attempts
-    ttft_s: Summary | None = None  # of the first round's requests
-    failed_usd_per_task: float | None = None  # of what a task costs there: attempts that failed
-
-
-class SuccessDifference(Result):
-    """Share of the tasks that the API solves minus the box's, of the very same tasks where `paired`."""
-
-    share: float
-    low: float
-    high: float
-    only_api: int  # tasks that the API alone solved
-    only_self_host: int
-    both: int
-    neither: int
-    chance: float  # how often chance alone makes as large a one: McNemar's exact test
-    differs: bool  # more than chance
-
-
-class Indifference(Result):
-    """What a failure may cost until both sides come to the same: above it the one that solves more is worth it."""
-
-    human_usd_per_task: float | None  # None: one side is never dearer, or both solve the same share
-    low: float | None = None  # at the ends of the difference in success
-    high: float | None = None  # None: the difference may be none, and then nothing is dear enough
-    better: Side | None = None  # who solves more
-    words: str
-
-
-class Success(Result):
-    """Cost of a task that really got done; `human_usd_per_task` None: nobody takes over what failed."""
-
-    attempts_per_task: float
-    solved_share: float
-    human_usd_per_task: float | None
-    api: SuccessCost
-    self_host: SuccessCost | None
-    api_tries: TriesOfSide | None = None  # None: no tasks were measured or said, one failure rate holds for both
-    self_tries: TriesOfSide | None = None
-    tokenizer_ratio: float | None = None  # the API's tokens over ours of the same text; None: not measured
-    difference: SuccessDifference | None = None  # None: not asked the same tasks
-    indifference: Indifference | None = None
 
 
 class Arm(Result):
@@ -286,6 +231,8 @@ class Decision(Result):
     monthly: tuple[Bill, ...]  # empty without a volume
     purchase_options: PurchaseOptions | None
     provenance: tuple[Fact, ...]
+    weights: SaidText | None = None  # that were priced, and who says so; None: nobody, or an older version's
+    quantization: SaidText | None = None
     inputs_digest: str  # sha256 of the arms' inputs: equal digest, equal decision
 
     @property

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from harness.base.errors import UsageError
+from harness.base.weights_name import contradicts, plain_quantization, quantization_named, same_weights, tells_weights
 from harness.rundir.result import Result
 
 
@@ -31,11 +33,72 @@ class Identity(Result):
     quantization: SaidText | None = None
     kv_values: SaidCount | None = None  # of one token in the KV cache: 2 x layers x KV heads x dimension
     context: SaidCount | None = None  # tokens of one request, prompt and answer
+    trained_context: SaidCount | None = None  # tokens that the weights were trained for
     max_input_tokens: SaidCount | None = None  # of its prompt alone
     slots: SaidCount | None = None  # requests that it works on at once
     max_concurrent_requests: SaidCount | None = None  # that it takes; more are refused
     parallel: SaidCount | None = None  # GPUs that one copy of the weights is spread over
     gpus: SaidText | None = None
+    gpus_used: SaidCount | None = None  # by all URLs driven together
+
+
+class GpuSeen(Result):
+    """A GPU of the machine that the engine is on, as its driver told it before the load."""
+
+    index: int
+    name: str | None = None
+    memory_used_gib: float | None = None
+    memory_total_gib: float | None = None
+    processes: int | None = None  # that compute on it; a container is not told of those outside
+
+
+BY_USER = "the user"
+
+
+def with_users_word(said: Identity, weights: str | None, quantization: str | None, who: str) -> Identity:
+    """With what the user says of the weights, where `who` answers tells nothing of it.
+
+    Raises:
+        UsageError: it says something else.
+    """
+    update: dict[str, SaidText] = {}
+    if weights is not None and not _confirmed(said, weights, who):
+        update["weights"] = SaidText(value=weights, said_by=BY_USER)
+    if quantization is not None and not _quantised(said, quantization, who):
+        update["quantization"] = SaidText(value=quantization, said_by=BY_USER)
+    return said.model_copy(update=update)
+
+
+def _confirmed(said: Identity, weights: str, who: str) -> bool:
+    """Whether it says the same weights itself."""
+    told, counted = said.weights, said.parameters
+    if counted is not None and contradicts(weights, counted.value):
+        raise _contradiction(f"--weights {weights}", who, f"{counted.value / 1e9:.3g}B parameters", counted.said_by)
+    if told is None or told.said_by == BY_USER or not tells_weights(told.value):
+        return False
+    if not same_weights(told.value, weights):
+        raise _contradiction(f"--weights {weights}", who, told.value, told.said_by)
+    return True
+
+
+def _quantised(said: Identity, quantization: str, who: str) -> bool:
+    """Whether it says the same quantisation itself, or by its weights' name."""
+    if said.quantization is not None and said.quantization.said_by != BY_USER:
+        value, said_by = said.quantization.value, said.quantization.said_by
+    elif said.weights is not None and (named := quantization_named(said.weights.value)) is not None:
+        value, said_by = named, said.weights.said_by
+    else:
+        return False
+    if plain_quantization(value) != plain_quantization(quantization):
+        raise _contradiction(f"--quantization {quantization}", who, value, said_by)
+    return said.quantization is not None
+
+
+def _contradiction(option: str, who: str, value: str, said_by: str) -> UsageError:
+    return UsageError(
+        f"{option}: {who} says {value} ({said_by})",
+        hint="the option is for what nobody tells: leave it out, or is it another endpoint?",
+    )
 
 
 LITELLM = "litellm"

@@ -10,7 +10,7 @@ from pydantic_core import core_schema
 
 from harness.base.errors import UsageError
 from harness.rundir.driven import Driven
-from harness.rundir.identity import Flags, Identity, Via
+from harness.rundir.identity import Flags, GpuSeen, Identity, SaidText, Via, with_users_word
 from harness.rundir.result import Result
 
 SCHEMA = 1
@@ -40,6 +40,7 @@ class InstanceFacts(_Facts):
     purchase: str | None = None
     usd_per_hour: float | None = None
     replicas: _Count | None = None  # equal engines on one instance; more than 1: somebody said so
+    replicas_given: bool = False  # whether somebody did, of 1 too: so many fill it
     replicas_driven: _Count | None = None  # URLs
     boxes: _Count | None = None  # instances that they are; None: nobody said
 
@@ -52,6 +53,11 @@ class InstanceFacts(_Facts):
     def per_instance(self) -> int:
         """Equal engines on one instance, where somebody said so; else 1."""
         return self.replicas or 1
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether somebody said how many engines fill an instance."""
+        return self.replicas_given or self.per_instance > 1
 
     @property
     def instances(self) -> float | None:
@@ -75,12 +81,20 @@ def taken_as(driven: int, per_instance: int, instances: float | None) -> str:
     return f"{urls}{of} taken as {'one box' if instances == 1 else f'{instances:g} boxes'}"
 
 
-def with_boxes(instance: Mapping[str, Any], boxes: int | None) -> dict[str, Any]:
-    """run.json's `instance`, what was driven being so many boxes; None: as it says itself.
+def with_boxes(instance: Mapping[str, Any], boxes: int | None, replicas: int | None = None) -> dict[str, Any]:
+    """run.json's `instance`, what was driven being so many boxes, or so many of it one; None: as it says itself.
 
     Raises:
-        UsageError: it says how many replicas an instance has, and that is another number of boxes.
+        UsageError: both are said, and do not go together.
     """
+    if replicas is not None:
+        driven = InstanceFacts.model_validate(instance).driven
+        if replicas == 1 and boxes not in (None, driven):
+            raise UsageError(
+                f"--boxes {boxes} and --replicas-per-instance 1: {driven} were driven", hint="leave either out"
+            )
+        each = driven if replicas == 1 else None
+        instance = {**instance, "replicas": replicas, "replicas_given": True, "boxes": each}
     if boxes is None:
         return dict(instance)
     facts = InstanceFacts.model_validate(instance)
@@ -206,6 +220,7 @@ class RunManifest(Result):
     via: Via | None = None  # what stood between, as far as an answer's headers said
     driven: Driven | None = None  # the API that was driven within a spending limit; None: nothing was paid by the token
     tasks_digest: str | None = None  # of a task run's file, by what is asked and held to; None: no task run
+    gpus: list[GpuSeen] | None = None  # this machine's, before the load; None: none was seen, or all answer elsewhere
 
     @model_validator(mode="before")
     @classmethod
@@ -219,3 +234,19 @@ class RunManifest(Result):
         if isinstance(engine, dict) and engine.get("name") == "llama-server":  # --url called it so before 2026-11-28
             return {**data, "engine": engine | {"name": "llama_server"}}
         return data
+
+
+def with_weights(run: RunManifest, weights: str | None, quantization: str | None) -> RunManifest:
+    """The run with what the user says of its weights; what the engine said stands.
+
+    Raises:
+        UsageError: it said something else.
+    """
+    if weights is None and quantization is None:
+        return run
+    said = run.identity or Identity()
+    if said.quantization is None and run.quantization is not None:  # an older version's run
+        said = said.model_copy(update={"quantization": SaidText(value=run.quantization, said_by="its run.json")})
+    said = with_users_word(said, weights, quantization, "what was measured")
+    told = said.quantization.value if said.quantization is not None else None
+    return run.model_copy(update={"identity": said, "quantization": told})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from harness.base.errors import UsageError
@@ -41,10 +41,12 @@ def tasks_digest(tasks: Sequence[Task]) -> str:
     """Names what is asked and what answers are held to, in whatever order the file has them."""
     plain = [[one.id, one.messages, one.turns, one.checker.model_dump(mode="json"), one.expected, one.output_tokens]
              for one in sorted(tasks, key=lambda task: task.id)]  # fmt: skip
-    return hashlib.sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
 
 
 class _Said(Strict):
+    model_config = ConfigDict(str_max_length=LONGEST_TEXT)
+
     role: str = Field(min_length=1)
     content: str
 
@@ -190,6 +192,11 @@ def _check_policy(spec: TaskPrompts, path: Path, tasks: tuple[Task, ...]) -> Non
         raise UsageError(
             f"{path}: on_failure has `repair`, which mends JSON, and no task asks for JSON",
             hint="leave it out, or use a checker of kind json or json_schema",
+        )
+    if spec.context != "all" and not any(task.turns for task in tasks):
+        raise UsageError(
+            f"{path}: `prompts.context` says what of earlier turns is sent, and no task has any",
+            hint="leave it out, or use tasks with `turns`",
         )
     if spec.constrained == "json_schema":
         free = next((task for task in tasks if not isinstance(task.checker, JsonSchemaChecker)), None)

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -62,8 +62,9 @@ def _write(file: IO[bytes], items: Sequence[Item]) -> list[int]:
     places = [written[id(item.checker)] for item in items]
     file.write(f"[{','.join(numbers)}]\n".encode())
     for item, place in zip(items, places, strict=True):
-        line = json.dumps([place, asdict(item.given) if item.given is not None else None, item.repair])
-        file.write(line.encode() + b"\n")
+        given = item.given
+        told = None if given is None else (given.text, given.expected, given.is_cut, given.task)
+        file.write(json.dumps([place, told, item.repair]).encode() + b"\n")
     file.flush()
     return places
 

@@ -53,7 +53,7 @@ def _judge(checkers: list[Checker], items: Iterator[Any]) -> Iterator[Any]:
         if isinstance(check, Outcome) or given is None:
             yield check if isinstance(check, Outcome) else Outcome(True)
         else:
-            yield _checked(check, Given(**given), repair)
+            yield _checked(check, Given(*given), repair)
     _end_after(LIMIT_S)
 
 

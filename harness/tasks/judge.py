@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from harness.rundir.judged import Verdict
 from harness.scenario.checkers import OF_JSON
@@ -80,11 +81,13 @@ def _here(task: Task, answer: Answered) -> Outcome:
 
 def _given(task: Task, answer: Answered) -> Given:
     assert answer.text is not None
-    shown = {
-        "id": task.id, "messages": list(task.messages), "turns": list(task.turns), "expected": task.expected,
-        "group": task.group,
-    }  # fmt: skip
-    return Given(answer.text, task.expected, answer.is_cut, shown if task.checker.kind == "function" else {})
+    shown: dict[str, Any] = {}
+    if task.checker.kind == "function":
+        shown = {
+            "id": task.id, "messages": list(task.messages), "turns": list(task.turns), "expected": task.expected,
+            "group": task.group,
+        }  # fmt: skip
+    return Given(answer.text, task.expected, answer.is_cut, shown)
 
 
 def _repaired(

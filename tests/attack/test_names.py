@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import UsageError
+from harness.base.weights_name import weights_key
 from harness.cli import invoke
 from harness.cost.box.weights import parameters_of
 from harness.demand.demand import demand_from_dict
-from harness.prices.same_weights import weights_key
 from harness.rundir.files import read_manifest, write_json
 from harness.scenario.load import TraceLoad
 from harness.scenario.steps import _parts
@@ -24,9 +24,10 @@ READ_ALL = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
 from harness.cost.box.weights import bits_per_weight, kv_values_per_token, parameters_of
-from harness.prices.same_weights import weights_key
+from harness.base.weights_name import plain_quantization, quantization_named, same_weights, tells_weights, weights_key
 for kind in sys.argv[1:]:
     name = (kind * 300_000)[:300_000] + "!"
+    tells_weights(name), same_weights(name, name + "a"), quantization_named(name), plain_quantization(name)
     weights_key(name), parameters_of(name), bits_per_weight(name, name), kv_values_per_token(name)
 """
 

@@ -69,3 +69,21 @@ def test_a_decision_without_a_run_among_runs_is_left_out_and_named(
     assert invoke(["report", str(directory)]) == 2
 
     assert f"error: {directory} is a decision on a goodput that was given, no run\n" in capsys.readouterr().err
+
+
+def test_a_query_that_is_right_at_once_is_set_against_four_cheap_ones_and_a_person(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = Path(__file__).parents[2] / "examples" / "right-at-once.yaml"
+
+    command = ["decide", "--demand", str(example), "--goodput", "1", "--usd-per-hour", "1", "--out", str(tmp_path)]
+    assert invoke([*command, "--json"]) in (0, 3)
+
+    decision = json.loads(capsys.readouterr().out)
+    costs = {arm["name"]: arm["success"]["api"]["usd_per_task"] for arm in decision["arms"]}
+    # 0.10, and 4 x 0.005 + 5.00
+    assert costs["anthropic:claude-sonnet-5-5"] == pytest.approx(0.10)
+    assert costs["openai:gpt-6-luna"] == pytest.approx(5.02)
+    (report,) = tmp_path.glob("*/report.md")
+    dearer = "| nothing | openai:gpt-6-luna |\n| more than USD 0.0800 | anthropic:claude-sonnet-5-5 |"
+    assert dearer in report.read_text()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from harness import cli
+from harness.base.errors import UsageError
 from harness.cli.run import command
 from harness.cli.run_options import hourly_usd, run_options
 from harness.pipeline.measure import RunOptions
@@ -48,3 +49,48 @@ def test_a_single_url_is_one_box_and_nothing_is_said_of_it() -> None:
 
     assert (hourly_usd(options, None), options.notes) == (2.0, [])
     assert cli.invoke(["run", "--help"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "boxes", "usd_per_hour"),
+    [
+        ([], 1, 2.0),  # all that one start made is one instance
+        (["--replicas-per-instance", "2"], None, 2.0),
+        (["--replicas-per-instance", "8"], None, 2.0),  # a quarter of a box costs a whole one
+    ],
+    ids=str,
+)
+def test_the_replicas_of_an_engine_that_is_started_here_are_one_box(
+    said: list[str], boxes: int | None, usd_per_hour: float
+) -> None:
+    options = options_of("--engine", "llama_server", "--replicas", "2", *said, "--usd-per-hour", "2")
+
+    assert (options.instance["replicas_driven"], options.instance["boxes"]) == (2, boxes)
+    assert hourly_usd(options, None) == usd_per_hour
+    assert bool(options.notes) is bool(said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--engine", "vllm", "--replicas", "4", "--replicas-per-instance", "2"], "--replicas 4 are started on this"),
+        (["--url", "http://a", "--replicas", "2"], "are of an engine that is started here"),
+        (["--url", "http://a", "--gpus", "all"], "are of an engine that is started here"),
+        (["--url", "http://a", "--tensor-parallel", "1"], "are of an engine that is started here"),
+    ],
+    ids=str,
+)
+def test_replicas_and_gpus_are_refused_where_they_mean_nothing(arguments: list[str], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        options_of(*arguments, "--usd-per-hour", "2")
+
+
+@pytest.mark.parametrize("key", ["escalate", "judge"])
+def test_a_price_that_nobody_knows_is_said_before_anything_is_asked(key: str) -> None:
+    elsewhere = {key: {"url": "http://127.0.0.1:9", "model": "m", "api": "nobody:nothing"}}
+    prompts = {"kind": "tasks", "file": "arithmetic", "on_failure": ["escalate"] if key == "escalate" else []}
+    scenario = Scenario.model_validate({"name": "t", "prompts": {**prompts, **elsewhere}})
+    given: dict[str, Any] = command.make_context("run", ["--url", "http://a"]).params
+
+    with pytest.raises(UsageError, match=rf"`prompts\.{key}`: .*nobody"):
+        run_options(scenario, Path(), given)

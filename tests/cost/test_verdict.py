@@ -19,7 +19,7 @@ from harness.demand.demand import Demand, default_demand
 from harness.rundir.arm_price import ModelPrice
 from harness.rundir.decide import Decided, VerdictInterval
 from harness.rundir.decision import Decision
-from harness.rundir.identity import Identity, SaidText
+from harness.rundir.identity import Identity, SaidCount, SaidText
 
 
 def test_three_arms_are_compared_when_none_is_asked_for() -> None:
@@ -331,7 +331,55 @@ def test_the_arm_of_the_same_weights_follows_the_weights_not_the_name_that_reque
     assert "llama-3.3-70b" in arm.model.lower()
 
 
-def test_a_name_that_tells_no_weights_has_a_stand_in_that_says_so() -> None:
-    arm = build_decision(manifest("bench"), metrics(), smallest(), []).arms[-1]
+@pytest.mark.parametrize(
+    ("model", "root"), [("bench", None), ("bench", "/models/llm"), ("prod-llm", "/data"), (None, None)]
+)
+def test_where_nobody_says_which_weights_were_served_no_stand_in_is_decided_on_and_it_says_why(
+    model: str | None, root: str | None
+) -> None:
+    run = manifest(model)
+    run.identity = Identity(weights=SaidText(value=root, said_by="/v1/models") if root else None)
 
-    assert arm.label.startswith("stand-in: ")
+    got = build_decision(run, metrics(), smallest(), [])
+
+    *others, arm = got.arms
+    assert all(one.decided for one in others)
+    assert (arm.decided, arm.decision.verdict) == (False, None)
+    assert (arm.why_not or "").startswith("nobody says which weights ")
+    assert arm.label.startswith("not comparable: ")
+    (found,) = (check for check in got.checks if check.code == "weights_unknown")
+    assert "that they fit the GPUs, leave room for a KV cache and can be that fast was not checked" in found.message
+    assert "--weights" in (found.hint or "")
+
+
+def test_an_api_that_was_asked_for_is_decided_on_though_it_would_be_the_stand_in() -> None:
+    got = build_decision(manifest("bench"), metrics(), smallest(), ["groq:openai/gpt-oss-20b"])
+
+    assert [(arm.name, arm.role, arm.decided) for arm in got.arms if arm.name.startswith("groq")] == [
+        ("groq:openai/gpt-oss-20b", "user", True)
+    ]
+
+
+def test_weights_that_are_counted_but_not_named_are_held_against_the_box_all_the_same() -> None:
+    run = manifest("bench")
+    run.identity = Identity(parameters=SaidCount(value=405_000_000_000, said_by="/v1/models"))
+
+    got = build_decision(run, metrics(), smallest(), [])
+
+    # 405e9 in 4 bits are 188.6 GiB, the box has 89.4
+    assert {"weights_unknown", "weights_do_not_fit"} <= {check.code for check in got.checks}
+
+
+@pytest.mark.parametrize("counted", [134_515_008, 70_553_706_496])
+def test_a_name_of_another_size_than_the_engine_counts_is_a_name_that_somebody_gave(counted: int) -> None:
+    run = manifest("llama-3.1-8b-instruct")
+    run.identity = Identity(parameters=SaidCount(value=counted, said_by="/v1/models"))
+    same = manifest("llama-3.1-8b-instruct")
+    same.identity = Identity(parameters=SaidCount(value=8_030_261_248, said_by="/v1/models"))
+
+    other, own = (build_decision(one, metrics(), smallest(), []).arms[-1] for one in (run, same))
+
+    assert (other.decided, other.why_not) == (
+        False, "nobody says which weights are behind the name `llama-3.1-8b-instruct`"
+    )  # fmt: skip
+    assert own.label.startswith("the same weights, cheapest of ")

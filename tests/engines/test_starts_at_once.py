@@ -10,38 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
-from engine_helpers import ROOT, is_gone, until
+from engine_helpers import is_gone, until
+from engine_stand_in import begin, done, engines
 
 from harness.base.errors import EngineError
 from harness.engines.kind import Settings
 from harness.engines.life import daemon
 
 NAME = "llama_server"
-# the command line, with a web server of files that comes up after `seconds` in place of two engines
-COMMAND = """if True:
-    import dataclasses, sys
-    from harness import cli
-    from harness.engines import ENGINES
-    from harness.engines.kind import Identity, Launch
-
-    SERVE = '''if True:
-        import http.server, sys, time
-        time.sleep(float(sys.argv[2]))
-        http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind="127.0.0.1")
-    '''
-
-    def launch(model, settings, port, progress):
-        return Launch([sys.executable, "-P", "-c", SERVE, str(port), sys.argv[1]], [], "its model", None)
-
-    for name in ("llama_server", "vllm"):
-        ENGINES[name] = dataclasses.replace(
-            ENGINES[name], launch=launch, ready_path="/", identify=lambda _: Identity("1", "m"),
-            install=lambda _: None, installed_version=lambda: "1",
-        )
-    cli.main(sys.argv[2:])
-"""
 
 
 @pytest.fixture
@@ -52,33 +29,6 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield state
     for pid in engines(tmp_path):
         os.killpg(pid, signal.SIGKILL)
-
-
-def engines(below: Path) -> list[int]:
-    """The stand-ins that run, by the directory in their environment."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            ours = process.environ().get("XDG_STATE_HOME") == str(below)
-            if ours and any("SimpleHTTPRequestHandler" in word for word in process.cmdline()[3:4]):
-                found.append(process.pid)
-        except psutil.Error:
-            continue
-    return found
-
-
-def begin(*arguments: str, seconds: float = 0) -> subprocess.Popen[str]:
-    """`breakeven engine ...`"""
-    command = [sys.executable, "-c", COMMAND, str(seconds), "engine", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def done(*arguments: str) -> tuple[int, str, str]:
-    process = begin(*arguments)
-    out, said = process.communicate(timeout=60)
-    assert "Traceback" not in said
-    assert "this is a bug" not in said
-    return process.returncode, out, said
 
 
 def test_of_four_starts_at_once_one_engine_remains_and_the_others_name_it(state: Path) -> None:
@@ -166,7 +116,7 @@ def unreadable(state: Path, name: str) -> Path:
 def test_a_state_that_cannot_be_read_stays_and_starts_and_ends_nothing(state: Path, name: str) -> None:
     path = unreadable(state, name)
 
-    for act in (daemon.read_state, daemon.stop, lambda name: daemon.start(name, None, Settings(), print)):
+    for act in (daemon.read_state, daemon.stop, lambda name: daemon.start(name, None, [Settings()], print)):
         with pytest.raises(EngineError, match=f"cannot read what is known of llama-server: {path}: ") as caught:
             act(NAME)
         assert "\x1b" not in str(caught.value)

@@ -90,7 +90,7 @@ def test_each_fact_is_kept_with_the_route_that_said_it() -> None:
     assert ollama.parameters == SaidCount(value=134515008, said_by="/api/show")
     assert ollama.quantization == SaidText(value="Q4_1", said_by="/api/show")
     assert sglang.context == SaidCount(value=8192, said_by="/get_server_info")
-    assert sglang.parallel == SaidCount(value=2, said_by="/get_server_info")
+    assert sglang.parallel == sglang.gpus_used == SaidCount(value=2, said_by="/get_server_info")
     assert vllm.context == SaidCount(value=4096, said_by="/v1/models")
     assert vllm.weights == SaidText(value="org/weights", said_by="/v1/models")
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from scraped import run, scrapes, vllm
 
-from harness.load.process.gpu import LocalGpus, is_this_machine
+from harness.load.process.gpu import GpuLook, LocalGpus, is_this_machine
 from harness.rundir.results import Step
 from harness.rundir.scrapes import frame_of_scrapes
 
@@ -108,6 +108,29 @@ def test_a_local_gpu_is_written_in_dcgms_units_and_what_it_does_not_tell_is_left
         'DCGM_FI_DEV_POWER_USAGE{gpu="0"} 151.5',
         'DCGM_FI_DEV_CLOCKS_EVENT_REASONS{gpu="0"} 4',
     ]
+
+
+def test_a_look_at_the_gpus_is_one_named_shape_each_and_what_is_not_told_is_none() -> None:
+    used_mib = {0: 21_000, 1: 500}
+    nvml = SimpleNamespace(  # an older library: it has no energy and no reasons to ask for
+        NVMLError=_NvmlError,
+        nvmlDeviceGetCount=lambda: 2,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlDeviceGetName=lambda _: b"NVIDIA A10G",
+        nvmlDeviceGetUtilizationRates=_refuse,
+        nvmlDeviceGetMemoryInfo=lambda gpu: SimpleNamespace(used=used_mib[gpu] * 2**20, total=23_028 * 2**20),
+        nvmlDeviceGetPowerUsage=lambda _: 60_000,
+        nvmlDeviceGetComputeRunningProcesses=lambda gpu: [SimpleNamespace(pid=7)] if gpu == 0 else [],
+    )
+
+    full, idle = LocalGpus(nvml).look()
+
+    assert full == GpuLook(0, "NVIDIA A10G", None, 21_000.0, 23_028.0, 1, 60.0)
+    assert idle == GpuLook(1, "NVIDIA A10G", None, 500.0, 23_028.0, 0, 60.0)
+    assert (full.is_used, idle.is_used) == (True, False)
+    assert full.has_grown(idle)
+    assert not idle.has_grown(full)
+    assert GpuLook(0, memory_used_mib=2000.0).is_used  # a container is told of no processes outside
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import UsageError
+from harness.base.weights_name import weights_key
 from harness.base.yamlfile import read_yaml
 from harness.cli import invoke
 from harness.prices.catalog import find_instance, load_instances, quote_for, resolve_api
@@ -20,7 +21,7 @@ from harness.prices.listing import age, source_letters
 from harness.prices.price_file import UserPrices, user_prices
 from harness.prices.record import PURCHASES, ApiPrice, Change, Rates, Tier
 from harness.prices.roles import ROLES, roles
-from harness.prices.same_weights import hosts_of, weights_key
+from harness.prices.same_weights import hosts_of
 
 
 def load_user_prices(path: Path) -> UserPrices:

@@ -36,7 +36,7 @@ def measuring(files: RunFiles, change: Callable[[dict[str, Any]], object]) -> Ru
     return replace(files, metrics=changed(files.metrics, change))
 
 
-def rented(files: RunFiles, **facts: float) -> RunFiles:
+def rented(files: RunFiles, **facts: float | str | None) -> RunFiles:
     """The run on another instance."""
     assert files.decision is not None
     decision = changed(files.decision, lambda d: d["self_host"]["instance"].update(facts))
@@ -99,10 +99,26 @@ def test_an_instance_serves_what_all_its_engines_do() -> None:
     assert (first.low, first.goodput, first.high) == pytest.approx((2.2, 2.4, 2.6))
 
 
+@pytest.mark.parametrize("used", [0, 1, 3])
+def test_a_run_on_a_part_of_its_box_wins_nothing_and_leaves_no_winner(used: int) -> None:
+    why = f"{used} of the 4 GPUs of a g5.12xlarge used"
+    part = rented(run_of(engine=engine("0.10.1"), goodput=(0.1, 0.2, 0.3)), gpus_used=used, unpriced=why)
+    whole = rented(run_of(engine=engine("0.11.0"), goodput=(0.5, 0.6, 0.7)), gpus_used=4)
+
+    comparison = compare_runs([part, whole])
+
+    assert {(outcome.winner, outcome.words) for outcome in comparison.outcomes} == {
+        (None, f"no winner: vllm 0.10.1 ({why})")
+    }
+    assert [outcome.winner for outcome in compare_runs([rented(part, unpriced=None), whole]).outcomes] == [
+        "vllm 0.11.0"
+    ] * 2
+
+
 def driving(files: RunFiles, **instance: Any) -> RunFiles:
     """The run as an older version priced it, of which only run.json says what it drove."""
     files.run.instance = files.run.instance | instance
-    return rented(files, instances_driven=None)  # type: ignore[arg-type]
+    return rented(files, instances_driven=None)
 
 
 def test_an_older_decision_goes_by_what_its_run_drove() -> None:
@@ -142,8 +158,7 @@ def _scenario(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         ({"quantization": None}, "quantisation"),
         ({"quantization": "fp8"}, "quantisation"),
         ({"model": "meta-llama/Llama-3.1-8B-Instruct"}, "model"),
-        ({"engine": engine("0.10.1", slots=4)}, "slots"),
-        ({"engine": engine("0.10.1", context_tokens=4096)}, "context length"),
+        ({"engine": {"name": "vllm", "version": "0.10.1", "flags": {"kv_cache_dtype": "fp8"}}}, "KV cache"),
         ({"scenario": _scenario(lambda s: s["request"].update(api="chat"))}, "request.api"),
         ({"scenario": _scenario(lambda s: s["request"].update(temperature=0.7))}, "request.temperature"),
         (
@@ -288,7 +303,7 @@ def test_a_box_that_was_not_filled_wins_where_its_lower_bound_does_and_loses_to_
 
 
 def test_a_regression_is_not_judged_on_unequal_work_or_failed_checks() -> None:
-    other_model = run_of(directory="b", model="other")
+    other_model = run_of(directory="b", model="meta-llama/Llama-3.1-8B-Instruct")
     failed = with_lengths(run_of("errors", "c"), mean_input_tokens=800.2)
 
     regressions = compare_runs([run_of(), other_model, failed], 0.05).regressions

@@ -395,6 +395,7 @@ def test_the_cases_have_a_value_for_every_key_that_a_run_without_a_servers_page_
         "turns",  # of conversations
         "replicas",  # of several URLs
         "void",  # where a replica or a load process was lost
+        "round", "role",  # of a task run
     }  # fmt: skip
 
     assert {field for field in told if not any(key.startswith(f".steps[].{field}") for key in seen)} == set()

@@ -81,3 +81,16 @@ def test_a_stand_in_says_so_in_words() -> None:
 def test_outcomes_tell_here_elsewhere_and_never_apart() -> None:
     assert [v.outcome for v in verdicts(case("two_windows").decision)] == ["warn", "bad", "bad"]
     assert [v.outcome for v in verdicts(case("twelve_steps").decision)] == ["good", "good", "warn"]
+
+
+def test_an_arm_that_is_left_open_is_said_after_what_the_others_come_to() -> None:
+    def left_open(decision: dict[str, Any]) -> None:
+        decision["arms"][-1].update(decided=False, why_not="nobody says which weights are behind the name `bench`")
+
+    decision = changed(decision_of("twelve_steps"), left_open)  # the two others lose to the box
+
+    why = "Not decided against 1 of 3 APIs: nobody says which weights are behind the name `bench`"
+    won = "At 400,000 tasks a month self-hosting is cheaper than 2 of 3 APIs"
+    assert headline(decision, trusted=True) == f"{won}. {why}"
+    doubted = f"Do not decide on this run. {won}, but a check of level error failed"
+    assert headline(decision, trusted=False) == f"{doubted}. {why}"

@@ -30,8 +30,8 @@ def manifest_of(**changes: Any) -> dict[str, Any]:
     return {
         "schema": 1, "scenario": scenario, "scenario_digest": "0", "backend": "vllm",
         "engine": {"name": "vllm", "version": "0.10.1", "flags": None}, "model": "example/Tern-8B",
-        "quantization": None, "instance": {}, "seed": 1, "started_at": "2026-11-20T09:14:03+00:00", "started_monotonic_ns": 0,
-        "harness_version": "0.1.0", "git_revision": None, "client": {"workers": 1},
+        "quantization": None, "instance": {}, "seed": 1, "started_at": "2026-11-20T09:14:03+00:00",
+        "started_monotonic_ns": 0, "harness_version": "0.1.0", "git_revision": None, "client": {"workers": 1},
     } | changes  # fmt: skip
 
 

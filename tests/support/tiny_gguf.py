@@ -18,7 +18,8 @@ def tensor(name: str, dimensions: list[int], offset: int) -> bytes:
     return text(name) + shape + struct.pack("<IQ", 0, offset)
 
 
-def model_bytes() -> bytes:
+def model_bytes(*more: bytes) -> bytes:
+    """`more`: further pairs."""
     pairs = [
         pair("general.architecture", STRING, text("llama")),
         pair("general.name", STRING, text("Tiny")),
@@ -27,6 +28,7 @@ def model_bytes() -> bytes:
         pair("tokenizer.ggml.token_type", ARRAY, struct.pack("<IQ3I", U32, 3, 1, 1, 1)),
         pair("llama.context_length", U32, struct.pack("<I", 4096)),
         pair("tokenizer.chat_template", STRING, text("{{ messages }}")),
+        *more,
     ]
     tensors = [tensor("a.weight", [3, 4], 0), tensor("b.weight", [5], 64)]
     head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(pairs))

@@ -6,10 +6,12 @@ from typing import Any
 
 from harness.base.errors import UsageError
 from harness.base.units import usd_per_mtok
-from harness.prices.catalog import find_instance, quote_for
+from harness.cost.box.gpu_share import GpuShare, gpu_share
+from harness.prices.catalog import find_instance, known_instance, quote_for
 from harness.prices.price_file import InstanceRow, UserPrices
 from harness.prices.record import PLAUSIBLE, Quote, is_plausible
 from harness.rundir.decision import BoxInstance, MtokAtStep, PerMtok
+from harness.rundir.identity import Identity
 from harness.rundir.manifest import InstanceFacts
 from harness.rundir.results import Goodput, Metrics, Step
 
@@ -31,6 +33,7 @@ class PricedBox:
     most_per_s: float | None = None  # no load surely met it, and none can give more than this
     why_unknown: str | None = None
     given: str | None = None  # the goodput was not measured but given, and how; None: measured
+    gpus: GpuShare | None = None  # None: it has none, or nobody lists them
 
 
 def rented_box(asked: InstanceFacts, prices: UserPrices) -> tuple[BoxInstance, InstanceRow | None]:
@@ -56,18 +59,26 @@ def rented_box(asked: InstanceFacts, prices: UserPrices) -> tuple[BoxInstance, I
     return rented, known
 
 
-def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices) -> PricedBox:
+def price_box(
+    instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices, identity: Identity | None = None
+) -> PricedBox:
     """The box of run.json's `instance`; a price given there wins, then the user's file, then the catalogue.
+
+    `identity`: of what was measured, whose GPUs are held against the box's.
 
     Raises:
         UsageError: neither a price nor an instance that has one.
     """
     asked = InstanceFacts.model_validate(instance)
     rented, known = rented_box(asked, prices)
-    instances, why_unknown = asked.instances, _why_unknown(asked, metrics)
-    if instances is None or metrics.failing:
+    share = gpu_share(identity, asked, rented.gpu_count, rented.id)
+    if share is not None:
+        rented = rented.model_copy(update={"gpus_used": share.used, "unpriced": share.why_unpriced})
+    instances, why_unknown = asked.instances, _why_unknown(asked, rented.unpriced, metrics)
+    if instances is None or rented.unpriced or metrics.failing:
         why_no_goodput = why_unknown or "nothing was measured"
-        return PricedBox(rented, known, None, PerMtok(at_slo=None, at_peak=None), why_no_goodput, None, why_unknown)
+        nothing = PerMtok(at_slo=None, at_peak=None)
+        return PricedBox(rented, known, None, nothing, why_no_goodput, None, why_unknown, gpus=share)
     goodput = None if metrics.goodput is None else metrics.goodput.each_of(instances)
     return PricedBox(
         instance=rented,
@@ -80,10 +91,11 @@ def price_box(instance: Mapping[str, Any], metrics: Metrics, prices: UserPrices)
             at_slo=_at_step(metrics.at_slo, rented.usd_per_hour, instances),
             at_peak=_at_step(metrics.busiest, rented.usd_per_hour, instances),
         ),
+        gpus=share,
     )
 
 
-def _why_unknown(asked: InstanceFacts, metrics: Metrics) -> str | None:
+def _why_unknown(asked: InstanceFacts, unpriced: str | None, metrics: Metrics) -> str | None:
     """Why nobody can tell what one instance serves; None: it is known, or nothing was measured yet."""
     if not metrics.loads:
         return None
@@ -93,7 +105,7 @@ def _why_unknown(asked: InstanceFacts, metrics: Metrics) -> str | None:
         return f"no load step could be judged against the latency limits: {metrics.why_not_judged}"
     if asked.instances is None:
         return f"{asked.driven} URLs were driven at the price of one instance, and nobody said how many boxes they are"
-    return None
+    return unpriced
 
 
 def _priced(asked: InstanceFacts, purchase: str, prices: UserPrices) -> tuple[InstanceRow | None, Quote]:
@@ -110,17 +122,7 @@ def _priced(asked: InstanceFacts, purchase: str, prices: UserPrices) -> tuple[In
         raise UsageError(
             f"`instance.usd_per_hour` {PLAUSIBLE}, got {asked.usd_per_hour:g}", hint="--usd-per-hour gives it"
         )
-    return _lookup(asked.id, prices), Quote(asked.usd_per_hour, "given with the run", None)
-
-
-def _lookup(reference: str | None, prices: UserPrices) -> InstanceRow | None:
-    """The catalogue's row of a box that has its price already; None: it is in none."""
-    if reference is None:
-        return None
-    try:
-        return find_instance(reference, prices)
-    except UsageError:
-        return None
+    return known_instance(asked.id, prices), Quote(asked.usd_per_hour, "given with the run", None)
 
 
 def _at_step(step: Step | None, usd: float, instances: float) -> MtokAtStep | None:

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.cost.box.plausible import BITS_OF_KV, GPU_MEMORY_UTILIZATION
 from harness.rundir.manifest import RunManifest
+
+GPU_MEMORY_UTILIZATION = 0.92  # vLLM 0.32's default; what is left to weights and cache together
+BITS_OF_KV = 16
 
 _SHARE = ("gpu-memory-utilization", "mem-fraction-static", "cuda-memory-fraction")  # of vLLM, SGLang, TGI
 _CACHE = ("kv-cache-dtype", "cache-type-k")  # of vLLM and SGLang, llama.cpp
@@ -24,12 +26,26 @@ class EngineMemory:
 
 def memory_of(run: RunManifest) -> EngineMemory:
     """As the engine's flags say; vLLM's defaults where they are silent."""
-    flags = run.engine.get("flags")
-    said = {name.lstrip("-").replace("_", "-"): value for name, value in _pairs(flags)}
+    return memory_by_flags(run.engine.get("flags"))
+
+
+def memory_by_flags(flags: Any, *, is_capped: bool = True) -> EngineMemory:
+    """The same of flags alone; an engine that is not capped takes all where no flag says how much."""
+    said = flags_by_name(flags)
     share = next((_share(said[name]) for name in _SHARE if name in said), None)
     cache = next((said[name].lower() for name in _CACHE if name in said), "")
     bits = next((bits for pattern, bits in _CACHE_BITS if re.search(pattern, cache)), float(BITS_OF_KV))
-    return EngineMemory(share or GPU_MEMORY_UTILIZATION, bits, bool(said))
+    return EngineMemory(share or (GPU_MEMORY_UTILIZATION if is_capped else 1.0), bits, bool(said))
+
+
+def flags_by_name(flags: Any) -> dict[str, str]:
+    """Each flag's value by its name, words joined by `-`; the last of equal ones."""
+    return {name.lstrip("-").replace("_", "-"): value for name, value in _pairs(flags)}
+
+
+def flags_said(run: RunManifest) -> dict[str, str]:
+    """The engine's flags by name, words joined by `-`, whoever tells them."""
+    return flags_by_name(run.engine.get("flags"))
 
 
 def _pairs(flags: Any) -> Iterator[tuple[str, str]]:
@@ -38,7 +54,7 @@ def _pairs(flags: Any) -> Iterator[tuple[str, str]]:
         yield from ((str(name), str(value)) for name, value in flags.items())
     elif isinstance(flags, Sequence) and not isinstance(flags, str):
         words = [str(word) for word in flags]
-        for word, after in zip(words, [*words[1:], ""], strict=True):
+        for word, after in zip(words, [*words[1:], ""], strict=False):
             name, equals, value = word.partition("=")
             if name.startswith("-"):
                 yield name, value if equals else after

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
+from harness.cost.box.engine_memory import BITS_OF_KV, GPU_MEMORY_UTILIZATION
 from harness.cost.box.gpus import gpu_of
 from harness.cost.box.weights import Weights
 from harness.prices.price_file import InstanceRow
 
 BYTES_PER_GIB = 2**30
-GPU_MEMORY_UTILIZATION = 0.92  # vLLM 0.32's default; what is left to weights and cache together
 OVERHEAD_GIB_PER_GPU = 2.0  # activations, CUDA context, communication buffers
-BITS_OF_KV = 16
 FLOP_PER_PARAMETER = 2  # one multiply, one add for each token
 
 

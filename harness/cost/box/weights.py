@@ -3,6 +3,16 @@
 import re
 from dataclasses import dataclass, replace
 
+from harness.base.weights_name import (
+    bare_name,
+    contradicts,
+    own_name,
+    plain_quantization,
+    quantization_named,
+    sizes_named,
+    tells_weights,
+)
+from harness.rundir.identity import Identity
 from harness.rundir.manifest import RunManifest
 
 KEY_AND_VALUE = 2
@@ -59,7 +69,7 @@ _DISTILLED = "distill"  # deepseek-r1-distill-llama-8b is a llama of 8B
 
 
 def _plain(model: str) -> str:
-    return model.replace("\\", "/").rsplit("/", 1)[-1].lower().replace("_", "-").replace("meta-", "")
+    return bare_name(model).lower().replace("_", "-").replace(":", "-").replace("meta-", "")
 
 
 def _known(model: str) -> _Known | None:
@@ -75,17 +85,8 @@ def parameters_of(model: str) -> Parameters | None:
     known = _known(model)
     if known is not None and known.billions is not None:
         return Parameters(known.billions[0] * 1e9, known.billions[1] * 1e9)
-    name = model.replace("\\", "/").rsplit("/", 1)[-1].lower()
-    if re.search(r"\dx\d", name):
-        return None
-    sizes = re.findall(r"(?<![\w.])(a?)(\d+(?:\.\d+)?)([bm])(?![a-z])", name)
-    total = next((_size(number, unit) for mark, number, unit in sizes if not mark), None)
-    active = next((_size(number, unit) for mark, number, unit in sizes if mark), total)
-    return None if total is None or active is None else Parameters(total, active)
-
-
-def _size(number: str, unit: str) -> float:
-    return float(number) * (1e9 if unit == "b" else 1e6)
+    sizes = sizes_named(model)
+    return None if sizes is None else Parameters(*sizes)
 
 
 _WIDTH = re.compile(
@@ -93,7 +94,7 @@ _WIDTH = re.compile(
     r"|(?P<sixteen>bf16|bfloat16|fp16|float16|f16)|(?<![a-z])i?q(?P<gguf>[2-8])(?:_|\b)|(?P<said>[2-8])-?bit"
 )
 _WIDTHS = {"nvfp4": 4.5, "mxfp4": 4.25, "four": 4.0, "eight": 8.0, "sixteen": 16.0}  # with their scales
-_METHOD = re.compile(r"awq|gptq|bnb")  # of 4 bits unless the name says otherwise
+_METHOD = re.compile(r"awq|gptq|bnb|bitsandbytes")  # of 4 bits unless the name says otherwise
 _METHOD_BITS = 4.0
 _FP4 = re.compile(r"fp4")
 
@@ -134,6 +135,8 @@ class Weights:
     bits: float | None
     is_fp4: bool
     kv_values: int | None  # of one token
+    quantization: str | None  # in the one spelling
+    is_known: bool  # whether anybody says which weights they are: an alias does not
 
     @property
     def least_bits(self) -> float:
@@ -141,38 +144,44 @@ class Weights:
         return self.bits if self.bits is not None else _METHOD_BITS
 
 
+def weights_unsaid(weights: Weights | None) -> str:
+    """That nobody says which weights were served, in words."""
+    behind = f"are behind the name `{bare_name(weights.name)}`" if weights is not None else "were served"
+    return f"nobody says which weights {behind}"
+
+
 def weights_named(model: str, quantization: str | None = None) -> Weights:
     """As far as the name and the quantization tell."""
     said, known = quantization.lower() if quantization else model.lower(), _known(model)
     is_fp4 = bool(_FP4.search(said)) or (quantization is None and known is not None and known.bits == _WIDTHS["mxfp4"])
     bits = bits_per_weight(model, quantization)
-    return Weights(model, parameters_of(model), bits, is_fp4, kv_values_per_token(model))
-
-
-def _own_name(weights: str) -> str:
-    """The hub's id of weights that are named by their place in the hub's cache."""
-    cached = re.search(r"models--([^/]+?)--([^/]+)/snapshots/", weights)
-    return f"{cached[1]}/{cached[2]}" if cached is not None else weights
+    spelled = plain_quantization(quantization) if quantization else quantization_named(model)
+    return Weights(model, parameters_of(model), bits, is_fp4, kv_values_per_token(model), spelled, tells_weights(model))
 
 
 def weights_of(run: RunManifest) -> Weights | None:
     """The weights of a run: what its engine said of them, the name's word for the rest; None: nameless."""
-    if run.model is None:
+    said = run.identity or Identity()
+    told = said.weights is not None and tells_weights(said.weights.value)
+    # a served name may be anything; the weights' own name says more, unless it is a place that says nothing
+    own = own_name(said.weights.value) if said.weights is not None and (told or run.model is None) else run.model
+    if own is None:
         return None
-    said = run.identity
-    # a served name may be anything; the weights' own name says more
-    own = _own_name(said.weights.value) if said is not None and said.weights is not None else run.model
-    by_name = weights_named(own, run.quantization)
-    if by_name.size is None:
-        by_name = weights_named(run.model, run.quantization)
-    if said is not None and said.kv_values is not None:
+    quantization = run.quantization or (quantization_named(said.weights.value) if said.weights is not None else None)
+    by_name = weights_named(own, quantization)
+    if by_name.size is None and run.model is not None:
+        by_name = replace(weights_named(run.model, quantization), name=own, is_known=by_name.is_known)
+    if said.kv_values is not None:
         by_name = replace(by_name, kv_values=said.kv_values.value)
-    if said is None or said.parameters is None:
+    if said.parameters is None:
         return by_name
+    if contradicts(own, said.parameters.value):  # then it is a name that somebody gave it
+        shape = said.kv_values.value if said.kv_values is not None else None
+        by_name = replace(by_name, size=None, kv_values=shape, is_known=False)
     total = float(said.parameters.value)
     named = by_name.size
     if said.active_parameters is not None:
         active = float(said.active_parameters.value)
     else:
         active = total * named.active / named.total if named is not None else total
-    return Weights(by_name.name, Parameters(total, active), by_name.bits, by_name.is_fp4, by_name.kv_values)
+    return replace(by_name, size=Parameters(total, active))

@@ -10,27 +10,24 @@ from harness.engines import engine_kind
 from harness.engines.check.answer import EngineAnswer, Question, shortcoming, too_slow
 from harness.engines.check.completions import ask_completions
 from harness.engines.endpoint import endpoint_url
-from harness.engines.kind import EngineKind
 from harness.engines.kinds import tgi
 from harness.engines.life import daemon
 
 TIMEOUT_S = 60
 
 
-def ask_engine(
-    name: str | None, *, url: str | None = None, timeout_s: float = TIMEOUT_S, api_key: str | None = None
-) -> EngineAnswer:
-    """Ask the engine of that name: at `url`, or the one that `engine start` started; without a name, whoever is there.
+def ask_engine(name: str | None, *, url: str, timeout_s: float = TIMEOUT_S, api_key: str | None = None) -> EngineAnswer:
+    """Ask the engine of that name at `url`; without a name, whoever is there.
 
     `problem` is set where an answer came that is not how an engine should answer.
 
     Raises:
         UsageError: no such engine, or an URL that cannot be one.
-        EngineError: none was started here; TGI's package is not installed.
+        EngineError: TGI's package is not installed.
         EndpointError: nobody listens, an error, or no whole answer within `timeout_s`.
     """
     kind = engine_kind(name) if name is not None else None
-    base_url = _started_url(kind) if url is None else endpoint_url(url).removesuffix("/v1").rstrip("/")
+    base_url = endpoint_url(url).removesuffix("/v1").rstrip("/")
     title, backend = (kind.title, kind.backend) if kind is not None else ("the endpoint", "openai")
     question = Question(title, backend, base_url, timeout_s, api_key)
     try:
@@ -65,13 +62,20 @@ def _within(timeout_s: float, call: Callable[[], EngineAnswer]) -> EngineAnswer:
     return outcome.result(timeout_s)
 
 
-def _started_url(kind: EngineKind | None) -> str:
-    if kind is None:
+def started_urls(name: str | None) -> list[str]:
+    """Where the replicas of the engine serve that `engine start` started.
+
+    Raises:
+        UsageError: no name, or one of no engine.
+        EngineError: none of that name was started here.
+    """
+    if name is None:
         raise UsageError("nobody to ask", hint="name an engine that was started here, or a --url")
+    kind = engine_kind(name)
     started = daemon.read_state(kind.name)
     if started is None:
         raise EngineError(
             f"{kind.title} was not started here",
             hint=f"breakeven engine start {kind.name}, or --url URL for one that runs elsewhere",
         )
-    return started.base_url
+    return started.urls

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.backends.said import OpenApi
 from harness.base.children import PYTHON
 from harness.base.errors import EngineError
-from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings
+from harness.engines.kind import EngineKind, GpuUse, Identity, Launch, Progress, Settings
 from harness.engines.process.ask import ask_said, first_model
 from harness.engines.weights.models import find_gguf, llama_launch, whole_context
 
@@ -32,9 +32,17 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
         "--n_threads", str(settings.decode_threads), "--n_threads_batch", str(settings.threads),
         "--n_gpu_layers", "-1", "--verbose", "false",
         "--interrupt_requests", "false", "--logits_all", "false",
+        *_split(settings),
         *settings.extra_flags,
     ]  # fmt: skip
     return llama_launch([*PYTHON, "-m", "llama_cpp.server"], flags, gguf, settings)
+
+
+def _split(settings: Settings) -> list[str]:
+    """Whole layers over the GPUs that it is shown; numbers as in llama.h, enum llama_split_mode."""
+    if not settings.gpus:
+        return []
+    return ["--split_mode", "1"] if len(settings.gpus) > 1 else ["--split_mode", "0", "--main_gpu", "0"]
 
 
 def identify(base_url: str) -> Identity:
@@ -77,4 +85,5 @@ ENGINE = EngineKind(
     identify=identify,
     install=install,
     installed_version=installed_version,
+    gpu_use=GpuUse(flags=frozenset({"--main-gpu", "--tensor-split"}), elsewhere=frozenset({"--n-gpu-layers"})),
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.backends.said import Props
 from harness.base.errors import EngineError
-from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings
+from harness.engines.kind import EngineKind, GpuUse, Identity, Launch, Progress, Settings
 from harness.engines.kinds.install import make_venv, run_step, tools_python
 from harness.engines.process.ask import ask_said, first_model
 from harness.engines.weights.cache import cache_dir, install_lock
@@ -51,9 +51,17 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
         "--threads", str(settings.decode_threads), "--threads-batch", str(settings.threads),
         "--n-gpu-layers", "all", "--fit", "off", "--offline",
         "--metrics", "--no-cache-prompt", "--cache-ram", "0",
+        *_split(settings),
         *settings.extra_flags,
     ]  # fmt: skip
     return llama_launch([str(server_path())], flags, gguf, settings)
+
+
+def _split(settings: Settings) -> list[str]:
+    """Whole layers over the GPUs that it is shown: they work one after the other, as a pipeline."""
+    if not settings.gpus:
+        return []
+    return ["--split-mode", "layer"] if len(settings.gpus) > 1 else ["--split-mode", "none", "--main-gpu", "0"]
 
 
 def identify(base_url: str) -> Identity:
@@ -183,4 +191,21 @@ ENGINE = EngineKind(
     identify=identify,
     install=install,
     installed_version=installed_version,
+    gpu_use=GpuUse(
+        flags=frozenset({"--device", "-dev", "--main-gpu", "-mg", "--tensor-split", "-ts"}),
+        elsewhere=frozenset(
+            {
+                "--n-gpu-layers",
+                "--gpu-layers",
+                "-ngl",
+                "--cpu-moe",
+                "-cmoe",
+                "--n-cpu-moe",
+                "-ncmoe",
+                "--override-tensor",
+                "-ot",
+                "--fit",
+            }
+        ),
+    ),
 )

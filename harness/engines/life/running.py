@@ -19,6 +19,7 @@ class Engine(Identity):
     quantization: str | None  # from the model's own files
     flags: list[str]  # as given, but the model's file name for its path
     base_url: str  # "http://127.0.0.1:PORT"
+    gpus: tuple[int, ...] = ()  # that it was told to use, as nvidia-smi numbers them
     process: LeashedProcess
 
 
@@ -47,6 +48,7 @@ def running_engine(
                 quantization=launch.quantization,
                 flags=launch.flags,
                 base_url=base_url,
+                gpus=settings.gpus,
                 process=process,
                 **asdict(kind.identify(base_url)),
             )

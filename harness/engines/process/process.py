@@ -48,6 +48,21 @@ def choose_port(port: int | None) -> int:
         return int(probe.getsockname()[1])
 
 
+def choose_ports(ports: Sequence[int | None]) -> list[int]:
+    """`choose_port` for each, none of them twice.
+
+    Raises:
+        UsageError: one of them is taken, or no port.
+    """
+    chosen: list[int] = []
+    for port in ports:
+        found = choose_port(port)
+        while port is None and found in chosen:
+            found = choose_port(None)
+        chosen.append(found)
+    return chosen
+
+
 def log_tail(path: Path, lines: int = TAIL_LINES) -> str:
     """The last lines of a log that say something; "" when there is none."""
     try:

@@ -44,6 +44,8 @@ class GgufModel:
     quantization: str | None  # "Q4_1"; None where the file does not say, or says a type this table does not know
     size_bytes: int
     weights: tuple[tuple[str, int], ...]  # of its matrices, by type, most first: (("Q4_1", 106168320), ("Q8_0", ...))
+    heads: int | None = None  # of its attention
+    kv_heads: int | None = None
 
 
 def read_gguf(path: Path) -> GgufModel:
@@ -83,8 +85,15 @@ def _read(file: BinaryIO, path: Path) -> GgufModel:
     size_bytes, promised = path.stat().st_size, file.tell() + last_offset
     if size_bytes <= promised:
         raise ValueError(f"it has {size_bytes} bytes, its own table of contents needs more than {promised}")
-    quantization = FILE_TYPES.get(facts.get("general.file_type", -1))
-    return GgufModel(path, quantization, size_bytes, tuple(weights.most_common()))
+    file_type = FILE_TYPES.get(facts.get("general.file_type", -1))
+    attention = f"{facts.get('general.architecture')}.attention"
+    heads, kv_heads = (_whole(facts.get(f"{attention}.{key}")) for key in ("head_count", "head_count_kv"))
+    return GgufModel(path, file_type, size_bytes, tuple(weights.most_common()), heads, kv_heads or heads)
+
+
+def _whole(value: Any) -> int | None:
+    """A count; None for what is none, or another in each layer."""
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def _tensor(file: BinaryIO) -> tuple[tuple[int, ...], int, int]:

@@ -5,6 +5,7 @@ from importlib import metadata
 from pathlib import Path
 
 from harness.base.errors import EngineError
+from harness.engines.gpus.nvml import environment
 from harness.engines.kind import Launch, Settings, published_flags
 from harness.engines.weights.gguf import GgufModel, read_gguf
 
@@ -21,6 +22,14 @@ def find_gguf(model: str | Path | None) -> GgufModel:
         EngineError: the package is not installed.
     """
     return read_gguf(Path(model) if model is not None else bundled_model_path())
+
+
+def is_bundled() -> bool:
+    """Whether the package is installed."""
+    try:
+        return metadata.distribution(BUNDLED_IN) is not None
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def bundled_model_path() -> Path:
@@ -53,14 +62,14 @@ def whole_context(tokens: int) -> int:
 
 
 def llama_launch(server: list[str], flags: list[str], gguf: GgufModel, settings: Settings) -> Launch:
-    """The command line of one of llama.cpp's servers with its flags, and how its threads wait."""
-    waiting = waiting_environment(settings)
+    """The command line of one of llama.cpp's servers with its flags, its GPUs, and how its threads wait."""
+    told = {**waiting_environment(settings), **environment(settings.gpus)}
     return Launch(
         command=[*server, *flags],
-        flags=published_flags(flags, gguf.path) + [f"{k}={v}" for k, v in waiting.items()],
+        flags=published_flags(flags, gguf.path) + [f"{k}={v}" for k, v in told.items()],
         loads=in_words(gguf),
         quantization=gguf.quantization,
-        environment=waiting,
+        environment=told,
     )
 
 

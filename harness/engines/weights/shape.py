@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.base.whole import regular
 
 KEY_AND_VALUE = 2
+_CONTAINER = "compressed-tensors"  # holds weights of any width
 _LARGEST_BYTES = 1 << 20
 _Count = Annotated[int, Field(gt=0, le=1_000_000)]
 
@@ -39,17 +41,24 @@ class _Several(BaseModel):
     text_config: _Text
 
 
+class _Method(BaseModel):
+    quant_method: Annotated[str, Field(min_length=1, max_length=100)]
+    bits: Annotated[int, Field(gt=0, le=16)] | None = None
+
+
+class _Quantised(BaseModel):
+    """Weights that were quantised say how; those that were not have no such key."""
+
+    quantization_config: _Method
+
+
 def kv_values_here(weights: str) -> int | None:
     """What the KV cache holds of a token, in values: of a directory of weights, or of a hub's id in this machine's
     cache. None: they do not lie here, or their config does not tell.
 
     Example: 80 layers, 8 KV heads of 128 are 163,840.
     """
-    for place in _places(weights):
-        try:
-            content = regular(place / "config.json").read_bytes()[:_LARGEST_BYTES]
-        except (OSError, ValueError):
-            continue
+    for content in _configs(weights):
         for kind in (_Text, _Several):
             try:
                 read = kind.model_validate_json(content)
@@ -59,10 +68,92 @@ def kv_values_here(weights: str) -> int | None:
     return None
 
 
+def quantization_here(weights: str) -> str | None:
+    """How weights that lie here say that they are quantised: `awq`, `gptq-8bit`. None: not here, or they do not say."""
+    for content in _configs(weights):
+        try:
+            method = _Quantised.model_validate_json(content).quantization_config
+        except ValidationError:
+            continue
+        if method.bits is not None:
+            return f"{method.quant_method}-{method.bits}bit"
+        return None if method.quant_method == _CONTAINER else method.quant_method
+    return None
+
+
+def _configs(weights: str) -> Iterator[bytes]:
+    for place in _places(weights):
+        try:
+            yield regular(place / "config.json").read_bytes()[:_LARGEST_BYTES]
+        except (OSError, ValueError):
+            continue
+
+
 def _places(weights: str) -> Iterator[Path]:
     path = Path(weights)
     if path.is_absolute():
         yield path
     elif weights.count("/") == 1 and ".." not in weights:
-        home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-        yield from sorted((home / "hub" / f"models--{weights.replace('/', '--')}" / "snapshots").glob("*"))
+        yield from sorted((hub_home() / "hub" / f"models--{weights.replace('/', '--')}" / "snapshots").glob("*"))
+
+
+def hub_home() -> Path:
+    """Where the hub's library keeps models, and the token of who has logged in."""
+    return Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The attention's heads, which GPUs share out among them."""
+
+    heads: int
+    kv_heads: int
+
+
+def heads_here(weights: str) -> Heads | None:
+    """Of weights as `kv_values_here` finds them."""
+    for content in _configs(weights):
+        for kind in (_Text, _Several):
+            try:
+                read = kind.model_validate_json(content)
+            except ValidationError:
+                continue
+            text = read if isinstance(read, _Text) else read.text_config
+            return Heads(text.num_attention_heads, text.num_key_value_heads or text.num_attention_heads)
+    return None
+
+
+class _Quantization(BaseModel):
+    """In the words of whoever made them."""
+
+    quant_method: str | None = None  # awq, gptq, fp8, compressed-tensors
+    format: str | None = None  # of compressed-tensors: float-quantized, pack-quantized
+    quant_algo: str | None = None  # of modelopt: FP8, NVFP4
+
+
+class _Stored(BaseModel):
+    quantization_config: _Quantization
+
+
+def stored_as(weights: str) -> str | None:
+    """ "awq", "compressed-tensors float-quantized"; None: in 16 bits, not here, or nobody says."""
+    for content in _configs(weights):
+        try:
+            said = _Stored.model_validate_json(content).quantization_config
+        except ValidationError:
+            continue
+        return " ".join(word for word in (said.quant_method, said.format, said.quant_algo) if word) or None
+    return None
+
+
+def bytes_here(weights: str) -> int | None:
+    """The size of their files; None: none lies here. Of several forms side by side the one that engines load."""
+    for place in _places(weights):
+        for pattern in ("model*.safetensors", "*.safetensors", "*.bin"):
+            try:
+                size = sum(file.stat().st_size for file in place.glob(pattern))
+            except OSError:
+                continue
+            if size:
+                return size
+    return None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.backends.said import Info, Listed, Meta, ModelInfo, Models, Props, ServerInfo, Show, Version, read_said
+from harness.base.weights_name import tells_weights
 from harness.rundir.identity import Flags, Identity, SaidCount, SaidText
 
 LIST = "/v1/models"
@@ -70,6 +71,7 @@ def _llama_server(props: Props, listed: Listed) -> tuple[Identity, Flags]:
         parameters=_count(meta.n_params, LIST),
         quantization=_text(meta.ftype, LIST),
         context=_count(props.context, "/props"),
+        trained_context=_count(meta.n_ctx_train, LIST),
         slots=_count(props.total_slots, "/props"),
     )
     told = {"total_slots": props.total_slots, "n_ctx": props.context, "model_path": props.model_path}
@@ -107,19 +109,23 @@ def _sglang(info: ServerInfo, route: str, answers: Answers, listed: Listed) -> t
         max_input_tokens=_count(info.max_req_input_len, route),
         slots=_count(info.slots, route),
         parallel=_count(info.gpus_of_a_copy, route),
+        gpus_used=_count(info.gpus, route),
     )
     return identity, info.model_dump(exclude={"internal_states"}, exclude_none=True) or None
 
 
 def _ollama(version: str, show: Show, listed: Listed) -> Identity:
-    route = "/api/show"
+    """A tag is a name that anybody may give; what the model file calls itself comes first where a tag says nothing."""
+    route, details = "/api/show", show.details
+    is_alias = listed.id is None or not tells_weights(listed.id)
     return Identity(
         engine="ollama",
         version=version,
-        weights=_text(listed.id, LIST),
-        parameters=_count(show.number("parameter_count"), route),
-        quantization=_text(show.details.quantization_level if show.details else None, route),
+        weights=(_text(show.weights, route) if is_alias else None) or _text(listed.id, LIST),
+        parameters=_count(show.number("parameter_count") or (details.parameters if details else None), route),
+        quantization=_text(details.quantization_level if details else None, route),
         context=_count(show.num_ctx or show.number("context_length"), route),
+        trained_context=_count(show.number("context_length"), route),
     )
 
 

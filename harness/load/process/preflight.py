@@ -6,6 +6,7 @@ from pathlib import Path
 
 import gevent
 
+from harness.backends.vllm import gpus_by_fingerprint
 from harness.load.plan import LoadPlan
 from harness.load.process.trial import Trial, check_fits, header, hopeless, seconds_of, via_of, words_of
 from harness.load.prompts.prompt import Prompt
@@ -16,10 +17,12 @@ from harness.load.shapes.users import request_id
 from harness.load.wire.sender import Cut, Sender
 from harness.load.wire.totals import Totals
 from harness.load.wire.transport import Target
+from harness.rundir.identity import SaidCount
 from harness.rundir.records import RequestRecord
 from harness.scenario import Scenario, SessionPrompts, TraceLoad
 from harness.scenario.trace import trace_of
 
+FINGERPRINT = "system_fingerprint"
 NAME = "preflight"  # stands where a load has a user's number, in prompts and request ids
 LOOK_S = 0.1  # for the end of the run
 Say = Callable[[Event], None]
@@ -45,7 +48,8 @@ def preflight(
     sender.live = Totals()  # it is in no figure
     done: list[Trial] = [job.get() for job in jobs]
     served = [trial.row for trial in done if trial.row.error is None]
-    say(Looked(max((seconds_of(row) for row in served), default=None), done[0].via))
+    parallel, gpus = _gpus(done[0])
+    say(Looked(max((seconds_of(row) for row in served), default=None), done[0].via, parallel, gpus))
     for trial, target in zip(done, targets, strict=True):
         error = hopeless(trial, target.url, sender.path)
         if error is not None:
@@ -83,7 +87,15 @@ def _send(sender: Sender, trial: Trial, target: Target) -> Trial:
     except Cut:
         return trial
     location = target.secrets.strike(header(sent.headers, "location"))
-    return replace(trial, via=via_of(sent.headers), location=location)
+    return replace(trial, via=via_of(sent.headers), location=location, fingerprint=sent.fingerprint)
+
+
+def _gpus(trial: Trial) -> tuple[SaidCount | None, SaidCount | None]:
+    """GPUs of one copy of the weights and of all copies, by what vLLM calls itself in an answer."""
+    told = gpus_by_fingerprint(trial.fingerprint)
+    if told is None:
+        return None, None
+    return SaidCount(value=told[0], said_by=FINGERPRINT), SaidCount(value=told[1], said_by=FINGERPRINT)
 
 
 def _added(trial: Trial, scenario: Scenario, words: Vocabulary, say: Say) -> int:

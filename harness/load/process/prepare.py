@@ -23,7 +23,7 @@ from harness.load.prompts.tasks import RoundAsks
 from harness.load.prompts.texts import PromptSource, Vocabulary
 from harness.load.protocol import Doing, Event, Identified, Prepared, Unfit, Warned
 from harness.load.wire.sender import Sender
-from harness.rundir.identity import Identity
+from harness.rundir.identity import Identity, with_users_word
 from harness.scenario import Scenario
 from harness.scenario.prompts import CHARS_PER_TOKEN
 
@@ -52,7 +52,8 @@ def learn(
     found = _who(plan, sender, say)
     model = one_model(plan.model, found, plan.urls[0])
     backend = plan.backend or dialect_of(found.identity.engine)
-    identity = found.identity.model_copy(update={"dialect": backend})
+    said = with_users_word(found.identity, plan.weights, plan.quantization, plan.urls[0])
+    identity = said.model_copy(update={"dialect": backend})
     say(Identified(identity, list(found.models[:MODELS_KEPT]), model, found.flags))
     _check_api(scenario, backend, identity.engine)
     sender.speak(BACKENDS[backend], model)

@@ -46,6 +46,7 @@ class Trial:
     prompt: Prompt
     via: Via | None = None  # by the answer's headers
     location: str | None = None  # that a redirect points to
+    fingerprint: object = None  # that the answer gave of its server
 
 
 def seconds_of(row: RequestRecord) -> float:

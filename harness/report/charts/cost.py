@@ -261,7 +261,8 @@ def stairs_of(arm: Arm) -> Staircase:
 def corners(stairs: Staircase, low: float, high: float) -> list[tuple[float, float]]:
     """The box's bill between two volumes as (tasks, USD) corners, level then upright; tasks rise.
 
-    Beyond 300 steps it goes on as a slope; paid by the call it is a line, drawn in pieces.
+    Beyond 300 steps it goes on as a slope. In pieces: a line, where it is paid by the call, and a level that rises
+    with what stays unsolved.
     """
     if stairs.metered_usd_per_task is not None:
         return [(tasks, stairs.self_usd_at(tasks)) for tasks in _between(low, high)]
@@ -271,7 +272,9 @@ def corners(stairs: Staircase, low: float, high: float) -> list[tuple[float, flo
         if at >= high:
             break
         points += [(at, stairs.self_usd_at(at)), (at, stairs.self_usd_after(at))]
-    return [*points, (high, stairs.self_usd_at(high))]
+    rising = _between(low, high)[1:-1] if stairs.own_usd_per_task else []
+    points += [(tasks, stairs.self_usd_at(tasks)) for tasks in rising]
+    return [*sorted(points, key=lambda point: point[0]), (high, stairs.self_usd_at(high))]
 
 
 def api_points(stairs: Staircase, low: float, high: float) -> list[tuple[float, float]]:

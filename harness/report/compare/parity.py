@@ -1,12 +1,15 @@
-"""What was unequal between runs: first the work itself, which forbids naming a winner, then what is compared."""
+"""What was unequal between runs: the work itself, which forbids a winner, what is compared, the engines' nature."""
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.base.rounding import significant
+from harness.base.weights_name import same_weights, shown_name
+from harness.cost.box.engine_memory import memory_of
+from harness.cost.box.weights import Weights, weights_of, weights_unsaid
+from harness.report.compare.nature import natures
 from harness.report.model import RunFiles
 from harness.report.text import clean, percent, price
 from harness.rundir.results import Metrics
@@ -15,14 +18,10 @@ OUTPUT_LENGTH_TOLERANCE = 0.01  # mean tokens of two runs further apart than thi
 INPUT_LENGTH_TOLERANCE = 0.05
 CACHE_SHARE_TOLERANCE = 0.01
 UNKNOWN = "unknown"
-_QUANTISED = re.compile(
-    r"([-._](i?q\d\w*|b?f16|f32|fp8|from_\w+))+$"
-)  # of `tiny.q4_0.q8_0.from_q4_1`, `tiny.q4_1-bf16`
-
 _NOT_WORK = {"name", "seed"}  # another seed draws other prompts of the same shape
 
 
-About = Literal["work", "subject"]
+About = Literal["work", "subject", "nature"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +37,63 @@ def differences(runs: Sequence[RunFiles]) -> list[Difference]:
     """Everything that differs, unequal work first."""
     return [
         *_differing([flat(_work_of(run)) for run in runs], "work"),
+        *_weights(runs),
         *_differing([_told(run, _WORK) for run in runs], "work"),
         *_lengths(runs),
         *_cache(runs),
         *_differing([_told(run, _SUBJECT) for run in runs], "subject"),
         *_differing(_flags(runs), "subject"),
+        *_natures(runs),
     ]
 
 
 def unequal_work(found: Sequence[Difference]) -> list[str]:
     """Names of what makes the runs' work unequal."""
     return [difference.what for difference in found if difference.about == "work"]
+
+
+def unnamed_weights(runs: Sequence[RunFiles]) -> list[str]:
+    """That nobody says what was served, in words, once for each name that it was served under."""
+    weights = [weights_of(run.run) for run in runs]
+    return list(dict.fromkeys(clean(weights_unsaid(one)) for one in weights if one is None or not one.is_known))
+
+
+def _weights(runs: Sequence[RunFiles]) -> list[Difference]:
+    """The weights by what they are, not by how each engine spells them, and their quantisation apart.
+
+    Weights of which nobody says what they are differ from all others, their own name's too.
+    """
+    weights = [weights_of(run.run) for run in runs]
+    found = []
+    if not all(_are_the_same(one, other) for i, one in enumerate(weights) for other in weights[:i] or [one]):
+        found.append(Difference("model", tuple(map(_printed, weights)), "work"))
+    bits = tuple(UNKNOWN if one is None or one.quantization is None else clean(one.quantization) for one in weights)
+    if len(set(bits)) > 1:
+        found.append(Difference("quantisation", bits, "work"))
+    return found
+
+
+def _are_the_same(one: Weights | None, other: Weights | None) -> bool:
+    if one is None or other is None or not (one.is_known and other.is_known):
+        return False
+    return same_weights(one.name, other.name)
+
+
+def _printed(weights: Weights | None) -> str:
+    if weights is None:
+        return UNKNOWN
+    name = clean(shown_name(weights.name))
+    return name if weights.is_known else f"{UNKNOWN} (served as {name})"
+
+
+def _natures(runs: Sequence[RunFiles]) -> list[Difference]:
+    """A row of what differs; between runs of one engine the flags themselves are rows already."""
+    rows = _differing(natures([run.run for run in runs]), "nature")
+    return (
+        rows
+        if len({run.run.engine.get("name") for run in runs}) > 1
+        else [row for row in rows if row.what in ("slots", "context length")]
+    )
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, str]:
@@ -112,15 +157,6 @@ def _differing(said: Sequence[Mapping[str, str]], about: About) -> list[Differen
     return [Difference(clean(key), values, about) for key, values in rows.items() if len(set(values)) > 1]
 
 
-def _model(files: RunFiles) -> str:
-    """A model's bare name: paths, organisations and file endings are not part of it, nor is a quantisation that the run
-    knows, which is compared by itself.
-    """
-    name = clean(files.run.model or "").replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].lower()
-    name = name.removesuffix(".gguf").removesuffix(".safetensors")
-    return name if files.run.quantization is None else _QUANTISED.sub("", name)
-
-
 def _hourly(files: RunFiles) -> str | None:
     return None if files.decision is None else f"{price(files.decision.self_host.instance.usd_per_hour)} USD/h"
 
@@ -131,12 +167,15 @@ def _taken_as(files: RunFiles) -> str:
     return boxed or "as driven"
 
 
+def _gpus_used(files: RunFiles) -> int | None:
+    """By all URLs together."""
+    said = files.run.identity
+    return said.gpus_used.value if said is not None and said.gpus_used is not None else None
+
+
 Reader = Callable[[RunFiles], Any]
 _WORK: tuple[tuple[str, Reader], ...] = (
-    ("model", _model),
-    ("quantisation", lambda files: files.run.quantization),
-    ("context length", lambda files: files.run.engine.get("context_tokens")),
-    ("slots", lambda files: files.run.engine.get("slots")),
+    ("KV cache", lambda files: f"{memory_of(files.run).kv_bits:g} bits"),
     ("extra body", lambda files: files.run.client.get("extra_body")),
 )
 _SUBJECT: tuple[tuple[str, Reader], ...] = (
@@ -149,6 +188,7 @@ _SUBJECT: tuple[tuple[str, Reader], ...] = (
     ("purchase", lambda files: files.run.instance.get("purchase")),
     ("replicas driven", lambda files: files.run.instance.get("replicas_driven")),
     ("taken as", _taken_as),
+    ("GPUs used", _gpus_used),
     ("price of the instance", _hourly),
     ("client machine", lambda files: files.run.client.get("hostname")),
     ("client cores", lambda files: files.run.client.get("cores")),
@@ -178,7 +218,7 @@ def _lengths(runs: Sequence[RunFiles]) -> list[Difference]:
 
 
 def _cache(runs: Sequence[RunFiles]) -> list[Difference]:
-    shares = [_cached_share(run.metrics) for run in runs]
+    shares = [cached_share(run.metrics) for run in runs]
     known = [share for share in shares if share is not None]
     in_doubt = len(known) < len(shares) and any(
         run.scenario.wants_prefix_reuse for run in runs
@@ -189,7 +229,7 @@ def _cache(runs: Sequence[RunFiles]) -> list[Difference]:
     return [Difference("input from the prefix cache", printed, "work")]
 
 
-def _cached_share(metrics: Metrics) -> float | None:
+def cached_share(metrics: Metrics) -> float | None:
     """Cached over all input tokens at the decisive step; None where the server tells neither."""
     step = metrics.decisive
     if step is None or step.cached_input_tokens is None or not step.mean_input_tokens or not step.e2e_s.n:

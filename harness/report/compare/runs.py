@@ -7,13 +7,14 @@ from typing import Literal
 
 from harness.base.rounding import amount, usd
 from harness.base.units import SECONDS_PER_HOUR
-from harness.report.compare.parity import Difference, differences, unequal_work
+from harness.report.compare.parity import Difference, differences, unequal_work, unnamed_weights
 from harness.report.compare.quality import QUESTION, Quality, one_load, qualities, solves_most, weighed, why_no_winner
 from harness.report.model import RunFiles
 from harness.report.text import clean, interval, percent
 from harness.report.verdict import gather_checks
 from harness.rundir.manifest import InstanceFacts
 
+SAY_WEIGHTS = "`breakeven report RUN --weights ID` says it"
 REQUESTS = 1000  # costs are quoted for so many requests
 
 
@@ -85,7 +86,7 @@ def compare_runs(runs: Sequence[RunFiles], fail_over: float | None = None) -> Co
     at = one_load(runs) if pairs else ""
     if at:
         standings = tuple(_at_its_load(standing, run) for standing, run in zip(standings, runs, strict=True))
-    why_not = _no_winner(standings, unequal_work(found))
+    why_not = _no_winner(standings, unequal_work(found), unnamed_weights(runs)) or _on_a_part(runs, labels)
     unsaid = [label for label, instances in zip(labels, known, strict=True) if instances is None]
     why_no_cost = f"no winner: nobody said how many boxes the URLs of {', '.join(unsaid)} are" if unsaid else ""
     outcomes = (_serves_most(standings, why_not), _costs_least(standings, why_not or why_no_cost))
@@ -178,8 +179,10 @@ def _standing(files: RunFiles, label: str, instances: float | None) -> Standing:
     )
 
 
-def _no_winner(standings: Sequence[Standing], unequal: Sequence[str]) -> str:
+def _no_winner(standings: Sequence[Standing], unequal: Sequence[str], unnamed: Sequence[str]) -> str:
     """Why nobody may be named, before any number is looked at."""
+    if unnamed:
+        return f"no winner: {'; '.join(unnamed)}; {SAY_WEIGHTS}"
     if unequal:
         return f"no winner: the work was unequal ({', '.join(unequal)})"
     doubtful = [f"{s.label} ({', '.join(s.errors)})" for s in standings if s.errors]
@@ -190,6 +193,16 @@ def _no_winner(standings: Sequence[Standing], unequal: Sequence[str]) -> str:
         return f"no winner: no goodput of {', '.join(missing)}"
     unsure = [s.label for s in standings if s.low is None or (s.high is None and not s.at_least)]
     return f"no winner: no interval for {', '.join(unsure)}" if unsure else ""
+
+
+def _on_a_part(runs: Sequence[RunFiles], labels: Sequence[str]) -> str:
+    """Why nobody may be named where one of them used other GPUs than its box has, and nobody said what fills it."""
+    said = [
+        f"{label} ({why})"
+        for run, label in zip(runs, labels, strict=True)
+        if run.decision is not None and (why := run.decision.self_host.instance.unpriced)
+    ]
+    return f"no winner: {'; '.join(said)}" if said else ""
 
 
 def _serves_most(standings: Sequence[Standing], why_not: str) -> Outcome:
@@ -232,14 +245,22 @@ def _listed(shown: Mapping[str, str]) -> str:
 
 def _regressions(runs: Sequence[RunFiles], standings: Sequence[Standing], limit: float) -> tuple[Regression, ...]:
     return tuple(
-        _regression(standings[0], other, unequal_work(weighed(differences([runs[0], run]), [runs[0], run])), limit)
+        _regression(standings[0], other, _no_judging([runs[0], run]), limit)
         for run, other in zip(runs[1:], standings[1:], strict=True)
     )
 
 
-def _regression(first: Standing, other: Standing, unequal: Sequence[str], limit: float) -> Regression:
-    if unequal:
-        return Regression(other.label, None, "cannot tell", f"the work was unequal ({', '.join(unequal)})")
+def _no_judging(runs: Sequence[RunFiles]) -> str:
+    """Why two runs cannot be held against each other; empty: they can."""
+    unnamed, unequal = unnamed_weights(runs), unequal_work(weighed(differences(runs), runs))
+    if unnamed:
+        return "; ".join(unnamed)
+    return f"the work was unequal ({', '.join(unequal)})" if unequal else ""
+
+
+def _regression(first: Standing, other: Standing, why_not: str, limit: float) -> Regression:
+    if why_not:
+        return Regression(other.label, None, "cannot tell", why_not)
     if first.errors or other.errors:
         which = first if first.errors else other
         return Regression(other.label, None, "cannot tell", f"{which.label}: {', '.join(which.errors)}")

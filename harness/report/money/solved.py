@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from harness.base.rounding import NA, significant, whole
+from harness.base.rounding import NA, significant, usd, whole
 from harness.base.shares import Paired
-from harness.cost.solved import AT_VOLUME, KEPT_BUSY
+from harness.cost.breakeven.success import AT_VOLUME, KEPT_BUSY, OF_TERMS, cheapest_by_failure
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Table, Text, table_of
 from harness.report.money.bill import plain_success_table
 from harness.report.text import clean, duration, per_task, percent, price
-from harness.rundir.decision import Arm, Decision, SuccessCost, TriesOfSide
+from harness.rundir.decision import Arm, Decision
 from harness.rundir.of_step import Summary
+from harness.rundir.success import SuccessCost, TriesOfSide
 
 _NO_SIDE = "no goodput, so no price of a call"
 
@@ -29,7 +30,9 @@ def solved_blocks(decision: Decision) -> tuple[Block, ...]:
     sides = _sides(decision)
     if not sides:
         return (plain_success_table(decision),)
-    return (_table(decision, sides), _own_table(sides), *_differences(decision.arms), *_flips(decision.arms))
+    own, cheapest = _own_table(sides), _cheapest(sides)
+    tables = [table for table in (_table(decision, sides), own, cheapest) if table is not None]
+    return (*tables, *_judging(sides), *_differences(decision.arms), *_flips(decision.arms))
 
 
 def _sides(decision: Decision) -> list[_Side]:
@@ -103,9 +106,34 @@ def _failed(side: _Side) -> Cell:
     return Cell(per_task(value))
 
 
-def _own_table(sides: Sequence[_Side]) -> Table:
+def _cheapest(sides: Sequence[_Side]) -> Table | None:
+    """Who costs least a task, by what a failure costs; of those of which it is known how many they solve."""
+    known = [
+        (side.name, side.cost.usd_per_task - side.cost.people_usd_per_task, side.tries.solved_share)
+        for side in sides
+        if side.cost is not None and _is_told(side.tries)
+    ]
+    if len(known) < 2:
+        return None
+    found = cheapest_by_failure(known)
+    return table_of(
+        "Who costs least a task, by what a failure costs",
+        found,
+        ("a failure costs", None, lambda row: "nothing" if not row[0] else f"more than {usd(row[0])}"),
+        ("cheapest", None, lambda row: row[1]),
+        notes=("A failure: what a person takes for a task that stays unsolved. Sides assumed equal are left out.",),
+    )
+
+
+def _is_told(tries: TriesOfSide) -> bool:
+    return tries.kind == "measured" or tries.source.startswith(OF_TERMS)
+
+
+def _own_table(sides: Sequence[_Side]) -> Table | None:
     """What was measured of each side that was asked the tasks: its own tokens, time and first tokens."""
     measured = [side for side in sides if side.tries.tasks is not None]
+    if not measured:
+        return None
     return table_of(
         "The same tasks, each side in its own tokens; times of a task are of all its attempts",
         measured,
@@ -148,6 +176,14 @@ def short_difference(found: Paired, one: str, other: str) -> str:
     between = "" if ends is None else f" ({percent(ends[0])} to {percent(ends[1])})"
     sure = "more than chance" if found.differ else "not more than chance"
     return f"{one} solves {percent(abs(span.value))} {more} of the tasks than {other}{between}, {sure}"
+
+
+def _judging(sides: Sequence[_Side]) -> list[Text]:
+    return [
+        Text(f"The model that judged took USD {per_task(usd_)} a task, which is in no side's price.")
+        for side in sides
+        if (usd_ := side.tries.judging_usd_per_task) is not None
+    ]
 
 
 def _differences(arms: Sequence[Arm]) -> list[Text]:

@@ -13,6 +13,7 @@ from harness.report.model import Block, Cell, Code, RunFiles, Table, Text, words
 from harness.report.money.money import checked_words
 from harness.report.text import MS_PER_S, clean, input_words, percent, price
 from harness.rundir.decision import Decision
+from harness.rundir.identity import BY_USER, SaidText
 from harness.rundir.manifest import InstanceFacts, RunManifest
 from harness.rundir.results import Metrics
 from harness.scenario import Scenario
@@ -56,6 +57,7 @@ def _engine_facts(files: RunFiles) -> list[tuple[str, str]]:
         *([("stands between", clean(run.via.words()))] if run.via is not None else []),
         ("flags", _flags(run.engine.get("flags"))),
         ("model", _or_unknown(run.model)),
+        ("weights", _said(run.identity.weights if run.identity is not None else None)),
         ("quantisation", _or_unknown(run.quantization)),
         ("instance", (files.instance or "unknown") + (f", {boxed}" if boxed else "")),
         *(("URL", clean(url)) for url in run.urls),
@@ -64,6 +66,14 @@ def _engine_facts(files: RunFiles) -> list[tuple[str, str]]:
 
 def _or_unknown(value: Any) -> str:
     return clean(value) if value else "unknown: the engine did not say"
+
+
+def _said(fact: SaidText | None) -> str:
+    return "unknown: nobody said" if fact is None else f"{clean(fact.value)} (says {clean(fact.said_by)})"
+
+
+def _by_user(fact: SaidText | None) -> list[str]:
+    return [fact.value] if fact is not None and fact.said_by == BY_USER else []
 
 
 def _flags(flags: Any) -> str:
@@ -151,6 +161,8 @@ def _endpoint(run: RunManifest) -> list[str]:
         *_options("--backend", [run.backend]),
         *_options("--url", run.urls),
         *_options("--model", [run.model]),
+        *_options("--weights", _by_user(run.identity.weights if run.identity is not None else None)),
+        *_options("--quantization", _by_user(run.identity.quantization if run.identity is not None else None)),
         *_options("--header", [f"{header}=..." for header in run.client.get("header_names") or []]),
         *_options("--extra-body", [json.dumps(body)] if body else []),
     ]
@@ -160,7 +172,7 @@ def _box(instance: Mapping[str, Any]) -> list[str]:
     named = (("--instance", "id"), ("--purchase", "purchase"), ("--usd-per-hour", "usd_per_hour"))
     options = [part for option, key in named for part in _options(option, [instance.get(key)])]
     facts = InstanceFacts.model_validate(instance)
-    if facts.per_instance > 1:
+    if facts.is_filled:
         options += ["--replicas-per-instance", whole(facts.per_instance)]
     elif facts.boxes is not None:
         options += ["--boxes", whole(facts.boxes)]

@@ -107,6 +107,8 @@ def _other_ways_to_pay(input_: dict[str, Any], random_: random.Random) -> None:
         box |= {"billing": "per_second", "usd_per_second": some((None, 0.00116)), "service_s": some((None, 2.2))}
     elif input_["workload"]["hourly_profile"]:
         box |= {"min_instances": 0, "cold_start_s": some((0, 120)), "idle_s": some((0, 300))}
+    if not api["units_usd_per_month"]:  # people beside units are not decided
+        box["usd_per_task"], api["usd_per_task"] = some((0, 0.002, 1.5)), some((0, 0, 0.001, 2.0))
 
 
 def test_the_page_gives_pythons_numbers_and_words_for_inputs_of_all_kinds(browser, page_of: PageOf) -> None:

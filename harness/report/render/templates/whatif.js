@@ -230,6 +230,10 @@
     for (let i = 0, edge = stairs.nextStep(low); i < 300 && edge < high; i += 1, edge = stairs.nextStep(edge)) {
       points.push([edge, stairs.ownUsd(edge)], [edge, stairs.ownUsdAfter(edge)]);
     }
+    if (stairs.ownTask) { // a level that rises is drawn in pieces
+      points.push(...between(low, high).slice(1, -1).map((tasks) => [tasks, stairs.ownUsd(tasks)]));
+      points.sort((one, other) => one[0] - other[0]);
+    }
     points.push([high, stairs.ownUsd(high)]);
     return points;
   }

@@ -1,0 +1,91 @@
+"""Which weights a name means, and which names mean none."""
+
+import pytest
+
+from harness.base.weights_name import (
+    quantization_named,
+    same_weights,
+    shown_name,
+    sizes_named,
+    tells_weights,
+    weights_key,
+)
+
+LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        LLAMA,
+        "llama3.1:8b",
+        "/models/Llama-3.1-8B-Instruct/",
+        "SmolLM2-135M-Instruct.Q4_1",
+        "deepseek-ai/DeepSeek-V3",
+        "/srv/phi-4-Q4_K_M.gguf",
+        "acme/support",
+        "gpt-oss:20b",
+    ],
+)
+def test_a_family_with_its_size_or_a_hubs_id_says_which_weights(name: str) -> None:
+    assert tells_weights(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bench", "", "m", "llm", "/models/bench", "/data", "models/bench", "./bench", "../bench", "/weights/",
+        "prod-llama", "llama3", "8b", "model-8b", "bench-70b", "bench:latest", "/srv/model-Q4_K_M.gguf", "unknown",
+        "/root/.ollama/models/blobs/sha256-6a0746a1ec1a",
+    ],
+)  # fmt: skip
+def test_an_alias_and_a_place_say_nothing(name: str) -> None:
+    assert not tells_weights(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "quantization"),
+    [
+        ("bartowski_Meta-Llama-3.1-8B-Instruct-GGUF_Meta-Llama-3.1-8B-Instruct-Q4_K_M.gguf", "q4_k_m"),
+        ("/c/hub/models--x--Llama-3.1-8B-Instruct-GGUF/snapshots/ab/Llama-3.1-8B-Instruct-Q5_K_S.gguf", "q5_k_s"),
+        ("RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16", "w4a16"),
+        ("RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic", "fp8"),
+        ("unsloth/Llama-3.1-8B-Instruct-bnb-4bit", "bnb"),
+        ("Llama-3.1-8B-Instruct-UD-Q4_K_XL.gguf", "q4_k_xl"),
+        ("Llama-3.1-8B-Instruct.i1-IQ4_XS.gguf", "iq4_xs"),
+        ("org/Llama-3.1-8B-Instruct-GPTQ-Int8", "gptq-int8"),
+        ("mlx-community/Llama-3.1-8B-Instruct-8bit", "8bit"),
+        (LLAMA, None),
+    ],
+)
+def test_quantised_copies_are_the_same_weights_and_say_their_quantisation(name: str, quantization: str | None) -> None:
+    assert same_weights(name, LLAMA)
+    assert quantization_named(name) == quantization
+
+
+def test_names_without_a_size_are_the_same_only_letter_by_letter() -> None:
+    assert same_weights("acme/support", "acme/support")
+    assert not same_weights("acme/support", "other/support")
+    assert not same_weights("acme/chat", "other/instruct")  # nothing is left of either
+
+
+def test_an_ollama_tag_of_a_base_model_is_not_the_tuned_one() -> None:
+    assert same_weights("llama3.1:8b", LLAMA)  # its publisher's usual one
+    assert not same_weights("llama3.1:8b-text-q4_0", LLAMA)
+
+
+def test_a_tag_that_says_a_size_is_a_part_of_the_name_and_a_hosts_is_not() -> None:
+    assert weights_key("llama3.3:70b") == ("3.3", "70b", "llama")
+    assert weights_key("meta-llama/llama-3.3-70b-instruct:free") == ("3.3", "70b", "llama")
+
+
+def test_sizes_are_all_parameters_and_those_of_a_token() -> None:
+    assert sizes_named("qwen3:30b-a3b") == (30e9, 3e9)
+    assert sizes_named("/models/Llama-3.1-8B/") == (8e9, 8e9)
+    assert sizes_named("frankenmix-8x7b") is None
+    assert sizes_named("Llama-4-Scout-17B-16E-Instruct") is None
+
+
+def test_a_path_is_shown_by_its_last_part() -> None:
+    assert shown_name("/srv/secret-place/Llama-3.1-8B.gguf") == "Llama-3.1-8B"
+    assert shown_name(LLAMA) == LLAMA

@@ -9,6 +9,8 @@ from judged_runs import G5, write_task_run
 
 from harness.pipeline.analyse import metrics_of, outcomes_in
 from harness.report.compare.page import comparison_report, equal_loads_table
+from harness.report.compare.parity import Difference
+from harness.report.compare.quality import weighed
 from harness.report.compare.runs import Comparison, Outcome, compare_runs
 from harness.report.model import RunFiles
 from harness.report.render.markdown import render_markdown
@@ -86,7 +88,14 @@ def test_quantisation_lengths_and_policy_are_what_tasks_compare_and_no_unequal_w
 
     about = {difference.what: difference.about for difference in found.differences}
     assert about["quantisation"] == about["mean output tokens"] == about["prompts.on_failure"] == "subject"
-    assert outcome(found, "serves most").winner == "q4"
+    assert outcome(found, "serves most").winner == "Q4_1"
+
+
+def test_what_an_engine_took_of_the_same_tasks_from_its_cache_is_no_unequal_work(tmp_path: Path) -> None:
+    runs = [run_of(tmp_path / name, SURE, 1.0) for name in ("a", "b")]
+    hits = Difference("input from the prefix cache", ("0 %", "60 %"), "work")
+
+    assert [one.about for one in weighed([hits], runs)] == ["subject"]
 
 
 @pytest.mark.parametrize("change", [{"prompts": {"checker": {"kind": "json"}}}, {"prompts": {"output_tokens": 8}}])

@@ -118,7 +118,7 @@ def _within(frame: pd.DataFrame, step: Step, column: str) -> pd.DataFrame:
 def _errors(step: Step, rows: pd.DataFrame, scenario: Scenario, *, is_goodput: bool) -> Iterator[Check]:
     if not step.requests:
         text = f"{at(step)} no request began and ended: nothing was measured"
-        yield check("too_few_samples", "warning" if is_goodput else "error", text, "make step_s longer")
+        yield check("too_few_samples", "warning" if is_goodput else "error", text, _longer(step))
     elif step.failed / step.requests > scenario.slo.error_rate:
         failures = rows[rows["error"].notna() & ~rows["error"].isin(NOT_FAILURES)]
         kinds = failures["error"].value_counts()
@@ -148,7 +148,14 @@ def _too_few(step: Step, scenario: Scenario) -> Iterator[Check]:
             short.append(f"{limit.latency.upper()} {limit.percentile} from {n} (needs {floor})")
     if short:
         text = f"{at(step)} too few requests: {', '.join(short)}"
-        yield check("too_few_samples", "warning", text, "make step_s longer")
+        yield check("too_few_samples", "warning", text, _longer(step))
+
+
+def _longer(step: Step, by: str = "") -> str:
+    """How its window gets longer: a round of tasks is as long as its tasks take."""
+    return (
+        f"make step_s longer{by}" if step.round is None else "ask more tasks: a round's window ends with its last one"
+    )
 
 
 def _cache_hits(step: Step, rows: pd.DataFrame, scenario: Scenario) -> Iterator[Check]:
@@ -177,8 +184,8 @@ def _steady(step: Step) -> Iterator[Check]:
             f"{at(step)} the server's speed drifts over {step.drift.memory_s:.0f} s: a window of "
             f"{step.window.length_s:.0f} s shows a part of it"
         )
-        hint = f"make step_s longer by {max(step.drift.needed_s - step.window.length_s, 1):.0f} s"
-        yield check("not_steady", "warning", text, hint)
+        by = f" by {max(step.drift.needed_s - step.window.length_s, 1):.0f} s"
+        yield check("not_steady", "warning", text, _longer(step, by))
 
 
 def _engine(metrics: Metrics, manifest: RunManifest) -> Iterator[Check]:

@@ -11,6 +11,11 @@ def check(code: str, level: Level, message: str, hint: str | None = None) -> Che
     return Check(code=code, level=level, message=message, hint=hint)
 
 
+def longer(step: Step, how: str = "") -> str:
+    """The way to a longer window, `how` much where that is known: a round of tasks is as long as they take."""
+    return f"make step_s longer{how}" if step.round is None else "ask more tasks"
+
+
 def at(step: Step) -> str:
     """The load of a step, as its findings begin: `at 4 users`."""
     return f"at {step.load.words}"

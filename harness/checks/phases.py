@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from harness.checks.finding import at, check
+from harness.checks.finding import at, check, longer
 from harness.rundir.of_step import Phases
 from harness.rundir.records import NOT_FAILURES
 from harness.rundir.result import Check
@@ -37,7 +37,7 @@ def _hold(step: Step) -> Iterator[Check]:
         yield check("hold_at_its_bound", "error", text, hint)
     elif held_s > step.window.end_s - phases.enter.start_s:
         text = f"{at(step)} the load was held for {held_s:.0f} s until the last request had ended, longer than the step"
-        yield check("hold_longer_than_step", "warning", text, f"make step_s longer than {held_s:.0f}")
+        yield check("hold_longer_than_step", "warning", text, longer(step, f" than {held_s:.0f}"))
 
 
 def _window(step: Step, rows: pd.DataFrame, scenario: Scenario) -> Iterator[Check]:
@@ -47,7 +47,7 @@ def _window(step: Step, rows: pd.DataFrame, scenario: Scenario) -> Iterator[Chec
     took_s = (rows["finished_s"] - rows["sent_s"])[rows["error"].isna()].median()
     if took_s > step.window.length_s:
         text = f"{at(step)} a request took {took_s:.1f} s, longer than the window of {step.window.length_s:.1f} s"
-        hint = f"make step_s longer: {8 * took_s:.0f} s or more behind the warm-up"
+        hint = longer(step, f": {8 * took_s:.0f} s or more behind the warm-up")
         if isinstance(scenario.load, RampLoad):
             hint = f"make slices of {8 * took_s:.0f} s or more: fewer of them, or a longer ramp_s"
         yield check("window_too_short", "error", text, hint)
@@ -69,7 +69,7 @@ def _little(step: Step, rows: pd.DataFrame, think_time_s: float) -> Iterator[Che
         f"{at(step)} {step.requests_per_s:.3g} requests/s of {mean_s:.3g} s each are {users:.3g} users at work: "
         "rate, times and load do not fit together"
     )
-    yield check("little_s_law", "warning", text, "make step_s longer, or look for users that wait outside a request")
+    yield check("little_s_law", "warning", text, f"{longer(step)}, or look for users that wait outside a request")
 
 
 def _crossing(step: Step, rows: pd.DataFrame) -> Iterator[Check]:

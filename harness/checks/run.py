@@ -11,7 +11,7 @@ from harness.base.stats import SAMPLE_FLOORS
 from harness.checks.answers import answer_checks, stream_checks
 from harness.checks.client import client_checks, client_stall_checks
 from harness.checks.driven import driven_checks
-from harness.checks.finding import at, check
+from harness.checks.finding import at, check, longer
 from harness.checks.lengths import length_checks, unfit_checks
 from harness.checks.load import INHERITED_HINT, load_checks, lost_checks, open_checks
 from harness.checks.phases import phase_checks, stall_checks
@@ -26,7 +26,7 @@ from harness.rundir.manifest import RunManifest
 from harness.rundir.records import NOT_FAILURES
 from harness.rundir.result import Check, Level
 from harness.rundir.results import MIN_SLO_SAMPLES, Metrics, Step
-from harness.scenario import Scenario
+from harness.scenario import Scenario, TaskPrompts
 
 CACHE_HIT_TOLERANCE = 0.01
 TGI_PIECE_TOKENS = 1024  # router/src/validation.rs of TGI 3.3
@@ -94,7 +94,7 @@ def _run_checks(metrics: Metrics, measured: Measured) -> Iterator[Check]:
     yield from _other_model(records, manifest)
     yield from load_checks(measured.scenario.load.kind, manifest.client)
     yield from replica_run_checks(metrics)
-    yield from _ended(manifest)
+    yield from _ended(manifest, measured.scenario)
     yield from driven_checks(manifest.driven)
     yield from unfit_checks(manifest)
     yield from goodput_checks(metrics, records)
@@ -118,7 +118,7 @@ def _within(frame: pd.DataFrame, step: Step, column: str) -> pd.DataFrame:
 def _errors(step: Step, rows: pd.DataFrame, scenario: Scenario, *, is_goodput: bool) -> Iterator[Check]:
     if not step.requests:
         text = f"{at(step)} no request began and ended: nothing was measured"
-        yield check("too_few_samples", "warning" if is_goodput else "error", text, _longer(step))
+        yield check("too_few_samples", "warning" if is_goodput else "error", text, longer(step))
     elif step.failed / step.requests > scenario.slo.error_rate:
         failures = rows[rows["error"].notna() & ~rows["error"].isin(NOT_FAILURES)]
         kinds = failures["error"].value_counts()
@@ -148,14 +148,7 @@ def _too_few(step: Step, scenario: Scenario) -> Iterator[Check]:
             short.append(f"{limit.latency.upper()} {limit.percentile} from {n} (needs {floor})")
     if short:
         text = f"{at(step)} too few requests: {', '.join(short)}"
-        yield check("too_few_samples", "warning", text, _longer(step))
-
-
-def _longer(step: Step, by: str = "") -> str:
-    """How its window gets longer: a round of tasks is as long as its tasks take."""
-    return (
-        f"make step_s longer{by}" if step.round is None else "ask more tasks: a round's window ends with its last one"
-    )
+        yield check("too_few_samples", "warning", text, longer(step))
 
 
 def _cache_hits(step: Step, rows: pd.DataFrame, scenario: Scenario) -> Iterator[Check]:
@@ -171,21 +164,21 @@ def _steady(step: Step) -> Iterator[Check]:
     warmup = step.warmup
     if warmup is not None and warmup.settled is False and not step.over_saturated:
         text = f"{at(step)} the time for a token settles nowhere in the first half of the window"
-        yield check("not_steady", "warning", text, "the figures mix two states; make step_s or warmup_s longer")
+        yield check("not_steady", "warning", text, f"the figures mix two states; {longer(step)}, or warmup_s")
     elif warmup is not None and warmup.found_s is not None and warmup.found_s > warmup.given_s:
         text = (
             f"{at(step)} the server settled {warmup.found_s:.1f} s after the step's start, "
             f"{warmup.given_s:.1f} s of warm-up were given: what came before is left out"
         )
-        hint = f"set load.warmup_s to {math.ceil(warmup.found_s)}, and step_s longer by as much"
+        hint = f"set load.warmup_s to {math.ceil(warmup.found_s)}, and {longer(step, ' by as much')}"
         yield check("warmup_too_short", "warning", text, hint)
     elif step.drift is not None:
         text = (
             f"{at(step)} the server's speed drifts over {step.drift.memory_s:.0f} s: a window of "
             f"{step.window.length_s:.0f} s shows a part of it"
         )
-        by = f" by {max(step.drift.needed_s - step.window.length_s, 1):.0f} s"
-        yield check("not_steady", "warning", text, _longer(step, by))
+        by_s = max(step.drift.needed_s - step.window.length_s, 1)
+        yield check("not_steady", "warning", text, longer(step, f" by {by_s:.0f} s"))
 
 
 def _engine(metrics: Metrics, manifest: RunManifest) -> Iterator[Check]:
@@ -225,13 +218,13 @@ def _clock(client: pd.DataFrame) -> Iterator[Check]:
         yield check("clock_stepped", "error", text, "arrival times around the steps are wrong; run again")
 
 
-def _ended(manifest: RunManifest) -> Iterator[Check]:
+def _ended(manifest: RunManifest, scenario: Scenario) -> Iterator[Check]:
     ended = manifest.client.get("ended_early")
     if ended:
         yield check("ended_early", "error", ended["text"], ended["hint"])
     elif manifest.partial:
         yield _partial(manifest.client.get("cut_short"))
-    if manifest.client.get("exact_lengths") is False:
+    if manifest.client.get("exact_lengths") is False and not isinstance(scenario.prompts, TaskPrompts):
         text = "the endpoint told no tokens beforehand: prompt lengths are estimated at 4 characters a token"
         yield check("estimated_lengths", "warning", text, "the server's own prompt count is what is reported")
 
@@ -261,7 +254,7 @@ def goodput_checks(metrics: Metrics, records: pd.DataFrame) -> Iterator[Check]:
         yield check("slo_never_met", "warning", "no load step kept the SLO: infeasible on this box")
     elif goodput.at_most:
         text = f"no load surely kept the SLO: goodput is at most {goodput.high:.3g} requests/s"
-        yield check("slo_not_surely_met", "warning", text, "make step_s longer, or begin with a lower load")
+        yield check("slo_not_surely_met", "warning", text, f"{longer(metrics.loads[0])}, or begin with a lower load")
     elif goodput.at_least:
         text = "the highest load kept the SLO and the rate still grew: the box was not filled, goodput is at least this"
         refused = any(step.was_refused for step in metrics.loads)

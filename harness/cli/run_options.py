@@ -62,7 +62,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     prices = load_prices(given["prices_file"])
     for reference in given["apis"]:
         resolve_api(reference, prices)
-    extra_body, budget = _extra_body(given["extra_body"]), budget_of(given, prices)
+    extra_body, budget = _extra_body(given["extra_body"]), budget_of(given, prices, scenario)
     if budget is not None:
         check_payable(budget.spending, scenario, backend, extra_body)
     if given["ca_file"] is not None and not given["ca_file"].is_file():

@@ -84,7 +84,7 @@ def by_replica(replicas: Replicas, data: Columns, window: Window, stamps: Stamps
     ends_s = np.where(np.isnan(ends_s), window.end_s, ends_s)  # under way when the run ended
     busy_s = np.maximum(np.minimum(ends_s, window.end_s) - np.maximum(data.sent_s, window.start_s), 0.0)
     served = data.ok * shares(data.sent_s, data.finished_s, window)
-    due, with_tokens = window.holds(data.scheduled_s), served_in(data, window)
+    due, with_tokens = data.due_in(window), served_in(data, window)
 
     def one(place: int) -> ReplicaOfStep:
         mine: Bools = replicas.places == place

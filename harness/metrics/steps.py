@@ -109,7 +109,7 @@ def _after_warmup(ran: RanStep, data: Columns, window: Window, scenario: Scenari
     """
     window = _of_its_own_load(ran, data, window)
     given_s = window.start_s - ran.start_s
-    timed = window.holds(data.scheduled_s) & data.ok & ~np.isnan(data.e2e_s)
+    timed = data.due_in(window) & data.ok & ~np.isnan(data.e2e_s)
     if isinstance(scenario.load, RampLoad | TraceLoad) or not timed.any():
         return window, Warmup(given_s=given_s)
     start_s, settled = settle(data.scheduled_s[timed], data.e2e_s[timed], data.output_tokens[timed], window.start_s)
@@ -121,7 +121,7 @@ def _after_warmup(ran: RanStep, data: Columns, window: Window, scenario: Scenari
 
 def _fails_before(start_s: float, data: Columns, window: Window) -> bool:
     """Whether a request of the window that was due before `start_s` failed."""
-    return bool((data.failed & window.holds(data.scheduled_s) & (data.scheduled_s < start_s)).any())
+    return bool((data.failed & data.due_in(window) & (data.scheduled_s < start_s)).any())
 
 
 def _of_its_own_load(ran: RanStep, data: Columns, window: Window) -> Window:
@@ -149,7 +149,7 @@ def step_metrics(
     replicas: Replicas | None,
 ) -> Step:
     """One step of metrics.json."""
-    scheduled = window.holds(data.scheduled_s)
+    scheduled = data.due_in(window)
     timed = scheduled & data.ok
     requests = int((scheduled & (data.ok | data.failed)).sum())
     failed = int((scheduled & data.failed).sum())

@@ -37,6 +37,7 @@ class Columns:
 
     turn: Floats
     entered: np.ndarray[Any, np.dtype[np.bool_]]  # the first of a conversation that was entered at a later turn
+    repeat: np.ndarray[Any, np.dtype[np.bool_]]  # a task that only held the load: served, and asked for by nobody
     scheduled_s: Floats
     sent_s: Floats
     first_s: Floats
@@ -60,6 +61,10 @@ class Columns:
     events: Floats
     max_gap_s: Floats
     request_id: pa.Array | pa.ChunkedArray
+
+    def due_in(self, window: Window) -> Bools:
+        """The requests that were scheduled in a window, and are in its figures."""
+        return window.holds(self.scheduled_s) & ~self.repeat
 
     def latency_s(self, name: str) -> Floats:
         """The latency called `ttft`, `tpot` or `e2e`."""
@@ -103,6 +108,7 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
     return Columns(
         turn=floats("turn"),
         entered=records["entered"].to_numpy(dtype=bool, na_value=False),
+        repeat=records["repeat"].to_numpy(dtype=bool, na_value=False),
         scheduled_s=scheduled_s,
         sent_s=sent_s,
         first_s=first_s,

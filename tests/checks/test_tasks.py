@@ -1,16 +1,15 @@
 """Findings on a run's tasks."""
 
-from pathlib import Path
-
 import pytest
-from judged_runs import rows_and_verdicts, write_task_run
+from judged_runs import rows_and_verdicts
 
+from harness.checks.finding import longer
 from harness.checks.tasks import task_checks
 from harness.metrics.tasks import tasks_of
-from harness.pipeline.analyse import metrics_of
-from harness.rundir import files
+from harness.rundir.of_step import LoadOfStep
 from harness.rundir.read import typed
-from harness.rundir.result import Check
+from harness.rundir.result import Check, WindowOfStep
+from harness.rundir.results import Step
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
 
@@ -48,10 +47,10 @@ def test_tasks_that_nobody_judged_are_named_and_many_forbid_to_trust_the_run(not
     assert check.message.startswith(f"{not_judged} of {400 + not_judged if not_judged < 400 else 400} tasks")
 
 
-def test_a_round_that_is_too_short_is_told_to_ask_more_tasks_not_to_last_longer(tmp_path: Path) -> None:
-    run_dir = write_task_run(tmp_path, {f"t{i}": "+" for i in range(20)})
+def test_a_round_of_tasks_gets_longer_by_more_of_them() -> None:
+    step = Step(
+        step=0, round=1, load=LoadOfStep(kind="closed", users=2), window=WindowOfStep(start_s=0, end_s=1), requests=0
+    )
 
-    metrics = metrics_of(run_dir, files.read_manifest(run_dir))
-
-    (check,) = (one for one in metrics.steps[0].checks if one.code == "too_few_samples")
-    assert check.hint == "ask more tasks: a round's window ends with its last one"
+    assert longer(step, " by 5 s") == "ask more tasks"
+    assert longer(step.model_copy(update={"round": None}), " by 5 s") == "make step_s longer by 5 s"

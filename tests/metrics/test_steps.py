@@ -50,6 +50,16 @@ def test_latencies_are_those_of_requests_scheduled_in_the_window() -> None:
     assert step.e2e_s.p50 == pytest.approx(1.5)
 
 
+def test_a_repeat_that_is_due_in_the_window_is_served_there_and_in_no_latency_nor_count() -> None:
+    # two of 1.5 s each, one a failure's; a killed run's window goes on into its hold
+    repeats = [row(4, request_id="a", repeat=True), row(6, request_id="b", repeat=True, error="reset")]
+
+    step = measured([row(1), row(2), *repeats])
+
+    assert (step.requests, step.failed, step.ttft_s.n) == (2, 0, 2)
+    assert step.requests_per_s == pytest.approx(3 / 10)
+
+
 def test_tpot_leaves_the_first_token_out() -> None:
     # 11 tokens: 10 gaps in the 1.0 s from first to last
     assert measured([row(1)]).tpot_s.mean == pytest.approx(0.1)

@@ -98,8 +98,7 @@ class Conductor:
         last_s = watch.last_sent_s
         end_s = min(end_s, crew.now_s()) if last_s is None or watch.not_asked else last_s + INSTANT_S
         self.end_step(end_s)
-        starts_s = watch.starts_s(self._row["window_start_s"], end_s)
-        self._note(window_start_s=starts_s, held_s=crew.now_s(), not_asked=watch.not_asked)
+        self._note(held_s=crew.now_s(), not_asked=watch.not_asked)
         if not crew.is_over:
             crew.tell(CutStep())
             self._drain(CUT_S)

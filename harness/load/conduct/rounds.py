@@ -22,30 +22,20 @@ class RoundWatch:
         self._last_turns = {ask.task: len(ask.turns) for ask in asks}
         self._sent_s: dict[str, float] = {}
         self._ended: set[str] = set()
-        self._repeats_s: list[tuple[float, float]] = []  # due, ended
 
     def is_over(self) -> bool:
         """Whether every task of the round has ended."""
         for row in self._new_rows.take():
-            if row["step"] == self._plan.step and row["task"] is not None and not row["retried"]:
+            is_ask = row["task"] is not None and not row["repeat"] and not row["retried"]
+            if is_ask and row["step"] == self._plan.step:
                 self._take(row)
         return len(self._ended) == len(self._last_turns)
 
     def _take(self, row: Mapping[str, Any]) -> None:
-        if row["repeat"]:
-            self._repeats_s.append((row["scheduled_s"], row["finished_s"] or row["scheduled_s"]))
-            return
         task, sent_s = row["task"], row["scheduled_s"] if row["sent_s"] is None else row["sent_s"]
         self._sent_s[task] = min(sent_s, self._sent_s.get(task, sent_s))
         if row["error"] is not None or (row["turn"] or 0) == self._last_turns[task]:
             self._ended.add(task)
-
-    def starts_s(self, opened_s: float, end_s: float) -> float:
-        """When the window that ends at `end_s` begins: the last repeat that was due before the tasks has ended, in its
-        first half at the latest. A repeat is in no figure, so that until then less was served than was.
-        """
-        last_s = max((ended_s for due_s, ended_s in self._repeats_s if due_s < opened_s), default=opened_s)
-        return min(max(last_s, opened_s), max((opened_s + end_s) / 2, opened_s))
 
     @property
     def last_sent_s(self) -> float | None:

@@ -32,7 +32,8 @@ def command() -> None:
     multiple=True,
     metavar="OURS=THEIRS",
     help="What a column is, where that is not known by itself: time, input_tokens, output_tokens, cached_input_tokens, "
-    "cache_write_tokens, reasoning_tokens, images, model, session, status. Repeatable.",
+    "cache_write_tokens, reasoning_tokens, images, model, session, status, prompt (its text, or what stands for it). "
+    "Repeatable.",
 )
 @click.option(
     "--time-unit", type=click.Choice(["s", "ms", "us", "ns"]), help="Of times that are plain numbers, if asked for."
@@ -71,7 +72,7 @@ def from_trace(
           --column output_tokens=usage/out --time-unit ms --out demand.yaml
       breakeven report results/RUN --demand demand.yaml
     """
-    log = read_log(file, columns=_named(columns), time_unit=time_unit)
+    log = read_log(file, columns=_named(columns), time_unit=time_unit, wants_prompts=True)
     tiers = tier_edges(load_prices(prices_file))
     called = name or file.name.partition(".")[0] or file.name
     demand = demand_of(log, name=called, classes=classes, tiers=tiers, per_model=per_model)

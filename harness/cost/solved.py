@@ -97,6 +97,7 @@ def _tries(side: Tries, failed_usd: float | None) -> TriesOfSide:
             "kind": side.kind,
             "source": side.source,
             "ttft_s": side.ttft_s,
+            "elsewhere_usd_per_task": side.elsewhere_usd,
             "failed_usd_per_task": failed_usd,
             "judging_usd_per_task": side.judging_usd,
             **own,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +14,7 @@ from harness.base.stats import Floats
 from harness.base.text import printable
 from harness.base.units import SECONDS_PER_HOUR
 from harness.demand.classes import cuts, money_of, sized
+from harness.demand.repeats import repeats_of
 from harness.demand.volume import hourly_profile, volume_of
 from harness.scenario.logs.request_log import RequestLog
 from harness.scenario.logs.sessions import growth_of
@@ -164,6 +165,9 @@ def _made_of(log: RequestLog) -> dict[str, Any]:
             out[key] = round(float((values * log.served).sum()) / total, 2)
     if log.model is not None:
         out["models"] = len(np.unique(log.model.codes[(log.model.codes >= 0) & (log.served > 0)]))
+    repeats = repeats_of(log)
+    if repeats is not None:
+        out["repeats"] = asdict(repeats)
     if growth is not None:
         out["conversations"] = {
             "sessions": growth.sessions,

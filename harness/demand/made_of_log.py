@@ -17,6 +17,22 @@ class Conversations(Strict):
     growth_tokens: float
 
 
+class Repeats(Strict):
+    """Requests whose whole prompt had come before, which a cache of answers by the exact prompt would have answered;
+    within 24 h null: the log says not when.
+    """
+
+    column: Label
+    told: Amount
+    unknown: Amount
+    share: Amount
+    input_tokens: Amount
+    output_tokens: Amount
+    share_24h: Amount | None = None
+    input_tokens_24h: Amount | None = None
+    output_tokens_24h: Amount | None = None
+
+
 class MadeOfLog(Strict):
     """The log: what it was, what was left out of it, and what of it no price here is asked for."""
 
@@ -32,4 +48,5 @@ class MadeOfLog(Strict):
     reasoning_tokens: Amount | None = None
     images: Amount | None = None
     models: Amount | None = None
+    repeats: Repeats | None = None
     conversations: Conversations | None = None

@@ -23,6 +23,7 @@ def summary(log: RequestLog, demand: dict[str, Any], *, per_model: bool = False)
         *_hours(log, demand),
         *_beware(log, demand),
         *_content(demand["made_of_log"], per_model),
+        *_repeats(log, demand),
         *log.notes,
     ]
 
@@ -111,3 +112,32 @@ def _content(made: dict[str, Any], per_model: bool) -> Iterator[str]:
             f"{talk['sessions']:,} {many} of {talk['turns']:g} turns, {talk['base_tokens']:,.0f} tokens in at "
             f"first and {talk['growth_tokens']:,.0f} more each turn"
         )
+
+
+def _repeats(log: RequestLog, demand: dict[str, Any]) -> Iterator[str]:
+    found = demand["made_of_log"].get("repeats")
+    if found is None:
+        why = "an aggregate names no single request" if log.is_aggregate else "no prompt is told whole"
+        hint = "" if log.is_aggregate else "; --column prompt=NAME names their text, or a hash of it"
+        yield f"cannot tell whether prompts come again: {why}{hint}"
+        return
+    told, unknown = found["told"], found["unknown"]
+    by = f"`{found['column']}`" + ("" if log.model is None else " and model")
+    untold = f" ({unknown:,} more do not tell it whole)" if unknown else ""
+    came = f"of {told:,} requests had a prompt that came before, by {by}{untold}"
+    yield f"{found['share']:.2%} {came}: {_saved(found, '')}"
+    recent = found["share_24h"]
+    if recent is not None:
+        yield f"{recent:.2%} had it within 24 h: {_saved(found, '_24h')}"
+    hits = round((found["share"] if recent is None else recent) * told / (told + unknown), 4)
+    if "response_cache_hit_rate" not in demand and hits:
+        yield (
+            f"where the same answer may be given again, a cache by the exact prompt comes to "
+            f"`response_cache_hit_rate: {hits:g}`; it is not set"
+        )
+
+
+def _saved(found: dict[str, Any], within: str) -> str:
+    return (
+        f"{found[f'input_tokens{within}']:,.0f} tokens in and {found[f'output_tokens{within}']:,.0f} out would be saved"
+    )

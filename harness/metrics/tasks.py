@@ -22,6 +22,7 @@ from harness.rundir.of_step import Summary
 from harness.rundir.of_tasks import Escalated, FailedAttempts, Judging, RoundOfTasks, ShareOf, TasksOfRun
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
+from harness.scenario.context import context_words
 from harness.scenario.tasks import TaskPrompts
 
 Outcomes = Mapping[str, bool | None]
@@ -55,6 +56,7 @@ def tasks_of(
     if not outcome:
         return None
     own, escalated = (attempts[attempts["role"] == role] for role in ("attempts", "escalation"))
+    asked = requests[requests["role"] == "attempts"]
     first = own[own["attempt"] == 1]
     judged_first = first.loc[first["judged"], "solved"]
     first_tokens = _tokens(first, len(first), "")
@@ -69,6 +71,8 @@ def tasks_of(
         first_attempt=_share(int(judged_first.sum()), len(judged_first)),
         repaired=int((attempts["solved"] & attempts["repaired"]).sum()),
         attempts_per_task=len(own) / n,
+        requests_per_task=len(asked) / n,
+        summaries_per_task=int(asked["summary"].sum()) / n,
         **_tokens(own, n, "_tokens_per_task"),
         first_input_tokens=first_tokens["input"],
         first_output_tokens=first_tokens["output"],
@@ -78,6 +82,7 @@ def tasks_of(
         escalated=_escalated(escalated, prompts) if len(escalated) else None,
         judging=_judging(requests[requests["role"] == _NO_TRY], prompts),
         constrained=prompts.constrained,
+        context=context_words(prompts.context),
     )
 
 
@@ -94,6 +99,7 @@ def _requests(records: pd.DataFrame, steps: Sequence[RanStep], scenario: Scenari
         "attempt": rows["attempt"].to_numpy(dtype=int),
         "step": rows["step"].to_numpy(dtype=int),
         "role": np.array([roles[step] for step in rows["step"]], dtype=object),
+        "summary": rows["summary"].fillna(value=False).astype(bool).to_numpy(),
         "spent_s": _spent_s(data, scenario.request.timeout_s),
         **{name: np.where(np.isnan(n) & ~data.ok, 0.0, n) for name, n in zip(_TOKENS, counts, strict=True)},
     })  # fmt: skip

@@ -106,7 +106,7 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
     failed = ~ok & ~planned
     ended_s = np.where(failed & np.isnan(finished_s), sent_s, finished_s)
     return Columns(
-        turn=floats("turn"),
+        turn=np.where(records["summary"].to_numpy(dtype=bool, na_value=False), np.nan, floats("turn")),
         entered=records["entered"].to_numpy(dtype=bool, na_value=False),
         repeat=records["repeat"].to_numpy(dtype=bool, na_value=False),
         scheduled_s=scheduled_s,

@@ -238,7 +238,7 @@ def _last_rows(rows: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]
 
 
 def _answer(ask: TaskAsk, row: Mapping[str, Any], texts: Mapping[str, str]) -> Answered:
-    is_whole = (row["turn"] or 0) == len(ask.turns)
+    is_whole = (row["turn"] or 0) == len(ask.turns) and not row["summary"]
     request_id = row["request_id"]
     return Answered(
         request_id=request_id,

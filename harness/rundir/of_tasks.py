@@ -85,6 +85,8 @@ class TasksOfRun(Result):
     first_attempt: ShareOf = ShareOf()  # solved by their first attempt
     repaired: int = 0  # of those solved: by a library that mended the answer, without another request
     attempts_per_task: float | None = None
+    requests_per_task: float | None = None  # one an attempt, but for tasks of several turns; None: an older version
+    summaries_per_task: float = 0  # of them, those that asked for a summary of older turns
     input_tokens_per_task: float | None = None
     cached_tokens_per_task: float | None = None
     output_tokens_per_task: float | None = None
@@ -96,3 +98,4 @@ class TasksOfRun(Result):
     escalated: Escalated | None = None
     judging: Judging | None = None
     constrained: Constrained = "none"
+    context: str = "all"  # what a turn sends of those before, in words

@@ -31,6 +31,7 @@ class TriesOfSide(Result):
     output_tokens_per_task: float | None = None
     latency_s: Summary | None = None  # of a task, all its attempts
     ttft_s: Summary | None = None  # of the first round's requests
+    elsewhere_usd_per_task: float = 0.0  # its escalation, at another API's prices
     failed_usd_per_task: float | None = None  # of what a task costs there: attempts that failed
     judging_usd_per_task: float | None = (
         None  # of the model that judged, in no side's price; None: none did, or no price

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from harness.base.whole import written_whole
+from harness.scenario.context import Kept
 from harness.scenario.turns import Message
 
 
@@ -24,6 +25,7 @@ class TaskAsk:
     turns: tuple[str, ...] = ()  # further user's turns, in order; the reply to the last one is judged
     schema: Any = None  # the server is to allow only what fits it
     grammar: str | None = None
+    kept: Kept | None = None  # of what was said before, with each of `turns`; None: all
 
 
 def asks_file(run_dir: Path, round_number: int) -> Path:
@@ -43,4 +45,5 @@ def read_asks(path: Path) -> tuple[TaskAsk, ...]:
 
 
 def _ask(line: dict[str, Any]) -> TaskAsk:
-    return TaskAsk(**{**line, "messages": tuple(line["messages"]), "turns": tuple(line["turns"])})
+    kept = None if line["kept"] is None else Kept(**line["kept"])
+    return TaskAsk(**{**line, "messages": tuple(line["messages"]), "turns": tuple(line["turns"]), "kept": kept})

@@ -193,6 +193,11 @@ def _check_policy(spec: TaskPrompts, path: Path, tasks: tuple[Task, ...]) -> Non
             f"{path}: on_failure has `repair`, which mends JSON, and no task asks for JSON",
             hint="leave it out, or use a checker of kind json or json_schema",
         )
+    if spec.context != "all" and not any(task.turns for task in tasks):
+        raise UsageError(
+            f"{path}: `prompts.context` says what of earlier turns is sent, and no task has any",
+            hint="leave it out, or use tasks with `turns`",
+        )
     if spec.constrained == "json_schema":
         free = next((task for task in tasks if not isinstance(task.checker, JsonSchemaChecker)), None)
         if free is not None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from harness.scenario.checkers import Checker
+from harness.scenario.context import Context
 from harness.scenario.strict import MOST_TOKENS, YEAR_S, Strict
 
 Action = Literal["again", "with_error", "repair", "escalate"]
@@ -90,6 +91,11 @@ class TaskPrompts(Strict):
         default="none", description="Let the server allow only what fits the tasks' schema, or `grammar`."
     )
     grammar: str | None = Field(default=None, description="For `constrained: grammar`: GBNF, or what the server reads.")
+    context: Context = Field(
+        default="all",
+        description="Of tasks with `turns`: what each turn sends of those before. `all`; `{last_turns: N}`; "
+        "`{summary: {...}}`, which the model itself is asked for.",
+    )
     keep_text: bool = Field(default=False, description="Keep the texts that were judged, in answers.parquet.")
     max_round_s: float = Field(default=1800, gt=0, le=YEAR_S, description="A round of attempts lasts no longer.")
     escalate: EscalateTo | None = Field(default=None, description="Where `escalate` goes.")

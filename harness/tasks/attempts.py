@@ -10,6 +10,7 @@ from typing import Literal
 from harness.rundir.judged import Verdict
 from harness.scenario.asks import TaskAsk
 from harness.scenario.checkers import JsonSchemaChecker, JudgeChecker
+from harness.scenario.context import kept_of
 from harness.scenario.task_file import Task
 from harness.scenario.tasks import TaskPrompts
 from harness.scenario.turns import Message
@@ -90,6 +91,7 @@ def _told(task: Task, verdict: Verdict) -> str:
 
 
 def _ask(spec: TaskPrompts, task: Task, attempt: int, messages: tuple[Message, ...], turns: tuple[str, ...]) -> TaskAsk:
+    kept = kept_of(spec.context) if turns else None
     wants_schema = spec.constrained == "json_schema" and isinstance(task.checker, JsonSchemaChecker)
     schema = task.checker.schema_ if wants_schema and isinstance(task.checker, JsonSchemaChecker) else None
-    return TaskAsk(task.id, attempt, messages, task.output_tokens, turns, schema, spec.grammar)
+    return TaskAsk(task.id, attempt, messages, task.output_tokens, turns, schema, spec.grammar, kept)

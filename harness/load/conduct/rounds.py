@@ -34,7 +34,7 @@ class RoundWatch:
     def _take(self, row: Mapping[str, Any]) -> None:
         task, sent_s = row["task"], row["scheduled_s"] if row["sent_s"] is None else row["sent_s"]
         self._sent_s[task] = min(sent_s, self._sent_s.get(task, sent_s))
-        if row["error"] is not None or (row["turn"] or 0) == self._last_turns[task]:
+        if row["error"] is not None or ((row["turn"] or 0) == self._last_turns[task] and not row["summary"]):
             self._ended.add(task)
 
     @property

@@ -12,6 +12,7 @@ from harness.backends.wire import Constraint
 from harness.load.prompts.prompt import Prompt
 from harness.rundir.records import RequestRecord
 from harness.scenario.asks import TaskAsk
+from harness.scenario.context import Parts, after_summary, parted
 from harness.scenario.turns import BETWEEN_MESSAGES, Message, text_of, with_nonce
 
 
@@ -29,23 +30,61 @@ class TaskTalk:
         self.is_repeat = nonce is not None
         self.is_over = False
         self.turn = 0
+        self._summary = ""  # of what was said before `_summed` messages
+        self._summed = 0
         self._said: tuple[Message, ...] = ask.messages if nonce is None else _apart(ask.messages, nonce)
 
     def prompt(self) -> Prompt:
         """What is asked next."""
-        text = BETWEEN_MESSAGES.join(filter(None, map(text_of, self._said)))
+        if self.wants_summary:
+            return self._summary_prompt()
+        said = self._sent()
+        text = _text(said)
         is_last = self.turn == len(self._ask.turns)
         constraint = constraint_of(self._ask.schema, self._ask.grammar) if is_last else None
-        return Prompt(text, None, self._ask.max_tokens, self._said, is_last and not self.is_repeat, constraint)
+        return Prompt(text, None, self._ask.max_tokens, said, is_last and not self.is_repeat, constraint)
+
+    def _parts(self) -> Parts:
+        return parted(self._said, len(self._said) if self._ask.kept is None else self._ask.kept.last_turns)
+
+    @property
+    def wants_summary(self) -> bool:
+        """Whether turns have become old that no summary tells of."""
+        kept = self._ask.kept
+        if kept is None or not kept.summary_prompt:
+            return False
+        parts = self._parts()
+        return len(parts.head) + len(parts.older) > max(self._summed, len(parts.head))
+
+    def _sent(self) -> tuple[Message, ...]:
+        """Of what was said, what is sent again with this turn."""
+        if self._ask.kept is None:
+            return self._said
+        parts = self._parts()
+        return (*parts.head, *after_summary(parts.last, self._summary))
+
+    def _summary_prompt(self) -> Prompt:
+        """The older turns since the last summary, after it, and what asks for the next."""
+        kept, parts = self._ask.kept, self._parts()
+        assert kept is not None
+        older = parts.older[max(self._summed - len(parts.head), 0) :]
+        wanted = {"role": "user", "content": kept.summary_prompt}
+        said = (*parts.head, *after_summary(older, self._summary), wanted)
+        return Prompt(_text(said), None, kept.summary_tokens, said)
 
     def mark(self, row: RequestRecord) -> None:
         """Write down in a request's row what it asks."""
         row.task, row.attempt, row.repeat = self._ask.task, self._ask.attempt, self.is_repeat
+        row.summary = self.wants_summary
         if self._ask.turns:
             row.session, row.turn = self._session, self.turn
 
     def answered(self, reply: str | None) -> None:
         """Go on to the next turn; None: the request failed, and with it the attempt."""
+        if reply is not None and self.wants_summary:
+            parts = self._parts()
+            self._summary, self._summed = reply, len(parts.head) + len(parts.older)
+            return
         self.is_over = reply is None or self.turn == len(self._ask.turns)
         if reply is not None and not self.is_over:
             spoken = {"role": "assistant", "content": reply}, {"role": "user", "content": self._ask.turns[self.turn]}
@@ -129,6 +168,10 @@ class TaskConversation:
         self._talk.answered(reply)
         if self._talk.is_over:
             self._talk = None
+
+
+def _text(said: Sequence[Message]) -> str:
+    return BETWEEN_MESSAGES.join(filter(None, map(text_of, said)))
 
 
 def _apart(messages: tuple[Message, ...], nonce: str) -> tuple[Message, ...]:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 
 import gevent
 import gevent.event
@@ -176,12 +177,14 @@ class Dispatcher:
         seat, first = Seat(self._sender.fleet, number), row
         try:
             with suppress(Cut):
-                while not talk.is_over:
+                for number in count(1):
                     talk.mark(row)
                     sent = self._sender.send(talk.prompt(), row, seat.sit())
                     talk.answered(sent.reply if row.error is None else None)
+                    if talk.is_over:
+                        break
                     row = RequestRecord(
-                        request_id=request_id(first.request_id, "turn", talk.turn),
+                        request_id=request_id(first.request_id, "turn", number),
                         step=first.step,
                         scheduled_s=self._sender.clock.now_s(),
                     )

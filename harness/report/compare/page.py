@@ -8,6 +8,7 @@ from harness.base.rounding import NA, amount, significant, whole
 from harness.report.charts.cost import ARM_COLOURS
 from harness.report.charts.load import goodput_ends, latency_points, latency_unit, load_unit, points_of
 from harness.report.charts.panel import Panel, Point, Series, draw
+from harness.report.compare.gains import WITHOUT_A_STREAM, GainRow, gain_sections
 from harness.report.compare.parity import Difference
 from harness.report.compare.quality import quality_sections
 from harness.report.compare.runs import REQUESTS, Comparison, Standing
@@ -31,6 +32,7 @@ def comparison_report(comparison: Comparison) -> Report:
             Section("unequal", "What was not the same", _unequal(comparison)),
             Section("runs", "The runs", (runs_table(comparison),)),
             *quality_sections(comparison.runs, comparison.labels, _usd_of_a_request(comparison), comparison.qualities),
+            *gain_sections(_gain_rows(comparison)),
             Section("load", "The same load, side by side", load_blocks(comparison)),
             Section("checks", "Checks", _checks(comparison)),
         ),
@@ -38,6 +40,10 @@ def comparison_report(comparison: Comparison) -> Report:
         console_first=console_differences(comparison),
         console_table=_console_table(comparison),
     )
+
+
+def _gain_rows(comparison: Comparison) -> list[GainRow]:
+    return [GainRow(s.label, run, s.goodput, s.usd_at(s.goodput)) for s, run in _beside(comparison)]
 
 
 def _usd_of_a_request(comparison: Comparison) -> Callable[[int], float | None]:
@@ -117,8 +123,8 @@ def runs_table(comparison: Comparison) -> Table:
         ("requests", "", _at(lambda step: whole(step.requests))),
         ("failed", "", _at(lambda step: whole(step.failed))),
         ("output", "tok/s", _at(lambda step: significant(step.output_tokens_per_s))),
-        ("TTFT p50", "", _at(lambda step: percentile_cell(step.ttft_s, "p50", duration))),
-        ("TTFT p95", "", _at(lambda step: percentile_cell(step.ttft_s, "p95", duration))),
+        ("TTFT p50", "", lambda row: _ttft(row, "p50")),
+        ("TTFT p95", "", lambda row: _ttft(row, "p95")),
         ("TPOT p50", "", _at(lambda step: percentile_cell(step.tpot_s, "p50", duration))),
         ("failed checks", None, lambda row: _failed(row[0].errors)),
     )
@@ -139,6 +145,20 @@ def _at(show: Callable[[Step], Cell | str], why_not: str = "nothing measured") -
         return Cell(why_not, tone="muted") if step is None else show(step)
 
     return at
+
+
+def _ttft(row: _Beside, name: str, why_not: str = "nothing measured") -> Cell | str:
+    if not row[1].scenario.request.stream:
+        return Cell(WITHOUT_A_STREAM, tone="muted")
+    return _at(lambda step: percentile_cell(step.ttft_s, name, duration), why_not)(row)
+
+
+def _all_streamed(comparison: Comparison) -> bool:
+    return all(run.scenario.request.stream for run in comparison.runs)
+
+
+def _e2e(row: _Beside) -> Cell | str:
+    return _at(lambda step: percentile_cell(step.e2e_s, "p50", duration), NA)(row)
 
 
 def _failed(errors: Sequence[str]) -> Cell:
@@ -206,7 +226,8 @@ def _console_table(comparison: Comparison) -> Table:
         ("interval", "", lambda row: _interval(row[0])),
         ("cost", "", lambda row: amount(row[0].usd_at(row[0].goodput))),
         ("tok/s", "", _at(lambda step: significant(step.output_tokens_per_s), NA)),
-        ("TTFT p50", "", _at(lambda step: percentile_cell(step.ttft_s, "p50", duration), NA)),
+        ("TTFT p50", "", lambda row: _ttft(row, "p50", NA)),
+        *(() if _all_streamed(comparison) else (("E2E p50", "", _e2e),)),
         ("load", None, _at(lambda step: step.load.words)),
     )
 

@@ -18,7 +18,6 @@ OUTPUT_LENGTH_TOLERANCE = 0.01  # mean tokens of two runs further apart than thi
 INPUT_LENGTH_TOLERANCE = 0.05
 CACHE_SHARE_TOLERANCE = 0.01
 UNKNOWN = "unknown"
-
 _NOT_WORK = {"name", "seed"}  # another seed draws other prompts of the same shape
 
 
@@ -219,7 +218,7 @@ def _lengths(runs: Sequence[RunFiles]) -> list[Difference]:
 
 
 def _cache(runs: Sequence[RunFiles]) -> list[Difference]:
-    shares = [_cached_share(run.metrics) for run in runs]
+    shares = [cached_share(run.metrics) for run in runs]
     known = [share for share in shares if share is not None]
     in_doubt = len(known) < len(shares) and any(
         run.scenario.wants_prefix_reuse for run in runs
@@ -230,7 +229,7 @@ def _cache(runs: Sequence[RunFiles]) -> list[Difference]:
     return [Difference("input from the prefix cache", printed, "work")]
 
 
-def _cached_share(metrics: Metrics) -> float | None:
+def cached_share(metrics: Metrics) -> float | None:
     """Cached over all input tokens at the decisive step; None where the server tells neither."""
     step = metrics.decisive
     if step is None or step.cached_input_tokens is None or not step.mean_input_tokens or not step.e2e_s.n:

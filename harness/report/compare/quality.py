@@ -9,6 +9,7 @@ from itertools import combinations
 from harness.base.rounding import significant, whole
 from harness.base.shares import Paired, paired
 from harness.report.compare.parity import Difference
+from harness.report.compare.routed import SolvedCost, routed_words, solved_cost, time_per_solved_s
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Cell, RunFiles, Section, Table, Text, section, table_of
 from harness.report.money.solved import difference_words, short_difference
@@ -17,8 +18,9 @@ from harness.rundir.of_tasks import TasksOfRun
 
 QUESTION = "solves most"
 _MEASURED_BY_TASKS = (
-    "quantisation", "mean input tokens", "mean output tokens", "prompts.constrained", "prompts.grammar",
-    "prompts.on_failure", "prompts.max_round_s", "prompts.keep_text", "prompts.human_usd_per_task",
+    "quantisation", "input from the prefix cache", "mean input tokens", "mean output tokens",
+    "prompts.constrained", "prompts.grammar", "prompts.on_failure", "prompts.escalate", "prompts.context",
+    "prompts.max_round_s", "prompts.keep_text", "prompts.human_usd_per_task",
 )  # fmt: skip
 
 
@@ -63,7 +65,7 @@ def weighed(found: Sequence[Difference], runs: Sequence[RunFiles]) -> list[Diffe
     not the same are unequal work themselves.
     """
     if asked_the_same(runs):
-        return [replace(one, about="subject") if one.what in _MEASURED_BY_TASKS else one for one in found]
+        return [replace(one, about="subject") if one.what.startswith(_MEASURED_BY_TASKS) else one for one in found]
     if not any(run.metrics.tasks for run in runs):
         return list(found)
     asked = tuple("none" if one is None else whole(one.n) for one in (run.metrics.tasks for run in runs))
@@ -102,7 +104,7 @@ def solves_most(found: Sequence[Quality], labels: Sequence[str]) -> tuple[str | 
 class _Row:
     label: str
     tasks: TasksOfRun
-    usd_per_task: float | None  # of a box kept busy
+    cost: SolvedCost
 
 
 def quality_sections(
@@ -112,12 +114,13 @@ def quality_sections(
     if not found:
         return
     rows = [
-        _Row(label, run.metrics.tasks, usd_at(i))
+        _Row(label, run.metrics.tasks, solved_cost(run, run.metrics.tasks, usd_at(i)))
         for i, (label, run) in enumerate(zip(labels, runs, strict=True))
         if run.metrics.tasks is not None
     ]
     words = [Text(f"{one.words}.", "warn" if one.worse() else "") for one in found]
-    yield section("tasks", "The same tasks, solved or not", _table(rows), *words)
+    routed = [Text(said) for row in rows if (said := routed_words(row.label, row.tasks, row.cost))]
+    yield section("tasks", "The same tasks, solved or not", _table(rows), *words, *routed)
 
 
 def _table(rows: Sequence[_Row]) -> Table:
@@ -129,16 +132,38 @@ def _table(rows: Sequence[_Row]) -> Table:
         ("solved", "share of tasks", lambda row: _solved(row.tasks)),
         ("first attempt", "solved", lambda row: percent(row.tasks.first_attempt.rate)),
         ("attempts", "a task", lambda row: significant(row.tasks.attempts_per_task)),
+        ("input", "tokens a task", lambda row: _times(row.tasks.input_tokens_per_task, first.input_tokens_per_task)),
         ("output", "tokens a task", lambda row: _times(row.tasks.output_tokens_per_task, first.output_tokens_per_task)),
         ("time p50", "of a task", lambda row: percentile_cell(row.tasks.latency_s, "p50", duration)),
         ("time p95", "of a task", lambda row: percentile_cell(row.tasks.latency_s, "p95", duration)),
+        *((("went on", "share of tasks", lambda row: _went_on(row.tasks)),) if any(map(_is_routed, rows)) else ()),
+        ("time", "per successful task", lambda row: duration(time_per_solved_s(row.tasks))),
         ("cost", "USD per successful task", _cost),
-        notes=("Cost: of a box kept busy at its goodput, all attempts of a task. Beneath: against the first run.",),
+        notes=(_NOTE,),
     )
 
 
+_NOTE = (
+    "Time and cost per successful task: of all attempts of all tasks, over those solved. Cost: of a box kept busy "
+    "at its goodput, of an API what was spent on it; an escalation is at its own price. Tokens: against the first run."
+)
+
+
+def _is_routed(row: _Row) -> bool:
+    return row.tasks.escalated is not None
+
+
+def _went_on(tasks: TasksOfRun) -> Cell:
+    went = tasks.escalated
+    if went is None:
+        return Cell("none", tone="muted")
+    return Cell(percent(went.tasks / tasks.n), note=f"{whole(went.solved)} of {whole(went.tasks)} solved there")
+
+
 def _how(tasks: TasksOfRun) -> str:
-    return "" if tasks.constrained == "none" else f"constrained: {tasks.constrained.replace('_', ' ')}"
+    constrained = "" if tasks.constrained == "none" else f"constrained: {tasks.constrained.replace('_', ' ')}"
+    context = "" if tasks.context == "all" else f"context: {tasks.context}"
+    return "; ".join(filter(None, (constrained, context)))
 
 
 def _solved(tasks: TasksOfRun) -> Cell:
@@ -154,9 +179,8 @@ def _times(value: float | None, first: float | None) -> Cell:
 
 
 def _cost(row: _Row) -> Cell:
-    tasks = row.tasks
-    if row.usd_per_task is None or tasks.attempts_per_task is None:
-        return Cell("no price or no goodput", tone="muted")
-    if not tasks.own_success.rate:
-        return Cell("none was solved", tone="bad")
-    return Cell(per_task(row.usd_per_task * tasks.attempts_per_task / tasks.own_success.rate))
+    cost = row.cost
+    if cost.usd is None:
+        return Cell(cost.why_none, tone="bad" if not row.tasks.solved else "muted")
+    note = f"{per_task(cost.elsewhere_usd)} of it the escalation's" if cost.elsewhere_usd else cost.note
+    return Cell(per_task(cost.usd), note=note)

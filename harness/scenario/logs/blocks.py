@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 
@@ -33,10 +31,9 @@ def blocks_of(column: Column, source: Source) -> list[tuple[int, ...]]:
     return out
 
 
-def block_size(blocks: Sequence[tuple[int, ...]] | None, input_tokens: Floats) -> int:
+def block_size(counts: Floats | None, input_tokens: Floats) -> int:
     """Tokens of a block: the size at which every row has as many as its input fills, else Mooncake's."""
-    if blocks is not None:
-        counts = np.array([len(row) for row in blocks])
+    if counts is not None:
         told = (counts > 1) & ~np.isnan(input_tokens)
         for size in _SIZES if told.any() else ():
             if (np.ceil(input_tokens[told] / size) == counts[told]).all():

@@ -35,13 +35,15 @@ class Fields:
     from_cache: Columns = ()  # answered without asking the model
     kind: Columns = ()
     blocks: Columns = ()
+    prompt: Columns = ()  # the whole of it, or what stands for the whole
     requests: Columns = ()  # of an aggregate: how many
     failures: Columns = ()
     end: Columns = ()  # of an aggregate's bucket
 
     def all(self) -> list[str]:
-        """Every column, once."""
-        return list(dict.fromkeys(column for field in fields(self) for column in getattr(self, field.name)))
+        """Every column, once, but those of a prompt: long texts, which are read part by part."""
+        names = [field.name for field in fields(self) if field.name != "prompt"]
+        return list(dict.fromkeys(column for name in names for column in getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

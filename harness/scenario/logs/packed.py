@@ -48,16 +48,25 @@ class Inside:
             return
         opened = [value if value.__class__ is dict else _opened(value) for value in values]
         for path, packed in self._columns.values():
-            found = opened
-            for n, step in enumerate(path):
-                if n:
-                    found = [value if value.__class__ is dict else _opened(value) for value in found]
-                found = [value.get(step) if value is not None else None for value in found]
-            packed.add(found)
+            packed.add(_at(path, opened))
 
     def whole(self) -> dict[str, Any]:
         """All rows, by name."""
         return {name: packed.whole() for name, (_, packed) in self._columns.items()}
+
+
+def inside_of(name: str, values: list[Any]) -> list[Any]:
+    """What lies inside each value at `a/b`, the values being those of `a`."""
+    return _at(tuple(name.split("/")[1:]), [value if value.__class__ is dict else _opened(value) for value in values])
+
+
+def _at(path: tuple[str, ...], opened: list[dict[str, Any] | None]) -> list[Any]:
+    found: list[Any] = list(opened)
+    for n, step in enumerate(path):
+        if n:
+            found = [value if value.__class__ is dict else _opened(value) for value in found]
+        found = [value.get(step) if value is not None else None for value in found]
+    return found
 
 
 def _opened(value: Any) -> dict[str, Any] | None:

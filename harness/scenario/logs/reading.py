@@ -14,6 +14,7 @@ from harness.base.stats import Floats
 from harness.base.workload import MOST_TASKS
 from harness.scenario.logs.blocks import block_size, blocks_of
 from harness.scenario.logs.layout import Layout, TimeUnit
+from harness.scenario.logs.prompt_keys import PromptKeys, prompt_keys
 from harness.scenario.logs.raw import Raw
 from harness.scenario.logs.recognise import is_there, known_layouts, layout_of
 from harness.scenario.logs.request_log import RequestLog
@@ -36,6 +37,7 @@ def read_log(
     columns: Mapping[str, str] | None = None,
     time_unit: TimeUnit | None = None,
     wants_blocks: bool = False,
+    wants_prompts: bool = False,
 ) -> RequestLog:
     """Read a request log of any known layout.
 
@@ -44,6 +46,7 @@ def read_log(
         columns: what its columns are, where that is not known by itself: `{"input_tokens": "prompt_tokens"}`.
         time_unit: of times that are numbers, where it cannot be told.
         wants_blocks: also which blocks of text requests share.
+        wants_prompts: also which requests ask the very same, where it tells.
 
     Raises:
         UsageError: no such file, no known layout, a value that is no number (with its line), clocks that are mixed, a
@@ -57,7 +60,7 @@ def read_log(
     if not wants_blocks:
         wanted = [name for name in wanted if name not in layout.fields.blocks]
     raw = source.read(wanted)
-    return _log(Raw(source, layout, raw, time_unit, len(next(iter(raw.values()), ()))))
+    return _log(Raw(source, layout, raw, time_unit, len(next(iter(raw.values()), ()))), wants_prompts=wants_prompts)
 
 
 def _empty(path: Path, left_out: Mapping[str, int] | None = None) -> UsageError:
@@ -80,9 +83,10 @@ class _Understood:
     model: Names | None
     session: Names | None
     blocks: list[tuple[int, ...]] | None
+    prompts: PromptKeys | None
 
 
-def _log(raw: Raw) -> RequestLog:
+def _log(raw: Raw, *, wants_prompts: bool) -> RequestLog:
     if raw.rows == 0:
         raise _empty(raw.source.path)
     has = raw.layout.fields
@@ -107,6 +111,7 @@ def _log(raw: Raw) -> RequestLog:
         model=raw.names(has.model),
         session=session,
         blocks=blocks_of(raw.columns[has.blocks[0]], raw.source) if raw.there(has.blocks) else None,
+        prompts=prompt_keys(raw.source, raw.layout, tokens.input) if wants_prompts else None,
     )
     return _sorted(raw, understood, np.flatnonzero(kept))
 
@@ -210,6 +215,7 @@ def _sorted(raw: Raw, found: _Understood, rows: Rows) -> RequestLog:
     bucket_s = _bucket_s(layout, seconds, found.until, order)
     is_dated = times is not None and times.is_dated
     hits, blocks = found.from_cache, found.blocks
+    counts = None if blocks is None else np.array([len(row) for row in blocks], dtype=float)
     return RequestLog(
         file=path.name,
         layout=layout.name,
@@ -227,13 +233,14 @@ def _sorted(raw: Raw, found: _Understood, rows: Rows) -> RequestLog:
         model=found.model.only(order) if found.model is not None else None,
         session=found.session.only(order) if found.session is not None else None,
         blocks=tuple(blocks[n] for n in order) if blocks is not None else None,
-        block_tokens=layout.block_tokens or block_size(blocks, found.tokens.input),
+        block_tokens=layout.block_tokens or block_size(counts, found.tokens.input),
         bucket_s=bucket_s,
         end_s=float(arrival_s[-1]) + bucket_s,
         starts_at_s=first_s if is_dated or (layout.from_midnight and times is not None) else None,
         is_dated=is_dated,
         left_out=raw.left_out,
         notes=tuple(raw.notes),
+        prompts=found.prompts.only(order) if found.prompts is not None else None,
     )
 
 

@@ -16,7 +16,7 @@ NAMES = {
     "arrival_s": "arrival", "time": "arrival", "input_tokens": "input_tokens", "output_tokens": "output_tokens",
     "cached_input_tokens": "cached_input_tokens", "cache_write_tokens": "cache_write_tokens",
     "reasoning_tokens": "reasoning_tokens", "images": "images", "model": "model", "session": "session",
-    "status": "status",
+    "status": "status", "prompt": "prompt",
 }  # fmt: skip
 """What a column can be named as, and the field that it is."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.base.stats import Floats
+from harness.scenario.logs.prompt_keys import PromptKeys
 from harness.scenario.logs.values import Bools, Names
 
 
@@ -39,6 +40,7 @@ class RequestLog:
     is_dated: bool
     left_out: Mapping[str, int]  # rows that are no request, by why
     notes: tuple[str, ...]  # what had to be understood, a sentence each
+    prompts: PromptKeys | None = None  # where they were asked for, and the log tells
 
     @property
     def is_aggregate(self) -> bool:

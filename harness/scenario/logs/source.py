@@ -24,7 +24,7 @@ from harness.base.errors import UsageError
 from harness.base.text import printable
 from harness.scenario.json_stream import JsonStream, NotJson
 from harness.scenario.logs.json_rows import Row, rows_of
-from harness.scenario.logs.packed import CHUNK_ROWS, Inside, Packed
+from harness.scenario.logs.packed import CHUNK_ROWS, Inside, Packed, inside_of
 
 Column = Any  # pa.ChunkedArray of a table, or a list of what JSON held
 BLANK = ("", "null", "NULL", "None", "none", "nan", "NaN", "NA", "N/A", "n/a", "-", "\\N")
@@ -42,6 +42,14 @@ class Source:
     columns: tuple[str, ...]
     read: Callable[[Sequence[str]], dict[str, Column]]
     line_of: Callable[[int], int | None]
+    chunks: Callable[[str], Iterator[list[Any]]]
+
+    def values(self, column: str) -> Iterator[list[Any]]:
+        """The values of one column (or of what lies inside one), part by part: they may be long texts."""
+        head = column if column in self.columns else column.partition("/")[0]
+        with _said(self.path):
+            for chunk in self.chunks(head):
+                yield chunk if head == column else inside_of(column, chunk)
 
     def row(self, n: int) -> str:
         """`FILE:LINE` of row `n`, from 0, for a message."""
@@ -122,7 +130,13 @@ def _csv(path: Path) -> Source:
         table = _csv_table(path, delimiter, [wanted[head] for head in heads])
         return _columns_of({head: table[wanted[head]] for head in heads}, heads)
 
-    return Source(path, tuple(wanted), read, lambda n: _csv_line(path, delimiter, n))
+    def chunks(head: str) -> Iterator[list[Any]]:
+        with _csv_stream(path) as stream:
+            reader = pa_csv.open_csv(stream, **_csv_options(path, delimiter, [wanted[head]]))
+            for batch in reader:
+                yield batch.column(0).to_pylist()
+
+    return Source(path, tuple(wanted), read, lambda n: _csv_line(path, delimiter, n), chunks)
 
 
 def _csv_line(path: Path, delimiter: str, n: int) -> int | None:
@@ -132,24 +146,30 @@ def _csv_line(path: Path, delimiter: str, n: int) -> int | None:
         return next(islice((reader.line_num for row in reader if row), n + 1, None), None)
 
 
-def _csv_table(path: Path, delimiter: str, columns: list[str]) -> pa.Table:
-    options = pa_csv.ConvertOptions(
-        include_columns=columns,
-        column_types={name: pa.string() for name in columns},
-        null_values=list(BLANK),
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=True,
-    )
+def _csv_options(path: Path, delimiter: str, columns: list[str]) -> dict[str, Any]:
     with _bytes(path) as lines:
         has_breaks = any(line.count(b'"') % 2 for line in lines)  # a line ends inside quotes
+    return {
+        "read_options": pa_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),  # else errors name no row
+        "parse_options": pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=has_breaks),
+        "convert_options": pa_csv.ConvertOptions(
+            include_columns=columns,
+            column_types={name: pa.string() for name in columns},
+            null_values=list(BLANK),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    }
+
+
+def _csv_stream(path: Path) -> pa.NativeFile:
+    return pa.input_stream(str(path), compression="gzip" if _is_gzip(path) else None)
+
+
+def _csv_table(path: Path, delimiter: str, columns: list[str]) -> pa.Table:
     try:
-        with pa.input_stream(str(path), compression="gzip" if _is_gzip(path) else None) as stream:
-            return pa_csv.read_csv(
-                stream,
-                read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),  # else errors name no row
-                parse_options=pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=has_breaks),
-                convert_options=options,
-            )
+        with _csv_stream(path) as stream:
+            return pa_csv.read_csv(stream, **_csv_options(path, delimiter, columns))
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise _no_table(path, delimiter, str(error)) from None
 
@@ -182,7 +202,12 @@ def _parquet(path: Path) -> Source:
         table = pq.read_table(path, columns=list(heads))
         return _columns_of({head: table[head] for head in heads}, heads)
 
-    return Source(path, tuple(names), read, lambda _: None)
+    def chunks(head: str) -> Iterator[list[Any]]:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(CHUNK_ROWS, columns=[head]):
+                yield batch.column(0).to_pylist()
+
+    return Source(path, tuple(names), read, lambda _: None, chunks)
 
 
 def _heads(columns: Sequence[str], there: Collection[str]) -> dict[str, list[str]]:
@@ -234,7 +259,13 @@ def _json(path: Path) -> Source:
         with _text(path) as text:
             return next((line for line, _ in islice(_json_rows(path, text), n, None)), None)
 
-    return Source(path, tuple(columns), read, line_of)
+    def chunks(head: str) -> Iterator[list[Any]]:
+        with _text(path) as text:
+            rows = (row for _, row in _json_rows(path, text))
+            while chunk := list(islice(rows, CHUNK_ROWS)):
+                yield [row.get(head) for row in chunk]
+
+    return Source(path, tuple(columns), read, line_of, chunks)
 
 
 def _json_rows(path: Path, text: TextIO) -> Iterator[tuple[int, Row]]:

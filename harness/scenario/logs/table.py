@@ -9,6 +9,8 @@ from harness.scenario.logs.layout import Fields, Layout
 _DAY_S = 86_400.0
 _PROMPTS = "a file of prompts without times, no log: in a scenario it is "
 _SESSION = ("session_id", "conversation_id", "session")
+_PROMPT = ("prompt_hash", "prompt_id", "messages", "prompt", "input")
+_BODIES = ("request_body", "request", "body")
 _LITELLM = ("metadata/usage_object", "metadata/additional_usage_values")
 _LANGFUSE = ("usage_details", "usageDetails", "usage")
 _OTEL_INPUT = (
@@ -40,7 +42,7 @@ LAYOUTS = (
             cache_write_tokens=(*_in(_LITELLM, "cache_creation_input_tokens"), "cache_creation_input_tokens"),
             reasoning_tokens=_in(_LITELLM, "completion_tokens_details/reasoning_tokens"),
             model=("model_group", "model"), session=("session_id",), status=("status", "metadata/status"),
-            from_cache=("cache_hit",),
+            from_cache=("cache_hit",), prompt=("cache_key", "messages", "proxy_server_request/messages"),
         ),
     ),
     Layout(
@@ -110,7 +112,7 @@ LAYOUTS = (
             cache_write_tokens=_in(_LANGFUSE, "cache_creation_input_tokens", "input_cache_creation"),
             reasoning_tokens=_in(_LANGFUSE, "reasoning", "output_reasoning_tokens", "output_reasoning"),
             model=("provided_model_name", "providedModelName", "model"), session=("session_id", "sessionId"),
-            status=("level",), kind=("type",),
+            status=("level",), kind=("type",), prompt=("input",),
         ),
         kinds=frozenset({"generation"}),
     ),
@@ -121,6 +123,7 @@ LAYOUTS = (
             cached_input_tokens=("prompt_cache_read_tokens",), cache_write_tokens=("prompt_cache_write_tokens",),
             reasoning_tokens=("reasoning_tokens",), model=("model", "request_model", "response_model"),
             session=("session_id", "request_properties/Helicone-Session-Id"), status=("response_status",),
+            prompt=("request_body/messages", "request_body/input", "request_body/prompt"),
         ),
     ),
     Layout(
@@ -150,6 +153,7 @@ LAYOUTS = (
             model=("gen_ai.response.model", "gen_ai.request.model", "llm.model_name"),
             session=("gen_ai.conversation.id", "session.id"), status=("status", "error.type"),
             kind=("gen_ai.operation.name", "openinference.span.kind"),
+            prompt=("gen_ai.input.messages", "gen_ai.prompt", "input.value"),
         ),
         not_kinds=frozenset({"invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "agent", "chain"}),
     ),
@@ -173,6 +177,7 @@ LAYOUTS = (
         Fields(
             arrival=("timestamp",), input_tokens=("input_length",), output_tokens=("output_length",),
             session=("chat_id",), parent=("parent_chat_id",), blocks=("hash_ids",),
+            prompt=("hash_ids",),
         ),
         unit="s", block_tokens=16,
     ),
@@ -181,6 +186,7 @@ LAYOUTS = (
         Fields(
             arrival=("timestamp",), input_tokens=("input_length",), output_tokens=("output_length",),
             session=("session_id",), delay_ms=("delay",), blocks=("hash_ids",),
+            prompt=("hash_ids",),
         ),
         may_be_untimed=True,
     ),
@@ -198,7 +204,7 @@ LAYOUTS = (
             arrival=("arrival_s",), input_tokens=("input_tokens",), output_tokens=("output_tokens",),
             cached_input_tokens=("cached_input_tokens", "cached_tokens"), cache_write_tokens=("cache_write_tokens",),
             reasoning_tokens=("reasoning_tokens",), images=("images",), model=("model",), session=_SESSION,
-            status=("status", "error"),
+            status=("status", "error"), prompt=_PROMPT,
         ),
         unit="s",
     ),
@@ -229,6 +235,7 @@ LAYOUTS = (
                      "output_tokens_details/reasoning_tokens"),
             ),
             model=("model",), session=_SESSION, status=("status", "status_code", "error"),
+            prompt=(*_PROMPT, *_in(_BODIES, "messages", "input", "prompt")),
         ),
     ),
     Layout(
@@ -243,7 +250,7 @@ NAMED = Layout(
         arrival=("arrival_s",), input_tokens=("input_tokens",), output_tokens=("output_tokens",),
         cached_input_tokens=("cached_input_tokens",), cache_write_tokens=("cache_write_tokens",),
         reasoning_tokens=("reasoning_tokens",), images=("images",), model=("model",), session=("session",),
-        status=("status",),
+        status=("status",), prompt=("prompt",),
     ),
 )  # fmt: skip
 """Ours, for who names the columns."""

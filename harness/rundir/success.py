@@ -33,9 +33,7 @@ class TriesOfSide(Result):
     ttft_s: Summary | None = None  # of the first round's requests
     elsewhere_usd_per_task: float = 0.0  # its escalation, at another API's prices
     failed_usd_per_task: float | None = None  # of what a task costs there: attempts that failed
-    judging_usd_per_task: float | None = (
-        None  # of the model that judged, in no side's price; None: none did, or no price
-    )
+    judging_usd_per_task: float | None = None  # in no side's price; None: no model judged, or it has no price
 
 
 class SuccessDifference(Result):

@@ -56,7 +56,7 @@ def test_whole_answers_stand_beside_streamed_ones_and_say_that_they_have_no_firs
     assert HITS not in whole
     assert whole["TTFT p50"][0] == whole["TTFT p95"][0] == "n/a: not streamed"
     assert (streamed["E2E p50"][0], whole["E2E p50"]) == ("4.00 s", ("3.00 s", "0.750×"))
-    assert whole["goodput"][1] == "1.2×"
+    assert whole["goodput"][1] == "1.20×"
     assert whole["cost"][1] == "0.833×"  # 1 / 1.2
 
 

@@ -63,6 +63,20 @@ def test_quantised_copies_are_the_same_weights_and_say_their_quantisation(name: 
     assert quantization_named(name) == quantization
 
 
+@pytest.mark.parametrize(
+    ("name", "quantization"),
+    [
+        ("SmolLM2-135M-Instruct.Q8_0-from-Q4_1.gguf", "q8_0"),
+        ("weights/SmolLM2-135M-Instruct.Q5_0+Q8_0-from-Q4_1.gguf", "q5_0"),
+        ("SmolLM2-135M-Instruct.F16-from-Q4_K", "f16"),
+        ("SmolLM2-135M-Instruct.Q4_K+Q6_K", "q4_k"),
+    ],
+)
+def test_a_name_of_ours_says_what_most_weights_are_not_what_they_were(name: str, quantization: str) -> None:
+    assert quantization_named(name) == quantization
+    assert same_weights(name, "SmolLM2-135M-Instruct.Q4_1")
+
+
 def test_names_without_a_size_are_the_same_only_letter_by_letter() -> None:
     assert same_weights("acme/support", "acme/support")
     assert not same_weights("acme/support", "other/support")

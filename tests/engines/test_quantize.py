@@ -36,11 +36,11 @@ def test_a_tensor_of_an_unknown_type_is_known_by_its_number(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("source", "held", "name"),
     [
-        (model("tiny.Q4_1.gguf", *MIXED), (("Q8_0", 100),), "tiny.Q8_0.from_Q4_1.gguf"),
-        (model("tiny.Q4_1.gguf", *MIXED), (("Q4_0", 79), ("Q8_0", 21)), "tiny.Q4_0.Q8_0.from_Q4_1.gguf"),
+        (model("tiny.Q4_1.gguf", *MIXED), (("Q8_0", 100),), "tiny.Q8_0-from-Q4_1.gguf"),
+        (model("tiny.Q4_1.gguf", *MIXED), (("Q4_0", 79), ("Q8_0", 21)), "tiny.Q4_0+Q8_0-from-Q4_1.gguf"),
         (model("big-7B-f16.gguf", ("F16", 9)), (("Q5_0", 9),), "big-7B.Q5_0.gguf"),
-        (model("big-BF16.gguf", ("BF16", 9)), (("Q4_K", 8), ("Q6_K", 1)), "big.Q4_K.Q6_K.gguf"),
-        (model("m.Q4_K_M.gguf", ("Q4_K", 9)), (("F16", 9),), "m.F16.from_Q4_K.gguf"),
+        (model("big-BF16.gguf", ("BF16", 9)), (("Q4_K", 8), ("Q6_K", 1)), "big.Q4_K+Q6_K.gguf"),
+        (model("m.Q4_K_M.gguf", ("Q4_K", 9)), (("F16", 9),), "m.F16-from-Q4_K.gguf"),
         (model("Qwen3-8B.gguf", ("F32", 9)), (("Q8_0", 9),), "Qwen3-8B.Q8_0.gguf"),
     ],
 )
@@ -90,8 +90,8 @@ def test_weights_from_q4_1_are_named_by_their_tensors_and_said_to_be_made_from_i
 
     told = capsys.readouterr()
     eight, four = (read_gguf(Path(line)) for line in told.out.splitlines())
-    assert eight.path == tmp_path / "SmolLM2-135M-Instruct.Q8_0.from_Q4_1.gguf"
-    assert four.path == tmp_path / "SmolLM2-135M-Instruct.Q4_0.Q8_0.from_Q4_1.gguf"
+    assert eight.path == tmp_path / "SmolLM2-135M-Instruct.Q8_0-from-Q4_1.gguf"
+    assert four.path == tmp_path / "SmolLM2-135M-Instruct.Q4_0+Q8_0-from-Q4_1.gguf"
     # 30 layers of 3,538,944 weights; the embedding is 49,152 x 576, and its rows of 576 fit no Q6_K
     assert dict(eight.weights) == {"Q8_0": 30 * 3_538_944 + 49_152 * 576}
     assert dict(four.weights) == {"Q4_0": 30 * 3_538_944, "Q8_0": 49_152 * 576}

@@ -364,8 +364,8 @@ def test_hostile_names_stay_text_in_a_comparison(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("models", "quantised", "labels"),
     [
-        (("SmolLM2-135M.Q4_1", "SmolLM2-135M.Q8_0.from_Q4_1"), ("Q4_1", "Q8_0"), ("Q4_1", "Q8_0")),
-        (("SmolLM2-135M.Q4_1", "SmolLM2-135M.Q4_0.Q8_0.from_Q4_1"), ("Q4_1", "Q4_0"), ("Q4_1", "Q4_0")),
+        (("SmolLM2-135M.Q4_1", "SmolLM2-135M.Q8_0-from-Q4_1"), ("Q4_1", "Q8_0"), ("Q4_1", "Q8_0")),
+        (("SmolLM2-135M.Q4_1", "SmolLM2-135M.Q4_0+Q8_0-from-Q4_1"), ("Q4_1", "Q4_0"), ("Q4_1", "Q4_0")),
         (("org/Llama-3.1-8B-Q4_K_M.gguf", "llama-3.1-8b-f16"), ("Q4_K_M", "F16"), ("Q4_K_M", "F16")),
         (("SmolLM2-135M.Q4_1", "SmolLM2-135M.Q4_1-bf16"), ("Q4_1", "BF16"), ("Q4_1", "BF16")),
     ],

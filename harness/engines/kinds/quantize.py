@@ -50,11 +50,11 @@ def name_of(source: GgufModel, held: tuple[tuple[str, int], ...]) -> str:
     """What a file made of `source` is called: by the types of its weights, most first, and by what it was made from
     where that was quantised before.
 
-    Example: tiny.Q4_1.gguf as Q8_0 is tiny.Q8_0.from_Q4_1.gguf.
+    Example: tiny.Q4_1.gguf as Q8_0 is tiny.Q8_0-from-Q4_1.gguf.
     """
     base = _TYPE_AT_THE_END.sub("", source.path.stem)
     lossy = lossy_type(source)
-    return f"{base}.{'.'.join(kind for kind, _ in held)}{f'.from_{lossy}' if lossy else ''}.gguf"
+    return f"{base}.{'+'.join(kind for kind, _ in held)}{f'-from-{lossy}' if lossy else ''}.gguf"
 
 
 def lossy_type(model: GgufModel) -> str | None:

@@ -43,6 +43,7 @@ def own_name(weights: str) -> str:
 def bare_name(weights: str) -> str:
     """Without organisation, directories and a file's ending."""
     name = own_name(weights).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    name = name.replace("___", ".")  # as ModelScope's cache writes a dot
     name = re.sub(r"(?i)\.(?:gguf|safetensors)$", "", name)
     name = re.split(r"(?i)-gguf_(?=.)", name)[-1]  # llama.cpp's cache: owner_repository-GGUF_file
     return re.sub(r"-\d{5}-of-\d{5}$", "", name)
@@ -73,6 +74,7 @@ def weights_key(model: str) -> tuple[str, ...]:
 def _with_its_tag(model: str) -> str:
     """The bare name in small letters, with an Ollama tag where that says the size; a host's tag says nothing."""
     name, _, tag = bare_name(model).lower().partition(":")
+    name = name.partition("@")[0]  # a revision; LM Studio: which of several files
     return f"{name}-{tag}" if _SIZE.search(tag) else name
 
 
@@ -89,7 +91,7 @@ def sizes_named(model: str) -> tuple[float, float] | None:
     name = bare_name(model).lower()
     if re.search(r"\dx\d|-\d+e(?![a-z0-9])", name):
         return None
-    sizes = re.findall(r"(?<![\w.])(a?)(\d+(?:\.\d+)?)([bm])(?![a-z])", name)
+    sizes = re.findall(r"(?<![\w.])(a?)(\d+(?:\.\d+)?)([bm])(?![a-z0-9])", name)
     total = next((_size(number, unit) for mark, number, unit in sizes if not mark), None)
     active = next((_size(number, unit) for mark, number, unit in sizes if mark), total)
     return None if total is None or active is None else (total, active)
@@ -110,7 +112,7 @@ def tells_weights(name: str) -> bool:
 
     A path says what its last part does: `/models/Llama-3.1-8B-Instruct`.
     """
-    return _says_itself(name) or _is_hub_id(own_name(name))
+    return _says_itself(name) or (_is_hub_id(own_name(name)) and not set(weights_key(name)) <= _ALIASES)
 
 
 def _says_itself(name: str) -> bool:
@@ -140,6 +142,19 @@ def _is_tuned(model: str) -> bool | None:
     if parts & _TUNED:
         return True
     return None if ":" in bare_name(model) and not parts & _NOT_TUNED else False
+
+
+def same_quantization(one: str, other: str) -> bool:
+    """Whether both can be true of the same weights: a method stores them in a width, `awq` in `int4`."""
+    plain = plain_quantization(one), plain_quantization(other)
+    return plain[0] == plain[1] or (
+        any(word in _METHODS for word in plain) and any(word in _METHOD_WIDTHS for word in plain)
+    )
+
+
+def is_unquantized(said: str) -> bool:
+    """Whether it says 16 or 32 bits, which an engine may store in fewer as it loads them."""
+    return plain_quantization(said) in {"bf16", "f16", "f32"}
 
 
 def plain_quantization(said: str) -> str:

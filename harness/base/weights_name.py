@@ -9,6 +9,7 @@ _QUANTIZATION = re.compile(
     r"|int[248]|fp8|w\d{1,2}a\d{1,2}|b?f(?:p|loat)?(?:16|32)|[2-8]-?bits?|awq|gptq|bnb|exl[23]|hqq)(?![a-z0-9])"
 )
 _METHODS = frozenset({"awq", "gptq", "bnb"})  # of 4 bits unless another width is said beside it
+FORMATS = frozenset({"compressed-tensors", "modelopt", "quark", "torchao"})  # files in any width
 _METHOD_WIDTHS = frozenset({"int4", "4bit", "w4a16", "nf4"})
 _SAME = {"bfloat16": "bf16", "float16": "f16", "fp16": "f16", "float32": "f32", "fp32": "f32"}
 _KINDS = {" - small": "_s", " - medium": "_m", " - large": "_l"}  # as llama.cpp words its file types
@@ -145,11 +146,9 @@ def _is_tuned(model: str) -> bool | None:
 
 
 def same_quantization(one: str, other: str) -> bool:
-    """Whether both can be true of the same weights: a method stores them in a width, `awq` in `int4`."""
-    plain = plain_quantization(one), plain_quantization(other)
-    return plain[0] == plain[1] or (
-        any(word in _METHODS for word in plain) and any(word in _METHOD_WIDTHS for word in plain)
-    )
+    """Whether both can be true of the same weights: `awq` stores them in `int4`, `compressed-tensors` in any width."""
+    plain = {plain_quantization(one), plain_quantization(other)}
+    return len(plain) == 1 or bool(plain & FORMATS) or bool(plain & _METHODS and plain & _METHOD_WIDTHS)
 
 
 def is_unquantized(said: str) -> bool:

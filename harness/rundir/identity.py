@@ -4,8 +4,10 @@ from typing import Any
 
 from harness.base.errors import UsageError
 from harness.base.weights_name import (
+    FORMATS,
     contradicts,
     is_unquantized,
+    plain_quantization,
     quantization_named,
     same_quantization,
     same_weights,
@@ -88,7 +90,9 @@ def _check_own_words(said: Identity, weights: str, quantization: str | None, who
             f"--quantization {quantization}: --weights {weights} says {named}",
             hint="leave one of them out, or name the weights that were quantised so",
         )
-    if told is not None and told.said_by != BY_USER and not same_quantization(named, told.value):
+    if told is None or told.said_by == BY_USER or named in told.value.lower():  # `BF16 (from Q4_1)`
+        return
+    if not same_quantization(named, told.value):
         raise _contradiction(f"--weights {weights}", who, told.value, told.said_by)
 
 
@@ -116,7 +120,7 @@ def _quantised(said: Identity, quantization: str, who: str) -> bool:
         return False
     if not same_quantization(value, quantization):
         raise _contradiction(f"--quantization {quantization}", who, value, said_by)
-    return said.quantization is not None
+    return said.quantization is not None and plain_quantization(value) not in FORMATS
 
 
 def _contradiction(option: str, who: str, value: str, said_by: str) -> UsageError:

@@ -139,7 +139,7 @@ def same_weights(one: str, other: str) -> bool:
 
 def _is_tuned(model: str) -> bool | None:
     """Whether it is the tuned one of a pair; None: an Ollama tag says only what its publisher holds to be unusual."""
-    parts = set(re.split(r"[-_ .:]", bare_name(model).lower()))
+    parts = set(re.split(r"[-_ .:@]", bare_name(model).lower()))
     if parts & _TUNED:
         return True
     return None if ":" in bare_name(model) and not parts & _NOT_TUNED else False

@@ -113,7 +113,8 @@ def test_a_hash_is_no_size() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
-        ("awq", "int4", True), ("GPTQ", "4-bit", True), ("awq_marlin", "W4A16", True), ("Q4_K - Medium", "q4_k_m", True),
+        ("awq", "int4", True), ("GPTQ", "4-bit", True), ("awq_marlin", "W4A16", True),
+        ("Q4_K - Medium", "q4_k_m", True),
         ("awq", "fp8", False), ("gptq-int8", "int4", False), ("awq", "gptq", False), ("q4_k_m", "int4", False),
     ],
 )  # fmt: skip

@@ -45,7 +45,7 @@ def test_the_last_turns_are_sent_with_the_system_message(tmp_path: Path, load: d
     assert asked.count(["Be brief.", "two", "reply to two", "three"]) >= 2
     assert ["Be brief.", "one", "reply to one", "two"] in asked
     assert max(map(len, asked)) == 4
-    assert [one.task_success for one in read_judged(run_dir)] == [True, True]
+    assert [one.why for one in read_judged(run_dir) if not one.task_success] == []
 
 
 @pytest.mark.parametrize("load", LOADS)
@@ -71,7 +71,7 @@ def test_a_summary_is_a_request_of_its_own_and_counts_for_the_task(tmp_path: Pat
     assert {one.request_id for one in verdicts} == set(
         rows[(rows["turn"] == 2) & ~rows["summary"].astype(bool)]["request_id"]
     )
-    assert all(one.task_success for one in verdicts)
+    assert [one.why for one in verdicts if not one.task_success] == []
 
     tasks = metrics_of(run_dir, read_manifest(run_dir)).tasks
     assert tasks is not None

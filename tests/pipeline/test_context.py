@@ -34,7 +34,9 @@ def answer(call: Call) -> str:
 
 def run(place: Path, context: object, load: dict[str, Any], answers: Any = answer) -> tuple[Path, list[list[str]]]:
     with Endpoint(post=answering(answers)) as server:
-        measured = driven(place, server, of_tasks(place, TALKS, load, context=context))
+        work = of_tasks(place, TALKS, load, context=context)
+        patient = work.request.model_copy(update={"timeout_s": 30})
+        measured = driven(place, server, work.model_copy(update={"request": patient}))
         return measured.run_dir, [said_in(call) for call in server.generations()]
 
 

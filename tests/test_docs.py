@@ -26,6 +26,7 @@ from harness.report import COMPARISON_HTML, COMPARISON_MARKDOWN, HTML, MARKDOWN
 from harness.rundir import files
 from harness.rundir.decision import Arm, Decision
 from harness.rundir.manifest import RunManifest
+from harness.rundir.of_tasks import TasksOfRun
 from harness.rundir.records import COLUMNS as RECORD_COLUMNS
 from harness.rundir.results import Metrics, Step
 from harness.rundir.scrapes import COLUMNS as SCRAPE_COLUMNS
@@ -215,7 +216,7 @@ def keys(kind: type[BaseModel]) -> set[str]:
 
 def test_every_key_of_the_manifest_and_of_the_metrics_is_described() -> None:
     assert set(first_cells(section(files.MANIFEST))) == keys(RunManifest)
-    assert set(first_cells(section("metrics.json"))) == keys(Metrics) | keys(Step)
+    assert set(first_cells(section("metrics.json"))) == keys(Metrics) | keys(Step) | keys(TasksOfRun)
 
 
 def test_every_key_of_a_decision_is_described() -> None:

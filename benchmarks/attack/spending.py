@@ -186,7 +186,7 @@ def _driven(one: Case, url: str, place: Path) -> tuple[str, Fraction | None]:
     given = {"max_usd": one.max_usd, "apis": ["x:m"], "urls": [url], "remote_workers": 0, "workers": None, "times": 1}
     scenario = Scenario.model_validate(one.scenario)
     try:
-        budget = budget_of(given, load_prices(place / "prices.yaml"))
+        budget = budget_of(given, load_prices(place / "prices.yaml"), scenario)
         assert budget is not None
         check_payable(budget.spending, scenario, None, one.extra_body)
         options = RunOptions(

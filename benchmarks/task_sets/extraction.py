@@ -14,7 +14,7 @@ TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
 DAY: dict[str, Any] = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 AMOUNT: dict[str, Any] = {"type": "number", "minimum": 0}
-PER_KIND = 12
+PER_KIND = 9
 
 
 def _object(**properties: Any) -> dict[str, Any]:
@@ -123,7 +123,27 @@ def _meeting(rng: random.Random) -> Made:
     return text, {"date": date, "room": room, "present": people, "actions": tasks}
 
 
+def _contact(rng: random.Random) -> Made:
+    name, city = rng.choice(FIRST), rng.choice(CITIES)
+    text = rng.choice((f"{name} lives in {city}.", f"My name is {name} and I live in {city}."))
+    return text, {"name": name, "city": city}
+
+
+def _stock(rng: random.Random) -> Made:
+    article, count = rng.choice(GOODS), rng.randrange(2, 60)
+    text = rng.choice(
+        (f"There are {count} pieces of the {article} left.", f"We have {count} of the {article} in stock.")
+    )
+    return text, {"article": article, "count": count}
+
+
+EXAMPLES = {  # the two easy kinds show one: even a very small model may solve some
+    "contact": 'Text:\nOlga lives in Turin.\nJSON:\n{"name": "Olga", "city": "Turin"}\n\n',
+    "stock": 'Text:\nThere are 3 pieces of the tea pot left.\nJSON:\n{"article": "tea pot", "count": 3}\n\n',
+}
 KINDS: dict[str, tuple[Callable[[random.Random], Made], dict[str, Any], str]] = {
+    "contact": (_contact, _object(name=TEXT, city=TEXT), "name, city"),
+    "stock": (_stock, _object(article=TEXT, count=COUNT), "article, count (a number)"),
     "invoice": (
         _invoice,
         _object(
@@ -184,7 +204,8 @@ def tasks(rng: random.Random) -> list[dict[str, Any]]:
             text, expected = make(rng)
             prompt = (
                 f"Extract the facts from the text as one JSON object with these keys: {keys}. Answer with the JSON "
-                f"object alone, without explanation and without a code fence.\n\nText:\n{text}"
+                "object alone, without explanation and without a code fence.\n\n"
+                f"{EXAMPLES.get(kind, '')}Text:\n{text}\nJSON:"
             )
             made.append({
                 "id": f"{kind}-{number:02}", "group": kind, "prompt": prompt,

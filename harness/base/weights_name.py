@@ -8,6 +8,9 @@ _QUANTIZATION = re.compile(
     r"(?<![a-z0-9])(?:i?q[1-8](?:_(?:k|s|m|l|xl|xs|xxs|nl|\d)(?![a-z0-9])){0,3}|tq[12]_0|mxfp4|nvfp4|nf4|fp4"
     r"|int[248]|fp8|w\d{1,2}a\d{1,2}|b?f(?:p|loat)?(?:16|32)|[2-8]-?bits?|awq|gptq|bnb|exl[23]|hqq)(?![a-z0-9])"
 )
+_MADE_FROM = re.compile(
+    r"\.from_(?:i?q\d|b?f\d)[^/]*?(?=\.gguf$|$)", re.IGNORECASE
+)  # of a file that was quantised again
 _METHODS = frozenset({"awq", "gptq", "bnb"})  # of 4 bits unless another width is said beside it
 _METHOD_WIDTHS = frozenset({"int4", "4bit", "w4a16", "nf4"})
 _SAME = {"bfloat16": "bf16", "float16": "f16", "fp16": "f16", "float32": "f32", "fp32": "f32"}
@@ -60,7 +63,7 @@ def weights_key(model: str) -> tuple[str, ...]:
     Example: `meta-llama/Llama-3.1-8B-Instruct`, `llama-v3p1-8b-instruct`, `meta.llama3-1-8b-instruct-v1:0`,
     `llama3.1:8b-instruct-q4_K_M` and `Meta-Llama-3.1-8B-Instruct-Q4_K_M.gguf` all give ('3.1', '8b', 'llama').
     """
-    name = re.sub(r"-v1$", "", _QUANTIZATION.sub("", _with_its_tag(model)))
+    name = re.sub(r"-v1$|\.+$", "", _QUANTIZATION.sub("", _MADE_FROM.sub("", _with_its_tag(model))))
     name = re.sub(r"\bv?(\d+)p(\d+)\b", r"\1.\2", name)  # v3p1
     name = re.sub(r"([a-z])(\d+)-(\d+)(?=-)", r"\1-\2.\3", name)  # llama3-1-8b
     name = re.sub(r"(?<=[a-z]{3})(?=\d)", "-", name)  # llama3.1, smollm2
@@ -160,6 +163,9 @@ def quantization_named(model: str) -> str | None:
     Of a file in the hub's cache the file's name says it before the repository's.
     """
     file = model.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    made_from = _MADE_FROM.search(file)
+    if made_from is not None:  # before it the types in the file, the most frequent first
+        return _of_marks(_QUANTIZATION.findall(file[: made_from.start()].lower())[:1])
     marks = _QUANTIZATION.findall(file.lower()) if file.lower().endswith(".gguf") else []
     return _of_marks(marks or _QUANTIZATION.findall(bare_name(model).lower()))
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,7 +21,9 @@ from harness.engines.check.ask_engine import TIMEOUT_S, ask_engine, started_urls
 from harness.engines.endpoint import api_key_in
 from harness.engines.gpus.layout import Asked
 from harness.engines.kind import Progress, Settings
+from harness.engines.kinds.quantize import WISHES, quantize
 from harness.engines.life import daemon
+from harness.engines.weights.models import in_words
 from harness.pipeline.before_start import plan_start
 
 _NAME = click.argument("name", metavar="ENGINE")
@@ -189,6 +192,30 @@ def check(name: str | None, urls: tuple[str, ...], api_key_env: str | None, time
             failed.append(f"{answer.engine} at {answer.base_url}: {one_line(answer.problem)}")
     if failed:
         raise EndpointError(f"{len(failed)} of {len(urls)} failed: {failed[0]}" if len(urls) > 1 else failed[0])
+
+
+@command.command(name="quantize")
+@click.argument("types", metavar="TYPE...", nargs=-1, required=True, type=click.Choice(WISHES, case_sensitive=False))
+@click.option("--model", metavar="FILE", help="A GGUF file.  [SmolLM2-135M, which comes with a package]")
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), default=Path(),
+              help="The directory it is put into.")  # fmt: skip
+def quantize_model(types: tuple[str, ...], model: str | None, out: Path) -> None:
+    """Make weights of another TYPE (Q8_0, Q5_0, Q4_0, ...) with llama.cpp's own quantiser, and print where they are.
+
+    A file is named after the types that its weights have in the end, and after what it was made from if that was
+    quantised before: from Q4_1 even Q8_0 holds no more than Q4_1 did. For the same tasks through each of them, see
+    docs/tasks.md.
+
+    \b
+    Examples:
+      breakeven engine quantize Q8_0 Q5_0 Q4_0 --out weights
+      breakeven engine start llama_server --model $(breakeven engine quantize q4_k_m --model big.f16.gguf)
+    """
+    for kind in types:
+        with _progress() as progress:
+            made, words = quantize(model, kind, out, progress)
+        click.echo(f"{in_words(made)}: {words}", err=True)
+        click.echo(made.path)
 
 
 @command.command()

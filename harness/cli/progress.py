@@ -107,7 +107,7 @@ class RunDisplay:
         if self._round is None:
             return _step_name(self._step)
         begun = self._round
-        what = "" if begun.role == "attempts" else ", asked of the other endpoint"
+        what = {"attempts": "", "escalation": " at the dearer endpoint", "judging": " judged by a model"}[begun.role]
         return (
             f"round {begun.number} of {begun.most}: {begun.asks} task{'s' if begun.asks != 1 else ''}{what}; "
             f"{begun.solved} of {begun.tasks} solved, {_step_name(self._step)}"

@@ -23,6 +23,7 @@ from harness.engines.gpus.layout import Asked
 from harness.load.remote.muster import address
 from harness.pipeline.measure import RunOptions
 from harness.prices.catalog import find_instance, known_instance, quote_for, resolve_api
+from harness.prices.price_file import UserPrices
 from harness.rundir.files import read_manifest
 from harness.rundir.manifest import LONGEST_MODEL, InstanceFacts, taken_as, with_boxes
 from harness.scenario import Scenario, SearchLoad, TaskPrompts
@@ -61,7 +62,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     prices = load_prices(given["prices_file"])
     for reference in given["apis"]:
         resolve_api(reference, prices)
-    extra_body, budget = _extra_body(given["extra_body"]), budget_of(given, prices)
+    extra_body, budget = _extra_body(given["extra_body"]), budget_of(given, prices, scenario)
     if budget is not None:
         check_payable(budget.spending, scenario, backend, extra_body)
     if given["ca_file"] is not None and not given["ca_file"].is_file():
@@ -73,7 +74,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         raise UsageError(f"--model has {len(given['model']):,} characters, at most {LONGEST_MODEL:,}")
     api_key_in(given["api_key_env"])
     survey_prompts(scenario, base_dir)
-    _check_tasks(scenario, given)
+    _check_tasks(scenario, given, prices)
     instance, notes = _instance(engine, given)
     if given["prompts_of"]:
         notes.append(f"The prompts are those of {given['prompts_of'].name} again: a server's cache may know them.")
@@ -120,11 +121,11 @@ def _workers(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"workers": here + remote, "remote_workers": remote, "listen": given["listen"], "token": token}
 
 
-def _check_tasks(scenario: Scenario, given: Mapping[str, Any]) -> None:
+def _check_tasks(scenario: Scenario, given: Mapping[str, Any], prices: UserPrices) -> None:
     """Whoever helps a task run out can be asked, before anything is.
 
     Raises:
-        UsageError: a URL or a key of theirs that cannot be used, or load processes elsewhere.
+        UsageError: a URL, a key or a price of theirs that cannot be used, or load processes elsewhere.
     """
     spec = scenario.prompts
     if not isinstance(spec, TaskPrompts):
@@ -138,6 +139,8 @@ def _check_tasks(scenario: Scenario, given: Mapping[str, Any]) -> None:
             with said_of(f"`prompts.{key}`"):
                 endpoint_url(other.url)
                 api_key_in(other.api_key_env)
+                if other.api is not None:
+                    resolve_api(other.api, prices)
 
 
 @contextmanager

@@ -18,13 +18,14 @@ from harness.prices.record import ApiPrice, Rates
 from harness.rundir.arm_price import ListedPrice
 from harness.rundir.driven import Driven
 from harness.scenario import Scenario
+from harness.scenario.tasks import TaskPrompts
 
 MOST_USD = 1_000_000
 SOON = timedelta(days=2)  # an announced price that begins sooner may be the one that is asked
 _EXAMPLE = "for example --api openai:gpt-4o-mini --max-usd 2"
 
 
-def budget_of(given: Mapping[str, Any], prices: UserPrices | None) -> Budget | None:
+def budget_of(given: Mapping[str, Any], prices: UserPrices | None, scenario: Scenario) -> Budget | None:
     """What `--max-usd` asks for; None where it is not given.
 
     Raises:
@@ -44,11 +45,42 @@ def budget_of(given: Mapping[str, Any], prices: UserPrices | None) -> Budget | N
             "--repeat and --max-usd exclude each other", hint="--max-usd is of one run: repeat it yourself"
         )
     price = resolve_api(given["apis"][0], prices)
-    spending = Spending(int(max_usd * PICO_PER_USD), tariff_of(price))
+    others = _elsewhere(scenario, prices)
+    tariffs = {role: tariff_of(other) for role, other in others.items()}
+    spending = Spending(int(max_usd * PICO_PER_USD), tariff_of(price), elsewhere=tariffs)
     driven = Driven(
-        arm=f"{price.provider}:{price.model}", max_usd=float(max_usd), price=ListedPrice.model_validate(price.to_dict())
+        arm=f"{price.provider}:{price.model}",
+        max_usd=float(max_usd),
+        price=_listed(price),
+        elsewhere={role: _listed(other) for role, other in others.items()},
     )
     return Budget(spending, driven, price.model)
+
+
+def _listed(price: ApiPrice) -> ListedPrice:
+    return ListedPrice.model_validate(price.to_dict())
+
+
+def _elsewhere(scenario: Scenario, prices: UserPrices | None) -> dict[str, ApiPrice]:
+    """The prices of other endpoints that a scenario asks, by what for; one without a key bills nobody.
+
+    Raises:
+        UsageError: it is asked with a key, and has no price.
+    """
+    found: dict[str, ApiPrice] = {}
+    spec = scenario.prompts
+    if not isinstance(spec, TaskPrompts):
+        return found
+    for role, key, other in (("escalation", "escalate", spec.escalate), ("judging", "judge", spec.judge)):
+        if other is None or (other.api is None and other.api_key_env is None):
+            continue
+        if other.api is None:
+            raise UsageError(
+                f"--max-usd is kept over all that is asked: `prompts.{key}` has a key, and no price",
+                hint=f"`prompts.{key}.api: PROVIDER:MODEL` names it",
+            )
+        found[role] = resolve_api(other.api, prices)
+    return found
 
 
 def _amount(text: str) -> Decimal:

@@ -135,7 +135,7 @@ _WORK = (
 _RETRIES = ("retry_failure_rate", "max_retries")
 
 
-def _demand(demand: Demand, *, is_tried: bool) -> Iterator[Fact]:
+def _demand(demand: Demand, *, is_tried: bool = False) -> Iterator[Fact]:
     """The demand's numbers: assumed by its file where it says them, by Breakeven where it does not; without those of
     retries where each side has tries of its own.
     """

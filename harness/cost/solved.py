@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from harness.base.rounding import amount, usd
 from harness.base.shares import Span
 from harness.base.units import SECONDS_PER_HOUR
@@ -12,9 +10,7 @@ from harness.cost.breakeven.decision import box_calls, call_usd, usd_per_attempt
 from harness.cost.breakeven.success import indifferent_human_usd
 from harness.cost.tries import Both, Tries, tokenizer_ratio
 from harness.rundir.decide import Api, Decided, DecideInput, Side
-from harness.rundir.decision import Indifference, Success, SuccessCost, SuccessDifference, TriesOfSide
-
-AT_VOLUME, KEPT_BUSY = "at your volume", "on a box kept busy at its goodput"
+from harness.rundir.success import Indifference, Success, SuccessCost, SuccessDifference, TriesOfSide
 
 
 def success_as_tried(given: DecideInput, decided: Decided, both: Both, box: PricedBox) -> Success:
@@ -103,6 +99,7 @@ def _tries(side: Tries, failed_usd: float | None) -> TriesOfSide:
             "ttft_s": side.ttft_s,
             "elsewhere_usd_per_task": side.elsewhere_usd,
             "failed_usd_per_task": failed_usd,
+            "judging_usd_per_task": side.judging_usd,
             **own,
         }
     )
@@ -179,26 +176,6 @@ def indifference(api: tuple[float, float], own: tuple[float, float], span: Span 
         between = f" ({usd(low)} or more)" if high is None else f" ({usd(low)} to {usd(high)})"
     words = f"{who} is worth it if a failure costs more than {usd(value)}{between}"
     return Indifference(human_usd_per_task=value, low=low, high=high, better=better, words=words)
-
-
-def cheapest_by_failure(sides: Sequence[tuple[str, float, float]]) -> list[tuple[float, str]]:
-    """Who costs least from which price of a failure on, from 0; each side is (name, model USD a task, share solved).
-
-    Example: 0.10 always solved, and 4 x 0.005 never: the second from 0, the first from 0.08 on.
-    """
-    lines = sorted((usd_, 1 - solved, name) for name, usd_, solved in sides)
-    if not lines:
-        return []
-    usd_now, failing, name = lines[0]
-    found = [(0.0, name)]
-    while better := [(_crossing(usd_now, failing, line), line[1], line) for line in lines if line[1] < failing]:
-        since, _, (usd_now, failing, name) = min(better)
-        found.append((since, name))
-    return found
-
-
-def _crossing(usd_now: float, failing: float, other: tuple[float, float, str]) -> float:
-    return (other[0] - usd_now) / (failing - other[1])
 
 
 def _ends(dearer_usd: float, span: Span | None) -> tuple[float | None, float | None]:

@@ -14,6 +14,7 @@ from harness.base.shares import Paired
 from harness.base.terms import ArmTerms
 from harness.cost.arms import ApiArm
 from harness.cost.breakeven.decision import attempts_per_task, success_rate
+from harness.cost.breakeven.success import OF_TERMS
 from harness.demand.demand import Demand, DemandClass
 from harness.prices.catalog import resolve_api
 from harness.prices.price_file import UserPrices
@@ -23,7 +24,6 @@ from harness.rundir.result import Kind
 from harness.rundir.results import Metrics
 
 SAME = "assumed: the same as the box's"
-OF_TERMS = "terms of "
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Tries:
     share: ShareOf = field(default_factory=ShareOf)  # `solved` with its interval
     ttft_s: Summary | None = None
     elsewhere_usd: float = 0.0  # of a task: its escalation, at another API's prices
+    judging_usd: float | None = None  # of a task: the model that judged it; None: none did, or it has no price
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ def own_tries(metrics: Metrics, prices: UserPrices | None) -> Tries | None:
     elsewhere = _escalation_usd(tasks, prices)
     share = tasks.success if elsewhere is not None else tasks.own_success
     ttft = None if metrics.decisive is None else metrics.decisive.ttft_s
-    return _measured(tasks, share, "this run", ttft, elsewhere or 0.0)
+    found = _measured(tasks, share, "this run", ttft, elsewhere or 0.0)
+    return None if found is None else replace(found, judging_usd=_judging_usd(tasks, prices))
 
 
 def _measured(
@@ -107,6 +109,15 @@ def _escalation_usd(tasks: TasksOfRun, prices: UserPrices | None) -> float | Non
     return usd * went.tasks / tasks.n
 
 
+def _judging_usd(tasks: TasksOfRun, prices: UserPrices | None) -> float | None:
+    """USD a task of the model that judged; None: none did, or it has no price."""
+    judging = tasks.judging
+    if judging is None or judging.api is None or judging.input_tokens is None or judging.output_tokens is None:
+        return None
+    rates = resolve_api(judging.api, prices).rates_for(judging.input_tokens / judging.requests)
+    return rates.request_usd(judging.input_tokens, judging.output_tokens) / tasks.n
+
+
 def tries_of(
     own: Tries | None, arms: Sequence[ApiArm], demand: Demand, against: Sequence[ApiTasks], prices: UserPrices | None
 ) -> dict[str, Both]:
@@ -125,7 +136,7 @@ def tries_of(
 
 
 def _both(own: Tries, arm: ApiArm, human_usd: float | None, run: ApiTasks | None) -> Both:
-    measured = None if run is None else _measured(run.tasks, run.tasks.success, run.run, run.ttft_s)
+    measured = None if run is None else _measured(run.tasks, run.tasks.own_success, run.run, run.ttft_s)
     if measured is not None:
         return Both(own, measured, human_usd, run)
     return Both(own, _unmeasured(own, arm), human_usd)

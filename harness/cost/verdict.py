@@ -40,11 +40,12 @@ from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.demand.demand import Demand
 from harness.prices.price_file import UserPrices
 from harness.rundir.decide import Api, Decided, DecideInput, SelfHost
-from harness.rundir.decision import Arm, Box, Decision, Success
+from harness.rundir.decision import Arm, Box, Decision
 from harness.rundir.identity import Identity
 from harness.rundir.manifest import RunManifest
 from harness.rundir.result import Check
 from harness.rundir.results import Metrics
+from harness.rundir.success import Success
 
 
 def build_decision(

@@ -228,9 +228,9 @@ def _rounds(
 
     def drive_one(round_plan: LoadPlan) -> LoadOutcome:
         is_other = round_plan.round is not None and round_plan.round.role != "attempts"
-        return drive(round_plan, (lambda event: pass_on(event, take)) if is_other else take_own, None, watch)
+        return drive(round_plan, (lambda event: pass_on(event, take_spent)) if is_other else take_spent, None, watch)
 
-    def take_own(event: RunEvent) -> None:
+    def take_spent(event: RunEvent) -> None:
         if isinstance(event, Spent):
             run.spent = event
         take(event)

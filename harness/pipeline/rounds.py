@@ -37,7 +37,7 @@ class TaskRun:
     drive: Drive
     on_event: Callable[[RunEvent], None]
     functions_from: Path | None = None  # the scenario's folder, where its functions may be called
-    spent: Spent | None = None  # by the latest drive of the endpoint under test
+    spent: Spent | None = None  # by all drives so far, where there is a limit
     answers: list[Answered] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     not_asked: int = 0  # tasks, for want of time
@@ -90,7 +90,7 @@ class TaskRun:
         """Ask, then judge what was answered, whatever has ended it."""
         self._rounds += 1
         asks = upcoming.asks
-        self.on_event(RoundBegun(self._rounds, self.spec.attempts, upcoming.role, len(asks), self.solved, self._count))
+        self._tell(upcoming.role, len(asks))
         answered: list[Answered] = []
         outcome = None
         try:
@@ -98,7 +98,7 @@ class TaskRun:
         finally:
             answered = self._answered(asks)
             self.answers += answered
-            self._judge(answered, goes_on=outcome is not None and not outcome.interrupted)
+            self._judge(answered, goes_on=outcome is not None and not outcome.interrupted and not self._is_spent)
         missing = len(asks) - len(answered)
         if missing and not outcome.interrupted and not self._is_spent:
             self.not_asked += missing
@@ -109,6 +109,9 @@ class TaskRun:
                 )
             )
         return outcome
+
+    def _tell(self, role: Role, asks: int) -> None:
+        self.on_event(RoundBegun(self._rounds, self.spec.attempts, role, asks, self.solved, self._count))
 
     def _ask(self, role: Role, asks: Sequence[TaskAsk]) -> LoadOutcome:
         """One drive: a step at the endpoint of its role."""
@@ -126,10 +129,10 @@ class TaskRun:
         )
         plan = self._plan_of(role)
         self._steps += 1
-        outcome = self.drive(
+        outcome = self._driven(
             replace(
                 plan,
-                spending=None if plan.spending is None else plan.spending.after(self.spent or plan.spending.before),
+                spending=None if plan.spending is None else plan.spending.after(self.spent),
                 run_id=f"{plan.run_id}-{round_plan.step}",
                 round=round_plan,
                 learned=known.learned,
@@ -139,12 +142,24 @@ class TaskRun:
         self._known[role] = outcome
         return outcome
 
+    def _driven(self, plan: LoadPlan) -> LoadOutcome:
+        """Where a load that is paid for ends without a word nobody knows what it has spent last: it is the last one."""
+        self.spent = None if self.spent is None else replace(self.spent, is_final=False)
+        try:
+            return self.drive(plan)
+        finally:
+            if plan.spending is not None and (self.spent is None or not self.spent.is_final):
+                why = "a load process ended without a word: what it has spent last is not known"
+                self.spent = replace(self.spent or plan.spending.before, stopped=why)
+                self.on_event(self.spent)
+
     def _plan_of(self, role: Role) -> LoadPlan:
         if role == "attempts":
             return self.plan
         other = self.spec.escalate if role == "escalation" else self.spec.judge
         assert other is not None  # the scenario was checked
-        return elsewhere(self.plan, other)
+        spending = None if self.plan.spending is None else self.plan.spending.of(role)
+        return replace(elsewhere(self.plan, other), spending=spending)
 
     def _answered(self, asks: Sequence[TaskAsk]) -> list[Answered]:
         """What the drive that is over has answered, in the order of its asks."""
@@ -171,6 +186,7 @@ class TaskRun:
         judgements: list[Answered] = []
         if goes_on:
             why = "the judge was not asked in time"
+            self._tell("judging", len(questions))
             try:
                 self._ask("judging", questions)
             except BreakevenError as error:

@@ -23,7 +23,7 @@ from harness.report.money.bill import bill_table, options_table, projection_tabl
 from harness.report.money.doubt import doubt_blocks
 from harness.report.money.money import console_arms_table, needed_table, per_mtok_table, splits_table, volume_table
 from harness.report.money.solved import solved_blocks
-from harness.report.text import clean, count
+from harness.report.text import clean, count, per_task, price
 from harness.report.trust.provenance import provenance_blocks
 from harness.report.verdict import gather_checks, headline, notices, verdict_note, verdicts
 from harness.rundir.decision import Decision
@@ -107,7 +107,18 @@ def _solved(files: RunFiles) -> tuple[Block | None, ...]:
     """What the tasks came to, and what a successful one costs; a run without tasks has what its demand assumes."""
     tasks, prompts = files.metrics.tasks, files.scenario.prompts
     measured = task_blocks(tasks, prompts.own_attempts) if isinstance(prompts, TaskPrompts) else ()
-    return (*measured, *(() if files.decision is None else solved_blocks(files.decision)))
+    return (*measured, *_spent(files), *(() if files.decision is None else solved_blocks(files.decision)))
+
+
+def _spent(files: RunFiles) -> tuple[Text, ...]:
+    """What an API that was driven took for a solved task, by its own usage."""
+    driven, tasks = files.run.driven, files.metrics.tasks
+    if driven is None or tasks is None:
+        return ()
+    each = (
+        f"USD {per_task(driven.spent_usd / tasks.solved)} a successful task" if tasks.solved else "no task was solved"
+    )
+    return (Text(f"{clean(driven.arm)} took USD {price(driven.spent_usd)} by its own usage: {each}."),)
 
 
 def _load(files: RunFiles) -> tuple[Block | None, ...]:
@@ -152,7 +163,7 @@ def _model(model: str | None) -> str:
 def _facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
     run, scenario, metrics = files.run, files.scenario, files.metrics
     requests = sum(step.requests for step in metrics.steps)
-    step, shape = metrics.decisive, ""
+    step, shape, unit = metrics.decisive, "", "step" if metrics.tasks is None else "round"
     if step is not None and step.mean_output_tokens is not None:
         shape = f"{significant(step.mean_input_tokens)} in / {significant(step.mean_output_tokens)} out tokens"
     facts = [
@@ -160,7 +171,7 @@ def _facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
         ("engine", _engine(files)),
         ("model", clean(run.model or "unknown")),
         ("instance", files.instance or "unknown"),
-        ("load", f"{scenario.load.kind}, {count(len(metrics.steps), 'step')}, {count(requests, 'request')}"),
+        ("load", f"{scenario.load.kind}, {count(len(metrics.steps), unit)}, {count(requests, 'request')}"),
         ("request", shape),
         ("SLO", slo_words(scenario.slo)),
         ("measured", clean(run.started_at)),

@@ -22,3 +22,6 @@ class Driven(Result):
     rate_limited: int = Field(default=0, description="Requests that a rate limit refused (429), asked again.")
     waited_s: float = Field(default=0, description="That requests waited for a rate limit, all of them together.")
     price: ListedPrice | None = Field(default=None, description="As listed, or as given; with source and date.")
+    elsewhere: dict[str, ListedPrice] = Field(
+        default={}, description="Prices of other endpoints within the same limit: of `escalation`, of `judging`."
+    )

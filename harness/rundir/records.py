@@ -30,7 +30,7 @@ class RequestRecord:
     task: str | None = None  # of a task run: what was asked
     attempt: int = 1  # of a task: the first, or the one after so many that failed
     summary: bool = False  # asks for a summary of a task's older turns: its tokens are the task's, nobody judges it
-    repeat: bool = False  # a task asked for its load alone: in no figure
+    repeat: bool = False  # a task asked for its load alone: served, and in no latency, count or verdict
     resent: int = 0  # times it was written again: the connection before was closed, and nobody had read it
     scheduled_s: float | None = None  # when the plan wanted it sent; closed loop: when the user was ready
     sent_s: float | None = None  # just before the first byte is written

@@ -74,16 +74,17 @@ def _of_tasks(
     answer_s = SLOW_TTFT_S + survey.mean_output_tokens * SLOW_TPOT_S
     at_once = sum(step.users) / 2 if step.users is not None else sum(step.rate or ()) / 2 * answer_s
     round_s = min(asked * (answer_s + scenario.think_time_s) / at_once, spec.max_round_s) + step.warmup_s
+    seconds, hold_s = rounds * round_s, rounds * answer_s
     return {
-        "seconds": rounds * round_s,
-        "hold_seconds": [0.0, round(rounds * answer_s, 1)],
+        "seconds": seconds,
+        "hold_seconds": [0.0, round(hold_s, 1)],
         "steps": rounds,
         "requests": [asked, asked * rounds],
         "input_tokens": [round(n * survey.mean_input_tokens) for n in (asked, asked * rounds)],
         "output_tokens": [round(n * survey.mean_output_tokens) for n in (asked, asked * rounds)],
-        "instance_usd": None if usd_per_hour is None else usd_per_hour * rounds * round_s / SECONDS_PER_HOUR,
+        "instance_usd": None if usd_per_hour is None else usd_per_hour * (seconds + hold_s) / SECONDS_PER_HOUR,
         "basis": f"each task once, or in each of {rounds} rounds; repeats that hold the load not counted",
-        "notes": [],
+        "notes": notes(scenario, None),
         "prompts": prompts_said(scenario, survey),
         "tasks": survey.rows,
         "attempts": rounds,
@@ -91,13 +92,15 @@ def _of_tasks(
 
 
 def notes(scenario: Scenario, trace: Trace | None) -> list[str]:
-    """What is better known before anything is sent, a line each: conversations that no step has the time for, and rows
-    of a log that are not sent.
+    """What is better known before anything is sent, a line each: conversations that no step has the time for, rows of a
+    log that are not sent, attempts that will repeat the one before.
     """
     prompts = scenario.prompts
     if trace is not None and trace.left_out and isinstance(scenario.load, TraceLoad):
         why = ", ".join(f"{count:,} {reason}" for reason, count in trace.left_out.items())
         return [f"`load.file` {scenario.load.file}: rows that are not sent: {why}"]
+    if isinstance(prompts, TaskPrompts) and "again" in prompts.on_failure and scenario.request.temperature == 0:
+        return ["`on_failure` has `again`, and at `request.temperature` 0 the same question gets the same answer"]
     if not isinstance(prompts, SessionPrompts):
         return []
     request_s = FAST_TTFT_S + mean_tokens(prompts.output_tokens) * FAST_TPOT_S + scenario.think_time_s

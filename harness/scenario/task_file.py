@@ -45,6 +45,8 @@ def tasks_digest(tasks: Sequence[Task]) -> str:
 
 
 class _Said(Strict):
+    model_config = ConfigDict(str_max_length=LONGEST_TEXT)
+
     role: str = Field(min_length=1)
     content: str
 

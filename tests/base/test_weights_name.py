@@ -89,3 +89,19 @@ def test_sizes_are_all_parameters_and_those_of_a_token() -> None:
 def test_a_path_is_shown_by_its_last_part() -> None:
     assert shown_name("/srv/secret-place/Llama-3.1-8B.gguf") == "Llama-3.1-8B"
     assert shown_name(LLAMA) == LLAMA
+
+
+@pytest.mark.parametrize(
+    ("name", "quantization"),
+    [
+        ("SmolLM2-135M-Instruct.Q8_0.from_Q4_1.gguf", "q8_0"),
+        ("/models/SmolLM2-135M-Instruct.Q4_0.Q8_0.from_Q4_1.gguf", "q4_0"),
+        ("SmolLM2-135M-Instruct.F16.from_Q4_1", "f16"),
+        ("SmolLM2-135M-Instruct.Q4_1", "q4_1"),
+    ],
+)
+def test_weights_that_were_quantised_again_are_the_same_and_have_the_width_they_were_made(
+    name: str, quantization: str
+) -> None:
+    assert same_weights(name, "HuggingFaceTB/SmolLM2-135M-Instruct")
+    assert quantization_named(name) == quantization

@@ -18,7 +18,7 @@ SCENARIO = """\
 name: paid
 load: {kind: closed, users: [4], step_s: 1, warmup_s: 0}
 prompts: {kind: synthetic, input_tokens: 50, output_tokens: 20}
-request: {api: chat, timeout_s: 3%s}
+request: {api: chat, timeout_s: 60%s}
 """
 PRICES = """\
 api:

@@ -83,3 +83,14 @@ def test_the_replicas_of_an_engine_that_is_started_here_are_one_box(
 def test_replicas_and_gpus_are_refused_where_they_mean_nothing(arguments: list[str], complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
         options_of(*arguments, "--usd-per-hour", "2")
+
+
+@pytest.mark.parametrize("key", ["escalate", "judge"])
+def test_a_price_that_nobody_knows_is_said_before_anything_is_asked(key: str) -> None:
+    elsewhere = {key: {"url": "http://127.0.0.1:9", "model": "m", "api": "nobody:nothing"}}
+    prompts = {"kind": "tasks", "file": "arithmetic", "on_failure": ["escalate"] if key == "escalate" else []}
+    scenario = Scenario.model_validate({"name": "t", "prompts": {**prompts, **elsewhere}})
+    given: dict[str, Any] = command.make_context("run", ["--url", "http://a"]).params
+
+    with pytest.raises(UsageError, match=rf"`prompts\.{key}`: .*nobody"):
+        run_options(scenario, Path(), given)

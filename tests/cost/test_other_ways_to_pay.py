@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cost_cases import given
 
+from harness.base.errors import UsageError
 from harness.cost import decide
 from harness.cost.breakeven.decision import decide_parsed, parse
 from harness.cost.breakeven.words import sentence
@@ -272,3 +273,62 @@ def test_a_fee_is_saved_in_a_month_without_tasks_where_no_box_runs() -> None:
     assert said(inputs) == (
         "At your 0 tasks a month self-hosting wins by USD 200 a month; self-hosting wins only at 0 tasks a month."
     )
+
+
+# what a task takes beside its calls on either side: a person, for those that stay unsolved
+
+
+def with_people(own_usd: float, api_usd: float, **changes: Any) -> dict[str, Any]:
+    """Tokens of 800/250 at 3/15, 0.00615 USD a task, and the box of 730 USD a month."""
+    inputs = free_tokens(**{"api__input_usd_per_mtok": 3, "api__output_usd_per_mtok": 15, **changes})
+    inputs["self_host"]["usd_per_task"], inputs["api"]["usd_per_task"] = own_usd, api_usd
+    return inputs
+
+
+def test_a_person_on_either_side_is_in_its_bill_and_their_difference_moves_the_first_win() -> None:
+    # 0.00615 + 0.001 - 0.004 = 0.00315 a task: 730/0.00315
+    got = decide(with_people(0.004, 0.001, workload__tasks_per_month=1_000_000))
+
+    assert got["verdict"] == "yes"
+    assert got["first_win_tasks_per_month"] == pytest.approx(730 / 0.00315)
+    assert got["at_volume"]["self_usd"] == pytest.approx(730 + 4_000)
+    assert got["at_volume"]["api_usd"] == pytest.approx(6_150 + 1_000)
+    assert got["api_usd_per_task"] == pytest.approx(0.00615)
+    # cH over what a full box saves: 730/(0.00315 x 2,628,000)
+    assert got["min_goodput_requests_per_s"] == pytest.approx(730 / (0.00315 * 2_628_000))
+
+
+def test_a_person_on_both_sides_alike_changes_no_volume() -> None:
+    plain, both = decide(with_people(0, 0)), decide(with_people(2.5, 2.5))
+
+    assert both["first_win_tasks_per_month"] == pytest.approx(plain["first_win_tasks_per_month"])
+    assert (both["verdict"], plain["verdict"]) == ("yes", "yes")
+
+
+def test_a_box_whose_tasks_take_more_than_the_api_in_all_never_wins() -> None:
+    inputs = with_people(0.02, 0.001, workload__tasks_per_month=1_000_000)
+
+    assert decide(inputs)["verdict"] == "never"
+    assert said(inputs) == (
+        "At your 1,000,000 tasks a month the API wins by USD 13,580 a month; self-hosting never wins, because a task "
+        "costs USD 0.0129 less at the API, people included, before any instance."
+    )
+
+
+def test_a_fee_of_the_api_carries_such_a_box_as_far_as_it_goes() -> None:
+    # 0.02 - 0.001 - 0.00615 = 0.01285 a task out of 2,000 - 730
+    got = decide(with_people(0.02, 0.001, api__fixed_usd_per_month=2_000))
+
+    assert got["verdict"] == "window"
+    assert got["winning_windows"] == [[0, pytest.approx(1_270 / 0.01285)]]
+
+
+def test_with_units_of_capacity_such_a_box_is_not_decided() -> None:
+    with pytest.raises(UsageError, match="sells capacity in units"):
+        decide(with_people(0.02, 0.001, api__units_usd_per_month=500, api__unit_tasks_per_month=1_000_000))
+
+
+def test_what_the_response_cache_answers_needs_no_person() -> None:
+    got = decide(with_people(0.004, 0, workload__tasks_per_month=1_000_000, workload__response_cache_hit_rate=0.25))
+
+    assert got["at_volume"]["self_usd"] == pytest.approx(730 + 3_000)

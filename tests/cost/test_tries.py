@@ -19,7 +19,7 @@ from harness.demand.demand import Demand, demand_from_dict
 from harness.rundir.decision import Arm, Decision
 from harness.rundir.manifest import RunManifest
 from harness.rundir.of_step import LoadOfStep, Summary
-from harness.rundir.of_tasks import Escalated, FailedAttempts, ShareOf, TasksOfRun
+from harness.rundir.of_tasks import Escalated, FailedAttempts, Judging, ShareOf, TasksOfRun
 from harness.rundir.result import WindowOfStep
 from harness.rundir.results import Goodput, Metrics, Step
 
@@ -205,6 +205,27 @@ def test_an_escalation_is_the_boxs_success_at_the_dear_models_price(prices: Any)
     arm = arm_of(decided(unpriced, prices=prices, apis=("house:cheap",)), "house:cheap")
     assert arm.success.self_tries is not None
     assert arm.success.self_tries.solved_share == 0.6
+
+
+def test_a_model_that_judges_has_a_price_that_is_in_no_sides(prices: Any) -> None:
+    # 100 requests of 300 + 10 tokens at 10/50: 0.0035 each, one a task
+    judging = Judging(requests=100, input_tokens=30_000, output_tokens=1_000, api="house:dear")
+    found = decided(tasks(0.9, 1.0, judging=judging), prices=prices, apis=("house:cheap",))
+    arm = arm_of(found, "house:cheap")
+
+    assert arm.success.self_tries is not None
+    assert arm.success.self_tries.judging_usd_per_task == pytest.approx(0.0035)
+    assert arm.decision.at_volume is not None
+    assert arm.decision.at_volume.self_usd == pytest.approx(730)
+
+
+def test_what_an_apis_run_escalated_is_not_its_own_success(prices: Any) -> None:
+    gone = Escalated(tasks=10, solved=5, attempts=10, api="house:cheap")
+    its = tasks(0.95, 1.0, own_success=share(0.9), escalated=gone)
+    arm = arm_of(decided(tasks(0.6, 1.0), against("house:dear", its), prices=prices), "house:dear")
+
+    assert arm.success.api_tries is not None
+    assert arm.success.api_tries.solved_share == 0.9
 
 
 def test_where_nothing_was_solved_nobody_can_tell_what_a_solved_task_costs(prices: Any) -> None:

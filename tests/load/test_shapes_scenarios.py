@@ -35,9 +35,9 @@ def test_the_shapes_shown_in_a_comment_of_the_template_are_right(tmp_path: Path)
     lines = [line.lstrip("# ") for line in path.read_text().splitlines() if line.startswith("#  {")]
     shown = [yaml.safe_load(line.rsplit("   #", 1)[0]) for line in lines]
 
-    assert [one["kind"] for one in shown] == ["closed", "open", "ramp", "trace", "sessions", "file"]
+    assert [one["kind"] for one in shown] == ["closed", "open", "ramp", "trace", "sessions", "file", "tasks"]
     for one in shown:
-        work(**{"prompts" if one["kind"] in {"sessions", "file"} else "load": one})
+        work(**{"prompts" if one["kind"] in {"sessions", "file", "tasks"} else "load": one})
     load_scenario(path)
 
 
@@ -65,6 +65,18 @@ def test_a_trace_takes_its_requests_and_tokens(tmp_path: Path) -> None:
     assert (plan["seconds"], plan["requests"]) == (30, [2, 2])
     assert (plan["input_tokens"], plan["output_tokens"]) == ([400, 400], [40, 40])
     assert context_tokens(scenario, tmp_path) == 300 + 30 + 64
+
+
+@pytest.mark.parametrize(
+    ("policy", "temperature", "noted"),
+    [(["again"], 0, True), (["with_error", "again"], 0, True), (["again"], 0.7, False), (["with_error"], 0, False)],
+)
+def test_asking_again_for_the_same_greedy_answer_is_noted(policy: list[str], temperature: float, noted: bool) -> None:
+    prompts = {"kind": "tasks", "file": "arithmetic", "on_failure": policy}
+
+    plan = estimate(work(prompts=prompts, request={"temperature": temperature}), None)
+
+    assert bool(plan["notes"]) is noted
 
 
 def test_a_search_takes_at_most_its_longest_probes() -> None:

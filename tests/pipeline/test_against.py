@@ -7,6 +7,7 @@ import pytest
 from judged_runs import G5, api_run, plan_of, write_task_run
 
 from harness.base.errors import UsageError
+from harness.cli import invoke
 from harness.pipeline.analyse import analyse_run
 from harness.rundir.decision import Arm, Decision
 
@@ -184,3 +185,28 @@ def test_another_policy_is_said_and_priced_as_it_was(tmp_path: Path) -> None:
     assert found.decision is not None
     (check,) = (one for one in found.decision.checks if one.code == "other_retries")
     assert "followed by nothing there and by again, again here" in check.message
+
+
+def test_an_apis_own_report_says_what_it_took_for_a_solved_task(tmp_path: Path) -> None:
+    # 0.1 USD by its own usage, 180 solved
+    api = api_run(tmp_path / "api", THEIRS, LUNA)
+
+    analyse_run(api)
+
+    said = "openai:gpt-6-luna took USD 0.1 by its own usage: USD 0.0005556 a successful task."
+    assert said in (api / "report.md").read_text()
+
+
+def test_the_command_line_sets_them_side_by_side_and_a_run_that_is_none_ends_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, api = own_run(tmp_path / "own"), api_run(tmp_path / "api", THEIRS, LUNA)
+    asked = demand(tmp_path / "d.yaml")
+
+    assert invoke(["report", str(own), "--against", str(api), "--demand", str(asked), "--json"]) == 0
+    (said,) = json.loads(capsys.readouterr().out)
+    arms = {arm["name"]: arm["success"]["api_tries"]["kind"] for arm in said["decision"]["arms"]}
+    assert (arms[LUNA], arms[SONNET]) == ("measured", "assumed")
+
+    assert invoke(["report", str(own), "--against", str(own)]) == 2
+    assert "drove no API" in capsys.readouterr().err

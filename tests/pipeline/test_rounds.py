@@ -212,3 +212,29 @@ def test_texts_stay_only_where_the_scenario_says_so_and_nothing_else_of_the_roun
 
     assert kept[0] == {}
     assert list(kept[1].values()) == ["4"] * 6
+
+
+def test_a_dear_endpoint_that_is_down_ends_the_run_with_what_the_cheap_one_answered(tmp_path: Path) -> None:
+    with Endpoint() as gone:
+        url = gone.url
+    with Endpoint(post=answering(lambda call: "no idea")) as server:
+        work = of_tasks(tmp_path, SUMS, on_failure=["escalate"], escalate={"url": url, "model": "large"})
+        measured = driven(tmp_path, server, work)
+
+    assert measured.failure is not None
+    assert f"nobody can be reached at {url}" in str(measured.failure)
+    assert [(one.attempt, one.task_success) for one in read_judged(measured.run_dir)] == [(1, False)] * 6
+    assert read_manifest(measured.run_dir).partial
+
+
+def test_a_judge_that_refuses_is_asked_no_more_than_a_few_times_and_nothing_is_a_success(tmp_path: Path) -> None:
+    with (
+        Endpoint(post=answering(lambda call: "4")) as server,
+        Endpoint(post=answering(lambda call: Reply(401, {"error": "no key"}))) as judge,
+    ):
+        measured = driven(tmp_path, server, judging(tmp_path, judge.url))
+
+    verdicts = read_judged(measured.run_dir)
+    assert [one.task_success for one in verdicts] == [None] * 6
+    assert all("the judge did not answer: http_401" in one.why for one in verdicts)
+    assert measured.failure is None

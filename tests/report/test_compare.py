@@ -361,6 +361,41 @@ def test_hostile_names_stay_text_in_a_comparison(tmp_path: Path) -> None:
     assert "\x1b" not in printed(compare_runs(runs))
 
 
+@pytest.mark.parametrize(
+    ("models", "quantised", "labels"),
+    [
+        (("SmolLM2-135M.Q4_1", "SmolLM2-135M.Q8_0.from_Q4_1"), ("Q4_1", "Q8_0"), ("Q4_1", "Q8_0")),
+        (("SmolLM2-135M.Q4_1", "SmolLM2-135M.Q4_0.Q8_0.from_Q4_1"), ("Q4_1", "Q4_0"), ("Q4_1", "Q4_0")),
+        (("org/Llama-3.1-8B-Q4_K_M.gguf", "llama-3.1-8b-f16"), ("Q4_K_M", "F16"), ("Q4_K_M", "F16")),
+        (("SmolLM2-135M.Q4_1", "SmolLM2-135M.Q4_1-bf16"), ("Q4_1", "BF16"), ("Q4_1", "BF16")),
+    ],
+)
+def test_one_model_in_several_quantisations_differs_in_these_alone_and_is_labelled_by_them(
+    models: tuple[str, str], quantised: tuple[str, str], labels: tuple[str, str]
+) -> None:
+    runs = [run_of(model=model, quantization=kind) for model, kind in zip(models, quantised, strict=True)]
+
+    comparison = compare_runs(runs)
+
+    assert comparison.labels == labels
+    assert unequal_work(comparison.differences) == ["quantisation"]
+
+
+def test_a_quantisation_that_only_the_name_tells_stays_part_of_the_name() -> None:
+    runs = [run_of(model="tiny-8B.Q4_1", quantization=None), run_of(model="tiny-8B.Q8_0", quantization=None)]
+
+    assert unequal_work(differences(runs)) == ["model"]
+
+
+def test_two_engines_in_two_quantisations_each_are_labelled_by_both() -> None:
+    kinds = [("0.10.1", "Q4_1"), ("0.10.1", "Q8_0"), ("0.11.0", "Q4_1"), ("0.11.0", "Q8_0")]
+    runs = [run_of(engine=engine(version), quantization=kind) for version, kind in kinds]
+
+    assert compare_runs(runs).labels == (
+        "vllm 0.10.1 Q4_1", "vllm 0.10.1 Q8_0", "vllm 0.11.0 Q4_1", "vllm 0.11.0 Q8_0",
+    )  # fmt: skip
+
+
 def test_three_runs_are_compared_and_named_apart() -> None:
     comparison = compare_runs([run_of(), run_of(), run_of("partial")])
 

@@ -100,7 +100,7 @@ def test_a_unit_that_cannot_be_told_is_asked_for(tmp_path: Path, text: str, mess
         ('{"prompt":"Hi"}\n', "a file of prompts without times, no log"),
         ('{"messages":[{"role":"user","content":"Hi"}]}\n', "a file of prompts without times, no log"),
         (OURS.encode() + b"0,1,\xff\n", "not UTF-8 text"),
-        (gzip.compress(OURS.encode() + b"0,1,2\n" * 9999)[:60], "cannot read the trace"),
+        (gzip.compress(OURS.encode() + b"0,1,2\n" * 9999, mtime=0)[:60], "cannot read the trace"),
         (b"PK\x03\x04....", "a zip archive or a spreadsheet"),
         ('{"timestamp": 0.5, "input_length": 9, "output_length": 9, "hash_ids": "x"}\n',
          ":1: `hash_ids` must be a list"),

@@ -71,6 +71,15 @@ def test_what_is_said_first_ends_with_the_user_and_the_rest_follows_the_real_rep
     assert task.turns == turns
 
 
+@pytest.mark.parametrize(
+    "asked", [{"prompt": "x" * 50_000}, {"turns": ["x" * 50_000]}, {"messages": [{**USER, "content": "x" * 50_000}]}]
+)
+def test_a_long_text_is_a_task_too(tmp_path: Path, asked: dict[str, Any]) -> None:
+    (task,) = read(tmp_path, json.dumps({"id": "a", "checker": {"kind": "json"}, **asked}))
+
+    assert len(task.messages[0]["content"]) == 50_000
+
+
 NO_CHECKER = '{"id": "a", "prompt": "x"}'
 REFUSED: list[tuple[str, str]] = [
     ("", "holds no task"),

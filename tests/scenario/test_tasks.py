@@ -33,6 +33,10 @@ def test_one_load_is_taken(load: dict[str, Any]) -> None:
     assert scenario(load=load).load is not None
 
 
+def test_a_pattern_that_a_later_python_may_read_otherwise_is_taken_without_a_word() -> None:
+    assert scenario({"checker": {"kind": "regex", "pattern": "[[a]"}}).prompts is not None
+
+
 def test_a_scenario_of_tasks_reads_back_as_it_was_written_down() -> None:
     made = scenario(
         {

@@ -146,6 +146,19 @@ def test_a_checker_that_never_ends_costs_the_answer_that_it_was_given(
     assert {one.why for one in verdicts if one.task_success is None} == {"the checker took longer than 2 s"}
 
 
+def test_a_checker_that_ends_its_process_again_and_again_is_not_asked_for_ever(
+    beside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.tasks.apart.MOST_LOST", 2)
+    task = task_of("right", {"kind": "function", "function": "mine_to_judge:check"}, expected=5)
+    answers = [answered(text, "right", n) for n, text in enumerate(["right", "dies", "dies", "right", "right"])]
+
+    verdicts = judge(spec_of(), [task], answers, functions_from=beside)
+
+    assert [one.task_success for one in verdicts] == [True, None, None, None, None]
+    assert verdicts[4].why == "the checkers had hung or ended their process 2 times before"
+
+
 @pytest.mark.parametrize(
     ("text", "success"),
     [

@@ -1,7 +1,12 @@
 """What a task costs that really got done: attempts, failures, and the person who takes over."""
 
+from collections.abc import Sequence
+
 from harness.rundir.decide import Decided
-from harness.rundir.decision import Success, SuccessCost
+from harness.rundir.success import Success, SuccessCost
+
+AT_VOLUME, KEPT_BUSY = "at your volume", "on a box kept busy at its goodput"
+OF_TERMS = "terms of "  # begins the source of tries that a demand or a price file says
 
 
 def indifferent_human_usd(one: tuple[float, float], other: tuple[float, float]) -> float | None:
@@ -43,3 +48,23 @@ def _side(model_usd: float, people_usd: float, solved: float) -> SuccessCost:
         usd_per_solved_task=model_usd / solved if solved > 0 else None,
         people_usd_per_task=people_usd,
     )
+
+
+def cheapest_by_failure(sides: Sequence[tuple[str, float, float]]) -> list[tuple[float, str]]:
+    """Who costs least from which price of a failure on, from 0; each side is (name, model USD a task, share solved).
+
+    Example: 0.10 always solved, and 4 x 0.005 never: the second from 0, the first from 0.08 on.
+    """
+    lines = sorted((usd_, 1 - solved, name) for name, usd_, solved in sides)
+    if not lines:
+        return []
+    usd_now, failing, name = lines[0]
+    found = [(0.0, name)]
+    while better := [(_crossing(usd_now, failing, line), line[1], line) for line in lines if line[1] < failing]:
+        since, _, (usd_now, failing, name) = min(better)
+        found.append((since, name))
+    return found
+
+
+def _crossing(usd_now: float, failing: float, other: tuple[float, float, str]) -> float:
+    return (other[0] - usd_now) / (failing - other[1])

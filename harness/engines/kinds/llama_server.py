@@ -23,6 +23,7 @@ NAME = "llama_server"
 SOURCE_VERSION = "0.3.36"  # of llama-cpp-python, whose sdist has the llama.cpp these flags were tried on
 SOURCE_BUILD = "b11312"  # that llama.cpp: commit 0c1e57098, by the sdist's own .git
 _SOURCE = f"llama_cpp_python-{SOURCE_VERSION}"
+_PROGRAMS = ("llama-quantize", "llama-server")  # one build; the first adds two files to the second
 CMAKE_ARGS_VARIABLE = "BREAKEVEN_LLAMA_SERVER_CMAKE_ARGS"
 _CMAKE_OPTIONS = (
     "-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=OFF",
@@ -81,6 +82,11 @@ def server_path() -> Path:
     return cache_dir(NAME) / f"{SOURCE_VERSION}-{platform.machine()}-{key}" / "llama-server"
 
 
+def quantizer_path() -> Path:
+    """Where llama.cpp's quantiser is, or would be: beside the server."""
+    return server_path().with_name("llama-quantize")
+
+
 def _options() -> list[str]:
     """Ours, then the user's (-DGGML_CUDA=on). Not CMAKE_ARGS: that is llama-cpp-python's, which builds no server."""
     return [*_CMAKE_OPTIONS, *shlex.split(os.environ.get(CMAKE_ARGS_VARIABLE, ""))]
@@ -101,15 +107,30 @@ def installed_version() -> str | None:
 
 
 def install(progress: Progress) -> None:
-    """Build the server, once: 5 to 10 minutes on 2 cores. An interrupted build goes on where it stopped.
+    """Build the server and the quantiser, once: 5 to 10 minutes on 2 cores. An interrupted build goes on where it
+    stopped.
 
     Raises:
         EngineError: the source could not be had or built; `detail` has the end of the log.
     """
-    if server_path().exists():
+    _have(server_path(), progress)
+
+
+def install_quantizer(progress: Progress) -> Path:
+    """Build the quantiser where a server was built without it; where it is.
+
+    Raises:
+        EngineError: as `install`.
+    """
+    _have(quantizer_path(), progress)
+    return quantizer_path()
+
+
+def _have(program: Path, progress: Progress) -> None:
+    if program.exists():
         return
     with install_lock(NAME, progress):
-        if not server_path().exists():
+        if not program.exists():
             work = cache_dir(NAME) / f"building-{server_path().parent.name}"
             work.mkdir(exist_ok=True)
             _build(_source(work, progress), work, progress)
@@ -132,17 +153,20 @@ def _source(work: Path, progress: Progress) -> Path:
 
 
 def _build(source: Path, work: Path, progress: Progress) -> None:
-    """Configure, compile, and move the server to its place as the last step."""
+    """Configure, compile, and move what was not there to its place as the last step."""
+    missing = [program for program in _PROGRAMS if not server_path().with_name(program).exists()]
+    what = " and ".join(missing)
     build, log = work / "build", work / "build.log"
     cmake, generator = _cmake(work, progress)
     configure = [cmake, "-S", str(source), "-B", str(build), *generator, *_options()]
-    run_step("configuring llama-server", configure, log, progress)
+    run_step(f"configuring {what}", configure, log, progress)
     jobs = str(Settings().threads)
-    compile_it = [cmake, "--build", str(build), "--target", "llama-server", "--parallel", jobs]
-    run_step("building llama-server (once, 5 to 10 minutes on 2 cores)", compile_it, log, progress)
+    compile_it = [cmake, "--build", str(build), "--target", *missing, "--parallel", jobs]
+    run_step(f"building {what} (once, 5 to 10 minutes on 2 cores)", compile_it, log, progress)
     server_path().parent.mkdir(exist_ok=True)
     shutil.copy2(source / "LICENSE", server_path().parent / "LICENSE")
-    (build / "bin" / "llama-server").replace(server_path())
+    for program in missing:
+        (build / "bin" / program).replace(server_path().with_name(program))
 
 
 def _cmake(work: Path, progress: Progress) -> tuple[str, list[str]]:

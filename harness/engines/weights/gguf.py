@@ -4,7 +4,9 @@ magic "GGUF", u32 version, u64 tensors, u64 pairs, then pairs (key, u32 type, va
 then tensors (name, u32 dimensions, u64 each, u32 type, u64 offset); all little-endian.
 """
 
+import math
 import struct
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,6 +27,14 @@ FILE_TYPES = {
     39: "NVFP4", 40: "Q1_0", 41: "Q2_0",
 }  # fmt: skip
 
+# ggml.h, enum ggml_type: what a single tensor is stored as
+TENSOR_TYPES = {
+    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 9: "Q8_1", 10: "Q2_K", 11: "Q3_K",
+    12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S",
+    20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64",
+    29: "IQ1_M", 30: "BF16", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4", 40: "NVFP4", 41: "Q1_0", 42: "Q2_0",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class GgufModel:
@@ -33,6 +43,7 @@ class GgufModel:
     path: Path
     quantization: str | None  # "Q4_1"; None where the file does not say, or says a type this table does not know
     size_bytes: int
+    weights: tuple[tuple[str, int], ...]  # of its matrices, by type, most first: (("Q4_1", 106168320), ("Q8_0", ...))
     heads: int | None = None  # of its attention
     kv_heads: int | None = None
 
@@ -65,14 +76,19 @@ def _read(file: BinaryIO, path: Path) -> GgufModel:
         raise ValueError(f"format version {version}, only 2 and 3 are known")
     tensors, pairs = _count(file), _count(file)
     facts = dict(_pair(file) for _ in range(pairs))
-    last_offset = max((_offset(file) for _ in range(tensors)), default=0)
+    last_offset, weights = 0, Counter[str]()
+    for _ in range(tensors):
+        dimensions, kind, offset = _tensor(file)
+        last_offset = max(last_offset, offset)
+        if len(dimensions) > 1:  # vectors, as norms, are never quantised
+            weights[TENSOR_TYPES.get(kind, f"type {kind}")] += math.prod(dimensions)
     size_bytes, promised = path.stat().st_size, file.tell() + last_offset
     if size_bytes <= promised:
         raise ValueError(f"it has {size_bytes} bytes, its own table of contents needs more than {promised}")
     file_type = FILE_TYPES.get(facts.get("general.file_type", -1))
     attention = f"{facts.get('general.architecture')}.attention"
     heads, kv_heads = (_whole(facts.get(f"{attention}.{key}")) for key in ("head_count", "head_count_kv"))
-    return GgufModel(path, file_type, size_bytes, heads, kv_heads or heads)
+    return GgufModel(path, file_type, size_bytes, tuple(weights.most_common()), heads, kv_heads or heads)
 
 
 def _whole(value: Any) -> int | None:
@@ -80,15 +96,14 @@ def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and value > 0 else None
 
 
-def _offset(file: BinaryIO) -> int:
-    """Where the next tensor's data begins, behind its name, dimensions and type."""
+def _tensor(file: BinaryIO) -> tuple[tuple[int, ...], int, int]:
+    """The next tensor's dimensions and type, and where its data begins."""
     _text(file)
-    dimensions = _number(file, "I")
-    if dimensions > 8:
-        raise ValueError(f"a tensor of {dimensions} dimensions")
-    _take(file, 8 * dimensions + 4)
-    offset: int = _number(file, "Q")
-    return offset
+    count = _number(file, "I")
+    if count > 8:
+        raise ValueError(f"a tensor of {count} dimensions")
+    dimensions = struct.unpack(f"<{count}Q", _take(file, 8 * count))
+    return dimensions, _number(file, "I"), _number(file, "Q")
 
 
 def _pair(file: BinaryIO) -> tuple[str, Any]:

@@ -99,6 +99,7 @@ class LoadProcess:
         try:
             self.stepper.run(self.shape, self._flush)
             self.shape.stop()
+            self.sender.cut_waiting()
             self._drain()
         finally:
             self.shape.stop()
@@ -108,7 +109,7 @@ class LoadProcess:
             gevent.killall(helpers)
             if scraper is not None:
                 scraper.last()
-            self._say_spent()
+            self._say_spent(is_final=True)
             self._flush()  # counting may take minutes, and not every parent has them
             self._count_afterwards()
             self._close()
@@ -146,8 +147,10 @@ class LoadProcess:
             return known
         try:
             return learn(self.plan, self.scenario, self.sender, rows, asks, self.say, lambda: self.stepper.interrupted)
+        except BreakevenError:
+            self._say_spent(is_final=True)
+            raise
         finally:
-            self._say_spent()
             self._flush()
 
     def _listen(self) -> None:
@@ -191,9 +194,9 @@ class LoadProcess:
         self._say_spent()
         self.stepper.finish()
 
-    def _say_spent(self) -> None:
+    def _say_spent(self, *, is_final: bool = False) -> None:
         if self.till is not None:
-            self.say(self.till.spent())
+            self.say(self.till.spent(is_final=is_final))
 
     def _say_spent_often(self) -> None:
         while True:
@@ -223,7 +226,7 @@ class LoadProcess:
     def _wait_idle(self, seconds: float, *, even_if_interrupted: bool = True) -> None:
         deadline_s = self.clock.now_s() + seconds
         gevent.sleep(0)
-        while not self.sender.is_idle and self.clock.now_s() < deadline_s:
+        while self.sender.live.in_flight and self.clock.now_s() < deadline_s:
             if self.stepper.interrupted and not even_if_interrupted:
                 return
             gevent.sleep(0.02)

@@ -128,8 +128,9 @@ class Stepper:
     def _rest(self, shape: Shape) -> None:
         """Nothing begins, and what is under way ends."""
         shape.rest()
+        self._sender.cut_waiting()
         gevent.sleep(0)
-        while not self._sender.is_idle and not self.interrupted:
+        while self._sender.live.in_flight and not self.interrupted:
             gevent.sleep(0.01)
 
 

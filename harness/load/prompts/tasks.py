@@ -26,6 +26,7 @@ class TaskTalk:
 
     def __init__(self, ask: TaskAsk, nonce: str | None = None) -> None:
         self._ask = ask
+        self._session = "/".join(filter(None, (ask.task, str(ask.attempt), nonce)))
         self.is_repeat = nonce is not None
         self.is_over = False
         self.turn = 0
@@ -76,7 +77,7 @@ class TaskTalk:
         row.task, row.attempt, row.repeat = self._ask.task, self._ask.attempt, self.is_repeat
         row.summary = self.wants_summary
         if self._ask.turns:
-            row.session, row.turn = f"{self._ask.task}/{self._ask.attempt}", self.turn
+            row.session, row.turn = self._session, self.turn
 
     def answered(self, reply: str | None) -> None:
         """Go on to the next turn; None: the request failed, and with it the attempt."""

@@ -1,6 +1,6 @@
 """A spending limit: what was spent, what is held for requests under way, what stays reserved. In whole pico-USD."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from harness.base.errors import UsageError
 from harness.load.spending.tariff import Bound, Tariff, Usage, usd
@@ -15,19 +15,26 @@ class Spent:
     rate_limited: int = 0  # requests that a rate limit refused, and that were asked again
     waited_s: float = 0.0  # that requests waited for a rate limit, in all
     stopped: str | None = None  # why no further request is begun; None: one may be
+    is_final: bool = False  # the load has ended: nothing is under way
 
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What a load may spend, at whose prices, and what of it is gone when it begins."""
+    """What a run may spend, at whose prices, and what of it is gone when a load begins."""
 
     max_pico: int
     tariff: Tariff
     before: Spent = Spent()
+    elsewhere: dict[str, Tariff] = field(default_factory=dict)
+    """Of other endpoints that the run asks, by what for: escalation, judging. None of one: nothing is billed there."""
 
-    def after(self, spent: Spent) -> "Spending":
-        """What is left for a further load, after one that has ended so."""
-        return Spending(self.max_pico, self.tariff, spent)
+    def after(self, spent: Spent | None) -> "Spending":
+        """What is left for a further load, after one that has ended so; None: there was none."""
+        return self if spent is None else replace(self, before=replace(spent, is_final=False))
+
+    def of(self, role: str) -> "Spending | None":
+        """The same money, at the prices of another endpoint; None: that one bills nothing."""
+        return replace(self, tariff=self.elsewhere[role]) if role in self.elsewhere else None
 
 
 class Purse:
@@ -37,7 +44,7 @@ class Purse:
         self.max_pico = spending.max_pico
         self.spent_pico = spending.before.spent_pico
         self.reserved_pico = spending.before.reserved_pico
-        self.stopped: str | None = None
+        self.stopped = spending.before.stopped
         self._tariff = spending.tariff
 
     @property

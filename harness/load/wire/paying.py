@@ -61,10 +61,12 @@ class Till:
         self._never = gevent.event.Event()
         self._has_stopped = False  # and it was told of
 
-    def spent(self) -> Spent:
+    def spent(self, *, is_final: bool = False) -> Spent:
         """How it stands."""
-        purse = self.purse
-        return Spent(purse.spent_pico, purse.reserved_pico, self._rate_limited, round(self._waited_s, 3), purse.stopped)
+        purse, waited_s = self.purse, round(self._waited_s, 3)
+        return Spent(
+            purse.spent_pico, purse.reserved_pico, self._rate_limited, waited_s, purse.stopped, is_final=is_final
+        )
 
     def until_taken(self, row: RequestRecord, send: Callable[[bool], T]) -> T:
         """Send a request until no rate limit refuses it; each try that was refused has a row of its own. `send` is told

@@ -1,7 +1,9 @@
 """Sends one request and writes down what happened, whatever happens."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import gevent
 import orjson
@@ -19,7 +21,7 @@ from harness.load.wire.clock import RunClock
 from harness.load.wire.coding import Packed
 from harness.load.wire.exchange import ConnectionLost, Exchange
 from harness.load.wire.fleet import Fleet
-from harness.load.wire.paying import Till
+from harness.load.wire.paying import Due, Till
 from harness.load.wire.reading import Reading, broke_off, judge
 from harness.load.wire.refusal import with_what_is_known
 from harness.load.wire.sockets import LOOKOUT
@@ -112,7 +114,7 @@ class Sender:
         arrivals: list[int] | None = None if self.recorder.arrivals is None else []
         reading, exchange = Reading(reader, arrivals, most_events(asked)), Exchange(most_bytes(asked))
         body = self.wire.body(ask)
-        due = self.till.admit(body, row, is_last=is_last) if self.till is not None else None
+        due = self._admitted(body, row, is_last=is_last)
         if self.till is not None and due is not None:
             exchange.may_write_again = partial(self.till.write_again, due)
         LOOKOUT.glance()  # others wait for their first token; a hundred requests may begin and end here together
@@ -138,21 +140,31 @@ class Sender:
             row, answer.reply, exchange.retry_after_s, reply_tokens(answer), exchange.headers, answer.fingerprint
         )
 
-    def drop(self, row: RequestRecord) -> None:
-        """Write down an arrival that the cap on requests in flight did not let out."""
-        row.error, row.process = "not_sent", self.process
+    def _admitted(self, body: Mapping[str, Any], row: RequestRecord, *, is_last: bool) -> Due | None:
+        if self.till is None:
+            return None
+        try:
+            return self.till.admit(body, row, is_last=is_last)
+        except Cut:
+            self.drop(row, "the API's rate limit held it up until the load was over")
+            raise
+
+    def drop(self, row: RequestRecord, detail: str | None = None) -> None:
+        """Write down an arrival that was not let out: by the cap on requests in flight, or as `detail` says."""
+        row.error, row.error_detail, row.process = "not_sent", detail, self.process
         self.recorder.records.add(row.to_dict())
         self.live.not_sent += 1
 
     def cut_under_way(self) -> None:
-        """End every request under way with `cut_at_end`, soon."""
-        for greenlet in [*self._under_way, *(self.till.waiting if self.till is not None else ())]:
+        """End every request under way with `cut_at_end`, soon; those that wait for a rate limit are not sent."""
+        self.cut_waiting()
+        for greenlet in list(self._under_way):
             greenlet.kill(Cut, block=False)
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing is under way, nor waits to be."""
-        return not self.live.in_flight and not (self.till is not None and self.till.waiting)
+    def cut_waiting(self) -> None:
+        """What waits for an API's rate limit is not sent."""
+        for greenlet in list(self.till.waiting) if self.till is not None else ():
+            greenlet.kill(Cut, block=False)
 
     def under_way(self, due_from_s: float, due_before_s: float) -> int:
         """How many requests are under way that were due in this time."""

@@ -261,7 +261,7 @@ def stairs_of(arm: Arm) -> Staircase:
 def corners(stairs: Staircase, low: float, high: float) -> list[tuple[float, float]]:
     """The box's bill between two volumes as (tasks, USD) corners, level then upright; tasks rise.
 
-    Beyond 300 steps it goes on as a slope. Drawn in pieces: a line, where it is paid by the call, and a level that rises
+    Beyond 300 steps it goes on as a slope. In pieces: a line, where it is paid by the call, and a level that rises
     with what stays unsolved.
     """
     if stairs.metered_usd_per_task is not None:

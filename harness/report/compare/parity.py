@@ -18,7 +18,6 @@ OUTPUT_LENGTH_TOLERANCE = 0.01  # mean tokens of two runs further apart than thi
 INPUT_LENGTH_TOLERANCE = 0.05
 CACHE_SHARE_TOLERANCE = 0.01
 UNKNOWN = "unknown"
-
 _NOT_WORK = {"name", "seed"}  # another seed draws other prompts of the same shape
 
 

@@ -18,8 +18,8 @@ from harness.rundir.of_tasks import TasksOfRun
 
 QUESTION = "solves most"
 _MEASURED_BY_TASKS = (
-    "quantisation", "mean input tokens", "mean output tokens", "prompts.constrained", "prompts.grammar",
-    "prompts.on_failure", "prompts.escalate", "prompts.context",
+    "quantisation", "input from the prefix cache", "mean input tokens", "mean output tokens",
+    "prompts.constrained", "prompts.grammar", "prompts.on_failure", "prompts.escalate", "prompts.context",
     "prompts.max_round_s", "prompts.keep_text", "prompts.human_usd_per_task",
 )  # fmt: skip
 

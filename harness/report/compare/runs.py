@@ -126,10 +126,14 @@ def _with_quality(
 
 
 def _labels(runs: Sequence[RunFiles]) -> tuple[str, ...]:
-    """Engine and version where that tells the runs apart, else the directories' names."""
-    named = [run.engine for run in runs]
-    if all(named) and len(set(named)) == len(named):
-        return tuple(named)
+    """Engine and version where that tells the runs apart, else the quantisation, else both, else the directories'
+    names.
+    """
+    engines, quantised = [run.engine for run in runs], [clean(run.run.quantization or "") for run in runs]
+    both = [f"{engine} {kind}" if engine and kind else "" for engine, kind in zip(engines, quantised, strict=True)]
+    for named in (engines, quantised, both):
+        if all(named) and len(set(named)) == len(named):
+            return tuple(named)
     places = [clean(run.run_dir.name) for run in runs]
     short = _what_differs(places)
     unique = len(set(short)) == len(short)

@@ -69,7 +69,8 @@ def _facts(tasks: TasksOfRun) -> Table:
         rows.append((f"escalated{to}", f"{count(elsewhere.tasks, 'task')}, {whole(elsewhere.solved)} solved there"))
     if tasks.judging is not None:
         who = f" by {clean(tasks.judging.api)}" if tasks.judging.api else ""
-        rows.append((f"requests to judge{who}", whole(tasks.judging.requests)))
+        tokens = f"{significant(tasks.judging.input_tokens)} in / {significant(tasks.judging.output_tokens)} out tokens"
+        rows.append((f"requests to judge{who}", Cell(whole(tasks.judging.requests), note=tokens)))
     if tasks.repaired:
         rows.append(("solved once the answer was repaired", whole(tasks.repaired)))
     if tasks.constrained != "none":
@@ -130,7 +131,7 @@ def _arithmetic(tasks: TasksOfRun, max_attempts: int) -> Table | None:
     ]
     return words_table(
         f"Retry arithmetic beside what was measured, at most {count(max_attempts, 'attempt')}",
-        ("what", "were every attempt as likely to fail as the first", "measured"),
+        ("what", "if all fail like the first", "measured"),
         rows,
     )
 

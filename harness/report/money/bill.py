@@ -6,7 +6,8 @@ from harness.base.rounding import NA, amount, exact_volume, significant, volume,
 from harness.report.model import Cell, Column, Row, Table, table_of
 from harness.report.money.money import checked_words
 from harness.report.text import clean, count, per_task, percent, price
-from harness.rundir.decision import Bill, BillLine, Decision, PurchaseOptions, Success, SuccessCost
+from harness.rundir.decision import Bill, BillLine, Decision, PurchaseOptions
+from harness.rundir.success import Success, SuccessCost
 
 _ABSENT = Cell("–", tone="muted")  # not on this side's bill at all, which is no unknown
 

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from harness.base.rounding import NA, significant, usd, whole
 from harness.base.shares import Paired
-from harness.cost.solved import AT_VOLUME, KEPT_BUSY, cheapest_by_failure
-from harness.cost.tries import OF_TERMS
+from harness.cost.breakeven.success import AT_VOLUME, KEPT_BUSY, OF_TERMS, cheapest_by_failure
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Table, Text, table_of
 from harness.report.money.bill import plain_success_table
 from harness.report.text import clean, duration, per_task, percent, price
-from harness.rundir.decision import Arm, Decision, SuccessCost, TriesOfSide
+from harness.rundir.decision import Arm, Decision
 from harness.rundir.of_step import Summary
+from harness.rundir.success import SuccessCost, TriesOfSide
 
 _NO_SIDE = "no goodput, so no price of a call"
 
@@ -32,7 +32,7 @@ def solved_blocks(decision: Decision) -> tuple[Block, ...]:
         return (plain_success_table(decision),)
     own, cheapest = _own_table(sides), _cheapest(sides)
     tables = [table for table in (_table(decision, sides), own, cheapest) if table is not None]
-    return (*tables, *_differences(decision.arms), *_flips(decision.arms))
+    return (*tables, *_judging(sides), *_differences(decision.arms), *_flips(decision.arms))
 
 
 def _sides(decision: Decision) -> list[_Side]:
@@ -176,6 +176,14 @@ def short_difference(found: Paired, one: str, other: str) -> str:
     between = "" if ends is None else f" ({percent(ends[0])} to {percent(ends[1])})"
     sure = "more than chance" if found.differ else "not more than chance"
     return f"{one} solves {percent(abs(span.value))} {more} of the tasks than {other}{between}, {sure}"
+
+
+def _judging(sides: Sequence[_Side]) -> list[Text]:
+    return [
+        Text(f"The model that judged took USD {per_task(usd_)} a task, which is in no side's price.")
+        for side in sides
+        if (usd_ := side.tries.judging_usd_per_task) is not None
+    ]
 
 
 def _differences(arms: Sequence[Arm]) -> list[Text]:

@@ -8,7 +8,7 @@ _QUANTIZATION = re.compile(
     r"(?<![a-z0-9])(?:i?q[1-8](?:_(?:k|s|m|l|xl|xs|xxs|nl|\d)(?![a-z0-9])){0,3}|tq[12]_0|mxfp4|nvfp4|nf4|fp4"
     r"|int[248]|fp8|w\d{1,2}a\d{1,2}|b?f(?:p|loat)?(?:16|32)|[2-8]-?bits?|awq|gptq|bnb|exl[23]|hqq)(?![a-z0-9])"
 )
-# of `Q5_0+Q8_0-from-Q4_1`, as `engine quantize` names a file: what fewer of the weights are, and what they were made from
+# of `Q5_0+Q8_0-from-Q4_1`, as `engine quantize` names a file: what fewer of the weights are, what they were made from
 _BESIDE = re.compile(r"(?:\+|[-._]from-)(?:i?q|tq|mxfp|nvfp|b?f)\d\w*")
 _METHODS = frozenset({"awq", "gptq", "bnb"})  # of 4 bits unless another width is said beside it
 FORMATS = frozenset({"compressed-tensors", "modelopt", "quark", "torchao"})  # files in any width

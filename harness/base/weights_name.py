@@ -8,9 +8,10 @@ _QUANTIZATION = re.compile(
     r"(?<![a-z0-9])(?:i?q[1-8](?:_(?:k|s|m|l|xl|xs|xxs|nl|\d)(?![a-z0-9])){0,3}|tq[12]_0|mxfp4|nvfp4|nf4|fp4"
     r"|int[248]|fp8|w\d{1,2}a\d{1,2}|b?f(?:p|loat)?(?:16|32)|[2-8]-?bits?|awq|gptq|bnb|exl[23]|hqq)(?![a-z0-9])"
 )
-# of `Q5_0+Q8_0-from-Q4_1`, as `engine quantize` names a file: what fewer of the weights are, and what all were
+# of `Q5_0+Q8_0-from-Q4_1`, as `engine quantize` names a file: what fewer of the weights are, what they were made from
 _BESIDE = re.compile(r"(?:\+|[-._]from-)(?:i?q|tq|mxfp|nvfp|b?f)\d\w*")
 _METHODS = frozenset({"awq", "gptq", "bnb"})  # of 4 bits unless another width is said beside it
+FORMATS = frozenset({"compressed-tensors", "modelopt", "quark", "torchao"})  # files in any width
 _METHOD_WIDTHS = frozenset({"int4", "4bit", "w4a16", "nf4"})
 _SAME = {"bfloat16": "bf16", "float16": "f16", "fp16": "f16", "float32": "f32", "fp32": "f32"}
 _KINDS = {" - small": "_s", " - medium": "_m", " - large": "_l"}  # as llama.cpp words its file types
@@ -45,6 +46,7 @@ def own_name(weights: str) -> str:
 def bare_name(weights: str) -> str:
     """Without organisation, directories and a file's ending."""
     name = own_name(weights).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    name = name.replace("___", ".")  # as ModelScope's cache writes a dot
     name = re.sub(r"(?i)\.(?:gguf|safetensors)$", "", name)
     name = re.split(r"(?i)-gguf_(?=.)", name)[-1]  # llama.cpp's cache: owner_repository-GGUF_file
     return re.sub(r"-\d{5}-of-\d{5}$", "", name)
@@ -75,6 +77,7 @@ def weights_key(model: str) -> tuple[str, ...]:
 def _with_its_tag(model: str) -> str:
     """The bare name in small letters, with an Ollama tag where that says the size; a host's tag says nothing."""
     name, _, tag = bare_name(model).lower().partition(":")
+    name = name.partition("@")[0]  # a revision; LM Studio: which of several files
     return f"{name}-{tag}" if _SIZE.search(tag) else name
 
 
@@ -91,7 +94,7 @@ def sizes_named(model: str) -> tuple[float, float] | None:
     name = bare_name(model).lower()
     if re.search(r"\dx\d|-\d+e(?![a-z0-9])", name):
         return None
-    sizes = re.findall(r"(?<![\w.])(a?)(\d+(?:\.\d+)?)([bm])(?![a-z])", name)
+    sizes = re.findall(r"(?<![\w.])(a?)(\d+(?:\.\d+)?)([bm])(?![a-z0-9])", name)
     total = next((_size(number, unit) for mark, number, unit in sizes if not mark), None)
     active = next((_size(number, unit) for mark, number, unit in sizes if mark), total)
     return None if total is None or active is None else (total, active)
@@ -112,7 +115,7 @@ def tells_weights(name: str) -> bool:
 
     A path says what its last part does: `/models/Llama-3.1-8B-Instruct`.
     """
-    return _says_itself(name) or _is_hub_id(own_name(name))
+    return _says_itself(name) or (_is_hub_id(own_name(name)) and not set(weights_key(name)) <= _ALIASES)
 
 
 def _says_itself(name: str) -> bool:
@@ -138,10 +141,21 @@ def same_weights(one: str, other: str) -> bool:
 
 def _is_tuned(model: str) -> bool | None:
     """Whether it is the tuned one of a pair; None: an Ollama tag says only what its publisher holds to be unusual."""
-    parts = set(re.split(r"[-_ .:]", bare_name(model).lower()))
+    parts = set(re.split(r"[-_ .:@]", bare_name(model).lower()))
     if parts & _TUNED:
         return True
     return None if ":" in bare_name(model) and not parts & _NOT_TUNED else False
+
+
+def same_quantization(one: str, other: str) -> bool:
+    """Whether both can be true of the same weights: `awq` stores them in `int4`, `compressed-tensors` in any width."""
+    plain = {plain_quantization(one), plain_quantization(other)}
+    return len(plain) == 1 or bool(plain & FORMATS) or bool(plain & _METHODS and plain & _METHOD_WIDTHS)
+
+
+def is_unquantized(said: str) -> bool:
+    """Whether it says 16 or 32 bits, which an engine may store in fewer as it loads them."""
+    return plain_quantization(said) in {"bf16", "f16", "f32"}
 
 
 def plain_quantization(said: str) -> str:

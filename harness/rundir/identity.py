@@ -3,7 +3,16 @@
 from typing import Any
 
 from harness.base.errors import UsageError
-from harness.base.weights_name import contradicts, plain_quantization, quantization_named, same_weights, tells_weights
+from harness.base.weights_name import (
+    FORMATS,
+    contradicts,
+    is_unquantized,
+    plain_quantization,
+    quantization_named,
+    same_quantization,
+    same_weights,
+    tells_weights,
+)
 from harness.rundir.result import Result
 
 
@@ -62,11 +71,29 @@ def with_users_word(said: Identity, weights: str | None, quantization: str | Non
         UsageError: it says something else.
     """
     update: dict[str, SaidText] = {}
+    if weights is not None:
+        _check_own_words(said, weights, quantization, who)
     if weights is not None and not _confirmed(said, weights, who):
         update["weights"] = SaidText(value=weights, said_by=BY_USER)
     if quantization is not None and not _quantised(said, quantization, who):
         update["quantization"] = SaidText(value=quantization, said_by=BY_USER)
     return said.model_copy(update=update)
+
+
+def _check_own_words(said: Identity, weights: str, quantization: str | None, who: str) -> None:
+    """The quantisation in the name that the user gives, against his other word and what the engine says."""
+    named, told = quantization_named(weights), said.quantization
+    if named is None or is_unquantized(named):
+        return
+    if quantization is not None and not same_quantization(named, quantization):
+        raise UsageError(
+            f"--quantization {quantization}: --weights {weights} says {named}",
+            hint="leave one of them out, or name the weights that were quantised so",
+        )
+    if told is None or told.said_by == BY_USER or named in told.value.lower():  # `BF16 (from Q4_1)`
+        return
+    if not same_quantization(named, told.value):
+        raise _contradiction(f"--weights {weights}", who, told.value, told.said_by)
 
 
 def _confirmed(said: Identity, weights: str, who: str) -> bool:
@@ -86,12 +113,14 @@ def _quantised(said: Identity, quantization: str, who: str) -> bool:
     if said.quantization is not None and said.quantization.said_by != BY_USER:
         value, said_by = said.quantization.value, said.quantization.said_by
     elif said.weights is not None and (named := quantization_named(said.weights.value)) is not None:
+        if is_unquantized(named):  # the name of what was loaded
+            return False
         value, said_by = named, said.weights.said_by
     else:
         return False
-    if plain_quantization(value) != plain_quantization(quantization):
+    if not same_quantization(value, quantization):
         raise _contradiction(f"--quantization {quantization}", who, value, said_by)
-    return said.quantization is not None
+    return said.quantization is not None and plain_quantization(value) not in FORMATS
 
 
 def _contradiction(option: str, who: str, value: str, said_by: str) -> UsageError:

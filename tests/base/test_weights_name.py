@@ -4,6 +4,7 @@ import pytest
 
 from harness.base.weights_name import (
     quantization_named,
+    same_quantization,
     same_weights,
     shown_name,
     sizes_named,
@@ -36,7 +37,7 @@ def test_a_family_with_its_size_or_a_hubs_id_says_which_weights(name: str) -> No
     [
         "bench", "", "m", "llm", "/models/bench", "/data", "models/bench", "./bench", "../bench", "/weights/",
         "prod-llama", "llama3", "8b", "model-8b", "bench-70b", "bench:latest", "/srv/model-Q4_K_M.gguf", "unknown",
-        "/root/.ollama/models/blobs/sha256-6a0746a1ec1a",
+        "/root/.ollama/models/blobs/sha256-6a0746a1ec1a", "openai/bench", "hosted_vllm/default", "acme/my-model",
     ],
 )  # fmt: skip
 def test_an_alias_and_a_place_say_nothing(name: str) -> None:
@@ -103,3 +104,33 @@ def test_sizes_are_all_parameters_and_those_of_a_token() -> None:
 def test_a_path_is_shown_by_its_last_part() -> None:
     assert shown_name("/srv/secret-place/Llama-3.1-8B.gguf") == "Llama-3.1-8B"
     assert shown_name(LLAMA) == LLAMA
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/root/.cache/modelscope/hub/models/LLM-Research/Meta-Llama-3___1-8B-Instruct",  # its cache writes no dot
+        "meta-llama-3.1-8b-instruct@q4_k_m",  # LM Studio's, of several files
+        "Llama-3.1-8B-Instruct@main",
+    ],
+)
+def test_a_dot_written_otherwise_and_what_follows_an_at_sign_are_no_other_weights(name: str) -> None:
+    assert same_weights(name, LLAMA)
+
+
+def test_a_hash_is_no_size() -> None:
+    assert sizes_named("/models/blobs/sha256-667b0c1932bc6ffc") is None
+    assert sizes_named("snapshots/607b3c") is None
+    assert sizes_named("Qwen/Qwen2___5-0___5B-Instruct") == (0.5e9, 0.5e9)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("awq", "int4", True), ("GPTQ", "4-bit", True), ("awq_marlin", "W4A16", True),
+        ("Q4_K - Medium", "q4_k_m", True),
+        ("awq", "fp8", False), ("gptq-int8", "int4", False), ("awq", "gptq", False), ("q4_k_m", "int4", False),
+    ],
+)  # fmt: skip
+def test_a_method_and_the_width_that_it_stores_in_are_no_contradiction(one: str, other: str, same: bool) -> None:
+    assert same_quantization(one, other) is same_quantization(other, one) is same

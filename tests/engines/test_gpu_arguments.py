@@ -49,6 +49,13 @@ def test_the_gpus_of_an_engine_follow_from_its_command_line(
         ([], {"CUDA_VISIBLE_DEVICES": ""}, 4, 0),
         ([], {"CUDA_VISIBLE_DEVICES": "-1"}, 4, 0),
         ([], {"CUDA_VISIBLE_DEVICES": "2,-1,3"}, 4, 1),
+        ([], {"CUDA_VISIBLE_DEVICES": "0,7,1"}, 4, 1),  # there is no GPU 7, and what follows is not seen
+        ([], {"CUDA_VISIBLE_DEVICES": "7"}, 4, 0),
+        ([], {"CUDA_VISIBLE_DEVICES": "0,7"}, None, 2),
+        ([], {"CUDA_VISIBLE_DEVICES": "none"}, 4, 0),
+        ([], {"CUDA_VISIBLE_DEVICES": "NoDevFiles"}, None, 0),
+        ([], {"CUDA_VISIBLE_DEVICES": "0;1"}, 4, 0),
+        ([], {"CUDA_VISIBLE_DEVICES": "MIG-1a,MIG-2b"}, 4, 1),  # a process sees one part at most
         (["--model", "m", "CUDA_VISIBLE_DEVICES=3"], {"CUDA_VISIBLE_DEVICES": "0,1"}, 4, 1),  # its own
     ],
 )

@@ -169,3 +169,7 @@ def test_a_replica_of_another_kind_is_named_with_what_is_other(
 
 def test_the_same_weights_may_lie_elsewhere_on_each_machine() -> None:
     check_alike(None, said(weights="/data/m-8b.gguf"), "http://b", said(weights="/srv/models/m-8b.gguf"))
+    hub, cached = "org/m-8b", "/root/.cache/huggingface/hub/models--org--m-8b/snapshots/0123abcd"
+    check_alike(None, said(weights=hub), "http://b", said(weights=cached))
+    with pytest.raises(EndpointError, match="has the revision 4567abcd, the first --url has 0123abcd"):
+        check_alike(None, said(weights=cached), "http://b", said(weights=cached.replace("0123", "4567")))

@@ -193,9 +193,9 @@ def test_rows_are_given_once_and_only_whole(tmp_path: Path) -> None:
     path = tmp_path / "records-1.jsonl"
 
     assert list(rows.take()) == []
-    path.write_text('{"step": 0}\n{"st')
-    assert list(rows.take()) == [{"step": 0}]
+    path.write_text('{"step": 0, "retried": false}\n{"st')
+    assert list(rows.take()) == [{"step": 0, "retried": False}]
     assert list(rows.take()) == []
-    path.write_text('{"step": 0}\n{"step": 1}\n')
-    (tmp_path / "records-2.jsonl").write_text('{"step": 2}\n')
-    assert list(rows.take()) == [{"step": 1}, {"step": 2}]
+    path.write_text('{"step": 0, "retried": false}\n{"step": 1, "retried": false}\n')
+    (tmp_path / "records-2.jsonl").write_text('{"step": 2, "retried": false}\n')
+    assert list(rows.take()) == [{"step": 1, "retried": False}, {"step": 2, "retried": False}]

@@ -194,3 +194,20 @@ def test_an_older_run_of_llama_server_by_url_reads_under_the_one_name() -> None:
 
     assert manifest.engine == {"name": "llama_server", "version": "b1", "flags": None}
     assert (manifest.identity, manifest.via) == (None, None)
+
+
+def test_of_a_model_that_is_not_listed_beside_others_nothing_is_said() -> None:
+    several = [
+        {"id": "small", "owned_by": "vllm", "root": "org/Name-8B", "max_model_len": 8192},
+        {"id": "big", "owned_by": "vllm", "root": "org/Name-70B", "max_model_len": 4096},
+    ]
+
+    unlisted = read({"/v1/models": {"data": several}}, "bench").identity
+    big = read({"/v1/models": {"data": several}}, "big").identity
+    alone = read({"/v1/models": {"data": several[:1]}}, "bench").identity
+
+    assert (unlisted.engine, unlisted.weights, unlisted.context) == ("vllm", None, None)
+    assert big.weights is not None
+    assert big.weights.value == "org/Name-70B"
+    assert alone.weights is not None  # a server of one model answers with it
+    assert alone.weights.value == "org/Name-8B"

@@ -8,7 +8,7 @@ import pytest
 from cost_cases import manifest
 
 from harness.base.errors import UsageError
-from harness.cost.box.weights import weights_of
+from harness.cost.box.weights import bits_per_weight, weights_of
 from harness.engines.life.running import Engine
 from harness.load.protocol import Identified
 from harness.pipeline.noting import STARTED, note_engine, note_event
@@ -90,3 +90,20 @@ def test_of_an_engine_of_ours_the_user_says_only_what_its_arguments_do_not() -> 
     assert run.identity.weights == SaidText(value="org/Name-8B-Instruct", said_by=BY_USER)
     with pytest.raises(UsageError, match=r"--quantization fp8: llama_server says Q4_1 \(the engine that was started\)"):
         note_engine(run, started("llama_server", "bench", "Q4_1"), quantization="fp8")
+
+
+@pytest.mark.parametrize(("place", "is_known"), [("/models/70b", False), ("/models/8b", True), ("/models/x", True)])
+def test_a_place_that_says_another_size_than_the_alias_leaves_nobody_to_believe(place: str, is_known: bool) -> None:
+    run = manifest("llama-3.1-8b")
+    run.identity = Identity(engine="vllm", weights=SaidText(value=place, said_by="/v1/models"))
+
+    weights = weights_of(run)
+
+    assert weights is not None
+    assert weights.is_known is is_known
+    assert (weights.size is not None) is is_known
+
+
+@pytest.mark.parametrize(("said", "bits"), [("16-bit", 16.0), ("16bit", 16.0), ("4-bit", 4.0), ("8bit", 8.0)])
+def test_bits_are_the_whole_number(said: str, bits: float) -> None:
+    assert bits_per_weight("m", said) == bits

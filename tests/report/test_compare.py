@@ -381,7 +381,7 @@ def test_one_model_in_several_quantisations_differs_in_these_alone_and_is_labell
     assert unequal_work(comparison.differences) == ["quantisation"]
 
 
-def test_a_quantisation_that_only_the_name_tells_is_unequal_work_too() -> None:
+def test_a_quantisation_that_only_the_name_tells_is_compared_as_such() -> None:
     runs = [run_of(model="tiny-8B.Q4_1", quantization=None), run_of(model="tiny-8B.Q8_0", quantization=None)]
 
     assert unequal_work(differences(runs)) == ["quantisation"]

@@ -55,8 +55,8 @@ def test_whole_answers_stand_beside_streamed_ones_and_say_that_they_have_no_firs
     assert (streamed["run"][1], whole["run"][1]) == ("streamed", "whole answers")
     assert HITS not in whole
     assert whole["TTFT p50"][0] == whole["TTFT p95"][0] == "n/a: not streamed"
-    assert (streamed["E2E p50"][0], whole["E2E p50"]) == ("4.00 s", ("3.00 s", "0.75×"))
-    assert whole["goodput"][1] == "1.2×"
+    assert (streamed["E2E p50"][0], whole["E2E p50"]) == ("4.00 s", ("3.00 s", "0.750×"))
+    assert whole["goodput"][1] == "1.20×"
     assert whole["cost"][1] == "0.833×"  # 1 / 1.2
 
 
@@ -68,10 +68,10 @@ def test_a_cache_that_is_hit_is_labelled_with_its_hit_rate() -> None:
     assert found is not None
     fresh, shared = found
     assert (fresh[HITS][0], shared[HITS][0]) == ("0 %", "75 %")
-    assert shared["goodput"] == ("1.00", "2×")
-    assert shared["TTFT p50"] == ("250 ms", "0.25×")
-    assert shared["TTFT p95"] == ("1.00 s", "0.5×")
-    assert shared["cost"][1] == "0.5×"
+    assert shared["goodput"] == ("1.00", "2.00×")
+    assert shared["TTFT p50"] == ("250 ms", "0.250×")
+    assert shared["TTFT p95"] == ("1.00 s", "0.500×")
+    assert shared["cost"][1] == "0.500×"
 
 
 def test_where_answers_say_nothing_the_servers_own_account_is_the_label() -> None:

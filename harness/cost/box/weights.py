@@ -91,7 +91,7 @@ def parameters_of(model: str) -> Parameters | None:
 
 _WIDTH = re.compile(
     r"(?P<nvfp4>nvfp4)|(?P<mxfp4>mxfp4)|(?P<four>fp4|nf4|int4|w4a\d)|(?P<eight>int8|fp8|w8a\d)"
-    r"|(?P<sixteen>bf16|bfloat16|fp16|float16|f16)|(?<![a-z])i?q(?P<gguf>[2-8])(?:_|\b)|(?P<said>[2-8])-?bit"
+    r"|(?P<sixteen>bf16|bfloat16|fp16|float16|f16|16-?bit)|(?<![a-z])i?q(?P<gguf>[2-8])(?:_|\b)|(?<!\d)(?P<said>[2-8])-?bit"
 )
 _WIDTHS = {"nvfp4": 4.5, "mxfp4": 4.25, "four": 4.0, "eight": 8.0, "sixteen": 16.0}  # with their scales
 _METHOD = re.compile(r"awq|gptq|bnb|bitsandbytes")  # of 4 bits unless the name says otherwise
@@ -169,7 +169,10 @@ def weights_of(run: RunManifest) -> Weights | None:
         return None
     quantization = run.quantization or (quantization_named(said.weights.value) if said.weights is not None else None)
     by_name = weights_named(own, quantization)
-    if by_name.size is None and run.model is not None:
+    place = sizes_named(said.weights.value) if said.weights is not None else None
+    if place is not None and contradicts(own, int(place[0])):  # `/models/70b` under another's name
+        by_name = replace(by_name, size=None, kv_values=None, is_known=False)
+    elif by_name.size is None and run.model is not None:
         by_name = replace(weights_named(run.model, quantization), name=own, is_known=by_name.is_known)
     if said.kv_values is not None:
         by_name = replace(by_name, kv_values=said.kv_values.value)

@@ -62,9 +62,12 @@ def shown_gpus(flags: Sequence[str], environment: Mapping[str, str], here: int |
         return here
     named: list[str] = []
     for word in (word.strip() for word in said.split(",")):
-        if not word or word.startswith("-") or word in named:
+        is_number = word.isdecimal() and (here is None or int(word) < here)
+        if word in named or not (is_number or word.startswith(("GPU-", "MIG-"))):
             break  # CUDA sees none after one that it does not know
         named.append(word)
+        if word.startswith("MIG-"):
+            break  # a process sees one part of a GPU at most
     return len(named) if here is None else min(len(named), here)
 
 

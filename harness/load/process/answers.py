@@ -1,6 +1,6 @@
 """Who an endpoint is, by what its routes answer together: bytes of any kind in, an Identity out. No I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.backends.said import Info, Listed, Meta, ModelInfo, Models, Props, ServerInfo, Show, Version, read_said
@@ -26,11 +26,18 @@ class Found:
 def read_answers(answers: Answers, model: str | None = None) -> Found:
     """What the routes say together; of several models listed, the facts are those of `model`."""
     listed = read_said(Models, answers.get(LIST)).listed
-    asked = next((entry for entry in listed if entry.id == model), listed[0] if listed else Listed())
+    asked = next((entry for entry in listed if entry.id == model), None) or _unlisted(listed, model)
     names = tuple(entry.id for entry in listed if entry.id)
     identity, flags = _engine(answers, asked)
     weights = tuple(entry.root or entry.id or "" for entry in listed)
     return Found(identity, flags, names[0] if names else None, names, weights)
+
+
+def _unlisted(listed: Sequence[Listed], model: str | None) -> Listed:
+    """What is said of a model that is not listed: a server of one model answers with it, of others nobody tells."""
+    first = listed[0] if listed else Listed()
+    is_one = len({entry.root or entry.id for entry in listed}) < 2
+    return first if model is None or is_one else Listed(owned_by=first.owned_by)
 
 
 def _engine(answers: Answers, listed: Listed) -> tuple[Identity, Flags]:

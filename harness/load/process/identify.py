@@ -1,10 +1,13 @@
 """Asks an endpoint who it is, before the load: a few questions that cost it nothing. Unknown is None."""
 
+import re
+
 import gevent
 import orjson
 
 from harness.backends.faults import hint_for_tls
 from harness.base.errors import EndpointError, UsageError
+from harness.base.weights_name import bare_name
 from harness.load.process.answers import Found, read_answers
 from harness.load.wire.exchange import ConnectionLost
 from harness.load.wire.transport import ConnectFailed, Late, Target, fetch
@@ -101,14 +104,17 @@ def check_alike(asked: str | None, first: Found, url: str, found: Found) -> None
             )
 
 
-_ALIKE = ("the engine", "the version", "the weights", "the quantisation", "a context of")
+_ALIKE = ("the engine", "the version", "the weights", "the revision", "the quantisation", "a context of")
 
 
 def _alike(said: Identity) -> tuple[str | int | None, ...]:
     """What replicas have in common; of weights the name, for each machine may keep them in a place of its own."""
-    weights = said.weights.value.rstrip("/").rpartition("/")[2] if said.weights is not None else None
+    place = said.weights.value if said.weights is not None else None
+    weights = bare_name(place) if place is not None else None
+    cached = re.search(r"/snapshots/([0-9a-f]{7,40})(?:/|$)", place or "")
     quantization, context = (fact.value if fact is not None else None for fact in (said.quantization, said.context))
-    return said.engine, said.version, weights, quantization, context
+    revision = cached[1] if cached is not None else None
+    return said.engine, said.version, weights, revision, quantization, context
 
 
 def _ask(target: Target, path: str, timeout_s: float, body: bytes | None = None) -> Answer:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.base.errors import UsageError
 from harness.base.rounding import whole
-from harness.cost.tries import own_tries
 from harness.report.model import RunFiles
 from harness.report.text import clean, duration, per_task, percent
 from harness.rundir.of_tasks import TasksOfRun
@@ -41,19 +39,13 @@ def solved_cost(run: RunFiles, tasks: TasksOfRun, usd_per_request: float | None)
 
 
 def _solved_and_elsewhere(run: RunFiles, tasks: TasksOfRun) -> tuple[float | None, float, str]:
-    """(share solved, the escalation's USD of a task, what is to be said of it): as priced, else by the list."""
+    """(share solved, the escalation's USD of a task, what is to be said of it): as the run was priced."""
     if tasks.escalated is None:
         return tasks.success.rate, 0.0, ""
     side = run.decision.arms[0].success.self_tries if run.decision is not None and run.decision.arms else None
     if side is not None and side.elsewhere_usd_per_task:
         return side.solved_share, side.elsewhere_usd_per_task, ""
-    try:
-        tries = own_tries(run.metrics, None)
-    except UsageError:  # an API of the user's own price file, which this run was not priced with
-        tries = None
-    if tries is None or not tries.elsewhere_usd:
-        return tasks.own_success.rate, 0.0, "without the escalation, which has no price"
-    return tries.solved, tries.elsewhere_usd, ""
+    return tasks.own_success.rate, 0.0, "without the escalation, which has no price"
 
 
 def time_per_solved_s(tasks: TasksOfRun) -> float | None:

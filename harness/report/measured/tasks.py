@@ -131,7 +131,7 @@ def _arithmetic(tasks: TasksOfRun, max_attempts: int) -> Table | None:
     ]
     return words_table(
         f"Retry arithmetic beside what was measured, at most {count(max_attempts, 'attempt')}",
-        ("what", "were every attempt as likely to fail as the first", "measured"),
+        ("what", "if all fail like the first", "measured"),
         rows,
     )
 

@@ -13,6 +13,7 @@ from harness.rundir.manifest import LONGEST_MODEL, MOST_REPLICAS
 
 Command = Callable[..., Any]
 
+_SAYS_NOTHING = frozenset({"auto", "default", "none", "unknown"})
 BOXES = click.IntRange(1, MOST_REPLICAS)
 PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -41,6 +42,14 @@ def _weights(ctx: click.Context, param: click.Parameter, value: str | None) -> s
     return said
 
 
+def _quantization(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A word that says how they are stored."""
+    said = _short_text(ctx, param, value)
+    if said is not None and said.lower() in _SAYS_NOTHING:
+        raise click.BadParameter(f"{said!r} does not say how; bf16 or f16 where they are not quantised", ctx, param)
+    return said
+
+
 def _short_text(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is None:
         return None
@@ -53,7 +62,7 @@ def _short_text(ctx: click.Context, param: click.Parameter, value: str | None) -
 def weights_options(command: Command) -> Command:
     """What nobody tells of the weights."""
     command = click.option(
-        "--quantization", callback=_short_text, metavar="Q", help="How they are quantised: Q4_K_M, awq, fp8, bf16."
+        "--quantization", callback=_quantization, metavar="Q", help="How they are quantised: Q4_K_M, awq, fp8, bf16."
     )(command)
     return click.option(
         "--weights", callback=_weights, metavar="ID", help="Which weights are served, where the engine does not tell."

@@ -449,3 +449,12 @@ def test_vllm_knows_the_flags_of_its_recipe(vllm_engine: Engine) -> None:
     parsed = subprocess.run([python, "-c", code, json.dumps(flags)], capture_output=True, text=True, check=False)
 
     assert parsed.stdout.count("enable_prefix_caching=False") == len(flags), parsed.stderr[-2000:]
+
+
+@pytest.mark.parametrize("arguments", [["--wheels"], ["--wheels", "/nowhere"], ["--wheel", "."]])
+def test_verify_refuses_arguments_that_it_does_not_know_in_one_line(arguments: list[str]) -> None:
+    done = verify(COMPOSE.parent, *arguments)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {' '.join(arguments)}")
+    assert len(done.stderr.splitlines()) == 1

@@ -241,7 +241,16 @@ def test_a_report_contradicting_what_the_engine_said_is_an_error(
     assert f"--weights meta-llama/Llama-3.1-8B-Instruct: what was measured says {L70B} (/v1/models)" in said
 
 
-@pytest.mark.parametrize(("option", "value"), [("--weights", "bench"), ("--weights", ""), ("--quantization", " ")])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--weights", "bench"),
+        ("--weights", ""),
+        ("--quantization", " "),
+        ("--quantization", "None"),
+        ("--quantization", "auto"),
+    ],
+)
 def test_a_word_that_says_nothing_is_refused_before_anything_is_asked(
     option: str, value: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

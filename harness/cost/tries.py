@@ -91,9 +91,9 @@ def own_tries(metrics: Metrics, prices: UserPrices | None) -> Tries | None:
 def _measured(
     tasks: TasksOfRun, share: ShareOf, source: str, ttft_s: Summary | None, elsewhere: float = 0.0
 ) -> Tries | None:
-    if share.rate is None or not tasks.attempts_per_task:
+    if share.rate is None or not tasks.calls_per_task:
         return None
-    return Tries(tasks.attempts_per_task, share.rate, "measured", source, tasks, share, ttft_s, elsewhere)
+    return Tries(tasks.calls_per_task, share.rate, "measured", source, tasks, share, ttft_s, elsewhere)
 
 
 def _escalation_usd(tasks: TasksOfRun, prices: UserPrices | None) -> float | None:

@@ -99,3 +99,8 @@ class TasksOfRun(Result):
     judging: Judging | None = None
     constrained: Constrained = "none"
     context: str = "all"  # what a turn sends of those before, in words
+
+    @property
+    def calls_per_task(self) -> float | None:
+        """Requests of all attempts of a task: what is paid for, where a task has several turns."""
+        return self.attempts_per_task if self.requests_per_task is None else self.requests_per_task

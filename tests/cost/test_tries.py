@@ -121,6 +121,16 @@ def test_without_a_persons_price_solved_tasks_are_compared_each_side_with_its_ow
     assert arm.success.self_host.usd_per_task == pytest.approx(0.6 * 730 / 1_000_000)
 
 
+def test_a_task_of_several_turns_is_paid_for_turn_by_turn(prices: Any) -> None:
+    # three turns a task, each of 100 + 20 tokens; all are solved at once
+    turns = tasks(1.0, 1.0, tokens=(300, 60), requests_per_task=3.0)
+    arm = arm_of(decided(turns, against("house:dear", turns), prices=prices), "house:dear")
+
+    assert arm.decision.capacity_tasks_per_month == pytest.approx(5_256_000 / 3)
+    assert arm.decision.api_usd_per_task == pytest.approx(3 * 0.002)
+    assert arm.success.api.usd_per_solved_task == pytest.approx(3 * 0.002)
+
+
 def test_with_a_persons_price_every_task_gets_done_and_a_person_takes_the_rest(prices: Any) -> None:
     # C = a m + (1 - q) C_human: API 0.002 x 1.2 + 0.1 x 0.01 = 0.0034; box 730/1M + 0.4 x 0.01 = 0.00473
     found = decided(

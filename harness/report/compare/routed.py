@@ -29,7 +29,7 @@ def solved_cost(run: RunFiles, tasks: TasksOfRun, usd_per_request: float | None)
     driven = run.run.driven
     if driven is not None:
         return SolvedCost(driven.spent_usd / tasks.solved, note="as it was spent")
-    requests = tasks.attempts_per_task if tasks.requests_per_task is None else tasks.requests_per_task
+    requests = tasks.calls_per_task
     if usd_per_request is None or requests is None:
         return SolvedCost(None, why_none="no price or no goodput")
     solved, elsewhere_usd, note = _solved_and_elsewhere(run, tasks)

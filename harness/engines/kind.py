@@ -50,6 +50,7 @@ class GpuUse:
     """How GPUs share a layer's heads: KV heads that are fewer than GPUs are copied, or must be divided too; None:
     whole layers are shared out, whatever their heads."""
     is_capped: bool = False  # it takes a share of each GPU's memory and no more, where no flag says which
+    machines: frozenset[str] = frozenset()  # its own that may put GPUs of other machines in
     compatibility: str | None = None  # the variable that has it run under drivers older than its CUDA wants
 
 

@@ -15,7 +15,8 @@ from harness.cost.box.plausible import BYTES_PER_GIB, OVERHEAD_GIB_PER_GPU, weig
 from harness.cost.box.weights import kv_values_per_token, weights_named
 from harness.engines import engine_kind
 from harness.engines.gpus.able import OLDEST_DRIVER, driver_major, not_native, vllm_needs
-from harness.engines.gpus.layout import Asked, Layout, layout, own_layout, settings_of
+from harness.engines.gpus.arguments import heads_shared_by
+from harness.engines.gpus.layout import Asked, Layout, layout, named_flag, own_layout, settings_of
 from harness.engines.gpus.nvml import Gpu, GpuBox, gpus_here
 from harness.engines.kind import EngineKind, Settings
 from harness.engines.kinds import tgi, vllm
@@ -78,10 +79,11 @@ def plan_start(
         _check_driver(kind, box)
         notes += _idle(made)
         if weights is not None:
-            notes += _check_heads(weights, kind, made.shards)
-            notes += _check_numbers(weights, kind, box, made)
-            notes += _check_memory(weights, kind, copies[0], box, made)
-    return Plan(kind, model, copies, notes)
+            notes += _check_heads(weights, kind, made, settings.extra_flags)
+            for gpus in _of_each_copy(made, box):
+                notes += _check_numbers(weights, kind, gpus)
+                notes += _check_memory(weights, kind, settings, gpus, box, made)
+    return Plan(kind, model, copies, list(dict.fromkeys(notes)))
 
 
 def _weights(kind: EngineKind, model: str | None, flags: Sequence[str], user: str | None) -> _Model | None:
@@ -158,7 +160,9 @@ def _idle(made: Layout) -> list[str]:
     ]
 
 
-def _check_heads(weights: _Model, kind: EngineKind, shards: int) -> list[str]:
+def _check_heads(weights: _Model, kind: EngineKind, made: Layout, flags: Sequence[str]) -> list[str]:
+    own = own_layout(kind, flags)
+    shards = made.shards if own is None else heads_shared_by(kind.name, flags)
     if kind.gpu_use.kv_heads is None:
         if shards < 2:
             return []
@@ -169,7 +173,8 @@ def _check_heads(weights: _Model, kind: EngineKind, shards: int) -> list[str]:
     hint = f"what divides them: {', '.join(map(str, fits))}"
     if heads % shards:
         raise UsageError(
-            f"--tensor-parallel {shards} does not divide the {heads} attention heads of {weights.name}", hint=hint
+            f"{own or '--tensor-parallel'} {shards} does not divide the {heads} attention heads of {weights.name}",
+            hint=hint,
         )
     if shards not in fits:
         raise UsageError(
@@ -193,9 +198,9 @@ def _fitting(heads: Heads, kind: EngineKind) -> list[int]:
     ]
 
 
-def _check_numbers(weights: _Model, kind: EngineKind, box: GpuBox, made: Layout) -> list[str]:
-    """Weights stored in numbers that the GPU computes in, or not."""
-    gpu = _gpus_of(made, box)[0]
+def _check_numbers(weights: _Model, kind: EngineKind, gpus: Sequence[Gpu]) -> list[str]:
+    """Weights stored in numbers that the oldest GPU of a copy computes in, or not."""
+    gpu = min(gpus, key=lambda each: each.capability or (99, 0))
     if gpu.capability is None:
         return []
     shown = f"{gpu.name} (compute capability {gpu.capability[0]}.{gpu.capability[1]})"
@@ -214,13 +219,15 @@ def _check_numbers(weights: _Model, kind: EngineKind, box: GpuBox, made: Layout)
     ]
 
 
-def _check_memory(weights: _Model, kind: EngineKind, settings: Settings, box: GpuBox, made: Layout) -> list[str]:
+def _check_memory(
+    weights: _Model, kind: EngineKind, settings: Settings, gpus: Sequence[Gpu], box: GpuBox, made: Layout
+) -> list[str]:
     flags = settings.extra_flags
-    if weights.gib is None or any(word.partition("=")[0].replace("_", "-") in kind.gpu_use.elsewhere for word in flags):
+    if weights.gib is None or named_flag(flags, kind.gpu_use.elsewhere | kind.gpu_use.machines) is not None:
         return []
-    gpus = _gpus_of(made, box)
     memory = memory_by_flags(list(flags), is_capped=kind.gpu_use.is_capped)
-    have = _gib(gpus, memory.share)
+    is_even = kind.gpu_use.kv_heads is not None
+    have = _gib(gpus, memory.share, is_even=is_even)
     if have is None:
         return []
     if weights.gib > have:
@@ -228,7 +235,7 @@ def _check_memory(weights: _Model, kind: EngineKind, settings: Settings, box: Gp
         raise UsageError(
             f"the weights of {weights.name} do not fit: they take {weights.gib:.1f} GiB ({weights.how}),"
             f" {_in_words(gpus)} {'has' if len(gpus) == 1 else 'have'} {have:.1f} GiB for them",
-            hint=_way_out(weights.gib, memory.share, box, made, is_own=own),
+            hint=_way_out(weights.gib, memory.share, box, made, is_own=own, is_even=is_even),
         )
     if weights.kv_values is None:
         return []
@@ -243,24 +250,26 @@ def _check_memory(weights: _Model, kind: EngineKind, settings: Settings, box: Gp
     ]
 
 
-def _gib(gpus: Sequence[Gpu], share: float) -> float | None:
-    """What an engine takes of their memory; None: unknown."""
+def _gib(gpus: Sequence[Gpu], share: float, *, is_even: bool) -> float | None:
+    """What an engine takes of their memory; None: unknown. `is_even`: of each as much as of the smallest."""
     sizes = [gpu.memory_bytes for gpu in gpus if gpu.memory_bytes is not None]
-    return share * sum(sizes) / BYTES_PER_GIB if sizes and len(sizes) == len(gpus) else None
+    if not sizes or len(sizes) < len(gpus):
+        return None
+    return share * (min(sizes) * len(sizes) if is_even else sum(sizes)) / BYTES_PER_GIB
 
 
-def _gpus_of(made: Layout, box: GpuBox) -> tuple[Gpu, ...]:
-    """One copy's; where the engine's own flags lay them out, any of the box."""
-    return made.groups[0] or box.gpus
+def _of_each_copy(made: Layout, box: GpuBox) -> list[tuple[Gpu, ...]]:
+    """Each copy's GPUs; where the engine's own flags lay them out, so many of those that it sees."""
+    return [(group or box.gpus)[: made.own] for group in made.groups]
 
 
 def _in_words(gpus: Sequence[Gpu]) -> str:
     return gpus[0].name if len(gpus) == 1 else f"{len(gpus)} x {gpus[0].name}"
 
 
-def _way_out(needed_gib: float, share: float, box: GpuBox, made: Layout, *, is_own: bool) -> str:
+def _way_out(needed_gib: float, share: float, box: GpuBox, made: Layout, *, is_own: bool, is_even: bool) -> str:
     """The fewest GPUs of this machine that hold them."""
-    enough = next((n for n in (2, 4, 8, 16) if (_gib(box.gpus[:n], share) or 0) >= needed_gib), None)
+    enough = next((n for n in (2, 4, 8, 16) if (_gib(box.gpus[:n], share, is_even=is_even) or 0) >= needed_gib), None)
     less = (
         "weights in fewer bits, or a box with more GPU memory"
         " (fewer bits already? --quantization Q says so; with `engine start` behind `--`)"

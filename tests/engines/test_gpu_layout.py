@@ -54,8 +54,8 @@ def test_gpus_are_shared_out_over_the_copies_as_asked_and_one_takes_one_where_no
         (Asked(gpus="0,1", tensor_parallel=4), "--tensor-parallel 4 needs 4 GPUs, --gpus names 2"),
         (Asked(gpus="0,1", replicas=4), "--replicas 4 needs 4 GPUs, --gpus names 2"),
         (Asked(gpus="all", replicas=3), "4 GPUs cannot be shared out evenly over --replicas 3"),
-        (Asked(gpus="5"), "--gpus 5: of the 4 GPUs here"),
-        (Asked(gpus="0"), "--gpus 0: of the 4 GPUs here"),
+        (Asked(gpus="5"), "--gpus 5: there are 4 GPUs here"),
+        (Asked(gpus="0"), "--gpus 0 takes no GPU"),
         (Asked(gpus="0,4"), "--gpus 0,4: there is no GPU 4 to be seen here"),
         (Asked(gpus="1,1"), "--gpus 1,1 names a GPU twice"),
         (Asked(gpus="two"), "--gpus 'two' is no number"),
@@ -118,7 +118,7 @@ def test_an_engines_own_flags_that_lay_out_gpus_are_left_alone_but_not_beside_ou
     kind = engine_kind(name)
 
     assert groups(layout(Asked(), a_box(4), kind, flags)) == [[]]
-    assert groups(layout(Asked(gpus="0,1"), a_box(4), kind, flags)) == [[0, 1]]
+    assert groups(layout(Asked(gpus="3,2,1,0"), a_box(4), kind, flags)) == [[3, 2, 1, 0]]
     for asked, ours in ((Asked(tensor_parallel=2), "--tensor-parallel"), (Asked(replicas=2), "--replicas")):
         with pytest.raises(
             UsageError, match=f"^{ours} and .* own `{flags[0].partition('=')[0]}` both lay out the GPUs"
@@ -185,3 +185,34 @@ def test_tgi_is_given_its_gpus_by_docker_and_as_many_shards(monkeypatch: pytest.
     assert made.command[made.command.index("NCCL_DEBUG") - 1] == "--env"
     assert plain.command[plain.command.index("--gpus") + 1] == "all"
     assert "--num-shard" not in plain.command
+
+
+@pytest.mark.parametrize("said", ["", " ", "-1", "0-1", "ALL", "0, 1", ",1", "GPU-10000000-aaaa", "0", "1,1"])
+@pytest.mark.parametrize("box", [GpuBox(), a_box(4)])
+def test_what_is_no_choice_of_gpus_is_said_whether_or_not_there_are_any(said: str, box: GpuBox) -> None:
+    with pytest.raises(UsageError, match=r"^--gpus .*(is no number|takes no GPU|names a GPU twice)"):
+        layout(Asked(gpus=said), box, VLLM)
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "needed"),
+    [
+        ("vllm", ["--tensor-parallel-size", "4"], 4),
+        ("vllm", ["-tp=2", "-pp", "2"], 4),
+        ("vllm", ["--tensor_parallel_size=1", "-dp", "3"], 3),
+        ("tgi", ["--num-shard", "4"], 4),
+    ],
+)
+def test_an_engines_own_flags_that_need_more_gpus_than_there_are_are_refused(
+    name: str, flags: list[str], needed: int
+) -> None:
+    with pytest.raises(UsageError, match=rf"^.*'s own `-.*` needs {needed} GPUs, there are 2$"):
+        layout(Asked(), a_box(2), engine_kind(name), flags)
+    with pytest.raises(UsageError, match=rf"needs {needed} GPUs, --gpus names 1$"):
+        layout(Asked(gpus="0,"), a_box(4), engine_kind(name), flags)
+    assert layout(Asked(), GpuBox(), engine_kind(name), flags).groups == ((),)  # nobody knows
+
+
+@pytest.mark.parametrize("elsewhere", ["--nnodes=2", "--distributed-executor-backend=ray", "-dpl=1"])
+def test_gpus_of_other_machines_are_not_counted_here(elsewhere: str) -> None:
+    assert layout(Asked(), a_box(2), VLLM, ["-tp", "4", elsewhere])

@@ -335,3 +335,59 @@ def test_the_drivers_own_library_is_asked_and_nothing_is_started(tmp_path: Path)
     assert "this machine has no NVIDIA GPU" in no_gpu
     assert no_driver == no_gpu
     assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize("flags", [("--tensor-parallel-size", "4"), ("-tp=4",)])
+def test_an_engines_own_number_of_gpus_divides_the_heads_too(home: Path, flags: tuple[str, ...]) -> None:
+    model = weights(
+        home / "hub" / "models--org--nine" / "snapshots" / "a", num_attention_heads=9, num_key_value_heads=3
+    )
+    assert Path(model).is_dir()
+
+    said = refused("org/nine", a_box(4), extra_flags=flags)
+
+    assert "4 does not divide the 9 attention heads of org/nine (what divides them: 1, 3, 9)" in said
+    assert planned("org/nine", a_box(4), extra_flags=("-tp", "3"))
+    assert planned("org/nine", a_box(4), extra_flags=("--pipeline-parallel-size", "4"))  # whole layers
+
+
+def test_weights_have_the_gpus_that_the_engines_own_flag_takes_not_all_of_the_box() -> None:
+    said = refused("org/Llama-3.3-70B-Instruct", a_box(8), extra_flags=("-tp", "2"))
+
+    assert "2 x NVIDIA A10G have 41.1 GiB for them" in said
+    assert planned("org/Llama-3.3-70B-Instruct", a_box(8), extra_flags=("-tp", "8"))  # 164.5 GiB
+    assert planned("org/Llama-3.3-70B-Instruct", a_box(8), extra_flags=("-tp", "2", "-pp", "4"))
+
+
+@pytest.mark.parametrize("asked", [Asked(replicas=2), Asked(gpus="1,0", replicas=2), Asked(tensor_parallel=2)])
+def test_each_copy_has_to_fit_and_a_shared_one_its_smallest_gpu(asked: Asked) -> None:
+    large, small = a_box(1).gpus[0], a_box(2, "NVIDIA T400", 4096, (7, 5)).gpus[1]
+    box = GpuBox((large, small), "580.65.06")
+
+    said = refused("org/m-8b", box, asked)  # 14.9 GiB; 4 x 0.92 = 3.7 GiB, two times 7.4
+
+    assert "T400 has 3.7 GiB" in said or "have 7.4 GiB" in said
+    assert planned("org/m-8b", box).copies[0].gpus == (0,)
+    # the older of the two GPUs cannot run them
+    assert "on: not on NVIDIA T400 (compute capability 7.5)" in refused("org/m-1b-mxfp4", box, asked)
+
+
+def test_of_several_revisions_the_one_that_main_was_last_is_weighed(home: Path) -> None:
+    place = home / "hub" / "models--org--two"
+    weights(place / "snapshots" / "aaa", 40 * 2**30)
+    weights(place / "snapshots" / "zzz", 10 * 2**30)
+    assert "40.0 GiB (by their files)" in refused("org/two", a_box(1))
+
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text("zzz")
+
+    assert planned("org/two", a_box(1)).copies[0].gpus == (0,)
+
+
+@pytest.mark.parametrize("name", ["model-00001-of-00030.safetensors", "pytorch_model-00002-of-00003.bin"])
+def test_weights_of_which_a_part_is_here_are_weighed_by_their_name(home: Path, name: str) -> None:
+    folder = home / "hub" / "models--org--part-70b" / "snapshots" / "a"
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(b"x")
+
+    assert "130.4 GiB (70B parameters in 16 bits)" in refused("org/part-70b", a_box(1))

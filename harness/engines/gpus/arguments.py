@@ -54,6 +54,12 @@ def gpus_asked(engine: str, flags: Sequence[str], shown: int | None) -> GpusAske
     return GpusAsked(*(min(count, shown) if count is not None else None for count in (asked.parallel, asked.gpus)))
 
 
+def heads_shared_by(engine: str, flags: Sequence[str]) -> int:
+    """GPUs that share each layer's heads by the engine's own flags; 1: none are said."""
+    names = _DEGREES[engine][0] if engine in _DEGREES else ("num-shard",)
+    return max(_whole(_value(_by_name(flags), names)) or 1, 1)
+
+
 def shown_gpus(flags: Sequence[str], environment: Mapping[str, str], here: int | None) -> int | None:
     """GPUs that CUDA shows an engine, of those here: as a variable among its flags says, or else ours."""
     own = next((found[2] for word in flags if (found := _ASSIGNED.fullmatch(word)) and found[1] == VISIBLE), None)

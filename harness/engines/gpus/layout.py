@@ -1,14 +1,16 @@
 """How the copies of a model's weights are laid out over the GPUs: so many copies, each over so many GPUs."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from harness.base.errors import UsageError
+from harness.engines.gpus.arguments import gpus_asked
 from harness.engines.gpus.nvml import Gpu, GpuBox
 from harness.engines.kind import EngineKind, Settings, usable_cpus
 
 MOST_COPIES = 64
 ALL = "all"
+_Said = int | str | tuple[int, ...]  # of --gpus: so many, ALL, or those of these numbers
 _GPUS_HINT = "--gpus 0,1 names two of them, --gpus 1, one, --gpus 2 takes the first two, --gpus all takes all"
 
 
@@ -27,6 +29,7 @@ class Layout:
 
     groups: tuple[tuple[Gpu, ...], ...] = ((),)
     idle: tuple[Gpu, ...] = ()  # that no copy has
+    own: int | None = None  # GPUs of a copy, where the engine's own flags say so
 
     @property
     def replicas(self) -> int:
@@ -45,21 +48,21 @@ def layout(asked: Asked, box: GpuBox, kind: EngineKind, flags: Sequence[str] = (
     Raises:
         UsageError: more GPUs are asked for than there are, or they cannot be shared out so.
     """
+    said = None if asked.gpus is None else _said(asked.gpus)
     own = own_layout(kind, flags)
     if own is not None:
         _check_own(asked, own, kind)
-        gpus = _chosen(asked.gpus, box) if asked.gpus else box.gpus
-        return Layout((gpus,) if asked.gpus else ((),))
+        if said is None or box.gpus:
+            return _by_own(own, said, box, kind, flags)
     if not box.gpus:
         return _without_gpus(asked, box, kind)
-    chosen, replicas = _chosen(asked.gpus or ALL, box), asked.replicas or 1
-    shards = asked.tensor_parallel or (_shared_out(chosen, replicas) if asked.gpus else 1)
+    chosen, replicas = _chosen(said or ALL, box), asked.replicas or 1
+    shards = asked.tensor_parallel or (_shared_out(chosen, replicas) if said else 1)
     needed = shards * replicas
     if needed > len(chosen):
         parts = [f"--tensor-parallel {shards}"] * (shards > 1) + [f"--replicas {replicas}"] * (replicas > 1)
-        where = "--gpus names" if asked.gpus and asked.gpus != ALL else "there are"
         raise UsageError(
-            f"{' x '.join(parts)} {'need' if len(parts) > 1 else 'needs'} {needed} GPUs, {where} {len(chosen)}",
+            f"{' x '.join(parts)} {'need' if len(parts) > 1 else 'needs'} {needed} GPUs, {_there(said, chosen)}",
             hint="fewer replicas, or fewer GPUs for each" if replicas > 1 else "a smaller --tensor-parallel",
         )
     groups = tuple(chosen[n * shards : (n + 1) * shards] for n in range(replicas))
@@ -68,8 +71,13 @@ def layout(asked: Asked, box: GpuBox, kind: EngineKind, flags: Sequence[str] = (
 
 def own_layout(kind: EngineKind, flags: Sequence[str]) -> str | None:
     """The engine's own flag that lays out GPUs, where the user has given one."""
-    words = [flag.partition("=")[0] for flag in flags]
-    return next((word for word in words if word.replace("_", "-") in kind.gpu_use.flags), None)
+    return named_flag(flags, kind.gpu_use.flags)
+
+
+def named_flag(flags: Sequence[str], names: Set[str]) -> str | None:
+    """The first of the flags that is one of these, as it was written."""
+    words = (flag.partition("=")[0] for flag in flags)
+    return next((word for word in words if word.replace("_", "-") in names), None)
 
 
 def settings_of(made: Layout, settings: Settings) -> list[Settings]:
@@ -97,12 +105,24 @@ def _check_own(asked: Asked, own: str, kind: EngineKind) -> None:
     )
 
 
+def _by_own(own: str, said: _Said | None, box: GpuBox, kind: EngineKind, flags: Sequence[str]) -> Layout:
+    """As the engine's own flags lay it out, over the GPUs that --gpus names."""
+    gpus = box.gpus if said is None else _chosen(said, box)
+    needed = gpus_asked(kind.name, flags, None).gpus or 0
+    if kind.gpu_use.kv_heads and needed > len(gpus) > 0 and named_flag(flags, kind.gpu_use.machines) is None:
+        raise UsageError(
+            f"{kind.title}'s own `{own}` needs {needed} GPUs, {_there(said, gpus)}", hint="fewer GPUs for a copy"
+        )
+    of_a_copy = gpus_asked(kind.name, flags, len(gpus)).parallel
+    return Layout((() if said is None else gpus,), own=of_a_copy or None)
+
+
 def _without_gpus(asked: Asked, box: GpuBox, kind: EngineKind) -> Layout:
     """Copies on the CPU, or on whatever the engine finds by itself."""
     told = next(
         (
             words
-            for words, value in ((f"--gpus {asked.gpus}", asked.gpus),
+            for words, value in ((f"--gpus {asked.gpus}", asked.gpus is not None),
                                  (f"--tensor-parallel {asked.tensor_parallel}", (asked.tensor_parallel or 1) > 1))
             if value
         ),
@@ -118,31 +138,44 @@ def _without_gpus(asked: Asked, box: GpuBox, kind: EngineKind) -> Layout:
     )
 
 
-def _chosen(said: str, box: GpuBox) -> tuple[Gpu, ...]:
-    """The GPUs that --gpus names: all, so many, or those of these numbers."""
-    if said == ALL:
-        return box.gpus
-    words = said.removesuffix(",").split(",")
+def _said(text: str) -> _Said:
+    """What --gpus says, whatever GPUs there are."""
+    words = text.removesuffix(",").split(",")
+    if text == ALL:
+        return ALL
     if not all(word.isascii() and word.isdecimal() and len(word) < 6 for word in words):
-        raise UsageError(f"--gpus {said!r} is no number, no list of numbers and not `all`", hint=_GPUS_HINT)
-    if "," not in said:
-        return _first(int(said), box)
-    known = {gpu.index: gpu for gpu in box.gpus}
-    numbers = [int(word) for word in words]
-    if (missing := next((n for n in numbers if n not in known), None)) is not None:
-        seen = ", ".join(map(str, known))
-        raise UsageError(f"--gpus {said}: there is no GPU {missing} to be seen here", hint=f"there are: {seen}")
+        raise UsageError(f"--gpus {text!r} is no number, no list of numbers and not `all`", hint=_GPUS_HINT)
+    numbers = tuple(map(int, words))
+    if "," not in text:
+        if not numbers[0]:
+            raise UsageError("--gpus 0 takes no GPU", hint=_GPUS_HINT)
+        return numbers[0]
     if len(set(numbers)) < len(numbers):
-        raise UsageError(f"--gpus {said} names a GPU twice", hint=_GPUS_HINT)
-    return tuple(known[n] for n in numbers)
+        raise UsageError(f"--gpus {text} names a GPU twice", hint=_GPUS_HINT)
+    return numbers
+
+
+def _chosen(said: _Said, box: GpuBox) -> tuple[Gpu, ...]:
+    """The GPUs of the box that it names."""
+    if isinstance(said, str):
+        return box.gpus
+    if isinstance(said, int):
+        return _first(said, box)
+    known = {gpu.index: gpu for gpu in box.gpus}
+    if (missing := next((n for n in said if n not in known), None)) is not None:
+        seen = ", ".join(map(str, known))
+        named = ",".join(map(str, said))
+        raise UsageError(f"--gpus {named}: there is no GPU {missing} to be seen here", hint=f"there are: {seen}")
+    return tuple(known[n] for n in said)
+
+
+def _there(said: _Said | None, gpus: Sequence[Gpu]) -> str:
+    return f"{'there are' if said in (None, ALL) else '--gpus names'} {len(gpus)}"
 
 
 def _first(count: int, box: GpuBox) -> tuple[Gpu, ...]:
-    if not 0 < count <= len(box.gpus):
-        raise UsageError(
-            f"--gpus {count}: of the {len(box.gpus)} GPUs here at least one and at most all can be taken",
-            hint=_GPUS_HINT,
-        )
+    if count > len(box.gpus):
+        raise UsageError(f"--gpus {count}: there are {len(box.gpus)} GPUs here", hint=_GPUS_HINT)
     return box.gpus[:count]
 
 

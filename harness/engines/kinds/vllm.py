@@ -200,6 +200,21 @@ ENGINE = EngineKind(
             {"--tensor-parallel-size", "-tp", "--pipeline-parallel-size", "-pp", "--data-parallel-size", "-dp"}
         ),
         elsewhere=frozenset({"--cpu-offload-gb"}),
+        machines=frozenset(
+            {
+                "--nnodes",
+                "-n",
+                "--distributed-executor-backend",
+                "--data-parallel-backend",
+                "-dpb",
+                "--data-parallel-size-local",
+                "-dpl",
+                "--data-parallel-address",
+                "-dpa",
+                "--data-parallel-rank",
+                "-dpn",
+            }
+        ),
         cuda=13,  # libcudart.so.13 in the wheel of 0.32.0
         kv_heads="copied",
         is_capped=True,

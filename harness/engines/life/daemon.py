@@ -259,7 +259,7 @@ def _unreadable(path: Path, name: str, why: str) -> EngineError:
 
 def _first_complaint(error: ValidationError) -> str:
     found = error.errors()[0]
-    return f"`{found['loc'][0]}`: {found['msg']}" if found["loc"] else found["msg"]
+    return f"`{'.'.join(map(str, found['loc']))}`: {found['msg']}" if found["loc"] else found["msg"]
 
 
 def _state_path(name: str) -> Path:

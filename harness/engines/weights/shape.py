@@ -1,6 +1,7 @@
 """The attention's shape of weights that lie on this machine, by their own config.json."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from harness.base.whole import regular
 KEY_AND_VALUE = 2
 _CONTAINER = "compressed-tensors"  # holds weights of any width
 _LARGEST_BYTES = 1 << 20
+_PART_OF = re.compile(r"-of-(\d{1,6})\.")
 _Count = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
@@ -94,7 +96,12 @@ def _places(weights: str) -> Iterator[Path]:
     if path.is_absolute():
         yield path
     elif weights.count("/") == 1 and ".." not in weights:
-        yield from sorted((hub_home() / "hub" / f"models--{weights.replace('/', '--')}" / "snapshots").glob("*"))
+        home = hub_home() / "hub" / f"models--{weights.replace('/', '--')}"
+        try:
+            main = regular(home / "refs" / "main").read_text().strip()
+        except (OSError, ValueError):
+            main = ""
+        yield from sorted((home / "snapshots").glob("*"), key=lambda place: (place.name != main, place.name))
 
 
 def hub_home() -> Path:
@@ -147,13 +154,17 @@ def stored_as(weights: str) -> str | None:
 
 
 def bytes_here(weights: str) -> int | None:
-    """The size of their files; None: none lies here. Of several forms side by side the one that engines load."""
+    """The size of their files; None: none lies here, or not all. Of several forms side by side the one that engines
+    load; of several revisions the one that `main` was last."""
     for place in _places(weights):
         for pattern in ("model*.safetensors", "*.safetensors", "*.bin"):
             try:
-                size = sum(file.stat().st_size for file in place.glob(pattern))
+                found = {file.name: file.stat().st_size for file in place.glob(pattern)}
             except OSError:
                 continue
+            if any(int(part[1]) > len(found) for name in found if (part := _PART_OF.search(name))):
+                return None  # still being fetched
+            size = sum(found.values())
             if size:
                 return size
     return None

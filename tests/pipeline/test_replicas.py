@@ -27,7 +27,15 @@ def runs(tmp_path: Path, *urls: str, boxes: str | None = None) -> tuple[int, Pat
     """The exit code and the directory of `breakeven run` against the URLs."""
     scenario = tmp_path / "t.json"
     scenario.write_text(json.dumps(WORK))
-    box = ["--usd-per-hour", "1", "--workers", "1", *(["--boxes", boxes] if boxes else [])]
+    box = [
+        "--usd-per-hour",
+        "1",
+        "--workers",
+        "1",
+        "--weights",
+        "meta-llama/Llama-3.1-8B-Instruct",
+        *(["--boxes", boxes] if boxes else []),
+    ]
     named = [part for url in urls for part in ("--url", url)]
     code = cli.invoke(["run", str(scenario), *named, *box, "--out", str(tmp_path / "out")])
     (run_dir,) = (tmp_path / "out").iterdir()

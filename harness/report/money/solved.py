@@ -60,7 +60,7 @@ def _table(decision: Decision, sides: Sequence[_Side]) -> Table:
         sides,
         ("arm", None, lambda side: Cell(side.name, note=_origin(side.tries))),
         ("solved", "share of tasks", lambda side: _solved(side.tries)),
-        ("attempts", "a task", lambda side: _assumed(significant(side.tries.attempts_per_task), side.tries)),
+        ("requests", "a task", lambda side: _assumed(significant(side.tries.attempts_per_task), side.tries)),
         ("per successful task", "USD, model only", lambda side: _usd(side.cost, lambda c: c.usd_per_solved_task)),
         ("per task", "USD, with people", lambda side: _usd(side.cost, lambda c: c.usd_per_task)),
         ("of it people", "USD", lambda side: _usd(side.cost, lambda c: c.people_usd_per_task)),

@@ -121,7 +121,7 @@ def looked_at(steps: Sequence[Step], driven: Driven, error_rate: float) -> list[
 def _silent(of_steps: Sequence[Sequence[ReplicaOfStep]]) -> set[str]:
     """Those that never answered well, while another did."""
     urls = {one.url for replicas in of_steps for one in replicas}
-    answered = {one.url for replicas in of_steps for one in replicas if one.answered}
+    answered = {one.url for replicas in of_steps for one in replicas if one.is_there}
     return urls - answered if answered else set()
 
 

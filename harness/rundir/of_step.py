@@ -147,6 +147,11 @@ class ReplicaOfStep(Result):
         return self.requests - self.failed
 
     @property
+    def is_there(self) -> bool:
+        """Whether it answered anything well, be it to requests that were due before the window, or to repeats."""
+        return self.answered > 0 or self.requests_per_s > 0
+
+    @property
     def failed_share(self) -> float:
         """Failures of its requests; 0 where it had none."""
         return self.failed / self.requests if self.requests else 0.0

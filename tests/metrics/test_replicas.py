@@ -60,6 +60,17 @@ def test_a_replica_that_answered_nothing_leaves_no_goodput_however_few_it_was_as
     assert metrics.why_not_judged.startswith(f"replica {B} answered no")
 
 
+def test_a_replica_that_was_busy_with_what_is_in_no_count_was_there() -> None:
+    # b has repeats alone, which it answers; of the few tasks a has all
+    def few(_: int, n: int) -> dict[str, Any]:
+        return {"url": B, "repeat": True} if n % 8 else {"url": A}
+
+    step = analysed(rows(1, URLS, few), manifest()).steps[0]
+
+    assert (step.replicas[1].requests, step.replicas[1].failing) == (0, False)
+    assert step.void is None
+
+
 def test_a_replica_that_dies_in_a_step_is_named_however_few_requests_found_it_dead() -> None:
     # b answers to second 25, and two requests later fail: 2 of 29 in the second step, where it is tried once in a while
     def dies(step: int, n: int) -> dict[str, Any]:

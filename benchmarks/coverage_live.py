@@ -23,7 +23,8 @@ from batching_server import BatchingServer, batching_server
 
 from harness.load.prompts.texts import draw_length
 from harness.metrics.steps import compute_metrics
-from harness.pipeline.measure import RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import RunOptions
 from harness.rundir.files import read_manifest
 from harness.rundir.read import read_records
 from harness.rundir.results import Metrics

@@ -20,7 +20,8 @@ from result import Result
 from harness.base.errors import BreakevenError, UsageError
 from harness.cli.spending import budget_of, check_payable
 from harness.cost.own_prices import load_prices
-from harness.pipeline.measure import RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import RunOptions
 from harness.rundir.files import read_manifest
 from harness.scenario import Scenario
 

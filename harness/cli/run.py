@@ -20,8 +20,9 @@ from harness.cli.run_options import ALL, goodput_to_reach, hourly_usd, run_optio
 from harness.cli.run_repeat import run_repeat
 from harness.engines import ENGINES
 from harness.pipeline.analyse import Analysis, analyse_run
-from harness.pipeline.measure import Measured, RunOptions, measure
+from harness.pipeline.measure import measure
 from harness.pipeline.noting import spending_said
+from harness.pipeline.options import Measured, RunOptions
 from harness.prices.record import PURCHASES
 from harness.scenario import find_scenario, load_scenario
 from harness.scenario.estimate import estimate

@@ -14,7 +14,7 @@ from harness.cli import complain
 from harness.cli.report import page_console
 from harness.engines import ENGINES, engine_kind
 from harness.pipeline.analyse import Analysis
-from harness.pipeline.measure import Measured, RunOptions
+from harness.pipeline.options import Measured, RunOptions
 from harness.report import console_comparison, render_comparison
 from harness.report.compare.runs import compare_runs
 

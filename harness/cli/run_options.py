@@ -21,7 +21,7 @@ from harness.engines import ENGINES
 from harness.engines.endpoint import api_key_in, endpoint_url
 from harness.engines.gpus.layout import Asked
 from harness.load.remote.muster import address
-from harness.pipeline.measure import RunOptions
+from harness.pipeline.options import RunOptions
 from harness.prices.catalog import find_instance, known_instance, quote_for, resolve_api
 from harness.prices.price_file import UserPrices
 from harness.rundir.files import read_manifest

@@ -10,7 +10,7 @@ from harness.base.errors import EXIT_INTERRUPTED
 from harness.cli import complain
 from harness.cli.pooled import print_pooled
 from harness.pipeline.analyse import Analysis
-from harness.pipeline.measure import Measured
+from harness.pipeline.options import Measured
 from harness.report.compare.pool import pool
 
 COOL_DOWN_S = 5.0  # between runs: the last one's requests are gone, caches and heat settle

@@ -11,7 +11,7 @@ from harness.base.errors import UsageError
 from harness.load.spending.bounds import least_request, most_billed
 from harness.load.spending.purse import Spending, below_one_request
 from harness.load.spending.tariff import PICO_PER_USD, PriceTier, Tariff, TokenPrices
-from harness.pipeline.measure import Budget
+from harness.pipeline.options import Budget
 from harness.prices.catalog import resolve_api
 from harness.prices.price_file import UserPrices
 from harness.prices.record import ApiPrice, Rates

@@ -10,7 +10,8 @@ from harness.base.errors import BreakevenError
 from harness.calibration.oracle.judge import judge
 from harness.calibration.oracle.process import running_oracle, spare_cores
 from harness.calibration.quote import Level
-from harness.pipeline.measure import RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import RunOptions
 from harness.rundir.files import read_manifest
 from harness.scenario import ClosedLoad, Request, Scenario, Slo, SyntheticPrompts
 

@@ -13,7 +13,8 @@ from load_helpers import scenario
 from harness.load.conduct import crew
 from harness.load.run_events import RunEvent, StepBegun
 from harness.pipeline.analyse import analyse_run
-from harness.pipeline.measure import Measured, RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import Measured, RunOptions
 from harness.rundir.files import read_manifest
 
 STOPPED_S = 2.5

@@ -10,7 +10,8 @@ from harness.calibration.oracle.process import running_oracle
 from harness.cli import invoke
 from harness.pipeline import calibrate
 from harness.pipeline.calibrate import measure_level
-from harness.pipeline.measure import RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import RunOptions
 from harness.rundir.files import read_manifest
 from harness.rundir.read import read_records
 from harness.scenario import ClosedLoad, Request, Scenario, SyntheticPrompts

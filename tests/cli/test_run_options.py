@@ -9,7 +9,7 @@ from harness import cli
 from harness.base.errors import UsageError
 from harness.cli.run import command
 from harness.cli.run_options import hourly_usd, run_options
-from harness.pipeline.measure import RunOptions
+from harness.pipeline.options import RunOptions
 from harness.scenario import Scenario
 
 

@@ -16,7 +16,8 @@ from harness.base.errors import EndpointError, UsageError
 from harness.load.process.trial import Trial, hopeless, via_of
 from harness.load.prompts.prompt import Prompt
 from harness.load.protocol import Prepared, Warned
-from harness.pipeline.measure import Measured, RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import Measured, RunOptions
 from harness.rundir.files import read_manifest
 from harness.rundir.read import read_records, read_rows
 from harness.rundir.records import RequestRecord

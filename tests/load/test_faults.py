@@ -10,7 +10,8 @@ from load_helpers import records_of, run_load, scenario
 from harness.backends.wire import MAX_DETAIL_CHARS
 from harness.base.errors import EndpointError
 from harness.load.run_events import RunEvent, StepBegun
-from harness.pipeline.measure import RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import RunOptions
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ from harness.load.conduct.hopeless import hopeless
 from harness.load.protocol import Live
 from harness.load.run_events import RunEvent
 from harness.pipeline.analyse import analyse_run
-from harness.pipeline.measure import RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import RunOptions
 from harness.rundir.read import read_records
 
 LONG = """\

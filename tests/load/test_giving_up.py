@@ -10,7 +10,8 @@ from load_helpers import scenario
 from harness.load.conduct.giving_up import Tally, cannot_pass, late_after_s, most_to_come
 from harness.load.protocol import Live
 from harness.load.run_events import RunEvent
-from harness.pipeline.measure import RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import RunOptions
 from harness.rundir.read import read_records
 from harness.rundir.recorder import NewRows
 from harness.scenario import Limit

@@ -7,7 +7,7 @@ from load_helpers import records_of, run_load, scenario
 
 from harness.calibration.oracle.ledger import join, read_ledger
 from harness.calibration.oracle.process import RunningOracle, running_oracle
-from harness.pipeline.measure import Measured
+from harness.pipeline.options import Measured
 from harness.rundir import files
 from harness.rundir.read import read_arrivals
 from harness.rundir.steps import read_steps

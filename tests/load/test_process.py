@@ -17,7 +17,8 @@ from harness.load.process.outbox import Outbox
 from harness.load.protocol import Doing, Done, Warned, event_of
 from harness.load.run_events import BrokenPart, RunEvent
 from harness.pipeline import measure as measure_module
-from harness.pipeline.measure import Measured, RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import Measured, RunOptions
 from harness.rundir import files
 from harness.rundir.steps import read_steps
 

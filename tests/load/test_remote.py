@@ -19,7 +19,8 @@ from harness.checks.load import load_checks
 from harness.load.protocol import Doing
 from harness.load.remote.muster import address
 from harness.load.run_events import RunEvent, StepBegun
-from harness.pipeline.measure import Measured, RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import Measured, RunOptions
 from harness.rundir import files
 from harness.rundir.read import read_client, read_parts, read_rows
 from harness.rundir.steps import read_steps

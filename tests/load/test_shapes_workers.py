@@ -24,7 +24,8 @@ from harness.checks.load import load_checks
 from harness.load.conduct.live import merged
 from harness.load.protocol import Doing
 from harness.load.run_events import RunEvent, StepBegun
-from harness.pipeline.measure import RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import RunOptions
 from harness.rundir import files
 from harness.rundir.steps import read_steps
 

@@ -11,7 +11,8 @@ from load_helpers import scenario
 from harness.base.errors import BreakevenError, UsageError
 from harness.load.spending.purse import Spending
 from harness.load.spending.tariff import PICO_PER_USD, Tariff, TokenPrices
-from harness.pipeline.measure import Budget, Measured, RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import Budget, Measured, RunOptions
 from harness.rundir.driven import Driven
 from harness.rundir.files import read_manifest
 from harness.rundir.read import read_records, read_rows

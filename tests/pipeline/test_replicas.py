@@ -9,7 +9,8 @@ from faulty_server import FaultyServer
 from harness import cli
 from harness.load.run_events import RunEvent, StepBegun
 from harness.pipeline.analyse import analyse_run
-from harness.pipeline.measure import RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import RunOptions
 from harness.rundir.files import read_manifest
 from harness.scenario import Scenario
 

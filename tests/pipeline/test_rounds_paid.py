@@ -12,7 +12,7 @@ from harness.base.errors import UsageError
 from harness.cli.spending import budget_of
 from harness.load.spending.purse import Spending
 from harness.load.spending.tariff import PICO_PER_USD, Tariff, TokenPrices
-from harness.pipeline.measure import Budget, Measured
+from harness.pipeline.options import Budget, Measured
 from harness.prices.price_file import UserPrices, user_prices
 from harness.rundir.driven import Driven
 from harness.rundir.files import read_manifest

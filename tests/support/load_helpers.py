@@ -9,7 +9,8 @@ from faulty_server import FaultyServer
 
 from harness.load.protocol import Live
 from harness.load.shapes.arrivals import ArrivalPlan
-from harness.pipeline.measure import Measured, RunOptions, measure
+from harness.pipeline.measure import measure
+from harness.pipeline.options import Measured, RunOptions
 from harness.rundir.read import read_records
 from harness.rundir.steps import RanStep, read_steps
 from harness.scenario import Scenario

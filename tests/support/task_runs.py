@@ -8,7 +8,7 @@ import pandas as pd
 from endpoint import Call, Endpoint
 from load_helpers import run_load
 
-from harness.pipeline.measure import Measured
+from harness.pipeline.options import Measured
 from harness.scenario import Scenario
 
 SUMS = [{"id": f"s{n}", "prompt": f"What is {n} plus {n}?", "expected": str(2 * n)} for n in range(6)]

@@ -3,6 +3,7 @@
 from harness.load.prompts.prompt import Prompt
 from harness.load.prompts.sessions import Conversation
 from harness.load.prompts.texts import WORDS, PromptSource, Vocabulary
+from harness.rundir.records import RequestRecord
 from harness.scenario.prompts import SessionPrompts, SyntheticPrompts
 from harness.scenario.trace import TraceRow
 
@@ -92,21 +93,26 @@ def test_after_a_turn_that_failed_the_next_one_follows_with_a_reply_that_is_made
     assert [words(m["content"]) for m in second.messages] == [29, 25, 10]
 
 
+def row_of(conversation: Conversation) -> RequestRecord:
+    row = RequestRecord("r", 0)
+    conversation.mark(row)
+    return row
+
+
 def test_a_conversation_entered_later_has_a_history_of_the_wanted_length() -> None:
     conversation = talk(SPEC, turn=2)
-    assert conversation.is_entering
     prompt = conversation.ask()
-    assert not conversation.is_entering
-    asked = (conversation.session, conversation.turn)
+    asked = row_of(conversation)
     conversation.answered(REPLY)
 
-    assert asked == ("0-0", 2)
+    assert (asked.session, asked.turn, asked.entered) == ("0-0", 2, True)
     assert prompt.messages is not None
     assert [m["role"] for m in prompt.messages] == ["user", "assistant"] * 2 + ["user"]
     assert [words(m["content"]) for m in prompt.messages] == [29, 25, 10, 25, 10]
     # the next one is a whole conversation
-    assert (conversation.session, conversation.turn, conversation.is_entering) == ("0-1", 0, False)
     assert length(conversation.ask()) == 30
+    asked = row_of(conversation)
+    assert (asked.session, asked.turn, asked.entered) == ("0-1", 0, False)
 
 
 def test_a_history_that_is_made_up_is_of_no_other_user_and_no_other_run() -> None:

@@ -147,7 +147,7 @@ def test_a_rate_limit_is_waited_for_and_no_failure(style: str, tmp_path: Path) -
     assert len(retried) == driven.rate_limited == api.refused()
     assert set(retried["error"]) <= {"http_429"}
     assert driven.waited_s > 1
-    assert len(served) > 1.5 * api.refused()  # it waits rather than burns
+    assert len(served) > api.refused()  # it waits rather than burns
     assert (served["sent_s"] - served["scheduled_s"]).max() < 0.5  # what it waited is not the schedule's
     assert every["request_id"].is_unique
 

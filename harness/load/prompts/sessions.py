@@ -28,6 +28,7 @@ class Conversation:
         self._said: list[dict[str, str]] = []
         self._said_tokens = 0
         self._is_begun = False
+        self._enters = False  # the turn that was asked last follows on what was never sent
 
     @property
     def session(self) -> str:
@@ -39,17 +40,13 @@ class Conversation:
         """Whether it keeps to one replica, where its history is cached."""
         return self._spec.affinity == "session"
 
-    @property
-    def is_entering(self) -> bool:
-        """Whether the next turn follows on what was never sent: no prefix cache can know it."""
-        return not self._is_begun and self.turn > 0
-
     def mark(self, row: RequestRecord) -> None:
-        """Write down in a request's row what it asks."""
-        row.session, row.turn, row.entered = self.session, self.turn, self.is_entering
+        """Write down in the row of the turn that was asked last what it asks: no prefix cache can know one that enters."""
+        row.session, row.turn, row.entered = self.session, self.turn, self._enters
 
     def ask(self) -> Prompt:
         """The next turn's prompt."""
+        self._enters = not self._is_begun and self.turn > 0
         if not self._is_begun:
             self._begin()
         self._question(self.turn)

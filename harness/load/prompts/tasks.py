@@ -138,7 +138,6 @@ class RoundAsks:
 class TaskConversation:
     """What one user asks in a round: one task after another."""
 
-    is_entering = False
     stays = True  # a task of several turns keeps to one replica, where its history is cached
 
     def __init__(self, asks: RoundAsks, now_s: Callable[[], float]) -> None:

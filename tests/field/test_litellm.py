@@ -171,14 +171,14 @@ def test_what_it_says_it_added_to_a_whole_answer_is_a_number(field: Field, tmp_p
     assert isinstance(got.via.added_ms, float)
     assert 0 < got.via.added_ms < 10_000
     assert f"litellm {version()} (server: uvicorn), adds" in got.via.words()
-    assert got.counts == {(None, "length", ASKED, 50, "server", 1)}
+    assert got.counts == {(None, "length", ASKED, 50, "server", 0)}
 
 
 def test_through_it_is_counted_what_the_server_counts_and_no_token_comes_sooner(field: Field, tmp_path: Path) -> None:
     direct = run(tmp_path / "direct", field.paced.base_url, "real-name", load=LONGER)
     through = run(tmp_path / "through", field.url, "paced", load=LONGER)
 
-    assert direct.counts == through.counts == {(None, "length", ASKED, 50, "server", 1)}
+    assert direct.counts == through.counts == {(None, "length", ASKED, 50, "server", 0)}
     for got in (direct, through):
         assert got.step["ttft_s"]["n"] == got.step["tpot_s"]["n"] == got.step["e2e_s"]["n"] > 0
         assert got.step["tpot_s"]["p50"] >= GAP_S * 0.9
@@ -346,7 +346,7 @@ def test_llama_server_behind_it_counts_what_it_counts_alone(llama_server_engine:
     (count,) = direct.counts
     assert {row for row in through.counts if row[0] != "http_500"} == {count}  # it may find a kept connection closed
     assert count[:3] == (None, "length", ASKED)
-    assert count[4:] == ("server", 1)
+    assert count[4:] == ("server", 0)
     assert set(served(unnamed.rows)["error"].dropna()) <= {"http_500"}
     assert {row[3:] for row in unnamed.counts if row[0] != "http_500"} == {count[3:]}
     dialects = [got.manifest.identity.dialect for got in (direct, through, unnamed) if got.manifest.identity]

@@ -41,7 +41,7 @@ class Conversation:
         return self._spec.affinity == "session"
 
     def mark(self, row: RequestRecord) -> None:
-        """Write down in the row of the turn that was asked last what it is; no prefix cache can know one that enters."""
+        """Write down in the row of the turn asked last what it is; no prefix cache can know one that enters."""
         row.session, row.turn, row.entered = self.session, self.turn, self._enters
 
     def ask(self) -> Prompt:

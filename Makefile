@@ -44,7 +44,7 @@ AT_ONCE := -q -n $(CHECKS_AT_ONCE) --dist worksteal -m "not ($(PATIENT))"
 
 help:
 	@echo "make run    set up, start a real engine, drive it, print a verdict (first time: minutes, it compiles llama.cpp)"
-	@echo "make check  ruff, mypy and all tests that need neither engine nor browser nor patience (2 minutes)"
+	@echo "make check  ruff, mypy and all tests that need neither engine nor browser nor patience (8 minutes)"
 	@echo "make test   set up, install three real engines (first time: 15 to 30 minutes), run the whole suite"
 	@echo "make lint   ruff and mypy"
 	@echo "make litellm  the proxy that tests put before a server, by hashes, in an environment of its own (half a minute)"

@@ -1,7 +1,7 @@
-"""Checks on the money: was the goodput measured on the demand's own shape, are the prices fresh."""
+"""Checks on the money: was the goodput measured on the demand's own shape, is it possible on this box, will it fit."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from harness.base.rounding import exact_volume
 from harness.cost.arms import ApiArm
@@ -11,10 +11,10 @@ from harness.cost.box.gpu_doubts import gpu_doubts
 from harness.cost.box.plausible import Ceilings, ceilings, kv_room_tokens, weights_do_not_fit
 from harness.cost.box.weights import Weights, weights_named, weights_of, weights_unsaid
 from harness.cost.breakeven.decision import decide_parsed
+from harness.cost.price_doubts import price_doubts
 from harness.cost.undecided import answer, with_goodput
 from harness.demand.demand import Demand
-from harness.prices.crosscheck import differences
-from harness.prices.record import COMMITTED, STALE_AFTER_DAYS, age_days
+from harness.prices.record import COMMITTED
 from harness.rundir.decide import Decided, DecideInput
 from harness.rundir.decision import Arm, BoxInstance, MtokAtStep
 from harness.rundir.manifest import RunManifest
@@ -38,9 +38,7 @@ def doubts(
         *_possible(box, weights_of(manifest), manifest.model, peak_ceilings(box, manifest, metrics)),
         *_cache_room(box, manifest, metrics),
         *_unchecked(box, weights_of(manifest), SAY_WEIGHTS),
-        *_prices(box.instance, arms, today),
-        *_second_opinions(arms),
-        *_whole_prices(arms, demand, today),
+        *price_doubts(box.instance, arms, demand, today),
         *_sizes(box.instance, arms, demand),
     ]
     return _errors_first(found)
@@ -56,9 +54,7 @@ def doubts_without_a_run(model: str | None, box: PricedBox, arms: Sequence[ApiAr
         *_possible(box, weights, model, ceilings(weights, box.listed, None) if weights and box.listed else None),
         *_unchecked(box, weights, "--model ID says it"),
         _check("goodput_given", "warning", message, hint),
-        *_prices(box.instance, arms, today),
-        *_second_opinions(arms),
-        *_whole_prices(arms, demand, today),
+        *price_doubts(box.instance, arms, demand, today),
         *_sizes(box.instance, arms, demand),
     ]
     return _errors_first(found)
@@ -93,28 +89,6 @@ def _shape(step: Step | None, demand: Demand) -> Iterator[Check]:
         message = f"the goodput was measured on requests of another shape: {'; '.join(off)}"
         hint = "measure with the demand's lengths (prompts.input_tokens, output_tokens), or price another"
         yield _check("demand_shape_differs", "error", message, hint)
-
-
-def _prices(rented: BoxInstance, arms: Sequence[ApiArm], today: date) -> Iterator[Check]:
-    if rented.kind == "listed":
-        yield from _age(f"{rented.id} {rented.purchase.replace('_', ' ')}", rented.checked_on, today)
-    unique = {f"{price.provider}:{price.model}": price for arm in arms for _, price in arm.parts}
-    old: dict[date | None, list[str]] = {}
-    for name, price in unique.items():
-        old.setdefault(price.checked_on, []).append(name)
-    for checked_on, names in old.items():
-        yield from _age(", ".join(names), checked_on, today)
-
-
-def _age(what: str, checked_on: date | None, today: date) -> Iterator[Check]:
-    age = age_days(checked_on, today)
-    hint = "`breakeven prices check` lists them; a file for --prices wins over every listed price"
-    if age is None:
-        message = f"nobody noted when the price of {what} was checked"
-        yield _check("price_date_unknown", "warning", message, hint)
-    elif age > STALE_AFTER_DAYS:
-        message = f"the price of {what} was checked {checked_on}, {age} days ago"
-        yield _check("stale_price", "warning", message, hint)
 
 
 def _possible(box: PricedBox, weights: Weights | None, model: str | None, most: Ceilings | None) -> Iterator[Check]:
@@ -222,31 +196,6 @@ def _cache_room(box: PricedBox, manifest: RunManifest, metrics: Metrics) -> list
                 hint += "; a cache in 8 bits would have room for twice as many, and the engine's flags are not known"
             return [_check("kv_cache_full", "warning", message, hint)]
     return []
-
-
-def _second_opinions(arms: Sequence[ApiArm]) -> Iterator[Check]:
-    found = {d.name + d.which: d for arm in arms for _, price in arm.parts for d in differences(price)}
-    for d in found.values():
-        message = f"{d.name}: {d.which} is {d.first:g} USD per Mtok here and {d.second:g} in {d.second_source}"
-        hint = "look it up at the provider, and settle it in a file for --prices"
-        yield _check("prices_disagree", "warning", message, hint)
-
-
-def _whole_prices(arms: Sequence[ApiArm], demand: Demand, today: date) -> Iterator[Check]:
-    """Prices that nobody can buy at any more, and parts of them that are not in the sum."""
-    unique = {f"{price.provider}:{price.model}": price for arm in arms for _, price in arm.parts}
-    keeps_an_hour = any(one.cache_write_1h_tokens for one in demand.requests())
-    for name, price in unique.items():
-        if price.is_retired(today):
-            message = f"{name} was retired on {price.retired_on}: nobody can buy it at this price any more"
-            yield _check("retired_model", "warning", message, "`breakeven prices list` shows the models of today")
-        unused = [part.words for part in price.unused if part.is_due]
-        if keeps_an_hour and price.rates.cache_write_1h_usd_per_mtok is None:
-            unused.append("cache writes kept for an hour, of which no price is listed: priced as any write")
-        if unused:
-            message = f"the price of {name} has parts that are not in these sums: {', '.join(unused)}"
-            hint = "what they come to goes into the demand as an item, or into a price of your own for --prices"
-            yield _check("price_parts_unused", "warning", message, hint)
 
 
 def _sizes(rented: BoxInstance, arms: Sequence[ApiArm], demand: Demand) -> Iterator[Check]:

@@ -28,6 +28,8 @@ COMMANDS = {
     "worker": "Lend this machine's cores to a run that another machine conducts.",
     "report": "Compute figures, decision and reports of one or more run directories again.",
     "compare": "Put two or more runs beside each other; the first is what the others are compared with.",
+    "list": "The runs of a folder: what each measured, what it answered, whether to trust it.",
+    "open": "Open a run's report in the browser.",
     "decide": "At which monthly volumes a rented box beats an API.",
     "explain": "Recompute published figures, each difference with its reason.",
     "prices": "Instance and API prices with source and date.",

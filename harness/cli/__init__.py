@@ -13,10 +13,12 @@ from types import FrameType
 from typing import Any, TextIO
 
 import click
+from click.shell_completion import CompletionItem
 
 from harness import __version__
 from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, BreakevenError, UsageError
 from harness.base.text import printable
+from harness.cli.defaults import apply
 
 TRACEBACK = "BREAKEVEN_TRACEBACK"
 _LONGEST_LINE = 480  # of an error, and of a hint: they may quote a file or a server
@@ -37,6 +39,7 @@ COMMANDS = {
     "engine": "Install, start, ask and stop an engine on this machine.",
     "init": "Write a commented scenario to PATH (default scenario.yaml) and its JSON Schema beside it.",
     "demand": "What a month asks for: demand files.",
+    "completion": "Install shell completion: commands, options, values and files after Tab.",
     "schema": "The JSON Schema of a file, for an editor or another program; without NAME a line for each.",
 }
 
@@ -74,6 +77,19 @@ class _Commands(click.Group):
         command = importlib.import_module(f"harness.cli.{name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None and not ctx.resilient_parsing:
+            apply(ctx, command, name, rest)
+        return name, command, rest
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=said) for name, said in COMMANDS.items() if name.startswith(incomplete)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         with readers_may_leave():

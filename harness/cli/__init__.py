@@ -1,7 +1,9 @@
 """The command line: parses, calls, prints, and turns what went wrong into one line and an exit code."""
 
+import builtins
 import errno
 import importlib
+import keyword
 import os
 import resource
 import select
@@ -24,7 +26,8 @@ TRACEBACK = "BREAKEVEN_TRACEBACK"
 _LONGEST_LINE = 480  # of an error, and of a hint: they may quote a file or a server
 
 # command -> what the help of all says of it: the first line of its own. The command is `command` of the module of
-# that name in this package, read when it is asked for, so that nobody waits for what he does not use.
+# that name in this package (list_.py where the name is Python's own), read when it is asked for, so that nobody waits
+# for what he does not use.
 COMMANDS = {
     "run": "Measure what an endpoint serves under SCENARIO, and say what that costs and when it pays.",
     "worker": "Lend this machine's cores to a run that another machine conducts.",
@@ -67,6 +70,11 @@ def _nobody_reads(output: TextIO | None) -> bool:
     return any(state & select.POLLERR for _, state in poll.poll(0))
 
 
+def module_of(name: str) -> str:
+    """The module of a command: `list` is in list_.py, since a module of a package becomes a name in it."""
+    return f"{name}_" if keyword.iskeyword(name) or hasattr(builtins, name) else name
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -74,7 +82,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in COMMANDS:
             return None
-        command = importlib.import_module(f"harness.cli.{name}").command
+        command = importlib.import_module(f"harness.cli.{module_of(name)}").command
         assert isinstance(command, click.Command)
         return command
 

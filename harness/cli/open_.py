@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from harness.base.errors import EXIT_FAILED, UsageError
-from harness.cli.list import RESULTS
+from harness.cli.list_ import RESULTS
 from harness.pipeline.analyse import Analysis
 from harness.pipeline.listing import list_runs
 from harness.report import COMPARISON_HTML, HTML

@@ -21,21 +21,26 @@ _BREAK = re.compile(r"(?<=\s)(?=\S)|(?<=\w\w\w[:/])(?=[A-Za-z]\w\w)")
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A table that leaves out its spare columns, one after the other, until the rest fits; where nothing is left to
-    leave out, each row becomes its name and a paragraph.
+    """A table that leaves out its spare columns, one after the other, until the rest fits; where that is not enough it
+    wraps its words instead, and where not even that is, each row becomes its name and a paragraph.
     """
 
     table: Table
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        shown = list(range(len(self.table.columns)))
-        while (widths := self._widths(shown, options.max_width)) is None:
-            spares = [i for i in shown if self.table.columns[i].spare]
-            if not spares:
-                yield from (line for row in self.table.rows for line in self._stacked(row, options.max_width))
-                return
-            shown.remove(max(spares, key=lambda i: self.table.columns[i].spare))
-        yield self._drawn(shown, widths)
+        for wraps in (False, True):
+            for shown in self._choices():
+                if widths := self._widths(shown, options.max_width, wraps=wraps):
+                    yield self._drawn(shown, widths)
+                    return
+        yield from (line for row in self.table.rows for line in self._stacked(row, options.max_width))
+
+    def _choices(self) -> Iterator[list[int]]:
+        """All columns, then ever fewer of the spare ones."""
+        columns = self.table.columns
+        ranks = sorted({column.spare for column in columns if column.spare}, reverse=True)
+        for most in [*ranks, 0]:
+            yield [i for i, column in enumerate(columns) if column.spare <= most]
 
     def _drawn(self, shown: list[int], widths: list[int]) -> RichTable:
         out = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
@@ -48,12 +53,14 @@ class Fitted:
             out.add_row(*(_wrapped(cell.text, width, STYLES[cell.tone]) for cell, width in cells))
         return out
 
-    def _widths(self, shown: list[int], most: int) -> list[int] | None:
-        """What each column gets: its longest line, or less down to its longest word; None: not even that fits."""
+    def _widths(self, shown: list[int], most: int, *, wraps: bool) -> list[int] | None:
+        """What each column gets: its longest line, or less, down to the longest word of its title and, where it
+        `wraps`, of its words; None: not even that fits.
+        """
         words, whole = [], []
         for i in shown:
             title, cells = _title(self.table.columns[i]), [row.cells[i].text for row in self.table.rows]
-            least = _longest if self.table.columns[i].right else _longest_word  # a number stays with its unit
+            least = _longest_word if wraps and not self.table.columns[i].right else _longest
             words.append(max(least(cells), _longest_word([title])))
             whole.append(_longest([title, *cells]))
         left = most - _GAP * (len(shown) - 1) - sum(words)

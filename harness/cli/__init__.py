@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import keyword
 import os
 import resource
 import select
@@ -26,6 +27,7 @@ _LONGEST_LINE = 480  # of an error, and of a hint: they may quote a file or a se
 COMMANDS = {
     "run": "Measure what an endpoint serves under SCENARIO, and say what that costs and when it pays.",
     "worker": "Lend this machine's cores to a run that another machine conducts.",
+    "import": "Make a run of what another load tool measured, and say what that costs and when it pays.",
     "report": "Compute figures, decision and reports of one or more run directories again.",
     "compare": "Put two or more runs beside each other; the first is what the others are compared with.",
     "decide": "At which monthly volumes a rented box beats an API.",
@@ -69,7 +71,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in COMMANDS:
             return None
-        command = importlib.import_module(f"harness.cli.{name}").command
+        module = f"{name}_" if keyword.iskeyword(name) else name
+        command = importlib.import_module(f"harness.cli.{module}").command
         assert isinstance(command, click.Command)
         return command
 

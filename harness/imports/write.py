@@ -56,9 +56,8 @@ def run_directory(
     """
     manifest = _manifest(told, parts, paths, beside)
     began = datetime.fromisoformat(manifest.started_at)
-    place = files.create_run_dir(
-        out, began, manifest.scenario["name"], "imported", str(beside.instance.get("id") or "unpriced")
-    )
+    box = str(beside.instance.get("id") or "unpriced")
+    place = files.create_run_dir(out, began, manifest.scenario["name"], "imported", box)
     try:
         _fill(place, manifest, told, parts)
         yield place

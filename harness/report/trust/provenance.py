@@ -146,13 +146,8 @@ def reproduce(files: RunFiles) -> list[str]:
     """
     run, place = files.run, files.run_dir.name
     if run.imported is not None:
-        again = [
-            "breakeven",
-            "import",
-            *map(clean, run.imported.files),
-            *_box(run.instance),
-            *_options("--api", run.arms),
-        ]
+        names = map(clean, run.imported.files)
+        again = ["breakeven", "import", *names, *_box(run.instance), *_options("--api", run.arms)]
         return [shlex.join(again), shlex.join(["breakeven", "report", place])]
     file = f"{files.scenario.name}.json"
     take = shlex.join(["python3", "-c", _TAKE_SCENARIO, f"{place}/run.json", file])

@@ -41,6 +41,11 @@ COMMANDS = {
 }
 
 
+def module_of(command: str) -> str:
+    """Where a command is defined: a module may not be called as a word of Python's is."""
+    return f"harness.cli.{command}_" if keyword.iskeyword(command) else f"harness.cli.{command}"
+
+
 @contextmanager
 def readers_may_leave() -> Iterator[None]:
     """Output that nobody reads any more (`| head`) ends a command with 0; any other broken pipe is a bug.
@@ -71,8 +76,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in COMMANDS:
             return None
-        module = f"{name}_" if keyword.iskeyword(name) else name
-        command = importlib.import_module(f"harness.cli.{module}").command
+        command = importlib.import_module(module_of(name)).command
         assert isinstance(command, click.Command)
         return command
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
+from harness.cli.junit import junit_option, write_junit
 from harness.cli.options import PATH
 from harness.cli.report import page_console
 from harness.cli.run_dirs import without_comparisons
@@ -35,8 +36,11 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PATH)
 @click.option("--fail-over", callback=_share, metavar="5%", help="End with 1 when a run lost more goodput than this.")
 @click.option("--out", "out_dir", metavar="DIR", type=PATH, help="Write comparison.html and comparison.md there.")
+@junit_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
-def command(runs: Sequence[Path], fail_over: float | None, out_dir: Path | None, as_json: bool) -> int:
+def command(
+    runs: Sequence[Path], fail_over: float | None, out_dir: Path | None, junit_file: Path | None, as_json: bool
+) -> int:
     """Put two or more runs beside each other; the first is what the others are compared with.
 
     What was not the same comes first. A winner is named only when the work was equal, nothing failed a check,
@@ -48,7 +52,7 @@ def command(runs: Sequence[Path], fail_over: float | None, out_dir: Path | None,
     \b
     Examples:
       breakeven compare results/*-chat-vllm-* results/*-chat-llama_server-*
-      breakeven compare baseline/ results/today/ --fail-over 5%
+      breakeven compare baseline/ results/today/ --fail-over 5% --junit breakeven.xml
       breakeven compare A B --out results/comparison --json | jq '.outcomes[].words'
     """
     runs = without_comparisons(runs)
@@ -57,6 +61,7 @@ def command(runs: Sequence[Path], fail_over: float | None, out_dir: Path | None,
             f"compare needs at least two runs, got {len(runs)}", hint="`breakeven report` shows a single one"
         )
     comparison = compare_runs([read_analysis(run) for run in runs], fail_over)
+    write_junit(junit_file, comparison.runs, comparison)
     html = render_comparison(comparison, out_dir) if out_dir is not None else None
     if as_json:
         click.echo(json.dumps(_as_dict(comparison), indent=2))

@@ -7,12 +7,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from harness.base.errors import UsageError
+from harness.cli.junit import junit_option, write_junit
 from harness.cli.options import BOXES, PATH, weights_options
 from harness.cli.pooled import print_pooled
 from harness.cli.run_dirs import without_comparisons
 from harness.pipeline.analyse import Analysis, analyse_run
 from harness.pipeline.judge_again import judge_again as judge_answers_again
-from harness.report import WIDTH, console_report
+from harness.report import WIDTH, console_report, summary
 from harness.report.compare.pool import pool
 
 
@@ -31,6 +33,10 @@ from harness.report.compare.pool import pool
 @click.option(
     "--judge-again", is_flag=True, help="Of task runs that kept their texts: judge them by their checkers once more."
 )
+@click.option(
+    "--summary", "as_summary", is_flag=True, help="Print ten lines of Markdown, for a pull request or a chat."
+)
+@junit_option
 @click.option("--json", "as_json", is_flag=True, help="Print run, metrics and decision as JSON.")
 def command(
     runs: Sequence[Path],
@@ -44,6 +50,8 @@ def command(
     replicas: int | None,
     is_pooled: bool,
     judge_again: bool,
+    as_summary: bool,
+    junit_file: Path | None,
     as_json: bool,
 ) -> int:
     """Compute figures, decision and reports of one or more run directories again.
@@ -65,8 +73,11 @@ def command(
       breakeven report RUN --weights meta-llama/Llama-3.3-70B-Instruct --quantization awq
       breakeven report RUN --replicas-per-instance 4
       breakeven report RUN1 RUN2 RUN3 --pool
+      breakeven report RUN --summary --junit breakeven.xml
       breakeven report RUN --json | jq '.[0].decision.arms[].sentence'
     """
+    if as_summary and (as_json or is_pooled):
+        raise UsageError(f"--summary and {'--json' if as_json else '--pool'} exclude each other")
     runs = without_comparisons(runs)
     if judge_again:
         for run in runs:
@@ -86,10 +97,14 @@ def command(
         )
         for run in runs
     ]
+    write_junit(junit_file, done)
     pooled = pool(done) if is_pooled else None
     if as_json:
         said = [as_dict(analysis) for analysis in done]
         click.echo(json.dumps({"runs": said, "pooled": pooled} if is_pooled else said, indent=2))
+        return max(analysis.exit_code for analysis in done)
+    if as_summary:
+        click.echo("\n".join(summary(analysis) for analysis in done), nl=False)
         return max(analysis.exit_code for analysis in done)
     print_analyses(done)
     if pooled is not None:

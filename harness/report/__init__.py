@@ -19,6 +19,7 @@ from harness.report.model import RunFiles
 from harness.report.render.console import render_console
 from harness.report.render.html import render_html
 from harness.report.render.markdown import render_markdown
+from harness.report.render.summary import render_summary
 from harness.report.sections import build_report
 from harness.rundir.decision import Decision
 
@@ -79,3 +80,8 @@ def _write(directory: Path, files: Mapping[str, str]) -> None:
 def console_report(files: RunFiles) -> RenderableType:
     """The verdict, one table and the checks, for `Console(width=min(WIDTH, ...)).print`."""
     return render_console(build_report(files), files.run_dir / HTML)
+
+
+def summary(files: RunFiles) -> str:
+    """The report in ten lines of Markdown."""
+    return render_summary(build_report(files))

@@ -44,6 +44,7 @@ class Columns:
     sent_s: Floats
     first_s: Floats
     finished_s: Floats
+    answered_s: Floats  # its end had come; where nobody kept that, its last token
     prompt_tokens: Floats
     cached_tokens: Floats
     output_tokens: Floats
@@ -117,6 +118,7 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
         sent_s=sent_s,
         first_s=first_s,
         finished_s=finished_s,
+        answered_s=np.fmax(floats("answered_s"), finished_s),
         prompt_tokens=floats("prompt_tokens"),
         cached_tokens=floats("cached_tokens"),
         output_tokens=output_tokens,

@@ -11,7 +11,8 @@ from harness.report.charts.panel import Panel, Point, Series, draw
 from harness.report.compare.gains import WITHOUT_A_STREAM, GainRow, gain_sections
 from harness.report.compare.parity import Difference
 from harness.report.compare.quality import quality_sections
-from harness.report.compare.runs import REQUESTS, Comparison, Standing
+from harness.report.compare.runs import Comparison
+from harness.report.compare.standing import REQUESTS, Standing
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Chart, Check, Field, Report, RunFiles, Section, Table, Text, table_of
 from harness.report.text import clean, count, duration, interval, per_task
@@ -56,7 +57,8 @@ def _usd_of_a_request(comparison: Comparison) -> Callable[[int], float | None]:
 
 
 def _headline(comparison: Comparison) -> str:
-    text = "; ".join(dict.fromkeys(outcome.words for outcome in comparison.outcomes))
+    equal = "; ".join(dict.fromkeys(outcome.words for outcome in comparison.outcomes))
+    text = f"{comparison.deployed}. At equal work: {equal}" if comparison.deployed else equal
     # a run's own name keeps its first letter
     return text if text.startswith(comparison.labels) else text[:1].upper() + text[1:]
 

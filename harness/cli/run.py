@@ -13,7 +13,7 @@ from harness.base.errors import EXIT_INTERRUPTED, UsageError
 from harness.cli import complain
 from harness.cli.gpu_options import gpu_options
 from harness.cli.junit import junit_option, write_junit
-from harness.cli.options import BOXES, PATH, token_options, weights_options
+from harness.cli.options import BOXES, PATH, demand_options, token_options, weights_options
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
 from harness.cli.run_all import run_all
@@ -58,7 +58,7 @@ QUICKSTART = "quickstart"
     metavar="USD",
     help="Drive the first --api at --url, and never spend more: each request is reserved at its worst case.",
 )
-@click.option("--demand", "demand_file", type=PATH, help="Monthly demand to price (YAML).")
+@demand_options
 @click.option("--prices", "prices_file", type=PATH, help="Your own prices (YAML); they win over the catalogue's.")
 @click.option("--out", "out_dir", type=PATH, default=Path("results"), help="Parent of the run's directory.")
 @click.option(

@@ -196,9 +196,10 @@ MONTHS = {
 }
 
 
-@pytest.mark.parametrize("month", MONTHS.values(), ids=MONTHS)
-@pytest.mark.parametrize("goodput", [0.02, 0.6, 40.0])
-def test_no_answer_is_so_sure_that_its_quantiles_are_equal(month: Demand, goodput: float) -> None:
+@pytest.mark.parametrize(("name", "goodput"), [*((name, 0.6) for name in MONTHS), ("support agent", 40.0)])
+def test_no_answer_is_so_sure_that_its_quantiles_are_equal(name: str, goodput: float) -> None:
+    month = MONTHS[name]
+
     decision = build_decision(manifest(), metrics(goodput), month, ARMS)
 
     for arm in decision.arms:
@@ -206,7 +207,11 @@ def test_no_answer_is_so_sure_that_its_quantiles_are_equal(month: Demand, goodpu
         assert got is not None
         first, saving = got.first_win_tasks_per_month, got.saving_usd_per_month
         assert first is not None
-        if first.p05 not in (None, 0.0, 150_000):  # by the second: the first task; bought capacity: its first unit's end
+        if first.p05 not in (
+            None,
+            0.0,
+            150_000,
+        ):  # by the second: the first task; bought capacity: its first unit's end
             assert first.p50 is None or first.p05 < first.p50
             assert first.p95 is None or (first.p50 or 0) < first.p95
         if month.tasks_per_month is None:

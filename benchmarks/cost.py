@@ -25,7 +25,7 @@ from harness.cost.breakeven.vector import Case, case_of, evaluate
 from harness.cost.verdict import build_decision
 from harness.cost.whatif.ranges import ranges_of
 from harness.cost.whatif.uncertainty import DRAWS, Spread, simulate, spreads
-from harness.demand.demand import default_demand
+from harness.demand.demand import load_demand
 from harness.rundir.decide import DecideInput
 from harness.rundir.manifest import RunManifest
 from harness.rundir.results import Metrics
@@ -104,7 +104,7 @@ KINDS: dict[str, dict[str, dict[str, object]]] = {
 
 def main() -> int:
     slow = [kind for kind, changes in KINDS.items() if not _is_quick(kind, changes)]
-    demand = default_demand()
+    demand = load_demand(Path("support-agent"))
     build_decision(MANIFEST, METRICS, demand, [])  # the price list is read once
     whole_s = _median_s(lambda: build_decision(MANIFEST, METRICS, demand, []), rounds=10)
     print(f"decision.json, three arms       {1e3 * whole_s:9.1f} ms")

@@ -11,7 +11,7 @@ from harness.base.terms import Running, Terms
 from harness.base.units import DAYS_PER_MONTH
 from harness.base.yamlfile import validate
 from harness.cost.arms import ApiArm, choose_arms
-from harness.cost.bill import one_off_usd, people_usd
+from harness.cost.bill import one_off_usd, people_of
 from harness.cost.box.box import PricedBox, price_box
 from harness.cost.box.given import GivenRate, given_box
 from harness.cost.box.plausible import Ceilings
@@ -126,6 +126,7 @@ def _decision(
             usd_per_mtok=box.usd_per_mtok,
             splits=token_splits(box, shape_runs),
         ),
+        people=people_of(demand),
         arms=priced,
         checks=tuple(checks),
         monthly=bills(priced, demand, box.instance.taken_as),
@@ -178,7 +179,7 @@ def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
 
 def _arm(arm: ApiArm, box: PricedBox, demand: Demand, both: Both | None) -> Arm:
     arm, demand = arm_as_tried(arm, both), demand_as_tried(demand, both)
-    given, people = decide_input(arm, box, demand), people_usd(demand)
+    given, people = decide_input(arm, box, demand), people_of(demand).usd_per_month
     decided, struck = decide_parsed(given), decide_parsed(decide_input(arm, box, demand.without("people")))
     why_not = arm.why_not or why_undecided(given, decided, box) or (None if both is None else both.why_not)
     if why_not is None:

@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from harness.base.errors import BreakevenError
 from harness.base.whole import written_whole
-from harness.report.compare.page import comparison_report
+from harness.report.compare.page import comparison_money, comparison_report
 from harness.report.compare.runs import Comparison
 from harness.report.given import given_report
 from harness.report.model import RunFiles
-from harness.report.render.console import render_console
+from harness.report.render.console import console_table, render_console
 from harness.report.render.html import render_html
 from harness.report.render.markdown import render_markdown
+from harness.report.render.summary import render_summary
 from harness.report.sections import build_report
 from harness.rundir.decision import Decision
 
@@ -66,8 +68,12 @@ def render_comparison(comparison: Comparison, directory: Path) -> Path:
 
 
 def console_comparison(comparison: Comparison, html: Path | None = None) -> RenderableType:
-    """What differs, who wins if anybody, the runs as rows; `html`: where the whole comparison lies."""
-    return render_console(comparison_report(comparison), html)
+    """What differs, who wins, the runs as rows, the money of each; `html`: where the whole comparison lies."""
+    money = comparison_money(comparison)
+    parts: list[RenderableType] = [render_console(comparison_report(comparison), None)]
+    parts += [Text(""), console_table(money)] if money is not None else []
+    parts += [Text(""), Text(f"report: {html}", overflow="fold")] if html is not None else []
+    return Group(*parts)
 
 
 def _write(directory: Path, files: Mapping[str, str]) -> None:
@@ -79,3 +85,8 @@ def _write(directory: Path, files: Mapping[str, str]) -> None:
 def console_report(files: RunFiles) -> RenderableType:
     """The verdict, one table and the checks, for `Console(width=min(WIDTH, ...)).print`."""
     return render_console(build_report(files), files.run_dir / HTML)
+
+
+def summary(files: RunFiles) -> str:
+    """The report in ten lines of Markdown."""
+    return render_summary(build_report(files))

@@ -12,7 +12,7 @@ from harness.cost.box.weights import Weights, weights_of, weights_unsaid
 from harness.report.compare.nature import natures
 from harness.report.model import RunFiles
 from harness.report.text import clean, percent, price
-from harness.rundir.results import Metrics
+from harness.rundir.results import Metrics, Step
 
 OUTPUT_LENGTH_TOLERANCE = 0.01  # mean tokens of two runs further apart than this are other work
 INPUT_LENGTH_TOLERANCE = 0.05
@@ -203,11 +203,14 @@ def _told(run: RunFiles, readers: Sequence[tuple[str, Reader]]) -> dict[str, str
 
 
 def _lengths(runs: Sequence[RunFiles]) -> list[Difference]:
+    """Mean lengths that are other work; not where one plan drew them all and each run served what it was asked for:
+    then they differ by the draw alone, by how many of the plan's requests a run came to.
+    """
     steps = [run.metrics.decisive for run in runs]
-    sides = (
-        ("input", INPUT_LENGTH_TOLERANCE, [None if step is None else step.mean_input_tokens for step in steps]),
-        ("output", OUTPUT_LENGTH_TOLERANCE, [None if step is None else step.mean_output_tokens for step in steps]),
-    )
+    sides = [("input", INPUT_LENGTH_TOLERANCE, [None if step is None else step.mean_input_tokens for step in steps])]
+    if len({_plan(run) for run in runs}) > 1 or not all(step is not None and _as_asked(step) for step in steps):
+        means = [None if step is None else step.mean_output_tokens for step in steps]
+        sides.append(("output", OUTPUT_LENGTH_TOLERANCE, means))
     found = []
     for side, tolerance, means in sides:
         known = [mean for mean in means if mean]
@@ -215,6 +218,17 @@ def _lengths(runs: Sequence[RunFiles]) -> list[Difference]:
             printed = tuple(UNKNOWN if mean is None else significant(mean) for mean in means)
             found.append(Difference(f"mean {side} tokens", printed, "work"))
     return found
+
+
+def _plan(run: RunFiles) -> str:
+    """What lengths are drawn from."""
+    return run.scenario.prompts.model_dump_json()
+
+
+def _as_asked(step: Step) -> bool:
+    """Whether its answers had the lengths that were asked for."""
+    asked, got = step.mean_requested_output_tokens, step.mean_output_tokens
+    return asked is not None and got is not None and abs(got - asked) <= OUTPUT_LENGTH_TOLERANCE * asked
 
 
 def _cache(runs: Sequence[RunFiles]) -> list[Difference]:

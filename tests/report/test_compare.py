@@ -350,7 +350,7 @@ def test_a_comparison_is_written_with_unequal_things_first(tmp_path: Path) -> No
     html = render_comparison(comparison, tmp_path / "new" / "place").read_text(encoding="utf-8")
     markdown = (tmp_path / "new" / "place" / "comparison.md").read_text(encoding="utf-8")
 
-    titles = ["What was not the same", "The runs", "The same load, side by side", "Checks"]
+    titles = ["What was not the same", "The runs", "The money of each", "The same load, side by side", "Checks"]
     assert re.findall(r"<h2><span>\d+</span> (.*?)</h2>", html) == titles
     assert re.findall(r"^## \d+\. (.*)$", markdown, re.MULTILINE) == titles
     assert html.count('class="line arm-1"') == 3  # output, goodput and first token of the second run

@@ -1,5 +1,6 @@
 """The command line: parses, calls, prints, and turns what went wrong into one line and an exit code."""
 
+import builtins
 import errno
 import importlib
 import keyword
@@ -14,22 +15,27 @@ from types import FrameType
 from typing import Any, TextIO
 
 import click
+from click.shell_completion import CompletionItem
 
 from harness import __version__
 from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, BreakevenError, UsageError
 from harness.base.text import printable
+from harness.cli.defaults import apply
 
 TRACEBACK = "BREAKEVEN_TRACEBACK"
 _LONGEST_LINE = 480  # of an error, and of a hint: they may quote a file or a server
 
 # command -> what the help of all says of it: the first line of its own. The command is `command` of the module of
-# that name in this package, read when it is asked for, so that nobody waits for what he does not use.
+# that name in this package (list_.py where the name is Python's own), read when it is asked for, so that nobody waits
+# for what he does not use.
 COMMANDS = {
     "run": "Measure what an endpoint serves under SCENARIO, and say what that costs and when it pays.",
     "worker": "Lend this machine's cores to a run that another machine conducts.",
     "import": "Make a run of what another load tool measured, and say what that costs and when it pays.",
     "report": "Compute figures, decision and reports of one or more run directories again.",
     "compare": "Put two or more runs beside each other; the first is what the others are compared with.",
+    "list": "The runs of a folder: what each measured, what it answered, whether to trust it.",
+    "open": "Open a run's report in the browser.",
     "decide": "At which monthly volumes a rented box beats an API.",
     "explain": "Recompute published figures, each difference with its reason.",
     "prices": "Instance and API prices with source and date.",
@@ -37,13 +43,9 @@ COMMANDS = {
     "engine": "Install, start, ask and stop an engine on this machine.",
     "init": "Write a commented scenario to PATH (default scenario.yaml) and its JSON Schema beside it.",
     "demand": "What a month asks for: demand files.",
+    "completion": "Install shell completion: commands, options, values and files after Tab.",
     "schema": "The JSON Schema of a file, for an editor or another program; without NAME a line for each.",
 }
-
-
-def module_of(command: str) -> str:
-    """Where a command is defined: a module may not be called as a word of Python's is."""
-    return f"harness.cli.{command}_" if keyword.iskeyword(command) else f"harness.cli.{command}"
 
 
 @contextmanager
@@ -69,6 +71,11 @@ def _nobody_reads(output: TextIO | None) -> bool:
     return any(state & select.POLLERR for _, state in poll.poll(0))
 
 
+def module_of(name: str) -> str:
+    """The module of a command: `list` is in list_.py, since a module of a package becomes a name in it."""
+    return f"{name}_" if keyword.iskeyword(name) or hasattr(builtins, name) else name
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -76,9 +83,22 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in COMMANDS:
             return None
-        command = importlib.import_module(module_of(name)).command
+        command = importlib.import_module(f"harness.cli.{module_of(name)}").command
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None and not ctx.resilient_parsing:
+            apply(ctx, command, name, rest)
+        return name, command, rest
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=said) for name, said in COMMANDS.items() if name.startswith(incomplete)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         with readers_may_leave():

@@ -7,19 +7,21 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from harness.cli.options import BOXES, PATH, weights_options
+from harness.base.errors import UsageError
+from harness.cli.junit import junit_option, write_junit
+from harness.cli.options import BOXES, PATH, demand_options, people_of, weights_options
 from harness.cli.pooled import print_pooled
 from harness.cli.run_dirs import without_comparisons
 from harness.pipeline.analyse import Analysis, analyse_run
 from harness.pipeline.judge_again import judge_again as judge_answers_again
-from harness.report import WIDTH, console_report
+from harness.report import WIDTH, console_report, summary
 from harness.report.compare.pool import pool
 
 
 @click.command(name="report")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PATH)
 @click.option("--api", "apis", metavar="PROVIDER:MODEL", multiple=True, help="API to compare with; repeatable.")
-@click.option("--demand", "demand_file", metavar="FILE", type=PATH, help="Monthly demand to price.")
+@demand_options
 @click.option("--prices", "prices_file", metavar="FILE", type=PATH, help="Your own prices; they win.")
 @click.option(
     "--against", metavar="API_RUN", multiple=True, type=PATH, help="A run of an API with the same tasks; repeatable."
@@ -31,11 +33,17 @@ from harness.report.compare.pool import pool
 @click.option(
     "--judge-again", is_flag=True, help="Of task runs that kept their texts: judge them by their checkers once more."
 )
+@click.option(
+    "--summary", "as_summary", is_flag=True, help="Print ten lines of Markdown, for a pull request or a chat."
+)
+@junit_option
 @click.option("--json", "as_json", is_flag=True, help="Print run, metrics and decision as JSON.")
 def command(
     runs: Sequence[Path],
     apis: Sequence[str],
     demand_file: Path | None,
+    fte: float | None,
+    fte_usd_per_year: float | None,
     prices_file: Path | None,
     against: Sequence[Path],
     boxes: int | None,
@@ -44,6 +52,8 @@ def command(
     replicas: int | None,
     is_pooled: bool,
     judge_again: bool,
+    as_summary: bool,
+    junit_file: Path | None,
     as_json: bool,
 ) -> int:
     """Compute figures, decision and reports of one or more run directories again.
@@ -59,14 +69,18 @@ def command(
       breakeven report results/20260801T120000Z-chat-vllm-g5.12xlarge
       breakeven report RUN --api openai:gpt-4.1 --api groq:openai/gpt-oss-120b
       breakeven report RUN --demand scenarios/demand/support-agent.yaml --prices my-prices.yaml
+      breakeven report RUN --demand none --people 0.25
       breakeven report RUN --boxes 4
       breakeven report RUN --judge-again
       breakeven report SELF_RUN --against API_RUN --demand mine.yaml
       breakeven report RUN --weights meta-llama/Llama-3.3-70B-Instruct --quantization awq
       breakeven report RUN --replicas-per-instance 4
       breakeven report RUN1 RUN2 RUN3 --pool
+      breakeven report RUN --summary --junit breakeven.xml
       breakeven report RUN --json | jq '.[0].decision.arms[].sentence'
     """
+    if as_summary and (as_json or is_pooled):
+        raise UsageError(f"--summary and {'--json' if as_json else '--pool'} exclude each other")
     runs = without_comparisons(runs)
     if judge_again:
         for run in runs:
@@ -76,6 +90,7 @@ def command(
             run,
             apis=apis,
             demand_file=demand_file,
+            people=people_of(fte, fte_usd_per_year),
             prices_file=prices_file,
             beside=runs,
             boxes=boxes,
@@ -86,10 +101,14 @@ def command(
         )
         for run in runs
     ]
+    write_junit(junit_file, done)
     pooled = pool(done) if is_pooled else None
     if as_json:
         said = [as_dict(analysis) for analysis in done]
         click.echo(json.dumps({"runs": said, "pooled": pooled} if is_pooled else said, indent=2))
+        return max(analysis.exit_code for analysis in done)
+    if as_summary:
+        click.echo("\n".join(summary(analysis) for analysis in done), nl=False)
         return max(analysis.exit_code for analysis in done)
     print_analyses(done)
     if pooled is not None:

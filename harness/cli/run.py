@@ -12,7 +12,8 @@ from harness.backends import BACKENDS
 from harness.base.errors import EXIT_INTERRUPTED, UsageError
 from harness.cli import complain
 from harness.cli.gpu_options import gpu_options
-from harness.cli.options import BOXES, PATH, token_options, weights_options
+from harness.cli.junit import junit_option, write_junit
+from harness.cli.options import BOXES, PATH, demand_options, token_options, weights_options
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
 from harness.cli.run_all import run_all
@@ -57,7 +58,7 @@ QUICKSTART = "quickstart"
     metavar="USD",
     help="Drive the first --api at --url, and never spend more: each request is reserved at its worst case.",
 )
-@click.option("--demand", "demand_file", type=PATH, help="Monthly demand to price (YAML).")
+@demand_options
 @click.option("--prices", "prices_file", type=PATH, help="Your own prices (YAML); they win over the catalogue's.")
 @click.option("--out", "out_dir", type=PATH, default=Path("results"), help="Parent of the run's directory.")
 @click.option(
@@ -111,6 +112,7 @@ QUICKSTART = "quickstart"
     "--no-preflight", is_flag=True, help="Begin the load without one request of its own shape to each URL beforehand."
 )
 @click.option("--dry-run", is_flag=True, help="Say what it would take: requests, tokens, seconds, USD.")
+@junit_option
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics and the decision as JSON.")
 def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: Any) -> int:
     """Measure what an endpoint serves under SCENARIO, and say what that costs and when it pays.
@@ -168,6 +170,7 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     )
     if analysis.run.driven is not None:
         click.echo(spending_said(analysis.run.driven), err=True)
+    write_junit(given["junit_file"], [analysis])
     if as_json:
         click.echo(json.dumps(as_dict(analysis)))
     elif measured.failure is None or analysis.metrics.steps:

@@ -283,6 +283,7 @@ def _manifest(options: RunOptions, started: datetime) -> RunManifest:
         urls=list(options.urls),
         arms=list(options.arms),
         demand=dict(options.demand) if options.demand is not None else None,
+        people=options.people,
         notes=list(options.notes),
         salt=options.salt or uuid.uuid4().hex,
         prompts_of=options.prompts_of,

@@ -4,6 +4,8 @@ from harness.base.rounding import significant
 from harness.report.charts.cost import cost_chart
 from harness.report.charts.goodput import goodput_chart
 from harness.report.charts.load import load_charts
+from harness.report.compare.page import beside_blocks
+from harness.report.measured.latency import latency_blocks
 from harness.report.measured.replicas import replicas_table
 from harness.report.measured.server import server_blocks
 from harness.report.measured.steps import (
@@ -41,6 +43,7 @@ def build_report(files: RunFiles) -> Report:
         *priced_sections(decision),
         section("imported", "What another tool measured", *imported_blocks(files.run.imported)),
         section("load", "Throughput and latency against load", *_load(files)),
+        section("engines", "The engines side by side", *beside_blocks((files, *files.beside))),
         section("turns", "Conversations, turn by turn", *turn_blocks(metrics)),
         section("time", "The run over time", *time_blocks(metrics)),
         section("search", "How the search went", *search_blocks(files.run.client, metrics)),
@@ -132,7 +135,13 @@ def _load(files: RunFiles) -> tuple[Block | None, ...]:
         "Ring: too few samples for that percentile, or the SLO could not be judged. "
         "Dashed upright: the step that gives the goodput; the broad strokes are its 95 % intervals."
     )
-    return (words, *load_charts(metrics, slo), steps_table(metrics), replicas_table(metrics))
+    return (
+        words,
+        *load_charts(metrics, slo),
+        steps_table(metrics),
+        *latency_blocks(metrics, slo),
+        replicas_table(metrics),
+    )
 
 
 def token_blocks(decision: Decision | None) -> tuple[Block | None, ...]:

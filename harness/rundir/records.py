@@ -37,6 +37,7 @@ class RequestRecord:
     headers_s: float | None = None
     first_token_s: float | None = None  # None when not streaming
     finished_s: float | None = None  # arrival of the last token's event
+    answered_s: float | None = None  # its end had come, behind its last token; None: it never did
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     output_tokens: int | None = None

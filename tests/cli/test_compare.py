@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from report_cases import write_case
@@ -132,3 +133,19 @@ def test_a_comparison_alone_is_no_run(runs: Path, command: str, capsys: pytest.C
 
     assert code == 2
     assert f"error: {runs / 'out'} is a comparison, no run\n" in capsys.readouterr().err
+
+
+def test_a_gate_is_a_case_of_the_junit_file(runs: Path) -> None:
+    file = runs / "gate.xml"
+
+    invoke(["compare", str(runs / "first"), str(runs / "worse"), "--fail-over", "5%", "--junit", str(file)])
+
+    failure = ElementTree.parse(file).find("testsuite[@name='compare']/testcase/failure")
+    assert failure is not None
+    assert failure.attrib["type"] == "worse"
+    assert "16.7 % less goodput" in failure.attrib["message"]
+
+
+def test_a_junit_file_that_cannot_be_written_is_one_line(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["compare", str(runs / "first"), str(runs / "worse"), "--junit", str(runs / "no" / "x.xml")]) == 2
+    assert capsys.readouterr().err.startswith(f"error: cannot write {runs / 'no' / 'x.xml'}: ")

@@ -15,7 +15,7 @@ from harness.base.errors import UsageError
 from harness.cost.breakeven.decision import decide, parse
 from harness.cost.breakeven.words import sentence
 from harness.cost.verdict import build_decision, check_prices
-from harness.demand.demand import Demand, default_demand
+from harness.demand.demand import Demand, load_demand
 from harness.rundir.arm_price import ModelPrice
 from harness.rundir.decide import Decided, VerdictInterval
 from harness.rundir.decision import Decision
@@ -166,7 +166,7 @@ def test_an_old_price_is_a_warning() -> None:
 
 
 def test_the_support_agents_sentence_is_the_whole_answer() -> None:
-    got = build_decision(manifest(), metrics(), default_demand(), ARMS)
+    got = build_decision(manifest(), metrics(), load_demand(Path("support-agent")), ARMS)
 
     frontier, cheap = got.arms[0], got.arms[1]
     # 4,140.56 + 8,666.67 - 2,460 = 10,347.23; the windows are AN-09's
@@ -224,7 +224,7 @@ def test_volumes_side_by_side_have_the_digits_that_tell_them_apart(windows: list
 
 
 def test_a_decision_is_plain_json() -> None:
-    got = build_decision(manifest(), metrics(), default_demand(), [])
+    got = build_decision(manifest(), metrics(), load_demand(Path("support-agent")), [])
 
     assert Decision.model_validate_json(json.dumps(got.to_dict(), allow_nan=False)) == got
 
@@ -239,8 +239,8 @@ def test_a_decision_opens_no_connection() -> None:
         "sys.path.insert(0, 'tests/support')\n"
         "from cost_cases import manifest, metrics\n"
         "from harness.cost.verdict import build_decision\n"
-        "from harness.demand.demand import default_demand\n"
-        "assert len(build_decision(manifest(), metrics(), default_demand(), []).arms) == 3\n"
+        "from harness.demand.demand import load_demand\nfrom pathlib import Path\n"
+        "assert len(build_decision(manifest(), metrics(), load_demand(Path('support-agent')), []).arms) == 3\n"
     )
     root = Path(__file__).parent.parent.parent
 

@@ -71,6 +71,11 @@ def _check(check: Check) -> Iterator[RenderableType]:
         yield Text(f"hint: {check.hint}", style="dim")
 
 
+def console_table(table: Table) -> RenderableType:
+    """One table alone, its caption above it."""
+    return Group(*_table(table))
+
+
 def _table(table: Table | None) -> list[RenderableType]:
     if table is None or not table.rows:
         return []

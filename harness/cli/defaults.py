@@ -1,0 +1,154 @@
+"""What options are where the command line does not give them: the environment, then breakeven.toml.
+
+`BREAKEVEN_RUN_INSTANCE=g5.12xlarge` and, in breakeven.toml of the working directory, `[run]` with
+`instance = "g5.12xlarge"` both stand for `breakeven run --instance g5.12xlarge`; the environment wins over the file.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.base.errors import UsageError
+
+FILE = Path("breakeven.toml")
+PREFIX = "BREAKEVEN"
+_KINDS: dict[type, str] = {list: "list", dict: "table"}
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """One option's value, as it was written and where."""
+
+    option: click.Option
+    written: Any
+    where: str  # `breakeven.toml: [run] instance`, `BREAKEVEN_RUN_INSTANCE`
+
+    @property
+    def name(self) -> str:
+        """The parameter's, as the command takes it."""
+        assert self.option.name is not None
+        return self.option.name
+
+    def value(self, ctx: click.Context) -> Any:
+        """What click makes of it.
+
+        Raises:
+            UsageError: no value of the option.
+        """
+        written = self.written
+        if self.option.multiple and isinstance(written, str) and not self.where.startswith(str(FILE)):
+            written = written.split()
+        elif self.option.multiple and not isinstance(written, list):
+            written = [written]
+        if isinstance(written, list) != self.option.multiple or isinstance(written, dict):
+            raise UsageError(f"{self.where}: a {_KINDS[type(self.written)]}, {self.option.opts[-1]} takes one value")
+        if isinstance(written, bool) and not self.option.is_flag:
+            raise UsageError(f"{self.where}: true and false are of flags, {self.option.opts[-1]} takes a value")
+        texts = [str(one) for one in written] if isinstance(written, list) else str(written)
+        try:
+            self.option.type_cast_value(ctx, texts)
+        except click.BadParameter as error:
+            raise UsageError(f"{self.where}: {error.message.rstrip('.')}") from None
+        return texts
+
+
+def defaults_of(command: click.Command, path: Sequence[str], file: Mapping[str, Any]) -> Iterator[Default]:
+    """The defaults of a command (`path`: its names, `engine start`), a file's first, then the environment's.
+
+    Raises:
+        UsageError: an option that it has not.
+    """
+    options = dict(_options(command))
+    section = ".".join(path)
+    for key, written in file.items():
+        where = f"{FILE}: [{section}] {key}"
+        if key.replace("_", "-") not in options:
+            raise UsageError(
+                f"{where}: no such option", hint=f"`breakeven {' '.join(path)} --help` has those there are"
+            )
+        yield Default(options[key.replace("_", "-")], written, where)
+    for flag, option in options.items():
+        name = "_".join([PREFIX, *path, flag]).upper().replace("-", "_")
+        if os.environ.get(name):
+            yield Default(option, os.environ[name], name)
+
+
+def _options(command: click.Command) -> Iterator[tuple[str, click.Option]]:
+    """The options that may have a default, by their long names."""
+    for option in command.params:
+        if isinstance(option, click.Option) and option.expose_value:
+            for flag in option.opts:
+                if flag.startswith("--"):
+                    yield flag.removeprefix("--"), option
+
+
+def read_file(commands: Sequence[str]) -> dict[str, Any]:
+    """breakeven.toml of the working directory, a section a command; empty where there is none.
+
+    Raises:
+        UsageError: it cannot be read, is no TOML of sections, or has one of no command.
+    """
+    try:
+        data = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{FILE}: not TOML: {error}") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {FILE}: {error.strerror or error}") from None
+    for key, value in data.items():
+        if not isinstance(value, dict):
+            raise UsageError(
+                f"{FILE}: `{key}` stands in no section", hint=f"[run] above it, of `breakeven run --{key}`"
+            )
+        if key not in commands:
+            raise UsageError(f"{FILE}: [{key}] is no command", hint=f"known: {', '.join(commands)}")
+    return data
+
+
+def _section(file: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """The keys of a command's own section, without those of its subcommands."""
+    section: Any = file
+    for name in path:
+        section = section.get(name, {})
+    return {key: value for key, value in section.items() if not isinstance(value, dict)}
+
+
+def apply(ctx: click.Context, command: click.Command, name: str, rest: Sequence[str]) -> None:
+    """Give the command what is not on its command line, and say on stderr what came from elsewhere.
+
+    Raises:
+        UsageError: a file, a section, an option or a value that cannot be used.
+    """
+    assert isinstance(ctx.command, click.Group)
+    path, file = [name], read_file(ctx.command.list_commands(ctx))
+    while isinstance(command, click.Group) and rest:
+        inner = command.get_command(ctx, rest[0])
+        if inner is None:
+            return
+        command, path, rest = inner, [*path, rest[0]], rest[1:]
+    found = list(defaults_of(command, path, _section(file, path)))
+    if not found:
+        return
+    values: dict[str, Any] = {one.name: one.value(ctx) for one in found}
+    used = {one.name: one.where for one in found if one.name not in _given(command, ctx, rest)}
+    if used:
+        click.echo(f"given elsewhere: {', '.join(used.values())}", err=True)
+    for part in reversed(path):
+        values = {part: values}
+    ctx.default_map = values
+
+
+def _given(command: click.Command, ctx: click.Context, rest: Sequence[str]) -> set[str]:
+    """The parameters that the command line itself gives; what is wrong with it is said when it is parsed."""
+    try:
+        own = click.Context(command, parent=ctx)
+        given, _, _ = command.make_parser(own).parse_args(list(rest))
+    except click.UsageError:
+        return set()
+    return set(given)

@@ -422,3 +422,4 @@ def test_flags_are_compared_by_name_within_one_engine_and_not_at_all_between_two
 
     assert flags(one, two) == [("flag ctx-size", ("512", "1024")), ("flag OMP_WAIT_POLICY", ("passive", "not set"))]
     assert flags(one, other) == []
+    assert flags(files("vllm", "-tp", "4"), files("vllm", "--tensor-par=4")) == []

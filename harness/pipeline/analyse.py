@@ -1,6 +1,6 @@
 """From a run directory to its figures, its decision and its report. No measuring, no network."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from harness.metrics.steps import compute_metrics
 from harness.metrics.tasks import Outcomes, outcomes_of
 from harness.pipeline.against import against_of
 from harness.pipeline.demanded import choose_demand
+from harness.pipeline.imported import summary_metrics, without_lateness
 from harness.pipeline.reread import read_decision, read_metrics
 from harness.report import render_report
 from harness.report.model import RunFiles
@@ -80,7 +81,8 @@ def analyse_run(
     manifest = with_weights(files.read_manifest(run_dir), weights, quantization)
     manifest.instance = with_boxes(manifest.instance, boxes, replicas_per_instance)
     metrics = metrics_of(run_dir, manifest)
-    own = Analysis(run_dir, manifest, metrics, None, outcomes_in(run_dir, manifest))
+    others = tuple(_beside(run_dir, manifest))
+    own = Analysis(run_dir, manifest, metrics, None, outcomes_in(run_dir, manifest), beside=others)
     facing = against_of(own, [_as_measured(other) for other in against])
     is_priced = manifest.instance.get("id") or manifest.instance.get("usd_per_hour")
     if against and not is_priced:
@@ -107,6 +109,34 @@ def analyse_run(
     analysis = replace(own, decision=decision)
     render_report(analysis)
     return analysis
+
+
+def _beside(run_dir: Path, manifest: RunManifest) -> Iterator[Analysis]:
+    """The runs that were measured beside it, as they were analysed last; those that are gone are left out."""
+    for name in manifest.beside:
+        if (run_dir.parent / name / files.MANIFEST).is_file():
+            yield read_written(run_dir.parent / name)
+
+
+def read_written(run_dir: Path) -> Analysis:
+    """A run as it was analysed last: nothing is computed again.
+
+    Raises:
+        UsageError: no run directory, or one with a file that cannot be used; names file and key.
+    """
+    manifest = files.read_manifest(run_dir)
+    has_metrics, is_priced = ((run_dir / name).exists() for name in ("metrics.json", "decision.json"))
+    metrics = read_metrics(run_dir) if has_metrics else Metrics(steps=())
+    return Analysis(run_dir, manifest, metrics, read_decision(run_dir) if is_priced else None)
+
+
+def set_beside(done: Sequence[Analysis]) -> None:
+    """Write into each of these runs that the others were measured beside it, and its report with them in it."""
+    for one in done:
+        others = tuple(other for other in done if other is not one)
+        one.run.beside = [other.run_dir.name for other in others]
+        files.write_manifest(one.run_dir, one.run)
+        render_report(replace(one, beside=others))
 
 
 def _as_measured(run_dir: Path) -> Analysis:
@@ -167,6 +197,8 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
     Raises:
         UsageError: a file of the run that cannot be read; names it.
     """
+    if manifest.imported is not None and manifest.imported.rows == "none":
+        return summary_metrics(run_dir, manifest.imported)
     records, impossible = without_impossible(read_load(run_dir))
     scenario = scenario_of(run_dir, manifest)
     steps = read_steps(run_dir)
@@ -178,6 +210,7 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
     driven = driven_of(manifest, client)
     server = server_side(read_server_metrics(run_dir), manifest.engine.get("name"), driven.urls)
     metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir), server, driven, read_judged(run_dir))
+    metrics = without_lateness(metrics, manifest.imported)
     return with_checks(metrics, Measured(records, client, manifest, scenario, server, impossible))
 
 

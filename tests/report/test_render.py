@@ -165,10 +165,10 @@ def test_the_console_ends_with_where_the_report_is() -> None:
 def test_percentiles_without_enough_samples_have_their_number_beside_them(tmp_path: Path) -> None:
     _, markdown = written(tmp_path, case("two_windows"))
 
-    row = next(line for line in markdown.splitlines() if line.startswith("| **3** |"))
+    row = next(line for line in markdown.splitlines() if line.startswith("| **3** |") and "714" in line)
 
-    # 66 requests: p95 needs 130 and p99 662, p50 is enough: 0.71 s
-    assert re.search(r"\*\*714\*\* \| \*\*[\d,]+\*\* \(n 66\) \| \*\*[\d,]+\*\* \(n 66\)", row)
+    # 66 requests: p50 and p90 have enough (p90 needs 64), p95 needs 130 and p99 662
+    assert re.search(r"\*\*714\*\* \| \*\*[\d,]+\*\* \| \*\*[\d,]+\*\* \(n 66\) \| \*\*[\d,]+\*\* \(n 66\)", row)
 
 
 def test_a_percentile_with_enough_samples_is_printed(tmp_path: Path) -> None:
@@ -176,8 +176,7 @@ def test_a_percentile_with_enough_samples_is_printed(tmp_path: Path) -> None:
 
     rows = [line for line in markdown.splitlines() if re.match(r"\| \**4\** \| 4 users", line)]
 
-    assert len(rows) == 1  # 729 requests: p99 of the first token is 419 ms
-    assert "| 419 |" in rows[0]
+    assert sum("| 419 |" in row for row in rows) == 1  # 729 requests: p99 of the first token is 419 ms
 
 
 def test_a_drawings_words_quote_no_percentile_without_enough_samples(tmp_path: Path) -> None:

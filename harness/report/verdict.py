@@ -6,7 +6,7 @@ from harness.base.rounding import amount, exact_volume, significant, volumes
 from harness.base.units import HOURS_PER_MONTH
 from harness.cost.breakeven.words import engineers
 from harness.report.model import Check, Checks, Month, Tone, Verdict
-from harness.report.money.doubt import draws_note, resampling_words
+from harness.report.money.doubt import resampling_words
 from harness.report.money.money import always_on, arm_kind, at_volume_words, running_words
 from harness.report.text import clean, count, per_task, rate, steps
 from harness.rundir.decide import Decided
@@ -204,7 +204,6 @@ def verdict_note(decision: Decision | None) -> str:
     if all(one.verdict is not None and _is_sure(one) for one in decided):
         whose = "The verdict is" if len(decided) == 1 else f"{'Both' if len(decided) == 2 else 'All'} verdicts are"
         said.append(f"{whose} the same at both ends of the {decision.self_host.origin} goodput")
-    said += [note] if (note := draws_note(decision.arms)) else []
     return ". ".join(said)
 
 

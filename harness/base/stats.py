@@ -11,6 +11,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 PERCENTILES = (50, 90, 95, 99)
+SHARES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)  # of a kept distribution
 SAMPLE_FLOORS = {"p90": 64, "p95": 130, "p99": 662}  # MLPerf's early-stopping minimum of good samples
 
 # Student's t, two-sided 95 %, by degrees of freedom 1, 2, 3 ...
@@ -71,3 +72,8 @@ def summary(values: Floats) -> dict[str, Any]:
     return {"n": len(values), "mean": float(values.mean())} | {
         f"p{p}": float(point) for p, point in zip(PERCENTILES, points, strict=True)
     }
+
+
+def quantiles(values: Floats) -> tuple[float, ...] | None:
+    """The values at SHARES, by linear interpolation as percentiles are; None below two values."""
+    return tuple(map(float, np.quantile(values, SHARES))) if len(values) > 1 else None

@@ -16,8 +16,10 @@ IN_FLIGHT_FLOOR = 0.9
 SHARED_READS = 0.1  # of the token events
 
 
-def client_checks(step: Step, client: pd.DataFrame, think_time_s: float) -> Iterator[Check]:
-    """Findings of a step, from the samples of client.parquet inside its window."""
+def client_checks(step: Step, client: pd.DataFrame, *, users_wait: bool) -> Iterator[Check]:
+    """Findings of a step, from the samples of client.parquet inside its window. `users_wait`: they were not meant to
+    have a request under way all the time, for they think, or wait for a rate limit.
+    """
     yield from _late(step, step.schedule_lag_s.p99, "requests left {} late (p99 of sent - scheduled)")
     yield from _late(step, _worst(client, "loop_lag_p50_s"), "the client's loop came round {} late (median)")
     if client.empty:
@@ -28,7 +30,7 @@ def client_checks(step: Step, client: pd.DataFrame, think_time_s: float) -> Iter
         yield check("client_bound", "error", text, "the client, not the server, may be the limit")
     reached = float(client.groupby("process")["in_flight"].mean().sum())
     asked = _asked(step, client)
-    if asked and not think_time_s and not step.failed and reached < IN_FLIGHT_FLOOR * asked:
+    if asked and not users_wait and not step.failed and reached < IN_FLIGHT_FLOOR * asked:
         text = f"{at(step)} only {reached:.1f} requests were in flight on average"
         yield check("client_bound", "warning", text, "the client could not keep up the load asked for")
     yield from _shared(step, client)
@@ -52,7 +54,11 @@ def client_stall_checks(step: Step, stalls: Sequence[ClientStall]) -> Iterator[C
 
 
 def _asked(step: Step, client: pd.DataFrame) -> float | None:
-    """The users at the instants at which those in flight were counted: those of a ramp change between two."""
+    """The users at the instants at which those in flight were counted: those of a ramp change between two. A round of
+    tasks busies no more of them than it has tasks.
+    """
+    if step.load.users is not None and step.round is not None and step.requests < step.load.users:
+        return step.requests
     if step.load.users is None or "asked" not in client or client["asked"].isna().any():
         return step.load.users
     return float(client.groupby("process")["asked"].mean().sum())

@@ -16,7 +16,7 @@ def driven_checks(driven: Driven | None) -> Iterator[Check]:
         yield check(
             "spending_limit", "error", text, "raise --max-usd, or ask for less: what was measured before is kept"
         )
-    if driven.rate_limited or driven.waited_s >= 1:
+    if driven.is_rate_limited:
         text = (
             f"the API's rate limit refused {driven.rate_limited} requests, which were asked again, and requests waited "
             f"{driven.waited_s:.0f} s for it in all: that is in no latency, and the rate is the limit's, not the API's"

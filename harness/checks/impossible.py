@@ -9,7 +9,7 @@ from harness.rundir.records import LATEST_S
 from harness.rundir.result import Check
 
 MOST_TOKENS = 10**9  # of one request
-_TIMES = ("scheduled_s", "sent_s", "headers_s", "first_token_s", "finished_s")
+_TIMES = ("scheduled_s", "sent_s", "headers_s", "first_token_s", "finished_s", "answered_s")
 _COUNTS = ("prompt_tokens", "cached_tokens", "output_tokens", "requested_output_tokens")
 _DURATIONS = (
     "max_gap_s", "server_queue_s", "server_prefill_s", "server_decode_s", "server_total_s", "tpot_share",

@@ -14,8 +14,9 @@ INHERITED_HINT = "let a ramp rise, or drive that load in a step of its own, whic
 EDGE_REQUESTS = 2  # that may be planned inside a window and leave after its end
 
 
-def open_checks(step: Step, *, is_goodput: bool) -> Iterator[Check]:
+def open_checks(step: Step, *, is_goodput: bool, is_rate_limited: bool = False) -> Iterator[Check]:
     """Findings of a step whose requests leave by a plan; none for closed loads. `is_goodput`: some step passes.
+    `is_rate_limited`: requests waited for the API's limit.
 
     A step that overloads the server is what a ladder looks for: an error only where no step passes.
     """
@@ -28,10 +29,14 @@ def open_checks(step: Step, *, is_goodput: bool) -> Iterator[Check]:
     dropped = step.not_sent or 0
     if dropped:
         text = f"{at(step)} {dropped} arrivals were dropped: `load.max_in_flight` requests were in flight"
-        yield check("not_sent", level, text, "the server could not keep up; a higher cap only makes the queue longer")
+        hint = "the server could not keep up; a higher cap only makes the queue longer"
+        if is_rate_limited:
+            text = f"{at(step)} {dropped} arrivals were not sent: the API's rate limit held up those before them"
+            hint = "load less, or have the account's limit raised"
+        yield check("not_sent", level, text, hint)
     planned = step.offered_requests_per_s * step.window.length_s
     missing = (step.offered_requests_per_s - step.sent_requests_per_s) * step.window.length_s - dropped
-    if planned and missing > max(EDGE_REQUESTS, RATE_WARNING * planned):
+    if planned and not is_rate_limited and missing > max(EDGE_REQUESTS, RATE_WARNING * planned):
         text = f"{at(step)} {missing:.0f} of {planned:.0f} planned requests left after their step's end"
         hint = "the client is too slow: more --workers, or a machine of its own"
         yield check("rate_missed", "error" if missing > RATE_ERROR * planned else "warning", text, hint)

@@ -16,11 +16,14 @@ LITTLE_TOLERANCE = 0.05
 CROSSING_TOLERANCE = 0.05
 
 
-def phase_checks(step: Step, rows: pd.DataFrame, scenario: Scenario) -> Iterator[Check]:
-    """Of one step; `rows` are those due in its window."""
+def phase_checks(
+    step: Step, rows: pd.DataFrame, scenario: Scenario, *, is_rate_limited: bool = False
+) -> Iterator[Check]:
+    """Of one step; `rows` are those due in its window. `is_rate_limited`: users waited outside a request, by plan."""
     yield from _hold(step)
     yield from _window(step, rows, scenario)
-    if isinstance(scenario.load, ClosedLoad | SearchLoad) and not scenario.load.is_open:
+    is_closed = isinstance(scenario.load, ClosedLoad | SearchLoad) and not scenario.load.is_open
+    if is_closed and not is_rate_limited:
         yield from _little(step, rows, scenario.think_time_s)
     if isinstance(scenario.load, RampLoad):
         yield from _crossing(step, rows)
@@ -61,7 +64,8 @@ def _little(step: Step, rows: pd.DataFrame, think_time_s: float) -> Iterator[Che
         return  # an older version's, whose requests were cut short by the next step's load
     if not step.load.users or not step.requests_per_s or step.goodput_low is None or failed.any():
         return
-    mean_s = float((served["finished_s"] - served["scheduled_s"]).mean()) + think_time_s
+    ended_s = served["answered_s"].fillna(served["finished_s"])  # until then its user asks nothing else
+    mean_s = float((ended_s - served["scheduled_s"]).mean()) + think_time_s
     users = step.requests_per_s * mean_s
     if abs(users / step.load.users - 1) <= LITTLE_TOLERANCE:
         return

@@ -6,11 +6,10 @@ from pathlib import Path
 import click
 
 from harness.cli.options import FILE, Command, write_file
+from harness.report.compare.gate import worst
 from harness.report.compare.runs import Comparison
 from harness.report.model import RunFiles
 from harness.report.render.junit import Case, render_junit
-
-FAILED = ("worse", "cannot tell")
 
 
 def junit_option(command: Command) -> Command:
@@ -33,6 +32,6 @@ def write_junit(path: Path | None, runs: Iterable[RunFiles], comparison: Compari
 def _gate(comparison: Comparison) -> Iterator[tuple[str, Case]]:
     """A case a run that was held against the first one."""
     for one in comparison.regressions:
-        failure = one.words if one.change in FAILED else ""
+        failure = one.words if worst([one]) else ""
         kind = one.change.replace(" ", "_") if failure else ""
         yield "compare", Case(f"{one.label} against {comparison.labels[0]}", failure, kind, said=one.words)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from harness.base.errors import UsageError
+from harness.base.people import DEFAULT_FTE, DEFAULT_USD_PER_YEAR, MOST_FTE, MOST_USD_PER_YEAR, PeopleSaid
 from harness.base.token import TOKEN_ENV
 from harness.base.weights_name import tells_weights
 from harness.rundir.manifest import LONGEST_MODEL, MOST_REPLICAS
@@ -14,6 +15,7 @@ from harness.rundir.manifest import LONGEST_MODEL, MOST_REPLICAS
 Command = Callable[..., Any]
 
 _SAYS_NOTHING = frozenset({"auto", "default", "none", "unknown"})
+BUNDLED_DEMANDS = ("document-search", "long-conversations", "support-agent", "support-agent-routed")
 BOXES = click.IntRange(1, MOST_REPLICAS)
 PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -67,6 +69,46 @@ def weights_options(command: Command) -> Command:
     return click.option(
         "--weights", callback=_weights, metavar="ID", help="Which weights are served, where the engine does not tell."
     )(command)
+
+
+def _amount(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """A finite number from 0 on that people cost or are."""
+    most = MOST_FTE if param.name == "fte" else MOST_USD_PER_YEAR
+    if value is not None and not 0 <= value <= most:
+        raise click.BadParameter(f"{value:g} must be from 0 to {most:,.0f}", ctx, param)
+    return value
+
+
+def demand_options(command: Command) -> Command:
+    """What a month asks for, or who operates the box where nobody says."""
+    command = click.option(
+        "--fte-usd-per-year",
+        type=float,
+        callback=_amount,
+        metavar="USD",
+        help=f"Without a demand: what a whole person costs a year.  [default: {DEFAULT_USD_PER_YEAR:,.0f}, assumed]",
+    )(command)
+    command = click.option(
+        "--people",
+        "fte",
+        type=float,
+        callback=_amount,
+        metavar="FTE",
+        help=f"Without a demand: people who operate the box; 0 strikes them.  [default: {DEFAULT_FTE:g}, assumed]",
+    )(command)
+    return click.option(
+        "--demand",
+        "demand_file",
+        type=PATH,
+        metavar="FILE|NAME|none",
+        help=f"The month to price: your own file, {', '.join(BUNDLED_DEMANDS)}, or none.  "
+        "[default: the run's own requests, no volume]",
+    )(command)
+
+
+def people_of(fte: float | None, usd_per_year: float | None) -> PeopleSaid | None:
+    """What the command line says of people; None: nothing."""
+    return None if fte is None and usd_per_year is None else PeopleSaid(fte=fte, usd_per_year=usd_per_year)
 
 
 def token_options(command: Command) -> Command:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from harness.base.errors import UsageError
 from harness.cli.junit import junit_option, write_junit
-from harness.cli.options import BOXES, PATH, weights_options
+from harness.cli.options import BOXES, PATH, demand_options, people_of, weights_options
 from harness.cli.pooled import print_pooled
 from harness.cli.run_dirs import without_comparisons
 from harness.pipeline.analyse import Analysis, analyse_run
@@ -21,7 +21,7 @@ from harness.report.compare.pool import pool
 @click.command(name="report")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PATH)
 @click.option("--api", "apis", metavar="PROVIDER:MODEL", multiple=True, help="API to compare with; repeatable.")
-@click.option("--demand", "demand_file", metavar="FILE", type=PATH, help="Monthly demand to price.")
+@demand_options
 @click.option("--prices", "prices_file", metavar="FILE", type=PATH, help="Your own prices; they win.")
 @click.option(
     "--against", metavar="API_RUN", multiple=True, type=PATH, help="A run of an API with the same tasks; repeatable."
@@ -42,6 +42,8 @@ def command(
     runs: Sequence[Path],
     apis: Sequence[str],
     demand_file: Path | None,
+    fte: float | None,
+    fte_usd_per_year: float | None,
     prices_file: Path | None,
     against: Sequence[Path],
     boxes: int | None,
@@ -67,6 +69,7 @@ def command(
       breakeven report results/20260801T120000Z-chat-vllm-g5.12xlarge
       breakeven report RUN --api openai:gpt-4.1 --api groq:openai/gpt-oss-120b
       breakeven report RUN --demand scenarios/demand/support-agent.yaml --prices my-prices.yaml
+      breakeven report RUN --demand none --people 0.25
       breakeven report RUN --boxes 4
       breakeven report RUN --judge-again
       breakeven report SELF_RUN --against API_RUN --demand mine.yaml
@@ -87,6 +90,7 @@ def command(
             run,
             apis=apis,
             demand_file=demand_file,
+            people=people_of(fte, fte_usd_per_year),
             prices_file=prices_file,
             beside=runs,
             boxes=boxes,

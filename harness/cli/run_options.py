@@ -10,9 +10,11 @@ import orjson
 
 from harness.backends import BACKENDS
 from harness.base.errors import UsageError
+from harness.base.people import PeopleSaid
 from harness.base.token import given_token
 from harness.cli.ca_file import check_ca_file
 from harness.cli.headers import parse_headers
+from harness.cli.options import people_of
 from harness.cli.spending import budget_of, check_payable
 from harness.cost.needed import needed_goodput
 from harness.cost.own_prices import load_prices
@@ -21,6 +23,7 @@ from harness.engines import ENGINES
 from harness.engines.endpoint import api_key_in, endpoint_url
 from harness.engines.gpus.layout import Asked
 from harness.load.remote.muster import address
+from harness.pipeline.demanded import is_given, refuse_beside
 from harness.pipeline.options import RunOptions
 from harness.prices.catalog import find_instance, known_instance, quote_for, resolve_api
 from harness.prices.price_file import UserPrices
@@ -58,7 +61,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     if backend is not None and scenario.request.api not in BACKENDS[backend].apis:
         known = ", ".join(BACKENDS[backend].apis)
         raise UsageError(f"`request.api`: {backend} has no `{scenario.request.api}` route", hint=f"it has {known}")
-    demand = load_demand(given["demand_file"]).to_dict() if given["demand_file"] else None
+    demand, people = _demand(given)
     prices = load_prices(given["prices_file"])
     for reference in given["apis"]:
         resolve_api(reference, prices)
@@ -93,6 +96,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         box_gpus=box.gpu_count if (box := known_instance(instance["id"], prices)) is not None else None,
         arms=given["apis"],
         demand=demand,
+        people=people,
         headers=parse_headers(given["headers"], has_key=given["api_key_env"] is not None),
         api_key_env=given["api_key_env"],
         ca_file=str(given["ca_file"]) if given["ca_file"] else None,
@@ -106,6 +110,15 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         notes=notes,
         with_functions=True,
     )
+
+
+def _demand(given: Mapping[str, Any]) -> tuple[dict[str, Any] | None, PeopleSaid | None]:
+    """The month that is priced as run.json keeps it, or who operates the box where nobody gave one."""
+    people, path = people_of(given["fte"], given["fte_usd_per_year"]), given["demand_file"]
+    if not is_given(path):
+        return None, people
+    refuse_beside(people, f"--demand {path} is one")
+    return load_demand(path).to_dict(), None
 
 
 def _workers(given: Mapping[str, Any]) -> dict[str, Any]:

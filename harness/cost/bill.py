@@ -1,9 +1,9 @@
 """The month's bill of each side, a line for each thing, so that a reader can strike what is not his."""
 
 from harness.demand.demand import Demand
-from harness.demand.items import OneOffItem, Payer, usd_per_month
+from harness.demand.items import FteItem, OneOffItem, Payer, usd_per_month
 from harness.rundir.decide import Decided, Side
-from harness.rundir.decision import Bill, BillLine
+from harness.rundir.decision import Bill, BillLine, People
 from harness.rundir.result import Kind
 
 
@@ -53,8 +53,14 @@ def one_off_usd(demand: Demand, side: Side) -> float:
     return sum(item.usd for item in demand.items if isinstance(item, OneOffItem) and item.arm in (side, "both"))
 
 
-def people_usd(demand: Demand) -> float:
+def people_of(demand: Demand) -> People:
     """The part of self-hosting's fixed costs that is people."""
     tasks = demand.tasks_per_month or 0
     items = [item for item in demand.items if item.line == "people" and item.arm == "self_host"]
-    return sum(usd_per_month(item, tasks) for item in items)
+    paid = [item for item in items if usd_per_month(item, tasks)]
+    fte = [item.fraction for item in paid if isinstance(item, FteItem)]
+    return People(
+        usd_per_month=sum(usd_per_month(item, tasks) for item in paid),
+        fte=sum(fte) if len(fte) == len(paid) else None,
+        assumed=any(item.assumed for item in paid),
+    )

@@ -68,11 +68,6 @@ def _check(code: str, level: Level, message: str, hint: str | None = None) -> Ch
     return Check(code=code, level=level, message=message, hint=hint)
 
 
-def has_shape(demand: Demand, input_tokens: float, output_tokens: float) -> bool:
-    """Whether requests of these mean lengths are the demand's own, near enough."""
-    return not _off(demand, input_tokens, output_tokens)
-
-
 def _off(demand: Demand, *measured: float) -> list[str]:
     return [
         f"{what} {got:,.0f} tokens where the demand has {wanted:,.0f}"

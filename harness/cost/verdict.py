@@ -11,7 +11,7 @@ from harness.base.terms import Running, Terms
 from harness.base.units import DAYS_PER_MONTH
 from harness.base.yamlfile import validate
 from harness.cost.arms import ApiArm, choose_arms
-from harness.cost.bill import one_off_usd, people_usd
+from harness.cost.bill import one_off_usd, people_of
 from harness.cost.box.box import PricedBox, price_box
 from harness.cost.box.given import GivenRate, given_box
 from harness.cost.box.plausible import Ceilings
@@ -35,6 +35,7 @@ from harness.cost.solved import success_as_tried, task_words
 from harness.cost.tries import ApiTasks, Both, arm_as_tried, demand_as_tried, own_tries, tries_of
 from harness.cost.undecided import left_open, why_undecided
 from harness.cost.whatif.projection import projection
+from harness.cost.whatif.ranges import CONFIDENCE, ranges_of
 from harness.cost.whatif.sensitivity import sensitivity
 from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.demand.demand import Demand
@@ -125,6 +126,7 @@ def _decision(
             usd_per_mtok=box.usd_per_mtok,
             splits=token_splits(box, shape_runs),
         ),
+        people=people_of(demand),
         arms=priced,
         checks=tuple(checks),
         monthly=bills(priced, demand, box.instance.taken_as),
@@ -177,11 +179,13 @@ def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
 
 def _arm(arm: ApiArm, box: PricedBox, demand: Demand, both: Both | None) -> Arm:
     arm, demand = arm_as_tried(arm, both), demand_as_tried(demand, both)
-    given, people = decide_input(arm, box, demand), people_usd(demand)
-    decided, struck = decide_parsed(given), decide_parsed(decide_input(arm, box, demand.without("people")))
+    given, people = decide_input(arm, box, demand), people_of(demand)
+    without = decide_input(arm, box, demand.without("people"))
+    decided, struck = decide_parsed(given), decide_parsed(without)
     why_not = arm.why_not or why_undecided(given, decided, box) or (None if both is None else both.why_not)
     if why_not is None:
-        said, said_without = sentence(given, decided, box.most_per_s), sentence(given, struck, box.most_per_s)
+        said = sentence(given, decided, people, box.most_per_s)
+        said_without = sentence(without, struck, None, box.most_per_s)
     else:
         decided, struck = left_open(decided), left_open(struck)
         said = said_without = f"Not decided: {why_not}."
@@ -202,7 +206,7 @@ def _arm(arm: ApiArm, box: PricedBox, demand: Demand, both: Both | None) -> Arm:
         sentence_without_people=said_without,
         classes=by_class(arm, demand),
         success=_success(given, decided, demand, both, box),
-        **(_what_if(given, people, box, demand, arm) if why_not is None else {}),
+        **(_what_if(given, people.usd_per_month, box, demand, arm) if why_not is None else {}),
     )
 
 
@@ -221,16 +225,17 @@ def _success(given: DecideInput, decided: Decided, demand: Demand, both: Both | 
 
 def _what_if(given: DecideInput, people: float, box: PricedBox, demand: Demand, arm: ApiArm) -> dict[str, Any]:
     """What would change the answer, and how it goes on; there is none where nothing was decided."""
-    uncertain = spreads(
+    ranges = ranges_of(
         given,
-        people_usd=people,
-        ranges=demand.ranges,
+        people,
+        demand.ranges,
         spot_range=_spot_range(box),
-        confidence=box.goodput.confidence if box.goodput else None,
+        confidence=box.goodput.confidence if box.goodput else CONFIDENCE,
+        is_given=box.given is not None,
     )
     return {
-        "sensitivity": sensitivity(given, people_usd=people, ranges=demand.ranges),
-        "monte_carlo": simulate(given, uncertain),
+        "sensitivity": sensitivity(given, people_usd=people, ranges=ranges),
+        "monte_carlo": simulate(given, spreads(given, people, ranges)),
         "projection": projection(
             given,
             growth_per_month=demand.growth_per_month,

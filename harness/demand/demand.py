@@ -21,7 +21,6 @@ from harness.demand.items import Amount, Item, usd_per_month
 from harness.demand.made_of_log import MadeOfLog
 from harness.scenario import bundled_scenarios_dir
 
-DEFAULT_DEMAND = "support-agent"
 SPOT_INTERRUPTIONS_PER_MONTH = 0.10  # the upper end of AWS's band of 5 to 10 %, which is of a month
 
 _SHARE = (0, math.nextafter(1, 0), "at least 0 and below 1")
@@ -168,7 +167,7 @@ class Demand(Traffic):
         default=0, description="Share of the tasks that can wait for an API's batch price."
     )
     ranges: dict[str, tuple[float, float]] = Field(
-        default={}, description="Lowest and highest plausible value of an input, for tornado and simulation."
+        default={}, description="Lowest and highest plausible value of an input; without one it is measured or assumed."
     )
     startup_minutes: Amount = Field(default=10, description="From launch to serving: billed, serves nothing.")
     spot_interruptions_per_hour: Annotated[float, Field(ge=0, lt=1)] = Field(
@@ -181,6 +180,9 @@ class Demand(Traffic):
     )
 
     made_of_log: MadeOfLog | None = Field(default=None, description="The request log that it was made of.")
+    made_of_run: Label | None = Field(
+        default=None, description="The scenario of the run whose own requests it is: nobody gave a demand."
+    )
 
     @field_validator("ranges")
     @classmethod
@@ -276,8 +278,3 @@ def load_demand(path: Path) -> Demand:
 def demand_from_dict(data: dict[str, Any], *, where: str = "demand") -> Demand:
     """A demand from a mapping, checked like a file's."""
     return validate(Demand, data, where=where)
-
-
-def default_demand() -> Demand:
-    """The bundled support agent."""
-    return load_demand(bundled_scenarios_dir() / "demand" / f"{DEFAULT_DEMAND}.yaml")

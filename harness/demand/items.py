@@ -23,6 +23,7 @@ class _Item(Strict):
     name: Label = Field(description="What it is; the line of the report, and what `without` strikes.")
     arm: Payer = Field(default="both", description="Who pays it: self_host, api, or both alike.")
     note: str = ""
+    assumed: bool = Field(default=False, description="Nobody's own figure: sentence and report call it assumed.")
 
 
 class MonthlyItem(_Item):

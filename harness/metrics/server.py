@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from harness.base.stats import known
 from harness.metrics.catalogue import Catalogue, Readings, readings_of, series_of
 from harness.metrics.gpu import GpuSeries, gpu_account, gpus_apart
 from harness.metrics.windows import Columns, Window, tokens_in_window
@@ -98,7 +99,7 @@ def _account(pages: Readings, window: Window, data: Columns) -> ServerAccount | 
         queue_time_s=pages.histogram("queue_time_s", start_s, end_s),
         ttft_s=pages.histogram("ttft_s", start_s, end_s),
         client_generation_tokens=own_tokens(data, pages.catalogue, Window(start_s, end_s)),
-        client_requests_finished=int((Window(start_s, end_s).holds(data.finished_s) & data.ok).sum()),
+        client_requests_finished=int((Window(start_s, end_s).holds(data.answered_s) & data.ok).sum()),
         prefix_cache_hit_rate=hits / asked if hits is not None and asked and 0 <= hits <= asked else None,
     )
 
@@ -106,11 +107,12 @@ def _account(pages: Readings, window: Window, data: Columns) -> ServerAccount | 
 def _calm(times_s: list[float], pages: Readings, data: Columns) -> list[float]:
     """Scrapes between which requests can be told apart: none ended so near that it may lie on either side.
 
-    Only where a request's tokens are counted at its end; requests of one batch like to end together.
+    Only where a request's tokens are counted at its end, behind its last token; requests of one batch like to end
+    together.
     """
     if pages.catalogue.counts_at == "token":
         return times_s
-    ends_s = np.sort(data.finished_s[~np.isnan(data.finished_s)])
+    ends_s = np.sort(known(data.answered_s))
     near = np.searchsorted(ends_s, np.asarray(times_s) + CALM_S) - np.searchsorted(ends_s, np.asarray(times_s) - CALM_S)
     return [t for t, count in zip(times_s, near, strict=True) if count == 0]
 
@@ -131,14 +133,14 @@ def own_tokens(data: Columns, catalogue: Catalogue, window: Window) -> float | N
     A request whose tokens the server never told (it was cut, or failed) is taken at its events, times the tokens
     an event carried in the requests where both are known.
     """
-    known = ~np.isnan(data.output_tokens)
-    told = known & data.ok & (data.events > 0)
-    if (data.ok & ~known).any() or not told.any():
+    is_known = ~np.isnan(data.output_tokens)
+    told = is_known & data.ok & (data.events > 0)
+    if (data.ok & ~is_known).any() or not told.any():
         return None
     per_event = data.output_tokens[told].sum() / data.events[told].sum()
-    tokens = np.where(known, data.output_tokens, data.events * per_event)
+    tokens = np.where(is_known, data.output_tokens, data.events * per_event)
     if catalogue.counts_at == "request_end":
-        ended = window.holds(data.finished_s) & (data.ok | data.failed)
+        ended = window.holds(data.answered_s) & (data.ok | data.failed)
         return float(tokens[ended].sum())
     return float(tokens_in_window(data.first_s, data.finished_s, tokens, window).sum())
 

@@ -16,8 +16,9 @@ from dataclasses import asdict, replace
 import numpy as np
 import pandas as pd
 
-from harness.base.stats import Floats, known, summary
+from harness.base.stats import Floats, known, quantiles, summary
 from harness.metrics.client_stalls import ClientStall
+from harness.metrics.failures import errors_of
 from harness.metrics.judging import (
     BROKEN,
     judge_step,
@@ -175,6 +176,7 @@ def step_metrics(
         window=WindowOfStep(start_s=window.start_s, end_s=window.end_s),
         requests=requests,
         failed=failed,
+        errors=errors_of(data.error[scheduled & data.failed], data.error_detail[scheduled & data.failed]),
         refused=sum(refused.values()),
         phases=phases(ran, window),
         requests_per_s=None if served is None else served.per_s,
@@ -184,6 +186,8 @@ def step_metrics(
         tpot_s=latencies["tpot"],
         itl_s=None if stamps is None else _summary(stamps.arrivals.gaps_s(stamps.rows[timed])),
         e2e_s=latencies["e2e"],
+        ttft_quantiles_s=quantiles(known(data.ttft_s[timed])),
+        tpot_quantiles_s=quantiles(known(data.tpot_s[timed])),
         schedule_lag_s=_summary((data.sent_s - data.scheduled_s)[scheduled]),
         peak_in_flight=peak_in_flight(data.sent_s, data.ended_s, (window.start_s, window.end_s)),
         slo_met=slo.met,

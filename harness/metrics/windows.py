@@ -13,6 +13,8 @@ from harness.base.stats import Floats
 from harness.rundir.arrivals import Arrivals, Bools, Ints
 from harness.rundir.records import NOT_FAILURES
 
+Words = np.ndarray[Any, np.dtype[np.object_]]  # text, None where there is none
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -42,6 +44,7 @@ class Columns:
     sent_s: Floats
     first_s: Floats
     finished_s: Floats
+    answered_s: Floats  # its end had come; where nobody kept that, its last token
     prompt_tokens: Floats
     cached_tokens: Floats
     output_tokens: Floats
@@ -60,6 +63,8 @@ class Columns:
     server_decode_s: Floats
     events: Floats
     max_gap_s: Floats
+    error: Words  # its kind, None where it did not fail
+    error_detail: Words  # what was said of it, None where nothing was
     request_id: pa.Array | pa.ChunkedArray
 
     def due_in(self, window: Window) -> Bools:
@@ -113,6 +118,7 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
         sent_s=sent_s,
         first_s=first_s,
         finished_s=finished_s,
+        answered_s=np.fmax(floats("answered_s"), finished_s),
         prompt_tokens=floats("prompt_tokens"),
         cached_tokens=floats("cached_tokens"),
         output_tokens=output_tokens,
@@ -131,8 +137,14 @@ def columns(records: pd.DataFrame, *, from_schedule: bool) -> Columns:
         server_decode_s=floats("server_decode_s"),
         events=floats("events"),
         max_gap_s=floats("max_gap_s"),
+        error=_words(error),
+        error_detail=_words(records["error_detail"]),
         request_id=pa.array(records["request_id"].array),
     )
+
+
+def _words(column: pd.Series) -> Words:
+    return column.astype(object).where(column.notna(), None).to_numpy(dtype=object)
 
 
 def _refused(records: pd.DataFrame) -> dict[Refusal, Bools]:

@@ -1,25 +1,26 @@
 """From a run directory to its figures, its decision and its report. No measuring, no network."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, UsageError
+from harness.base.people import PeopleSaid
 from harness.base.yamlfile import validate
 from harness.checks.impossible import without_impossible
 from harness.checks.run import Measured, with_checks, worst_level
 from harness.cost.box.splits import BusyRun
-from harness.cost.checks import has_shape
 from harness.cost.extras import busy_run
 from harness.cost.focus import write_focus_csv
 from harness.cost.verdict import build_decision
-from harness.demand.demand import Demand, default_demand, demand_from_dict, load_demand
 from harness.metrics.replicas import driven_of
 from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
 from harness.metrics.tasks import Outcomes, outcomes_of
 from harness.pipeline.against import against_of
+from harness.pipeline.demanded import choose_demand
+from harness.pipeline.imported import summary_metrics, without_lateness
 from harness.pipeline.reread import read_decision, read_metrics
 from harness.report import render_report
 from harness.report.model import RunFiles
@@ -56,6 +57,7 @@ def analyse_run(
     *,
     apis: Sequence[str] = (),
     demand_file: Path | None = None,
+    people: PeopleSaid | None = None,
     prices_file: Path | None = None,
     beside: Sequence[Path] = (),
     boxes: int | None = None,
@@ -66,7 +68,8 @@ def analyse_run(
 ) -> Analysis:
     """Compute metrics.json, decision.json and the reports of a run, and write them into its directory.
 
-    What is not given is what the run itself was asked for; `boxes`: so many instances are what it drove;
+    What is not given is what the run itself was asked for; without a demand that is its own requests (`demanded.py`),
+    of which `people` says who operates the box. `boxes`: so many instances are what it drove;
     `replicas_per_instance`: so many such engines fill one. Runs `beside` it on the same box and engine, with requests
     of another shape, measure what an output token weighs against an input token. `weights` and `quantization`: what the
     user says of the model, where its engine did not. Runs of APIs that it is set `against` were asked the same tasks:
@@ -78,17 +81,17 @@ def analyse_run(
     manifest = with_weights(files.read_manifest(run_dir), weights, quantization)
     manifest.instance = with_boxes(manifest.instance, boxes, replicas_per_instance)
     metrics = metrics_of(run_dir, manifest)
-    own = Analysis(run_dir, manifest, metrics, None, outcomes_in(run_dir, manifest))
+    others = tuple(_beside(run_dir, manifest))
+    own = Analysis(run_dir, manifest, metrics, None, outcomes_in(run_dir, manifest), beside=others)
     facing = against_of(own, [_as_measured(other) for other in against])
-    is_priced = manifest.instance.get("id") or manifest.instance.get("usd_per_hour")
-    if against and not is_priced:
+    if against and not _has_price(manifest):
         raise UsageError(
             f"{run_dir} names no instance and no price per hour, so nothing can be set against an API",
             hint="`breakeven run ... --instance g5.12xlarge`, or `--usd-per-hour`",
         )
     decision = None
-    if is_priced:
-        demand = choose_demand(manifest, metrics, demand_file)
+    demand = choose_demand(run_dir, manifest, metrics, demand_file, people)
+    if _has_price(manifest) and demand is not None:
         decision = build_decision(
             manifest,
             metrics,
@@ -105,6 +108,34 @@ def analyse_run(
     analysis = replace(own, decision=decision)
     render_report(analysis)
     return analysis
+
+
+def _beside(run_dir: Path, manifest: RunManifest) -> Iterator[Analysis]:
+    """The runs that were measured beside it, as they were analysed last; those that are gone are left out."""
+    for name in manifest.beside:
+        if (run_dir.parent / name / files.MANIFEST).is_file():
+            yield read_written(run_dir.parent / name)
+
+
+def read_written(run_dir: Path) -> Analysis:
+    """A run as it was analysed last: nothing is computed again.
+
+    Raises:
+        UsageError: no run directory, or one with a file that cannot be used; names file and key.
+    """
+    manifest = files.read_manifest(run_dir)
+    has_metrics, is_priced = ((run_dir / name).exists() for name in ("metrics.json", "decision.json"))
+    metrics = read_metrics(run_dir) if has_metrics else Metrics(steps=())
+    return Analysis(run_dir, manifest, metrics, read_decision(run_dir) if is_priced else None)
+
+
+def set_beside(done: Sequence[Analysis]) -> None:
+    """Write into each of these runs that the others were measured beside it, and its report with them in it."""
+    for one in done:
+        others = tuple(other for other in done if other is not one)
+        one.run.beside = [other.run_dir.name for other in others]
+        files.write_manifest(one.run_dir, one.run)
+        render_report(replace(one, beside=others))
 
 
 def _as_measured(run_dir: Path) -> Analysis:
@@ -131,6 +162,23 @@ def read_analysis(run_dir: Path) -> Analysis:
     if decision is not None:
         manifest = with_weights(manifest, _by_user(decision.weights), _by_user(decision.quantization))
     return Analysis(run_dir, manifest, metrics, decision, outcomes_in(run_dir, manifest))
+
+
+def priced_for(run: Analysis, demand_file: Path | None, people: PeopleSaid | None) -> Analysis:
+    """The run priced for another demand, against the APIs that it was asked for; nothing is written.
+
+    Raises:
+        UsageError: as `analyse_run`.
+    """
+    demand = choose_demand(run.run_dir, run.run, run.metrics, demand_file, people)
+    if not _has_price(run.run) or demand is None:
+        return run
+    return replace(run, decision=build_decision(run.run, run.metrics, demand, run.run.arms))
+
+
+def _has_price(manifest: RunManifest) -> bool:
+    """Whether somebody said what the box is, or what an hour of it costs."""
+    return bool(manifest.instance.get("id") or manifest.instance.get("usd_per_hour"))
 
 
 def outcomes_in(run_dir: Path, manifest: RunManifest) -> Outcomes:
@@ -165,6 +213,8 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
     Raises:
         UsageError: a file of the run that cannot be read; names it.
     """
+    if manifest.imported is not None and manifest.imported.rows == "none":
+        return summary_metrics(run_dir, manifest.imported)
     records, impossible = without_impossible(read_load(run_dir))
     scenario = scenario_of(run_dir, manifest)
     steps = read_steps(run_dir)
@@ -176,6 +226,7 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
     driven = driven_of(manifest, client)
     server = server_side(read_server_metrics(run_dir), manifest.engine.get("name"), driven.urls)
     metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir), server, driven, read_judged(run_dir))
+    metrics = without_lateness(metrics, manifest.imported)
     return with_checks(metrics, Measured(records, client, manifest, scenario, server, impossible))
 
 
@@ -192,35 +243,3 @@ def _served_by(manifest: RunManifest) -> tuple[Any, ...]:
     engine = manifest.engine
     box = (manifest.instance.get("id"), InstanceFacts.model_validate(manifest.instance).instances)
     return (engine.get("name"), engine.get("version"), manifest.model, manifest.quantization, *box)
-
-
-def choose_demand(manifest: RunManifest, metrics: Metrics, demand_file: Path | None) -> Demand:
-    """The demand to price: the file given, the run's own, the support agent where the run has its shape, else one of
-    the run's own shape with no volume. What a person takes is the scenario's where the demand does not say.
-    """
-    demand, prompts = (
-        _demand(manifest, metrics, demand_file),
-        validate(Scenario, manifest.scenario, where="run.json").prompts,
-    )
-    human_usd = prompts.human_usd_per_task if isinstance(prompts, TaskPrompts) else None
-    if demand.human_usd_per_task is not None or human_usd is None:
-        return demand
-    return demand.model_copy(update={"human_usd_per_task": human_usd})
-
-
-def _demand(manifest: RunManifest, metrics: Metrics, demand_file: Path | None) -> Demand:
-    if demand_file is not None:
-        return load_demand(demand_file)
-    if manifest.demand is not None:
-        return demand_from_dict(manifest.demand, where="run.json: demand")
-    default = default_demand()
-    step, tasks = metrics.decisive, metrics.tasks
-    input_tokens, output_tokens = (None, None) if step is None else (step.mean_input_tokens, step.mean_output_tokens)
-    if tasks is not None and tasks.first_input_tokens and tasks.first_output_tokens:
-        shape = {"name": "task", "input_tokens": tasks.first_input_tokens, "output_tokens": tasks.first_output_tokens}
-    elif input_tokens is None or output_tokens is None or has_shape(default, input_tokens, output_tokens):
-        return default
-    else:
-        shape = {"name": "request", "input_tokens": round(input_tokens), "output_tokens": round(output_tokens)}
-    name = f"{manifest.scenario['name']}, its own shape, no volume given"
-    return demand_from_dict({"name": name, "classes": [shape]})

@@ -72,7 +72,7 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     tasks: Sequence[Task] = ()
     if isinstance(spec, TaskPrompts):
         tasks = read_tasks(spec, options.base_dir, with_functions=options.with_functions)
-    start = None if options.urls else _plan_start(options)  # refused before a run directory is there
+    start = None if options.urls else planned_start(options)  # refused before a run directory is there
     started = datetime.now(UTC)
     for note in start.notes if start is not None else ():
         on_event(Warned(note))
@@ -210,7 +210,8 @@ def _figures(step: Mapping[str, Any], rows: list[dict[str, Any]], scenario: Scen
     return compute_metrics(records, [step_of(dict(step))], scenario).steps[0]
 
 
-def _plan_start(options: RunOptions) -> Plan:
+def planned_start(options: RunOptions) -> Plan:
+    """The engine that a run without an URL starts, checked; a UsageError says why it cannot come up."""
     settings = Settings(
         context_tokens=context_tokens(options.scenario, options.base_dir),
         slots=min(most_at_once(options.scenario.load), MOST_SLOTS),
@@ -283,6 +284,7 @@ def _manifest(options: RunOptions, started: datetime) -> RunManifest:
         urls=list(options.urls),
         arms=list(options.arms),
         demand=dict(options.demand) if options.demand is not None else None,
+        people=options.people,
         notes=list(options.notes),
         salt=options.salt or uuid.uuid4().hex,
         prompts_of=options.prompts_of,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import BreakevenError
+from harness.base.people import PeopleSaid
 from harness.engines.gpus.layout import Asked
 from harness.load.spending.purse import Spending
 from harness.rundir.driven import Driven
@@ -39,6 +40,7 @@ class RunOptions:
     box_gpus: int | None = None  # that such an instance has; None: nobody lists it
     arms: Sequence[str] = ()
     demand: Mapping[str, Any] | None = None
+    people: PeopleSaid | None = None  # of a run without one
     headers: Mapping[str, str] = field(default_factory=dict)
     api_key_env: str | None = None
     ca_file: str | None = None

@@ -4,6 +4,9 @@ from harness.base.rounding import significant
 from harness.report.charts.cost import cost_chart
 from harness.report.charts.goodput import goodput_chart
 from harness.report.charts.load import load_charts
+from harness.report.compare.page import beside_blocks
+from harness.report.glossary import with_glossary
+from harness.report.measured.latency import latency_blocks
 from harness.report.measured.replicas import replicas_table
 from harness.report.measured.server import server_blocks
 from harness.report.measured.steps import measured_line, search_blocks, search_end, slo_words, steps_table
@@ -18,8 +21,9 @@ from harness.report.money.doubt import doubt_blocks
 from harness.report.money.money import console_arms_table, needed_table, per_mtok_table, splits_table, volume_table
 from harness.report.money.solved import solved_blocks
 from harness.report.text import clean, count, per_task, price
+from harness.report.trust.imported import imported_blocks
 from harness.report.trust.provenance import provenance_blocks
-from harness.report.verdict import gather_checks, headline, notices, verdict_note, verdicts
+from harness.report.verdict import demand_facts, errors_of, gather_checks, headline, notices, verdict_note, verdicts
 from harness.rundir.decision import Decision
 from harness.scenario.tasks import TaskPrompts
 
@@ -32,7 +36,9 @@ def build_report(files: RunFiles) -> Report:
     nothing_found = Text("No check found anything.", "good")
     sections = (
         *priced_sections(decision),
+        section("imported", "What another tool measured", *imported_blocks(files.run.imported)),
         section("load", "Throughput and latency against load", *_load(files)),
+        section("engines", "The engines side by side", *beside_blocks((files, *files.beside))),
         section("turns", "Conversations, turn by turn", *turn_blocks(metrics)),
         section("time", "The run over time", *time_blocks(metrics)),
         section("search", "How the search went", *search_blocks(files.run.client, metrics)),
@@ -43,9 +49,9 @@ def build_report(files: RunFiles) -> Report:
         section("checks", "Checks", checks if checks.items else nothing_found),
         section("method", "Method and provenance", *provenance_blocks(files)),
     )
-    return Report(
+    report = Report(
         title=_title(files),
-        headline=headline(decision, trusted=not any(check.level == "error" for check in stops)),
+        headline=headline(decision, errors_of(stops)),
         facts=_facts(files),
         notices=stops,
         verdicts=verdicts(decision),
@@ -58,6 +64,7 @@ def build_report(files: RunFiles) -> Report:
         console_table=None if decision is None else console_arms_table(decision),
         warnings=tuple(check for check in checks.items if check.level != "error"),
     )
+    return with_glossary(report)
 
 
 SOLVED = "Cost per successful task"
@@ -126,7 +133,13 @@ def _load(files: RunFiles) -> tuple[Block | None, ...]:
         "Ring: too few samples for that percentile, or the SLO could not be judged. "
         "Dashed upright: the step that gives the goodput; the broad strokes are its 95 % intervals."
     )
-    return (words, *load_charts(metrics, slo), steps_table(metrics), replicas_table(metrics))
+    return (
+        words,
+        *load_charts(metrics, slo),
+        steps_table(metrics),
+        *latency_blocks(metrics, slo),
+        replicas_table(metrics),
+    )
 
 
 def token_blocks(decision: Decision | None) -> tuple[Block | None, ...]:
@@ -170,6 +183,8 @@ def _facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
         ("load", f"{scenario.load.kind}, {count(len(metrics.steps), unit)}, {count(requests, 'request')}"),
         ("request", shape),
         ("SLO", slo_words(scenario.slo)),
+        *demand_facts(files.decision),
         ("measured", clean(run.started_at)),
+        ("measured by", "" if run.imported is None else clean(run.imported.words)),
     ]
     return tuple((what, value) for what, value in facts if value)

@@ -156,6 +156,14 @@ class Arm(Result):
     success: Success
 
 
+class People(Result):
+    """Those who operate the box, as its month has them."""
+
+    usd_per_month: float
+    fte: float | None  # whole people; None: paid otherwise than by the year
+    assumed: bool  # nobody's own figure
+
+
 class BillLine(Result):
     """One line of a month's bill."""
 
@@ -226,6 +234,7 @@ class Decision(Result):
     version: int = Field(default=DECISION_SCHEMA, alias="schema")
     demand: dict[str, JsonValue] = Field(description="The demand file that was priced, defaults filled in.")
     self_host: Box
+    people: People | None = None  # None: an older version
     arms: Annotated[tuple[Arm, ...], Field(min_length=1)]
     checks: tuple[Check, ...]
     monthly: tuple[Bill, ...]  # empty without a volume
@@ -234,6 +243,11 @@ class Decision(Result):
     weights: SaidText | None = None  # that were priced, and who says so; None: nobody, or an older version's
     quantization: SaidText | None = None
     inputs_digest: str  # sha256 of the arms' inputs: equal digest, equal decision
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody gave the demand; else it is the run's own requests, with no volume."""
+        return self.demand.get("made_of_run") is None
 
     @property
     def tasks_per_month(self) -> float | None:

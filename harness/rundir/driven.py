@@ -25,3 +25,8 @@ class Driven(Result):
     elsewhere: dict[str, ListedPrice] = Field(
         default={}, description="Prices of other endpoints within the same limit: of `escalation`, of `judging`."
     )
+
+    @property
+    def is_rate_limited(self) -> bool:
+        """Whether requests waited for the API's rate limit: how many were under way was that limit's doing."""
+        return self.rate_limited > 0 or self.waited_s >= 1

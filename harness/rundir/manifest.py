@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_vali
 from pydantic_core import core_schema
 
 from harness.base.errors import UsageError
+from harness.base.people import PeopleSaid
 from harness.rundir.driven import Driven
 from harness.rundir.identity import Flags, GpuSeen, Identity, SaidText, Via, with_users_word
+from harness.rundir.imported import Imported
 from harness.rundir.result import Result
 
 SCHEMA = 1
@@ -212,7 +214,8 @@ class RunManifest(Result):
     version: int = Field(default=SCHEMA, alias="schema")
     urls: list[str] = Field(default=[])
     arms: list[str] = Field(default=[])  # API arms asked for, "provider:model"
-    demand: dict[str, Any] | None = None  # the demand priced, so that a report can be made again
+    demand: dict[str, Any] | None = None  # the demand priced, so that a report can be made again; None: none was given
+    people: PeopleSaid | None = None  # who operates the box, where somebody said so and gave no demand
     notes: list[str] = Field(default=[])
     salt: str | None = None  # what the prompts' words were drawn from; None: an older version's, the seed
     prompts_of: str | None = None  # the run whose prompts were sent again, byte for byte
@@ -220,7 +223,9 @@ class RunManifest(Result):
     via: Via | None = None  # what stood between, as far as an answer's headers said
     driven: Driven | None = None  # the API that was driven within a spending limit; None: nothing was paid by the token
     tasks_digest: str | None = None  # of a task run's file, by what is asked and held to; None: no task run
+    beside: list[str] = Field(default=[])  # directories of the other engines' runs that were measured beside it
     gpus: list[GpuSeen] | None = None  # this machine's, before the load; None: none was seen, or all answer elsewhere
+    imported: Imported | None = None  # the other tool that measured; None: it was measured here
 
     @model_validator(mode="before")
     @classmethod

@@ -119,6 +119,21 @@ class TurnOfStep(Result):
         return self.turn + 1
 
 
+class SaidOfError(Result):
+    """What was said of failures of one kind; of words that differ in their numbers alone the first."""
+
+    words: str
+    requests: int
+
+
+class ErrorOfStep(Result):
+    """The failures of one kind, with the words that were said most often."""
+
+    kind: str  # as in the records: `timeout`, `http_503`
+    requests: int
+    said: tuple[SaidOfError, ...] = ()
+
+
 class Warmup(Result):
     """What a step's window leaves out: as given, and as found in its own requests (None: it cannot be told)."""
 

@@ -37,12 +37,13 @@ class RequestRecord:
     headers_s: float | None = None
     first_token_s: float | None = None  # None when not streaming
     finished_s: float | None = None  # arrival of the last token's event
+    answered_s: float | None = None  # its end had come, behind its last token; None: it never did
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     output_tokens: int | None = None
     requested_output_tokens: int | None = None
     reasoning_tokens: int | None = None  # of output_tokens, as the server told
-    token_source: Literal["server", "derived", "endpoint_tokenizer", "unknown"] = "unknown"
+    token_source: Literal["server", "derived", "endpoint_tokenizer", "tool", "unknown"] = "unknown"
     events: int = 0  # events that carried a generated token
     first_events: int | None = None  # of them, those that came at once with the first
     max_gap_s: float | None = None  # longest wait between two such events

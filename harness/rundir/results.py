@@ -16,6 +16,7 @@ from harness.base.rounding import significant
 from harness.rundir.accounts import GpuAccount, ServerAccount, ServerSaid, ServerTimes
 from harness.rundir.of_step import (
     DriftOfStep,
+    ErrorOfStep,
     LimitOfStep,
     LoadOfStep,
     Phases,
@@ -51,6 +52,7 @@ class Step(Result):
     window: WindowOfStep
     requests: int
     failed: int = 0
+    errors: tuple[ErrorOfStep, ...] | None = None  # of those, by kind; None: an older version did not look
     refused: int = 0  # of those: by a quota or for the key, which tells nothing of the server
     requests_per_s: float | None = None
     input_tokens_per_s: float | None = None
@@ -59,6 +61,8 @@ class Step(Result):
     tpot_s: Summary = Summary()
     itl_s: Summary | None = None
     e2e_s: Summary = Summary()
+    ttft_quantiles_s: tuple[float, ...] | None = None  # at stats.SHARES; None: too few, or an older version
+    tpot_quantiles_s: tuple[float, ...] | None = None
     schedule_lag_s: Summary = Summary()
     phases: Phases | None = None  # None: an older version, whose steps had no hold
     peak_in_flight: int | None = None  # most requests at once; None: an older version did not look

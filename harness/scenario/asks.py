@@ -23,6 +23,7 @@ class TaskAsk:
     messages: tuple[Message, ...]
     max_tokens: int
     turns: tuple[str, ...] = ()  # further user's turns, in order; the reply to the last one is judged
+    complaints: int = 0  # of `turns`, the last ones that complain of the reply before: they belong to the turn of that
     schema: Any = None  # the server is to allow only what fits it
     grammar: str | None = None
     kept: Kept | None = None  # of what was said before, with each of `turns`; None: all

@@ -92,6 +92,7 @@ def _told(task: Task, verdict: Verdict) -> str:
 
 def _ask(spec: TaskPrompts, task: Task, attempt: int, messages: tuple[Message, ...], turns: tuple[str, ...]) -> TaskAsk:
     kept = kept_of(spec.context) if turns else None
+    complaints = len(turns) - len(task.turns) if turns else 0
     wants_schema = spec.constrained == "json_schema" and isinstance(task.checker, JsonSchemaChecker)
     schema = task.checker.schema_ if wants_schema and isinstance(task.checker, JsonSchemaChecker) else None
-    return TaskAsk(task.id, attempt, messages, task.output_tokens, turns, schema, spec.grammar, kept)
+    return TaskAsk(task.id, attempt, messages, task.output_tokens, turns, complaints, schema, spec.grammar, kept)

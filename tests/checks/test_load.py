@@ -99,3 +99,12 @@ def test_a_worker_that_was_lost_on_another_machine_is_named_with_it() -> None:
     (found,) = load_checks("closed", client)
 
     assert "load process 2 of 2 on load-2 died after 12 s (signal 9)" in found.message
+
+
+def test_arrivals_that_a_rate_limit_held_up_are_neither_the_clients_fault_nor_the_servers() -> None:
+    one = step(sent_requests_per_s=200 / 30, not_sent=50)
+    (found,) = open_checks(one, is_goodput=True, is_rate_limited=True)
+
+    assert (found.code, found.level) == ("not_sent", "warning")
+    assert "50 arrivals were not sent: the API's rate limit held up those before them" in found.message
+    assert "account's limit" in str(found.hint)

@@ -29,11 +29,13 @@ def step(*, held_s: float | None = 1.0, per_s: float = 4.0, **more: Any) -> Step
     )  # fmt: skip
 
 
-def rows(took_s: float = 1.0, n: int = 32) -> pd.DataFrame:
-    """Requests that are due each quarter of a second from 2 s on."""
+def rows(took_s: float = 1.0, n: int = 32, end_s: float | None = None) -> pd.DataFrame:
+    """Requests that are due each quarter of a second from 2 s on; `end_s`: until their answer's end, where known."""
     due_s = [2 + k / 4 for k in range(n)]
+    answered_s = [None if end_s is None else t + took_s + end_s for t in due_s]
     return pd.DataFrame({
         "scheduled_s": due_s, "sent_s": due_s, "finished_s": [t + took_s for t in due_s], "error": [None] * n,
+        "answered_s": pd.Series(answered_s, dtype="float64"),
     })  # fmt: skip
 
 
@@ -61,6 +63,16 @@ def test_a_hold_longer_than_its_step_is_a_warning() -> None:
 @pytest.mark.parametrize(("per_s", "found"), [(3.7, True), (3.85, False), (4.15, False), (4.3, True)])
 def test_users_are_the_rate_times_the_time_of_a_request(per_s: float, found: bool) -> None:
     assert (codes(step(per_s=per_s), rows()) == [("little_s_law", "warning")]) is found
+
+
+def test_a_user_is_at_work_until_the_answers_end_behind_its_last_token() -> None:
+    # 3.7 requests/s of 1 s are 3.7 users, of 1.08 s 4.0
+    assert codes(step(per_s=3.7), rows(end_s=0.08)) == []
+    assert codes(step(per_s=3.7), rows(end_s=0.0)) == [("little_s_law", "warning")]
+
+
+def test_users_who_wait_for_a_rate_limit_are_not_held_to_that_law() -> None:
+    assert list(phase_checks(step(per_s=1.0), rows(), CLOSED, is_rate_limited=True)) == []
 
 
 def test_an_older_run_without_a_hold_is_not_held_to_that_law() -> None:

@@ -5,11 +5,13 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from judged_runs import rows_and_verdicts
 
 from harness.checks.finding import check
 from harness.checks.run import Measured, goodput_checks, with_checks, worst_level
 from harness.metrics.server import server_side
 from harness.metrics.steps import compute_metrics
+from harness.metrics.tasks import tasks_of
 from harness.rundir.manifest import RunManifest
 from harness.rundir.of_step import LoadOfStep
 from harness.rundir.read import typed
@@ -17,6 +19,10 @@ from harness.rundir.result import Check, WindowOfStep
 from harness.rundir.results import Goodput, Metrics, Step
 from harness.rundir.steps import RanStep
 from harness.scenario import Scenario
+
+TASKS = {
+    "name": "t", "prompts": {"kind": "tasks", "file": "extraction"}, "request": {"api": "chat", "force_length": False},
+}  # fmt: skip
 
 
 def closed(users: int) -> RanStep:
@@ -291,3 +297,45 @@ def test_a_box_that_was_not_filled_has_the_search_that_goes_on_from_there(load: 
 )
 def test_a_run_in_which_nothing_could_be_judged_is_an_error_that_says_why(rows: list[dict[str, Any]], why: str) -> None:
     assert findings(rows)["not_judged"] == ("error", f"no limit could be judged: {why}")
+
+
+@pytest.mark.parametrize(
+    ("driven", "blamed"),
+    [(None, True), ({}, True), ({"waited_s": 0.4}, True), ({"waited_s": 2.0}, False), ({"rate_limited": 1}, False)],
+)
+def test_users_who_wait_for_an_apis_rate_limit_are_no_slow_client(
+    driven: dict[str, float] | None, blamed: bool
+) -> None:
+    said = {} if driven is None else {"driven": {"arm": "x:m", "max_usd": 1, **driven}}
+    held = RanStep.model_validate({**closed(2).model_dump(), "held_s": 100.5})
+    found = findings(GOOD, samples=[sample(n, asked=2) for n in range(100)], users=2, ran=held, **said)
+
+    # one of two users has a request under way, for a fifth of the time
+    assert ("client_bound" in found) is blamed
+    assert ("little_s_law" in found) is blamed
+
+
+def test_a_client_without_a_cpu_of_its_own_is_named_whatever_the_rate_limit() -> None:
+    driven = {"arm": "x:m", "max_usd": 1, "waited_s": 9.0}
+    found = findings(GOOD, samples=[sample(n, cpu=0.95) for n in range(100)], driven=driven)
+
+    assert found["client_bound"][0] == "error"
+
+
+@pytest.mark.parametrize(("tasks", "judged", "level"), [(9, 9, "warning"), (9, 0, "error"), (0, 0, "error")])
+def test_tasks_that_were_judged_are_trusted_where_their_goodput_is_not_told(
+    tasks: int, judged: int, level: str
+) -> None:
+    window = WindowOfStep(start_s=0, end_s=9)
+    step = Step(step=0, round=1, role="attempts", load=LoadOfStep(kind="closed", users=4), window=window, requests=9)
+    of_tasks = None
+    if tasks:
+        words = "+" * judged + "?" * (tasks - judged)
+        rows, verdicts, steps = rows_and_verdicts({f"t{i}": word for i, word in enumerate(words)})
+        ran = [RanStep.model_validate(one) for one in steps]
+        of_tasks = tasks_of(typed(rows), verdicts, ran, Scenario.model_validate(TASKS))
+    (found,) = goodput_checks(Metrics(steps=(step,), tasks=of_tasks), typed([row(n) for n in range(9)]))
+
+    assert (found.code, found.level) == ("not_judged", level)
+    assert "the best step has 9 requests" in found.message
+    assert ("takes 10 tasks of the first round" in str(found.hint)) is (level == "warning")

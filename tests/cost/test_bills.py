@@ -23,7 +23,7 @@ from harness.cost.breakeven.success import indifferent_human_usd, success_costs
 from harness.cost.extras import busy_run
 from harness.cost.focus import COLUMNS, focus_rows, write_focus_csv
 from harness.cost.verdict import build_decision
-from harness.demand.demand import default_demand, load_demand
+from harness.demand.demand import load_demand
 from harness.prices.catalog import find_instance
 from harness.rundir.decide import Decided
 from harness.rundir.decision import Decision
@@ -34,7 +34,7 @@ from harness.scenario import bundled_scenarios_dir
 
 @pytest.fixture(scope="module")
 def decision() -> Decision:
-    return build_decision(manifest(), metrics(), default_demand(), ARMS)
+    return build_decision(manifest(), metrics(), load_demand(Path("support-agent")), ARMS)
 
 
 def codes(got: Decision) -> list[str]:
@@ -120,8 +120,8 @@ def test_every_number_says_where_it_comes_from(decision: Decision) -> None:
 
 
 def test_equal_inputs_have_one_digest(decision: Decision) -> None:
-    again = build_decision(manifest(), metrics(), default_demand(), ARMS)
-    other = build_decision(manifest(), metrics(0.7), default_demand(), [])
+    again = build_decision(manifest(), metrics(), load_demand(Path("support-agent")), ARMS)
+    other = build_decision(manifest(), metrics(0.7), load_demand(Path("support-agent")), [])
 
     assert again.inputs_digest == decision.inputs_digest != other.inputs_digest
 

@@ -13,7 +13,7 @@ from cost_cases import manifest, metrics
 from harness.base.errors import UsageError
 from harness.cost.own_prices import load_prices
 from harness.cost.verdict import build_decision
-from harness.demand.demand import Demand, default_demand, load_demand
+from harness.demand.demand import Demand, load_demand
 from harness.prices.catalog import resolve_api
 from harness.rundir.arm_price import MixPrice
 from harness.rundir.decision import Decision
@@ -27,7 +27,7 @@ def decided(demand: Demand, prices_file: Path | None = None) -> Decision:
 
 
 def written(tmp_path: Path, change: Callable[[dict[str, Any]], object], demand: Demand | None = None) -> Path:
-    data = decided(demand or default_demand()).to_dict()
+    data = decided(demand or load_demand(Path("support-agent"))).to_dict()
     change(data)
     path = tmp_path / "decision.json"
     path.write_text(json.dumps(data))
@@ -39,9 +39,9 @@ def test_the_same_arms_are_priced_as_then(tmp_path: Path) -> None:
         data["arms"][0]["price"]["input_usd_per_mtok"] = 7.0
         data["self_host"]["instance"]["usd_per_hour"] = 1.5
 
-    now = decided(default_demand())
+    now = decided(load_demand(Path("support-agent")))
 
-    again = decided(default_demand(), written(tmp_path, dearer))
+    again = decided(load_demand(Path("support-agent")), written(tmp_path, dearer))
 
     assert again.arms[0].price.input_usd_per_mtok == 7.0
     assert again.arms[0].price.digest == now.arms[0].price.digest
@@ -63,7 +63,9 @@ def test_a_listed_price_survives_being_decided_on(tmp_path: Path) -> None:
     """Tiers, batch and cache prices too."""
     asked = "google:gemini-2.5-pro"
     path = tmp_path / "decision.json"
-    path.write_text(json.dumps(build_decision(manifest(), metrics(), default_demand(), [asked]).to_dict()))
+    path.write_text(
+        json.dumps(build_decision(manifest(), metrics(), load_demand(Path("support-agent")), [asked]).to_dict())
+    )
 
     assert load_prices(path).api[asked] == resolve_api(asked)
 

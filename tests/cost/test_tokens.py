@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from cost_cases import ARMS, VECTORS
@@ -14,7 +16,7 @@ from harness.cost import decide
 from harness.cost.api_rates import effective_rates, usd_per_call, usd_per_mtok_blended
 from harness.cost.arms import choose_arms
 from harness.cost.box.splits import BusyRun, measured_output_weight, splits
-from harness.demand.demand import Demand, default_demand, load_demand
+from harness.demand.demand import Demand, load_demand
 from harness.prices.record import ApiPrice, Rates, Tier
 from harness.rundir.arm_price import MixPrice
 from harness.rundir.decision import MeasuredWeight
@@ -106,7 +108,9 @@ def test_the_demands_mixes_are_arms() -> None:
 
 
 def test_an_api_asked_for_twice_is_one_arm() -> None:
-    names = [arm.name for arm in choose_arms(["openai:gpt-4.1,openai:gpt-4.1"], None, default_demand())]
+    names = [
+        arm.name for arm in choose_arms(["openai:gpt-4.1,openai:gpt-4.1"], None, load_demand(Path("support-agent")))
+    ]
 
     assert names.count("openai:gpt-4.1") == 1
 
@@ -114,7 +118,7 @@ def test_an_api_asked_for_twice_is_one_arm() -> None:
 @pytest.mark.parametrize("entry", ["", " ", ","])
 def test_an_api_without_a_name_is_refused(entry: str) -> None:
     with pytest.raises(UsageError, match=f"--api '{entry}' names no API"):
-        choose_arms([entry], None, default_demand())
+        choose_arms([entry], None, load_demand(Path("support-agent")))
 
 
 @pytest.mark.parametrize(("ratio", "usd"), [(3.2, 5.8571428571), (3, 6), (1, 9)])

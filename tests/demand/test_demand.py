@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.base.errors import UsageError
-from harness.demand.demand import Demand, default_demand, demand_from_dict, load_demand
+from harness.demand.demand import Demand, demand_from_dict, load_demand
 from harness.demand.items import usd_per_month
 from harness.scenario import bundled_scenarios_dir
 
@@ -30,7 +30,7 @@ def test_every_bundled_demand_loads() -> None:
 
 
 def test_the_support_agent_is_the_articles_and_asks_for_half_a_person() -> None:
-    demand = default_demand()
+    demand = load_demand(Path("support-agent"))
 
     assert demand.tasks_per_month == 400000
     assert demand.mean_tokens() == (800, 250)
@@ -39,18 +39,18 @@ def test_the_support_agent_is_the_articles_and_asks_for_half_a_person() -> None:
 
 
 def test_people_can_be_struck() -> None:
-    assert default_demand().without("people").fixed_usd("self_host") == 0
-    assert default_demand().without("operating the box").fixed_usd("self_host") == 0
+    assert load_demand(Path("support-agent")).without("people").fixed_usd("self_host") == 0
+    assert load_demand(Path("support-agent")).without("operating the box").fixed_usd("self_host") == 0
 
 
 def test_striking_people_leaves_what_both_arms_pay() -> None:
-    names = [item.name for item in default_demand().without("people").items]
+    names = [item.name for item in load_demand(Path("support-agent")).without("people").items]
 
     assert "prompt and quality work" in names
 
 
 def test_a_demand_survives_being_stored() -> None:
-    demand = default_demand()
+    demand = load_demand(Path("support-agent"))
 
     assert demand_from_dict(demand.to_dict()) == demand
 

@@ -1,5 +1,6 @@
 """`[DONE]` ends a stream, whatever HTTP does after it; a server that never says why it ended is still served."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,23 @@ def test_what_http_does_after_the_end_mark_does_not_matter(tmp_path: Path, post:
     assert len(ended) > 4  # nobody waited for a time-out
     assert ended["error"].isna().all()
     assert set(ended["output_tokens"]) == {20}
+
+
+def test_an_answers_end_is_its_end_mark_however_long_after_its_last_token(tmp_path: Path) -> None:
+    def post(x: Exchange) -> None:
+        x.stream(words(20))
+        time.sleep(0.1)  # the token that ends it has no text
+        for event in END:
+            x.chunk(event)
+        x.wait_for_client()
+
+    with FieldServer(post) as server:
+        rows, _, _ = run(tmp_path, server)
+
+    ended = served(rows)
+    assert (ended["answered_s"] - ended["finished_s"] >= 0.1).all()
+    assert (ended["finished_s"] - ended["first_token_s"]).max() < (ended["answered_s"] - ended["first_token_s"]).min()
+    assert rows[rows["error"] == "cut_at_end"]["answered_s"].isna().all()
 
 
 def test_a_connection_that_is_ended_well_is_kept(tmp_path: Path) -> None:

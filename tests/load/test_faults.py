@@ -76,6 +76,7 @@ def test_odd_but_right_answers_are_counted_exactly(server: FaultyServer, tmp_pat
     assert set(good["events"]) == {5}
     assert set(good["token_source"]) == {"server"}
     assert (good["first_token_s"] <= good["finished_s"]).all()
+    assert (good["finished_s"] <= good["answered_s"]).all()
     assert (good["sent_s"] <= good["headers_s"]).all()
 
 

@@ -261,6 +261,42 @@ def test_a_scrape_beside_an_answers_end_is_no_edge_for_tokens_counted_at_the_end
     assert judged(pages)[0].steps[0].server is None  # all lie 10 ms from an answer's end
 
 
+@pytest.mark.parametrize("end_s", [0.2, 0.4])
+def test_a_token_that_ends_an_answer_without_a_text_is_counted_when_it_has_come(end_s: float) -> None:
+    # last texts at n.99, ends a prompt's prefill later, at (n + 1).19 or .39; each look at (n + 1).3
+    ended = 1 if end_s < 0.31 else 0
+    pages = [
+        (
+            t + 1.3,
+            "# TYPE llamacpp:tokens_predicted_total counter\n"
+            f"llamacpp:tokens_predicted_total {(t + ended) * 100}\nllamacpp:requests_processing 2\n",
+        )
+        for t in range(9)
+    ]
+
+    metrics, found = judged(pages, end_s=end_s)
+
+    server = metrics.steps[0].server
+    assert server is not None
+    assert server.between == WindowOfStep(start_s=2.3, end_s=9.3)
+    assert (server.generation_tokens, server.client_generation_tokens) == (700, 700)
+    assert (server.client_requests_finished, found["error"]) == (14, [])
+
+
+def test_a_look_between_the_last_text_of_an_answer_and_its_end_counts_neither_way() -> None:
+    # the answer of 3.99 s ends at 4.04 s: the look at 4.02 s may have it or not
+    pages = [
+        (t_s, f"# TYPE llamacpp:tokens_predicted_total counter\nllamacpp:tokens_predicted_total {tokens}\n")
+        for t_s, tokens in ((2.5, 200), (3.5, 300), (4.02, 300), (4.5, 400))
+    ]
+
+    server = judged(pages, end_s=0.05)[0].steps[0].server
+
+    assert server is not None
+    assert server.between == WindowOfStep(start_s=2.5, end_s=4.5)
+    assert (server.generation_tokens, server.client_generation_tokens) == (200, 200)
+
+
 def test_our_times_are_held_against_the_servers_own_times_of_the_same_requests() -> None:
     # ours: 0.01 s to the first token, 0.98 s from there to the last
     times = {"server_queue_s": 0.001, "server_prefill_s": 0.006, "server_decode_s": 0.979}

@@ -32,9 +32,16 @@ def answer(call: Call) -> str:
     return f"S{len(said_in(call))}" if last == "Sum up." else f"reply to {last.split(chr(10))[-1]}"
 
 
-def run(place: Path, context: object, load: dict[str, Any], answers: Any = answer) -> tuple[Path, list[list[str]]]:
+def run(
+    place: Path,
+    context: object,
+    load: dict[str, Any],
+    answers: Any = answer,
+    tasks: list[dict[str, Any]] = TALKS,
+    **prompts: Any,
+) -> tuple[Path, list[list[str]]]:
     with Endpoint(post=answering(answers)) as server:
-        work = of_tasks(place, TALKS, load, context=context)
+        work = of_tasks(place, tasks, load, context=context, **prompts)
         patient = work.request.model_copy(update={"timeout_s": 30})
         measured = driven(place, server, work.model_copy(update={"request": patient}))
         return measured.run_dir, [said_in(call) for call in server.generations()]
@@ -91,6 +98,35 @@ def test_a_summary_that_fails_has_failed_the_attempt(tmp_path: Path) -> None:
     verdicts = read_judged(run_dir)
     assert [one.task_success for one in verdicts] == [False, False]
     assert all("http_500" in one.why for one in verdicts)
+
+
+WRONG = [{**TALKS[0], "expected": "reply to nobody"}]
+COMPLAINT = "Answer again, with the answer alone."  # its last line
+
+
+def test_a_complaint_is_sent_with_the_answer_that_it_is_about(tmp_path: Path) -> None:
+    _, asked = run(tmp_path, {"last_turns": 1}, LOADS[0], tasks=WRONG, on_failure=["with_error", "with_error"])
+
+    complaint = next(said[-1] for said in asked if said[-1].endswith(COMPLAINT))
+    assert ["Be brief.", "three"] in asked
+    assert ["Be brief.", "three", "reply to three", complaint] in asked
+    twice = ["Be brief.", "three", "reply to three", complaint, f"reply to {COMPLAINT}", complaint]
+    assert twice in asked
+
+
+def test_two_turns_with_a_complaint_are_the_two_and_the_complaint(tmp_path: Path) -> None:
+    _, asked = run(tmp_path, {"last_turns": 2}, LOADS[0], tasks=WRONG, on_failure=["with_error"])
+
+    (longest,) = {tuple(said[:-1]) for said in asked if said[-1].endswith(COMPLAINT)}
+    assert longest == ("Be brief.", "two", "reply to two", "three", "reply to three")
+
+
+def test_a_summary_is_of_what_was_before_the_answer_that_is_complained_of(tmp_path: Path) -> None:
+    policy = {"summary": {"prompt": "Sum up."}}
+    _, asked = run(tmp_path, policy, LOADS[0], tasks=WRONG, on_failure=["with_error"])
+
+    (said,) = {tuple(said[:-1]) for said in asked if said[-1].endswith(COMPLAINT)}
+    assert said == ("Be brief.", "Summary of the conversation so far: S4\n\nthree", "reply to three")
 
 
 def test_without_a_policy_all_of_it_is_sent(tmp_path: Path) -> None:

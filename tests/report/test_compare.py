@@ -8,32 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_cases import HOSTILE, case, changed
+from report_cases import HOSTILE, case, changed, measuring, run_of
 from rich.console import Console
 
 from harness.report import WIDTH, console_comparison, render_comparison
+from harness.report.compare.gate import Regression
 from harness.report.compare.parity import differences, unequal_work
-from harness.report.compare.runs import Regression, Standing, compare_runs
+from harness.report.compare.runs import compare_runs
+from harness.report.compare.standing import Standing
 from harness.report.model import RunFiles
-from harness.rundir.manifest import RunManifest
-
-
-def run_of(name: str = "two_windows", directory: str = "a-run", **changes: Any) -> RunFiles:
-    """A hand-made run; `goodput=(low, value, high)`, or keys of run.json, changed."""
-    given = case(name)
-    goodput = changes.pop("goodput", None)
-    run = RunManifest.model_validate({**given.run.to_dict(), **changes})
-    files = RunFiles(Path(directory), run, given.metrics, given.decision)
-    if goodput is None:
-        return files
-    low, value, high = goodput
-    said = {"requests_per_s": value, "low": low, "high": high, "at_least": high is None and low is not None}
-    return measuring(files, lambda m: m["goodput"].update(said))
-
-
-def measuring(files: RunFiles, change: Callable[[dict[str, Any]], object]) -> RunFiles:
-    """The run with other figures."""
-    return replace(files, metrics=changed(files.metrics, change))
 
 
 def rented(files: RunFiles, **facts: float | str | None) -> RunFiles:
@@ -179,6 +162,27 @@ def test_unequal_work_is_found_and_forbids_a_winner(change: dict[str, Any], name
     assert comparison.outcomes[0].words.startswith("no winner: the work was unequal (")
 
 
+def test_lengths_that_one_plan_drew_differ_by_the_draw_alone() -> None:
+    runs = [
+        with_lengths(run_of(), mean_output_tokens=250.0, mean_requested_output_tokens=250.0),
+        with_lengths(run_of(), mean_output_tokens=259.2, mean_requested_output_tokens=259.2),
+    ]
+    other_plan = replace(runs[1], run=runs[1].run.model_copy(deep=True))
+    other_plan.run.scenario["prompts"]["output_tokens"] = {"mean": 260, "stdev": 10}
+
+    assert unequal_work(differences(runs)) == []
+    assert "mean output tokens" in unequal_work(differences([runs[0], other_plan]))
+
+
+def test_answers_shorter_than_asked_for_are_other_work() -> None:
+    runs = [
+        with_lengths(run_of(), mean_output_tokens=250.0, mean_requested_output_tokens=250.0),
+        with_lengths(run_of(), mean_output_tokens=200.0, mean_requested_output_tokens=250.0),
+    ]
+
+    assert unequal_work(differences(runs)) == ["mean output tokens"]
+
+
 def test_other_lengths_and_cache_hits_are_other_work() -> None:
     shorter = with_lengths(run_of(), mean_output_tokens=200.0)  # 250 asked for
     first, cached = (with_lengths(run_of(), cached_input_tokens=tokens) for tokens in (0, 66 * 800))
@@ -242,13 +246,14 @@ def test_a_path_and_a_bare_name_are_the_same_model() -> None:
 @pytest.mark.parametrize(
     ("goodput", "change"),
     [
-        ((0.47, 0.50, 0.53), "worse"),  # 16.7 % less, and 0.53 < 0.55
-        ((0.50, 0.54, 0.58), "not shown"),  # 10 % less, but 0.58 > 0.55
-        ((0.54, 0.58, 0.62), "within"),  # 3.3 % less
-        ((0.60, 0.66, 0.70), "better"),
+        ((0.47, 0.50, 0.53), "worse"),  # a loss of 7.9 % to 24.6 %
+        ((0.50, 0.54, 0.58), "not shown"),  # of -0.8 % to 19.5 %
+        ((0.54, 0.58, 0.62), "not shown"),  # of -7.4 % to 12.9 %
+        ((0.60, 0.66, 0.70), "within"),  # of -21.7 % to 2.8 %
+        ((0.71, 0.75, 0.79), "better"),  # of -38 % to -13.3 %
         ((None, 0.50, None), "worse"),  # no interval: the values alone
         ((0.47, 0.50, None), "not shown"),  # at least: its box was not filled
-        ((0.60, 0.66, None), "better"),
+        ((0.60, 0.66, None), "within"),  # at least: of 2.8 % at most
     ],
 )
 def test_a_regression_is_a_loss_beyond_the_limit_that_the_intervals_show(goodput: Any, change: str) -> None:
@@ -327,14 +332,15 @@ def test_the_console_says_first_what_was_unequal_and_fits() -> None:
     said = printed(comparison)
 
     assert max(len(line) for line in said.splitlines()) <= WIDTH
-    assert said.index("! quantisation") < said.index("No winner: the work was unequal") < said.index("req/s with its")
+    assert said.index("! quantisation") < said.index("no winner: the work was unequal") < said.index("req/s with its")
 
 
 def test_a_run_that_got_worse_is_the_first_thing_said() -> None:
     comparison = compare_runs([run_of(), run_of(directory="later", goodput=(0.47, 0.5, 0.53))], 0.05)
 
-    assert printed(comparison).startswith(
-        "error: later is worse: 16.7 % less goodput than a-run, more than the 5 % allowed"
+    assert " ".join(printed(comparison).split()).startswith(
+        "error: later is worse: 16.7 % less goodput than a-run (a loss of 11.1 % to 22.1 %), more than the 5 % "
+        "allowed; one run knows only the spread within it"
     )
 
 
@@ -344,7 +350,7 @@ def test_a_comparison_is_written_with_unequal_things_first(tmp_path: Path) -> No
     html = render_comparison(comparison, tmp_path / "new" / "place").read_text(encoding="utf-8")
     markdown = (tmp_path / "new" / "place" / "comparison.md").read_text(encoding="utf-8")
 
-    titles = ["What was not the same", "The runs", "The same load, side by side", "Checks"]
+    titles = ["What was not the same", "The runs", "The money of each", "The same load, side by side", "Checks"]
     assert re.findall(r"<h2><span>\d+</span> (.*?)</h2>", html) == titles
     assert re.findall(r"^## \d+\. (.*)$", markdown, re.MULTILINE) == titles
     assert html.count('class="line arm-1"') == 3  # output, goodput and first token of the second run
@@ -416,3 +422,4 @@ def test_flags_are_compared_by_name_within_one_engine_and_not_at_all_between_two
 
     assert flags(one, two) == [("flag ctx-size", ("512", "1024")), ("flag OMP_WAIT_POLICY", ("passive", "not set"))]
     assert flags(one, other) == []
+    assert flags(files("vllm", "-tp", "4"), files("vllm", "--tensor-par=4")) == []

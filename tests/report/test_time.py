@@ -79,6 +79,7 @@ def test_the_table_has_the_lowest_and_highest_of_each_window() -> None:
     (table,) = (block for block in time_blocks(METRICS) if isinstance(block, Table))
 
     assert [cell.text for cell in table.rows[0].cells] == [
+        "1",
         "4 users",
         "from 0 s: enter 1.00 s, warm-up 2.00 s, window 6.00 s, hold 1.00 s",
         "0 to 90.0",

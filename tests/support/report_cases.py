@@ -221,3 +221,21 @@ def write_case(name: str, directory: Path) -> Path:
     if decision is not None:
         files.write_json(directory, "decision.json", decision.to_dict())
     return directory
+
+
+def run_of(name: str = "two_windows", directory: str = "a-run", **changes: Any) -> RunFiles:
+    """A hand-made run; `goodput=(low, value, high)`, or keys of run.json, changed."""
+    given = case(name)
+    goodput = changes.pop("goodput", None)
+    run = RunManifest.model_validate({**given.run.to_dict(), **changes})
+    files = RunFiles(Path(directory), run, given.metrics, given.decision)
+    if goodput is None:
+        return files
+    low, value, high = goodput
+    said = {"requests_per_s": value, "low": low, "high": high, "at_least": high is None and low is not None}
+    return measuring(files, lambda m: m["goodput"].update(said))
+
+
+def measuring(files: RunFiles, change: Callable[[dict[str, Any]], object]) -> RunFiles:
+    """The run with other figures."""
+    return replace(files, metrics=changed(files.metrics, change))

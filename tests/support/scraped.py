@@ -81,13 +81,20 @@ STEP = RanStep(step=0, load=LoadOfStep(kind="closed", users=2), start_s=0, windo
 
 
 def run(
-    frame: pd.DataFrame | None, tokens: int | None = 50, urls: Sequence[str] = (), **server_times: float
+    frame: pd.DataFrame | None,
+    tokens: int | None = 50,
+    urls: Sequence[str] = (),
+    end_s: float | None = None,
+    **server_times: float,
 ) -> Metrics:
-    """The run's figures and findings, with what was scraped; its client never sampled anything."""
+    """The run's figures and findings, with what was scraped; its client never sampled anything. `end_s`: from an
+    answer's last token to its end.
+    """
     rows = [
         RequestRecord(
             request_id=f"{user}-{n}", step=0, scheduled_s=float(n), sent_s=float(n), first_token_s=n + 0.01,
-            finished_s=n + 0.99, prompt_tokens=10, output_tokens=tokens, requested_output_tokens=50,
+            finished_s=n + 0.99, answered_s=None if end_s is None else n + 0.99 + end_s,
+            prompt_tokens=10, output_tokens=tokens, requested_output_tokens=50,
             token_source="server" if tokens else "unknown", events=50,
             **server_times,
         ).to_dict()

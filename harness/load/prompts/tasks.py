@@ -45,7 +45,10 @@ class TaskTalk:
         return Prompt(text, None, self._ask.max_tokens, said, is_last and not self.is_repeat, constraint)
 
     def _parts(self) -> Parts:
-        return parted(self._said, len(self._said) if self._ask.kept is None else self._ask.kept.last_turns)
+        if self._ask.kept is None:
+            return parted(self._said, len(self._said))
+        complaints = max(self.turn - (len(self._ask.turns) - self._ask.complaints), 0)
+        return parted(self._said, self._ask.kept.last_turns + complaints)
 
     @property
     def wants_summary(self) -> bool:

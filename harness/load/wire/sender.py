@@ -250,6 +250,8 @@ class Sender:
         row.headers_s = seconds(exchange.headers_ns) if exchange.headers_ns is not None else None
         row.first_token_s = seconds(reading.first_ns) if reading.first_ns is not None else None
         row.finished_s = seconds(reading.last_ns) if reading.last_ns is not None else None
+        has_ended = exchange.complete or exchange.is_over
+        row.answered_s = seconds(exchange.arrived_ns) if has_ended else None
         row.max_gap_s = reading.max_gap_ns / NS_PER_S if reading.max_gap_ns is not None else None
         row.clock = "kernel" if exchange.kernel_clock else "user"
         row.http_status = exchange.status

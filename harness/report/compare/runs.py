@@ -3,39 +3,17 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from harness.base.rounding import amount, usd
-from harness.base.units import SECONDS_PER_HOUR
+from harness.report.compare.gate import Regression, regression
 from harness.report.compare.parity import Difference, differences, unequal_work, unnamed_weights
 from harness.report.compare.quality import QUESTION, Quality, one_load, qualities, solves_most, weighed, why_no_winner
+from harness.report.compare.ratio import ratio_of
+from harness.report.compare.standing import REQUESTS, Standing, at_its_load, instances_of, standing_of
 from harness.report.model import RunFiles
-from harness.report.text import clean, interval, percent
-from harness.report.verdict import gather_checks
-from harness.rundir.manifest import InstanceFacts
+from harness.report.text import clean, interval
 
 SAY_WEIGHTS = "`breakeven report RUN --weights ID` says it"
-REQUESTS = 1000  # costs are quoted for so many requests
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A run's two figures that decide: goodput (requests/s, with its interval) and USD per 1000 requests."""
-
-    label: str
-    goodput: float | None
-    low: float | None
-    high: float | None
-    usd_per_hour: float | None
-    errors: tuple[str, ...]  # codes of failed checks of level error
-    why_none: str = "no load step met the SLO"  # where there is no goodput
-    at_least: bool = False  # the box was not filled: `goodput` is a lower bound
-
-    def usd_at(self, requests_per_s: float | None) -> float | None:
-        """USD of 1000 requests on an instance kept busy at a goodput; None when either is unknown."""
-        if not requests_per_s or self.usd_per_hour is None:
-            return None
-        return self.usd_per_hour / (requests_per_s * SECONDS_PER_HOUR) * REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +22,6 @@ class Outcome:
 
     question: str
     winner: str | None
-    words: str
-
-
-Change = Literal["worse", "within", "better", "not shown", "cannot tell"]
-
-
-@dataclass(frozen=True, slots=True)
-class Regression:
-    """A run against the first one: `drop` is the share of goodput lost (negative: gained)."""
-
-    label: str
-    drop: float | None
-    change: Change
     words: str
 
 
@@ -69,6 +34,7 @@ class Comparison:
     differences: tuple[Difference, ...]
     standings: tuple[Standing, ...]
     outcomes: tuple[Outcome, ...]
+    deployed: str  # what each served over the others as it was set up; empty: nothing to say
     qualities: tuple[Quality, ...]  # every pair of runs of the same tasks
     regressions: tuple[Regression, ...]  # empty when no limit was given
 
@@ -77,15 +43,15 @@ def compare_runs(runs: Sequence[RunFiles], fail_over: float | None = None) -> Co
     """`fail_over`: the share of the first run's goodput that a later one may lose."""
     labels = _labels(runs)
     found = weighed(differences(runs), runs)
-    known = [_instances(run) for run in runs]
+    known = [instances_of(run) for run in runs]
     standings = tuple(
-        _standing(run, label, None if None in known else instances)
+        standing_of(run, label, None if None in known else instances)
         for run, label, instances in zip(runs, labels, known, strict=True)
     )
     pairs = qualities(runs, labels)
     at = one_load(runs) if pairs else ""
     if at:
-        standings = tuple(_at_its_load(standing, run) for standing, run in zip(standings, runs, strict=True))
+        standings = tuple(at_its_load(standing, run) for standing, run in zip(standings, runs, strict=True))
     why_not = _no_winner(standings, unequal_work(found), unnamed_weights(runs)) or _on_a_part(runs, labels)
     unsaid = [label for label, instances in zip(labels, known, strict=True) if instances is None]
     why_no_cost = f"no winner: nobody said how many boxes the URLs of {', '.join(unsaid)} are" if unsaid else ""
@@ -95,20 +61,16 @@ def compare_runs(runs: Sequence[RunFiles], fail_over: float | None = None) -> Co
         labels=labels,
         differences=tuple(found),
         standings=standings,
+        deployed=_as_deployed(runs, standings),
         outcomes=_with_quality(outcomes, pairs, labels, at),
         qualities=pairs,
-        regressions=() if fail_over is None else _regressions(runs, standings, fail_over),
+        regressions=()
+        if fail_over is None
+        else tuple(
+            regression(standings[0], other, no_judging([runs[0], run]), fail_over)
+            for run, other in zip(runs[1:], standings[1:], strict=True)
+        ),
     )
-
-
-def _at_its_load(standing: Standing, run: RunFiles) -> Standing:
-    """What a task run served at its one load, which is no lower bound where all had the same."""
-    step = run.metrics.at_slo
-    if step is None or not standing.at_least or standing.goodput is None or not step.goodput_requests_per_s:
-        return standing
-    instances = step.goodput_requests_per_s / standing.goodput
-    high = None if step.goodput_high is None else step.goodput_high / instances
-    return replace(standing, high=high, at_least=False)
 
 
 def _with_quality(
@@ -149,34 +111,19 @@ def _what_differs(names: Sequence[str]) -> list[str]:
     return ["-".join(one[i] for i in kept) or name for one, name in zip(parts, names, strict=True)]
 
 
-def _instances(files: RunFiles) -> float | None:
-    """As how many instances what a run drove counts, as it was priced; an unpriced one counts as it was driven."""
-    if files.decision is None:
-        return 1.0
-    priced = files.decision.self_host.instance.instances_driven
-    return InstanceFacts.model_validate(files.run.instance).instances if priced is None else priced
+def _as_deployed(runs: Sequence[RunFiles], standings: Sequence[Standing]) -> str:
+    """`as deployed, vLLM served 2.10 (1.90 to 2.30) times what llama-server did`, whatever the work was.
 
-
-def _standing(files: RunFiles, label: str, instances: float | None) -> Standing:
-    """The goodput of one instance, and that instance's price.
-
-    `instances` None: nobody said of one of the runs how many it drove. Then all count as driven, and none has a price.
+    Each against the one that served most; nothing where a run has no goodput or may not be trusted.
     """
-    rented = files.decision.self_host.instance if files.decision is not None and instances is not None else None
-    goodput = files.metrics.goodput
-    if goodput is not None and instances is not None:
-        goodput = goodput.each_of(instances)
-    errors = [c.code for c in gather_checks(files.metrics, None).items if c.level == "error"]
-    return Standing(
-        label=label,
-        goodput=None if goodput is None else goodput.requests_per_s,
-        low=None if goodput is None else goodput.low,
-        high=None if goodput is None else goodput.high,
-        usd_per_hour=None if rented is None else rented.usd_per_hour,
-        errors=tuple(dict.fromkeys([*errors, *(["partial"] if files.run.partial else [])])),
-        why_none=files.metrics.why_no_goodput(instances or 1.0),
-        at_least=goodput is not None and goodput.at_least,
-    )
+    if any(standing.goodput is None or standing.errors for standing in standings):
+        return ""
+    best = max(standings, key=lambda one: one.goodput or 0.0)
+    others = [(ratio_of(best, one), one) for one in standings if one is not best]
+    said = [f"{ratio.words} times what {one.label} did" for ratio, one in others if ratio is not None]
+    boxes = {run.instance for run in runs}
+    where = "on this box" if len(boxes) == 1 and boxes != {""} else "each on its own box"
+    return f"as deployed, {best.label} served {', '.join(said)}, {where}, each as it was set up"
 
 
 def _no_winner(standings: Sequence[Standing], unequal: Sequence[str], unnamed: Sequence[str]) -> str:
@@ -243,58 +190,9 @@ def _listed(shown: Mapping[str, str]) -> str:
     return "; ".join(f"{label} {text}" for label, text in shown.items())
 
 
-def _regressions(runs: Sequence[RunFiles], standings: Sequence[Standing], limit: float) -> tuple[Regression, ...]:
-    return tuple(
-        _regression(standings[0], other, _no_judging([runs[0], run]), limit)
-        for run, other in zip(runs[1:], standings[1:], strict=True)
-    )
-
-
-def _no_judging(runs: Sequence[RunFiles]) -> str:
+def no_judging(runs: Sequence[RunFiles]) -> str:
     """Why two runs cannot be held against each other; empty: they can."""
     unnamed, unequal = unnamed_weights(runs), unequal_work(weighed(differences(runs), runs))
     if unnamed:
         return "; ".join(unnamed)
     return f"the work was unequal ({', '.join(unequal)})" if unequal else ""
-
-
-def _regression(first: Standing, other: Standing, why_not: str, limit: float) -> Regression:
-    if why_not:
-        return Regression(other.label, None, "cannot tell", why_not)
-    if first.errors or other.errors:
-        which = first if first.errors else other
-        return Regression(other.label, None, "cannot tell", f"{which.label}: {', '.join(which.errors)}")
-    if first.goodput is None:
-        return Regression(other.label, None, "cannot tell", f"{first.label} has no goodput to compare with")
-    if other.goodput is None:
-        return _without_goodput(first, other, limit)
-    drop = (first.goodput - other.goodput) / first.goodput
-    is_open = other.at_least if drop > limit else first.at_least  # it serves more, nobody knows by how much
-    change: Change = "not shown" if is_open else _change(first, other, drop, limit)
-    said = f"{percent(abs(drop))} {'less' if drop > 0 else 'more'} goodput than {first.label}"
-    why = {
-        "not shown": ", but the box was not filled" if is_open else ", but the intervals overlap",
-        "worse": f", more than the {percent(limit)} allowed",
-        "within": f", within the {percent(limit)} allowed",
-    }.get(change, "")
-    return Regression(other.label, drop, change, said + why)
-
-
-def _without_goodput(first: Standing, other: Standing, limit: float) -> Regression:
-    """No load step met the SLO any more, or none surely: then the run serves `other.high` at most."""
-    if other.high is None:
-        return Regression(other.label, 1.0, "worse", f"{other.why_none} any more")
-    least = first.goodput if first.low is None else first.low
-    assert least is not None
-    is_worse = other.high < least * (1 - limit)
-    return Regression(other.label, None, "worse" if is_worse else "not shown", other.why_none)
-
-
-def _change(first: Standing, other: Standing, drop: float, limit: float) -> Change:
-    if drop <= 0:
-        return "better"
-    if drop <= limit:
-        return "within"
-    if other.high is not None and first.low is not None and other.high >= first.low:
-        return "not shown"
-    return "worse"

@@ -1,12 +1,12 @@
 """What was measured, step by step: the table under the load charts, a search's probes, the line that sums it up."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.base.rounding import NA, significant, whole
 from harness.base.stats import SAMPLE_FLOORS
 from harness.report.model import Block, Cell, Field, Table, Text, table_of
-from harness.report.text import MS_PER_S, clean, count, duration, interval, percent, rate
+from harness.report.text import clean, count, duration, interval, percent, rate
 from harness.rundir.of_step import Summary
 from harness.rundir.results import Metrics, Step
 from harness.scenario import Slo
@@ -14,7 +14,6 @@ from harness.scenario import Slo
 THE_BOLD_ROW = "The row in bold gives the goodput."
 STEP: Field[Step] = ("step", "", lambda step: str(step.number))
 LOAD: Field[Step] = ("load", None, lambda step: Cell(step.load.words, note=round_words(step)))
-_SECONDS_FROM = 10  # a column whose largest value is this many seconds is printed in s, else in ms
 
 
 def round_words(step: Step) -> str:
@@ -39,13 +38,10 @@ def percentile_cell(stats: Summary, name: str, show: Callable[[float], str]) -> 
 
 
 def steps_table(metrics: Metrics) -> Table:
-    """One row a load step: load, requests, rates, latencies, whether the SLO held."""
-    steps = metrics.steps
-    latencies = [("ttft", "p50"), ("ttft", "p95"), ("ttft", "p99"), ("tpot", "p50"), ("tpot", "p99"),
-                 ("e2e", "p50"), ("e2e", "p95")]  # fmt: skip
+    """One row a load step: load, requests, rates, whether the SLO held."""
     return table_of(
         "Every load step, counted over its steady window",
-        steps,
+        metrics.steps,
         STEP,
         LOAD,
         ("SLO", None, slo_cell),
@@ -56,13 +52,11 @@ def steps_table(metrics: Metrics) -> Table:
         ("within SLO", "req/s", _within_slo),
         ("input", "tok/s", lambda step: significant(step.input_tokens_per_s)),
         ("output", "tok/s", lambda step: significant(step.output_tokens_per_s)),
-        *(_latency(steps, kind, percentile) for kind, percentile in latencies),
         notes=(
             "A window begins after the warm-up given, or later where the step's own requests show that the server "
             "had not settled by then (told from 100 requests on); behind it the load is held until all that was "
             "scheduled inside it has ended. Rates: requests by the share of their service inside the window, tokens "
-            "that arrived inside. Latencies: requests scheduled inside. A percentile needs samples: p95 130, p99 662; "
-            "below that their number stands beside it. The SLO is judged from 10 requests on, failed ones over every "
+            "that arrived inside. The SLO is judged from 10 requests on, failed ones over every "
             "limit; “not surely”: chance alone could turn it. Beneath a goodput: its 95 % interval.",
             *((THE_BOLD_ROW,) if metrics.goodput is not None else ()),
         ),
@@ -74,23 +68,9 @@ def _within_slo(step: Step) -> Cell:
     return Cell(significant(step.goodput_requests_per_s), interval(step.goodput_low, step.goodput_high, ""))
 
 
-def _latency(steps: Sequence[Step], kind: str, percentile: str) -> Field[Step]:
-    unit, show = latency_unit(steps, kind)
-    title = f"{kind.upper()} {percentile}"
-    return title, unit, lambda step: percentile_cell(step.latency(kind), percentile, show)
-
-
 def gives_goodput(metrics: Metrics, step: Step) -> bool:
     """Whether the run's goodput is this step's."""
     return metrics.goodput is not None and metrics.goodput.step == step.step
-
-
-def latency_unit(steps: Sequence[Step], name: str) -> tuple[str, Callable[[float], str]]:
-    """A latency column's unit, and how its seconds are shown in it."""
-    values = [step.latency(name).percentile(p) for step in steps for p in ("p50", "p95", "p99")]
-    if max((v for v in values if v is not None), default=0.0) >= _SECONDS_FROM:
-        return "s", significant
-    return "ms", lambda seconds: significant(seconds * MS_PER_S)
 
 
 def slo_cell(step: Step) -> Cell:
@@ -124,7 +104,9 @@ def measured_line(metrics: Metrics) -> str:
     step = metrics.decisive
     parts = [goodput_words(metrics)]
     if step is not None:
-        firsts = [f"{name} {_in_words(percentile_cell(step.ttft_s, name, duration))}" for name in ("p50", "p95")]
+        limited = {key.split("_")[1] for key in step.limits if key.startswith("ttft_")}
+        names = sorted({"p50", *(limited or {"p95"})})
+        firsts = [f"{name} {_in_words(percentile_cell(step.ttft_s, name, duration))}" for name in names]
         parts += [
             f"output {significant(step.output_tokens_per_s)} tok/s",
             f"TTFT {', '.join(firsts)}",
@@ -160,15 +142,15 @@ def probes_table(metrics: Metrics, probes: list[Step]) -> Table:
     """One row a probe, in the order they were made."""
     return table_of(
         f"The search's {count(len(probes), 'probe')}, in the order they were made",
-        enumerate(probes, start=1),
-        ("probe", "", lambda row: str(row[0])),
-        ("load", None, lambda row: row[1].load.words),
-        ("verdict", None, lambda row: _verdict(row[1])),
-        ("window", "s", lambda row: significant(row[1].window.length_s)),
-        ("requests", "", lambda row: whole(row[1].requests)),
-        ("within SLO", "req/s", lambda row: _within(row[1].goodput_requests_per_s)),
+        probes,
+        STEP,
+        LOAD,
+        ("verdict", None, _verdict),
+        ("window", "s", lambda step: significant(step.window.length_s)),
+        ("requests", "", lambda step: whole(step.requests)),
+        ("within SLO", "req/s", lambda step: _within(step.goodput_requests_per_s)),
         notes=(THE_BOLD_ROW,) if any(gives_goodput(metrics, step) for step in probes) else (),
-        strong=lambda row: gives_goodput(metrics, row[1]),
+        strong=lambda step: gives_goodput(metrics, step),
     )
 
 

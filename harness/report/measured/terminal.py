@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from harness.base.rounding import significant, whole
 from harness.report.charts.load import load_panels
-from harness.report.measured.steps import STEP, latency_unit, percentile_cell, round_words, slo_cell
+from harness.report.measured.latency import latency_unit
+from harness.report.measured.steps import STEP, percentile_cell, round_words, slo_cell
 from harness.report.model import Cell, Dot, Field, Plot, Table, table_of, with_spares
 from harness.rundir.results import Metrics, Step
 from harness.scenario import Slo

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.base.rounding import NA, significant, whole
 from harness.report.charts.time import time_chart
+from harness.report.measured.steps import LOAD, STEP
 from harness.report.model import Block, Cell, Table, Text, table_of
 from harness.report.text import count
 from harness.rundir.result import WindowOfStep
@@ -29,7 +30,8 @@ def _table(steps: Sequence[Step], timeline: Timeline) -> Table:
     return table_of(
         "The same by step: lowest and highest value inside the window",
         [step for step in steps if step.phases is not None],
-        ("load", None, lambda step: step.load.words),
+        STEP,
+        LOAD,
         ("phases", None, _phases),
         ("output", "tok/s", lambda step: _span(timeline, timeline.output_tokens_per_s, step.window)),
         ("in flight", "", lambda step: _span(timeline, timeline.in_flight, step.window)),

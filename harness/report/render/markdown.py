@@ -94,7 +94,7 @@ def _check(check: model.Check) -> list[str]:
 
 
 def _rows(columns: Sequence[model.Column], rows: Sequence[model.Row]) -> list[str]:
-    heads = [escape(c.title) + (f", {escape(c.unit)}" if c.unit else "") for c in columns]
+    heads = [escape(c.title) + (f", {escape(c.unit.replace(chr(10), ' '))}" if c.unit else "") for c in columns]
     marks = ["---:" if c.right else ":---" for c in columns]
     lines = [f"| {' | '.join(heads)} |", f"| {' | '.join(marks)} |"]
     return lines + [f"| {' | '.join(_cell(cell, strong=row.strong) for cell in row.cells)} |" for row in rows]

@@ -173,7 +173,7 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     with (
         served(given["metrics_place"], labels) as metrics,
         WebPage(given["web_place"]) as page,
-        RunDisplay(planned_s, usd_per_hour, max_usd) as display,
+        RunDisplay(planned_s, usd_per_hour, max_usd, options.scenario.slo) as display,
     ):
 
         def on_event(event: RunEvent) -> None:

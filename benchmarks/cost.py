@@ -23,6 +23,7 @@ from harness.cost import decide
 from harness.cost.breakeven.decision import parse
 from harness.cost.breakeven.vector import Case, case_of, evaluate
 from harness.cost.verdict import build_decision
+from harness.cost.whatif.ranges import ranges_of
 from harness.cost.whatif.uncertainty import DRAWS, Spread, simulate, spreads
 from harness.demand.demand import load_demand
 from harness.rundir.decide import DecideInput
@@ -115,7 +116,7 @@ def _is_quick(kind: str, changes: dict[str, dict[str, object]]) -> bool:
     inputs = {part: {**given, **changes.get(part, {})} for part, given in INPUTS.items()}
     parsed = parse(inputs)
     ranges = {"tasks_per_month": (2e5, 9e5), "max_load": (0.6, 1.0), "api_price": (0.5, 1.2)}
-    uncertain = spreads(parsed, people_usd=8666.67, ranges=ranges, spot_range=(2.0, 2.8), confidence=0.95)
+    uncertain = spreads(parsed, 8666.67, ranges_of(parsed, 8666.67, ranges, spot_range=(2.0, 2.8)))
     decision_s = _median_s(lambda: decide(inputs), rounds=500)
     draws_s = _median_s(lambda: simulate(parsed, uncertain), rounds=10)
     array_s = _median_s(lambda: evaluate(_drawn(parsed, uncertain)), rounds=10)

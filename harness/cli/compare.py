@@ -13,8 +13,8 @@ from harness.cli.junit import junit_option, write_junit
 from harness.cli.options import PATH
 from harness.cli.report import page_console
 from harness.cli.run_dirs import without_comparisons
-from harness.pipeline.analyse import read_analysis
-from harness.report import console_comparison, render_comparison
+from harness.pipeline.analyse import read_analysis, read_written
+from harness.report import console_comparison, render_comparison, render_trend
 from harness.report.compare.gate import worst
 from harness.report.compare.repeats import as_one
 from harness.report.compare.runs import Comparison, compare_runs
@@ -39,11 +39,17 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 @click.command(name="compare")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PATH)
 @click.option("--fail-over", callback=_share, metavar="5%", help="End with 1 when a run lost more goodput than this.")
-@click.option("--out", "out_dir", metavar="DIR", type=PATH, help="Write comparison.html and comparison.md there.")
+@click.option("--trend", "is_trend", is_flag=True, help="Many runs over time: which changes exceed their intervals?")
+@click.option("--out", "out_dir", metavar="DIR", type=PATH, help="Write comparison.html and .md there, or trend.*.")
 @junit_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def command(
-    runs: Sequence[Path], fail_over: float | None, out_dir: Path | None, junit_file: Path | None, as_json: bool
+    runs: Sequence[Path],
+    fail_over: float | None,
+    is_trend: bool,
+    out_dir: Path | None,
+    junit_file: Path | None,
+    as_json: bool,
 ) -> int:
     """Put two or more runs beside each other; the first is what the others are compared with.
 
@@ -59,6 +65,7 @@ def command(
     Examples:
       breakeven compare results/*-chat-vllm-* results/*-chat-llama_server-*
       breakeven compare repeats-before/ repeats-today/ --fail-over 5% --junit breakeven.xml
+      breakeven compare --trend results/*-chat-* --out results/trend
       breakeven compare A B --out results/comparison --json | jq '.outcomes[].words'
     """
     runs = without_comparisons(runs)
@@ -66,6 +73,11 @@ def command(
         raise UsageError(
             f"compare needs at least two runs, got {len(runs)}", hint="`breakeven report` shows a single one"
         )
+    if is_trend:
+        if fail_over is not None or as_json or junit_file is not None:
+            raise UsageError("--trend goes with --out alone", hint="--fail-over is of a baseline and what came after")
+        page_console().print(render_trend([read_written(run) for run in runs], out_dir))
+        return EXIT_DONE
     comparison = compare_runs([_side(run) for run in runs], fail_over)
     write_junit(junit_file, comparison.runs, comparison)
     html = render_comparison(comparison, out_dir) if out_dir is not None else None

@@ -13,7 +13,7 @@ from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, BreakevenError
 from harness.cli import complain
 from harness.cli.report import page_console
 from harness.engines import ENGINES, engine_kind
-from harness.pipeline.analyse import Analysis
+from harness.pipeline.analyse import Analysis, set_beside
 from harness.pipeline.options import Measured, RunOptions
 from harness.report import console_comparison, render_comparison
 from harness.report.compare.runs import compare_runs
@@ -76,6 +76,7 @@ def _has_container_runtime() -> bool:
 def _compare(done: list[Analysis], out_dir: Path) -> None:
     if len(done) < 2:
         return
+    set_beside(done)
     comparison = compare_runs(done)
     html = render_comparison(comparison, out_dir / f"{done[0].run_dir.name}-comparison")
     page_console().print(console_comparison(comparison, html))

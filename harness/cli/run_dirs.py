@@ -6,12 +6,13 @@ from pathlib import Path
 import click
 
 from harness.base.errors import UsageError
-from harness.report import COMPARISON_HTML, COMPARISON_MARKDOWN
+from harness.report import COMPARISON_HTML, COMPARISON_MARKDOWN, TREND_HTML
 from harness.rundir.files import MANIFEST
 
 _NO_RUNS = {
     COMPARISON_HTML: "a comparison",  # `run --backend all` leaves it
     COMPARISON_MARKDOWN: "a comparison",
+    TREND_HTML: "a trend",
     "decision.json": "a decision on a goodput that was given",
 }
 

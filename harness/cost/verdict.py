@@ -35,6 +35,7 @@ from harness.cost.solved import success_as_tried, task_words
 from harness.cost.tries import ApiTasks, Both, arm_as_tried, demand_as_tried, own_tries, tries_of
 from harness.cost.undecided import left_open, why_undecided
 from harness.cost.whatif.projection import projection
+from harness.cost.whatif.ranges import CONFIDENCE, ranges_of
 from harness.cost.whatif.sensitivity import sensitivity
 from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.demand.demand import Demand
@@ -222,16 +223,17 @@ def _success(given: DecideInput, decided: Decided, demand: Demand, both: Both | 
 
 def _what_if(given: DecideInput, people: float, box: PricedBox, demand: Demand, arm: ApiArm) -> dict[str, Any]:
     """What would change the answer, and how it goes on; there is none where nothing was decided."""
-    uncertain = spreads(
+    ranges = ranges_of(
         given,
-        people_usd=people,
-        ranges=demand.ranges,
+        people,
+        demand.ranges,
         spot_range=_spot_range(box),
-        confidence=box.goodput.confidence if box.goodput else None,
+        confidence=box.goodput.confidence if box.goodput else CONFIDENCE,
+        is_given=box.given is not None,
     )
     return {
-        "sensitivity": sensitivity(given, people_usd=people, ranges=demand.ranges),
-        "monte_carlo": simulate(given, uncertain),
+        "sensitivity": sensitivity(given, people_usd=people, ranges=ranges),
+        "monte_carlo": simulate(given, spreads(given, people, ranges)),
         "projection": projection(
             given,
             growth_per_month=demand.growth_per_month,

@@ -167,7 +167,7 @@ class Demand(Traffic):
         default=0, description="Share of the tasks that can wait for an API's batch price."
     )
     ranges: dict[str, tuple[float, float]] = Field(
-        default={}, description="Lowest and highest plausible value of an input, for tornado and simulation."
+        default={}, description="Lowest and highest plausible value of an input; without one it is measured or assumed."
     )
     startup_minutes: Amount = Field(default=10, description="From launch to serving: billed, serves nothing.")
     spot_interruptions_per_hour: Annotated[float, Field(ge=0, lt=1)] = Field(

@@ -1,6 +1,6 @@
 """From a run directory to its figures, its decision and its report. No measuring, no network."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,8 @@ def analyse_run(
     manifest = with_weights(files.read_manifest(run_dir), weights, quantization)
     manifest.instance = with_boxes(manifest.instance, boxes, replicas_per_instance)
     metrics = metrics_of(run_dir, manifest)
-    own = Analysis(run_dir, manifest, metrics, None, outcomes_in(run_dir, manifest))
+    others = tuple(_beside(run_dir, manifest))
+    own = Analysis(run_dir, manifest, metrics, None, outcomes_in(run_dir, manifest), beside=others)
     facing = against_of(own, [_as_measured(other) for other in against])
     is_priced = manifest.instance.get("id") or manifest.instance.get("usd_per_hour")
     if against and not is_priced:
@@ -107,6 +108,34 @@ def analyse_run(
     analysis = replace(own, decision=decision)
     render_report(analysis)
     return analysis
+
+
+def _beside(run_dir: Path, manifest: RunManifest) -> Iterator[Analysis]:
+    """The runs that were measured beside it, as they were analysed last; those that are gone are left out."""
+    for name in manifest.beside:
+        if (run_dir.parent / name / files.MANIFEST).is_file():
+            yield read_written(run_dir.parent / name)
+
+
+def read_written(run_dir: Path) -> Analysis:
+    """A run as it was analysed last: nothing is computed again.
+
+    Raises:
+        UsageError: no run directory, or one with a file that cannot be used; names file and key.
+    """
+    manifest = files.read_manifest(run_dir)
+    has_metrics, is_priced = ((run_dir / name).exists() for name in ("metrics.json", "decision.json"))
+    metrics = read_metrics(run_dir) if has_metrics else Metrics(steps=())
+    return Analysis(run_dir, manifest, metrics, read_decision(run_dir) if is_priced else None)
+
+
+def set_beside(done: Sequence[Analysis]) -> None:
+    """Write into each of these runs that the others were measured beside it, and its report with them in it."""
+    for one in done:
+        others = tuple(other for other in done if other is not one)
+        one.run.beside = [other.run_dir.name for other in others]
+        files.write_manifest(one.run_dir, one.run)
+        render_report(replace(one, beside=others))
 
 
 def _as_measured(run_dir: Path) -> Analysis:

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.errors import UsageError
-from harness.pipeline.analyse import Analysis
-from harness.pipeline.reread import read_decision, read_metrics
-from harness.rundir.files import MANIFEST, read_manifest
-from harness.rundir.results import Metrics
+from harness.pipeline.analyse import Analysis, read_written
+from harness.rundir.files import MANIFEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +45,6 @@ def _run_dirs(place: Path) -> Iterator[Path]:
 
 def _read(run_dir: Path) -> Found:
     try:
-        manifest = read_manifest(run_dir)
-        has_metrics, is_priced = ((run_dir / name).exists() for name in ("metrics.json", "decision.json"))
-        metrics = read_metrics(run_dir) if has_metrics else Metrics(steps=())
-        return Analysis(run_dir, manifest, metrics, read_decision(run_dir) if is_priced else None)
+        return read_written(run_dir)
     except UsageError as error:
         return Unread(run_dir, str(error))

@@ -5,18 +5,20 @@ Takes what run.json, metrics.json and decision.json hold; measures nothing, pric
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from harness.base.errors import BreakevenError
 from harness.base.whole import written_whole
-from harness.report.compare.page import comparison_report
+from harness.report.compare.page import comparison_money, comparison_report
 from harness.report.compare.runs import Comparison
+from harness.report.compare.trend import trend, trend_report
 from harness.report.given import given_report
-from harness.report.model import RunFiles
-from harness.report.render.console import render_console
+from harness.report.model import Report, RunFiles
+from harness.report.render.console import console_table, render_console
 from harness.report.render.html import render_html
 from harness.report.render.markdown import render_markdown
 from harness.report.render.summary import render_summary
@@ -28,6 +30,8 @@ HTML = "report.html"
 MARKDOWN = "report.md"
 COMPARISON_HTML = "comparison.html"
 COMPARISON_MARKDOWN = "comparison.md"
+TREND_HTML = "trend.html"
+TREND_MARKDOWN = "trend.md"
 
 
 def render_report(files: RunFiles) -> None:
@@ -57,18 +61,36 @@ def render_comparison(comparison: Comparison, directory: Path) -> Path:
     Raises:
         BreakevenError: the directory cannot be written.
     """
-    report = comparison_report(comparison)
+    return _write_pair(comparison_report(comparison), directory, COMPARISON_HTML, COMPARISON_MARKDOWN)
+
+
+def render_trend(runs: Sequence[RunFiles], directory: Path | None) -> RenderableType:
+    """What the console shows of runs over time; with a directory trend.html and trend.md are written there.
+
+    Raises:
+        BreakevenError: the directory cannot be written.
+    """
+    report = trend_report(trend(runs))
+    html = None if directory is None else _write_pair(report, directory, TREND_HTML, TREND_MARKDOWN)
+    return render_console(report, html)
+
+
+def _write_pair(report: Report, directory: Path, html: str, markdown: str) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BreakevenError(f"cannot make {directory}: {error.strerror or error}") from None
-    _write(directory, {COMPARISON_HTML: render_html(report, None), COMPARISON_MARKDOWN: render_markdown(report)})
-    return directory / COMPARISON_HTML
+    _write(directory, {html: render_html(report, None), markdown: render_markdown(report)})
+    return directory / html
 
 
 def console_comparison(comparison: Comparison, html: Path | None = None) -> RenderableType:
-    """What differs, who wins if anybody, the runs as rows; `html`: where the whole comparison lies."""
-    return render_console(comparison_report(comparison), html)
+    """What differs, who wins, the runs as rows, the money of each; `html`: where the whole comparison lies."""
+    money = comparison_money(comparison)
+    parts: list[RenderableType] = [render_console(comparison_report(comparison), None)]
+    parts += [Text(""), console_table(money)] if money is not None else []
+    parts += [Text(""), Text(f"report: {html}", overflow="fold")] if html is not None else []
+    return Group(*parts)
 
 
 def _write(directory: Path, files: Mapping[str, str]) -> None:

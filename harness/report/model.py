@@ -28,6 +28,8 @@ class RunFiles:
     """What came of each task of a task run: solved, failed, or not judged (None)."""
     repeats: "tuple[RunFiles, ...]" = ()
     """The runs of which this is the mean, where it stands for repeats of one measurement."""
+    beside: "tuple[RunFiles, ...]" = ()
+    """The runs of other engines that were measured beside it."""
 
     @property
     def scenario(self) -> Scenario:

@@ -4,6 +4,7 @@ from harness.base.rounding import significant
 from harness.report.charts.cost import cost_chart
 from harness.report.charts.goodput import goodput_chart
 from harness.report.charts.load import load_charts
+from harness.report.compare.page import beside_blocks
 from harness.report.measured.latency import latency_blocks
 from harness.report.measured.replicas import replicas_table
 from harness.report.measured.server import server_blocks
@@ -40,6 +41,7 @@ def build_report(files: RunFiles) -> Report:
     sections = (
         *priced_sections(decision),
         section("load", "Throughput and latency against load", *_load(files)),
+        section("engines", "The engines side by side", *beside_blocks((files, *files.beside))),
         section("turns", "Conversations, turn by turn", *turn_blocks(metrics)),
         section("time", "The run over time", *time_blocks(metrics)),
         section("search", "How the search went", *search_blocks(files.run.client, metrics)),

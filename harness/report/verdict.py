@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.base.rounding import exact_volume
 from harness.report.model import Check, Checks, Tone, Verdict
-from harness.report.money.doubt import resampling_words
+from harness.report.money.doubt import draws_note, resampling_words
 from harness.report.money.money import arm_kind
 from harness.report.text import clean, count, rate, steps
 from harness.rundir.decide import Decided
@@ -133,6 +133,7 @@ def verdict_note(decision: Decision | None) -> str:
     if all(one.verdict is not None and _is_sure(one) for one in decided):
         whose = "The verdict is" if len(decided) == 1 else f"{'Both' if len(decided) == 2 else 'All'} verdicts are"
         said.append(f"{whose} the same at both ends of the {decision.self_host.origin} goodput")
+    said += [note] if (note := draws_note(decision.arms)) else []
     return ". ".join(said)
 
 

@@ -222,6 +222,7 @@ class RunManifest(Result):
     via: Via | None = None  # what stood between, as far as an answer's headers said
     driven: Driven | None = None  # the API that was driven within a spending limit; None: nothing was paid by the token
     tasks_digest: str | None = None  # of a task run's file, by what is asked and held to; None: no task run
+    beside: list[str] = Field(default=[])  # directories of the other engines' runs that were measured beside it
     gpus: list[GpuSeen] | None = None  # this machine's, before the load; None: none was seen, or all answer elsewhere
 
     @model_validator(mode="before")

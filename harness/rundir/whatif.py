@@ -119,6 +119,16 @@ class Distribution(Result):
     p95: float
 
 
+class FirstWins(Result):
+    """Quantiles of the lowest volume at which self-hosting wins, over all draws; None: in so many it never does."""
+
+    p05: float | None
+    p25: float | None
+    p50: float | None
+    p75: float | None
+    p95: float | None
+
+
 class Varied(Input):
     """An uncertain input: between which values it was drawn, how, and who says so."""
 
@@ -126,6 +136,7 @@ class Varied(Input):
     low: float
     high: float
     said_by: Kind
+    range_from: str = ""  # whose range that is, in words; an older version's is its `said_by`
 
 
 class Narrowed(Result):
@@ -141,9 +152,10 @@ class MonteCarlo(Result):
     draws: int
     seed: int
     verdict_shares: VerdictShares
-    probability_self_host_wins: float
+    probability_self_host_wins: float | None  # at the reader's volume; None: none was given
     infeasible_share: float
-    saving_usd_per_month: Distribution | None
+    saving_usd_per_month: Distribution | None  # likewise
+    first_win_tasks_per_month: FirstWins | None = None  # None: an older version's
     varied: tuple[Varied, ...]
     narrow_first: tuple[Narrowed, ...]
 

@@ -13,6 +13,7 @@ from hypothesis import given as random
 from harness.base.errors import UsageError
 from harness.cost import decide
 from harness.cost.breakeven.decision import parse
+from harness.cost.whatif.ranges import ranges_of
 from harness.cost.whatif.sensitivity import break_even_values, sensitivity, two_way_table
 from harness.rundir.whatif import FlipPoint, Flips, Sensitivity, Swing
 
@@ -53,7 +54,7 @@ def test_the_input_that_flips_the_winner_is_named() -> None:
 
 
 def test_the_demands_own_range_replaces_twenty_per_cent() -> None:
-    got = the_sensitivity(A_MILLION, ranges={"peak_to_mean": (1.0, 3.0)})
+    got = the_sensitivity(A_MILLION, ranges=ranges_of(parse(A_MILLION), own={"peak_to_mean": (1.0, 3.0)}))
 
     row = row_of(got.tornado, "peak_to_mean")
     assert (row.low, row.high, row.range_from) == (1.0, 3.0, "demand")

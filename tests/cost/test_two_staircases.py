@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
@@ -11,6 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from harness.cost import decide
+from harness.cost.breakeven.decision import parse
+from harness.cost.breakeven.vector import case_of, first_wins
 
 SECONDS_PER_MONTH = 2_628_000
 HOURS_PER_MONTH = 730
@@ -134,6 +137,9 @@ def check(inputs: dict[str, Any]) -> None:
     for (low, high), (walked_low, walked_high) in zip(found, walked, strict=True):
         assert near(low, walked_low)
         assert near(float(walked_high) if high is None or high > float(walked_high) else high, walked_high)
+
+    (first,) = first_wins(case_of(parse(inputs), 0.0))  # of many at once: the same volume
+    assert first == pytest.approx(math.inf if got["verdict"] == "never" else got["first_win_tasks_per_month"], rel=1e-9)
 
 
 @given(comparisons(by_hours=False))

@@ -5,23 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from cost_cases import given
+from cost_cases import ARMS, given, manifest, metrics, smallest
 
 from harness.cost.breakeven.decision import parse
+from harness.cost.verdict import build_decision
+from harness.cost.whatif.knobs import knobs
+from harness.cost.whatif.ranges import ranges_of
 from harness.cost.whatif.uncertainty import simulate, spreads
+from harness.demand.demand import Demand, default_demand
 from harness.rundir.whatif import MonteCarlo
+
+PEOPLE = 8666.67
 
 
 def simulated(
-    inputs: dict[str, Any], ranges: dict[str, tuple[float, float]] | None = None, **options: Any
+    inputs: dict[str, Any],
+    ranges: dict[str, tuple[float, float]] | None = None,
+    *,
+    people_usd: float = 0,
+    seed: int = 1,
 ) -> MonteCarlo | None:
+    """With every input in its own range."""
     parsed = parse(inputs)
-    uncertain = spreads(parsed, people_usd=0, ranges=ranges or {}, spot_range=None, confidence=0.95)
-    return simulate(parsed, uncertain, **options)
+    uncertain = spreads(parsed, people_usd, ranges_of(parsed, people_usd, ranges or {}))
+    return simulate(parsed, uncertain, seed=seed)
 
 
 def drawn(inputs: dict[str, Any], ranges: dict[str, tuple[float, float]] | None = None, **options: Any) -> MonteCarlo:
-    found = simulated(inputs, ranges, **options)
+    """With nothing uncertain but a goodput that has ends and what `ranges` says."""
+    held = {knob.name: (knob.value, knob.value) for knob in knobs(parse(inputs))}
+    if "goodput_low" in inputs["self_host"]:
+        del held["goodput_requests_per_s"]
+    found = simulated(inputs, held | (ranges or {}), **options)
     assert found is not None
     return found
 
@@ -83,17 +98,134 @@ def test_a_certain_saving_leaves_nothing_to_narrow() -> None:
 def test_what_was_varied_says_whose_range_it_is() -> None:
     inputs = given(workload__tasks_per_month=400_000, self_host__goodput_low=0.5, self_host__goodput_high=0.7)
 
-    got = drawn(inputs, {"peak_to_mean": (1.0, 3.0)})
+    got = simulated(inputs, {"peak_to_mean": (1.0, 3.0)}, people_usd=PEOPLE)
 
-    assert {row.input: row.said_by for row in got.varied} == {
-        "goodput_requests_per_s": "measured",
-        "peak_to_mean": "assumed",
+    assert got is not None
+    assert {row.input: (row.said_by, row.range_from, row.low, row.high) for row in got.varied} == {
+        "goodput_requests_per_s": ("measured", "measured", 0.5, 0.7),
+        "peak_to_mean": ("assumed", "demand", 1.0, 3.0),
+        "tasks_per_month": ("assumed", "assumed half to twice", 200_000, 800_000),
+        "people_usd_per_month": ("assumed", "assumed half to twice", PEOPLE / 2, PEOPLE * 2),
+        "usd_per_hour": ("assumed", "assumed +-20 %", pytest.approx(4.5376), pytest.approx(6.8064)),
+        "api_price": ("assumed", "assumed +-20 %", 0.8, 1.2),
+        "retry_failure_rate": ("assumed", "assumed up to 0.1", 0.0, 0.1),
     }
 
 
-def test_with_nothing_uncertain_there_is_no_simulation() -> None:
-    assert simulated(given(workload__tasks_per_month=400_000)) is None
+def test_a_load_that_is_the_same_every_hour_is_drawn_up_to_a_usual_peak_and_one_that_has_a_peak_around_it() -> None:
+    flat, peaked = simulated(given()), simulated(given(workload__peak_to_mean=3))
+
+    assert flat is not None
+    assert peaked is not None
+    (one,), (other,) = ([row for row in got.varied if row.input == "peak_to_mean"] for got in (flat, peaked))
+    assert (one.low, one.high) == (1.0, 2.5)
+    assert (other.low, other.high) == pytest.approx((2.4, 3.6))
 
 
-def test_without_a_volume_there_is_no_simulation() -> None:
-    assert simulated(given(self_host__goodput_low=0.5, self_host__goodput_high=0.7)) is None
+@pytest.mark.parametrize(
+    ("ends", "low", "high"),
+    [
+        ({"goodput_low": 0.5}, 0.5, 0.6),  # the box was not filled: nothing is drawn above what it served
+        ({"goodput_high": 0.8}, 0.6, 0.8),
+        ({}, 0.48, 0.72),
+    ],
+)
+def test_a_goodput_is_drawn_between_the_ends_that_it_has(ends: dict[str, float], low: float, high: float) -> None:
+    got = simulated(given(**{f"self_host__{name}": end for name, end in ends.items()}))
+
+    assert got is not None
+    (row,) = (row for row in got.varied if row.input == "goodput_requests_per_s")
+    assert (row.low, row.high) == pytest.approx((low, high))
+    assert row.said_by == ("measured" if ends else "assumed")
+
+
+def test_an_input_whose_range_has_equal_ends_is_held() -> None:
+    got = simulated(given(), {"api_price": (1.0, 1.0), "max_load": (0.7, 0.9)})
+
+    assert got is not None
+    assert "api_price" not in {row.input for row in got.varied}
+    assert "max_load" in {row.input for row in got.varied}  # a plan is drawn where somebody gives its range
+
+
+def test_calls_that_fail_are_made_again_and_paid_by_both_sides() -> None:
+    # full instances alone: 1/(1-p) calls a task leave the price of 0.00615 and K 1,576,800 at (1-p) of it; first win
+    # 4,140.56 (1-p) / 0.00615, in a triangle from p 0 over 0 to 0.1: F(p) = 1 - (1 - 10 p)^2, median p 0.0292893
+    got = drawn(given(), {"retry_failure_rate": (0.0, 0.1)})
+
+    assert got.first_win_tasks_per_month is not None
+    assert got.first_win_tasks_per_month.p50 == pytest.approx(673_261.79 * (1 - 0.0292893), rel=0.002)
+
+
+def test_without_a_volume_the_draws_say_where_self_hosting_first_wins() -> None:
+    # R* = 4,140.56 / (0.00615 x factor), the factor in a triangle from 0.8 over 1 to 1.2: its 5 and 95 % lie
+    # sqrt(0.05 x 2) x 0.2 = 0.0632456 inside the ends
+    got = drawn(given(), {"api_price": (0.8, 1.2)})
+
+    first = got.first_win_tasks_per_month
+    assert first is not None
+    assert first.p05 == pytest.approx(673_261.79 / 1.1367544, rel=0.005)
+    assert first.p50 == pytest.approx(673_261.79, rel=0.005)
+    assert first.p95 == pytest.approx(673_261.79 / 0.8632456, rel=0.005)
+    assert (got.probability_self_host_wins, got.saving_usd_per_month) == (None, None)
+    assert got.narrow_first[0].doubt_removed > 0.95
+
+
+def test_draws_that_never_win_are_beyond_every_volume() -> None:
+    # half of a normal around G_min lies below it
+    goodput = {"goodput_requests_per_s": 0.2561878952122854, "goodput_low": 0.20, "goodput_high": 0.3123757904}
+
+    got = drawn(given(**{f"self_host__{name}": value for name, value in goodput.items()}))
+
+    assert got.verdict_shares.never == pytest.approx(0.5, abs=0.02)
+    first = got.first_win_tasks_per_month
+    assert first is not None
+    assert first.p25 == pytest.approx(673_261.79)  # R*, whatever the goodput: one instance holds it
+    assert (first.p75, first.p95) == (None, None)
+
+
+MONTHS = {
+    "no volume": Demand.model_validate({"name": "t", "classes": [{"input_tokens": 800, "output_tokens": 250}]}),
+    "a small volume": smallest(tasks_per_month=1000),
+    "support agent": default_demand(),
+    "without people": default_demand().without("people"),
+    "hours of the day": smallest(hourly_profile=[1] * 8 + [4] * 8 + [2] * 8),
+    "off at night": smallest(hourly_profile=[0] * 8 + [4] * 8 + [2] * 8, min_instances=0),
+    "by the second": smallest(self_host={"billing": "per_second"}),
+    "bought capacity": smallest(arms={ARMS[0]: {"units_usd_per_month": 2448, "unit_tasks_per_month": 150_000}}),
+    "retried": smallest(retry_failure_rate=0.08, max_retries=2),
+}
+
+
+@pytest.mark.parametrize(("name", "goodput"), [*((name, 0.6) for name in MONTHS), ("support agent", 40.0)])
+def test_no_answer_is_so_sure_that_its_quantiles_are_equal(name: str, goodput: float) -> None:
+    month = MONTHS[name]
+
+    decision = build_decision(manifest(), metrics(goodput), month, ARMS)
+
+    for arm in decision.arms:
+        got = arm.monte_carlo
+        assert got is not None
+        first, saving = got.first_win_tasks_per_month, got.saving_usd_per_month
+        assert first is not None
+        if first.p05 not in (
+            None,
+            0.0,
+            150_000,
+        ):  # by the second: the first task; bought capacity: its first unit's end
+            assert first.p50 is None or first.p05 < first.p50
+            assert first.p95 is None or (first.p50 or 0) < first.p95
+        if month.tasks_per_month is None:
+            assert saving is None
+            continue
+        assert saving is not None
+        assert saving.p05 < saving.p25 < saving.p50 < saving.p75 < saving.p95
+
+
+def test_where_every_input_is_held_there_is_nothing_to_simulate() -> None:
+    inputs = given(workload__tasks_per_month=400_000)
+
+    assert simulated(inputs, {knob.name: (knob.value, knob.value) for knob in knobs(parse(inputs))}) is None
+
+
+def test_without_a_goodput_there_is_nothing_to_simulate() -> None:
+    assert simulated(given(self_host__goodput_requests_per_s=None)) is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.cost import decide
 from harness.cost.breakeven.decision import parse
-from harness.cost.breakeven.vector import VERDICTS, case_of, evaluate
+from harness.cost.breakeven.vector import VERDICTS, case_of, evaluate, first_wins
 
 
 @given(comparisons(), st.lists(st.integers(0, 10**7), min_size=1, max_size=5), st.sampled_from([None, 0, 1, 3]))
@@ -33,6 +33,21 @@ def test_an_array_of_volumes_is_decided_as_each_alone(
         assert bool(out.self_host_wins[i]) == (alone["at_volume"]["winner"] == "self_host")
 
 
+@given(comparisons(), st.lists(st.floats(0.001, 20), min_size=1, max_size=5), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_an_array_of_goodputs_first_wins_where_each_alone_does(
+    inputs: dict[str, Any], goodputs: list[float], is_metered: bool
+) -> None:
+    inputs["self_host"] |= {"billing": "per_second"} if is_metered else {}
+
+    first = first_wins(case_of(parse(inputs), 0.0).but(goodput_requests_per_s=np.array(goodputs)))
+
+    for i, goodput in enumerate(goodputs):
+        inputs["self_host"]["goodput_requests_per_s"] = goodput
+        alone = decide(inputs)["first_win_tasks_per_month"]
+        assert np.isclose(first[i], np.inf if alone is None else alone, rtol=1e-9)
+
+
 def test_without_goodput_nothing_can_be_won() -> None:
     inputs = {
         "workload": {"classes": [{"input_tokens": 800, "output_tokens": 250}]},
@@ -45,3 +60,4 @@ def test_without_goodput_nothing_can_be_won() -> None:
     assert VERDICTS[int(out.verdict)] == "never"
     assert not bool(out.self_host_wins)
     assert np.isnan(out.saving_usd)
+    assert first_wins(case_of(parse(inputs), 1000.0)).tolist() == [np.inf]

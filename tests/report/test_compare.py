@@ -350,7 +350,7 @@ def test_a_comparison_is_written_with_unequal_things_first(tmp_path: Path) -> No
     html = render_comparison(comparison, tmp_path / "new" / "place").read_text(encoding="utf-8")
     markdown = (tmp_path / "new" / "place" / "comparison.md").read_text(encoding="utf-8")
 
-    titles = ["What was not the same", "The runs", "The same load, side by side", "Checks"]
+    titles = ["What was not the same", "The runs", "The money of each", "The same load, side by side", "Checks"]
     assert re.findall(r"<h2><span>\d+</span> (.*?)</h2>", html) == titles
     assert re.findall(r"^## \d+\. (.*)$", markdown, re.MULTILINE) == titles
     assert html.count('class="line arm-1"') == 3  # output, goodput and first token of the second run
@@ -422,3 +422,4 @@ def test_flags_are_compared_by_name_within_one_engine_and_not_at_all_between_two
 
     assert flags(one, two) == [("flag ctx-size", ("512", "1024")), ("flag OMP_WAIT_POLICY", ("passive", "not set"))]
     assert flags(one, other) == []
+    assert flags(files("vllm", "-tp", "4"), files("vllm", "--tensor-par=4")) == []

@@ -69,6 +69,12 @@ class HourArrays:
         rises: Array = ((self.fills < self.before) & np.isfinite(self.before)).sum(axis=1).astype(np.float64)
         return rises
 
+    @property
+    def most_usd_below(self) -> Array:
+        """The most that whole instances cost below what they cost when every one is full."""
+        below: Array = np.maximum(0.0, self.start_usd - self.hour_usd) * self.rises_from_some
+        return below
+
     def next_step(self, tasks: Array) -> Array:
         """The next volume at which some hour's instances are full."""
         step: Array = (self.fills * (floor(tasks[:, None] / self.fills) + 1)).min(axis=1)
@@ -156,8 +162,7 @@ def _stepped(bills: Bills) -> tuple[Flags, Flags]:
         hours = bills.hours
         gain = per_task = gain_of(per_full, hours.usd_per_task)
         often = hours.fills.shape[1]
-        above, rises = (hours.hour_usd + hours.start_usd) * often, hours.rises_from_some
-        below = np.maximum(0.0, hours.start_usd - hours.hour_usd) * rises
+        above, below = (hours.hour_usd + hours.start_usd) * often, hours.most_usd_below
         idle = bills.unit_usd - bills.fixed
         window = saved = settle(idle, bills.unit_usd + bills.api_base) > 0
         walked = np.ones(gain.shape, bool)

@@ -16,9 +16,22 @@ from harness.base.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, SECONDS_PER_MO
 from harness.cost.breakeven.arrays import NEVER, WINDOW, YES, Array, Bills, HourArrays, ceil, no_more, verdicts
 from harness.cost.breakeven.decision import api_tokens, comes_and_goes, unit_tasks, usd_per_attempt
 from harness.cost.breakeven.exact import settle
+from harness.cost.breakeven.first_win import first_wins as first_wins_of
 from harness.rundir.decide import DecideInput, Side, Verdict
 
-__all__ = ["NEVER", "VERDICTS", "WINDOW", "YES", "Array", "Case", "Number", "Outcome", "case_of", "evaluate"]
+__all__ = [
+    "NEVER",
+    "VERDICTS",
+    "WINDOW",
+    "YES",
+    "Array",
+    "Case",
+    "Number",
+    "Outcome",
+    "case_of",
+    "evaluate",
+    "first_wins",
+]
 
 Number = float | Array
 
@@ -142,6 +155,13 @@ def evaluate(case: Case) -> Outcome:
         verdict=verdict.reshape(shape),
         self_host_wins=wins.reshape(shape),
     )
+
+
+def first_wins(case: Case) -> Array:
+    """The lowest winning volume of every element; inf: it never wins."""
+    bills = _bills(case)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return first_wins_of(bills, verdicts(bills))
 
 
 def _bills(case: Case) -> Bills:

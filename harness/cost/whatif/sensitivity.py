@@ -10,37 +10,34 @@ from harness.base.units import HOURS_PER_MONTH
 from harness.cost.breakeven.decision import comes_and_goes, decide_parsed, is_metered, staircase
 from harness.cost.breakeven.vector import Case, Outcome, case_of, evaluate
 from harness.cost.whatif.knobs import Knob, knobs
+from harness.cost.whatif.ranges import Range, ranges_of
 from harness.rundir.decide import DecideInput
 from harness.rundir.whatif import Axis, BreakEvenValues, FlipPoint, Flips, Sensitivity, Swing, TwoWay
 
 Codes = npt.NDArray[np.int8]
 
-SWING = 0.20  # one at a time, unless the demand gives a range
 REACH = 100.0  # a flip point is looked for up to so many times the present value
 GRID = 400
 REFINEMENTS = 4  # each narrows a flip point by GRID
 
 
-def tornado(case: Case, turned: Sequence[Knob], ranges: Mapping[str, tuple[float, float]]) -> tuple[Swing, ...]:
-    """Each input alone at the low and the high end of its range; the widest swing of the saving first.
-
-    The range is the demand's own, else +-20 % (rates of 0: up to 0.1).
-    """
+def tornado(case: Case, turned: Sequence[Knob], ranges: Mapping[str, Range]) -> tuple[Swing, ...]:
+    """Each input alone at the low and the high end of its range; the widest swing of the saving first."""
     now = evaluate(case)
-    swings = [_swing(case, now, knob, *_range(knob, ranges)) for knob in turned]
+    swings = [_swing(case, now, knob, ranges[knob.name]) for knob in turned]
     return tuple(sorted(swings, key=lambda swing: swing.width_usd or 0.0, reverse=True))
 
 
-def _swing(case: Case, now: Outcome, knob: Knob, low: float, high: float, whose: str) -> Swing:
-    ends = evaluate(knob.set(case, np.array([low, high])))
+def _swing(case: Case, now: Outcome, knob: Knob, over: Range) -> Swing:
+    ends = evaluate(knob.set(case, np.array([over.low, over.high])))
     (saving_at_low, saving_at_high), verdicts, winners = ends.savings(), ends.verdicts(), ends.winners()
     return Swing(
         input=knob.name,
         unit=knob.unit,
         value=knob.value,
-        low=low,
-        high=high,
-        range_from=whose,
+        low=over.low,
+        high=over.high,
+        range_from=over.whose,
         saving_usd_at_low=saving_at_low,
         saving_usd_at_high=saving_at_high,
         verdict_at_low=verdicts[0],
@@ -50,16 +47,6 @@ def _swing(case: Case, now: Outcome, knob: Knob, low: float, high: float, whose:
         flips_verdict=set(verdicts) != set(now.verdicts()),
         flips_winner=set(winners) != set(now.winners()),
     )
-
-
-def _range(knob: Knob, ranges: Mapping[str, tuple[float, float]]) -> tuple[float, float, str]:
-    if knob.name in ranges:
-        low, high = ranges[knob.name]
-        return low, high, "demand"
-    if knob.value == 0:
-        return 0.0, 0.1 if knob.unit == "share" else 0.0, "assumed up to 0.1"
-    low, high = knob.value * (1 - SWING), knob.value * (1 + SWING)
-    return max(low, knob.lowest), min(high, knob.highest), "assumed +-20 %"
 
 
 def flip_points(case: Case, turned: Sequence[Knob]) -> tuple[FlipPoint, ...]:
@@ -143,9 +130,12 @@ def two_way_table(inputs: DecideInput, x: str, y: str) -> TwoWay:
 
 
 def sensitivity(
-    inputs: DecideInput, *, people_usd: float = 0, ranges: Mapping[str, tuple[float, float]] | None = None
+    inputs: DecideInput, *, people_usd: float = 0, ranges: Mapping[str, Range] | None = None
 ) -> Sensitivity | None:
-    """Tornado, flip points, break-even values and a two-way table of one arm; None without a volume."""
+    """Tornado, flip points, break-even values and a two-way table of one arm; None without a volume.
+
+    `ranges` as `ranges_of` gives them; without them its own.
+    """
     if inputs.workload.tasks_per_month is None:
         return None
     case = case_of(inputs, inputs.workload.tasks_per_month)
@@ -153,7 +143,7 @@ def sensitivity(
     (saving,) = evaluate(case).savings()
     return Sensitivity(
         saving_usd_per_month=saving,
-        tornado=tornado(case, turned, ranges or {}),
+        tornado=tornado(case, turned, ranges or ranges_of(inputs, people_usd)),
         flip_points=flip_points(case, turned),
         break_even=break_even_values(inputs, people_usd),
         two_way=_default_table(case, {knob.name: knob for knob in turned}),

@@ -9,9 +9,10 @@ from harness.report.charts.cost import ARM_COLOURS
 from harness.report.charts.load import goodput_ends, latency_points, latency_unit, load_unit, points_of
 from harness.report.charts.panel import Panel, Point, Series, draw
 from harness.report.compare.gains import WITHOUT_A_STREAM, GainRow, gain_sections
+from harness.report.compare.money import money_table
 from harness.report.compare.parity import Difference
 from harness.report.compare.quality import quality_sections
-from harness.report.compare.runs import Comparison
+from harness.report.compare.runs import Comparison, compare_runs
 from harness.report.compare.standing import REQUESTS, Standing
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Chart, Check, Field, Report, RunFiles, Section, Table, Text, table_of
@@ -22,7 +23,7 @@ from harness.rundir.results import Step
 
 def comparison_report(comparison: Comparison) -> Report:
     """What the printers print."""
-    names = ", ".join(comparison.labels)
+    names, money = ", ".join(comparison.labels), comparison_money(comparison)
     return Report(
         title=f"comparison · {names}",
         headline=_headline(comparison),
@@ -32,6 +33,7 @@ def comparison_report(comparison: Comparison) -> Report:
         sections=(
             Section("unequal", "What was not the same", _unequal(comparison)),
             Section("runs", "The runs", (runs_table(comparison),)),
+            *(() if money is None else (Section("money", "The money of each", (money,)),)),
             *quality_sections(comparison.runs, comparison.labels, _usd_of_a_request(comparison), comparison.qualities),
             *gain_sections(_gain_rows(comparison)),
             Section("load", "The same load, side by side", load_blocks(comparison)),
@@ -41,6 +43,19 @@ def comparison_report(comparison: Comparison) -> Report:
         console_first=console_differences(comparison),
         console_table=_console_table(comparison),
     )
+
+
+def comparison_money(comparison: Comparison) -> Table | None:
+    """What the box of each run costs and from where it pays; None where none was priced."""
+    return money_table(_beside(comparison), comparison.differences)
+
+
+def beside_blocks(runs: Sequence[RunFiles]) -> tuple[Block | None, ...]:
+    """Of a run that others were measured beside: what each served and costs; nothing where it stood alone."""
+    if len(runs) < 2:
+        return ()
+    comparison = compare_runs(runs)
+    return (Text(f"{_headline(comparison)}."), runs_table(comparison), comparison_money(comparison))
 
 
 def _gain_rows(comparison: Comparison) -> list[GainRow]:

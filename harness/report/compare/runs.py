@@ -67,7 +67,7 @@ def compare_runs(runs: Sequence[RunFiles], fail_over: float | None = None) -> Co
         regressions=()
         if fail_over is None
         else tuple(
-            regression(standings[0], other, _no_judging([runs[0], run]), fail_over)
+            regression(standings[0], other, no_judging([runs[0], run]), fail_over)
             for run, other in zip(runs[1:], standings[1:], strict=True)
         ),
     )
@@ -190,7 +190,7 @@ def _listed(shown: Mapping[str, str]) -> str:
     return "; ".join(f"{label} {text}" for label, text in shown.items())
 
 
-def _no_judging(runs: Sequence[RunFiles]) -> str:
+def no_judging(runs: Sequence[RunFiles]) -> str:
     """Why two runs cannot be held against each other; empty: they can."""
     unnamed, unequal = unnamed_weights(runs), unequal_work(weighed(differences(runs), runs))
     if unnamed:

@@ -4,19 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.base.rounding import NA, amount, exact_volume, significant, volume, whole
 from harness.report.charts.tornado import tornado_charts
-from harness.report.model import Block, Cell, Table, Text, table_of
+from harness.report.model import Block, Cell, Field, Table, Text, table_of
 from harness.report.text import clean, count, input_words, percent
 from harness.rundir.decision import Arm, Decision
-from harness.rundir.whatif import FlipPoint, Flips, MonteCarlo
+from harness.rundir.whatif import Distribution, FirstWins, FlipPoint, Flips, MonteCarlo, Varied
 
 _NO_FLIP = "no value"
 
 
 def doubt_blocks(decision: Decision) -> tuple[Block | None, ...]:
-    """Sensitivity and simulation; empty without a volume."""
+    """Sensitivity, where there is a volume, and simulation."""
     charts = tornado_charts(decision)
     moving = Text(_most_moving(decision.arms)) if charts else None
-    return (moving, *charts, flip_table(decision.arms), simulation_table(decision.arms))
+    arms = decision.arms
+    return (moving, *charts, flip_table(arms), simulation_table(arms), drawn_table(arms))
 
 
 def _most_moving(arms: Sequence[Arm]) -> str:
@@ -27,7 +28,7 @@ def _most_moving(arms: Sequence[Arm]) -> str:
         names = [input_words(swing.input) for swing in swings if swing.flips]
         if names:
             flips.append(f"{clean(arm.name)}: {', '.join(names)}")
-    ranges = "Each input alone, moved over its range (±20 % where the demand gives none)"
+    ranges = "Each input alone, moved over its range"
     if not flips:
         return f"{ranges}: none of them changes a verdict or the winner at your volume."
     return f"{ranges}. These change a verdict or the winner at your volume: {'; '.join(flips)}."
@@ -61,7 +62,7 @@ def _flips_in(points: Mapping[str, FlipPoint]) -> Callable[[FlipPoint], Cell]:
 
 def _now(point: FlipPoint) -> Cell:
     value = exact_volume(point.value) if point.unit == "tasks" else _shown(point.unit, point.value)
-    return Cell(value, note="" if point.unit == "share" else clean(point.unit))
+    return Cell(value, note=_unit(point.unit))
 
 
 def _shown(unit: str, value: float) -> str:
@@ -85,30 +86,53 @@ def _sides(unit: str, flips: Flips) -> str:
 
 
 def simulation_table(arms: Sequence[Arm]) -> Table | None:
-    """How sure the answer is: shares of the verdicts and quantiles of the saving over all draws."""
+    """How sure the answer is: shares of the verdicts, quantiles of saving and first winning volume over all draws."""
     known = [(clean(arm.name), arm.monte_carlo) for arm in arms if arm.monte_carlo is not None]
     if not known:
         return None
-    varied = {one.input: one for _, drawn in known for one in drawn.varied}
-    what = "; ".join(
-        f"{input_words(name)} {significant(one.low)} to {significant(one.high)} ({one.said_by})"
-        for name, one in varied.items()
+    wins: Field[tuple[str, MonteCarlo]] = (
+        "self-host wins",
+        "at your volume",
+        lambda row: percent(row[1].probability_self_host_wins),
     )
+    saving: Field[tuple[str, MonteCarlo]] = (
+        "saving",
+        "USD a month",
+        lambda row: _saving_cell(row[1].saving_usd_per_month),
+    )
+    has_volume = any(drawn.probability_self_host_wins is not None for _, drawn in known)
     draws = count(max(drawn.draws for _, drawn in known), "draw")
     return table_of(
         f"How sure that is: {draws} of everything uncertain at once",
-        [(name, drawn, drawn.verdict_shares, drawn.saving_usd_per_month) for name, drawn in known],
+        known,
         ("API arm", None, lambda row: row[0]),
-        ("self-host wins", "at your volume", lambda row: percent(row[1].probability_self_host_wins)),
-        ("verdict never", "share", lambda row: percent(row[2].never)),
-        ("window", "share", lambda row: percent(row[2].window)),
-        ("yes", "share", lambda row: percent(row[2].yes)),
-        ("saving p05", "USD a month", lambda row: amount(row[3].p05 if row[3] else None)),
-        ("p50", "USD a month", lambda row: amount(row[3].p50 if row[3] else None)),
-        ("p95", "USD a month", lambda row: amount(row[3].p95 if row[3] else None)),
+        *((wins, saving) if has_volume else ()),
+        ("first wins from", "tasks a month", lambda row: _first_win_cell(row[1].first_win_tasks_per_month)),
+        ("never wins", "share", lambda row: percent(row[1].verdict_shares.never)),
+        ("only in windows", "share", lambda row: percent(row[1].verdict_shares.window)),
+        ("for good", "share", lambda row: percent(row[1].verdict_shares.yes)),
         ("measure better first", None, lambda row: _first_to_measure(row[1])),
-        notes=(f"Drawn: {what}.",),
+        notes=("The middle draw (p50); in brackets the draws between which 90 % lie (p05 to p95).",),
     )
+
+
+def _saving_cell(saving: Distribution | None) -> Cell:
+    if saving is None:
+        return Cell(NA, tone="muted")
+    return Cell(amount(saving.p50), note=f"{amount(saving.p05)} to {amount(saving.p95)}")
+
+
+def _first_win_cell(first: FirstWins | None) -> Cell:
+    if first is None:
+        return Cell(NA, tone="muted")
+    low, middle, high = _first_volumes(first)
+    return Cell(middle, note="" if low == high else f"{low} to {high}")
+
+
+def _first_volumes(first: FirstWins) -> tuple[str, str, str]:
+    """p05, p50 and p95 as a reader sees them: a volume, or never."""
+    low, middle, high = ("never" if tasks is None else volume(tasks) for tasks in (first.p05, first.p50, first.p95))
+    return low, middle, high
 
 
 def _first_to_measure(drawn: MonteCarlo) -> Cell:
@@ -118,14 +142,83 @@ def _first_to_measure(drawn: MonteCarlo) -> Cell:
     return Cell(input_words(first.input), note=f"{percent(first.doubt_removed)} of the doubt")
 
 
+def drawn_table(arms: Sequence[Arm]) -> Table | None:
+    """What was drawn, between which values and whose word that is."""
+    varied = _varied(arms)
+    if not varied:
+        return None
+    return table_of(
+        "Drawn, each between",
+        varied,
+        ("input", None, lambda one: input_words(one.input)),
+        ("now", "", lambda one: Cell(_shown(one.unit, one.value), note=_unit(one.unit))),
+        ("lowest", "", lambda one: _shown(one.unit, one.low)),
+        ("highest", "", lambda one: _shown(one.unit, one.high)),
+        ("whose range", None, _whose),
+        notes=(
+            f"{draws_note(arms)}.",
+            "Everything else is held as given. `ranges` of a demand file takes the place of any range, "
+            "and one of equal ends holds its input.",
+        ),
+    )
+
+
+def _varied(arms: Sequence[Arm]) -> list[Varied]:
+    """Every input that was drawn, once."""
+    drawn = [one for arm in arms if arm.monte_carlo is not None for one in arm.monte_carlo.varied]
+    return list({one.input: one for one in drawn}.values())
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "share" else clean(unit)
+
+
+def _whose(one: Varied) -> str:
+    kind = "normal" if one.drawn == "normal" else "triangle"
+    whose = clean(one.range_from or one.said_by).replace("+-", "±")
+    return f"{'yours' if whose == 'demand' else whose} ({kind})"
+
+
+def _all_assumed(varied: Sequence[Varied]) -> str:
+    """What has a range that is not assumed, in words: mostly little."""
+    known = [input_words(one.input) for one in varied if not one.range_from.startswith("assumed")]
+    if not known:
+        return "nobody gave a range: all are assumed"
+    if len(known) == len(varied):
+        return "every range is measured, listed or yours"
+    *others, last = known
+    named = f"{', '.join(others)} and {last} were" if others else f"{last} was"
+    return f"only {named} given a range; the others are assumed"
+
+
+def draws_note(arms: Sequence[Arm]) -> str:
+    """`Of what was drawn only goodput was given a range; the others are assumed`; empty where nothing was drawn."""
+    varied = _varied(arms)
+    return f"Of what was drawn {_all_assumed(varied)}" if varied else ""
+
+
 def resampling_words(arm: Arm) -> str:
     """`in 10,000 draws self-hosting wins at your volume in 12 %; the verdict is another in 3 %`, or nothing."""
     drawn = arm.monte_carlo
     if drawn is None or arm.decision.verdict is None:
         return ""
+    said = f"In {whole(drawn.draws)} draws of what is uncertain, self-hosting"
+    if drawn.probability_self_host_wins is None:
+        return f"{said} {_first_words(drawn)}."
     wins = percent(drawn.probability_self_host_wins)
     others = percent(1 - drawn.verdict_shares.of(arm.decision.verdict))
-    return (
-        f"In {whole(drawn.draws)} draws of what is uncertain, self-hosting wins at your volume in {wins}; "
-        f"the verdict is another in {others}."
-    )
+    return f"{said} wins at your volume in {wins}; the verdict is another in {others}."
+
+
+def _first_words(drawn: MonteCarlo) -> str:
+    """Without a volume: between which volumes it first wins, and in how many draws never."""
+    first, never = drawn.first_win_tasks_per_month, drawn.verdict_shares.never
+    if first is None or first.p05 is None:
+        return f"never wins in {percent(never)}"
+    low, middle, high = _first_volumes(first)
+    if low == high:
+        return f"first wins at {low} tasks a month" + (f" and never in {percent(never)}" if never else "")
+    more = f" and never in {percent(never)}" if never else ""
+    if first.p95 is None:
+        return f"first wins at {low} tasks a month at the least (p05){more}"
+    return f"first wins between {low} and {high} tasks a month in 90 % (at {middle} in the middle one){more}"

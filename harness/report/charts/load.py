@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from harness.base.stats import SAMPLE_FLOORS
+from harness.report.charts.distribution import distribution_chart
 from harness.report.charts.panel import Panel, Point, Series, draw
 from harness.report.model import Chart
 from harness.report.text import MS_PER_S
@@ -45,7 +46,8 @@ def load_charts(metrics: Metrics, slo: Slo) -> list[Chart]:
         Panel("load-requests", "Requests per second", "req/s", unit, _requests(steps), (), marked),
         *(_latency(steps, kind, slo, unit, marked) for kind in kinds),
     ]
-    return [chart for chart in map(draw, panels) if chart is not None]
+    drawn = [*map(draw, panels), *(distribution_chart(steps, metrics.at_slo, kind, slo) for kind in ("ttft", "tpot"))]
+    return [chart for chart in drawn if chart is not None]
 
 
 def _output(steps: Sequence[Step]) -> tuple[Series, ...]:

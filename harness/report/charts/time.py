@@ -95,13 +95,10 @@ def _names(x: svg.Scale, steps: Sequence[Step]) -> Iterator[Markup]:
             room = x(step.phases.hold.end_s if step.phases.hold else step.phases.window.end_s) - begin
             if begin >= free and len(words) * _CHAR > room:
                 words = f"{step.load.size:g}"
-            if (
-                begin >= free
-                and len(words) * _CHAR <= max(room, 3 * _CHAR)
-                and begin + len(words) * _CHAR <= x.end + 10
-            ):
+            wide = len(words) * _CHAR
+            if begin >= free and wide <= max(room, 3 * _CHAR) and begin + wide <= x.end + 10:
                 yield svg.text(begin + 2, _TOP - 6, words, "tick")
-                free = begin + len(words) * _CHAR
+                free = begin + wide
 
 
 def _phases(x: svg.Scale, y: svg.Scale, steps: Sequence[Step]) -> Iterator[Markup]:

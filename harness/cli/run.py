@@ -13,6 +13,7 @@ from harness.base.errors import EXIT_INTERRUPTED, UsageError
 from harness.cli import complain
 from harness.cli.gpu_options import gpu_options
 from harness.cli.junit import junit_option, write_junit
+from harness.cli.metrics_port import metrics_option, served
 from harness.cli.options import BOXES, PATH, demand_options, token_options, weights_options
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
@@ -20,6 +21,7 @@ from harness.cli.run_all import run_all
 from harness.cli.run_options import ALL, goodput_to_reach, hourly_usd, run_options
 from harness.cli.run_repeat import run_repeat
 from harness.engines import ENGINES
+from harness.load.run_events import RunEvent
 from harness.pipeline.analyse import Analysis, analyse_run
 from harness.pipeline.measure import measure
 from harness.pipeline.noting import spending_said
@@ -112,6 +114,7 @@ QUICKSTART = "quickstart"
     "--no-preflight", is_flag=True, help="Begin the load without one request of its own shape to each URL beforehand."
 )
 @click.option("--dry-run", is_flag=True, help="Say what it would take: requests, tokens, seconds, USD.")
+@metrics_option
 @junit_option
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics and the decision as JSON.")
 def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: Any) -> int:
@@ -162,8 +165,14 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     began = time.monotonic()
     max_usd = options.budget.driven.max_usd if options.budget is not None else None
     planned_s = plan["seconds"] if plan["tasks"] is None else None  # rounds take as long as they take
-    with RunDisplay(planned_s, usd_per_hour, max_usd) as display:
-        measured = measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), display.on_event)
+    labels = {"scenario": options.scenario.name, "backend": options.backend or "", "model": options.model or ""}
+    with served(given["metrics_place"], labels) as metrics, RunDisplay(planned_s, usd_per_hour, max_usd) as display:
+
+        def on_event(event: RunEvent) -> None:
+            display.on_event(event)
+            metrics.on_event(event)
+
+        measured = measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), on_event)
     click.echo(f"measured for {time.monotonic() - began:.0f} s, analysing", err=True)
     analysis = analyse_run(
         measured.run_dir, apis=given["apis"], demand_file=given["demand_file"], prices_file=given["prices_file"]

@@ -179,11 +179,13 @@ def decide_input(arm: ApiArm, box: PricedBox, demand: Demand) -> DecideInput:
 
 def _arm(arm: ApiArm, box: PricedBox, demand: Demand, both: Both | None) -> Arm:
     arm, demand = arm_as_tried(arm, both), demand_as_tried(demand, both)
-    given, people = decide_input(arm, box, demand), people_of(demand).usd_per_month
-    decided, struck = decide_parsed(given), decide_parsed(decide_input(arm, box, demand.without("people")))
+    given, people = decide_input(arm, box, demand), people_of(demand)
+    without = decide_input(arm, box, demand.without("people"))
+    decided, struck = decide_parsed(given), decide_parsed(without)
     why_not = arm.why_not or why_undecided(given, decided, box) or (None if both is None else both.why_not)
     if why_not is None:
-        said, said_without = sentence(given, decided, box.most_per_s), sentence(given, struck, box.most_per_s)
+        said = sentence(given, decided, people, box.most_per_s)
+        said_without = sentence(without, struck, None, box.most_per_s)
     else:
         decided, struck = left_open(decided), left_open(struck)
         said = said_without = f"Not decided: {why_not}."
@@ -204,7 +206,7 @@ def _arm(arm: ApiArm, box: PricedBox, demand: Demand, both: Both | None) -> Arm:
         sentence_without_people=said_without,
         classes=by_class(arm, demand),
         success=_success(given, decided, demand, both, box),
-        **(_what_if(given, people, box, demand, arm) if why_not is None else {}),
+        **(_what_if(given, people.usd_per_month, box, demand, arm) if why_not is None else {}),
     )
 
 

@@ -20,6 +20,7 @@ from harness.metrics.steps import compute_metrics
 from harness.metrics.tasks import Outcomes, outcomes_of
 from harness.pipeline.against import against_of
 from harness.pipeline.demanded import choose_demand
+from harness.pipeline.imported import summary_metrics, without_lateness
 from harness.pipeline.reread import read_decision, read_metrics
 from harness.report import render_report
 from harness.report.model import RunFiles
@@ -196,6 +197,8 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
     Raises:
         UsageError: a file of the run that cannot be read; names it.
     """
+    if manifest.imported is not None and manifest.imported.rows == "none":
+        return summary_metrics(run_dir, manifest.imported)
     records, impossible = without_impossible(read_load(run_dir))
     scenario = scenario_of(run_dir, manifest)
     steps = read_steps(run_dir)
@@ -207,6 +210,7 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
     driven = driven_of(manifest, client)
     server = server_side(read_server_metrics(run_dir), manifest.engine.get("name"), driven.urls)
     metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir), server, driven, read_judged(run_dir))
+    metrics = without_lateness(metrics, manifest.imported)
     return with_checks(metrics, Measured(records, client, manifest, scenario, server, impossible))
 
 

@@ -26,6 +26,7 @@ from harness.report.money.doubt import doubt_blocks
 from harness.report.money.money import console_arms_table, needed_table, per_mtok_table, splits_table, volume_table
 from harness.report.money.solved import solved_blocks
 from harness.report.text import clean, count, per_task, price
+from harness.report.trust.imported import imported_blocks
 from harness.report.trust.provenance import provenance_blocks
 from harness.report.verdict import gather_checks, headline, notices, verdict_note, verdicts
 from harness.rundir.decision import Decision
@@ -40,6 +41,7 @@ def build_report(files: RunFiles) -> Report:
     nothing_found = Text("No check found anything.", "good")
     sections = (
         *priced_sections(decision),
+        section("imported", "What another tool measured", *imported_blocks(files.run.imported)),
         section("load", "Throughput and latency against load", *_load(files)),
         section("engines", "The engines side by side", *beside_blocks((files, *files.beside))),
         section("turns", "Conversations, turn by turn", *turn_blocks(metrics)),
@@ -184,5 +186,6 @@ def _facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
         ("request", shape),
         ("SLO", slo_words(scenario.slo)),
         ("measured", clean(run.started_at)),
+        ("measured by", "" if run.imported is None else clean(run.imported.words)),
     ]
     return tuple((what, value) for what, value in facts if value)

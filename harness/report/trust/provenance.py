@@ -21,15 +21,18 @@ from harness.scenario import Scenario
 _TAKE_SCENARIO = 'import json,sys; json.dump(json.load(open(sys.argv[1]))["scenario"], open(sys.argv[2], "w"))'
 
 
+_AGAIN = "The same work again; the scenario is kept in run.json:"
+
+
 def provenance_blocks(files: RunFiles) -> tuple[Block, ...]:
     """The last section: numbers with their origin, engine, client, how to reproduce."""
     run, metrics = files.run, files.metrics
     return (
-        Text(_method(files.scenario)),
+        *([] if run.imported is not None else [Text(_method(files.scenario))]),
         origins_table(metrics, files.decision),
         _facts("The engine, as it reports itself", _engine_facts(files)),
         _facts("The client and the run", _client_facts(run, metrics)),
-        Text("The same work again; the scenario is kept in run.json:"),
+        Text(_AGAIN if run.imported is None else "The same report again:"),
         Code("\n".join(reproduce(files))),
         *(Text(f"Note: {clean(note)}") for note in run.notes),
     )
@@ -142,6 +145,10 @@ def reproduce(files: RunFiles) -> list[str]:
     Everything is quoted for the shell: a URL or a model's name comes from outside.
     """
     run, place = files.run, files.run_dir.name
+    if run.imported is not None:
+        names = map(clean, run.imported.files)
+        again = ["breakeven", "import", *names, *_box(run.instance), *_options("--api", run.arms)]
+        return [shlex.join(again), shlex.join(["breakeven", "report", place])]
     file = f"{files.scenario.name}.json"
     take = shlex.join(["python3", "-c", _TAKE_SCENARIO, f"{place}/run.json", file])
     command = ["breakeven", "run", file, *_endpoint(run), *_box(run.instance), *_options("--api", run.arms)]

@@ -48,7 +48,7 @@ def chosen(steps: Sequence[Step], decisive: Step | None) -> list[Step]:
     places = {round(i * (len(steps) - 1) / (MOST_CURVES - 1)) for i in range(MOST_CURVES)}
     wanted = next((i for i, step in enumerate(steps) if decisive is not None and step.step == decisive.step), None)
     if wanted is not None and wanted not in places:
-        inner = places - {0, len(steps) - 1}
+        inner = sorted(places - {0, len(steps) - 1})
         places = (places - {min(inner, key=lambda place: abs(place - wanted))}) | {wanted}
     return [steps[i] for i in sorted(places)]
 

@@ -27,19 +27,21 @@ const within = (box, p) => p.x > box.left + SLACK && p.x < box.right - SLACK
   && p.y > box.top + SLACK && p.y < box.bottom - SLACK;
 for (const svg of document.querySelectorAll("svg.chart")) {
   if (!shown(svg)) continue;
-  const name = svg.getAttribute("aria-labelledby") || svg.getAttribute("aria-label"), edge = svg.getBoundingClientRect();
+  const name = (svg.getAttribute("aria-labelledby") || "what-if").split(" ")[0], edge = svg.getBoundingClientRect();
   const boxes = [...svg.querySelectorAll("text")].filter(t => shown(t) && t.textContent).map(ink);
   const say = (what, text, more) => faults.push(`${name}: ${what}: "${text.textContent}"${more ? ` ${more}` : ""}`);
   boxes.forEach((box, i) => {
     if (box.left < edge.left - SLACK || box.right > edge.right + SLACK
         || box.top < edge.top - SLACK || box.bottom > edge.bottom + SLACK) say("outside", box.text);
-    for (const other of boxes.slice(i + 1)) if (meet(box, other)) say("overlap", box.text, `and "${other.text.textContent}"`);
+    for (const other of boxes.slice(i + 1))
+      if (meet(box, other)) say("overlap", box.text, `and "${other.text.textContent}"`);
   });
   for (const shape of svg.querySelectorAll("line, path, polyline")) {
     const style = getComputedStyle(shape);
     if (!shown(shape) || style.stroke === "none" || style.fill !== "none" && shape.tagName !== "line") continue;
     const places = points(shape);
-    for (const box of boxes) if (places.some(p => within(box, p))) say("crossed", box.text, `by ${shape.getAttribute("class")}`);
+    for (const box of boxes)
+      if (places.some(p => within(box, p))) say("crossed", box.text, `by ${shape.getAttribute("class")}`);
   }
 }
 return faults;

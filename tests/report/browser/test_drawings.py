@@ -122,7 +122,7 @@ def test_a_label_that_is_crossed_cut_or_covered_would_be_found(browser: Any, pag
 
     faults = browser.js(FAULTS)
 
-    assert {fault.split(": ")[1] for fault in faults} == {"crossed", "outside", "overlap"}
+    assert {fault.split(": ")[1] for fault in faults if "load-ttft" in fault} == {"crossed", "outside", "overlap"}
 
 
 @pytest.mark.parametrize("width", [360, 390])
@@ -163,16 +163,15 @@ def test_on_a_phone_the_first_columns_stay_when_a_table_is_moved(browser: Any, p
 
     moved = browser.js(
         "document.querySelectorAll('details').forEach(e => { e.open = true });"
-        "return [...document.querySelectorAll('.table .scroll')].filter(s => s.scrollWidth > s.clientWidth + 1).map(s => {"
+        "const wide = [...document.querySelectorAll('.table .scroll')].filter(s => s.scrollWidth > s.clientWidth + 1);"
+        "return wide.map(s => {"
         "  s.scrollLeft = 10000;"
         "  const row = s.querySelector('tbody tr'), edge = s.getBoundingClientRect(), first = row.cells[0];"
-        "  return [s.scrollLeft > 0, first.getBoundingClientRect().left - edge.left,"
-        "    first.getBoundingClientRect().width / edge.width, getComputedStyle(s).backgroundImage.split('gradient').length]; })"
+        "  const box = first.getBoundingClientRect(), shadows = getComputedStyle(s).backgroundImage.split('gradient(');"
+        "  return [s.ariaLabel, s.scrollLeft > 0, box.left - edge.left, box.width / edge.width, shadows.length - 1]; })"
     )
 
     assert len(moved) > 3
-    assert all(is_moved and abs(left) <= 1 for is_moved, left, *_ in moved)
-    assert max(share for *_, share, _ in moved) < 0.5  # what moves past has room
-    assert {shadows for *_, shadows in moved} == {
-        5
-    }  # two shadows that say there is more, two that cover them at the end
+    # what moves past the first column has room
+    assert [one for one in moved if not one[1] or abs(one[2]) > 1 or one[3] > 0.5] == []
+    assert {shadows for *_, shadows in moved} == {4}  # two that say there is more, two that cover them at the end

@@ -17,13 +17,14 @@ from harness.cli.metrics_port import metrics_option, served
 from harness.cli.options import BOXES, PATH, demand_options, token_options, weights_options
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
-from harness.cli.run_all import run_all
+from harness.cli.run_all import engines_here, run_all
 from harness.cli.run_options import ALL, goodput_to_reach, hourly_usd, run_options
 from harness.cli.run_repeat import run_repeat
+from harness.cli.web_page import WebPage, web_option
 from harness.engines import ENGINES
 from harness.load.run_events import RunEvent
 from harness.pipeline.analyse import Analysis, analyse_run
-from harness.pipeline.measure import measure
+from harness.pipeline.measure import measure, planned_start
 from harness.pipeline.noting import spending_said
 from harness.pipeline.options import Measured, RunOptions
 from harness.prices.record import PURCHASES
@@ -115,6 +116,7 @@ QUICKSTART = "quickstart"
 )
 @click.option("--dry-run", is_flag=True, help="Say what it would take: requests, tokens, seconds, USD.")
 @metrics_option
+@web_option
 @junit_option
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics and the decision as JSON.")
 def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: Any) -> int:
@@ -136,7 +138,9 @@ def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: An
     path = find_scenario(scenario)
     options = run_options(load_scenario(path), path.parent, {**given, "times": times})
     if dry_run:
-        _print_estimate(options, hourly_usd(options, given["prices_file"]), as_json=as_json)
+        engines = engines_here() if given["backend"] == ALL else [options.engine]
+        notes = [] if options.urls else [note for name in engines for note in _start_notes(options, name)]
+        _print_estimate(options, hourly_usd(options, given["prices_file"]), notes, as_json=as_json)
         return 0
     if times > 1 and given["prompts_of"]:
         raise UsageError("--repeat and --prompts-of exclude each other", hint="a repeat has lengths of its own")
@@ -166,11 +170,16 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     max_usd = options.budget.driven.max_usd if options.budget is not None else None
     planned_s = plan["seconds"] if plan["tasks"] is None else None  # rounds take as long as they take
     labels = {"scenario": options.scenario.name, "backend": options.backend or "", "model": options.model or ""}
-    with served(given["metrics_place"], labels) as metrics, RunDisplay(planned_s, usd_per_hour, max_usd) as display:
+    with (
+        served(given["metrics_place"], labels) as metrics,
+        WebPage(given["web_place"]) as page,
+        RunDisplay(planned_s, usd_per_hour, max_usd) as display,
+    ):
 
         def on_event(event: RunEvent) -> None:
             display.on_event(event)
             metrics.on_event(event)
+            page.on_event(event)
 
         measured = measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), on_event)
     click.echo(f"measured for {time.monotonic() - began:.0f} s, analysing", err=True)
@@ -195,8 +204,24 @@ def _repeated(options: RunOptions, n: int) -> RunOptions:
     return replace(options, scenario=scenario.model_copy(update={"seed": scenario.seed + n}))
 
 
-def _print_estimate(options: RunOptions, usd_per_hour: float | None, *, as_json: bool) -> None:
+def _start_notes(options: RunOptions, engine: str | None) -> list[str]:
+    """What is said of the engine's start, or why it is refused where others are started too.
+
+    Raises:
+        UsageError: it cannot come up.
+    """
+    try:
+        return planned_start(replace(options, engine=engine)).notes
+    except UsageError as error:
+        if engine == options.engine:
+            raise
+        return [f"{engine} cannot come up: {error}"]
+
+
+def _print_estimate(options: RunOptions, usd_per_hour: float | None, of_start: list[str], *, as_json: bool) -> None:
+    """What it will take; `of_start`: what is said of an engine's start."""
     plan = estimate(options.scenario, usd_per_hour, options.base_dir)
+    plan["notes"] = [*plan["notes"], *of_start]
     if as_json:
         click.echo(json.dumps(plan))
         return

@@ -196,6 +196,15 @@ def section(id_: str, title: str, *blocks: Block | None) -> Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Month:
+    """What one side of a verdict costs, and what that is made of."""
+
+    whose: str
+    usd: str
+    made_of: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """One arm's answer: who wins at the reader's volume, and the sentence that says it."""
 
@@ -205,6 +214,7 @@ class Verdict:
     detail: str  # what it takes for granted, and how sure that is
     outcome: Tone  # good: self-hosting pays at the reader's volume; bad: it never does; warn: elsewhere
     assumes: str = ""  # the first part of the detail, for a console
+    months: tuple[Month, ...] = ()  # the box's and the API's, side by side
 
 
 @dataclass(frozen=True, slots=True)

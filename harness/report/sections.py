@@ -5,6 +5,7 @@ from harness.report.charts.cost import cost_chart
 from harness.report.charts.goodput import goodput_chart
 from harness.report.charts.load import load_charts
 from harness.report.compare.page import beside_blocks
+from harness.report.glossary import with_glossary
 from harness.report.measured.latency import latency_blocks
 from harness.report.measured.replicas import replicas_table
 from harness.report.measured.server import server_blocks
@@ -28,7 +29,7 @@ from harness.report.money.solved import solved_blocks
 from harness.report.text import clean, count, per_task, price
 from harness.report.trust.imported import imported_blocks
 from harness.report.trust.provenance import provenance_blocks
-from harness.report.verdict import gather_checks, headline, notices, verdict_note, verdicts
+from harness.report.verdict import demand_facts, errors_of, gather_checks, headline, notices, verdict_note, verdicts
 from harness.rundir.decision import Decision
 from harness.scenario.tasks import TaskPrompts
 
@@ -54,9 +55,9 @@ def build_report(files: RunFiles) -> Report:
         section("checks", "Checks", checks if checks.items else nothing_found),
         section("method", "Method and provenance", *provenance_blocks(files)),
     )
-    return Report(
+    report = Report(
         title=_title(files),
-        headline=headline(decision, trusted=not any(check.level == "error" for check in stops)),
+        headline=headline(decision, errors_of(stops)),
         facts=_facts(files),
         notices=stops,
         verdicts=verdicts(decision),
@@ -67,6 +68,7 @@ def build_report(files: RunFiles) -> Report:
         console_table=console_steps_table(metrics) if decision is None else console_arms_table(decision),
         warnings=tuple(check for check in checks.items if check.level != "error"),
     )
+    return with_glossary(report)
 
 
 SOLVED = "Cost per successful task"
@@ -185,6 +187,7 @@ def _facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
         ("load", f"{scenario.load.kind}, {count(len(metrics.steps), unit)}, {count(requests, 'request')}"),
         ("request", shape),
         ("SLO", slo_words(scenario.slo)),
+        *demand_facts(files.decision),
         ("measured", clean(run.started_at)),
         ("measured by", "" if run.imported is None else clean(run.imported.words)),
     ]

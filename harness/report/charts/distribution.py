@@ -6,10 +6,11 @@ from markupsafe import Markup
 
 from harness.base.rounding import significant
 from harness.base.stats import SHARES
+from harness.base.units import MS_PER_S
 from harness.report.charts import svg
 from harness.report.charts.panel import NARROW, WIDE
 from harness.report.model import Chart
-from harness.report.text import MS_PER_S, price
+from harness.report.text import price
 from harness.rundir.results import Step
 from harness.scenario import Slo
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from harness.base.stats import SAMPLE_FLOORS
+from harness.base.units import MS_PER_S
 from harness.report.charts.distribution import distribution_chart
 from harness.report.charts.panel import Panel, Point, Series, draw
 from harness.report.model import Chart
-from harness.report.text import MS_PER_S
 from harness.rundir.results import Metrics, Step
 from harness.scenario import Slo
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from harness.base.rounding import significant, whole
+from harness.base.units import MS_PER_S
 from harness.report.measured.steps import LOAD, STEP, gives_goodput, percentile_cell
 from harness.report.model import Block, Cell, Field, Table, table_of
-from harness.report.text import MS_PER_S, clean, percent
+from harness.report.text import clean, percent
 from harness.rundir.of_step import ErrorOfStep, Summary
 from harness.rundir.results import Metrics, Step
 from harness.scenario import Slo

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-from harness.base.rounding import NA, amount, exact_volume, significant, volumes, whole
+from harness.base.rounding import NA, amount, exact_volume, significant, volume, volumes, whole
 from harness.base.units import HOURS_PER_MONTH
 from harness.cost.breakeven.decision import comes_and_goes, is_metered
 from harness.cost.breakeven.exact import is_tie
 from harness.cost.breakeven.staircase import Staircase
-from harness.cost.breakeven.words import window_ends
 from harness.report.charts.cost import stairs_of
 from harness.report.model import Cell, Table, table_of
 from harness.report.text import ROLES, clean, interval, per_task, percent, price
@@ -36,14 +35,15 @@ def at_volume_words(decision: Decision) -> str:
 
 
 def wins_from(decided: Decided) -> str:
-    """The volume from which self-hosting wins, in the sentence's digits; `never` where there is none."""
-    ends = window_ends(decided)
-    return ends[0][0] if ends else _nowhere(decided)
+    """The volume from which self-hosting wins; `never` where there is none."""
+    windows = decided.winning_windows
+    return volume(windows[0][0]) if windows else _nowhere(decided)
 
 
 def wins_for_good_from(decided: Decided) -> str:
     """The volume from which it wins at every larger one."""
-    return _nowhere(decided) if decided.permanent_win_tasks_per_month is None else window_ends(decided)[-1][0]
+    good = decided.permanent_win_tasks_per_month
+    return _nowhere(decided) if good is None else volume(good)
 
 
 def _nowhere(decided: Decided) -> str:

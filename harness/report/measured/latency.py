@@ -44,7 +44,7 @@ def latencies_table(metrics: Metrics, slo: Slo) -> Table:
 
 
 def _percentiles(steps: Sequence[Step], kind: str, limits: dict[tuple[str, str], float]) -> list[Field[Step]]:
-    unit, show = _unit(steps, kind)
+    unit, show = latency_unit(steps, kind)
     return [_percentile(kind, name, unit, show, limits.get((kind, name))) for name in PERCENTILES]
 
 
@@ -63,7 +63,8 @@ def _latency(step: Step, kind: str) -> Summary:
     return step.itl_s or Summary() if kind == "itl" else step.latency(kind)
 
 
-def _unit(steps: Sequence[Step], kind: str) -> tuple[str, Callable[[float], str]]:
+def latency_unit(steps: Sequence[Step], kind: str) -> tuple[str, Callable[[float], str]]:
+    """The unit of a latency's columns, and how its seconds are shown in it."""
     values = [_latency(step, kind).percentile(name) for step in steps for name in PERCENTILES]
     if max((v for v in values if v is not None), default=0.0) >= _SECONDS_FROM:
         return "s", significant

@@ -20,6 +20,7 @@ from harness.cli.report import as_dict, print_analyses
 from harness.cli.run_all import engines_here, run_all
 from harness.cli.run_options import ALL, goodput_to_reach, hourly_usd, run_options
 from harness.cli.run_repeat import run_repeat
+from harness.cli.web_page import WebPage, web_option
 from harness.engines import ENGINES
 from harness.load.run_events import RunEvent
 from harness.pipeline.analyse import Analysis, analyse_run
@@ -115,6 +116,7 @@ QUICKSTART = "quickstart"
 )
 @click.option("--dry-run", is_flag=True, help="Say what it would take: requests, tokens, seconds, USD.")
 @metrics_option
+@web_option
 @junit_option
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics and the decision as JSON.")
 def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: Any) -> int:
@@ -168,11 +170,16 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     max_usd = options.budget.driven.max_usd if options.budget is not None else None
     planned_s = plan["seconds"] if plan["tasks"] is None else None  # rounds take as long as they take
     labels = {"scenario": options.scenario.name, "backend": options.backend or "", "model": options.model or ""}
-    with served(given["metrics_place"], labels) as metrics, RunDisplay(planned_s, usd_per_hour, max_usd) as display:
+    with (
+        served(given["metrics_place"], labels) as metrics,
+        WebPage(given["web_place"]) as page,
+        RunDisplay(planned_s, usd_per_hour, max_usd) as display,
+    ):
 
         def on_event(event: RunEvent) -> None:
             display.on_event(event)
             metrics.on_event(event)
+            page.on_event(event)
 
         measured = measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), on_event)
     click.echo(f"measured for {time.monotonic() - began:.0f} s, analysing", err=True)

@@ -9,15 +9,9 @@ from harness.report.glossary import with_glossary
 from harness.report.measured.latency import latency_blocks
 from harness.report.measured.replicas import replicas_table
 from harness.report.measured.server import server_blocks
-from harness.report.measured.steps import (
-    console_steps_table,
-    measured_line,
-    search_blocks,
-    search_end,
-    slo_words,
-    steps_table,
-)
+from harness.report.measured.steps import measured_line, search_blocks, search_end, slo_words, steps_table
 from harness.report.measured.tasks import solved_words, task_blocks
+from harness.report.measured.terminal import console_steps_table, load_plots
 from harness.report.measured.time import time_blocks
 from harness.report.measured.turns import turn_blocks
 from harness.report.model import Block, Panel, Report, RunFiles, Section, Text, section
@@ -65,7 +59,9 @@ def build_report(files: RunFiles) -> Report:
         sections=tuple(part for part in sections if part.blocks),
         measured=_measured(files),
         search=search_end(files.run.client),
-        console_table=console_steps_table(metrics) if decision is None else console_arms_table(decision),
+        console_first=console_steps_table(metrics, files.scenario.slo),
+        plots=load_plots(metrics, files.scenario.slo),
+        console_table=None if decision is None else console_arms_table(decision),
         warnings=tuple(check for check in checks.items if check.level != "error"),
     )
     return with_glossary(report)

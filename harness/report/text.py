@@ -9,10 +9,9 @@ import unicodedata
 from typing import Any
 
 from harness.base.rounding import NA, significant
+from harness.base.units import MS_PER_S
 from harness.rundir.decision import Role
 from harness.rundir.results import step_number
-
-MS_PER_S = 1000
 
 ROLES: dict[Role, str] = {
     "frontier": "frontier API",

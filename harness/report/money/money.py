@@ -8,7 +8,7 @@ from harness.cost.breakeven.decision import comes_and_goes, is_metered
 from harness.cost.breakeven.exact import is_tie
 from harness.cost.breakeven.staircase import Staircase
 from harness.report.charts.cost import stairs_of
-from harness.report.model import Cell, Table, table_of
+from harness.report.model import Cell, Table, table_of, with_spares
 from harness.report.text import ROLES, clean, interval, per_task, percent, price
 from harness.rundir.arm_price import Day
 from harness.rundir.decide import Decided, SelfHost
@@ -210,10 +210,10 @@ def _self_month(arm: Arm) -> str:
 
 
 def console_arms_table(decision: Decision) -> Table:
-    """The one table of the console: narrow enough for 100 columns."""
+    """The console's table of arms; a narrow one leaves out what all have in common."""
     goodput = decision.self_host.goodput
     measured = significant(None if goodput is None else goodput.requests_per_s)
-    return table_of(
+    table = table_of(
         f"USD, {at_volume_words(decision)}{_self_month(decision.arms[0])};"
         " goodput in req/s of one instance; wins: self-hosting",
         [(arm, arm.decision, arm.decision.at_volume) for arm in decision.arms],
@@ -225,6 +225,7 @@ def console_arms_table(decision: Decision) -> Table:
         (decision.self_host.origin, "", lambda _: measured),
         ("wins from", "", lambda row: wins_from(row[1])),
     )
+    return with_spares(table, {decision.self_host.origin: 1})
 
 
 def per_mtok_table(decision: Decision) -> Table | None:

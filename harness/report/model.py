@@ -154,6 +154,7 @@ class Chart:
     wide: str
     narrow: str
     legend: tuple[tuple[str, str], ...] = ()  # (CSS class of the swatch, text)
+    always_legend: bool = False  # also beside the wide drawing, whose lines bear no names
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def test_a_dozen_arms_still_make_a_chart_with_a_label_and_a_lane_each(tmp_path: 
         r'<div class="wide"><svg viewBox="0 0 980 (\d+)".*?</svg>', html[html.index('id="chart-cost"') :], re.DOTALL
     )
     assert wide is not None
-    assert int(wide[1]) == 470 + 9 * 19  # nine lanes more than fit
+    assert int(wide[1]) == 490 + 9 * 19  # nine lanes more than fit
     assert len(re.findall(r'class="lane arm-', wide[0])) == 24  # two windows in each of twelve lanes
     labels = [float(y) for y in re.findall(r'y="([\d.]+)"[^>]*class="end-label arm-\d">api:', wide[0])]
     assert len(labels) == 24

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from harness.base.stats import SAMPLE_FLOORS
 from harness.base.units import MS_PER_S
+from harness.report.charts.distribution import distribution_chart
 from harness.report.charts.panel import Panel, Point, Series, draw
 from harness.report.model import Chart
 from harness.rundir.results import Metrics, Step
@@ -35,8 +36,9 @@ def points_of(
 
 
 def load_charts(metrics: Metrics, slo: Slo) -> list[Chart]:
-    """Output rate, request rate, time to first token and time per token, each against load."""
-    return [chart for chart in map(draw, load_panels(metrics, slo)) if chart is not None]
+    """Output rate, request rate, time to first token and time per token, each against load; how the last two spread."""
+    spread = (distribution_chart(metrics.loads, metrics.at_slo, kind, slo) for kind in ("ttft", "tpot"))
+    return [chart for chart in (*map(draw, load_panels(metrics, slo)), *spread) if chart is not None]
 
 
 def load_panels(metrics: Metrics, slo: Slo) -> list[Panel]:

@@ -56,7 +56,7 @@ def _percentile(kind: str, name: str, unit: str, show: Callable[[float], str], l
             return shown
         return Cell(shown.text, shown.note, "bad")
 
-    return f"{kind.upper()} {name}", unit if limit is None else f"{unit}\n≤ {show(limit)}", cell
+    return f"{kind.upper()} {name}", unit if limit is None else f"{unit}\n≤\u00a0{show(limit)}", cell
 
 
 def _latency(step: Step, kind: str) -> Summary:

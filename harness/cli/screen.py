@@ -33,7 +33,7 @@ class Screen:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         for line in self._lines(options.max_width, is_ascii=options.ascii_only):
-            line.no_wrap, line.overflow = True, "ellipsis"
+            line.no_wrap, line.overflow = True, "crop" if options.ascii_only else "ellipsis"
             yield line
 
     def _lines(self, width: int, *, is_ascii: bool) -> Iterator[Text]:

@@ -60,7 +60,8 @@ def test_a_run_fits_its_terminal_while_it_lasts_and_at_its_end(width: int, url: 
     (tmp_path / "short.yaml").write_text(SCENARIO)
     command = (
         f"env -u COLUMNS -u LINES PYTHONPATH={os.environ.get('PYTHONPATH', Path.cwd())} LANG=C.UTF-8 "
-        f"{sys.executable} -m harness run {tmp_path}/short.yaml --url {url} --backend openai --usd-per-hour 1 --out {tmp_path}/out; "
+        f"{sys.executable} -m harness run {tmp_path}/short.yaml --url {url} --backend openai --usd-per-hour 1 "
+        f"--out {tmp_path}/out; "
         f"echo {DONE}; sleep 60"
     )
     terminal = Terminal(tmp_path / "tmux")

@@ -21,7 +21,7 @@ from harness.engines.process.process import log_tail
 from harness.load.conduct.crew import OnEvent, Watch
 from harness.load.plan import LoadPlan
 from harness.load.protocol import Doing, Identified, Looked, Warned
-from harness.load.run_events import RunEvent
+from harness.load.run_events import Opened, RunEvent
 from harness.load.search.probing import Aim
 from harness.load.spending.purse import Spent
 from harness.load.supervise import LoadOutcome, drive
@@ -83,6 +83,7 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     run_dir = files.create_run_dir(
         options.out_dir, started, options.scenario.name, label, options.instance.get("id") or "unpriced"
     )
+    on_event(Opened(run_dir))
     manifest = _manifest(options, started)
     if said is not None:
         manifest.notes.append(f"Prompts of {said}.")

@@ -1,7 +1,7 @@
 """The report as data: what is said, in which order. Three printers (HTML, Markdown, console) read it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -68,6 +68,7 @@ class Column:
     title: str
     unit: str = ""
     right: bool = True
+    spare: int = 0  # a terminal that is too narrow leaves out the largest first; 0: never
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,11 @@ def table_of(
     )
 
 
+def with_spares(table: Table, spare: Mapping[str, int]) -> Table:
+    """The table with the columns that a narrow terminal leaves out, by title: the largest first."""
+    return replace(table, columns=tuple(replace(c, spare=spare.get(c.title, 0)) for c in table.columns))
+
+
 def words_table(caption: str, titles: Sequence[str], rows: Iterable[Sequence[Cell | str]]) -> Table:
     """A table of words, all of them on the left."""
     cells = (tuple(map(_cell, row)) for row in rows)
@@ -148,6 +154,27 @@ class Chart:
     wide: str
     narrow: str
     legend: tuple[tuple[str, str], ...] = ()  # (CSS class of the swatch, text)
+    always_legend: bool = False  # also beside the wide drawing, whose lines bear no names
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A point of a curve: a value at a load, and whether the SLO held there (None: not judged)."""
+
+    load: float
+    value: float
+    slo_met: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A drawing for a terminal: curves over load, in order of load, and level lines of limits."""
+
+    title: str
+    unit: str
+    load_unit: str
+    curves: tuple[tuple[str, tuple[Dot, ...]], ...]
+    limits: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +222,15 @@ def section(id_: str, title: str, *blocks: Block | None) -> Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Month:
+    """What one side of a verdict costs, and what that is made of."""
+
+    whose: str
+    usd: str
+    made_of: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """One arm's answer: who wins at the reader's volume, and the sentence that says it."""
 
@@ -204,6 +240,7 @@ class Verdict:
     detail: str  # what it takes for granted, and how sure that is
     outcome: Tone  # good: self-hosting pays at the reader's volume; bad: it never does; warn: elsewhere
     assumes: str = ""  # the first part of the detail, for a console
+    months: tuple[Month, ...] = ()  # the box's and the API's, side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +255,8 @@ class Report:
     sections: tuple[Section, ...]
     measured: str  # one line: goodput, tokens, first token
     console_table: Table | None
-    console_first: Table | None = None  # printed before the headline: what was unequal
+    console_first: Table | None = None  # printed before the headline: what was unequal, or every step
+    plots: tuple[Plot, ...] = ()  # the terminal's drawings
     verdict_note: str = ""  # what holds for every verdict alike
     search: str = ""  # how a search ended; the console's one line of it
     warnings: tuple[Check, ...] = field(default=())

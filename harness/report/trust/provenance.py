@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness.base.rounding import NA, significant, whole
+from harness.base.units import MS_PER_S
 from harness.calibration.quote import quote
 from harness.report.measured.steps import goodput_words, slo_words
 from harness.report.model import Block, Cell, Code, RunFiles, Table, Text, words_table
 from harness.report.money.money import checked_words
-from harness.report.text import MS_PER_S, clean, input_words, percent, price
+from harness.report.text import clean, input_words, percent, price
 from harness.rundir.decision import Decision
 from harness.rundir.identity import BY_USER, SaidText
 from harness.rundir.manifest import InstanceFacts, RunManifest

@@ -112,7 +112,8 @@ def main() -> int:
             failed |= seconds >= limit_s or peak_gb >= LIMIT_GB
             size_mb = path.stat().st_size / 1e6
             print(
-                f"  {path.name:13} {size_mb:6.0f} MB {seconds:6.1f} s {rows / seconds:9,.0f} rows/s {peak_gb:6.2f} GB"
+                f"  {path.name:13} {size_mb:6.0f} MB {seconds:6.1f} s ({cpu_s:.1f} s of CPU) "
+                f"{rows / seconds:9,.0f} rows/s {peak_gb:6.2f} GB"
             )
     return int(failed)
 

@@ -19,6 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "scenario": {"base"},
     "tasks": {"base", "rundir", "scenario"},
     "demand": {"base", "scenario"},
+    "imports": {"base", "rundir", "scenario"},
     "metrics": {"base", "backends", "rundir", "scenario"},  # which refusals tell nothing of a server
     "calibration": {"base", "rundir"},
     "cost": {"base", "rundir", "prices", "demand"},
@@ -30,8 +31,8 @@ ROOMS: dict[str, set[str]] = {
         "report",
     },
     "cli": {
-        "base", "rundir", "scenario", "backends", "prices", "engines", "demand", "calibration", "cost", "load",
-        "report", "pipeline",
+        "base", "rundir", "scenario", "backends", "prices", "engines", "demand", "imports", "calibration", "cost",
+        "load", "report", "pipeline",
     },
 }  # fmt: skip
 ONLY_LOAD = {"locust", "gevent", "geventhttpclient"}

@@ -31,6 +31,7 @@ _LONGEST_LINE = 480  # of an error, and of a hint: they may quote a file or a se
 COMMANDS = {
     "run": "Measure what an endpoint serves under SCENARIO, and say what that costs and when it pays.",
     "worker": "Lend this machine's cores to a run that another machine conducts.",
+    "import": "Make a run of what another load tool measured, and say what that costs and when it pays.",
     "report": "Compute figures, decision and reports of one or more run directories again.",
     "compare": "Put two or more runs beside each other; the first is what the others are compared with.",
     "list": "The runs of a folder: what each measured, what it answered, whether to trust it.",

@@ -20,6 +20,7 @@ from harness.metrics.steps import compute_metrics
 from harness.metrics.tasks import Outcomes, outcomes_of
 from harness.pipeline.against import against_of
 from harness.pipeline.demanded import choose_demand
+from harness.pipeline.imported import summary_metrics, without_lateness
 from harness.pipeline.reread import read_decision, read_metrics
 from harness.report import render_report
 from harness.report.model import RunFiles
@@ -83,15 +84,14 @@ def analyse_run(
     others = tuple(_beside(run_dir, manifest))
     own = Analysis(run_dir, manifest, metrics, None, outcomes_in(run_dir, manifest), beside=others)
     facing = against_of(own, [_as_measured(other) for other in against])
-    is_priced = manifest.instance.get("id") or manifest.instance.get("usd_per_hour")
-    if against and not is_priced:
+    if against and not _has_price(manifest):
         raise UsageError(
             f"{run_dir} names no instance and no price per hour, so nothing can be set against an API",
             hint="`breakeven run ... --instance g5.12xlarge`, or `--usd-per-hour`",
         )
     decision = None
     demand = choose_demand(run_dir, manifest, metrics, demand_file, people)
-    if is_priced and demand is not None:
+    if _has_price(manifest) and demand is not None:
         decision = build_decision(
             manifest,
             metrics,
@@ -164,6 +164,23 @@ def read_analysis(run_dir: Path) -> Analysis:
     return Analysis(run_dir, manifest, metrics, decision, outcomes_in(run_dir, manifest))
 
 
+def priced_for(run: Analysis, demand_file: Path | None, people: PeopleSaid | None) -> Analysis:
+    """The run priced for another demand, against the APIs that it was asked for; nothing is written.
+
+    Raises:
+        UsageError: as `analyse_run`.
+    """
+    demand = choose_demand(run.run_dir, run.run, run.metrics, demand_file, people)
+    if not _has_price(run.run) or demand is None:
+        return run
+    return replace(run, decision=build_decision(run.run, run.metrics, demand, run.run.arms))
+
+
+def _has_price(manifest: RunManifest) -> bool:
+    """Whether somebody said what the box is, or what an hour of it costs."""
+    return bool(manifest.instance.get("id") or manifest.instance.get("usd_per_hour"))
+
+
 def outcomes_in(run_dir: Path, manifest: RunManifest) -> Outcomes:
     """What came of each task of a task run; empty of any other.
 
@@ -196,6 +213,8 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
     Raises:
         UsageError: a file of the run that cannot be read; names it.
     """
+    if manifest.imported is not None and manifest.imported.rows == "none":
+        return summary_metrics(run_dir, manifest.imported)
     records, impossible = without_impossible(read_load(run_dir))
     scenario = scenario_of(run_dir, manifest)
     steps = read_steps(run_dir)
@@ -207,6 +226,7 @@ def metrics_of(run_dir: Path, manifest: RunManifest) -> Metrics:
     driven = driven_of(manifest, client)
     server = server_side(read_server_metrics(run_dir), manifest.engine.get("name"), driven.urls)
     metrics = compute_metrics(records, steps, scenario, read_arrivals(run_dir), server, driven, read_judged(run_dir))
+    metrics = without_lateness(metrics, manifest.imported)
     return with_checks(metrics, Measured(records, client, manifest, scenario, server, impossible))
 
 

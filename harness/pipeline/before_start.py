@@ -94,7 +94,7 @@ def _weights(kind: EngineKind, model: str | None, flags: Sequence[str], user: st
     if path.suffix == ".gguf" or kind.backend == "llama_cpp":
         return _gguf(path)
     place = str(path.resolve()) if path.is_dir() else model
-    said = flags_by_name(list(flags))
+    said = flags_by_name(kind.name, list(flags))
     flag = next((said[name] for name in _QUANTIZATION if said.get(name)), None)
     told = flag or user
     named, here = weights_named(model, told), bytes_here(place)
@@ -223,9 +223,9 @@ def _check_memory(
     weights: _Model, kind: EngineKind, settings: Settings, gpus: Sequence[Gpu], box: GpuBox, made: Layout
 ) -> list[str]:
     flags = settings.extra_flags
-    if weights.gib is None or named_flag(flags, kind.gpu_use.elsewhere | kind.gpu_use.machines) is not None:
+    if weights.gib is None or named_flag(kind, flags, kind.gpu_use.elsewhere | kind.gpu_use.machines) is not None:
         return []
-    memory = memory_by_flags(list(flags), is_capped=kind.gpu_use.is_capped)
+    memory = memory_by_flags(kind.name, list(flags), is_capped=kind.gpu_use.is_capped)
     is_even = kind.gpu_use.kv_heads is not None
     have = _gib(gpus, memory.share, is_even=is_even)
     if have is None:

@@ -79,6 +79,7 @@ class Column:
     title: str
     unit: str = ""
     right: bool = True
+    spare: int = 0  # a terminal that is too narrow leaves out the largest first; 0: never
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,11 @@ def table_of(
     )
 
 
+def with_spares(table: Table, spare: Mapping[str, int]) -> Table:
+    """The table with the columns that a narrow terminal leaves out, by title: the largest first."""
+    return replace(table, columns=tuple(replace(c, spare=spare.get(c.title, 0)) for c in table.columns))
+
+
 def words_table(caption: str, titles: Sequence[str], rows: Iterable[Sequence[Cell | str]]) -> Table:
     """A table of words, all of them on the left."""
     cells = (tuple(map(_cell, row)) for row in rows)
@@ -159,6 +165,27 @@ class Chart:
     wide: str
     narrow: str
     legend: tuple[tuple[str, str], ...] = ()  # (CSS class of the swatch, text)
+    always_legend: bool = False  # also beside the wide drawing, whose lines bear no names
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A point of a curve: a value at a load, and whether the SLO held there (None: not judged)."""
+
+    load: float
+    value: float
+    slo_met: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A drawing for a terminal: curves over load, in order of load, and level lines of limits."""
+
+    title: str
+    unit: str
+    load_unit: str
+    curves: tuple[tuple[str, tuple[Dot, ...]], ...]
+    limits: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +257,15 @@ def _named(cell: Cell) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Month:
+    """What one side of a verdict costs, and what that is made of."""
+
+    whose: str
+    usd: str
+    made_of: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """One arm's answer: who wins at the reader's volume, and the sentence that says it."""
 
@@ -239,6 +275,7 @@ class Verdict:
     detail: str  # what it takes for granted, and how sure that is
     outcome: Tone  # good: self-hosting pays at the reader's volume; bad: it never does; warn: elsewhere
     assumes: str = ""  # the first part of the detail, for a console
+    months: tuple[Month, ...] = ()  # the box's and the API's, side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +290,8 @@ class Report:
     sections: tuple[Section, ...]
     measured: str  # one line: goodput, tokens, first token
     console_table: Table | None
-    console_first: Table | None = None  # printed before the headline: what was unequal
+    console_first: Table | None = None  # printed before the headline: what was unequal, or every step
+    plots: tuple[Plot, ...] = ()  # the terminal's drawings
     verdict_note: str = ""  # what holds for every verdict alike
     search: str = ""  # how a search ended; the console's one line of it
     warnings: tuple[Check, ...] = field(default=())

@@ -8,18 +8,13 @@ from harness.report.charts.cost import cost_chart
 from harness.report.charts.goodput import goodput_chart
 from harness.report.charts.load import load_charts
 from harness.report.compare.page import beside_blocks
+from harness.report.glossary import with_glossary
 from harness.report.measured.latency import latency_blocks
 from harness.report.measured.replicas import replicas_table
 from harness.report.measured.server import server_blocks
-from harness.report.measured.steps import (
-    console_steps_table,
-    measured_line,
-    search_blocks,
-    search_end,
-    slo_words,
-    steps_table,
-)
+from harness.report.measured.steps import measured_line, search_blocks, search_end, slo_words, steps_table
 from harness.report.measured.tasks import solved_words, task_blocks
+from harness.report.measured.terminal import console_steps_table, load_plots
 from harness.report.measured.time import time_blocks
 from harness.report.measured.turns import turn_blocks
 from harness.report.model import Block, Panel, Report, RunFiles, Section, Text, section
@@ -29,8 +24,9 @@ from harness.report.money.doubt import doubt_blocks
 from harness.report.money.money import console_arms_table, needed_table, per_mtok_table, splits_table, volume_table
 from harness.report.money.solved import solved_blocks
 from harness.report.text import clean, count, per_task, price
+from harness.report.trust.imported import imported_blocks
 from harness.report.trust.provenance import provenance_blocks
-from harness.report.verdict import gather_checks, headline, notices, verdict_note, verdicts
+from harness.report.verdict import demand_facts, errors_of, gather_checks, headline, notices, verdict_note, verdicts
 from harness.rundir.decision import Decision
 from harness.scenario.tasks import TaskPrompts
 
@@ -41,7 +37,10 @@ def build_report(files: RunFiles) -> Report:
     checks = gather_checks(metrics, decision)
     stops = notices(checks, is_partial=files.run.partial)
     nothing_found = Text("No check found anything.", "good")
-    load = section("load", "Throughput and latency against load", *_load(files))
+    measured = (
+        section("imported", "What another tool measured", *imported_blocks(files.run.imported)),
+        section("load", "Throughput and latency against load", *_load(files)),
+    )
     below = (
         section("engines", "The engines side by side", *beside_blocks((files, *files.beside))),
         section("turns", "Conversations, turn by turn", *turn_blocks(metrics)),
@@ -54,23 +53,26 @@ def build_report(files: RunFiles) -> Report:
         section("checks", "Checks", checks if checks.items else nothing_found),
         section("method", "Method and provenance", *provenance_blocks(files)),
     )
-    return Report(
+    report = Report(
         title=_title(files),
-        headline=headline(decision, trusted=not any(check.level == "error" for check in stops)),
+        headline=headline(decision, errors_of(stops)),
         facts=_facts(files),
         notices=stops,
         verdicts=verdicts(decision),
         verdict_note=verdict_note(decision),
         sections=(
             *filled(priced_sections(decision)),
-            *([load] if decision is None else folded([load])),  # without a price the load is the answer
+            *(filled(measured) if decision is None else folded(filled(measured))),  # without a price it is the answer
             *folded(filled(below)),
         ),
         measured=_measured(files),
         search=search_end(files.run.client),
-        console_table=console_steps_table(metrics) if decision is None else console_arms_table(decision),
+        console_first=console_steps_table(metrics, files.scenario.slo),
+        plots=load_plots(metrics, files.scenario.slo),
+        console_table=None if decision is None else console_arms_table(decision),
         warnings=tuple(check for check in checks.items if check.level != "error"),
     )
+    return with_glossary(report)
 
 
 SOLVED = "Cost per successful task"
@@ -190,6 +192,8 @@ def _facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
         ("load", f"{scenario.load.kind}, {count(len(metrics.steps), unit)}, {count(requests, 'request')}"),
         ("request", shape),
         ("SLO", slo_words(scenario.slo)),
+        *demand_facts(files.decision),
         ("measured", clean(run.started_at)),
+        ("measured by", "" if run.imported is None else clean(run.imported.words)),
     ]
     return tuple((what, value) for what, value in facts if value)

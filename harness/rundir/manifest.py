@@ -12,6 +12,7 @@ from harness.base.errors import UsageError
 from harness.base.people import PeopleSaid
 from harness.rundir.driven import Driven
 from harness.rundir.identity import Flags, GpuSeen, Identity, SaidText, Via, with_users_word
+from harness.rundir.imported import Imported
 from harness.rundir.result import Result
 
 SCHEMA = 1
@@ -224,6 +225,7 @@ class RunManifest(Result):
     tasks_digest: str | None = None  # of a task run's file, by what is asked and held to; None: no task run
     beside: list[str] = Field(default=[])  # directories of the other engines' runs that were measured beside it
     gpus: list[GpuSeen] | None = None  # this machine's, before the load; None: none was seen, or all answer elsewhere
+    imported: Imported | None = None  # the other tool that measured; None: it was measured here
 
     @model_validator(mode="before")
     @classmethod

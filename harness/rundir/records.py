@@ -43,7 +43,7 @@ class RequestRecord:
     output_tokens: int | None = None
     requested_output_tokens: int | None = None
     reasoning_tokens: int | None = None  # of output_tokens, as the server told
-    token_source: Literal["server", "derived", "endpoint_tokenizer", "unknown"] = "unknown"
+    token_source: Literal["server", "derived", "endpoint_tokenizer", "tool", "unknown"] = "unknown"
     events: int = 0  # events that carried a generated token
     first_events: int | None = None  # of them, those that came at once with the first
     max_gap_s: float | None = None  # longest wait between two such events

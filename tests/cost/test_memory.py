@@ -84,6 +84,9 @@ def test_a_cache_in_8_bits_holds_twice_as_many_tokens() -> None:
         (["--cache-type-k", "q4_0"], 0.92, 4),
         (["--kv-cache-dtype", "nvfp4"], 0.92, 4),
         (["--gpu-memory-utilization"], 0.92, 16),
+        (["--gpu-mem", "0.5", "--kv_cache_dtype=fp8"], 0.5, 8),
+        (["--gpu-memory-utilization", "0.8", "--device", "cuda"], 0.8, 16),
+        (["--device-memory-utilization=0.7"], 0.7, 16),
         (None, 0.92, 16),
     ],
 )

@@ -13,6 +13,18 @@ from harness.engines.gpus.arguments import GpusAsked, gpus_asked, shown_gpus
         ("vllm", "--tensor_parallel_size=4", 4, 4, 4),
         ("vllm", "-tp 2 -pp 2 -dp 2", None, 4, 8),
         ("vllm", "-tp 4 --tensor-parallel-size 2", 4, 2, 2),  # the last word counts
+        ("vllm", "--tensor-parallel 4", None, 4, 4),  # argparse takes what fits one option alone
+        ("vllm", "--tensor-parallel-siz=4", None, 4, 4),
+        ("vllm", "--tensor_par 4 --pipe 2", None, 8, 8),
+        ("vllm", "-t 4", None, 4, 4),
+        ("vllm", "-tp=4 --tensor 2", None, 2, 2),
+        ("vllm", "--data-parallel-size 2 --data-parallel-size-l 1", None, 1, 2),
+        ("vllm", "--data-parallel 2", None, 1, 1),  # fits several: vLLM itself refuses it
+        ("sglang", "--tensor 2 --data-parallel-s=2", None, 2, 4),
+        ("sglang", "--tp 4 --dp 4 --enable-dp", None, 4, 4),
+        ("llama_cpp_python", "--n_gpu 0", 2, 0, 0),
+        ("llama_server", "-ngl 99 --devic none", 4, 4, 4),  # llama.cpp's own parser takes whole names alone
+        ("llama_server", "-ngl 99 -t 4", 2, 2, 2),  # threads
         ("vllm", "-tp 1", 0, 0, 0),  # none is shown to it: it runs on the CPU
         ("sglang", "--tp 2 --dp 2", None, 2, 4),
         ("sglang", "--tp-size 4 --dp-size 4 --enable-dp-attention", None, 4, 4),  # copies of the attention alone

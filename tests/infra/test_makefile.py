@@ -8,8 +8,8 @@ import pytest
 from engine_helpers import ROOT
 
 NEEDED_BY_MAKE = ("make", "sh", "echo")
-ALL = "c++ cmake chromium chromedriver nginx haproxy"
-PACKAGES = "g++ cmake chromium chromium-driver nginx haproxy"
+ALL = "c++ cmake chromium chromedriver nginx haproxy prometheus"
+PACKAGES = "g++ cmake chromium chromium-driver nginx haproxy prometheus"
 
 NOWHERE = ("STAMPS=/nonexistent", "VENV=/nonexistent")
 

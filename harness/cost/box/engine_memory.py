@@ -1,10 +1,11 @@
 """How an engine shares out GPU memory, by the flags that it was started with."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.base.engine_options import options_in
 from harness.rundir.manifest import RunManifest
 
 GPU_MEMORY_UTILIZATION = 0.92  # vLLM 0.32's default; what is left to weights and cache together
@@ -26,38 +27,30 @@ class EngineMemory:
 
 def memory_of(run: RunManifest) -> EngineMemory:
     """As the engine's flags say; vLLM's defaults where they are silent."""
-    return memory_by_flags(run.engine.get("flags"))
+    return memory_by_flags(run.engine.get("name"), run.engine.get("flags"))
 
 
-def memory_by_flags(flags: Any, *, is_capped: bool = True) -> EngineMemory:
+def memory_by_flags(engine: str | None, flags: Any, *, is_capped: bool = True) -> EngineMemory:
     """The same of flags alone; an engine that is not capped takes all where no flag says how much."""
-    said = flags_by_name(flags)
+    said = flags_by_name(engine, flags)
     share = next((_share(said[name]) for name in _SHARE if name in said), None)
     cache = next((said[name].lower() for name in _CACHE if name in said), "")
     bits = next((bits for pattern, bits in _CACHE_BITS if re.search(pattern, cache)), float(BITS_OF_KV))
     return EngineMemory(share or (GPU_MEMORY_UTILIZATION if is_capped else 1.0), bits, bool(said))
 
 
-def flags_by_name(flags: Any) -> dict[str, str]:
-    """Each flag's value by its name, words joined by `-`; the last of equal ones."""
-    return {name.lstrip("-").replace("_", "-"): value for name, value in _pairs(flags)}
+def flags_by_name(engine: str | None, flags: Any) -> dict[str, str]:
+    """Each flag's value by its first name, words joined by `-`, out of an object or the words of a command line."""
+    if isinstance(flags, Mapping):
+        return {str(name).lstrip("-").replace("_", "-"): str(value) for name, value in flags.items()}
+    if not isinstance(flags, Sequence) or isinstance(flags, str):
+        return {}
+    return {name: values[0] if values else "" for name, values in options_in(engine, list(map(str, flags))).items()}
 
 
 def flags_said(run: RunManifest) -> dict[str, str]:
     """The engine's flags by name, words joined by `-`, whoever tells them."""
-    return flags_by_name(run.engine.get("flags"))
-
-
-def _pairs(flags: Any) -> Iterator[tuple[str, str]]:
-    """Name and value of each flag, however they were kept: an object, or the words of a command line."""
-    if isinstance(flags, Mapping):
-        yield from ((str(name), str(value)) for name, value in flags.items())
-    elif isinstance(flags, Sequence) and not isinstance(flags, str):
-        words = [str(word) for word in flags]
-        for word, after in zip(words, [*words[1:], ""], strict=False):
-            name, equals, value = word.partition("=")
-            if name.startswith("-"):
-                yield name, value if equals else after
+    return flags_by_name(run.engine.get("name"), run.engine.get("flags"))
 
 
 def _share(text: str) -> float | None:

@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.base.engine_options import is_assigned, options_in
 from harness.engines.gpus.nvml import VISIBLE
 
-_ASSIGNED = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)", re.DOTALL)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 # the names of each degree of parallelism, whose product is the number of GPUs
@@ -42,7 +42,7 @@ def gpus_asked(engine: str, flags: Sequence[str], shown: int | None) -> GpusAske
 
     The last of several equal flags counts, as for the engines themselves.
     """
-    said = _by_name(flags)
+    said = options_in(engine, flags)
     if engine in _DEGREES:
         asked = _product(said, engine)
     elif engine == "tgi":
@@ -57,12 +57,12 @@ def gpus_asked(engine: str, flags: Sequence[str], shown: int | None) -> GpusAske
 def heads_shared_by(engine: str, flags: Sequence[str]) -> int:
     """GPUs that share each layer's heads by the engine's own flags; 1: none are said."""
     names = _DEGREES[engine][0] if engine in _DEGREES else ("num-shard",)
-    return max(_whole(_value(_by_name(flags), names)) or 1, 1)
+    return max(_whole(_value(options_in(engine, flags), names)) or 1, 1)
 
 
 def shown_gpus(flags: Sequence[str], environment: Mapping[str, str], here: int | None) -> int | None:
     """GPUs that CUDA shows an engine, of those here: as a variable among its flags says, or else ours."""
-    own = next((found[2] for word in flags if (found := _ASSIGNED.fullmatch(word)) and found[1] == VISIBLE), None)
+    own = next((found[2] for word in flags if (found := is_assigned(word)) and found[1] == VISIBLE), None)
     said = environment.get(VISIBLE) if own is None else own
     if said is None:
         return here
@@ -75,21 +75,6 @@ def shown_gpus(flags: Sequence[str], environment: Mapping[str, str], here: int |
         if word.startswith("MIG-"):
             break  # a process sees one part of a GPU at most
     return len(named) if here is None else min(len(named), here)
-
-
-def _by_name(flags: Sequence[str]) -> dict[str, list[str]]:
-    """Flag by flag its values; `-tp 2`, `--tp=2` and `--tensor_split 1 1` alike."""
-    said: dict[str, list[str]] = {}
-    values: list[str] | None = None
-    for word in flags:
-        if word.startswith("-") and not _NUMBER.fullmatch(word):
-            name, equals, value = word.lstrip("-").partition("=")
-            name = name.replace("_", "-")
-            said.pop(name, None)  # the last one counts, also among names of the same flag
-            values = said[name] = [value] if equals else []
-        elif values is not None and not _ASSIGNED.fullmatch(word):
-            values.append(word)
-    return said
 
 
 def _value(said: Mapping[str, list[str]], names: Sequence[str]) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
+from harness.base.engine_options import option_in
 from harness.base.errors import UsageError
 from harness.engines.gpus.arguments import gpus_asked
 from harness.engines.gpus.nvml import Gpu, GpuBox
@@ -71,13 +72,14 @@ def layout(asked: Asked, box: GpuBox, kind: EngineKind, flags: Sequence[str] = (
 
 def own_layout(kind: EngineKind, flags: Sequence[str]) -> str | None:
     """The engine's own flag that lays out GPUs, where the user has given one."""
-    return named_flag(flags, kind.gpu_use.flags)
+    return named_flag(kind, flags, kind.gpu_use.flags)
 
 
-def named_flag(flags: Sequence[str], names: Set[str]) -> str | None:
+def named_flag(kind: EngineKind, flags: Sequence[str], names: Set[str]) -> str | None:
     """The first of the flags that is one of these, as it was written."""
-    words = (flag.partition("=")[0] for flag in flags)
-    return next((word for word in words if word.replace("_", "-") in names), None)
+    bare = {name.lstrip("-") for name in names}
+    given = ((word.partition("=")[0], option_in(kind.name, word)) for word in flags)
+    return next((word for word, option in given if option is not None and option[0] in bare), None)
 
 
 def settings_of(made: Layout, settings: Settings) -> list[Settings]:
@@ -109,7 +111,7 @@ def _by_own(own: str, said: _Said | None, box: GpuBox, kind: EngineKind, flags: 
     """As the engine's own flags lay it out, over the GPUs that --gpus names."""
     gpus = box.gpus if said is None else _chosen(said, box)
     needed = gpus_asked(kind.name, flags, None).gpus or 0
-    if kind.gpu_use.kv_heads and needed > len(gpus) > 0 and named_flag(flags, kind.gpu_use.machines) is None:
+    if kind.gpu_use.kv_heads and needed > len(gpus) > 0 and named_flag(kind, flags, kind.gpu_use.machines) is None:
         raise UsageError(
             f"{kind.title}'s own `{own}` needs {needed} GPUs, {_there(said, gpus)}", hint="fewer GPUs for a copy"
         )

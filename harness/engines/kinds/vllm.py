@@ -197,22 +197,22 @@ ENGINE = EngineKind(
     installed_version=installed_version,
     gpu_use=GpuUse(
         flags=frozenset(
-            {"--tensor-parallel-size", "-tp", "--pipeline-parallel-size", "-pp", "--data-parallel-size", "-dp"}
+            {
+                "--tensor-parallel-size",
+                "--pipeline-parallel-size",
+                "--data-parallel-size",
+                "--prefill-context-parallel-size",
+            }
         ),
         elsewhere=frozenset({"--cpu-offload-gb"}),
         machines=frozenset(
             {
                 "--nnodes",
-                "-n",
                 "--distributed-executor-backend",
                 "--data-parallel-backend",
-                "-dpb",
                 "--data-parallel-size-local",
-                "-dpl",
                 "--data-parallel-address",
-                "-dpa",
                 "--data-parallel-rank",
-                "-dpn",
             }
         ),
         cuda=13,  # libcudart.so.13 in the wheel of 0.32.0

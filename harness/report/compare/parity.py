@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from harness.base.engine_options import is_assigned, options_in
 from harness.base.rounding import significant
 from harness.base.weights_name import same_weights, shown_name
 from harness.cost.box.engine_memory import memory_of
@@ -12,6 +13,7 @@ from harness.cost.box.weights import Weights, weights_of, weights_unsaid
 from harness.report.compare.nature import natures
 from harness.report.model import RunFiles
 from harness.report.text import clean, percent, price
+from harness.rundir.manifest import RunManifest
 from harness.rundir.results import Metrics, Step
 
 OUTPUT_LENGTH_TOLERANCE = 0.01  # mean tokens of two runs further apart than this are other work
@@ -125,29 +127,23 @@ def _flags(runs: Sequence[RunFiles]) -> list[dict[str, str]]:
     """Flag by flag between runs of one engine; two engines' flags have no names in common."""
     if len({run.run.engine.get("name") for run in runs}) > 1:
         return []
-    named = [flat(named_flags(run.run.engine.get("flags"))) for run in runs]
+    named = [flat(named_flags(run.run)) for run in runs]
     return [{f"flag {name}": value for name, value in one.items()} for one in named]
 
 
-def named_flags(flags: Any) -> dict[str, Any]:
-    """Flags by name, from `["--ctx-size", "512", "--metrics", "NAME=value"]` or as the engine reports them.
+def named_flags(run: RunManifest) -> dict[str, Any]:
+    """An engine's flags by name, from `["--ctx-size", "512", "--metrics", "NAME=value"]` or as it reports them.
 
     Where it listens differs each time and says nothing.
     """
+    flags = run.engine.get("flags")
     if isinstance(flags, Mapping):
-        return dict(flags)
-    named: dict[str, Any] = {}
-    name = None
-    for word in map(str, flags or ()):
-        if word.startswith("--"):
-            name, _, value = word[2:].partition("=")
-            named[name] = value or "on"
-        elif name is not None and "=" not in word:
-            named[name] = word
-            name = None
-        else:
-            key, _, named_value = word.partition("=")
-            named[key] = named_value
+        named = dict(flags)
+    else:
+        words = list(map(str, flags or ()))
+        options = options_in(run.engine.get("name"), words)
+        named = {name: " ".join(values) or "on" for name, values in options.items()}
+        named |= {found[1]: found[2] for found in map(is_assigned, words) if found is not None}
     return {key: value for key, value in named.items() if key not in {"host", "port"}}
 
 

@@ -84,7 +84,7 @@ def _subject(run: RunManifest) -> dict[str, str]:
         {
             **same,
             "scenario": {key: value for key, value in run.scenario.items() if key not in {"name", "seed"}},
-            "engine": {**engine, "flags": named_flags(run.engine.get("flags"))},
+            "engine": {**engine, "flags": named_flags(run)},
             "instance": {key: run.instance.get(key) for key in ("id", "replicas", "replicas_driven", "boxes")},
             "client": {key: run.client.get(key) for key in ("cpu", "cores", "python", "workers")},
         }

@@ -9,6 +9,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from harness.report.charts.svg import swatch
+from harness.report.glossary import explained
 from harness.report.model import Report
 from harness.rundir.decision import Decision
 
@@ -44,6 +46,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["drawn"] = Markup  # SVG of our own, whose texts were escaped when it was drawn
+    environment.filters["swatch"] = swatch
+    environment.filters["explained"] = explained
     environment.filters["longest_line"] = lambda text: max(map(len, text.splitlines()), default=0)
     environment.tests["block"] = lambda block, name: type(block).__name__ == name
     return environment

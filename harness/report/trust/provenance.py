@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness.base.rounding import NA, significant, whole
+from harness.base.units import MS_PER_S
 from harness.calibration.quote import quote
 from harness.report.measured.server import silence_words
 from harness.report.measured.steps import goodput_words, slo_words
 from harness.report.model import Block, Cell, Code, RunFiles, Table, Text, words_table
 from harness.report.money.money import checked_words
-from harness.report.text import MS_PER_S, clean, input_words, percent, price
+from harness.report.text import clean, input_words, percent, price
 from harness.rundir.decision import Decision
 from harness.rundir.identity import BY_USER, SaidText
 from harness.rundir.manifest import InstanceFacts, RunManifest
@@ -22,15 +23,18 @@ from harness.scenario import Scenario
 _TAKE_SCENARIO = 'import json,sys; json.dump(json.load(open(sys.argv[1]))["scenario"], open(sys.argv[2], "w"))'
 
 
+_AGAIN = "The same work again; the scenario is kept in run.json:"
+
+
 def provenance_blocks(files: RunFiles) -> tuple[Block, ...]:
     """The last section: numbers with their origin, engine, client, how to reproduce."""
     run, metrics = files.run, files.metrics
     return (
-        Text(_method(files.scenario)),
+        *([] if run.imported is not None else [Text(_method(files.scenario))]),
         origins_table(metrics, files.decision),
         _facts("The engine, as it reports itself", _engine_facts(files)),
         _facts("The client and the run", _client_facts(run, metrics)),
-        Text("The same work again; the scenario is kept in run.json:"),
+        Text(_AGAIN if run.imported is None else "The same report again:"),
         Code("\n".join(reproduce(files))),
         *(Text(f"Note: {clean(note)}") for note in run.notes),
     )
@@ -144,6 +148,10 @@ def reproduce(files: RunFiles) -> list[str]:
     Everything is quoted for the shell: a URL or a model's name comes from outside.
     """
     run, place = files.run, files.run_dir.name
+    if run.imported is not None:
+        names = map(clean, run.imported.files)
+        again = ["breakeven", "import", *names, *_box(run.instance), *_options("--api", run.arms)]
+        return [shlex.join(again), shlex.join(["breakeven", "report", place])]
     file = f"{files.scenario.name}.json"
     take = shlex.join(["python3", "-c", _TAKE_SCENARIO, f"{place}/run.json", file])
     command = ["breakeven", "run", file, *_endpoint(run), *_box(run.instance), *_options("--api", run.arms)]

@@ -1,0 +1,98 @@
+"""What a tool's file tells, in our columns: the one shape between each tool's module and the run directory.
+
+Times are seconds on any one clock, NaN where unknown. What a file does not tell is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from harness.base.stats import Floats
+from harness.rundir.of_step import LoadOfStep
+from harness.rundir.results import Step
+
+Api = Literal["completions", "chat", "native"]
+TokenSource = Literal["server", "tool"]
+Texts = Sequence[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The requests of one load, as columns of records.parquet."""
+
+    sent_s: Floats
+    finished_s: Floats
+    first_token_s: Floats | None = None
+    scheduled_s: Floats | None = None  # None: when they were due is not told
+    prompt_tokens: Floats | None = None
+    cached_tokens: Floats | None = None
+    output_tokens: Floats | None = None
+    requested_output_tokens: Floats | None = None
+    reasoning_tokens: Floats | None = None
+    events: Floats | None = None
+    max_gap_s: Floats | None = None
+    turn: Floats | None = None
+    request_id: Texts | None = None
+    session: Texts | None = None
+    error: Texts | None = None  # None: all went well
+    error_detail: Texts | None = None
+    token_source: TokenSource = "tool"
+
+    def __len__(self) -> int:
+        return len(self.sent_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One load of a measurement: its rows, or else the tool's own figures."""
+
+    load: LoadOfStep
+    rows: Rows | None = None
+    summary: Step | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One measurement as its tool tells it."""
+
+    tool: str
+    parts: tuple[Part, ...]
+    version: str | None = None
+    layout: str = ""
+    model: str | None = None
+    api: Api = "completions"
+    streamed: bool = True
+    backend: str = "openai"  # the dialect that was spoken
+    engine: str | None = None
+    urls: tuple[str, ...] = ()
+    started_at: str | None = None  # UTC, ISO 8601
+    differences: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    command: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether every part has its requests one by one."""
+        return all(part.rows is not None for part in self.parts)
+
+
+def closed(users: float) -> LoadOfStep:
+    """So many requests at once, each followed by the next."""
+    return LoadOfStep(kind="closed", users=max(round(users), 1))
+
+
+def at_rate(requests_per_s: float) -> LoadOfStep:
+    """Requests that arrive at a rate whatever the server does."""
+    return LoadOfStep(kind="open", requests_per_s=requests_per_s)
+
+
+def most_at_once(sent_s: Floats, finished_s: Floats) -> int:
+    """The most requests under way at an instant: the users, where a file does not tell them."""
+    sent, done = np.sort(sent_s[~np.isnan(sent_s)]), np.sort(finished_s[~np.isnan(finished_s)])
+    under_way = np.arange(1, len(sent) + 1) - np.searchsorted(done, sent, side="right")
+    return int(under_way.max(initial=1))

@@ -6,7 +6,7 @@ Times are seconds on any one clock, NaN where unknown. What a file does not tell
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -44,6 +44,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.sent_s)
+
+    def between(self, first: int, end: int) -> Rows:
+        """The rows at these places."""
+        cut = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "token_source"}
+        return replace(self, **{name: None if values is None else values[first:end] for name, values in cut.items()})
 
 
 @dataclass(frozen=True, slots=True)

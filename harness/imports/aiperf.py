@@ -5,6 +5,7 @@ Read as real files: 0.13 (schema 1.4). Others from documentation: a summary with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +28,11 @@ _DIFFERENCES = (
     "server's usage, that is taken",
     "TTFT ends at the first chunk with text or reasoning",
     "TPOT here is its inter_token_latency: (E2E - TTFT) over the tokens after the first",
+)
+
+
+_SECRET = re.compile(
+    r"(--?\S*(?:key|token(?!izer)|header|auth|password)[^\s=]*|-H)[=\s]+(?:'[^']*'|\"[^\"]*\"|\S+)", re.IGNORECASE
 )
 
 
@@ -242,7 +248,8 @@ def _started(rows: list[Source], said: Mapping[str, Any]) -> str | None:
 
 
 def _command(said: Mapping[str, Any]) -> str | None:
-    return _text((said.get("run_info") or {}).get("cli_command"))
+    told = _text((said.get("run_info") or {}).get("cli_command"))
+    return None if told is None else _SECRET.sub(r"\1 ***", told)
 
 
 def _text(value: Any) -> str | None:

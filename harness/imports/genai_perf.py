@@ -49,7 +49,7 @@ def read(sources: list[Source]) -> Told:
         api="chat" if "chat" in endpoint else "completions",
         streamed=any(part.summary is not None and part.summary.ttft_s.n > 0 for part in parts),
         differences=_DIFFERENCES,
-        unknown=("its version", "requests one by one: perf_analyzer's export has no token counts"),
+        unknown=("requests one by one: perf_analyzer's export has no token counts", "its version"),
     )
 
 

@@ -89,7 +89,7 @@ def _walk(source: Source) -> tuple[dict[str, Any], list[_Benchmark]]:
     cursor = Cursor(source, NAME)
     top: dict[str, Any] = {}
     benchmarks: list[_Benchmark] = []
-    for key in cursor.keys():
+    for key in cursor.names():
         if key != "benchmarks":
             top[key] = cursor.value()
             _check_version(source, top)
@@ -109,11 +109,11 @@ def _check_version(source: Source, top: Mapping[str, Any]) -> None:
 
 def _benchmark(source: Source, cursor: Cursor) -> _Benchmark:
     out = _Benchmark({}, Table())
-    for key in cursor.keys():
+    for key in cursor.names():
         if key != "requests" or cursor.begins != b"{":
             out.said[key] = cursor.value()
             continue
-        for state in cursor.keys():
+        for state in cursor.names():
             if state not in _STATES or cursor.begins != b"[":
                 cursor.skip()
                 continue
@@ -225,9 +225,7 @@ def _strategy(said: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _rate(strategy: Mapping[str, Any]) -> float | None:
     kind = str(strategy.get("type_") or strategy.get("kind") or "")
-    return (
-        number(strategy.get("rate")) if kind in ("constant", "poisson", "async") or "streams" not in strategy else None
-    )
+    return number(strategy.get("rate")) if kind in ("constant", "poisson", "async") else None
 
 
 def _load(strategy: Mapping[str, Any], rows: Rows) -> LoadOfStep:

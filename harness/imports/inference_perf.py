@@ -52,7 +52,7 @@ def read(sources: list[Source]) -> Told:
     unknown = ["its version, the model and the address: they are in its config.yaml"]
     if not tables:
         parts = [Part(_load(said, None), summary=_summary(source, said)) for source, said in stages]
-        unknown.append("requests one by one: report.request_lifecycle.per_request keeps them")
+        unknown.insert(0, "requests one by one: report.request_lifecycle.per_request keeps them")
     else:
         parts = [part for table in tables for part in _parts(table, [said for _, said in stages])]
     if not any(number(_load_of(said).get("requested_rate")) for _, said in stages):

@@ -98,7 +98,7 @@ def _object(data: mmap.mmap, at: int, source: Source, tool: str) -> tuple[dict[s
 class Cursor:
     """A place in a JSON text that only moves on: large lists are walked one item at a time, in one pass.
 
-    What `keys` and `items` come to must be read (`value`), walked or skipped (`skip`) before they go on.
+    What `names` and `items` come to must be read (`value`), walked or skipped (`skip`) before they go on.
     """
 
     def __init__(self, source: Source, tool: str) -> None:
@@ -111,7 +111,7 @@ class Cursor:
         """The first byte of what stands here: `{`, `[`, or another."""
         return self._data[self._at : self._at + 1]
 
-    def keys(self) -> Iterator[str]:
+    def names(self) -> Iterator[str]:
         """The keys of the object here, each with the cursor on its value."""
         self._enter(b"{")
         name = ""

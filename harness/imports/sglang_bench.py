@@ -15,6 +15,7 @@ from harness.imports.told import Api, Told
 
 NAME = "SGLang bench_serving"
 DOCUMENTED = "0.4 to 0.5"
+E2E = "e2e_latency"  # what its keys call the whole time of a request
 _KEYS = {"backend", "dataset_name", "total_output_tokens_retokenized"}
 _DIFFERENCES = (
     "a chunk of several tokens counts as several gaps of equal length on SGLang's own route",
@@ -34,19 +35,16 @@ def read(sources: list[Source]) -> Told:
     Raises:
         UsageError: a file that is cut, or lacks what makes a run.
     """
-    runs = [(source, members) for source in sources for members in objects(source, NAME)]
-    scalars = [{k: m.value() for k, m in members.items() if k not in LARGE} for _, members in runs]
-    parts = [
-        part_of(source, NAME, members, said, "e2e_latency")
-        for (source, members), said in zip(runs, scalars, strict=True)
-    ]
+    runs = [(source, NAME, members) for source in sources for members in objects(source, NAME)]
+    scalars = [{k: m.value() for k, m in members.items() if k not in LARGE} for *_, members in runs]
+    parts = [part_of(*run, said, E2E) for run, said in zip(runs, scalars, strict=True)]
     first = scalars[0]
     backend, info = str(first.get("backend") or ""), first.get("server_info")
     info = info if isinstance(info, dict) else {}
     unknown = ["its version"]
     if any(part.rows is None for part in parts):
         unknown.insert(0, "requests one by one: --output-details keeps them")
-    elif any("start_times" not in members for _, members in runs):
+    elif any("start_times" not in members for *_, members in runs):
         unknown.append(LAID_OUT)
     if not info:
         unknown.append("the model")

@@ -18,6 +18,7 @@ from harness.imports.told import Api, Told
 NAME = "vllm bench serve"
 SEEN = "0.32"
 DOCUMENTED = "0.4 to 0.31"
+E2E = "e2el"  # what its keys call the whole time of a request
 _KEYS = {"model_id", "num_prompts", "request_throughput"}
 _DIFFERENCES = (
     "TTFT ends at the first chunk that has choices, be it the empty one that only names the role: on chat routes it "
@@ -40,21 +41,19 @@ def read(sources: list[Source]) -> Told:
     Raises:
         UsageError: a file that is cut, or lacks what makes a run.
     """
-    runs = [(source, members) for source in sources for members in objects(source, NAME)]
-    scalars = [{k: m.value() for k, m in members.items() if k not in LARGE} for _, members in runs]
-    parts = [
-        part_of(source, NAME, members, said, "e2el") for (source, members), said in zip(runs, scalars, strict=True)
-    ]
+    runs = [(source, NAME, members) for source in sources for members in objects(source, NAME)]
+    scalars = [{k: m.value() for k, m in members.items() if k not in LARGE} for *_, members in runs]
+    parts = [part_of(*run, said, E2E) for run, said in zip(runs, scalars, strict=True)]
     first = scalars[0]
     backend = str(first.get("backend") or first.get("endpoint_type") or "openai")
     unknown = ["its version"]
     if any(part.rows is None for part in parts):
         unknown.insert(0, "requests one by one: --save-detailed keeps them, with the times they began")
-    elif any("start_times" not in members for _, members in runs):
+    elif any("start_times" not in members for *_, members in runs):
         unknown.append(LAID_OUT)
     return Told(
         tool=NAME,
-        layout=_layout(first, runs[0][1]),
+        layout=_layout(first, runs[0][2]),
         parts=tuple(parts),
         model=first.get("model_id"),
         api=_api(backend, str(first.get("endpoint") or "")),

@@ -51,7 +51,7 @@ def read(sources: list[Source]) -> Told:
     if not rows:
         parts = [Part(_load(source, said), summary=_summary(source, said)) for source, said in summaries.items()]
     first = next(iter(summaries.values()))
-    unknown = [laid_out.LAID_OUT] if rows else ["requests one by one: they are in *_individual_responses.json"]
+    unknown = () if rows else ("requests one by one: they are in *_individual_responses.json",)
     return Told(
         tool=NAME,
         version=str(first["version"]) if first.get("version") else None,
@@ -61,7 +61,8 @@ def read(sources: list[Source]) -> Told:
         api="chat",
         started_at=_started(first),
         differences=_DIFFERENCES,
-        unknown=tuple(unknown),
+        unknown=unknown,
+        laid_out=bool(rows),
     )
 
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.imports.bench_scripts import LARGE, part_of
+from harness.imports.bench_scripts import LARGE, has_rows, part_of
 from harness.imports.files import Source
-from harness.imports.laid_out import LAID_OUT
 from harness.imports.members import objects
 from harness.imports.told import Api, Told
 
@@ -44,8 +43,6 @@ def read(sources: list[Source]) -> Told:
     unknown = ["its version"]
     if any(part.rows is None for part in parts):
         unknown.insert(0, "requests one by one: --output-details keeps them")
-    elif any("start_times" not in members for *_, members in runs):
-        unknown.append(LAID_OUT)
     if not info:
         unknown.append("the model")
     return Told(
@@ -58,6 +55,7 @@ def read(sources: list[Source]) -> Told:
         engine="sglang" if info else None,
         differences=_DIFFERENCES,
         unknown=tuple(unknown),
+        laid_out=any(has_rows(members) and "start_times" not in members for *_, members in runs),
     )
 
 

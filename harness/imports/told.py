@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class Rows:
 
     def between(self, first: int, end: int) -> Rows:
         """The rows at these places."""
-        cut = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "token_source"}
+        cut: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "token_source"}
         return replace(self, **{name: None if values is None else values[first:end] for name, values in cut.items()})
 
 
@@ -79,6 +79,7 @@ class Told:
     unknown: tuple[str, ...] = ()
     command: str | None = None
     notes: tuple[str, ...] = ()
+    laid_out: bool = False  # the file does not tell when requests began
 
     @property
     def has_rows(self) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 
 from harness.imports.bench_scripts import LARGE, has_rows, part_of
 from harness.imports.files import Source
-from harness.imports.laid_out import LAID_OUT
 from harness.imports.members import Member, objects
 from harness.imports.told import Api, Told
 
@@ -49,8 +48,6 @@ def read(sources: list[Source]) -> Told:
     unknown = ["its version"]
     if any(part.rows is None for part in parts):
         unknown.insert(0, "requests one by one: --save-detailed keeps them, with the times they began")
-    elif any("start_times" not in members for *_, members in runs):
-        unknown.append(LAID_OUT)
     return Told(
         tool=NAME,
         layout=_layout(first, runs[0][2]),
@@ -61,6 +58,7 @@ def read(sources: list[Source]) -> Told:
         started_at=_started(first.get("date")),
         differences=_DIFFERENCES,
         unknown=tuple(unknown),
+        laid_out=any(has_rows(members) and "start_times" not in members for *_, members in runs),
         notes=("The date is the measuring machine's own, whose time zone the file does not tell.",),
     )
 

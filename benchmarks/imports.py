@@ -1,4 +1,4 @@
-"""How long `breakeven import` takes, and how much memory, for large files of each tool. Files are made from the samples.
+"""How long `breakeven import` takes, and how much memory, for large files that are made from the samples.
 
 python benchmarks/imports.py [vllm aiperf guidellm inference-perf] [--share 0.1]
 """
@@ -88,10 +88,10 @@ MAKERS: dict[str, tuple[Callable[[Path, int], None], str, int, float]] = {
 def main() -> None:
     """Make a file, import it in a process of its own, say what that took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tools", nargs="*", default=list(MAKERS), choices=list(MAKERS))
+    parser.add_argument("tools", nargs="*", metavar="TOOL", help=", ".join(MAKERS))
     parser.add_argument("--share", type=float, default=1.0, help="of the rows")
     given = parser.parse_args()
-    for tool in given.tools:
+    for tool in given.tools or MAKERS:
         make, kind, rows, limit_s = MAKERS[tool]
         with tempfile.TemporaryDirectory() as place:
             path = Path(place) / f"large.{kind}"

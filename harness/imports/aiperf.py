@@ -166,13 +166,14 @@ def _rows(table: Table) -> Rows:
     column = table.column
     served = ~(column("failed") > 0)
     by_server = not np.isnan(column("server_output")[served]).any() and bool(served.any())
+    server_prompt = column("server_prompt")
     has_first = not np.isnan(column("first_token_s")).all()
     return Rows(
         sent_s=column("sent_s"),
         finished_s=column("finished_s"),
         first_token_s=column("first_token_s") if has_first else None,
         scheduled_s=column("scheduled_s") if column("due_known").all() else None,
-        prompt_tokens=column("server_prompt") if by_server else column("prompt_tokens"),
+        prompt_tokens=np.where(np.isnan(server_prompt) | (not by_server), column("prompt_tokens"), server_prompt),
         output_tokens=column("server_output") if by_server else column("output_tokens"),
         reasoning_tokens=column("reasoning_tokens"),
         events=column("events"),

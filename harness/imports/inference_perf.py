@@ -157,13 +157,14 @@ def _rows(table: Table, order: Any) -> Rows:
     zero = float(np.nanmin(table.column("sent")))
     served = ~(column("failed") > 0)
     by_server = bool(served.any()) and not np.isnan(column("server_output")[served]).any()
+    server_prompt = column("server_prompt")
     has_first = not np.isnan(column("first")).all()
     texts = {name: table.texts(name) for name in ("error", "detail")}
     return Rows(
         sent_s=column("sent") - zero,
         finished_s=column("last") - zero,
         first_token_s=column("first") - zero if has_first else None,
-        prompt_tokens=column("server_prompt") if by_server else column("prompt"),
+        prompt_tokens=np.where(np.isnan(server_prompt) | (not by_server), column("prompt"), server_prompt),
         cached_tokens=column("cached"),
         output_tokens=column("server_output") if by_server else column("output"),
         events=column("events"),

@@ -99,6 +99,7 @@ def at_rate(requests_per_s: float) -> LoadOfStep:
 
 def most_at_once(sent_s: Floats, finished_s: Floats) -> int:
     """The most requests under way at an instant: the users, where a file does not tell them."""
-    sent, done = np.sort(sent_s[~np.isnan(sent_s)]), np.sort(finished_s[~np.isnan(finished_s)])
+    known = ~np.isnan(sent_s) & ~np.isnan(finished_s)
+    sent, done = np.sort(sent_s[known]), np.sort(finished_s[known])
     under_way = np.arange(1, len(sent) + 1) - np.searchsorted(done, sent, side="right")
     return int(under_way.max(initial=1))

@@ -47,8 +47,9 @@ class Rows:
 
     def between(self, first: int, end: int) -> Rows:
         """The rows at these places."""
-        cut: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "token_source"}
-        return replace(self, **{name: None if values is None else values[first:end] for name, values in cut.items()})
+        whole = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "token_source"}
+        cut: dict[str, Any] = {name: values[first:end] for name, values in whole.items() if values is not None}
+        return replace(self, **cut)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ def guidellm_04(strategy: dict[str, Any]) -> dict[str, Any]:
                 "status": "completed",
                 "timings": {
                     "targeted_start": T0 + k / 2 - 0.01, "request_start": T0 + k / 2,
-                    "first_iteration": T0 + k / 2 + 0.2, "last_iteration": T0 + k / 2 + 1.2, "request_end": T0 + k / 2 + 1.25, "iterations": 11,
+                    "first_iteration": T0 + k / 2 + 0.2, "last_iteration": T0 + k / 2 + 1.2,
+                    "request_end": T0 + k / 2 + 1.25, "iterations": 11,
                 },
             },
             "input_metrics": {"text_tokens": 100},

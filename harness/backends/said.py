@@ -62,6 +62,7 @@ class Listed(_Facts):
     id: Text = None
     owned_by: Text = None
     root: Text = None
+    parent: Text = None  # of an adapter, in vLLM: the name that its base is served under
     max_model_len: Count = None
     context_length: Count = None
     context_window: Count = None

@@ -8,6 +8,7 @@ SECONDS_PER_MONTH = HOURS_PER_MONTH * SECONDS_PER_HOUR  # 2,628,000
 TOKENS_PER_MTOK = 1_000_000
 NS_PER_S = 1_000_000_000
 US_PER_S = 1_000_000
+MS_PER_S = 1000
 
 
 def usd_per_mtok(usd_per_hour: float, tokens_per_s: float) -> float:

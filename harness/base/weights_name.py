@@ -30,6 +30,7 @@ _ALIASES = frozenset({
     "api", "bench", "default", "dev", "engine", "llm", "local", "main", "model", "my", "prod", "production", "served",
     "staging", "test",
 })  # fmt: skip  # what people serve a model as
+_ADAPTERS = frozenset({"lora", "qlora", "dora", "peft", "adapter", "adapters"})  # on weights of another name
 # of which one size is out under a version, so that their names give none
 _OF_ONE_SIZE = frozenset({
     "command", "deepseek", "devstral", "codestral", "glm", "grok", "kimi", "large", "magistral", "maverick", "medium",
@@ -111,11 +112,13 @@ def _size(number: str, unit: str) -> float:
 
 
 def tells_weights(name: str) -> bool:
-    """Whether a name says which weights they are: a hub's id, or a family and its size. `bench`, `/models/llm` do not.
+    """Whether a name says which weights they are: a hub's id, or a family and its size. `bench`, `/models/llm` do not,
+    nor does an adapter's id, `acme/support-lora`: its base is another model's.
 
     A path says what its last part does: `/models/Llama-3.1-8B-Instruct`.
     """
-    return _says_itself(name) or (_is_hub_id(own_name(name)) and not set(weights_key(name)) <= _ALIASES)
+    key = set(weights_key(name))
+    return _says_itself(name) or (_is_hub_id(own_name(name)) and not key <= _ALIASES and not key & _ADAPTERS)
 
 
 def _says_itself(name: str) -> bool:

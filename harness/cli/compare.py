@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,10 @@ import click
 
 from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
 from harness.cli.junit import junit_option, write_junit
-from harness.cli.options import PATH
+from harness.cli.options import PATH, demand_options, people_of
 from harness.cli.report import page_console
 from harness.cli.run_dirs import without_comparisons
-from harness.pipeline.analyse import read_analysis, read_written
+from harness.pipeline.analyse import priced_for, read_analysis, read_written
 from harness.report import console_comparison, render_comparison, render_trend
 from harness.report.compare.gate import worst
 from harness.report.compare.repeats import as_one
@@ -41,6 +41,7 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 @click.option("--fail-over", callback=_share, metavar="5%", help="End with 1 when a run lost more goodput than this.")
 @click.option("--trend", "is_trend", is_flag=True, help="Many runs over time: which changes exceed their intervals?")
 @click.option("--out", "out_dir", metavar="DIR", type=PATH, help="Write comparison.html and .md there, or trend.*.")
+@demand_options
 @junit_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def command(
@@ -48,6 +49,9 @@ def command(
     fail_over: float | None,
     is_trend: bool,
     out_dir: Path | None,
+    demand_file: Path | None,
+    fte: float | None,
+    fte_usd_per_year: float | None,
     junit_file: Path | None,
     as_json: bool,
 ) -> int:
@@ -57,7 +61,7 @@ def command(
     only when the work was equal, nothing failed a check, and the intervals of the goodputs do not overlap. A RUN is a
     run's directory, or a folder with the repeats of one (`run --repeat 3 --out DIR`), which count as their mean. With
     --fail-over a run is worse when the whole interval of its loss against the first lies above that share. Runs with
-    the same seeds are taken pair by pair.
+    the same seeds are taken pair by pair. Each is priced as it was reported last, or all for one --demand.
 
     \b
     Exit codes: 0 compared, 1 a run is worse (--fail-over), 3 a run or the comparison is not to be trusted.
@@ -65,6 +69,7 @@ def command(
     Examples:
       breakeven compare results/*-chat-vllm-* results/*-chat-llama_server-*
       breakeven compare repeats-before/ repeats-today/ --fail-over 5% --junit breakeven.xml
+      breakeven compare A B --demand support-agent
       breakeven compare --trend results/*-chat-* --out results/trend
       breakeven compare A B --out results/comparison --json | jq '.outcomes[].words'
     """
@@ -73,12 +78,18 @@ def command(
         raise UsageError(
             f"compare needs at least two runs, got {len(runs)}", hint="`breakeven report` shows a single one"
         )
+    people = people_of(fte, fte_usd_per_year)
     if is_trend:
-        if fail_over is not None or as_json or junit_file is not None:
+        if (fail_over, junit_file, demand_file, people) != (None,) * 4 or as_json:
             raise UsageError("--trend goes with --out alone", hint="--fail-over is of a baseline and what came after")
         page_console().print(render_trend([read_written(run) for run in runs], out_dir))
         return EXIT_DONE
-    comparison = compare_runs([_side(run) for run in runs], fail_over)
+
+    def read(run: Path) -> RunFiles:
+        analysis = read_analysis(run)
+        return analysis if demand_file is None and people is None else priced_for(analysis, demand_file, people)
+
+    comparison = compare_runs([_side(run, read) for run in runs], fail_over)
     write_junit(junit_file, comparison.runs, comparison)
     html = render_comparison(comparison, out_dir) if out_dir is not None else None
     if as_json:
@@ -88,14 +99,14 @@ def command(
     return _exit_code(comparison)
 
 
-def _side(place: Path) -> RunFiles:
+def _side(place: Path, read: Callable[[Path], RunFiles]) -> RunFiles:
     """A run, or the repeats in a folder as one.
 
     Raises:
         UsageError: neither, or repeats of different measurements.
     """
     inside = sorted(path.parent for path in place.glob(f"*/{MANIFEST}")) if not (place / MANIFEST).exists() else []
-    return as_one([read_analysis(run) for run in inside], place) if inside else read_analysis(place)
+    return as_one([read(run) for run in inside], place) if inside else read(place)
 
 
 def _as_dict(comparison: Comparison) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from harness.base.errors import UsageError
-from harness.cli.options import BOXES, PATH, weights_options
+from harness.cli.demand_asked import demand_asked
+from harness.cli.options import BOXES, PATH, demand_options, weights_options
 from harness.cli.report import as_dict, print_analyses
 from harness.cost.own_prices import load_prices
-from harness.demand.demand import load_demand
 from harness.imports.tools import TOOLS, Tool, read_results
 from harness.imports.write import Beside, run_directory, runs_of
 from harness.pipeline.analyse import Analysis, analyse_run
@@ -55,7 +55,7 @@ def _slo(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> di
 @click.option("--replicas-per-instance", type=BOXES, help="An instance has N equal replicas, of which one was driven.")
 @click.option("--boxes", type=BOXES, help="So many instances are what was driven.")
 @click.option("--api", "apis", multiple=True, metavar="PROVIDER:MODEL", help="API to compare with; may be repeated.")
-@click.option("--demand", "demand_file", type=PATH, help="Monthly demand to price (YAML).")
+@demand_options
 @click.option("--prices", "prices_file", type=PATH, help="Your own prices (YAML); they win over the catalogue's.")
 @click.option(
     "--slo",
@@ -108,7 +108,7 @@ def _beside(given: Mapping[str, Any]) -> Beside:
     Raises:
         UsageError: an instance, API, demand or price that cannot be used.
     """
-    demand = load_demand(given["demand_file"]).to_dict() if given["demand_file"] else None
+    demand, people = demand_asked(given)
     prices = load_prices(given["prices_file"])
     for reference in given["apis"]:
         resolve_api(reference, prices)
@@ -129,6 +129,7 @@ def _beside(given: Mapping[str, Any]) -> Beside:
         instance=with_boxes(instance, given["boxes"], given["replicas_per_instance"]),
         arms=given["apis"],
         demand=demand,
+        people=people,
         slo=given["slo"],
         model=given["model"],
         weights=given["weights"],

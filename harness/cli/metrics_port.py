@@ -26,7 +26,7 @@ _MOST_PORT = 65535
 Place = tuple[str, int]
 
 
-def _place(ctx: click.Context, param: click.Parameter, value: str | None) -> Place | None:
+def place_of(ctx: click.Context, param: click.Parameter, value: str | None) -> Place | None:
     """`9105` (on loopback) or `0.0.0.0:9105`."""
     if value is None:
         return None
@@ -41,7 +41,7 @@ def metrics_option(command: Command) -> Command:
     return click.option(
         "--metrics-port",
         "metrics_place",
-        callback=_place,
+        callback=place_of,
         metavar="[HOST:]PORT",
         help="Serve the running test's metrics for a Prometheus, on loopback unless HOST says otherwise.",
     )(command)

@@ -137,9 +137,10 @@ def as_dict(analysis: Analysis) -> dict[str, object]:
 
 
 def page_console() -> Console:
-    """Stdout, at most 100 columns wide: piped, rich would take 80, and pages are made for 100."""
+    """Stdout, as wide as the terminal; piped, rich would take 80 columns, and pages are made for 100."""
     console = Console(highlight=False)
-    console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
+    if not console.is_terminal:
+        console.width = WIDTH
     return console
 
 

@@ -11,15 +11,17 @@ import click
 from harness.backends import BACKENDS
 from harness.base.errors import EXIT_INTERRUPTED, UsageError
 from harness.cli import complain
+from harness.cli.dry_run import print_estimate, start_notes
 from harness.cli.gpu_options import gpu_options
 from harness.cli.junit import junit_option, write_junit
 from harness.cli.metrics_port import metrics_option, served
 from harness.cli.options import BOXES, PATH, demand_options, token_options, weights_options
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
-from harness.cli.run_all import run_all
+from harness.cli.run_all import engines_here, run_all
 from harness.cli.run_options import ALL, goodput_to_reach, hourly_usd, run_options
 from harness.cli.run_repeat import run_repeat
+from harness.cli.web_page import WebPage, web_option
 from harness.engines import ENGINES
 from harness.load.run_events import RunEvent
 from harness.pipeline.analyse import Analysis, analyse_run
@@ -115,6 +117,7 @@ QUICKSTART = "quickstart"
 )
 @click.option("--dry-run", is_flag=True, help="Say what it would take: requests, tokens, seconds, USD.")
 @metrics_option
+@web_option
 @junit_option
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics and the decision as JSON.")
 def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: Any) -> int:
@@ -136,17 +139,27 @@ def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: An
     path = find_scenario(scenario)
     options = run_options(load_scenario(path), path.parent, {**given, "times": times})
     if dry_run:
-        _print_estimate(options, hourly_usd(options, given["prices_file"]), as_json=as_json)
+        engines = engines_here() if given["backend"] == ALL else [options.engine]
+        notes = [] if options.urls else [note for name in engines for note in start_notes(options, name)]
+        print_estimate(options, hourly_usd(options, given["prices_file"]), notes, as_json=as_json)
         return 0
     if times > 1 and given["prompts_of"]:
         raise UsageError("--repeat and --prompts-of exclude each other", hint="a repeat has lengths of its own")
     if times > 1 and given["backend"] == ALL:
         raise UsageError("--repeat and --backend all exclude each other", hint="name one --engine to repeat")
+    done: list[Analysis] = []
+
+    def run_one(own: RunOptions) -> tuple[Measured, Analysis]:
+        measured, analysis = _run_one(own, given, as_json=as_json)
+        done.append(analysis)
+        write_junit(given["junit_file"], done)
+        return measured, analysis
+
     if given["backend"] == ALL:
-        return run_all(options, lambda own: _run_one(own, given, as_json=as_json))
+        return run_all(options, run_one)
     if times > 1:
-        return run_repeat(times, lambda n: _run_one(_repeated(options, n), given, as_json=as_json), as_json=as_json)
-    measured, analysis = _run_one(options, given, as_json=as_json)
+        return run_repeat(times, lambda n: run_one(_repeated(options, n)), as_json=as_json)
+    measured, analysis = run_one(options)
     if analysis.decision is None and analysis.metrics.steps and options.budget is None:
         click.echo("nothing was priced: say what the box is with --instance ID or --usd-per-hour", err=True)
     if measured.failure is not None:
@@ -166,11 +179,16 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     max_usd = options.budget.driven.max_usd if options.budget is not None else None
     planned_s = plan["seconds"] if plan["tasks"] is None else None  # rounds take as long as they take
     labels = {"scenario": options.scenario.name, "backend": options.backend or "", "model": options.model or ""}
-    with served(given["metrics_place"], labels) as metrics, RunDisplay(planned_s, usd_per_hour, max_usd) as display:
+    with (
+        served(given["metrics_place"], labels) as metrics,
+        WebPage(given["web_place"]) as page,
+        RunDisplay(planned_s, usd_per_hour, max_usd) as display,
+    ):
 
         def on_event(event: RunEvent) -> None:
             display.on_event(event)
             metrics.on_event(event)
+            page.on_event(event)
 
         measured = measure(replace(options, usd_per_hour=usd_per_hour, needed_goodput=needed), on_event)
     click.echo(f"measured for {time.monotonic() - began:.0f} s, analysing", err=True)
@@ -179,7 +197,6 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     )
     if analysis.run.driven is not None:
         click.echo(spending_said(analysis.run.driven), err=True)
-    write_junit(given["junit_file"], [analysis])
     if as_json:
         click.echo(json.dumps(as_dict(analysis)))
     elif measured.failure is None or analysis.metrics.steps:
@@ -193,30 +210,3 @@ def _repeated(options: RunOptions, n: int) -> RunOptions:
     """The n-th repeat, from 0: lengths and arrivals are drawn afresh, else all of one draw's luck would be in each."""
     scenario = options.scenario
     return replace(options, scenario=scenario.model_copy(update={"seed": scenario.seed + n}))
-
-
-def _print_estimate(options: RunOptions, usd_per_hour: float | None, *, as_json: bool) -> None:
-    plan = estimate(options.scenario, usd_per_hour, options.base_dir)
-    if as_json:
-        click.echo(json.dumps(plan))
-        return
-    low, high = plan["requests"]
-    what = "steps" if plan["tasks"] is None else "rounds at most, on a slow server"
-    click.echo(
-        f"{options.scenario.name}: {plan['seconds']:.0f} s of load in {plan['steps']} {what}, nothing is sent now"
-    )
-    if plan["tasks"] is not None:
-        click.echo(f"  tasks          {plan['tasks']:,}, at most {plan['attempts']} attempts at each")
-    click.echo(f"  requests       {low:,} to {high:,}   ({plan['basis']})")
-    held = [f"{seconds:.0f}" for seconds in plan["hold_seconds"]]
-    if plan["hold_seconds"][1]:
-        click.echo(f"  and hold       {held[0]} to {held[1]} s more, until each step's own requests have ended")
-    for name in ("input_tokens", "output_tokens"):
-        few, many = plan[name]
-        click.echo(f"  {name.replace('_', ' '):14} {few:,} to {many:,}")
-    if plan["prompts"]:
-        click.echo(f"  prompts        {plan['prompts']}")
-    usd = plan["instance_usd"]
-    for note in plan["notes"]:
-        click.echo(f"  note           {note}")
-    click.echo(f"  instance       {'n/a (no --instance)' if usd is None else f'USD {usd:.4f} at USD {usd_per_hour}/h'}")

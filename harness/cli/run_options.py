@@ -10,20 +10,18 @@ import orjson
 
 from harness.backends import BACKENDS
 from harness.base.errors import UsageError
-from harness.base.people import PeopleSaid
 from harness.base.token import given_token
 from harness.cli.ca_file import check_ca_file
+from harness.cli.demand_asked import demand_asked
 from harness.cli.headers import parse_headers
-from harness.cli.options import people_of
 from harness.cli.spending import budget_of, check_payable
 from harness.cost.needed import needed_goodput
 from harness.cost.own_prices import load_prices
-from harness.demand.demand import demand_from_dict, load_demand
+from harness.demand.demand import demand_from_dict
 from harness.engines import ENGINES
 from harness.engines.endpoint import api_key_in, endpoint_url
 from harness.engines.gpus.layout import Asked
 from harness.load.remote.muster import address
-from harness.pipeline.demanded import is_given, refuse_beside
 from harness.pipeline.options import RunOptions
 from harness.prices.catalog import find_instance, known_instance, quote_for, resolve_api
 from harness.prices.price_file import UserPrices
@@ -61,7 +59,7 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     if backend is not None and scenario.request.api not in BACKENDS[backend].apis:
         known = ", ".join(BACKENDS[backend].apis)
         raise UsageError(f"`request.api`: {backend} has no `{scenario.request.api}` route", hint=f"it has {known}")
-    demand, people = _demand(given)
+    demand, people = demand_asked(given)
     prices = load_prices(given["prices_file"])
     for reference in given["apis"]:
         resolve_api(reference, prices)
@@ -110,15 +108,6 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         notes=notes,
         with_functions=True,
     )
-
-
-def _demand(given: Mapping[str, Any]) -> tuple[dict[str, Any] | None, PeopleSaid | None]:
-    """The month that is priced as run.json keeps it, or who operates the box where nobody gave one."""
-    people, path = people_of(given["fte"], given["fte_usd_per_year"]), given["demand_file"]
-    if not is_given(path):
-        return None, people
-    refuse_beside(people, f"--demand {path} is one")
-    return load_demand(path).to_dict(), None
 
 
 def _workers(given: Mapping[str, Any]) -> dict[str, Any]:

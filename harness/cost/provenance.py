@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 from harness.cost.arms import ApiArm
+from harness.cost.bill import people_of
 from harness.cost.box.box import PricedBox
 from harness.cost.box.plausible import Ceilings
+from harness.cost.breakeven.words import engineers
 from harness.cost.tries import Both, tokenizer_ratio
 from harness.demand.demand import Demand
 from harness.prices.record import ApiPrice
@@ -140,6 +142,7 @@ def _demand(demand: Demand, *, is_tried: bool = False) -> Iterator[Fact]:
     retries where each side has tries of its own.
     """
     said, file, made = set(demand.model_fields_set), f"demand {demand.name}", demand.made_of_log
+    is_own = demand.made_of_run is not None
     if made is not None:
         file += f", out of {made.file}: {made.requests:,.0f} requests over {made.span_h:,.4g} h"
     values = {name: getattr(demand, name) for name, _ in _WORK} | {"peak_to_mean": demand.peak()}
@@ -151,7 +154,14 @@ def _demand(demand: Demand, *, is_tried: bool = False) -> Iterator[Fact]:
         if name in demand.self_host.model_fields_set:
             yield _fact(name, getattr(demand.self_host, name), unit, "assumed", file)
     for name, tokens in zip(("mean input", "mean output"), demand.mean_tokens(), strict=True):
-        yield _fact(name, tokens, "tokens", "assumed", file)
+        if is_own:
+            yield _fact(name, tokens, "tokens", "measured", "this run's own requests: no demand was given")
+        else:
+            yield _fact(name, tokens, "tokens", "assumed", file)
+    people = people_of(demand)
+    if people.usd_per_month:
+        source = "default" if is_own and people.assumed else "the command line" if is_own else file
+        yield _fact(f"people: {engineers(people)}", people.usd_per_month, "USD a month", "assumed", source)
 
 
 def inputs_digest(inputs: Sequence[DecideInput]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import __version__
+from harness.base.people import PeopleSaid
 from harness.base.whole import written_whole
 from harness.imports.laid_out import LAID_OUT
 from harness.imports.placing import placed
@@ -32,6 +33,7 @@ class Beside:
     instance: Mapping[str, Any] = field(default_factory=dict)
     arms: Sequence[str] = ()
     demand: Mapping[str, Any] | None = None
+    people: PeopleSaid | None = None  # of a run without one
     slo: Mapping[str, Any] = field(default_factory=dict)
     model: str | None = None
     weights: str | None = None
@@ -105,6 +107,7 @@ def _manifest(told: Told, parts: Sequence[Part], paths: Sequence[Path], beside: 
         urls=list(told.urls),
         arms=list(beside.arms),
         demand=dict(beside.demand) if beside.demand is not None else None,
+        people=beside.people,
         notes=[*told.notes, *beside.notes],
         identity=said,
         imported=Imported(

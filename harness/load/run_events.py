@@ -1,11 +1,19 @@
 """What whoever watches a run is told of it: by its load processes, and by the parent that conducts them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from harness.load.protocol import ClockFacts, Doing, Identified, Live, Looked, Prepared, Unfit, Warned
 from harness.load.spending.purse import Spent
 from harness.rundir.of_step import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The run has its directory, in which its rows are written down as they come."""
+
+    run_dir: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,7 @@ class BrokenPart:
 
 RunEvent = (
     Doing
+    | Opened
     | Warned
     | Identified
     | Unfit

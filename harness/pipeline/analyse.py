@@ -84,15 +84,14 @@ def analyse_run(
     others = tuple(_beside(run_dir, manifest))
     own = Analysis(run_dir, manifest, metrics, None, outcomes_in(run_dir, manifest), beside=others)
     facing = against_of(own, [_as_measured(other) for other in against])
-    is_priced = manifest.instance.get("id") or manifest.instance.get("usd_per_hour")
-    if against and not is_priced:
+    if against and not _has_price(manifest):
         raise UsageError(
             f"{run_dir} names no instance and no price per hour, so nothing can be set against an API",
             hint="`breakeven run ... --instance g5.12xlarge`, or `--usd-per-hour`",
         )
     decision = None
     demand = choose_demand(run_dir, manifest, metrics, demand_file, people)
-    if is_priced and demand is not None:
+    if _has_price(manifest) and demand is not None:
         decision = build_decision(
             manifest,
             metrics,
@@ -163,6 +162,23 @@ def read_analysis(run_dir: Path) -> Analysis:
     if decision is not None:
         manifest = with_weights(manifest, _by_user(decision.weights), _by_user(decision.quantization))
     return Analysis(run_dir, manifest, metrics, decision, outcomes_in(run_dir, manifest))
+
+
+def priced_for(run: Analysis, demand_file: Path | None, people: PeopleSaid | None) -> Analysis:
+    """The run priced for another demand, against the APIs that it was asked for; nothing is written.
+
+    Raises:
+        UsageError: as `analyse_run`.
+    """
+    demand = choose_demand(run.run_dir, run.run, run.metrics, demand_file, people)
+    if not _has_price(run.run) or demand is None:
+        return run
+    return replace(run, decision=build_decision(run.run, run.metrics, demand, run.run.arms))
+
+
+def _has_price(manifest: RunManifest) -> bool:
+    """Whether somebody said what the box is, or what an hour of it costs."""
+    return bool(manifest.instance.get("id") or manifest.instance.get("usd_per_hour"))
 
 
 def outcomes_in(run_dir: Path, manifest: RunManifest) -> Outcomes:

@@ -17,6 +17,7 @@ from harness.scenario import Scenario, SessionPrompts, SyntheticPrompts, TaskPro
 from harness.scenario.prompts import mean_tokens
 
 NO_DEMAND = Path("none")  # `--demand none`: as if nobody had given one
+Lengths = tuple[str, float, float]  # request or task; its mean input and output tokens
 
 
 def is_given(demand_file: Path | None) -> bool:
@@ -51,7 +52,9 @@ def choose_demand(
     scenario = validate(Scenario, manifest.scenario, where="run.json")
     demand = _given(run_dir, manifest, demand_file, people)
     if demand is None:
-        demand = _own(run_dir, scenario, metrics, people.over(manifest.people) if people else manifest.people)
+        said = people.over(manifest.people) if people is not None else manifest.people
+        lengths = _lengths(run_dir, metrics) or (_planned(scenario) if manifest.imported is None else None)
+        demand = None if lengths is None else own_demand(scenario.name, *lengths, said)
     prompts = scenario.prompts
     human_usd = prompts.human_usd_per_task if isinstance(prompts, TaskPrompts) else None
     if demand is None or demand.human_usd_per_task is not None or human_usd is None:
@@ -72,19 +75,17 @@ def _given(run_dir: Path, manifest: RunManifest, demand_file: Path | None, peopl
     return demand
 
 
-def _own(run_dir: Path, scenario: Scenario, metrics: Metrics, people: PeopleSaid | None) -> Demand | None:
-    """The run's own requests: as they were measured, else as they were asked for, which a failed run's are too."""
+def _lengths(run_dir: Path, metrics: Metrics) -> Lengths | None:
+    """What is asked, and its mean tokens: as they were measured, else as they were asked for, as a failed run's are."""
     tasks, step = metrics.tasks, metrics.decisive
     if tasks is not None and tasks.first_input_tokens and tasks.first_output_tokens:
-        return own_demand(scenario.name, "task", tasks.first_input_tokens, tasks.first_output_tokens, people)
+        return "task", tasks.first_input_tokens, tasks.first_output_tokens
     measured = (None, None) if step is None else (step.mean_input_tokens, step.mean_output_tokens)
-    tokens = _whole(measured) or _whole(_asked(run_dir)) or _planned(scenario)
-    return None if tokens is None else own_demand(scenario.name, "request", *tokens, people)
+    return _whole(*measured) or _whole(*_asked(run_dir))
 
 
-def _whole(tokens: tuple[float | None, float | None]) -> tuple[float, float] | None:
-    input_tokens, output_tokens = tokens
-    return None if input_tokens is None or output_tokens is None else (input_tokens, output_tokens)
+def _whole(input_tokens: float | None, output_tokens: float | None) -> Lengths | None:
+    return None if input_tokens is None or output_tokens is None else ("request", input_tokens, output_tokens)
 
 
 def _asked(run_dir: Path) -> tuple[float | None, float | None]:
@@ -93,15 +94,15 @@ def _asked(run_dir: Path) -> tuple[float | None, float | None]:
     return _mean(records["prompt_tokens"]), _mean(records["requested_output_tokens"])
 
 
-def _planned(scenario: Scenario) -> tuple[float, float] | None:
+def _planned(scenario: Scenario) -> Lengths | None:
     """What the scenario itself says of their lengths: not where a file or a log does."""
     match scenario.load, scenario.prompts:
         case TraceLoad(), _:
             return None
         case _, SyntheticPrompts(input_tokens=given, output_tokens=output):
-            return mean_tokens(given), mean_tokens(output)
+            return "request", mean_tokens(given), mean_tokens(output)
         case _, SessionPrompts(mean_input_tokens=mean, output_tokens=output):
-            return mean, mean_tokens(output)
+            return "request", mean, mean_tokens(output)
     return None
 
 

@@ -21,7 +21,7 @@ from harness.engines.process.process import log_tail
 from harness.load.conduct.crew import OnEvent, Watch
 from harness.load.plan import LoadPlan
 from harness.load.protocol import Doing, Identified, Looked, Warned
-from harness.load.run_events import RunEvent
+from harness.load.run_events import Opened, RunEvent
 from harness.load.search.probing import Aim
 from harness.load.spending.purse import Spent
 from harness.load.supervise import LoadOutcome, drive
@@ -72,7 +72,7 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     tasks: Sequence[Task] = ()
     if isinstance(spec, TaskPrompts):
         tasks = read_tasks(spec, options.base_dir, with_functions=options.with_functions)
-    start = None if options.urls else _plan_start(options)  # refused before a run directory is there
+    start = None if options.urls else planned_start(options)  # refused before a run directory is there
     started = datetime.now(UTC)
     for note in start.notes if start is not None else ():
         on_event(Warned(note))
@@ -83,6 +83,7 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     run_dir = files.create_run_dir(
         options.out_dir, started, options.scenario.name, label, options.instance.get("id") or "unpriced"
     )
+    on_event(Opened(run_dir))
     manifest = _manifest(options, started)
     if said is not None:
         manifest.notes.append(f"Prompts of {said}.")
@@ -210,7 +211,8 @@ def _figures(step: Mapping[str, Any], rows: list[dict[str, Any]], scenario: Scen
     return compute_metrics(records, [step_of(dict(step))], scenario).steps[0]
 
 
-def _plan_start(options: RunOptions) -> Plan:
+def planned_start(options: RunOptions) -> Plan:
+    """The engine that a run without an URL starts, checked; a UsageError says why it cannot come up."""
     settings = Settings(
         context_tokens=context_tokens(options.scenario, options.base_dir),
         slots=min(most_at_once(options.scenario.load), MOST_SLOTS),

@@ -25,7 +25,7 @@ from harness.report.render.summary import render_summary
 from harness.report.sections import build_report
 from harness.rundir.decision import Decision
 
-WIDTH = 100  # columns that everything on the console fits
+WIDTH = 100  # columns of what is printed, where there is no terminal to fill
 HTML = "report.html"
 MARKDOWN = "report.md"
 COMPARISON_HTML = "comparison.html"
@@ -100,7 +100,7 @@ def _write(directory: Path, files: Mapping[str, str]) -> None:
 
 
 def console_report(files: RunFiles) -> RenderableType:
-    """The verdict, one table and the checks, for `Console(width=min(WIDTH, ...)).print`."""
+    """The steps, the verdict, the arms and the checks, for `Console.print`."""
     return render_console(build_report(files), files.run_dir / HTML)
 
 

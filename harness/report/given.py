@@ -2,14 +2,14 @@
 
 import shlex
 
-from harness.base.rounding import significant
+from harness.report.glossary import with_glossary
 from harness.report.model import Code, Report, Text, section
 from harness.report.money.money import console_arms_table, instance_words
 from harness.report.money.solved import solved_blocks
-from harness.report.sections import SOLVED, extra_sections, priced_sections, token_blocks
+from harness.report.sections import SOLVED, doubt_section, filled, folded, priced_sections, token_blocks
 from harness.report.text import clean, rate
 from harness.report.trust.provenance import decided_on_table
-from harness.report.verdict import findings, headline, notices, verdict_note, verdicts
+from harness.report.verdict import demand_facts, errors_of, findings, headline, notices, verdict_note, verdicts
 from harness.rundir.decision import Decision
 
 _METHOD = (
@@ -23,17 +23,14 @@ def given_report(decision: Decision, demand: str, command: tuple[str, ...]) -> R
     box = decision.self_host
     checks = findings(decision.checks)
     stops = notices(checks, is_partial=False)
-    input_tokens, output_tokens = decision.arms[0].input.workload.mean_tokens()[0::2]
     facts = (
-        ("demand", clean(demand)),
-        ("request", f"{significant(input_tokens)} in / {significant(output_tokens)} out tokens"),
+        *demand_facts(decision),
         ("instance", f"{clean(box.instance.id)}, {instance_words(box.instance)}"),
         ("goodput", f"given: {box.given}"),
     )
-    sections = (
-        *priced_sections(decision),
+    below = (
         section("tokens", "What a million tokens costs", *token_blocks(decision)),
-        *extra_sections(decision),
+        doubt_section(decision),
         section("solved", SOLVED, *solved_blocks(decision)),
         section("checks", "Checks", checks),
         section(
@@ -45,15 +42,16 @@ def given_report(decision: Decision, demand: str, command: tuple[str, ...]) -> R
             Code(shlex.join(command)),
         ),
     )
-    return Report(
+    report = Report(
         title=f"{clean(demand)} · {clean(box.instance.id)} · priced without a run",
-        headline=headline(decision, trusted=not any(check.level == "error" for check in stops)),
+        headline=headline(decision, errors_of(stops)),
         facts=facts,
         notices=stops,
         verdicts=verdicts(decision),
         verdict_note=verdict_note(decision),
-        sections=tuple(part for part in sections if part.blocks),
+        sections=(*filled(priced_sections(decision)), *folded(filled(below))),
         measured=f"goodput {rate(box.goodput.requests_per_s if box.goodput else None)}, given: {box.given}",
         console_table=console_arms_table(decision),
         warnings=tuple(check for check in checks.items if check.level != "error"),
     )
+    return with_glossary(report)

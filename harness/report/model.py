@@ -1,10 +1,11 @@
 """The report as data: what is said, in which order. Three printers (HTML, Markdown, console) read it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from harness.base.rounding import NA
 from harness.base.yamlfile import validate
 from harness.report.text import clean
 from harness.rundir.decision import Decision
@@ -60,6 +61,16 @@ class Cell:
     tone: Tone = ""
     code: bool = False  # an identifier, printed in the fixed-width face
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it holds no value, whatever its note says of why."""
+        return self.text in (NA, "")
+
+    @property
+    def says_anything(self) -> bool:
+        """Whether there is a value, or a word on why there is none."""
+        return not self.is_unknown or bool(self.note)
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -68,6 +79,7 @@ class Column:
     title: str
     unit: str = ""
     right: bool = True
+    spare: int = 0  # a terminal that is too narrow leaves out the largest first; 0: never
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,11 @@ def table_of(
     )
 
 
+def with_spares(table: Table, spare: Mapping[str, int]) -> Table:
+    """The table with the columns that a narrow terminal leaves out, by title: the largest first."""
+    return replace(table, columns=tuple(replace(c, spare=spare.get(c.title, 0)) for c in table.columns))
+
+
 def words_table(caption: str, titles: Sequence[str], rows: Iterable[Sequence[Cell | str]]) -> Table:
     """A table of words, all of them on the left."""
     cells = (tuple(map(_cell, row)) for row in rows)
@@ -148,6 +165,27 @@ class Chart:
     wide: str
     narrow: str
     legend: tuple[tuple[str, str], ...] = ()  # (CSS class of the swatch, text)
+    always_legend: bool = False  # also beside the wide drawing, whose lines bear no names
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A point of a curve: a value at a load, and whether the SLO held there (None: not judged)."""
+
+    load: float
+    value: float
+    slo_met: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A drawing for a terminal: curves over load, in order of load, and level lines of limits."""
+
+    title: str
+    unit: str
+    load_unit: str
+    curves: tuple[tuple[str, tuple[Dot, ...]], ...]
+    limits: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,16 +220,49 @@ Block = Text | Code | Table | Chart | Checks | Panel
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A numbered part of the report."""
+    """A numbered part of the report; `folded`: closed until somebody opens it or prints."""
 
     id: str
     title: str
     blocks: tuple[Block, ...]
+    folded: bool = False
 
 
 def section(id_: str, title: str, *blocks: Block | None) -> Section:
-    """A part of the blocks that there are; without any it is left out of the report."""
-    return Section(id_, title, tuple(block for block in blocks if block is not None))
+    """A part of the blocks that say something; without any it is left out of the report."""
+    known = (_without_unknown(block) if isinstance(block, Table) else block for block in blocks)
+    return Section(id_, title, tuple(block for block in known if block is not None))
+
+
+def _without_unknown(table: Table) -> Table | None:
+    """The table without columns and rows of nothing but n/a, which a note names; None where no number is left."""
+    numbers = [i for i, column in enumerate(table.columns) if i and column.right]
+    empty = [row for row in table.rows if len(numbers) > 1 and all(row.cells[i].is_unknown for i in numbers)]
+    if empty and len(empty) == len(table.rows):
+        return None
+    rows = [row for row in table.rows if row not in empty or row.strong]
+    left = [_named(row.cells[0]) for row in table.rows if row not in rows]
+    kept = [i for i in range(len(table.columns)) if not i or any(row.cells[i].says_anything for row in rows)]
+    left += [column.title for i, column in enumerate(table.columns) if i not in kept]
+    return replace(
+        table,
+        columns=tuple(table.columns[i] for i in kept),
+        rows=tuple(replace(row, cells=tuple(row.cells[i] for i in kept)) for row in rows),
+        notes=(*table.notes, *([f"Left out, {NA} throughout: {', '.join(left)}."] if left else [])),
+    )
+
+
+def _named(cell: Cell) -> str:
+    return f"{cell.text} ({cell.note.splitlines()[0]})" if cell.note else cell.text
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """What one side of a verdict costs, and what that is made of."""
+
+    whose: str
+    usd: str
+    made_of: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +275,7 @@ class Verdict:
     detail: str  # what it takes for granted, and how sure that is
     outcome: Tone  # good: self-hosting pays at the reader's volume; bad: it never does; warn: elsewhere
     assumes: str = ""  # the first part of the detail, for a console
+    months: tuple[Month, ...] = ()  # the box's and the API's, side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +290,8 @@ class Report:
     sections: tuple[Section, ...]
     measured: str  # one line: goodput, tokens, first token
     console_table: Table | None
-    console_first: Table | None = None  # printed before the headline: what was unequal
+    console_first: Table | None = None  # printed before the headline: what was unequal, or every step
+    plots: tuple[Plot, ...] = ()  # the terminal's drawings
     verdict_note: str = ""  # what holds for every verdict alike
     search: str = ""  # how a search ended; the console's one line of it
     warnings: tuple[Check, ...] = field(default=())

@@ -1,22 +1,20 @@
 """The report, put together: `build_report` reads a run's files."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from harness.base.rounding import significant
 from harness.report.charts.cost import cost_chart
 from harness.report.charts.goodput import goodput_chart
 from harness.report.charts.load import load_charts
 from harness.report.compare.page import beside_blocks
+from harness.report.glossary import with_glossary
 from harness.report.measured.latency import latency_blocks
 from harness.report.measured.replicas import replicas_table
 from harness.report.measured.server import server_blocks
-from harness.report.measured.steps import (
-    console_steps_table,
-    measured_line,
-    search_blocks,
-    search_end,
-    slo_words,
-    steps_table,
-)
+from harness.report.measured.steps import measured_line, search_blocks, search_end, slo_words, steps_table
 from harness.report.measured.tasks import solved_words, task_blocks
+from harness.report.measured.terminal import console_steps_table, load_plots
 from harness.report.measured.time import time_blocks
 from harness.report.measured.turns import turn_blocks
 from harness.report.model import Block, Panel, Report, RunFiles, Section, Text, section
@@ -28,45 +26,53 @@ from harness.report.money.solved import solved_blocks
 from harness.report.text import clean, count, per_task, price
 from harness.report.trust.imported import imported_blocks
 from harness.report.trust.provenance import provenance_blocks
-from harness.report.verdict import gather_checks, headline, notices, verdict_note, verdicts
+from harness.report.verdict import demand_facts, errors_of, gather_checks, headline, notices, verdict_note, verdicts
 from harness.rundir.decision import Decision
 from harness.scenario.tasks import TaskPrompts
 
 
 def build_report(files: RunFiles) -> Report:
-    """Everything the printers print, in reading order. Absent parts are said, never left out."""
+    """Everything the printers print, in reading order; what there is nothing to say of is left out."""
     metrics, decision = files.metrics, files.decision
     checks = gather_checks(metrics, decision)
     stops = notices(checks, is_partial=files.run.partial)
     nothing_found = Text("No check found anything.", "good")
-    sections = (
-        *priced_sections(decision),
+    measured = (
         section("imported", "What another tool measured", *imported_blocks(files.run.imported)),
         section("load", "Throughput and latency against load", *_load(files)),
+    )
+    below = (
         section("engines", "The engines side by side", *beside_blocks((files, *files.beside))),
         section("turns", "Conversations, turn by turn", *turn_blocks(metrics)),
         section("time", "The run over time", *time_blocks(metrics)),
         section("search", "How the search went", *search_blocks(files.run.client, metrics)),
         section("server", "What the server says of itself", *server_blocks(metrics)),
         section("tokens", "What a million tokens costs", *token_blocks(decision)),
-        *extra_sections(decision),
+        doubt_section(decision),
         section("solved", SOLVED, *_solved(files)),
         section("checks", "Checks", checks if checks.items else nothing_found),
         section("method", "Method and provenance", *provenance_blocks(files)),
     )
-    return Report(
+    report = Report(
         title=_title(files),
-        headline=headline(decision, trusted=not any(check.level == "error" for check in stops)),
+        headline=headline(decision, errors_of(stops)),
         facts=_facts(files),
         notices=stops,
         verdicts=verdicts(decision),
         verdict_note=verdict_note(decision),
-        sections=tuple(part for part in sections if part.blocks),
+        sections=(
+            *filled(priced_sections(decision)),
+            *(filled(measured) if decision is None else folded(filled(measured))),  # without a price it is the answer
+            *folded(filled(below)),
+        ),
         measured=_measured(files),
         search=search_end(files.run.client),
-        console_table=console_steps_table(metrics) if decision is None else console_arms_table(decision),
+        console_first=console_steps_table(metrics, files.scenario.slo),
+        plots=load_plots(metrics, files.scenario.slo),
+        console_table=None if decision is None else console_arms_table(decision),
         warnings=tuple(check for check in checks.items if check.level != "error"),
     )
+    return with_glossary(report)
 
 
 SOLVED = "Cost per successful task"
@@ -80,32 +86,35 @@ _WHAT_IF = Panel(
 
 
 def priced_sections(decision: Decision | None) -> list[Section]:
-    """What a run is priced for; without a price each says so."""
-    origin = "measured" if decision is None else decision.self_host.origin
-    needed, volume, arms = (
-        f"{origin.capitalize()} beside needed",
-        "Cost against volume",
-        "The arms, a month and per task",
-    )
+    """What stays open: the numbers to move, and what they come to; a run without a price says so."""
     if decision is None:
-        titles = (("needed", needed), ("volume", volume), ("arms", arms))
-        return [section(name, title, _NOT_PRICED) for name, title in titles]
+        return [section("needed", "Measured, not priced", _NOT_PRICED)]
+    needed = f"{decision.self_host.origin.capitalize()} beside needed"
     return [
-        section("needed", needed, goodput_chart(decision), needed_table(decision)),
-        section("volume", volume, cost_chart(decision), volume_table(decision)),
-        section("arms", arms, arms_table(decision), bill_table(decision)),
-    ]
-
-
-def extra_sections(decision: Decision | None) -> list[Section]:
-    """Sections that only a priced run has; what would change the answer only one with a volume."""
-    if decision is None:
-        return []
-    bought = (options_table(decision), regions_table(decision), projection_table(decision))
-    return [
-        section("change", "What would change the answer", *doubt_blocks(decision), *bought),
         section("what-if", "What if", _WHAT_IF),
+        section("needed", needed, goodput_chart(decision), needed_table(decision)),
+        section("volume", "Cost against volume", cost_chart(decision), volume_table(decision)),
+        section("arms", "The arms, a month and per task", arms_table(decision), bill_table(decision)),
     ]
+
+
+def doubt_section(decision: Decision | None) -> Section:
+    """What would change the answer, and other ways to buy the same; empty without a price."""
+    blocks: tuple[Block | None, ...] = ()
+    if decision is not None:
+        bought = (options_table(decision), regions_table(decision), projection_table(decision))
+        blocks = (*doubt_blocks(decision), *bought)
+    return section("change", "What would change the answer", *blocks)
+
+
+def filled(sections: Iterable[Section]) -> tuple[Section, ...]:
+    """Those that say anything."""
+    return tuple(part for part in sections if part.blocks)
+
+
+def folded(sections: Iterable[Section]) -> tuple[Section, ...]:
+    """The same, closed until they are opened: what defends the answer."""
+    return tuple(replace(part, folded=True) for part in sections)
 
 
 def _solved(files: RunFiles) -> tuple[Block | None, ...]:
@@ -145,10 +154,8 @@ def _load(files: RunFiles) -> tuple[Block | None, ...]:
 
 
 def token_blocks(decision: Decision | None) -> tuple[Block | None, ...]:
-    """What a million tokens costs, or that nobody can tell."""
-    tables = (per_mtok_table(decision), splits_table(decision)) if decision is not None else ()
-    missing = Text("No price per million tokens: no instance price, or no step with tokens that counts.", "muted")
-    return tables if any(tables) else (missing,)
+    """What a million tokens costs; nothing where there is no price, or no step with tokens that counts."""
+    return () if decision is None else (per_mtok_table(decision), splits_table(decision))
 
 
 def _measured(files: RunFiles) -> str:
@@ -185,6 +192,7 @@ def _facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
         ("load", f"{scenario.load.kind}, {count(len(metrics.steps), unit)}, {count(requests, 'request')}"),
         ("request", shape),
         ("SLO", slo_words(scenario.slo)),
+        *demand_facts(files.decision),
         ("measured", clean(run.started_at)),
         ("measured by", "" if run.imported is None else clean(run.imported.words)),
     ]

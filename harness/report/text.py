@@ -9,10 +9,9 @@ import unicodedata
 from typing import Any
 
 from harness.base.rounding import NA, significant
+from harness.base.units import MS_PER_S
 from harness.rundir.decision import Role
 from harness.rundir.results import step_number
-
-MS_PER_S = 1000
 
 ROLES: dict[Role, str] = {
     "frontier": "frontier API",
@@ -104,6 +103,8 @@ INPUTS = {
     "api_price": "API price",
     "input_per_output_tokens": "input per output token",
     "people_usd_per_month": "people",
+    "solved_share": "tasks that the box solves",
+    "api_solved_share": "tasks that the API solves",
     "max_retries": "retries at most",
     "min_instances": "instances at least",
     "tokens_ratio": "tokens of the same text",

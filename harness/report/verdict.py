@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 
-from harness.base.rounding import exact_volume
-from harness.report.model import Check, Checks, Tone, Verdict
-from harness.report.money.doubt import draws_note, resampling_words
-from harness.report.money.money import arm_kind
-from harness.report.text import clean, count, rate, steps
+from harness.base.rounding import amount, exact_volume, significant, volumes
+from harness.base.units import HOURS_PER_MONTH
+from harness.cost.breakeven.words import engineers
+from harness.report.model import Check, Checks, Month, Tone, Verdict
+from harness.report.money.doubt import resampling_words
+from harness.report.money.money import always_on, arm_kind, at_volume_words, running_words
+from harness.report.text import clean, count, per_task, rate, steps
 from harness.rundir.decide import Decided
 from harness.rundir.decision import Arm, Decision
 from harness.rundir.result import Check as FoundCheck
 from harness.rundir.results import Metrics
 
+_MILLION, _CENT = 1_000_000, 0.01
 _ORDER = {"error": 0, "warning": 1}
 
 
@@ -63,8 +66,11 @@ def notices(checks: Checks, *, is_partial: bool) -> tuple[Check, ...]:
     return tuple(out)
 
 
-def headline(decision: Decision | None, *, trusted: bool) -> str:
-    """The whole answer in one line, for a reader who stops there."""
+_LONGEST_DOUBT = 120  # characters of a check's message in the headline
+
+
+def headline(decision: Decision | None, doubts: Sequence[Check] = ()) -> str:
+    """The whole answer in one line, for a reader who stops there; `doubts`: why it is none, the worst first."""
     if decision is None:
         return "Measured, not priced: no API arm was given to compare with"
     decided = [arm for arm in decision.arms if arm.decided]
@@ -72,10 +78,23 @@ def headline(decision: Decision | None, *, trusted: bool) -> str:
     if not decided:
         return f"Not decided: {open_ones[0].why_not}"
     said = _counted(decision, decided)
-    said = said if trusted else f"Do not decide on this run. {said}, but a check of level error failed"
+    said = f"Do not decide on this run: {_doubt(doubts)}. {said}" if doubts else said
     if not open_ones:
         return said
     return f"{said}. Not decided against {len(open_ones)} of {count(len(decision.arms), 'API')}: {open_ones[0].why_not}"
+
+
+def errors_of(stops: Sequence[Check]) -> tuple[Check, ...]:
+    """Of what must be read first what forbids to decide."""
+    return tuple(check for check in stops if check.level == "error")
+
+
+def _doubt(doubts: Sequence[Check]) -> str:
+    """The first one's own words, cut at a word, and how many more there are."""
+    words = doubts[0].message
+    if len(words) > _LONGEST_DOUBT:
+        words = words[:_LONGEST_DOUBT].rsplit(" ", 1)[0].rstrip(",;:(") + " …"
+    return words if len(doubts) == 1 else f"{words} (and {count(len(doubts) - 1, 'more check')} failed)"
 
 
 def _counted(decision: Decision, arms: Sequence[Arm]) -> str:
@@ -108,6 +127,8 @@ def _all(n: int) -> str:
 
 def verdicts(decision: Decision | None) -> tuple[Verdict, ...]:
     """One per API arm, in the order of decision.json."""
+    if decision is None:
+        return ()
     return tuple(
         Verdict(
             arm=clean(arm.name),
@@ -116,9 +137,59 @@ def verdicts(decision: Decision | None) -> tuple[Verdict, ...]:
             detail=" ".join(part for part in (clean(arm.assumes or ""), resampling_words(arm)) if part),
             outcome=_outcome(arm.decision),
             assumes=clean(arm.assumes or ""),
+            months=_months(decision, arm),
         )
-        for arm in (decision.arms if decision is not None else ())
+        for arm in decision.arms
     )
+
+
+def _months(decision: Decision, arm: Arm) -> tuple[Month, ...]:
+    """A month of each side at the reader's volume; without one a month of the fewest boxes, and a million tasks."""
+    own, decided, at = arm.input.self_host, arm.decision, arm.decision.at_volume
+    if at is not None and at.self_usd is not None:
+        box = Month("self-hosting", f"USD {amount(at.self_usd)}", _made_of(decision, arm))
+        return (box, Month("the API", f"USD {amount(at.api_usd)}", f"{per_task(decided.api_usd_per_task)} a task"))
+    by_task = Month("the API", f"USD {amount(decided.api_usd_per_task * _MILLION)}", "a million tasks")
+    if not always_on(own) or decided.capacity_tasks_per_month is None:
+        return (by_task,)
+    boxes = max(1, own.min_instances)
+    month = boxes * own.usd_per_hour * HOURS_PER_MONTH + own.fixed_usd_per_month
+    serves = f"serves up to {volumes(boxes * decided.capacity_tasks_per_month)[0]} tasks"
+    box = Month("self-hosting", f"USD {amount(month)}", f"a month, {_made_of(decision, arm)}, {serves}")
+    return box, by_task
+
+
+def _made_of(decision: Decision, arm: Arm) -> str:
+    """`1 x 65.15 + 8,667 an assumed half engineer`."""
+    own, at, people = arm.input.self_host, arm.decision.at_volume, decision.people
+    paid = 0.0 if people is None else people.usd_per_month
+    if always_on(own):
+        boxes = max(1, own.min_instances) if at is None or at.instances is None else at.instances
+        parts = [f"{boxes:,} x {amount(own.usd_per_hour * HOURS_PER_MONTH)}"]
+    else:
+        parts = [f"the box {running_words(own)}"]
+    parts += [f"{amount(paid)} {engineers(people)}"] if people is not None and paid else []
+    other = own.fixed_usd_per_month - paid
+    parts += [f"{amount(other)} other fixed costs"] if other > _CENT else []
+    return " + ".join(parts)
+
+
+def demand_facts(decision: Decision | None) -> tuple[tuple[str, str], ...]:
+    """What was priced, for the top of the page: the demand, what a task is, and whose time is in it."""
+    if decision is None:
+        return ()
+    work, people = decision.arms[0].input.workload, decision.people
+    given, _, out = work.mean_tokens()
+    attempts = decision.arms[0].decision.attempts_per_task
+    calls = f", {significant(attempts)} calls" if attempts > 1 else ""
+    facts = [
+        ("demand", f"{clean(decision.demand.get('name', ''))}, {at_volume_words(decision).removeprefix('at ')}"),
+        ("a task", f"{significant(given)} tokens in, {significant(out)} out{calls}"),
+    ]
+    if people is not None:
+        who = f"{engineers(people)}, USD {amount(people.usd_per_month)} a month"
+        facts.append(("people for the box", who if people.usd_per_month else "none counted"))
+    return tuple(facts)
 
 
 def verdict_note(decision: Decision | None) -> str:
@@ -133,7 +204,6 @@ def verdict_note(decision: Decision | None) -> str:
     if all(one.verdict is not None and _is_sure(one) for one in decided):
         whose = "The verdict is" if len(decided) == 1 else f"{'Both' if len(decided) == 2 else 'All'} verdicts are"
         said.append(f"{whose} the same at both ends of the {decision.self_host.origin} goodput")
-    said += [note] if (note := draws_note(decision.arms)) else []
     return ". ".join(said)
 
 

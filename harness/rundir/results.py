@@ -129,6 +129,10 @@ class Step(Result):
         """The latency called `ttft`, `tpot` or `e2e`."""
         return {"ttft": self.ttft_s, "tpot": self.tpot_s, "e2e": self.e2e_s}[name]
 
+    def quantiles_s(self, name: str) -> tuple[float, ...] | None:
+        """The distribution of the latency called `ttft` or `tpot`, at the shares that are kept."""
+        return {"ttft": self.ttft_quantiles_s, "tpot": self.tpot_quantiles_s}[name]
+
 
 class Goodput(Result):
     """Requests per second within the SLO, and the step that gives them; its ends None where there is no interval."""

@@ -26,6 +26,8 @@ LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
         "/srv/phi-4-Q4_K_M.gguf",
         "acme/support",
         "gpt-oss:20b",
+        "acme/Llama-3.1-8B-support-lora",
+        "acme/phi-4-lora",
     ],
 )
 def test_a_family_with_its_size_or_a_hubs_id_says_which_weights(name: str) -> None:
@@ -38,6 +40,7 @@ def test_a_family_with_its_size_or_a_hubs_id_says_which_weights(name: str) -> No
         "bench", "", "m", "llm", "/models/bench", "/data", "models/bench", "./bench", "../bench", "/weights/",
         "prod-llama", "llama3", "8b", "model-8b", "bench-70b", "bench:latest", "/srv/model-Q4_K_M.gguf", "unknown",
         "/root/.ollama/models/blobs/sha256-6a0746a1ec1a", "openai/bench", "hosted_vllm/default", "acme/my-model",
+        "acme/support-lora", "acme/support_LoRA-v2", "acme/peft-agent", "acme/agent-qlora-adapter",
     ],
 )  # fmt: skip
 def test_an_alias_and_a_place_say_nothing(name: str) -> None:

@@ -131,6 +131,19 @@ def test_a_demand_is_taken_as_it_is_and_none_of_it_where_none_is_said(tmp_path: 
     assert priced(run_in(tmp_path / "told", people={"fte": 3, "usd_per_year": None}), "--demand", str(path)) == given
 
 
+def test_the_report_says_who_gave_the_numbers(tmp_path: Path) -> None:
+    run = run_in(tmp_path / "run", (900, 250))
+
+    assumed, told = (
+        {fact.what: (fact.kind, fact.source) for fact in got.provenance}
+        for got in (priced(run), priced(run, "--people", "2"))
+    )
+
+    assert assumed["mean input"] == ("measured", "this run's own requests: no demand was given")
+    assert assumed["people: an assumed half engineer"] == ("assumed", "default")
+    assert told["people: 2 engineers"] == ("assumed", "the command line")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -157,6 +170,38 @@ def test_the_run_itself_refuses_people_beside_a_demand_before_anything_is_sent(
 
     assert invoke(command) == 2
     assert "--demand support-agent is one" in capsys.readouterr().err.splitlines()[0]
+
+
+def test_runs_are_compared_for_what_each_was_reported_for_or_all_for_one_demand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """5.672 USD/h are 4,140.56 a month, half an engineer 8,666.67; 0.00615 USD a task at claude-sonnet-5-5's 3 and 15.
+
+    A box serves 2 requests/s, 5.26M tasks a month, so that no second one is needed before it pays.
+    """
+    runs = [str(run_in(tmp_path / name)) for name in ("one", "two")]
+    for run in runs:
+        invoke(["report", run])
+    written = {path: path.read_bytes() for run in runs for path in Path(run).glob("*.*")}
+
+    said = {}
+    for option in ([], ["--people", "0"], ["--demand", "support-agent"]):
+        capsys.readouterr()
+        assert invoke(["compare", *runs, *option, "--out", str(tmp_path / "out")]) in {0, 3}
+        said[" ".join(option)] = (tmp_path / "out" / "comparison.md").read_text()
+
+    assert "no monthly volume was given" in said[""]
+    assert "no monthly volume was given" in said["--people 0"]
+    assert "at 400,000 tasks a month" in said["--demand support-agent"]
+    assert wins(said[""]) != wins(said["--people 0"])
+    assert wins(said[""]) == wins(said["--demand support-agent"])
+    assert {path: path.read_bytes() for path in written} == written
+
+
+def wins(page: str) -> list[str]:
+    """The rows of "what each box costs", from the first API on."""
+    table = page.split("from how many tasks a month")[1].split("\n\n")[1]
+    return [line.split(" | ")[3:] for line in table.splitlines()[2:]]
 
 
 def test_the_help_names_every_demand_that_comes_with_breakeven(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from endpoint import Call, Endpoint, Reply, served
+from gpu_boxes import a_box
 
 from harness import cli
 from harness.base.errors import EXIT_DONE, EXIT_USAGE
@@ -118,3 +119,30 @@ def test_an_endpoint_that_says_nothing_of_its_gpus_is_priced_and_that_is_said_on
     assert manifest["identity"]["gpus_used"] is None
     assert any(arm["decided"] for arm in decision["arms"])
     assert capsys.readouterr().out.count("nobody says how many of the 4 GPUs") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--engine", "llama_server", "--model", "/nowhere/m.gguf"), "cannot read the model file /nowhere/m.gguf"),
+        (("--engine", "vllm", "--model", "meta-llama/Llama-3.1-8B-Instruct"), "is gated"),
+        (("--engine", "vllm", "--gpus", "1-2"), "--gpus '1-2' is no number"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_engines_start_would(
+    short: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], why: str
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(short.parent))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+
+    assert cli.invoke(["run", str(short), "--dry-run", *options]) == EXIT_USAGE
+    assert why in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_the_engines_start_would(
+    short: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.pipeline.before_start.gpus_here", lambda: a_box(2))
+
+    assert cli.invoke(["run", str(short), "--engine", "vllm", "--model", "org/Some-8B", "--dry-run"]) == EXIT_DONE
+    assert "note           1 of 2 GPUs stay idle (GPU 1)" in capsys.readouterr().out

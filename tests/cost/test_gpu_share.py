@@ -72,7 +72,7 @@ def test_a_part_of_the_gpus_decides_nothing_at_the_price_of_all(
     got = priced(gpus, **instance)
 
     assert {(arm.decided, arm.why_not) for arm in got.arms} == {(False, words + NOBODY_SAID)}
-    assert headline(got, trusted=True) == f"Not decided: {words}{NOBODY_SAID}"
+    assert headline(got) == f"Not decided: {words}{NOBODY_SAID}"
     assert got.self_host.goodput is None
     assert got.self_host.usd_per_mtok.at_peak is None
     assert found(got) == [("gpus_unused", "warning")]

@@ -45,8 +45,8 @@ def test_a_flat_fee_is_beaten_as_long_as_the_boxes_cost_no_more() -> None:
     assert got["at_volume"]["winner"] == "self_host"
     assert got["min_goodput_requests_per_s"] is None
     assert said(inputs) == (
-        "At your 400,000 tasks a month self-hosting wins by USD 1,718 a month; "
-        "self-hosting wins only from 0 to 15.8M tasks a month."
+        "At your 400,000 tasks a month self-hosting costs USD 730 and the API 2,448: self-hosting wins; "
+        "it wins only from 0 to 15.8M."
     )
 
 
@@ -271,7 +271,7 @@ def test_a_fee_is_saved_in_a_month_without_tasks_where_no_box_runs() -> None:
     assert (got["verdict"], got["winning_windows"]) == ("window", [[0, 0]])
     assert got["at_volume"]["winner"] == "self_host"
     assert said(inputs) == (
-        "At your 0 tasks a month self-hosting wins by USD 200 a month; self-hosting wins only at 0 tasks a month."
+        "At your 0 tasks a month self-hosting costs USD 0 and the API 200: self-hosting wins; it wins only at 0."
     )
 
 
@@ -310,7 +310,8 @@ def test_a_box_whose_tasks_take_more_than_the_api_in_all_never_wins() -> None:
 
     assert decide(inputs)["verdict"] == "never"
     assert said(inputs) == (
-        "At your 1,000,000 tasks a month the API wins by USD 13,580 a month; self-hosting never wins, because a task "
+        "At your 1,000,000 tasks a month self-hosting costs USD 20,730 and the API 7,150: the API wins; "
+        "self-hosting never wins, because a task "
         "costs USD 0.0129 less at the API, people included, before any instance."
     )
 

@@ -92,7 +92,7 @@ def test_a_run_is_priced_for_the_support_agent_against_every_arm(run_dir: Path) 
     sonnet = got["arms"][1]
     assert sonnet["decision"]["at_volume"]["self_usd"] == pytest.approx(12807.226666666667)
     assert sonnet["decision"]["at_volume"]["api_usd"] == pytest.approx(2460)
-    assert sonnet["sentence"].startswith("At your 400,000 tasks a month the API wins by USD 10,347 a month")
+    assert sonnet["sentence"].startswith("At your 400,000 tasks a month self-hosting costs USD 12,807 (8,667 of it an")
     # 8,666.67 of people, spread over full boxes: at 0.6 requests/s that are AN-09's windows
     windows = sonnet["decision"]["winning_windows"]
     assert windows[0][0] == pytest.approx(2755737.67, rel=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from harness.cost.verdict import build_decision
 from harness.cost.whatif.knobs import knobs
 from harness.cost.whatif.ranges import ranges_of
 from harness.cost.whatif.uncertainty import simulate, spreads
-from harness.demand.demand import Demand, default_demand
+from harness.demand.demand import Demand, load_demand
 from harness.rundir.whatif import MonteCarlo
 
 PEOPLE = 8666.67
+SUPPORT_AGENT = load_demand(Path("support-agent"))
 
 
 def simulated(
@@ -186,8 +188,8 @@ def test_draws_that_never_win_are_beyond_every_volume() -> None:
 MONTHS = {
     "no volume": Demand.model_validate({"name": "t", "classes": [{"input_tokens": 800, "output_tokens": 250}]}),
     "a small volume": smallest(tasks_per_month=1000),
-    "support agent": default_demand(),
-    "without people": default_demand().without("people"),
+    "support agent": SUPPORT_AGENT,
+    "without people": SUPPORT_AGENT.without("people"),
     "hours of the day": smallest(hourly_profile=[1] * 8 + [4] * 8 + [2] * 8),
     "off at night": smallest(hourly_profile=[0] * 8 + [4] * 8 + [2] * 8, min_instances=0),
     "by the second": smallest(self_host={"billing": "per_second"}),

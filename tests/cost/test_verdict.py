@@ -12,13 +12,13 @@ import pytest
 from cost_cases import ARMS, G5, given, manifest, metrics, smallest
 
 from harness.base.errors import UsageError
-from harness.cost.breakeven.decision import decide, parse
+from harness.cost.breakeven.decision import decide, decide_parsed, parse
 from harness.cost.breakeven.words import sentence
 from harness.cost.verdict import build_decision, check_prices
 from harness.demand.demand import Demand, load_demand
 from harness.rundir.arm_price import ModelPrice
 from harness.rundir.decide import Decided, VerdictInterval
-from harness.rundir.decision import Decision
+from harness.rundir.decision import Decision, People
 from harness.rundir.identity import Identity, SaidCount, SaidText
 
 
@@ -169,10 +169,11 @@ def test_the_support_agents_sentence_is_the_whole_answer() -> None:
     got = build_decision(manifest(), metrics(), load_demand(Path("support-agent")), ARMS)
 
     frontier, cheap = got.arms[0], got.arms[1]
-    # 4,140.56 + 8,666.67 - 2,460 = 10,347.23; the windows are AN-09's
+    # 4,140.56 + 8,666.67 = 12,807.23; the windows are AN-09's
     assert frontier.sentence == (
-        "At your 400,000 tasks a month the API wins by USD 10,347 a month; self-hosting wins from 2.76M tasks"
-        " a month, loses again from 3.15M to 3.43M, and wins for good above that."
+        "At your 400,000 tasks a month self-hosting costs USD 12,807 (8,667 of it an assumed half engineer) and the API"
+        " 2,460: the API wins; self-hosting wins from 2.76M, loses again from 3.15M to 3.43M, and wins for good above"
+        " that; without the people it wins from 673k on."
     )
     # 0.00072 x 1,576,800 = 1,135.30
     assert "never wins, because one full box saves USD 1,135 and costs USD 4,141 a month" in cheap.sentence
@@ -221,6 +222,75 @@ def test_volumes_side_by_side_have_the_digits_that_tell_them_apart(windows: list
     }
 
     assert sentence(parse(given()), Decided.model_validate(decided)) == f"Self-hosting {said}."
+
+
+@pytest.mark.parametrize(
+    ("windows", "said"),
+    [
+        ([[16.27e6, 16.29e6]], "may win at about 16.3M tasks a month only"),
+        ([[16.21e6, 16.31e6], [16.34e6, None]], "wins from about 16.2M tasks a month on"),
+        ([[5e6, 5.01e6], [8e6, None]], "may win at about 5M tasks a month, and wins for good from 8M"),
+        ([[1e6, 1.5e6], [1.6e6, 3e6], [5e6, None]],
+         "wins from about 1M tasks a month, loses again from 3M to 5M, and wins for good above that"),
+        ([[1e6, 2e6], [2.1e6, 3e6]], "wins only from about 1M to 3M tasks a month"),
+        ([[2.7e6, 3.2e6], [4e6, None]],
+         "wins from 2.7M tasks a month, loses again from 3.2M to 4M, and wins for good above that"),
+    ],
+)  # fmt: skip
+def test_what_the_goodputs_interval_may_open_or_close_is_folded(windows: list[Any], said: str) -> None:
+    """0.6 requests/s to within 14 %: full boxes end a window 14 % earlier, at worst, or later."""
+    input_ = given()
+    input_["self_host"] |= {"goodput_low": 0.516, "goodput_high": 0.684}
+    decided = decide(input_) | {
+        "interval": None,
+        "winning_windows": windows,
+        "verdict": "yes" if windows[-1][1] is None else "window",
+        "first_win_tasks_per_month": windows[0][0],
+        "permanent_win_tasks_per_month": windows[-1][0] if windows[-1][1] is None else None,
+    }
+
+    assert sentence(parse(input_), Decided.model_validate(decided)) == f"Self-hosting {said}."
+
+
+@pytest.mark.parametrize(
+    ("fte", "assumed", "words"),
+    [
+        (0.5, True, "an assumed half engineer"),
+        (0.5, False, "half an engineer"),
+        (1, True, "an assumed engineer"),
+        (0.25, False, "a quarter of an engineer"),
+        (2, True, "2 assumed engineers"),
+        (0.3, True, "0.3 of an assumed engineer"),
+        (None, False, "people"),
+    ],
+)
+def test_the_people_that_decide_are_named_in_the_sentence(fte: float | None, assumed: bool, words: str) -> None:
+    """5.672 USD/h are 4,140.56 a month, 10,000 more are people; a task takes 0.00615 at the API."""
+    people = People(usd_per_month=10_000, fte=fte, assumed=assumed)
+    input_ = given()
+    input_["self_host"]["fixed_usd_per_month"] = 10_000
+    at_volume = {**input_, "workload": {**input_["workload"], "tasks_per_month": 400_000}}
+
+    without, with_one = (sentence(parse(one), decide_parsed(parse(one)), people) for one in (input_, at_volume))
+
+    assert without.startswith("Self-hosting wins from ")
+    assert f"without the people ({words}, USD 10,000 a month)" in without
+    assert without.endswith(" from 673k tasks a month on.") or without.endswith(" from 673k on.")
+    assert with_one.startswith(
+        f"At your 400,000 tasks a month self-hosting costs USD 14,141 (10,000 of it {words}) and the API 2,460: the API"
+    )
+
+
+def test_no_people_are_named_where_there_are_none_or_they_change_nothing() -> None:
+    input_ = given()
+    free = People(usd_per_month=0, fte=0, assumed=False)
+    dear = {**input_, "api": {**input_["api"], "input_usd_per_mtok": 0.01, "output_usd_per_mtok": 0.01}}
+    dear["self_host"] = {**dear["self_host"], "fixed_usd_per_month": 10_000}
+
+    assert "people" not in sentence(parse(input_), decide_parsed(parse(input_)), free)
+    said = sentence(parse(dear), decide_parsed(parse(dear)), free.model_copy(update={"usd_per_month": 10_000}))
+    assert said.startswith("Self-hosting never wins, because one full box")
+    assert "people" not in said
 
 
 def test_a_decision_is_plain_json() -> None:

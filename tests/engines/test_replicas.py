@@ -76,6 +76,11 @@ def test_an_engine_that_lost_a_replica_is_degraded_and_its_others_are_still_ende
             assert code == 1
             assert [line.split()[1] for line in lines.splitlines()] == ["stopped", "serving"]
             assert json.loads(done("status", NAME, "--json")[1])["health"] == "degraded"
+            code, _, said = done("start", NAME)
+            assert code == 1
+            place = f"{left.base_url} (process {left.pid})"
+            assert f"error: llama-server is degraded: 1 of its 2 replicas ended, what is left is at {place}" in said
+            assert f"hint: breakeven engine stop {NAME} ends what is left, then start it again" in said
 
     assert daemon.read_state(NAME) is None
     assert engines(state.parent.parent) == []

@@ -78,6 +78,19 @@ def test_a_run_with_a_box_gets_the_money_and_says_who_measured(
     assert manifest.started_at == "2026-11-23T13:47:07+00:00"
 
 
+def test_an_imported_run_is_priced_by_the_rule_of_all_runs(tmp_path: Path) -> None:
+    """Nobody gives a demand: its own requests, no volume, half an engineer at 208,000 a year; unless it is said."""
+    box = ("--usd-per-hour", "2")
+
+    def usd_a_month(place: str, *said: str) -> float:
+        decision = imported(tmp_path / place, FILE, options=(*box, *said)) / "decision.json"
+        return float(json.loads(decision.read_text())["people"]["usd_per_month"])
+
+    assert usd_a_month("a") == pytest.approx(208_000 / 24)
+    assert usd_a_month("b", "--people", "0.25", "--fte-usd-per-year", "96000") == pytest.approx(2000)
+    assert invoke(["import", str(FILE), "--demand", "support-agent", "--people", "1"]) == 2
+
+
 def test_a_report_of_it_comes_to_the_same_again(tmp_path: Path) -> None:
     run_dir = imported(tmp_path, FILE, options=("--usd-per-hour", "2"))
     before = metrics_of(run_dir)

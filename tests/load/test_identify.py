@@ -211,3 +211,23 @@ def test_of_a_model_that_is_not_listed_beside_others_nothing_is_said() -> None:
     assert big.weights.value == "org/Name-70B"
     assert alone.weights is not None  # a server of one model answers with it
     assert alone.weights.value == "org/Name-8B"
+
+
+@pytest.mark.parametrize(
+    ("adapter", "weights"),
+    [
+        ("acme/support-lora", "org/Name-8B"),
+        ("acme/support", "org/Name-8B"),
+        ("/adapters/support", "org/Name-8B"),
+        ("acme/Other-8B-support-lora", "acme/Other-8B-support-lora"),
+    ],
+)
+def test_an_adapter_is_served_with_its_bases_weights_unless_its_own_name_says_them(adapter: str, weights: str) -> None:
+    base = {"id": "base", "owned_by": "vllm", "root": "org/Name-8B", "max_model_len": 8192}
+    entry = {"id": "tuned", "owned_by": "vllm", "root": adapter, "parent": "base"}
+
+    on_its_base = read({"/v1/models": {"data": [base, entry]}}, "tuned").identity
+    alone = read({"/v1/models": {"data": [entry | {"root": "acme/support-lora"}]}}, "tuned").identity
+
+    assert on_its_base.weights == SaidText(value=weights, said_by="/v1/models")
+    assert alone.weights is None  # nobody says what it is an adapter of

@@ -353,7 +353,8 @@ def test_a_comparison_is_written_with_unequal_things_first(tmp_path: Path) -> No
     titles = ["What was not the same", "The runs", "The money of each", "The same load, side by side", "Checks"]
     assert re.findall(r"<h2><span>\d+</span> (.*?)</h2>", html) == titles
     assert re.findall(r"^## \d+\. (.*)$", markdown, re.MULTILINE) == titles
-    assert html.count('class="line arm-1"') == 3  # output, goodput and first token of the second run
+    # output, goodput and first token of the second run, each wide, narrow and in the legend
+    assert html.count('class="line arm-1"') == 9
     # 4 users: 0.6 req/s of 250 tokens against 0.81
     assert "| 4 users | 150 (714 ms, n 66) | 202 (145 ms, n 729) |" in markdown
 

@@ -43,7 +43,7 @@ def test_a_volume_is_rounded_alike_in_a_sentence_a_table_and_a_drawing() -> None
     report = build_report(given.under(Path("a-run")))
     said = render_markdown(report)
 
-    assert "self-hosting wins from 673k tasks a month on" in report.verdicts[0].sentence
+    assert "self-hosting wins from 673k on" in report.verdicts[0].sentence
     assert len(re.findall(r"\b673k\b", said)) >= 3
     assert "673,26" not in said
 

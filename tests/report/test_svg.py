@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from harness.report.charts import svg
 
 
@@ -37,3 +39,30 @@ def test_round_bounds_enclose_a_value() -> None:
 
 def test_labels_that_would_overlap_are_moved_apart_and_stay_inside() -> None:
     assert svg.spread([100, 102, 10], 15, 0, 110) == [95, 110, 10]
+
+
+def test_ticks_side_by_side_are_as_many_as_have_room() -> None:
+    wide = svg.across(svg.Scale(1000, 1e9, 50, 950, log=True), lambda v: f"{v:,.0f}", 9, (0, 1000))
+    tight = svg.across(svg.Scale(1000, 1e9, 50, 250, log=True), lambda v: f"{v:,.0f}", 9, (0, 270))
+
+    assert [label for _, label in wide][-1] == "1,000,000,000"
+    assert 1 <= len(tight) < len(wide)
+    ends = [(place - svg.width_of(label) / 2, place + svg.width_of(label) / 2) for place, label in tight]
+    assert all(left >= 0 and right <= 270 for left, right in ends)
+    assert all(right < left for (_, right), (left, _) in pairwise(ends))
+
+
+def test_a_name_is_cut_only_where_it_has_no_room() -> None:
+    name = "anthropic:claude-sonnet-4-6"
+
+    assert svg.fitted(name, svg.width_of(name)) == name
+    assert svg.fitted(name, 100).endswith("…")
+    assert svg.width_of(svg.fitted(name, 100)) <= 100
+
+
+def test_a_label_in_the_middle_of_a_place_stays_between_two_ends() -> None:
+    wide = svg.width_of("now 5", bold=True)
+
+    assert svg.centred("now 5", 200, 0, 400) == 200 - wide / 2
+    assert svg.centred("now 5", 3, 0, 400) == 0
+    assert svg.centred("now 5", 399, 0, 400) == 400 - wide

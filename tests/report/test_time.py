@@ -63,9 +63,9 @@ def test_failures_and_stalls_are_marked_where_they_were() -> None:
     assert "2 failed requests at second 4" in picture
     assert "1 failed request at second 7" in picture
     assert picture.count('class="stall"') == 2
-    # the axis is 922 wide from 46: second 5 is at 507, 2 s are 184.4
-    assert 'x="507"' in re.search(r"<rect [^>]*stall", picture).group()  # type: ignore[union-attr]
-    assert 'width="184.4"' in re.search(r"<rect [^>]*stall", picture).group()  # type: ignore[union-attr]
+    # the axis goes from 27.36 (two figures of 7.68, and 12) to 966: second 5 is at 496.68, 2 s are 187.73
+    assert 'x="496.68"' in re.search(r"<rect [^>]*stall", picture).group()  # type: ignore[union-attr]
+    assert 'width="187.73"' in re.search(r"<rect [^>]*stall", picture).group()  # type: ignore[union-attr]
 
 
 def test_the_drawing_says_in_words_what_it_shows() -> None:

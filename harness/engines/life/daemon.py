@@ -103,16 +103,26 @@ def start(name: str, model: str | Path | None, copies: Sequence[Settings], progr
     with held(_state_path(name).with_suffix(_LOCK), f"starts {kind.title}", progress):
         running = read_state(name, is_ours=True)
         if running is not None:
-            raise EngineError(
-                f"{kind.title} runs already at {running.base_url} (process {running.pid})",
-                hint=f"breakeven engine stop {name}",
-            )
+            raise _runs_already(kind, running)
         kind.install(progress)
         with contextlib.ExitStack() as stack:
             for port in sorted(settings.port for settings in copies if settings.port is not None):
                 place = state_dir("engines") / f"port-{port}{_LOCK}"  # another engine may be told the same one
                 stack.enter_context(held(place, f"starts an engine at port {port}", progress))
             return _Starting(kind, model, progress).start(copies)
+
+
+def _runs_already(kind: EngineKind, running: Started) -> EngineError:
+    """What stands in the way of a start: the engine, or what is left of it."""
+    left = [each for each in running.replicas if each.alive()] or running.replicas
+    places = ", ".join(f"{each.base_url} (process {each.pid})" for each in left)
+    ended, hint = len(running.replicas) - len(left), f"breakeven engine stop {kind.name}"
+    if not ended:
+        return EngineError(f"{kind.title} runs already at {places}", hint=hint)
+    return EngineError(
+        f"{kind.title} is degraded: {ended} of its {len(running.replicas)} replicas ended, what is left is at {places}",
+        hint=f"{hint} ends what is left, then start it again",
+    )
 
 
 class _Starting:

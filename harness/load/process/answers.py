@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.backends.said import Info, Listed, Meta, ModelInfo, Models, Props, ServerInfo, Show, Version, read_said
-from harness.base.weights_name import tells_weights
+from harness.base.weights_name import has_size, tells_weights
 from harness.rundir.identity import Flags, Identity, SaidCount, SaidText
 
 LIST = "/v1/models"
@@ -28,7 +28,7 @@ def read_answers(answers: Answers, model: str | None = None) -> Found:
     listed = read_said(Models, answers.get(LIST)).listed
     asked = next((entry for entry in listed if entry.id == model), None) or _unlisted(listed, model)
     names = tuple(entry.id for entry in listed if entry.id)
-    identity, flags = _engine(answers, asked)
+    identity, flags = _engine(answers, _on_its_base(asked, listed))
     weights = tuple(entry.root or entry.id or "" for entry in listed)
     return Found(identity, flags, names[0] if names else None, names, weights)
 
@@ -38,6 +38,14 @@ def _unlisted(listed: Sequence[Listed], model: str | None) -> Listed:
     first = listed[0] if listed else Listed()
     is_one = len({entry.root or entry.id for entry in listed}) < 2
     return first if model is None or is_one else Listed(owned_by=first.owned_by)
+
+
+def _on_its_base(asked: Listed, listed: Sequence[Listed]) -> Listed:
+    """An adapter whose name says no size is served with its base's weights; what is not listed is not known."""
+    if asked.parent is None or has_size(asked.root or ""):
+        return asked
+    base = next((entry for entry in listed if entry.id == asked.parent), Listed())
+    return asked.model_copy(update={"root": base.root, "max_model_len": asked.max_model_len or base.max_model_len})
 
 
 def _engine(answers: Answers, listed: Listed) -> tuple[Identity, Flags]:

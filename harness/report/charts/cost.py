@@ -43,18 +43,18 @@ class Layout:
     name: str
     width: int
     height: int
-    left: int
-    right: int
     top: int
     lane: int  # height of one winning-window lane
     labelled: bool  # names at the lines' ends; a narrow drawing leaves them to the legend
 
 
-WIDE = Layout("wide", 980, 470, left=74, right=196, top=26, lane=19, labelled=True)
-NARROW = Layout("narrow", 380, 400, left=50, right=12, top=26, lane=15, labelled=False)
+WIDE = Layout("wide", 980, 490, top=44, lane=19, labelled=True)
+NARROW = Layout("narrow", 340, 410, top=44, lane=15, labelled=False)
 _BELOW_AXIS = 42  # tick labels and the axis' title
 _ABOVE_LANES = 18
 _LANES_INSIDE = 3  # more lanes make the drawing taller
+_LEVELS = 8  # values on the upright axis, about
+_MARGIN = 300  # units for names at the right, at most
 
 
 def cost_chart(decision: Decision) -> Chart:
@@ -136,19 +136,27 @@ def _draw(layout: Layout, arms: Sequence[ArmCurve], tasks: float | None, alt: st
     y_low, y_high = _cost_range([arm.stairs.api_usd(v) for arm in arms for v in (low, high)], steps)
     height = layout.height + max(0, len(lanes) - _LANES_INSIDE) * layout.lane
     bottom = height - _BELOW_AXIS - (len(lanes) * layout.lane + _ABOVE_LANES if lanes else 0)
-    x = svg.Scale(low, high, layout.left, layout.width - layout.right, log=True)
     y = svg.Scale(y_low, y_high, bottom, layout.top, log=True)
+    left = svg.room_for(map(_short, y.ticks(_LEVELS))) + 12
+    x = svg.Scale(low, high, left, layout.width - _right(layout, arms), log=True)
     parts = [
         *_bands(arms, x, y),
         *_axes(layout, x, y),
         *(svg.path(_visible(arm.stairs, x, y), f"line {arm.css}", data_arm=arm.name) for arm in arms),
         *_staircase(box, steps, x, y),
         *_own_volume(tasks, x, y),
-        *(_end_labels(arms, steps, x, y) if layout.labelled else []),
+        *(_end_labels(layout, arms, steps, x, y) if layout.labelled else []),
         *_lanes(layout, lanes, x, bottom + _BELOW_AXIS),
     ]
     title = "Monthly cost against monthly volume"
     return svg.document(layout.width, height, title, alt, parts, id_=f"cost-{layout.name}")
+
+
+def _right(layout: Layout, arms: Sequence[ArmCurve]) -> float:
+    """The margin at the right, wide enough for the names there."""
+    if not layout.labelled:
+        return 14.0
+    return min(svg.room_for([arm.name for arm in arms], bold=True) + 16, _MARGIN)
 
 
 def _cost_range(api_ends: Sequence[float], steps: Sequence[svg.Point]) -> tuple[float, float]:
@@ -183,14 +191,12 @@ def _window(arm: ArmCurve, window: Window, shown: str, x: svg.Scale, top: float,
 
 
 def _axes(layout: Layout, x: svg.Scale, y: svg.Scale) -> list[Markup]:
-    parts = svg.level_grid(x, y, 8, _short)
-    for tick in x.ticks(9 if layout.labelled else 5):
-        parts.append(svg.line((x(tick), y.start), (x(tick), y.start + 5), "axis"))
-        parts.append(svg.text(x(tick), y.start + 19, volume(tick), "tick", "middle"))
-    parts.append(svg.line((x.start, y.start), (x.end, y.start), "axis"))
-    parts.append(svg.text(x.end, y.start + 36, "tasks a month (log scale)", "axis-title", "end"))
-    parts.append(svg.text(4, 14, "USD a month (log scale)", "axis-title"))
-    return parts
+    ticks = svg.across(x, volume, 9 if layout.labelled else 5, (0, layout.width))
+    return [
+        *svg.level_grid(x, y, _LEVELS, _short),
+        *svg.level_axis(x, y.start, ticks, "tasks a month (log scale)"),
+        svg.text(4, 14, "USD a month (log scale)", "axis-title"),
+    ]
 
 
 def _short(value: float) -> str:
@@ -215,25 +221,20 @@ def _staircase(box: Staircase | None, steps: Sequence[svg.Point], x: svg.Scale, 
 def _own_volume(tasks: float | None, x: svg.Scale, y: svg.Scale) -> list[Markup]:
     if not tasks:
         return []
-    place = x(tasks)
-    anchor = "end" if place > (x.start + x.end) / 2 else "start"
+    place, words = x(tasks), f"you: {exact_volume(tasks)} a month"
     return [
         svg.line((place, y.end), (place, y.start), "own"),
-        svg.text(
-            place + (-5 if anchor == "end" else 5),
-            y.end - 6,
-            f"you: {exact_volume(tasks)} a month",
-            "own-label",
-            anchor,
-        ),
+        svg.text(svg.centred(words, place, x.start, x.end), y.end - 7, words, "own-label"),
     ]
 
 
-def _end_labels(arms: Sequence[ArmCurve], steps: Sequence[svg.Point], x: svg.Scale, y: svg.Scale) -> list[Markup]:
+def _end_labels(
+    layout: Layout, arms: Sequence[ArmCurve], steps: Sequence[svg.Point], x: svg.Scale, y: svg.Scale
+) -> list[Markup]:
     named = [(arm.name, arm.css, y(arm.stairs.api_usd(x.high))) for arm in arms]
     if steps:
         named.append(("self-host", "self", y(steps[-1][1])))
-    return svg.end_labels(x.end + 8, named, 17, y.end + 4, y.start)
+    return svg.end_labels(x.end + 8, named, 17, (y.end + 4, y.start), layout.width - x.end - 10)
 
 
 def _lanes(layout: Layout, lanes: Sequence[ArmCurve], x: svg.Scale, top: float) -> list[Markup]:
@@ -245,7 +246,8 @@ def _lanes(layout: Layout, lanes: Sequence[ArmCurve], x: svg.Scale, top: float) 
         parts.append(svg.rect(x.start, place, x.end - x.start, layout.lane - 7.0, "lane-floor"))
         parts += _windows(arm, x, place, layout.lane - 7.0, "lane")
         if layout.labelled:
-            parts.append(svg.text(x.end + 8, place + 10, svg.cut(arm.name, 27), f"end-label {arm.css}"))
+            name = svg.fitted(arm.name, layout.width - x.end - 10, bold=True)
+            parts.append(svg.text(x.end + 8, place + 10, name, f"end-label {arm.css}"))
     return parts
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from harness.base.stats import SAMPLE_FLOORS
+from harness.base.units import MS_PER_S
+from harness.report.charts.distribution import distribution_chart
 from harness.report.charts.panel import Panel, Point, Series, draw
 from harness.report.model import Chart
-from harness.report.text import MS_PER_S
 from harness.rundir.results import Metrics, Step
 from harness.scenario import Slo
 
@@ -35,17 +36,22 @@ def points_of(
 
 
 def load_charts(metrics: Metrics, slo: Slo) -> list[Chart]:
-    """Output rate, request rate, time to first token and time per token, each against load."""
+    """Output rate, request rate, time to first token and time per token, each against load; how the last two spread."""
+    spread = (distribution_chart(metrics.loads, metrics.at_slo, kind, slo) for kind in ("ttft", "tpot"))
+    return [chart for chart in (*map(draw, load_panels(metrics, slo)), *spread) if chart is not None]
+
+
+def load_panels(metrics: Metrics, slo: Slo) -> list[Panel]:
+    """What is drawn against load."""
     steps = metrics.loads
     unit = load_unit(steps)
     marked = None if metrics.at_slo is None else metrics.at_slo.load.size
     kinds = ["ttft", "tpot"] + (["e2e"] if any(limit.latency == "e2e" for limit in slo.limits()) else [])
-    panels = [
+    return [
         Panel("load-output", "Output tokens per second", "tok/s", unit, _output(steps), (), marked),
         Panel("load-requests", "Requests per second", "req/s", unit, _requests(steps), (), marked),
         *(_latency(steps, kind, slo, unit, marked) for kind in kinds),
     ]
-    return [chart for chart in map(draw, panels) if chart is not None]
 
 
 def _output(steps: Sequence[Step]) -> tuple[Series, ...]:

@@ -1,6 +1,5 @@
 """One drawing of curves over load: dots, crosses where the SLO broke, rings where samples were too few."""
 
-import math
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -10,8 +9,9 @@ from harness.report.charts import svg
 from harness.report.model import Chart
 from harness.report.text import price
 
-WIDTH, HEIGHT = 470, 268
-LEFT, RIGHT, TOP, BOTTOM = 58, 84, 34, 42
+WIDE, NARROW = ("wide", 470, 268), ("narrow", 340, 250)
+TOP, BOTTOM = 34, 42
+_LEVELS = 6  # values on the upright axis, about
 _LOG_LOADS = 16  # largest over smallest load from which a straight axis hides the small ones
 _LOG_VALUES = 48  # the same for values
 
@@ -53,15 +53,22 @@ def draw(panel: Panel, *, legend: tuple[tuple[str, str], ...] = ()) -> Chart | N
     """The drawing; None when no curve has a point."""
     if not any(series.points for series in panel.series):
         return None
-    x, y = _scales(panel)
-    parts = [*_axes(panel, x, y), *_marked(panel, x, y), *_limits(panel, x, y)]
+    alt = _described(panel)
+    wide, narrow = (_drawing(panel, *size, alt, labelled=not legend) for size in (WIDE, NARROW))
+    return Chart(panel.name, panel.title, alt, wide, narrow, legend, always_legend=True)
+
+
+def _drawing(panel: Panel, name: str, width: int, height: int, alt: str, *, labelled: bool) -> str:
+    y = _values(panel, height)
+    names = [series.label for series in panel.series if series.points] if labelled else []
+    right = svg.room_for([*names, *(_limit_words(panel, *limit) for limit in panel.limits)], bold=True) + 14
+    x = _loads(panel, svg.room_for(map(price, y.ticks(_LEVELS))) + 12, width - max(right, 24))
+    parts = [*_axes(panel, x, y, width), *_marked(panel, x, y)]
+    parts += [svg.line((x.start, y(limit)), (x.end, y(limit)), "limit") for _, limit in panel.limits]
     for series in panel.series:
         parts += _curve(series, x, y)
-    if not legend:
-        parts += _labels(panel, x, y)
-    alt = _described(panel)
-    drawing = svg.document(WIDTH, HEIGHT, panel.title, alt, parts, id_=panel.name)
-    return Chart(panel.name, panel.title, alt, drawing, drawing, legend)
+    parts += _labels(panel, x, y, width - x.end - 9, labelled=labelled)
+    return svg.document(width, height, panel.title, alt, parts, id_=f"{panel.name}-{name}")
 
 
 def _described(panel: Panel) -> str:
@@ -83,37 +90,36 @@ def _described(panel: Panel) -> str:
     return f"{panel.title} against {panel.load_unit}: {' '.join(parts)}"
 
 
-def _scales(panel: Panel) -> tuple[svg.Scale, svg.Scale]:
+def _loads(panel: Panel, start: float, end: float) -> svg.Scale:
     points = [point for series in panel.series for point in series.points]
     low, high = min(p.load for p in points), max(p.load for p in points)
-    log_x = low > 0 and high / low >= _LOG_LOADS
+    is_log = low > 0 and high / low >= _LOG_LOADS
     if low == high:
         low, high = low * 0.5, high * 1.5 or 1.0
-    pad = 0.0 if log_x else (high - low) * 0.04
-    x = svg.Scale(low - pad, high + pad, LEFT, WIDTH - RIGHT, log=log_x)
+    pad = 0.0 if is_log else (high - low) * 0.04
+    return svg.Scale(low - pad, high + pad, start, end, log=is_log)
+
+
+def _values(panel: Panel, height: int) -> svg.Scale:
+    points = [point for series in panel.series for point in series.points]
     values = [p.value for p in points] + [limit for _, limit in panel.limits]
     values += [end for p in points if p.ends for end in p.ends]
     if min(values) > 0 and max(values) / min(values) > _LOG_VALUES:
-        lowest, highest = svg.round_down(min(values)), svg.round_up(max(values))
-        return x, svg.Scale(lowest, highest, HEIGHT - BOTTOM, TOP, log=True)
-    return x, svg.Scale(0.0, max(values) * 1.08 or 1.0, HEIGHT - BOTTOM, TOP)
+        return svg.Scale(svg.round_down(min(values)), svg.round_up(max(values)), height - BOTTOM, TOP, log=True)
+    return svg.Scale(0.0, max(values) * 1.08 or 1.0, height - BOTTOM, TOP)
 
 
-def _axes(panel: Panel, x: svg.Scale, y: svg.Scale) -> list[Markup]:
-    scale = " (log scale)" if y.log else ""
-    parts = [svg.text(4, 14, f"{panel.title}, {panel.unit}{scale}", "panel-title")]
-    parts += svg.level_grid(x, y, 6, price)
-    parts.append(svg.line((x.start, y.start), (x.end, y.start), "axis"))
-    shown = -math.inf
+def _axes(panel: Panel, x: svg.Scale, y: svg.Scale, width: int) -> list[Markup]:
+    title = f"{panel.title}, {panel.unit}{', log' if y.log else ''}"
+    parts = [svg.text(4, 14, title, "panel-title"), *svg.level_grid(x, y, _LEVELS, price)]
+    labelled, free = [], 0.0
     for load in sorted({point.load for series in panel.series for point in series.points}):
-        place = x(load)
-        parts.append(svg.line((place, y.start), (place, y.start + 4), "axis"))
-        if place - shown >= 30:
-            parts.append(svg.text(place, y.start + 17, f"{load:,.4g}", "tick", "middle"))
-            shown = place
-    unit = panel.load_unit + (" (log scale)" if x.log else "")
-    parts.append(svg.text(x.end, y.start + 34, unit, "axis-title", "end"))
-    return parts
+        half = svg.width_of(f"{load:,.4g}") / 2
+        parts.append(svg.line((x(load), y.start), (x(load), y.start + 4), "axis"))
+        if x(load) - half >= free and x(load) + half <= width:
+            labelled.append((x(load), f"{load:,.4g}"))
+            free = x(load) + half + 6
+    return [*parts, *svg.level_axis(x, y.start, labelled, panel.load_unit + (" (log scale)" if x.log else ""))]
 
 
 def _marked(panel: Panel, x: svg.Scale, y: svg.Scale) -> list[Markup]:
@@ -123,13 +129,8 @@ def _marked(panel: Panel, x: svg.Scale, y: svg.Scale) -> list[Markup]:
     return [svg.line((place, y.end), (place, y.start), "own goodput-step")]
 
 
-def _limits(panel: Panel, x: svg.Scale, y: svg.Scale) -> list[Markup]:
-    parts = []
-    for label, limit in panel.limits:
-        words = f"{label} {significant(limit)} {panel.unit}"
-        parts.append(svg.line((x.start, y(limit)), (x.end, y(limit)), "limit"))
-        parts.append(svg.text(x.start + 4, y(limit) - 4, words, "limit-label"))
-    return parts
+def _limit_words(panel: Panel, label: str, limit: float) -> str:
+    return f"{label} {significant(limit)} {panel.unit}"
 
 
 def _curve(series: Series, x: svg.Scale, y: svg.Scale) -> list[Markup]:
@@ -151,6 +152,9 @@ def _marker(point: Point, px: float, py: float, css: str) -> Markup:
     return svg.element("circle", cx=px, cy=py, r=3.4, class_=f"{'ring' if hollow else 'dot'} {css}")
 
 
-def _labels(panel: Panel, x: svg.Scale, y: svg.Scale) -> list[Markup]:
-    ends = [(s.label, s.css, y(s.points[-1].value)) for s in panel.series if s.points]
-    return svg.end_labels(x.end + 7, ends, 14, y.end, y.start)
+def _labels(panel: Panel, x: svg.Scale, y: svg.Scale, room: float, *, labelled: bool) -> list[Markup]:
+    """Beside the lines' ends: their names, and the limits."""
+    ends = [(_limit_words(panel, name, limit), "limit-label", y(limit)) for name, limit in panel.limits]
+    if labelled:
+        ends += [(s.label, s.css, y(s.points[-1].value)) for s in panel.series if s.points]
+    return svg.end_labels(x.end + 7, ends, 14, (y.end, y.start), room)

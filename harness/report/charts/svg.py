@@ -138,18 +138,78 @@ def round_up(value: float) -> float:
     return min(m * size for m in (1, 2, 5, 10) if m * size >= value * 0.9999)
 
 
-def cut(name: str, most: int) -> str:
-    """A name of at most so many characters."""
-    return name if len(name) <= most else name[: most - 1] + "…"
+_SLIM, _BROAD = frozenset("iljtfrI.,:;'|!()[]{} -/·"), frozenset("mwMW@%…−≤")
 
 
-def end_labels(x: float, named: Sequence[tuple[str, str, float]], gap: float, low: float, high: float) -> list[Markup]:
-    """Names at the ends of lines, as (name, class, place), moved apart to at least `gap`."""
-    places = spread([place for *_, place in named], gap, low, high)
+def width_of(words: str, *, bold: bool = False) -> float:
+    """How wide a text of a drawing is at most, in its units: no common sans serif is wider than DejaVu Sans."""
+    ems = sum(0.4 if c in _SLIM else 1.0 if c in _BROAD else 0.72 if c.isupper() else 0.64 for c in words)
+    return 12 * ems * (1.12 if bold else 1.0)
+
+
+def room_for(labels: Iterable[str], *, bold: bool = False) -> float:
+    """The width of the widest."""
+    return max((width_of(label, bold=bold) for label in labels), default=0.0)
+
+
+def fitted(name: str, room: float, *, bold: bool = False) -> str:
+    """A name that is cut where it is wider than its room."""
+    if width_of(name, bold=bold) <= room:
+        return name
+    while name and width_of(name + "…", bold=bold) > room:
+        name = name[:-1]
+    return name + "…"
+
+
+def centred(words: str, place: float, low: float, high: float) -> float:
+    """Where a bold text begins that stands in the middle of a place, moved so that it lies between two ends."""
+    wide = width_of(words, bold=True)
+    return max(min(place - wide / 2, high - wide), low)
+
+
+def end_labels(
+    x: float, named: Sequence[tuple[str, str, float]], gap: float, ends: tuple[float, float], room: float
+) -> list[Markup]:
+    """Names at the ends of lines, as (name, class, place), moved apart to at least `gap`, in a margin so wide."""
+    places = spread([place for *_, place in named], gap, *ends)
     return [
-        text(x, place + 4, cut(name, 27), f"end-label {css}")
+        text(x, place + 4, fitted(name, room, bold=True), f"end-label {css}")
         for (name, css, _), place in zip(named, places, strict=True)
     ]
+
+
+def across(x: Scale, label: Callable[[float], str], most: int, edges: tuple[float, float]) -> list[tuple[float, str]]:
+    """The level axis' ticks as (place, label): as many as stand side by side, each within the drawing's edges."""
+    found: list[tuple[float, str]] = []
+    for many in range(most, 1, -1):
+        placed = [(x(tick), label(tick), width_of(label(tick)) / 2) for tick in x.ticks(many)]
+        inside = [one for one in placed if one[0] - one[2] >= edges[0] and one[0] + one[2] <= edges[1]]
+        found = [(place, words) for place, words, _ in inside]
+        if all(b[0] - b[2] - a[0] - a[2] >= 6 for a, b in pairwise(inside)):
+            return found
+    return found[:1]
+
+
+def level_axis(x: Scale, y: float, ticks: Sequence[tuple[float, str]], title: str) -> list[Markup]:
+    """The level axis at a height: its line, a stroke and a label at each tick, its title below."""
+    parts = [line((x.start, y), (x.end, y), "axis")]
+    for place, label in ticks:
+        parts.append(line((place, y), (place, y + 4), "axis"))
+        parts.append(text(place, y + 18, label, "tick", "middle"))
+    return [*parts, text(x.end, y + 35, title, "axis-title", "end")]
+
+
+def swatch(css: str) -> Markup:
+    """What stands before a name in a legend: a line with its own dash, an area, or the cross of a failure."""
+    if css == "mark-failed":
+        drawn = element("path", d="M10 2l6 6m0 -6l-6 6", class_="failed-step")
+    elif css == "mark-stall":
+        drawn = rect(2, 1, 22, 8, "stall")
+    elif css.startswith("phase-"):
+        drawn = rect(2, 2, 22, 6, f"strip {css}")
+    else:
+        drawn = line((1, 5), (27, 5), f"line {css}")
+    return element("svg", drawn, viewBox="0 0 28 10", class_="chart swatch", aria_hidden="true")
 
 
 def level_grid(x: Scale, y: Scale, most: int, label: Callable[[float], str]) -> list[Markup]:

@@ -9,12 +9,13 @@ from markupsafe import Markup
 from harness.base.rounding import significant
 from harness.report.charts import svg
 from harness.report.model import Chart
-from harness.report.text import count
+from harness.report.text import count, price
 from harness.rundir.result import WindowOfStep
 from harness.rundir.results import Metrics, Step
 from harness.rundir.timeline import Timeline
 
-_TOP, _PANEL, _BETWEEN, _BELOW = 42, 130, 34, 40
+_TOP, _PANEL, _BETWEEN, _BELOW = 42, 130, 34, 46
+_LEVELS = 5  # values on an upright axis, about
 _STRIP = 6  # of a phase, at the foot of both panels
 _CHAR = 7.0  # width of a letter of a step's name
 _LEGEND = (
@@ -42,8 +43,9 @@ def time_chart(metrics: Metrics) -> Chart | None:
         title=title,
         alt=alt,
         wide=_draw("wide", 980, timeline, metrics.steps, alt),
-        narrow=_draw("narrow", 380, timeline, metrics.steps, alt),
+        narrow=_draw("narrow", 340, timeline, metrics.steps, alt),
         legend=legend,
+        always_legend=True,
     )
 
 
@@ -69,16 +71,17 @@ def _bin(timeline: Timeline) -> str:
 
 
 def _draw(name: str, width: int, timeline: Timeline, steps: Sequence[Step], alt: str) -> str:
-    x = svg.Scale(timeline.start_s, timeline.end_s, 46, width - 12)
     upper = svg.Scale(0.0, max(timeline.output_tokens_per_s) * 1.08 or 1.0, _TOP + _PANEL, _TOP)
     top = _TOP + _PANEL + _BETWEEN
     lower = svg.Scale(0.0, max(timeline.in_flight) * 1.08 or 1.0, top + _PANEL * 0.7, top)
+    labels = [price(tick) for y in (upper, lower) for tick in y.ticks(_LEVELS)]
+    x = svg.Scale(timeline.start_s, timeline.end_s, svg.room_for(labels) + 12, width - 14)
     parts = [*_names(x, steps)]
     for y in (upper, lower):
         parts += [*_phases(x, y, steps), *_stalls(x, y, timeline)]
     parts += [*_values(x, upper, "Output tokens per second", timeline.output_tokens_per_s, timeline, "self")]
     parts += [*_values(x, lower, "Requests in flight", timeline.in_flight, timeline, "series-p95")]
-    parts += [*_failures(x, upper, timeline), *_seconds(x, lower, 10 if width > 500 else 5)]
+    parts += [*_failures(x, upper, timeline), *_seconds(x, lower, 10 if width > 500 else 5, width)]
     height = round(lower.start) + _BELOW
     return svg.document(width, height, "The run over time", alt, parts, id_=f"time-{name}")
 
@@ -92,9 +95,10 @@ def _names(x: svg.Scale, steps: Sequence[Step]) -> Iterator[Markup]:
             room = x(step.phases.hold.end_s if step.phases.hold else step.phases.window.end_s) - begin
             if begin >= free and len(words) * _CHAR > room:
                 words = f"{step.load.size:g}"
-            if begin >= free and len(words) * _CHAR <= max(room, 3 * _CHAR):
+            wide = len(words) * _CHAR
+            if begin >= free and wide <= max(room, 3 * _CHAR) and begin + wide <= x.end + 10:
                 yield svg.text(begin + 2, _TOP - 6, words, "tick")
-                free = begin + len(words) * _CHAR
+                free = begin + wide
 
 
 def _phases(x: svg.Scale, y: svg.Scale, steps: Sequence[Step]) -> Iterator[Markup]:
@@ -125,9 +129,7 @@ def _values(
 ) -> Iterator[Markup]:
     """A line that stays level over each bin."""
     yield svg.text(4, y.end - (26 if y.end == _TOP else 10), title, "panel-title")
-    for tick in y.ticks(5):
-        yield svg.line((x.start, y(tick)), (x.end, y(tick)), "grid")
-        yield svg.text(x.start - 7, y(tick) + 4, f"{tick:,.10g}", "tick", "end")
+    yield from svg.level_grid(x, y, _LEVELS, price)
     yield svg.line((x.start, y.start), (x.end, y.start), "axis")
     points = []
     for i, value in enumerate(values):
@@ -151,8 +153,5 @@ def _failures(x: svg.Scale, y: svg.Scale, timeline: Timeline) -> Iterator[Markup
             yield svg.element("path", said, d=cross, class_="failed-step")
 
 
-def _seconds(x: svg.Scale, y: svg.Scale, most: int) -> Iterator[Markup]:
-    for tick in x.ticks(most):
-        yield svg.line((x(tick), y.start + _STRIP), (x(tick), y.start + _STRIP + 4), "axis")
-        yield svg.text(x(tick), y.start + _STRIP + 17, f"{tick:,.10g}", "tick", "middle")
-    yield svg.text(x.end, y.start + _STRIP + 32, "seconds since the run began", "axis-title", "end")
+def _seconds(x: svg.Scale, y: svg.Scale, most: int, width: int) -> list[Markup]:
+    return svg.level_axis(x, y.start + _STRIP, svg.across(x, price, most, (0, width)), "seconds since the run began")

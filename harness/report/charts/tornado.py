@@ -12,7 +12,8 @@ from harness.report.text import clean, input_words
 from harness.rundir.decision import Decision
 from harness.rundir.whatif import Swing
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM, ROW = 470, 150, 16, 44, 36, 24
+WIDE, NARROW = ("wide", 470), ("narrow", 340)
+RIGHT, TOP, BOTTOM, ROW = 16, 44, 40, 24
 MOST_BARS = 9
 
 
@@ -37,8 +38,8 @@ def tornado_charts(decision: Decision) -> list[Chart]:
         name = clean(arm.name)
         title = f"Saving against {name}, one input at a time"
         alt = _described(name, now, bars)
-        drawing = _draw(f"tornado-{i}", name, now, bars, alt)
-        found.append(Chart(f"tornado-{i}", title, alt, drawing, drawing))
+        wide, narrow = (_draw(f"tornado-{i}-{size}", width, name, now, bars, alt) for size, width in (WIDE, NARROW))
+        found.append(Chart(f"tornado-{i}", title, alt, wide, narrow))
     return found
 
 
@@ -64,7 +65,7 @@ def _described(name: str, now: float, bars: Sequence[Bar]) -> str:
     )
 
 
-def _draw(id_: str, name: str, now: float, bars: Sequence[Bar], alt: str) -> str:
+def _draw(id_: str, width: int, name: str, now: float, bars: Sequence[Bar], alt: str) -> str:
     height = TOP + ROW * len(bars) + BOTTOM
     ends = [end for bar in bars for end in bar.savings] + [now]
     low, high = min(ends), max(ends)
@@ -75,32 +76,26 @@ def _draw(id_: str, name: str, now: float, bars: Sequence[Bar], alt: str) -> str
     if high < 0 and -high < reach:
         high = 0.0
     pad = (high - low) * 0.06
-    x = svg.Scale(low - pad, high + pad, LEFT, WIDTH - RIGHT)
+    left = max(svg.width_of(bar.name, bold=bar.flips) for bar in bars) + 14
+    x = svg.Scale(low - pad, high + pad, left, width - RIGHT)
     bottom = float(height - BOTTOM)
+    words = f"now {amount(now)}"
     parts = [
-        svg.text(4, 14, f"against {svg.cut(name, 44)}", "panel-title"),
-        *_axis(x, bottom),
+        svg.text(4, 14, f"against {svg.fitted(name, width - 70, bold=True)}", "panel-title"),
+        *_axis(x, bottom, width),
         *(part for i, bar in enumerate(bars) for part in _bar(bar, x, TOP + ROW * i)),
         svg.line((x(now), TOP - 6), (x(now), bottom), "own"),
-        svg.text(x(now), TOP - 11, f"now {amount(now)}", "own-label", _anchor(x, now)),
+        svg.text(svg.centred(words, x(now), x.start, x.end), TOP - 11, words, "own-label"),
     ]
     if x.low <= 0 <= x.high:
         parts.append(svg.line((x(0), TOP - 6), (x(0), bottom), "zero"))
-    return svg.document(WIDTH, height, f"Saving against {name}, one input at a time", alt, parts, id_=id_)
+    return svg.document(width, height, f"Saving against {name}, one input at a time", alt, parts, id_=id_)
 
 
-def _anchor(x: svg.Scale, value: float) -> str:
-    share = (x(value) - x.start) / (x.end - x.start)
-    return "start" if share < 0.15 else "end" if share > 0.85 else "middle"
-
-
-def _axis(x: svg.Scale, bottom: float) -> list[Markup]:
-    parts = [svg.line((x.start, bottom), (x.end, bottom), "axis")]
-    for tick in x.ticks(5):
-        parts.append(svg.line((x(tick), TOP - 6), (x(tick), bottom), "grid"))
-        parts.append(svg.text(x(tick), bottom + 16, f"{tick:,.0f}".replace("-", "−"), "tick", "middle"))
-    parts.append(svg.text(x.end, bottom + 31, "saving of self-hosting, USD a month", "axis-title", "end"))
-    return parts
+def _axis(x: svg.Scale, bottom: float, width: int) -> list[Markup]:
+    ticks = svg.across(x, lambda tick: f"{tick:,.0f}".replace("-", "−"), 5, (0, width))
+    grid = [svg.line((place, TOP - 6), (place, bottom), "grid") for place, _ in ticks]
+    return [*grid, *svg.level_axis(x, bottom, ticks, "saving of self-hosting, USD a month")]
 
 
 def _bar(bar: Bar, x: svg.Scale, top: float) -> list[Markup]:
@@ -108,5 +103,5 @@ def _bar(bar: Bar, x: svg.Scale, top: float) -> list[Markup]:
     label = svg.element("title", bar.moved)
     kind = "bar flips" if bar.flips else "bar"
     rect = svg.rect(start, top + 4.0, max(end - start, 1.5), ROW - 10.0, kind, label)
-    name = svg.text(LEFT - 8, top + 15, bar.name, "flip-name" if bar.flips else "tick", "end")
+    name = svg.text(x.start - 8, top + 15, bar.name, "flip-name" if bar.flips else "tick", "end")
     return [rect, name]

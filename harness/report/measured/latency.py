@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from harness.base.rounding import significant, whole
+from harness.base.units import MS_PER_S
 from harness.report.measured.steps import LOAD, STEP, gives_goodput, percentile_cell
 from harness.report.model import Block, Cell, Field, Table, table_of
-from harness.report.text import MS_PER_S, clean, percent
+from harness.report.text import clean, percent
 from harness.rundir.of_step import ErrorOfStep, Summary
 from harness.rundir.results import Metrics, Step
 from harness.scenario import Slo
@@ -43,7 +44,7 @@ def latencies_table(metrics: Metrics, slo: Slo) -> Table:
 
 
 def _percentiles(steps: Sequence[Step], kind: str, limits: dict[tuple[str, str], float]) -> list[Field[Step]]:
-    unit, show = _unit(steps, kind)
+    unit, show = latency_unit(steps, kind)
     return [_percentile(kind, name, unit, show, limits.get((kind, name))) for name in PERCENTILES]
 
 
@@ -55,14 +56,15 @@ def _percentile(kind: str, name: str, unit: str, show: Callable[[float], str], l
             return shown
         return Cell(shown.text, shown.note, "bad")
 
-    return f"{kind.upper()} {name}", unit if limit is None else f"{unit}\n≤ {show(limit)}", cell
+    return f"{kind.upper()} {name}", unit if limit is None else f"{unit}\n≤\u00a0{show(limit)}", cell
 
 
 def _latency(step: Step, kind: str) -> Summary:
     return step.itl_s or Summary() if kind == "itl" else step.latency(kind)
 
 
-def _unit(steps: Sequence[Step], kind: str) -> tuple[str, Callable[[float], str]]:
+def latency_unit(steps: Sequence[Step], kind: str) -> tuple[str, Callable[[float], str]]:
+    """The unit of a latency's columns, and how its seconds are shown in it."""
     values = [_latency(step, kind).percentile(name) for step in steps for name in PERCENTILES]
     if max((v for v in values if v is not None), default=0.0) >= _SECONDS_FROM:
         return "s", significant

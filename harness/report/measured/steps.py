@@ -44,7 +44,7 @@ def steps_table(metrics: Metrics) -> Table:
         metrics.steps,
         STEP,
         LOAD,
-        ("SLO", None, _slo_cell),
+        ("SLO", None, slo_cell),
         ("window", "s", lambda step: significant(step.window.length_s)),
         ("requests", "", lambda step: whole(step.requests)),
         ("failed", "", lambda step: Cell(whole(step.failed), tone="bad" if step.failed else "")),
@@ -73,7 +73,8 @@ def gives_goodput(metrics: Metrics, step: Step) -> bool:
     return metrics.goodput is not None and metrics.goodput.step == step.step
 
 
-def _slo_cell(step: Step) -> Cell:
+def slo_cell(step: Step) -> Cell:
+    """Whether the step kept the SLO, and whether that is sure."""
     return {
         "yes": Cell("met", tone="good"),
         "no": Cell("broken", tone="bad"),
@@ -117,22 +118,6 @@ def measured_line(metrics: Metrics) -> str:
 
 def _in_words(cell: Cell) -> str:
     return f"{cell.text} ({cell.note})" if cell.note else cell.text
-
-
-def console_steps_table(metrics: Metrics) -> Table:
-    """The console's table when there is no decision to show."""
-    return table_of(
-        "load steps",
-        metrics.steps,
-        LOAD,
-        ("requests", "", lambda step: whole(step.requests)),
-        ("failed", "", lambda step: whole(step.failed)),
-        ("req/s", "", lambda step: significant(step.requests_per_s)),
-        ("output tok/s", "", lambda step: significant(step.output_tokens_per_s)),
-        ("TTFT p50", "", lambda step: percentile_cell(step.ttft_s, "p50", duration)),
-        ("TTFT p95", "", lambda step: percentile_cell(step.ttft_s, "p95", duration)),
-        ("SLO", None, _slo_cell),
-    )
 
 
 _UNFINISHED = "The search did not come to an end: the run was cut short."

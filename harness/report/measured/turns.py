@@ -1,9 +1,9 @@
 """Conversations turn by turn: how the context grows with them, and what that does to the first token."""
 
 from harness.base.rounding import significant, whole
+from harness.base.units import MS_PER_S
 from harness.report.measured.steps import percentile_cell
 from harness.report.model import Block, Cell, Field, Table, Text, table_of
-from harness.report.text import MS_PER_S
 from harness.rundir.of_step import TurnOfStep
 from harness.rundir.results import Metrics, Step
 

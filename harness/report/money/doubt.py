@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.base.rounding import NA, amount, exact_volume, significant, volume, whole
+from harness.cost.whatif.ranges import DEMAND
 from harness.report.charts.tornado import tornado_charts
 from harness.report.model import Block, Cell, Field, Table, Text, table_of
 from harness.report.text import clean, count, input_words, percent
 from harness.rundir.decision import Arm, Decision
-from harness.rundir.whatif import Distribution, FirstWins, FlipPoint, Flips, MonteCarlo, Varied
+from harness.rundir.whatif import Distribution, FirstWins, FlipPoint, Flips, MonteCarlo, Swing, Varied
 
 _NO_FLIP = "no value"
+_OfArm = Field[tuple[str, MonteCarlo]]
 
 
 def doubt_blocks(decision: Decision) -> tuple[Block | None, ...]:
@@ -17,7 +19,7 @@ def doubt_blocks(decision: Decision) -> tuple[Block | None, ...]:
     charts = tornado_charts(decision)
     moving = Text(_most_moving(decision.arms)) if charts else None
     arms = decision.arms
-    return (moving, *charts, flip_table(arms), simulation_table(arms), drawn_table(arms))
+    return (moving, *charts, flip_table(arms), drawn_table(arms), simulation_table(arms))
 
 
 def _most_moving(arms: Sequence[Arm]) -> str:
@@ -35,7 +37,7 @@ def _most_moving(arms: Sequence[Arm]) -> str:
 
 
 def flip_table(arms: Sequence[Arm]) -> Table | None:
-    """The value of each input at which the winner at the reader's volume changes; beneath, the verdict."""
+    """Each input's range, and the value at which the winner at the reader's volume changes; beneath, the verdict."""
     points = [
         {point.input: point for point in arm.sensitivity.flip_points} if arm.sensitivity is not None else {}
         for arm in arms
@@ -43,16 +45,41 @@ def flip_table(arms: Sequence[Arm]) -> Table | None:
     known = {name: point for one in points for name, point in one.items()}
     if not known:
         return None
+    ranges = {swing.input: swing for arm in arms if arm.sensitivity is not None for swing in arm.sensitivity.tornado}
+    drawn = {one.input for one in _varied(arms)}
     return table_of(
         "The value at which the answer changes, everything else as it is",
         known.values(),
         ("input", None, lambda point: input_words(point.input)),
         ("now", "", _now),
+        ("range", "", lambda point: _range_cell(ranges[point.input], is_drawn=point.input in drawn)),
         *((clean(arm.name), None, _flips_in(one)) for arm, one in zip(arms, points, strict=True)),
         notes=(
             "First line: where the winner at your volume changes. Beneath it: where the verdict over all volumes "
             "(never, window, yes) changes, if anywhere.",
+            *_range_notes(arms),
         ),
+    )
+
+
+def _range_cell(over: Swing | Varied, *, is_drawn: bool) -> Cell:
+    """`200k to 800k`, and whose word that is."""
+    low, high = _shown(over.unit, over.low), _shown(over.unit, over.high)
+    whose = clean(over.range_from).replace("+-", "±")
+    whose = {DEMAND: "yours"}.get(whose, whose)
+    return Cell(f"{low} to {high}" if low != high else low, note=whose if is_drawn else f"{whose}, not drawn")
+
+
+def _range_notes(arms: Sequence[Arm]) -> tuple[str, ...]:
+    """Who gave the ranges that were drawn, and how."""
+    varied = _varied(arms)
+    if not varied:
+        return ()
+    return (
+        _who_gave(varied),
+        "Drawn as triangles with their top at the present value, a measured interval as a normal one; calls that fail "
+        "are made again; the rest is held as given. `ranges` of a demand file takes the place of any range; equal ends "
+        "hold an input.",
     )
 
 
@@ -90,43 +117,41 @@ def simulation_table(arms: Sequence[Arm]) -> Table | None:
     known = [(clean(arm.name), arm.monte_carlo) for arm in arms if arm.monte_carlo is not None]
     if not known:
         return None
-    wins: Field[tuple[str, MonteCarlo]] = (
-        "self-host wins",
-        "at your volume",
-        lambda row: percent(row[1].probability_self_host_wins),
+    at_volume: tuple[_OfArm, ...] = (
+        ("self-host wins", "at your volume", lambda row: percent(row[1].probability_self_host_wins)),
+        ("saving", "USD a month", lambda row: _saving_cell(row[1].saving_usd_per_month)),
     )
-    saving: Field[tuple[str, MonteCarlo]] = (
-        "saving",
-        "USD a month",
-        lambda row: _saving_cell(row[1].saving_usd_per_month),
-    )
+    windows: _OfArm = ("only in windows", "share", lambda row: percent(row[1].verdict_shares.window))
     has_volume = any(drawn.probability_self_host_wins is not None for _, drawn in known)
     draws = count(max(drawn.draws for _, drawn in known), "draw")
     return table_of(
         f"How sure that is: {draws} of everything uncertain at once",
         known,
         ("API arm", None, lambda row: row[0]),
-        *((wins, saving) if has_volume else ()),
+        *(at_volume if has_volume else ()),
         ("first wins from", "tasks a month", lambda row: _first_win_cell(row[1].first_win_tasks_per_month)),
         ("never wins", "share", lambda row: percent(row[1].verdict_shares.never)),
-        ("only in windows", "share", lambda row: percent(row[1].verdict_shares.window)),
+        *((windows,) if any(drawn.verdict_shares.window for _, drawn in known) else ()),
         ("for good", "share", lambda row: percent(row[1].verdict_shares.yes)),
         ("measure better first", None, lambda row: _first_to_measure(row[1])),
-        notes=("The middle draw (p50); in brackets the draws between which 90 % lie (p05 to p95).",),
+        notes=("The middle draw (p50), and p05 to p95: 90 % of the draws lie between them.",),
     )
 
 
 def _saving_cell(saving: Distribution | None) -> Cell:
     if saving is None:
         return Cell(NA, tone="muted")
-    return Cell(amount(saving.p50), note=f"{amount(saving.p05)} to {amount(saving.p95)}")
+    return _quantiles_cell(*map(amount, (saving.p05, saving.p50, saving.p95)))
 
 
 def _first_win_cell(first: FirstWins | None) -> Cell:
     if first is None:
         return Cell(NA, tone="muted")
-    low, middle, high = _first_volumes(first)
-    return Cell(middle, note="" if low == high else f"{low} to {high}")
+    return _quantiles_cell(*_first_volumes(first))
+
+
+def _quantiles_cell(low: str, middle: str, high: str) -> Cell:
+    return Cell(middle, note="the same in 90 % of the draws" if low == high else f"{low} to {high}")
 
 
 def _first_volumes(first: FirstWins) -> tuple[str, str, str]:
@@ -143,23 +168,18 @@ def _first_to_measure(drawn: MonteCarlo) -> Cell:
 
 
 def drawn_table(arms: Sequence[Arm]) -> Table | None:
-    """What was drawn, between which values and whose word that is."""
-    varied = _varied(arms)
+    """What was drawn and between which values, beside what the table of flips says of it."""
+    flips = {point.input for arm in arms if arm.sensitivity is not None for point in arm.sensitivity.flip_points}
+    varied = [one for one in _varied(arms) if one.input not in flips]
     if not varied:
         return None
     return table_of(
-        "Drawn, each between",
+        "What was drawn beside that" if flips else "What was drawn",
         varied,
         ("input", None, lambda one: input_words(one.input)),
         ("now", "", lambda one: Cell(_shown(one.unit, one.value), note=_unit(one.unit))),
-        ("lowest", "", lambda one: _shown(one.unit, one.low)),
-        ("highest", "", lambda one: _shown(one.unit, one.high)),
-        ("whose range", None, _whose),
-        notes=(
-            f"{draws_note(arms)}.",
-            "Everything else is held as given. `ranges` of a demand file takes the place of any range, "
-            "and one of equal ends holds its input.",
-        ),
+        ("range", "", lambda one: _range_cell(one, is_drawn=True)),
+        notes=() if flips else _range_notes(arms),
     )
 
 
@@ -173,28 +193,19 @@ def _unit(unit: str) -> str:
     return "" if unit == "share" else clean(unit)
 
 
-def _whose(one: Varied) -> str:
-    kind = "normal" if one.drawn == "normal" else "triangle"
-    whose = clean(one.range_from or one.said_by).replace("+-", "±")
-    return f"{'yours' if whose == 'demand' else whose} ({kind})"
+def _known(varied: Sequence[Varied]) -> str:
+    """The inputs of which a range is measured, listed or given, in words; empty where all are assumed."""
+    *others, last = [input_words(one.input) for one in varied if not one.range_from.startswith("assumed")] or [""]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
-def _all_assumed(varied: Sequence[Varied]) -> str:
-    """What has a range that is not assumed, in words: mostly little."""
-    known = [input_words(one.input) for one in varied if not one.range_from.startswith("assumed")]
+def _who_gave(varied: Sequence[Varied]) -> str:
+    known = _known(varied)
     if not known:
-        return "nobody gave a range: all are assumed"
-    if len(known) == len(varied):
-        return "every range is measured, listed or yours"
-    *others, last = known
-    named = f"{', '.join(others)} and {last} were" if others else f"{last} was"
-    return f"only {named} given a range; the others are assumed"
-
-
-def draws_note(arms: Sequence[Arm]) -> str:
-    """`Of what was drawn only goodput was given a range; the others are assumed`; empty where nothing was drawn."""
-    varied = _varied(arms)
-    return f"Of what was drawn {_all_assumed(varied)}" if varied else ""
+        return "Nobody gave a range: all are assumed."
+    assumed = any(one.range_from.startswith("assumed") for one in varied)
+    others = "the others are assumed" if assumed else "none is assumed"
+    return f"Ranges that are measured, listed or given: of {known}; {others}."
 
 
 def resampling_words(arm: Arm) -> str:
@@ -204,21 +215,30 @@ def resampling_words(arm: Arm) -> str:
         return ""
     said = f"In {whole(drawn.draws)} draws of what is uncertain, self-hosting"
     if drawn.probability_self_host_wins is None:
-        return f"{said} {_first_words(drawn)}."
+        return f"{said} {_first_words(drawn)}{_assumed_words(drawn)}."
     wins = percent(drawn.probability_self_host_wins)
     others = percent(1 - drawn.verdict_shares.of(arm.decision.verdict))
-    return f"{said} wins at your volume in {wins}; the verdict is another in {others}."
+    return f"{said} wins at your volume in {wins}; the verdict is another in {others}{_assumed_words(drawn)}."
+
+
+def _assumed_words(drawn: MonteCarlo) -> str:
+    """That the ranges are assumed, but for those that are not."""
+    if not any(one.range_from.startswith("assumed") for one in drawn.varied):
+        return ""
+    known = _known(drawn.varied)
+    return f"; every range but that of {known} is assumed" if known else "; every range is assumed"
 
 
 def _first_words(drawn: MonteCarlo) -> str:
     """Without a volume: between which volumes it first wins, and in how many draws never."""
-    first, never = drawn.first_win_tasks_per_month, drawn.verdict_shares.never
+    first, share = drawn.first_win_tasks_per_month, drawn.verdict_shares.never
     if first is None or first.p05 is None:
-        return f"never wins in {percent(never)}"
-    low, middle, high = _first_volumes(first)
-    if low == high:
-        return f"first wins at {low} tasks a month" + (f" and never in {percent(never)}" if never else "")
-    more = f" and never in {percent(never)}" if never else ""
+        return f"never wins in {percent(share)}"
+    (low, middle, high), never = _first_volumes(first), f" and never in {percent(share)}" if share else ""
+    if first.p50 is None:
+        return f"never wins in {percent(share)} and first wins below {low} tasks a month in 5 %"
     if first.p95 is None:
-        return f"first wins at {low} tasks a month at the least (p05){more}"
-    return f"first wins between {low} and {high} tasks a month in 90 % (at {middle} in the middle one){more}"
+        return f"first wins at {middle} tasks a month in the middle one, below {low} in 5 %{never}"
+    if low == high:
+        return f"first wins at {low} tasks a month{never}"
+    return f"first wins between {low} and {high} tasks a month in 90 % (at {middle} in the middle one){never}"

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 
-from harness.base.rounding import NA, amount, exact_volume, significant, volumes, whole
+from harness.base.rounding import NA, amount, exact_volume, significant, volume, volumes, whole
 from harness.base.units import HOURS_PER_MONTH
 from harness.cost.breakeven.decision import comes_and_goes, is_metered
 from harness.cost.breakeven.exact import is_tie
 from harness.cost.breakeven.staircase import Staircase
-from harness.cost.breakeven.words import window_ends
 from harness.report.charts.cost import stairs_of
-from harness.report.model import Cell, Table, table_of
+from harness.report.model import Cell, Table, table_of, with_spares
 from harness.report.text import ROLES, clean, interval, per_task, percent, price
 from harness.rundir.arm_price import Day
 from harness.rundir.decide import Decided, SelfHost
@@ -36,14 +35,15 @@ def at_volume_words(decision: Decision) -> str:
 
 
 def wins_from(decided: Decided) -> str:
-    """The volume from which self-hosting wins, in the sentence's digits; `never` where there is none."""
-    ends = window_ends(decided)
-    return ends[0][0] if ends else _nowhere(decided)
+    """The volume from which self-hosting wins; `never` where there is none."""
+    windows = decided.winning_windows
+    return volume(windows[0][0]) if windows else _nowhere(decided)
 
 
 def wins_for_good_from(decided: Decided) -> str:
     """The volume from which it wins at every larger one."""
-    return _nowhere(decided) if decided.permanent_win_tasks_per_month is None else window_ends(decided)[-1][0]
+    good = decided.permanent_win_tasks_per_month
+    return _nowhere(decided) if good is None else volume(good)
 
 
 def _nowhere(decided: Decided) -> str:
@@ -210,10 +210,10 @@ def _self_month(arm: Arm) -> str:
 
 
 def console_arms_table(decision: Decision) -> Table:
-    """The one table of the console: narrow enough for 100 columns."""
+    """The console's table of arms; a narrow one leaves out what all have in common."""
     goodput = decision.self_host.goodput
     measured = significant(None if goodput is None else goodput.requests_per_s)
-    return table_of(
+    table = table_of(
         f"USD, {at_volume_words(decision)}{_self_month(decision.arms[0])};"
         " goodput in req/s of one instance; wins: self-hosting",
         [(arm, arm.decision, arm.decision.at_volume) for arm in decision.arms],
@@ -225,6 +225,7 @@ def console_arms_table(decision: Decision) -> Table:
         (decision.self_host.origin, "", lambda _: measured),
         ("wins from", "", lambda row: wins_from(row[1])),
     )
+    return with_spares(table, {decision.self_host.origin: 1})
 
 
 def per_mtok_table(decision: Decision) -> Table | None:

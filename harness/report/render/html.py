@@ -9,6 +9,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from harness.report.charts.svg import swatch
+from harness.report.glossary import explained
 from harness.report.model import Report
 from harness.rundir.decision import Decision
 
@@ -22,11 +24,16 @@ def render_html(report: Report, decision: Decision | None) -> str:
         .get_template("report.html.j2")
         .render(
             report=report,
-            css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-            scripts=[Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("decide.js", "whatif.js")],
+            css=_text("report.css"),
+            page_script=_text("page.js"),
+            scripts=[_text(name) for name in ("decide.js", "whatif.js")],
             decision_json=embedded_json(decision.to_dict()) if decision is not None else None,
         )
     )
+
+
+def _text(name: str) -> Markup:
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
 @functools.cache
@@ -39,6 +46,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["drawn"] = Markup  # SVG of our own, whose texts were escaped when it was drawn
+    environment.filters["swatch"] = swatch
+    environment.filters["explained"] = explained
     environment.filters["longest_line"] = lambda text: max(map(len, text.splitlines()), default=0)
     environment.tests["block"] = lambda block, name: type(block).__name__ == name
     return environment

@@ -49,6 +49,31 @@ def test_the_chart_has_a_step_and_the_shaded_windows_of_the_decision(browser, pa
     assert all(band[3] > 1 for band in bands)
 
 
+@pytest.mark.parametrize(("width", "most"), [(1440, 900), (390, 2 * 844)])
+@pytest.mark.parametrize("name", ["two_windows", "never", "infeasible", "errors", "twelve_steps"])
+def test_the_answer_with_both_months_is_on_the_first_screen(
+    browser, page_of: PageOf, name: str, width: int, most: int
+) -> None:
+    browser.open(page_of(name), width=width)
+
+    ends = browser.js(
+        "return [...document.querySelectorAll('h1, .verdicts')].map(e => e.getBoundingClientRect().bottom)"
+    )
+
+    assert len(ends) == 2
+    assert max(ends) <= most
+
+
+def test_a_word_of_the_field_says_what_it_means_where_it_stands(browser, page_of: PageOf) -> None:
+    browser.open(page_of("two_windows"))
+
+    words = browser.texts("header abbr")
+    said = browser.js("return [...document.querySelectorAll('header abbr')].every(e => e.title.length > 10)")
+
+    assert {"TTFT", "SLO"} <= set(words)
+    assert said
+
+
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("name", ["two_windows", "twelve_steps", "errors", "partial"])
 def test_nothing_makes_the_page_scroll_sideways(browser, page_of: PageOf, name: str, width: int) -> None:

@@ -15,6 +15,7 @@ from harness.cost import decide
 from harness.cost.breakeven.decision import decide_parsed, parse
 from harness.cost.breakeven.words import sentence
 from harness.cost.undecided import left_open
+from harness.rundir.decision import People
 
 pytestmark = pytest.mark.browser
 
@@ -41,10 +42,17 @@ def given(
     return input_
 
 
-def said_of(input_: dict[str, Any]) -> str:
+def said_of(input_: dict[str, Any], people: dict[str, Any] | None = None) -> str:
     """Python's sentence."""
     parsed = parse(input_)
-    return sentence(parsed, decide_parsed(parsed))
+    return sentence(parsed, decide_parsed(parsed), None if people is None else People.model_validate(people))
+
+
+def people_in(input_: dict[str, Any], random_: random.Random) -> dict[str, Any]:
+    """Those who may be within the box's fixed costs."""
+    usd = input_["self_host"]["fixed_usd_per_month"] * random_.choice((0, 0.5, 1))
+    fte = random_.choice((None, 0.25, 0.5, 1.0, 2.0, 0.3))
+    return {"usd_per_month": usd, "fte": fte, "assumed": random_.choice((True, False))}
 
 
 def drawn(random_: random.Random) -> dict[str, Any]:
@@ -113,17 +121,21 @@ def _other_ways_to_pay(input_: dict[str, Any], random_: random.Random) -> None:
 
 def test_the_page_gives_pythons_numbers_and_words_for_inputs_of_all_kinds(browser, page_of: PageOf) -> None:
     inputs = [drawn(random.Random(seed)) for seed in range(2000)]
+    people = [people_in(input_, random.Random(seed)) for seed, input_ in enumerate(inputs)]
     browser.open(page_of("two_windows"))
-    script = "return arguments[0].map(i => { const d = breakeven.decide(i); return [d, breakeven.sentence(i, d)]; })"
+    script = (
+        "return arguments[0].map(([i, p]) => "
+        "{ const d = breakeven.decide(i); return [d, breakeven.sentence(i, d, p)]; })"
+    )
 
-    answers = browser.js(script, inputs)
+    answers = browser.js(script, list(zip(inputs, people, strict=True)))
 
     expected = [decide(input_) for input_ in inputs]
     assert {decided["verdict"] for decided in expected} == {"yes", "window", "never"}
     other_words = []
-    for input_, decided, (got, words) in zip(inputs, expected, answers, strict=True):
+    for input_, operated, decided, (got, words) in zip(inputs, people, expected, answers, strict=True):
         assert _differences(decided, got) == [], json.dumps(input_)
-        other_words += [(words, said)] if words != (said := said_of(input_)) else []
+        other_words += [(words, said)] if words != (said := said_of(input_, operated)) else []
     # an amount that ends in exactly 5 may round either way; everything else is the same to the letter
     assert len(other_words) <= 10
     assert [pair for pair in other_words if len({re.sub(r"[\d.,]+", "#", words) for words in pair}) != 1] == []
@@ -170,7 +182,9 @@ def test_the_panel_begins_with_the_runs_own_decision(browser, page_of: PageOf) -
 
     decided, words = _shown(browser)
     assert _differences(decision_of("two_windows").arms[0].decision.to_dict(), decided) == []
-    assert words.startswith("At your 400,000 tasks a month the API wins by USD 10,347 a month;")
+    assert words.startswith(
+        "At your 400,000 tasks a month self-hosting costs USD 12,807 and the API 2,460: the API wins;"
+    )
 
 
 MOVE = """

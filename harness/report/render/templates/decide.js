@@ -379,21 +379,51 @@ const breakeven = (() => {
     }
     return tasks.map((one, i) => volume(one, digits[i]));
   }
-  function windowEnds(windows) {
-    const shown = volumes(windows.flat().filter((edge) => edge !== null));
-    return windows.map(([, high]) => [shown.shift(), high === null ? null : shown.shift()]);
+  function stretches(box, decided) { // the winning windows as far as the goodput is known: stretches.py
+    const goodput = box.goodput_requests_per_s, low = box.goodput_low ?? null, high = box.goodput_high ?? null;
+    const known = goodput && low !== null && high !== null;
+    const less = known ? low / goodput : 1, more = known ? high / goodput : 1;
+    const folded = [];
+    for (const [start, end] of decided.winning_windows) {
+      const before = folded[folded.length - 1];
+      if (before && before.end !== null && more > 1 && before.end * more >= start) Object.assign(before, { end, about: true });
+      else folded.push({ start, end, about: false });
+    }
+    for (const one of folded) {
+      if (one.end === null || one.end * less >= one.start) continue;
+      const middle = (one.start + one.end) / 2;
+      Object.assign(one, { start: middle, end: middle, about: true });
+    }
+    const exact = volumes(folded.filter((one) => !one.about)
+      .flatMap((one) => [one.start, one.end]).filter((edge) => edge !== null));
+    return folded.map(({ start, end, about }) => {
+      const from = about ? volume(start) : exact.shift();
+      const to = end === null ? null : about ? volume(end) : exact.shift();
+      const said = about ? `about ${from}` : from;
+      const words = to === null ? `from ${said} on` : to === from ? `at ${said}` : `from ${said} to ${to}`;
+      return { from, to, said, words, isPoint: about && from === to };
+    });
   }
   const exactVolume = (tasks) => Number.isInteger(tasks) ? grouped(tasks, 0)
     : Number(tasks.toPrecision(6)).toLocaleString("en-US", { maximumFractionDigits: 20 });
 
-  function sentence(given, decided) {
+  function sentence(given, decided, people = null) { // words.py; people: those within the box's fixed costs
     const at = decided.at_volume;
     if (decided.capacity_tasks_per_month === null) return infeasible(decided, at);
-    const clauses = at === null ? [] : [atVolumeWords(at)];
-    clauses.push(decided.verdict === "never" ? neverWords(given) : windowWords(decided));
-    clauses.push(...intervalWords(decided));
-    const said = `${clauses.join("; ")}.`;
-    return said[0].toUpperCase() + said.slice(1);
+    const counted = people !== null && people.usd_per_month > 0 ? people : null;
+    const said = [whereWords(given, decided, counted), ...intervalWords(decided)].join("; ");
+    if (at === null) return `${said[0].toUpperCase()}${said.slice(1)}.`;
+    const month = atVolumeWords(at, counted);
+    return `${month}; ${month.endsWith("self-hosting wins") ? said.replace("self-hosting", "it") : said}.`;
+  }
+  const PARTS = { 0.25: ["quarter engineer", "a quarter of an engineer"], 0.5: ["half engineer", "half an engineer"],
+    1: ["engineer", "one engineer"] };
+  function engineers({ fte, assumed }) {
+    if (fte === null) return assumed ? "assumed people" : "people";
+    if (fte > 1) return `${short(fte, 6)} ${assumed ? "assumed " : ""}engineers`;
+    const name = PARTS[fte];
+    if (!name) return `${short(fte, 6)} of an ${assumed ? "assumed " : ""}engineer`;
+    return assumed ? `an assumed ${name[0]}` : name[1];
   }
   function infeasible(decided, at) {
     const needed = decided.min_goodput_requests_per_s;
@@ -403,13 +433,31 @@ const breakeven = (() => {
     return "Self-hosting never wins on this evidence: no load step met the latency limits, "
       + `so the box has no capacity to price${more}${bill}.`;
   }
-  function atVolumeWords(at) {
-    const saved = Math.abs(at.api_usd - at.self_usd);
-    const where = `at your ${exactVolume(at.tasks_per_month)} tasks a month`;
-    if (saved <= ROUNDING * Math.max(at.api_usd, at.self_usd)) return `${where} both cost the same`;
-    const boxes = at.instances > 1 ? ` (${grouped(at.instances, 0)} instances)` : "";
-    const who = at.winner === "self_host" ? "self-hosting" : "the API";
-    return `${where}${boxes} ${who} wins by ${usd(saved)} a month`;
+  const amount = (value) => usd(value).slice("USD ".length);
+  function atVolumeWords(at, people) {
+    const tie = Math.abs(at.api_usd - at.self_usd) <= ROUNDING * Math.max(at.api_usd, at.self_usd);
+    const madeOf = at.instances > 1 ? [`${grouped(at.instances, 0)} instances`] : [];
+    if (people !== null) madeOf.push(`${amount(people.usd_per_month)} of it ${engineers(people)}`);
+    const own = usd(at.self_usd) + (madeOf.length ? ` (${madeOf.join(", ")})` : "");
+    const who = tie ? "both cost the same" : at.winner === "self_host" ? "self-hosting wins" : "the API wins";
+    return `At your ${exactVolume(at.tasks_per_month)} tasks a month self-hosting costs ${own} and the API `
+      + `${amount(at.api_usd)}: ${who}`;
+  }
+  function whereWords(given, decided, people) {
+    const box = given.self_host, unit = decided.at_volume === null ? " tasks a month" : "";
+    const never = decided.verdict === "never";
+    const said = never ? neverWords(given) : `self-hosting ${windowWords(box, decided, unit)}`;
+    if (people === null) return said;
+    const left = { ...box, fixed_usd_per_month: Math.max(0, (box.fixed_usd_per_month ?? 0) - people.usd_per_month) };
+    const struck = decide({ ...given, self_host: left });
+    if (JSON.stringify(struck.winning_windows) === JSON.stringify(decided.winning_windows)) return said;
+    let whom = "without the people";
+    if (decided.at_volume === null) whom += ` (${engineers(people)}, ${usd(people.usd_per_month)} a month)`;
+    const where = windowWords(left, struck, never ? unit : "");
+    if (stretches(box, decided).length === 1 && stretches(left, struck).length === 1 && struck.verdict === "yes") {
+      return `${said}, ${whom} ${where.replace(/^wins /, "")}`;
+    }
+    return `${said}; ${whom} it ${where}`;
   }
   function neverWords(given) {
     const stairs = net(staircase(given, given.self_host.goodput_requests_per_s));
@@ -433,24 +481,24 @@ const breakeven = (() => {
     if (saves > stairs.month) return `${never} at a volume that makes sense`;
     return `${never}, because one full box saves ${usd(saves)} and costs ${usd(stairs.month)} a month`;
   }
-  function windowWords(decided) {
-    const windows = windowEnds(decided.winning_windows);
-    if (decided.verdict === "window") return boundedWords(windows, decided.windows_truncated);
-    const [from, end] = windows[0], last = windows[windows.length - 1][0];
-    if (windows.length === 1) {
-      const atOnce = decided.first_win_tasks_per_month === 0;
-      return `self-hosting wins ${atOnce ? "at every volume" : `from ${from} tasks a month on`}`;
+  function windowWords(box, decided, unit) {
+    const [first, ...others] = stretches(box, decided);
+    if (decided.permanent_win_tasks_per_month === null) return boundedWords(first, others.length, unit, decided.windows_truncated);
+    if (!others.length) {
+      return decided.first_win_tasks_per_month === 0 ? "wins at every volume" : `wins from ${first.said}${unit} on`;
     }
-    const start = `self-hosting wins from ${from} tasks a month`;
-    if (windows.length === 2) return `${start}, loses again from ${end} to ${last}, and wins for good above that`;
-    const gaps = decided.windows_truncated ? "many" : String(windows.length - 1);
-    return `${start}, loses again in ${gaps} stretches from ${end} on, and wins for good from ${last}`;
+    const good = others[others.length - 1].said, gaps = decided.windows_truncated ? "many" : String(others.length);
+    if (first.isPoint) {
+      const more = others.length === 1 ? "" : " and in more stretches above";
+      return `may win at ${first.said}${unit}${more}, and wins for good from ${good}`;
+    }
+    const start = `wins from ${first.said}${unit}, loses again`;
+    if (gaps === "1") return `${start} from ${first.to} to ${good}, and wins for good above that`;
+    return `${start} in ${gaps} stretches from ${first.to} on, and wins for good from ${good}`;
   }
-  function boundedWords(windows, truncated) {
-    const [from, to] = windows[0];
-    const said = `self-hosting wins only ${from === to ? `at ${from}` : `from ${from} to ${to}`} tasks a month`;
-    if (windows.length === 1) return said;
-    return `${said} and in ${truncated ? "many" : windows.length - 1} more stretches above, never for good`;
+  function boundedWords(first, others, unit, truncated) {
+    const said = first.isPoint ? `may win at ${first.said}${unit} only` : `wins only ${first.words}${unit}`;
+    return others ? `${said} and in ${truncated ? "many" : others} more stretches above, never for good` : said;
   }
   function intervalWords(decided) {
     if (decided.interval === null) return [];

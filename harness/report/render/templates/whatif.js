@@ -4,7 +4,7 @@
   const panel = document.getElementById("what-if-panel");
   const source = document.getElementById("decision");
   if (!panel || !source) return;
-  const arms = JSON.parse(source.textContent).arms;
+  const { arms, people } = JSON.parse(source.textContent);
 
   // label, unit, where it lies in decide's input, kind of slider, smallest, largest
   const FIELDS = [
@@ -177,8 +177,9 @@
     const arm = arms[Number(choice.value)], own = arm.decision.verdict === null
       && input.self_host.goodput_requests_per_s === arm.input.self_host.goodput_requests_per_s;
     const goodput = input.self_host.goodput_requests_per_s;
-    said.textContent = !own ? breakeven.sentence(input, decided) : `Not decided: ${arm.why_not}.`
-      + (goodput ? ` At just this goodput: ${breakeven.sentence(input, decided)}` : "");
+    const fixed = input.self_host.fixed_usd_per_month, whose = fixed === arm.input.self_host.fixed_usd_per_month ? people : null;
+    const words = breakeven.sentence(input, decided, whose ?? null);
+    said.textContent = !own ? words : `Not decided: ${arm.why_not}.` + (goodput ? ` At just this goodput: ${words}` : "");
     panel.dataset.decision = JSON.stringify(decided);
     const needed = decided.min_goodput_requests_per_s, capacity = decided.capacity_tasks_per_month;
     const rows = [

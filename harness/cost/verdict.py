@@ -37,6 +37,7 @@ from harness.cost.undecided import left_open, why_undecided
 from harness.cost.whatif.projection import projection
 from harness.cost.whatif.ranges import CONFIDENCE, ranges_of
 from harness.cost.whatif.sensitivity import sensitivity
+from harness.cost.whatif.tried import as_tried
 from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.demand.demand import Demand
 from harness.prices.price_file import UserPrices
@@ -206,7 +207,7 @@ def _arm(arm: ApiArm, box: PricedBox, demand: Demand, both: Both | None) -> Arm:
         sentence_without_people=said_without,
         classes=by_class(arm, demand),
         success=_success(given, decided, demand, both, box),
-        **(_what_if(given, people.usd_per_month, box, demand, arm) if why_not is None else {}),
+        **(_what_if(given, people.usd_per_month, box, demand, arm, both) if why_not is None else {}),
     )
 
 
@@ -223,7 +224,9 @@ def _success(given: DecideInput, decided: Decided, demand: Demand, both: Both | 
     return success_costs(decided, demand.human_usd_per_task, demand.response_cache_hit_rate, attempts=calls)
 
 
-def _what_if(given: DecideInput, people: float, box: PricedBox, demand: Demand, arm: ApiArm) -> dict[str, Any]:
+def _what_if(
+    given: DecideInput, people: float, box: PricedBox, demand: Demand, arm: ApiArm, both: Both | None
+) -> dict[str, Any]:
     """What would change the answer, and how it goes on; there is none where nothing was decided."""
     ranges = ranges_of(
         given,
@@ -235,7 +238,7 @@ def _what_if(given: DecideInput, people: float, box: PricedBox, demand: Demand, 
     )
     return {
         "sensitivity": sensitivity(given, people_usd=people, ranges=ranges),
-        "monte_carlo": simulate(given, spreads(given, people, ranges)),
+        "monte_carlo": simulate(given, as_tried(spreads(given, people, ranges), both)),
         "projection": projection(
             given,
             growth_per_month=demand.growth_per_month,

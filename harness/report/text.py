@@ -103,6 +103,8 @@ INPUTS = {
     "api_price": "API price",
     "input_per_output_tokens": "input per output token",
     "people_usd_per_month": "people",
+    "solved_share": "tasks that the box solves",
+    "api_solved_share": "tasks that the API solves",
     "max_retries": "retries at most",
     "min_instances": "instances at least",
     "tokens_ratio": "tokens of the same text",

@@ -41,6 +41,7 @@ def stats(port: int) -> dict[str, Any]:
 def refusal(port: int, path: str, body: bytes | None = None) -> int:
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", data=body, timeout=5)
+    refused.value.close()
     return refused.value.code
 
 

@@ -12,9 +12,11 @@ import pytest
 
 from harness.base.shares import Paired
 from harness.cost.box.given import GivenRate
+from harness.cost.breakeven.vector import case_of, evaluate
 from harness.cost.solved import indifference
-from harness.cost.tries import ApiTasks
+from harness.cost.tries import SAME, ApiTasks, Both, Tries
 from harness.cost.verdict import build_decision, decide_on_given
+from harness.cost.whatif.tried import as_tried
 from harness.demand.demand import Demand, demand_from_dict
 from harness.rundir.decision import Arm, Decision
 from harness.rundir.manifest import RunManifest
@@ -355,3 +357,58 @@ def test_self_hosting_that_solves_more_is_worth_it_from_its_own_price_on() -> No
 
     assert found.human_usd_per_task == pytest.approx(0.1)
     assert found.words.startswith("self-hosting is worth it if a failure costs more than")
+
+
+def shares_drawn(decision: Decision, name: str) -> dict[str, tuple[float, float, str]]:
+    drawn = arm_of(decision, name).monte_carlo
+    assert drawn is not None
+    assert "retry_failure_rate" not in {one.input for one in drawn.varied}  # no one rate holds for both
+    return {
+        one.input: (one.low, one.high, one.range_from) for one in drawn.varied if one.input.endswith("solved_share")
+    }
+
+
+def test_the_shares_that_were_measured_are_drawn_in_their_intervals(prices: Any) -> None:
+    alone = decided(tasks(0.5, 2.0), prices=prices, apis=("house:dear",))
+    both = decided(tasks(0.6, 1.5), against("house:dear", tasks(0.9, 1.2)), prices=prices)
+
+    assert shares_drawn(alone, "house:dear") == {"solved_share": (0.45, 0.55, "measured")}
+    assert shares_drawn(both, "house:dear") == {
+        "solved_share": (pytest.approx(0.55), pytest.approx(0.65), "measured"),
+        "api_solved_share": (pytest.approx(0.85), pytest.approx(0.95), "measured"),
+    }
+
+
+@pytest.mark.parametrize("human_usd", [None, 0.5])
+@pytest.mark.parametrize("name", ["solved_share", "api_solved_share"])
+def test_a_drawn_share_costs_what_it_costs_where_it_was_measured(
+    prices: Any, human_usd: float | None, name: str
+) -> None:
+    month = demand() if human_usd is None else demand(human_usd_per_task=human_usd)
+    measured = {"solved_share": 0.6, "api_solved_share": 0.9}
+
+    def run(box: float, api: float) -> tuple[Both, Arm]:
+        found = decided(tasks(box, 1.5), against("house:dear", tasks(api, 1.2)), prices=prices, demand_=month)
+        tries = [Tries(m, q, "measured", "run", share=share(q)) for m, q in ((1.5, box), (1.2, api))]
+        return Both(*tries, human_usd), arm_of(found, "house:dear")
+
+    both, arm = run(*measured.values())
+    (spread,) = (spread for spread in as_tried([], both) if spread.knob.name == name)
+    turned = evaluate(spread.knob.set(case_of(arm.input, 1_000_000), 0.5))
+
+    _, other = run(*(measured | {name: 0.5}).values())
+    at = other.decision.at_volume
+    assert at is not None
+    assert (turned.self_usd, turned.api_usd) == pytest.approx((at.self_usd, at.api_usd))
+
+
+def test_where_the_api_is_assumed_to_solve_as_many_a_draw_moves_both(prices: Any) -> None:
+    arm = arm_of(decided(tasks(0.5, 2.0), prices=prices, apis=("house:dear",)), "house:dear")
+    own = Tries(2.0, 0.5, "measured", "run", share=share(0.5))
+
+    (spread,) = as_tried([], Both(own, Tries(2.0, 0.5, "assumed", SAME), None))
+
+    # 2/0.4 = 5 calls for a solved task in the place of 4, of 0.002 each
+    turned = evaluate(spread.knob.set(case_of(arm.input, 1_000_000), 0.4))
+    assert turned.api_usd == pytest.approx(10_000)
+    assert turned.capacity == pytest.approx(5_256_000 / 5)

@@ -40,13 +40,21 @@ VERDICTS: tuple[Verdict, ...] = ("never", "window", "yes")
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """How both sides are paid: what no draw changes."""
+    """How both sides are paid."""
 
     max_retries: float  # inf: until success
-    api_success_rate: float | None  # None: that of the workload
+    api_success_rate: Number | None  # None: that of the workload
     unit_calls_per_s: float | None  # that a unit of the API's capacity serves; None: `unit_tasks` says it
     running: Running
     profile: tuple[float, ...] | None  # of instances that come and go with the hours
+
+    def with_api_success(self, rate: Number) -> Ways:
+        """The API's calls succeed in another share."""
+        return replace(self, api_success_rate=rate)
+
+    def until_success(self) -> Ways:
+        """What fails is asked again for as long as it takes."""
+        return replace(self, max_retries=np.inf)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,9 +78,7 @@ def _as_drawn(knob: Knob, inputs: DecideInput) -> Knob:
     of both has not said that failed tasks stay undone."""
     if knob.name != "retry_failure_rate" or knob.value or inputs.workload.max_retries:
         return knob
-    return replace(
-        knob, set=lambda case, v: case.but(retry_failure_rate=v, ways=replace(case.ways, max_retries=np.inf))
-    )
+    return replace(knob, set=lambda case, v: case.but(retry_failure_rate=v, ways=case.ways.until_success()))
 
 
 def simulate(inputs: DecideInput, uncertain: Sequence[Spread], *, seed: int = 1) -> MonteCarlo | None:

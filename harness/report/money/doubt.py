@@ -19,7 +19,7 @@ def doubt_blocks(decision: Decision) -> tuple[Block | None, ...]:
     charts = tornado_charts(decision)
     moving = Text(_most_moving(decision.arms)) if charts else None
     arms = decision.arms
-    return (moving, *charts, flip_table(arms) or drawn_table(arms), simulation_table(arms))
+    return (moving, *charts, flip_table(arms), drawn_table(arms), simulation_table(arms))
 
 
 def _most_moving(arms: Sequence[Arm]) -> str:
@@ -165,17 +165,18 @@ def _first_to_measure(drawn: MonteCarlo) -> Cell:
 
 
 def drawn_table(arms: Sequence[Arm]) -> Table | None:
-    """What was drawn and between which values, where no table of flips says it."""
-    varied = _varied(arms)
+    """What was drawn and between which values, beside what the table of flips says of it."""
+    flips = {point.input for arm in arms if arm.sensitivity is not None for point in arm.sensitivity.flip_points}
+    varied = [one for one in _varied(arms) if one.input not in flips]
     if not varied:
         return None
     return table_of(
-        "What was drawn",
+        "What was drawn beside that" if flips else "What was drawn",
         varied,
         ("input", None, lambda one: input_words(one.input)),
         ("now", "", lambda one: Cell(_shown(one.unit, one.value), note=_unit(one.unit))),
         ("range", "", lambda one: _range_cell(one, is_drawn=True)),
-        notes=_range_notes(arms),
+        notes=() if flips else _range_notes(arms),
     )
 
 

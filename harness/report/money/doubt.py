@@ -141,14 +141,17 @@ def simulation_table(arms: Sequence[Arm]) -> Table | None:
 def _saving_cell(saving: Distribution | None) -> Cell:
     if saving is None:
         return Cell(NA, tone="muted")
-    return Cell(amount(saving.p50), note=f"{amount(saving.p05)} to {amount(saving.p95)}")
+    return _quantiles_cell(*map(amount, (saving.p05, saving.p50, saving.p95)))
 
 
 def _first_win_cell(first: FirstWins | None) -> Cell:
     if first is None:
         return Cell(NA, tone="muted")
-    low, middle, high = _first_volumes(first)
-    return Cell(middle, note="" if low == high else f"{low} to {high}")
+    return _quantiles_cell(*_first_volumes(first))
+
+
+def _quantiles_cell(low: str, middle: str, high: str) -> Cell:
+    return Cell(middle, note="the same in 90 % of the draws" if low == high else f"{low} to {high}")
 
 
 def _first_volumes(first: FirstWins) -> tuple[str, str, str]:
@@ -228,13 +231,14 @@ def _assumed_words(drawn: MonteCarlo) -> str:
 
 def _first_words(drawn: MonteCarlo) -> str:
     """Without a volume: between which volumes it first wins, and in how many draws never."""
-    first, never = drawn.first_win_tasks_per_month, drawn.verdict_shares.never
+    first, share = drawn.first_win_tasks_per_month, drawn.verdict_shares.never
     if first is None or first.p05 is None:
-        return f"never wins in {percent(never)}"
-    low, middle, high = _first_volumes(first)
-    if low == high:
-        return f"first wins at {low} tasks a month" + (f" and never in {percent(never)}" if never else "")
-    more = f" and never in {percent(never)}" if never else ""
+        return f"never wins in {percent(share)}"
+    (low, middle, high), never = _first_volumes(first), f" and never in {percent(share)}" if share else ""
+    if first.p50 is None:
+        return f"never wins in {percent(share)} and first wins below {low} tasks a month in 5 %"
     if first.p95 is None:
-        return f"first wins at {low} tasks a month at the least (p05){more}"
-    return f"first wins between {low} and {high} tasks a month in 90 % (at {middle} in the middle one){more}"
+        return f"first wins at {middle} tasks a month in the middle one, below {low} in 5 %{never}"
+    if low == high:
+        return f"first wins at {low} tasks a month{never}"
+    return f"first wins between {low} and {high} tasks a month in 90 % (at {middle} in the middle one){never}"

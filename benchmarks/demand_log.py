@@ -1,9 +1,10 @@
 """How long a demand takes out of a very large request log: 1,000,000 rows as CSV, JSON lines, a JSON list and Parquet.
 
-    python benchmarks/demand_log.py [ROWS]
+    python benchmarks/demand_log.py [ROWS] [--prompts]
 
 Makes such logs in a temporary directory, runs `breakeven demand from-trace` on each in a process of its own, and prints
-seconds and peak memory. Exit code 1 when one takes 10 s or more, or 1 GB or more.
+seconds, rows a second and peak memory. Exit code 1 when one takes 10 s or more, or 1 GB or more. With --prompts it is
+one log of JSON lines with the whole prompt in each, a fifth of them asked before; then 60 s and 1 GB are the limits.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ ROWS = 1_000_000
 LIMIT_S = 10.0
 LIMIT_GB = 1.0
 FILES = ("log.csv", "log.csv.gz", "log.jsonl", "log.json", "log.parquet")
+PROMPTS, PROMPTS_LIMIT_S = "prompts.jsonl", 60.0
+AGAIN = 0.2  # of the prompts, those that came before
 SPAN_S = 28 * 86_400
 
 
@@ -63,8 +66,20 @@ def write(rows: int, folder: Path) -> None:
     pq.write_table(pa.Table.from_pandas(table, preserve_index=False), paths[4])
 
 
-def measured(path: Path) -> tuple[float, float]:
-    """Seconds and peak gigabytes of `breakeven demand from-trace` on it."""
+def write_prompts(rows: int, folder: Path) -> None:
+    """The log with `messages`, as JSON lines: a system prompt that all share, and a question of 400 characters."""
+    table, random = spend_logs(rows), np.random.default_rng(2)
+    asked = np.where(random.random(rows) < AGAIN, random.integers(0, np.arange(rows) + 1), np.arange(rows))
+    system = {"role": "system", "content": "You answer questions about orders. " * 6}
+    table["messages"] = [
+        [system, {"role": "user", "content": f"Question {n}: " + "what has become of it? " * 17}]
+        for n in asked.tolist()
+    ]
+    table.to_json(folder / PROMPTS, orient="records", lines=True)
+
+
+def measured(path: Path) -> tuple[float, float, float]:
+    """Seconds, those of them on a CPU, and peak gigabytes of `breakeven demand from-trace` on it."""
     began = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "harness", "demand", "from-trace", str(path), "--out", str(path.with_suffix(".yaml"))],
@@ -75,23 +90,31 @@ def measured(path: Path) -> tuple[float, float]:
     code = process.returncode = os.waitstatus_to_exitcode(status)
     if code != 0:
         sys.exit(f"breakeven demand from-trace {path.name} ended with {code}")
-    return time.perf_counter() - began, usage.ru_maxrss * 1024 / 1e9
+    return time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9
 
 
 def main() -> int:
     """Print the table; exit code."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
+    given = [word for word in sys.argv[1:] if word != "--prompts"]
+    rows, has_prompts = int(given[0]) if given else ROWS, "--prompts" in sys.argv
+    write_logs, files, limit_s = (
+        (write_prompts, (PROMPTS,), PROMPTS_LIMIT_S) if has_prompts else (write, FILES, LIMIT_S)
+    )
     failed = 0
-    print(f"{rows:,} rows; limits {LIMIT_S:.0f} s and {LIMIT_GB:g} GB")
+    print(f"{rows:,} rows; limits {limit_s:.0f} s and {LIMIT_GB:g} GB")
     with tempfile.TemporaryDirectory() as name:
         # in a process of its own: what this one ever had would count as the peak of those that it starts
-        writer = multiprocessing.get_context("spawn").Process(target=write, args=(rows, Path(name)))
+        writer = multiprocessing.get_context("spawn").Process(target=write_logs, args=(rows, Path(name)))
         writer.start()
         writer.join()
-        for path in (Path(name) / file for file in FILES):
-            seconds, peak_gb = measured(path)
-            failed |= seconds >= LIMIT_S or peak_gb >= LIMIT_GB
-            print(f"  {path.name:12} {path.stat().st_size / 1e6:6.0f} MB {seconds:6.1f} s {peak_gb:6.2f} GB")
+        for path in (Path(name) / file for file in files):
+            seconds, cpu_s, peak_gb = measured(path)
+            failed |= seconds >= limit_s or peak_gb >= LIMIT_GB
+            size_mb = path.stat().st_size / 1e6
+            print(
+                f"  {path.name:13} {size_mb:6.0f} MB {seconds:6.1f} s ({cpu_s:.1f} s of CPU) "
+                f"{rows / seconds:9,.0f} rows/s {peak_gb:6.2f} GB"
+            )
     return int(failed)
 
 

@@ -1,5 +1,6 @@
 """`--junit`: what a run, a report or a comparison comes to, as JUnit XML."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,10 +13,22 @@ from harness.report.model import RunFiles
 from harness.report.render.junit import Case, render_junit
 
 
+def _writable(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """Refused before anything is measured, not after."""
+    if value is not None and not os.access(value if value.exists() else value.parent, os.W_OK):
+        raise click.BadParameter(f"cannot write {value}", ctx, param)
+    return value
+
+
 def junit_option(command: Command) -> Command:
     """Where to write it."""
     return click.option(
-        "--junit", "junit_file", metavar="FILE", type=FILE, help="Write JUnit XML: a case a step, a case a finding."
+        "--junit",
+        "junit_file",
+        metavar="FILE",
+        type=FILE,
+        callback=_writable,
+        help="Write JUnit XML: a case a step, a case a finding.",
     )(command)
 
 

@@ -11,6 +11,7 @@ import click
 from harness.backends import BACKENDS
 from harness.base.errors import EXIT_INTERRUPTED, UsageError
 from harness.cli import complain
+from harness.cli.dry_run import print_estimate, shape_note, start_notes
 from harness.cli.gpu_options import gpu_options
 from harness.cli.junit import junit_option, write_junit
 from harness.cli.metrics_port import metrics_option, served
@@ -24,7 +25,7 @@ from harness.cli.web_page import WebPage, web_option
 from harness.engines import ENGINES
 from harness.load.run_events import RunEvent
 from harness.pipeline.analyse import Analysis, analyse_run
-from harness.pipeline.measure import measure, planned_start
+from harness.pipeline.measure import measure
 from harness.pipeline.noting import spending_said
 from harness.pipeline.options import Measured, RunOptions
 from harness.prices.record import PURCHASES
@@ -139,18 +140,26 @@ def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: An
     options = run_options(load_scenario(path), path.parent, {**given, "times": times})
     if dry_run:
         engines = engines_here() if given["backend"] == ALL else [options.engine]
-        notes = [] if options.urls else [note for name in engines for note in _start_notes(options, name)]
-        _print_estimate(options, hourly_usd(options, given["prices_file"]), notes, as_json=as_json)
+        notes = [] if options.urls else [note for name in engines for note in start_notes(options, name)]
+        print_estimate(options, hourly_usd(options, given["prices_file"]), notes, as_json=as_json)
         return 0
     if times > 1 and given["prompts_of"]:
         raise UsageError("--repeat and --prompts-of exclude each other", hint="a repeat has lengths of its own")
     if times > 1 and given["backend"] == ALL:
         raise UsageError("--repeat and --backend all exclude each other", hint="name one --engine to repeat")
+    done: list[Analysis] = []
+
+    def run_one(own: RunOptions) -> tuple[Measured, Analysis]:
+        measured, analysis = _run_one(own, given, as_json=as_json)
+        done.append(analysis)
+        write_junit(given["junit_file"], done)
+        return measured, analysis
+
     if given["backend"] == ALL:
-        return run_all(options, lambda own: _run_one(own, given, as_json=as_json))
+        return run_all(options, run_one)
     if times > 1:
-        return run_repeat(times, lambda n: _run_one(_repeated(options, n), given, as_json=as_json), as_json=as_json)
-    measured, analysis = _run_one(options, given, as_json=as_json)
+        return run_repeat(times, lambda n: run_one(_repeated(options, n)), as_json=as_json)
+    measured, analysis = run_one(options)
     if analysis.decision is None and analysis.metrics.steps and options.budget is None:
         click.echo("nothing was priced: say what the box is with --instance ID or --usd-per-hour", err=True)
     if measured.failure is not None:
@@ -166,6 +175,8 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     plan = estimate(options.scenario, None, options.base_dir)
     if plan["prompts"]:
         click.echo(f"prompts: {plan['prompts']}", err=True)
+    if shape := shape_note(options, plan):
+        click.echo(f"warning: {shape}", err=True)
     began = time.monotonic()
     max_usd = options.budget.driven.max_usd if options.budget is not None else None
     planned_s = plan["seconds"] if plan["tasks"] is None else None  # rounds take as long as they take
@@ -188,7 +199,6 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     )
     if analysis.run.driven is not None:
         click.echo(spending_said(analysis.run.driven), err=True)
-    write_junit(given["junit_file"], [analysis])
     if as_json:
         click.echo(json.dumps(as_dict(analysis)))
     elif measured.failure is None or analysis.metrics.steps:
@@ -202,46 +212,3 @@ def _repeated(options: RunOptions, n: int) -> RunOptions:
     """The n-th repeat, from 0: lengths and arrivals are drawn afresh, else all of one draw's luck would be in each."""
     scenario = options.scenario
     return replace(options, scenario=scenario.model_copy(update={"seed": scenario.seed + n}))
-
-
-def _start_notes(options: RunOptions, engine: str | None) -> list[str]:
-    """What is said of the engine's start, or why it is refused where others are started too.
-
-    Raises:
-        UsageError: it cannot come up.
-    """
-    try:
-        return planned_start(replace(options, engine=engine)).notes
-    except UsageError as error:
-        if engine == options.engine:
-            raise
-        return [f"{engine} cannot come up: {error}"]
-
-
-def _print_estimate(options: RunOptions, usd_per_hour: float | None, of_start: list[str], *, as_json: bool) -> None:
-    """What it will take; `of_start`: what is said of an engine's start."""
-    plan = estimate(options.scenario, usd_per_hour, options.base_dir)
-    plan["notes"] = [*plan["notes"], *of_start]
-    if as_json:
-        click.echo(json.dumps(plan))
-        return
-    low, high = plan["requests"]
-    what = "steps" if plan["tasks"] is None else "rounds at most, on a slow server"
-    click.echo(
-        f"{options.scenario.name}: {plan['seconds']:.0f} s of load in {plan['steps']} {what}, nothing is sent now"
-    )
-    if plan["tasks"] is not None:
-        click.echo(f"  tasks          {plan['tasks']:,}, at most {plan['attempts']} attempts at each")
-    click.echo(f"  requests       {low:,} to {high:,}   ({plan['basis']})")
-    held = [f"{seconds:.0f}" for seconds in plan["hold_seconds"]]
-    if plan["hold_seconds"][1]:
-        click.echo(f"  and hold       {held[0]} to {held[1]} s more, until each step's own requests have ended")
-    for name in ("input_tokens", "output_tokens"):
-        few, many = plan[name]
-        click.echo(f"  {name.replace('_', ' '):14} {few:,} to {many:,}")
-    if plan["prompts"]:
-        click.echo(f"  prompts        {plan['prompts']}")
-    usd = plan["instance_usd"]
-    for note in plan["notes"]:
-        click.echo(f"  note           {note}")
-    click.echo(f"  instance       {'n/a (no --instance)' if usd is None else f'USD {usd:.4f} at USD {usd_per_hour}/h'}")

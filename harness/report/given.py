@@ -6,7 +6,7 @@ from harness.report.glossary import with_glossary
 from harness.report.model import Code, Report, Text, section
 from harness.report.money.money import console_arms_table, instance_words
 from harness.report.money.solved import solved_blocks
-from harness.report.sections import SOLVED, extra_sections, priced_sections, token_blocks
+from harness.report.sections import SOLVED, doubt_section, filled, folded, priced_sections, token_blocks
 from harness.report.text import clean, rate
 from harness.report.trust.provenance import decided_on_table
 from harness.report.verdict import demand_facts, errors_of, findings, headline, notices, verdict_note, verdicts
@@ -28,10 +28,9 @@ def given_report(decision: Decision, demand: str, command: tuple[str, ...]) -> R
         ("instance", f"{clean(box.instance.id)}, {instance_words(box.instance)}"),
         ("goodput", f"given: {box.given}"),
     )
-    sections = (
-        *priced_sections(decision),
+    below = (
         section("tokens", "What a million tokens costs", *token_blocks(decision)),
-        *extra_sections(decision),
+        doubt_section(decision),
         section("solved", SOLVED, *solved_blocks(decision)),
         section("checks", "Checks", checks),
         section(
@@ -50,7 +49,7 @@ def given_report(decision: Decision, demand: str, command: tuple[str, ...]) -> R
         notices=stops,
         verdicts=verdicts(decision),
         verdict_note=verdict_note(decision),
-        sections=tuple(part for part in sections if part.blocks),
+        sections=(*filled(priced_sections(decision)), *folded(filled(below))),
         measured=f"goodput {rate(box.goodput.requests_per_s if box.goodput else None)}, given: {box.given}",
         console_table=console_arms_table(decision),
         warnings=tuple(check for check in checks.items if check.level != "error"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from harness.base.rounding import NA
 from harness.base.yamlfile import validate
 from harness.report.text import clean
 from harness.rundir.decision import Decision
@@ -59,6 +60,16 @@ class Cell:
     note: str = ""  # may have several lines
     tone: Tone = ""
     code: bool = False  # an identifier, printed in the fixed-width face
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it holds no value, whatever its note says of why."""
+        return self.text in (NA, "")
+
+    @property
+    def says_anything(self) -> bool:
+        """Whether there is a value, or a word on why there is none."""
+        return not self.is_unknown or bool(self.note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,16 +220,40 @@ Block = Text | Code | Table | Chart | Checks | Panel
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A numbered part of the report."""
+    """A numbered part of the report; `folded`: closed until somebody opens it or prints."""
 
     id: str
     title: str
     blocks: tuple[Block, ...]
+    folded: bool = False
 
 
 def section(id_: str, title: str, *blocks: Block | None) -> Section:
-    """A part of the blocks that there are; without any it is left out of the report."""
-    return Section(id_, title, tuple(block for block in blocks if block is not None))
+    """A part of the blocks that say something; without any it is left out of the report."""
+    known = (_without_unknown(block) if isinstance(block, Table) else block for block in blocks)
+    return Section(id_, title, tuple(block for block in known if block is not None))
+
+
+def _without_unknown(table: Table) -> Table | None:
+    """The table without columns and rows of nothing but n/a, which a note names; None where no number is left."""
+    numbers = [i for i, column in enumerate(table.columns) if i and column.right]
+    empty = [row for row in table.rows if len(numbers) > 1 and all(row.cells[i].is_unknown for i in numbers)]
+    if empty and len(empty) == len(table.rows):
+        return None
+    rows = [row for row in table.rows if row not in empty or row.strong]
+    left = [_named(row.cells[0]) for row in table.rows if row not in rows]
+    kept = [i for i in range(len(table.columns)) if not i or any(row.cells[i].says_anything for row in rows)]
+    left += [column.title for i, column in enumerate(table.columns) if i not in kept]
+    return replace(
+        table,
+        columns=tuple(table.columns[i] for i in kept),
+        rows=tuple(replace(row, cells=tuple(row.cells[i] for i in kept)) for row in rows),
+        notes=(*table.notes, *([f"Left out, {NA} throughout: {', '.join(left)}."] if left else [])),
+    )
+
+
+def _named(cell: Cell) -> str:
+    return f"{cell.text} ({cell.note.splitlines()[0]})" if cell.note else cell.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,8 @@
 """The report, put together: `build_report` reads a run's files."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from harness.base.rounding import significant
 from harness.report.charts.cost import cost_chart
 from harness.report.charts.goodput import goodput_chart
@@ -29,22 +32,23 @@ from harness.scenario.tasks import TaskPrompts
 
 
 def build_report(files: RunFiles) -> Report:
-    """Everything the printers print, in reading order. Absent parts are said, never left out."""
+    """Everything the printers print, in reading order; what there is nothing to say of is left out."""
     metrics, decision = files.metrics, files.decision
     checks = gather_checks(metrics, decision)
     stops = notices(checks, is_partial=files.run.partial)
     nothing_found = Text("No check found anything.", "good")
-    sections = (
-        *priced_sections(decision),
+    measured = (
         section("imported", "What another tool measured", *imported_blocks(files.run.imported)),
         section("load", "Throughput and latency against load", *_load(files)),
+    )
+    below = (
         section("engines", "The engines side by side", *beside_blocks((files, *files.beside))),
         section("turns", "Conversations, turn by turn", *turn_blocks(metrics)),
         section("time", "The run over time", *time_blocks(metrics)),
         section("search", "How the search went", *search_blocks(files.run.client, metrics)),
         section("server", "What the server says of itself", *server_blocks(metrics)),
         section("tokens", "What a million tokens costs", *token_blocks(decision)),
-        *extra_sections(decision),
+        doubt_section(decision),
         section("solved", SOLVED, *_solved(files)),
         section("checks", "Checks", checks if checks.items else nothing_found),
         section("method", "Method and provenance", *provenance_blocks(files)),
@@ -56,7 +60,11 @@ def build_report(files: RunFiles) -> Report:
         notices=stops,
         verdicts=verdicts(decision),
         verdict_note=verdict_note(decision),
-        sections=tuple(part for part in sections if part.blocks),
+        sections=(
+            *filled(priced_sections(decision)),
+            *(filled(measured) if decision is None else folded(filled(measured))),  # without a price it is the answer
+            *folded(filled(below)),
+        ),
         measured=_measured(files),
         search=search_end(files.run.client),
         console_first=console_steps_table(metrics, files.scenario.slo),
@@ -78,32 +86,35 @@ _WHAT_IF = Panel(
 
 
 def priced_sections(decision: Decision | None) -> list[Section]:
-    """What a run is priced for; without a price each says so."""
-    origin = "measured" if decision is None else decision.self_host.origin
-    needed, volume, arms = (
-        f"{origin.capitalize()} beside needed",
-        "Cost against volume",
-        "The arms, a month and per task",
-    )
+    """What stays open: the numbers to move, and what they come to; a run without a price says so."""
     if decision is None:
-        titles = (("needed", needed), ("volume", volume), ("arms", arms))
-        return [section(name, title, _NOT_PRICED) for name, title in titles]
+        return [section("needed", "Measured, not priced", _NOT_PRICED)]
+    needed = f"{decision.self_host.origin.capitalize()} beside needed"
     return [
-        section("needed", needed, goodput_chart(decision), needed_table(decision)),
-        section("volume", volume, cost_chart(decision), volume_table(decision)),
-        section("arms", arms, arms_table(decision), bill_table(decision)),
-    ]
-
-
-def extra_sections(decision: Decision | None) -> list[Section]:
-    """Sections that only a priced run has; what would change the answer only one with a volume."""
-    if decision is None:
-        return []
-    bought = (options_table(decision), regions_table(decision), projection_table(decision))
-    return [
-        section("change", "What would change the answer", *doubt_blocks(decision), *bought),
         section("what-if", "What if", _WHAT_IF),
+        section("needed", needed, goodput_chart(decision), needed_table(decision)),
+        section("volume", "Cost against volume", cost_chart(decision), volume_table(decision)),
+        section("arms", "The arms, a month and per task", arms_table(decision), bill_table(decision)),
     ]
+
+
+def doubt_section(decision: Decision | None) -> Section:
+    """What would change the answer, and other ways to buy the same; empty without a price."""
+    blocks: tuple[Block | None, ...] = ()
+    if decision is not None:
+        bought = (options_table(decision), regions_table(decision), projection_table(decision))
+        blocks = (*doubt_blocks(decision), *bought)
+    return section("change", "What would change the answer", *blocks)
+
+
+def filled(sections: Iterable[Section]) -> tuple[Section, ...]:
+    """Those that say anything."""
+    return tuple(part for part in sections if part.blocks)
+
+
+def folded(sections: Iterable[Section]) -> tuple[Section, ...]:
+    """The same, closed until they are opened: what defends the answer."""
+    return tuple(replace(part, folded=True) for part in sections)
 
 
 def _solved(files: RunFiles) -> tuple[Block | None, ...]:
@@ -143,10 +154,8 @@ def _load(files: RunFiles) -> tuple[Block | None, ...]:
 
 
 def token_blocks(decision: Decision | None) -> tuple[Block | None, ...]:
-    """What a million tokens costs, or that nobody can tell."""
-    tables = (per_mtok_table(decision), splits_table(decision)) if decision is not None else ()
-    missing = Text("No price per million tokens: no instance price, or no step with tokens that counts.", "muted")
-    return tables if any(tables) else (missing,)
+    """What a million tokens costs; nothing where there is no price, or no step with tokens that counts."""
+    return () if decision is None else (per_mtok_table(decision), splits_table(decision))
 
 
 def _measured(files: RunFiles) -> str:

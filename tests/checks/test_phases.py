@@ -83,6 +83,13 @@ def test_a_window_without_room_for_one_request_is_an_error() -> None:
     assert ("window_too_short", "error") in codes(step(per_s=0.44), rows(took_s=9.0))
 
 
+@pytest.mark.parametrize(("verdict", "level"), [("not_judged", "warning"), ("yes", "error"), ("not_sure", "error")])
+def test_a_short_window_of_few_tasks_is_a_warning_where_no_goodput_was_told(verdict: str, level: str) -> None:
+    of_tasks = step(per_s=0.44).model_copy(update={"round": 1, "role": "attempts", "slo_verdict": verdict})
+
+    assert ("window_too_short", level) in codes(of_tasks, rows(took_s=9.0))
+
+
 @pytest.mark.parametrize("work", [CLOSED, RAMP, TRACE], ids=["step", "slice", "part"])
 def test_a_window_is_not_too_short_for_a_queue(work: Scenario) -> None:
     queued = step().model_copy(update={"over_saturated": True})

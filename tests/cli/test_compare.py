@@ -148,4 +148,4 @@ def test_a_gate_is_a_case_of_the_junit_file(runs: Path) -> None:
 
 def test_a_junit_file_that_cannot_be_written_is_one_line(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["compare", str(runs / "first"), str(runs / "worse"), "--junit", str(runs / "no" / "x.xml")]) == 2
-    assert capsys.readouterr().err.startswith(f"error: cannot write {runs / 'no' / 'x.xml'}: ")
+    assert f"cannot write {runs / 'no' / 'x.xml'}" in capsys.readouterr().err

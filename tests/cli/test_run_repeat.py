@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from faulty_server import FaultyServer
@@ -38,9 +39,11 @@ def test_each_repeat_has_a_directory_and_the_mean_is_theirs(
 
     with running_oracle(tmp_path / "ledger.jsonl", ttft_s=0.01, itl_s=0.0005) as oracle:
         arguments = [str(short), "--url", oracle.url, "--backend", "vllm", "--out", str(out)]
-        code = cli.invoke(["run", *arguments, "--repeat", "2", "--json"])
+        code = cli.invoke(["run", *arguments, "--repeat", "2", "--json", "--junit", str(tmp_path / "runs.xml")])
 
     assert code in {0, 3}
+    suites = ElementTree.parse(tmp_path / "runs.xml").findall("testsuite")
+    assert sorted(suite.attrib["name"] for suite in suites) == sorted(place.name for place in out.iterdir())
     first, second, pooled = map(json.loads, capsys.readouterr().out.splitlines())
     assert sorted(row["run_dir"] for row in pooled["runs"]) == sorted(str(p) for p in out.iterdir())
     goodputs = [run["metrics"]["goodput"]["requests_per_s"] for run in (first, second)]

@@ -107,6 +107,20 @@ def test_break_even_values_bring_both_sides_to_a_tie() -> None:
     assert got.people_usd_per_month == pytest.approx(2009.44)
 
 
+def test_bought_capacity_is_listed_at_a_price_too() -> None:
+    # a million tasks take 7 units of 150,000: 17,136 a month; at 0.8 of it 13,708.80
+    units = {"units_usd_per_month": 2448, "unit_tasks_per_month": 150_000}
+    inputs = given(workload__tasks_per_month=1_000_000)
+    inputs["api"] = {"input_usd_per_mtok": 0, "output_usd_per_mtok": 0, **units}
+
+    got = the_sensitivity(inputs)
+
+    assert row_of(got.tornado, "api_price").saving_usd_at_low == pytest.approx(13_708.80 - 4140.56)
+    assert row_of(got.flip_points, "api_price").winner_flips.below == pytest.approx(4140.56 / 17_136, rel=1e-6)
+    assert got.break_even is not None
+    assert got.break_even.api_price_factor == pytest.approx(4140.56 / 17_136)
+
+
 def test_what_no_value_can_bring_to_a_tie_is_none() -> None:
     # at 400,000 tasks the API bill of 2,460 is below the people alone
     inputs = given(workload__tasks_per_month=400_000, self_host__fixed_usd_per_month=8666.67)

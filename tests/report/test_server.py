@@ -6,8 +6,8 @@ from typing import Any
 from report_cases import case, changed
 
 from harness.report import render_report
-from harness.report.measured.server import server_blocks
-from harness.report.model import Table, Text
+from harness.report.measured.server import server_blocks, silence_words
+from harness.report.model import Table
 from harness.rundir.accounts import ServerSaid
 from harness.rundir.results import Metrics
 
@@ -52,10 +52,11 @@ def test_what_the_engine_does_not_tell_is_not_available_and_not_0() -> None:
     assert row["prefix hits"] == row["outside the engine"] == "n/a"
 
 
-def test_an_engine_without_counters_is_said_to_have_none() -> None:
-    (text,) = server_blocks(Metrics(steps=(), server=ServerSaid(engine="x", note="x has no /metrics")))
+def test_an_engine_without_counters_is_said_to_have_none_and_has_no_section() -> None:
+    metrics = Metrics(steps=(), server=ServerSaid(engine="x", note="x has no /metrics"))
 
-    assert text == Text("X has no /metrics.", "muted")
+    assert server_blocks(metrics) == ()
+    assert silence_words(metrics) == "x has no /metrics"
 
 
 def test_an_older_run_has_no_such_section() -> None:

@@ -40,7 +40,7 @@ def knobs(inputs: DecideInput, people_usd: float = 0) -> list[Knob]:
         knob("max_load", "share", box.max_load, 0.01, 1),
         knob("retry_failure_rate", "share", work.retry_failure_rate, 0, 0.99),
         knob("response_cache_hit_rate", "share", work.response_cache_hit_rate, 0, 0.99),
-        free("api_price", "x list", 1, lambda c, v: c.but(usd_per_attempt=c.usd_per_attempt * v)),
+        free("api_price", "x list", 1, _at_price),
     ]
     mix, other_usd = _mix(inputs), box.fixed_usd_per_month - people_usd
     if comes_and_goes(box):
@@ -50,6 +50,11 @@ def knobs(inputs: DecideInput, people_usd: float = 0) -> list[Knob]:
     if people_usd > 0:
         out.append(free("people_usd_per_month", "USD", people_usd, lambda c, v: c.but(self_fixed_usd=other_usd + v)))
     return out
+
+
+def _at_price(case: Case, factor: Number) -> Case:
+    """Everything listed at so many times its price: calls, and units of bought capacity."""
+    return case.but(usd_per_attempt=case.usd_per_attempt * factor, unit_usd=case.unit_usd * factor)
 
 
 def _mix(inputs: DecideInput) -> float | None:

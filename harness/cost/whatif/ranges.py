@@ -59,8 +59,10 @@ def _goodput(inputs: DecideInput, confidence: float, *, is_given: bool) -> Range
         return None
     said_by: Kind = "assumed" if is_given else "measured"
     whose = "given with it" if is_given else "measured"
-    if low is None or high is None:
-        return Range(value if low is None else low, value if high is None else high, said_by, f"{whose}, one end")
+    if low is None:
+        return Range(value, high or value, said_by, f"{whose}, upper end only")
+    if high is None:
+        return Range(low, value, said_by, f"{whose}, lower end only")
     return Range(low, high, said_by, whose, confidence)
 
 

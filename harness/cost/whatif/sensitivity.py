@@ -160,7 +160,8 @@ def break_even_values(inputs: DecideInput, people_usd: float = 0) -> BreakEvenVa
     if at is None or at.self_usd is None or at.instances is None:
         return None
     first, stairs = decided.first_win_tasks_per_month, staircase(inputs, box.goodput_requests_per_s)
-    by_call = decided.api_usd_per_task * at.tasks_per_month
+    unlisted_usd = inputs.api.fixed_usd_per_month + inputs.beside_usd("api", at.tasks_per_month)
+    listed_usd = at.api_usd - unlisted_usd  # calls and units
     other_usd = box.fixed_usd_per_month + inputs.beside_usd("self_host", at.tasks_per_month)
     box_usd, running_usd = at.api_usd - other_usd, at.self_usd - other_usd
     hours = running_usd / box.usd_per_hour if box.usd_per_hour else 0.0
@@ -171,7 +172,7 @@ def break_even_values(inputs: DecideInput, people_usd: float = 0) -> BreakEvenVa
         utilization=None if first is None else stairs.utilization(first),
         goodput_requests_per_s=decided.min_goodput_requests_per_s,
         usd_per_hour=_positive(box_usd / hours) if hours and box.usd_per_second is None else None,
-        api_price_factor=_positive((at.self_usd - (at.api_usd - by_call)) / by_call) if by_call else None,
+        api_price_factor=_positive((at.self_usd - unlisted_usd) / listed_usd) if listed_usd else None,
         people_usd_per_month=_positive(at.api_usd - (at.self_usd - people_usd)),
     )
 

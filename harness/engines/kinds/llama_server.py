@@ -36,7 +36,7 @@ _CMAKE_OPTIONS = (
 
 
 def launch(model: str | Path | None, settings: Settings, port: int, _progress: Progress) -> Launch:
-    """The server's command line: no prompt cache of any kind, and `slots` full contexts.
+    """The server's command line: no prompt cache but what a request asks for, and `slots` full contexts.
 
     With -np N the context is split, so -c is N times what one request may hold.
     """

@@ -4,31 +4,30 @@ from collections.abc import Callable, Sequence
 
 from harness.base.rounding import NA, significant, whole
 from harness.report.measured.steps import LOAD, STEP
-from harness.report.model import Block, Cell, Table, Text, table_of
+from harness.report.model import Block, Cell, Table, table_of
 from harness.report.text import clean, duration, percent
 from harness.rundir.accounts import Gauge, GpuAccount, Histogram, ServerAccount, ServerSaid
 from harness.rundir.results import Metrics, Step
 
 
 def server_blocks(metrics: Metrics) -> tuple[Block, ...]:
-    """The server's own account; where there is none, why. Nothing for runs from before there was one."""
-    said = metrics.server
-    if said is None:
-        return ()
+    """The server's own account, as far as there is one; `silence_words` says why not."""
     blocks: list[Block] = []
-    if said.note:
-        blocks.append(Text(_sentence(clean(said.note)), "muted"))
-    elif any(step.server for step in metrics.steps):
-        blocks.append(_server_table(said, metrics.steps))
-    else:
-        blocks.append(Text("No load step was long enough for three looks at the server's counters.", "muted"))
+    if metrics.server is not None and not silence_words(metrics):
+        blocks.append(_server_table(metrics.server, metrics.steps))
     if any(step.gpu for step in metrics.steps):
         blocks.append(_gpu_table(metrics.steps))
     return tuple(blocks)
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+def silence_words(metrics: Metrics) -> str:
+    """Why the server says nothing of itself; empty where it does, and for runs from before it was asked."""
+    if metrics.server is None:
+        return ""
+    if metrics.server.note:
+        return clean(metrics.server.note)
+    told = any(step.server for step in metrics.steps)
+    return "" if told else "no load step was long enough for three looks at the server's counters"
 
 
 def _server_table(said: ServerSaid, steps: Sequence[Step]) -> Table:

@@ -141,14 +141,17 @@ def simulation_table(arms: Sequence[Arm]) -> Table | None:
 def _saving_cell(saving: Distribution | None) -> Cell:
     if saving is None:
         return Cell(NA, tone="muted")
-    return Cell(amount(saving.p50), note=f"{amount(saving.p05)} to {amount(saving.p95)}")
+    return _quantiles_cell(*map(amount, (saving.p05, saving.p50, saving.p95)))
 
 
 def _first_win_cell(first: FirstWins | None) -> Cell:
     if first is None:
         return Cell(NA, tone="muted")
-    low, middle, high = _first_volumes(first)
-    return Cell(middle, note="" if low == high else f"{low} to {high}")
+    return _quantiles_cell(*_first_volumes(first))
+
+
+def _quantiles_cell(low: str, middle: str, high: str) -> Cell:
+    return Cell(middle, note="the same in 90 % of the draws" if low == high else f"{low} to {high}")
 
 
 def _first_volumes(first: FirstWins) -> tuple[str, str, str]:
@@ -165,19 +168,38 @@ def _first_to_measure(drawn: MonteCarlo) -> Cell:
 
 
 def drawn_table(arms: Sequence[Arm]) -> Table | None:
-    """What was drawn and between which values, beside what the table of flips says of it."""
+    """What was drawn beside what the table of flips says of it: between which values, and what each does alone to the
+    first winning volume; what would remove most doubt first.
+    """
     flips = {point.input for arm in arms if arm.sensitivity is not None for point in arm.sensitivity.flip_points}
     varied = [one for one in _varied(arms) if one.input not in flips]
     if not varied:
         return None
+    known = [(clean(arm.name), arm.monte_carlo) for arm in arms if arm.monte_carlo is not None]
+    removed = {row.input: row.doubt_removed for row in known[0][1].narrow_first}
+    varied.sort(key=lambda one: removed.get(one.input, 0.0), reverse=True)
     return table_of(
-        "What was drawn beside that" if flips else "What was drawn",
+        "What was drawn beside that" if flips else "What was drawn, and where self-hosting first wins by each alone",
         varied,
         ("input", None, lambda one: input_words(one.input)),
         ("now", "", lambda one: Cell(_shown(one.unit, one.value), note=_unit(one.unit))),
         ("range", "", lambda one: _range_cell(one, is_drawn=True)),
+        *((name, "tasks a month", _first_wins_by(drawn)) for name, drawn in known),
         notes=() if flips else _range_notes(arms),
     )
+
+
+def _first_wins_by(drawn: MonteCarlo) -> Callable[[Varied], Cell]:
+    by_input = {one.input: one for one in drawn.varied}
+    return lambda one: _alone_cell(by_input.get(one.input))
+
+
+def _alone_cell(one: Varied | None) -> Cell:
+    """`5.7M to 15M`: with the input at its lowest, and at its highest."""
+    if one is None:
+        return Cell(NA, tone="muted")
+    low, high = ("never" if tasks is None else volume(tasks) for tasks in (one.first_win_at_low, one.first_win_at_high))
+    return Cell(f"always {low}" if low != "never" else low, tone="muted") if low == high else Cell(f"{low} to {high}")
 
 
 def _varied(arms: Sequence[Arm]) -> list[Varied]:
@@ -228,13 +250,14 @@ def _assumed_words(drawn: MonteCarlo) -> str:
 
 def _first_words(drawn: MonteCarlo) -> str:
     """Without a volume: between which volumes it first wins, and in how many draws never."""
-    first, never = drawn.first_win_tasks_per_month, drawn.verdict_shares.never
+    first, share = drawn.first_win_tasks_per_month, drawn.verdict_shares.never
     if first is None or first.p05 is None:
-        return f"never wins in {percent(never)}"
-    low, middle, high = _first_volumes(first)
-    if low == high:
-        return f"first wins at {low} tasks a month" + (f" and never in {percent(never)}" if never else "")
-    more = f" and never in {percent(never)}" if never else ""
+        return f"never wins in {percent(share)}"
+    (low, middle, high), never = _first_volumes(first), f" and never in {percent(share)}" if share else ""
+    if first.p50 is None:
+        return f"never wins in {percent(share)} and first wins below {low} tasks a month in 5 %"
     if first.p95 is None:
-        return f"first wins at {low} tasks a month at the least (p05){more}"
-    return f"first wins between {low} and {high} tasks a month in 90 % (at {middle} in the middle one){more}"
+        return f"first wins at {middle} tasks a month in the middle one, below {low} in 5 %{never}"
+    if low == high:
+        return f"first wins at {low} tasks a month{never}"
+    return f"first wins between {low} and {high} tasks a month in 90 % (at {middle} in the middle one){never}"

@@ -26,10 +26,12 @@ class _Side(NamedTuple):
 
 
 def solved_blocks(decision: Decision) -> tuple[Block, ...]:
-    """The table of all sides, and what a failure may cost."""
+    """The table of all sides, and what a failure may cost; nothing where every task is taken as solved at once."""
     sides = _sides(decision)
     if not sides:
-        return (plain_success_table(decision),)
+        known = [arm.success for arm in decision.arms]
+        at_once = all(one.attempts_per_task == one.solved_share == 1 for one in known)
+        return () if at_once else (plain_success_table(decision),)
     own, cheapest = _own_table(sides), _cheapest(sides)
     tables = [table for table in (_table(decision, sides), own, cheapest) if table is not None]
     return (*tables, *_judging(sides), *_differences(decision.arms), *_flips(decision.arms))

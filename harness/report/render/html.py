@@ -24,11 +24,16 @@ def render_html(report: Report, decision: Decision | None) -> str:
         .get_template("report.html.j2")
         .render(
             report=report,
-            css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-            scripts=[Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("decide.js", "whatif.js")],
+            css=_text("report.css"),
+            page_script=_text("page.js"),
+            scripts=[_text(name) for name in ("decide.js", "whatif.js")],
             decision_json=embedded_json(decision.to_dict()) if decision is not None else None,
         )
     )
+
+
+def _text(name: str) -> Markup:
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from typing import Any
 from harness.base.rounding import NA, significant, whole
 from harness.base.units import MS_PER_S
 from harness.calibration.quote import quote
+from harness.report.measured.server import silence_words
 from harness.report.measured.steps import goodput_words, slo_words
 from harness.report.model import Block, Cell, Code, RunFiles, Table, Text, words_table
 from harness.report.money.money import checked_words
@@ -64,6 +65,7 @@ def _engine_facts(files: RunFiles) -> list[tuple[str, str]]:
         ("weights", _said(run.identity.weights if run.identity is not None else None)),
         ("quantisation", _or_unknown(run.quantization)),
         ("instance", (files.instance or "unknown") + (f", {boxed}" if boxed else "")),
+        *([("its own counters", silent)] if (silent := silence_words(files.metrics)) else []),
         *(("URL", clean(url)) for url in run.urls),
     ]
 

@@ -139,6 +139,12 @@ def test_a_command_that_does_not_exist_is_found(line: str) -> None:
 def test_every_option_named_in_passing_exists(page: Path) -> None:
     known = {"--no-deps", "--live", "--reports"}  # pip's, and of benchmarks
     known |= {"--disable-radix-cache", "--enable-cache-report", "--enable-metrics", "--max-queued-requests"}  # SGLang's
+    known |= {
+        "--save-result",
+        "--save-detailed",
+        "--append-result",
+        "--output-details",
+    }  # of tools whose files are read
     stack: list[click.Command] = [breakeven]
     while stack:
         command = stack.pop()

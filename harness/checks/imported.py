@@ -16,3 +16,9 @@ def imported_checks(imported: Imported) -> Iterator[Check]:
         )
         hint = imported.unknown[0] if imported.unknown else None
         yield check("no_rows", "warning", text, hint)
+    elif imported.laid_out:
+        text = (
+            f"{imported.tool}'s file does not tell when requests began: they are laid out as the load must have sent "
+            "them, so rates and goodput rest on that"
+        )
+        yield check("laid_out", "warning", text, "its latencies and tokens are the file's own")

@@ -12,6 +12,7 @@ from harness.checks.answers import answer_checks, stream_checks
 from harness.checks.client import client_checks, client_stall_checks
 from harness.checks.driven import driven_checks
 from harness.checks.finding import at, check, longer
+from harness.checks.imported import imported_checks
 from harness.checks.lengths import length_checks, unfit_checks
 from harness.checks.load import INHERITED_HINT, load_checks, lost_checks, open_checks
 from harness.checks.phases import phase_checks, stall_checks
@@ -99,6 +100,7 @@ def _run_checks(metrics: Metrics, measured: Measured) -> Iterator[Check]:
     yield from answer_checks(records)
     yield from _clock(measured.client)
     yield from _other_model(records, manifest)
+    yield from imported_checks(manifest.imported) if manifest.imported is not None else ()
     yield from load_checks(measured.scenario.load.kind, manifest.client)
     yield from replica_run_checks(metrics)
     yield from _ended(manifest, measured.scenario)

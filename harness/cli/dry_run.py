@@ -1,11 +1,15 @@
 """`breakeven run --dry-run`: what a run would take, before anything is sent."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import click
 
 from harness.base.errors import UsageError
+from harness.cost.checks import off_shape
+from harness.demand.demand import demand_from_dict
 from harness.pipeline.measure import planned_start
 from harness.pipeline.options import RunOptions
 from harness.scenario.estimate import estimate
@@ -25,10 +29,25 @@ def start_notes(options: RunOptions, engine: str | None) -> list[str]:
         return [f"{engine} cannot come up: {error}"]
 
 
+def shape_note(options: RunOptions, plan: Mapping[str, Any]) -> str | None:
+    """Why the demand given will not be decided on what `plan` sends; None: it will, or only the answers will tell."""
+    requests = plan["requests"][1]
+    if options.demand is None or plan["prompts"] or not requests:
+        return None
+    demand = demand_from_dict(dict(options.demand))
+    off = off_shape(demand, plan["input_tokens"][1] / requests, plan["output_tokens"][1] / requests)
+    if not off:
+        return None
+    return (
+        f"the scenario's requests are not those of {demand.name}, and its answer not to be decided on: {'; '.join(off)}"
+    )
+
+
 def print_estimate(options: RunOptions, usd_per_hour: float | None, of_start: list[str], *, as_json: bool) -> None:
     """What it will take; `of_start`: what is said of an engine's start."""
     plan = estimate(options.scenario, usd_per_hour, options.base_dir)
-    plan["notes"] = [*plan["notes"], *of_start]
+    shape = shape_note(options, plan)
+    plan["notes"] = [*plan["notes"], *([shape] if shape else []), *of_start]
     if as_json:
         click.echo(json.dumps(plan))
         return

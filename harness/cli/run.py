@@ -11,7 +11,7 @@ import click
 from harness.backends import BACKENDS
 from harness.base.errors import EXIT_INTERRUPTED, UsageError
 from harness.cli import complain
-from harness.cli.dry_run import print_estimate, start_notes
+from harness.cli.dry_run import print_estimate, shape_note, start_notes
 from harness.cli.gpu_options import gpu_options
 from harness.cli.junit import junit_option, write_junit
 from harness.cli.metrics_port import metrics_option, served
@@ -175,6 +175,8 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     plan = estimate(options.scenario, None, options.base_dir)
     if plan["prompts"]:
         click.echo(f"prompts: {plan['prompts']}", err=True)
+    if shape := shape_note(options, plan):
+        click.echo(f"warning: {shape}", err=True)
     began = time.monotonic()
     max_usd = options.budget.driven.max_usd if options.budget is not None else None
     planned_s = plan["seconds"] if plan["tasks"] is None else None  # rounds take as long as they take

@@ -68,7 +68,8 @@ def _check(code: str, level: Level, message: str, hint: str | None = None) -> Ch
     return Check(code=code, level=level, message=message, hint=hint)
 
 
-def _off(demand: Demand, *measured: float) -> list[str]:
+def off_shape(demand: Demand, *measured: float) -> list[str]:
+    """What of requests of these mean input and output tokens is not the demand's, in words."""
     return [
         f"{what} {got:,.0f} tokens where the demand has {wanted:,.0f}"
         for what, got, wanted in zip(("input", "output"), measured, demand.mean_tokens(), strict=True)
@@ -80,7 +81,7 @@ def _shape(step: Step | None, demand: Demand) -> Iterator[Check]:
     if step is None or step.mean_input_tokens is None or step.mean_output_tokens is None:
         message = "the run does not say how long its requests were: they may have had another shape"
         yield _check("demand_shape_unknown", "warning", message)
-    elif off := _off(demand, step.mean_input_tokens, step.mean_output_tokens):
+    elif off := off_shape(demand, step.mean_input_tokens, step.mean_output_tokens):
         message = f"the goodput was measured on requests of another shape: {'; '.join(off)}"
         hint = "measure with the demand's lengths (prompts.input_tokens, output_tokens), or price another"
         yield _check("demand_shape_differs", "error", message, hint)

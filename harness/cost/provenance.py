@@ -161,7 +161,7 @@ def _demand(demand: Demand, *, is_tried: bool = False) -> Iterator[Fact]:
     people = people_of(demand)
     if people.usd_per_month:
         source = "default" if is_own and people.assumed else "the command line" if is_own else file
-        yield _fact(f"people: {engineers(people)}", people.usd_per_month, "USD a month", "assumed", source)
+        yield _fact(f"people: {engineers(people)}", round(people.usd_per_month, 2), "USD a month", "assumed", source)
 
 
 def inputs_digest(inputs: Sequence[DecideInput]) -> str:

@@ -8,6 +8,7 @@ _WORDS = (
     ("reset", re.compile(r"reset|disconnect|broken pipe|closed by|incomplete", re.IGNORECASE)),
     ("connect", re.compile(r"connect|refused|unreachable|resolve|getaddrinfo", re.IGNORECASE)),
 )
+_SECRET = re.compile(r"(?<=bearer )\S+|\bsk-[\w-]{6,}|(?<=://)[^/\s@]+(?=@)", re.IGNORECASE)
 FAILED = "failed"
 LONGEST = 400  # characters of a tool's own words that are kept
 
@@ -24,4 +25,4 @@ def shortened(words: str) -> str:
     """The last line of a traceback, else the words, so long as people read."""
     lines = [line.strip() for line in words.splitlines() if line.strip()]
     said = lines[-1] if len(lines) > 1 and lines[0].startswith("Traceback") else " ".join(lines)
-    return said[:LONGEST]
+    return _SECRET.sub("***", said)[:LONGEST]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.errors import UsageError
 from harness.base.stats import Floats
 from harness.imports.files import CUT, Source, parsed
 
@@ -92,6 +93,71 @@ def _object(data: mmap.mmap, at: int, source: Source, tool: str) -> tuple[dict[s
         members[name] = Member(name, data, colon.end(), end, source, tool)
         at = _blank(data, end)
     return members, at + 1
+
+
+class Cursor:
+    """A place in a JSON text that only moves on: large lists are walked one item at a time, in one pass.
+
+    What `names` and `items` come to must be read (`value`), walked or skipped (`skip`) before they go on.
+    """
+
+    def __init__(self, source: Source, tool: str) -> None:
+        self._data = source.mapped()
+        self._source, self._tool = source, tool
+        self._at = _blank(self._data, 3 if self._data[:3] == b"\xef\xbb\xbf" else 0)
+
+    @property
+    def begins(self) -> bytes:
+        """The first byte of what stands here: `{`, `[`, or another."""
+        return self._data[self._at : self._at + 1]
+
+    def names(self) -> Iterator[str]:
+        """The keys of the object here, each with the cursor on its value."""
+        self._enter(b"{")
+        name = ""
+        while self.begins != b"}":
+            key = _STRING.match(self._data, self._at)
+            colon = _COLON.match(self._data, key.end()) if key is not None else None
+            if key is None or colon is None:
+                raise self._cut(name)
+            name = str(parsed(key.group(), self._source, self._tool))
+            self._at = colon.end()
+            yield name
+            self._at = _blank(self._data, self._at)
+        self._at += 1
+
+    def items(self) -> Iterator[int]:
+        """The numbers of the items of the list here, each with the cursor on it."""
+        self._enter(b"[")
+        number = 0
+        while self.begins != b"]":
+            if not self.begins:
+                raise self._cut(f"item {number:,} of a list")
+            yield number
+            number += 1
+            self._at = _blank(self._data, self._at)
+        self._at += 1
+
+    def skip(self) -> slice:
+        """Go behind the value here; where it lies."""
+        end = _end_of(self._data, self._at)
+        if end is None:
+            raise self._cut("a value")
+        found, self._at = slice(self._at, end), end
+        return found
+
+    def value(self) -> Any:
+        """The whole value here."""
+        return parsed(self._data[self.skip()], self._source, self._tool)
+
+    def _enter(self, mark: bytes) -> None:
+        if self.begins != mark:
+            shown = self._data[self._at : self._at + 30]
+            raise self._source.bad(self._tool, f"{mark.decode()} was expected at byte {self._at:,}, got {shown!r}")
+        self._at = _blank(self._data, self._at + 1)
+
+    def _cut(self, within: str) -> UsageError:
+        return self._source.bad(self._tool, f"it ends within {within}" if within else "it is cut", hint=CUT)
 
 
 def _end_of(data: mmap.mmap, at: int) -> int | None:

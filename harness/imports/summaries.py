@@ -11,6 +11,7 @@ from harness.rundir.result import WindowOfStep
 from harness.rundir.results import Step
 
 MS = 1e-3  # seconds
+NO_ROWS = "the tool kept no single requests"
 
 
 def summary_ms(said: Mapping[str, Any], name: str, n: int) -> Summary:
@@ -63,6 +64,7 @@ def summary_step(
         e2e_s=e2e,
         peak_in_flight=None if peak is None else int(peak),
         slo_verdict="not_judged",
+        void=NO_ROWS,
         mean_input_tokens=mean(input_tokens),
         mean_output_tokens=mean(output_tokens),
     )

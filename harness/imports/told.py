@@ -6,8 +6,8 @@ Times are seconds on any one clock, NaN where unknown. What a file does not tell
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -45,6 +45,12 @@ class Rows:
     def __len__(self) -> int:
         return len(self.sent_s)
 
+    def between(self, first: int, end: int) -> Rows:
+        """The rows at these places."""
+        whole = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "token_source"}
+        cut: dict[str, Any] = {name: values[first:end] for name, values in whole.items() if values is not None}
+        return replace(self, **cut)
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -74,6 +80,7 @@ class Told:
     unknown: tuple[str, ...] = ()
     command: str | None = None
     notes: tuple[str, ...] = ()
+    laid_out: bool = False  # the file does not tell when requests began
 
     @property
     def has_rows(self) -> bool:
@@ -93,6 +100,7 @@ def at_rate(requests_per_s: float) -> LoadOfStep:
 
 def most_at_once(sent_s: Floats, finished_s: Floats) -> int:
     """The most requests under way at an instant: the users, where a file does not tell them."""
-    sent, done = np.sort(sent_s[~np.isnan(sent_s)]), np.sort(finished_s[~np.isnan(finished_s)])
+    known = ~np.isnan(sent_s) & ~np.isnan(finished_s)
+    sent, done = np.sort(sent_s[known]), np.sort(finished_s[known])
     under_way = np.arange(1, len(sent) + 1) - np.searchsorted(done, sent, side="right")
     return int(under_way.max(initial=1))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.errors import UsageError
-from harness.imports import vllm_bench
+from harness.imports import aiperf, genai_perf, guidellm, inference_perf, llmperf, sglang_bench, vllm_bench
 from harness.imports.files import Source
 from harness.imports.told import Told
 
@@ -25,7 +25,15 @@ class Tool:
 
 # what --from calls it -> the tool; the first that knows a file has it
 TOOLS: dict[str, Tool] = {
-    "vllm": Tool(vllm_bench.NAME, vllm_bench.detect, vllm_bench.read, vllm_bench.SEEN, "0.4 to 0.31")
+    "vllm": Tool(vllm_bench.NAME, vllm_bench.detect, vllm_bench.read, vllm_bench.SEEN, vllm_bench.DOCUMENTED),
+    "sglang": Tool(sglang_bench.NAME, sglang_bench.detect, sglang_bench.read, "", sglang_bench.DOCUMENTED),
+    "guidellm": Tool(guidellm.NAME, guidellm.detect, guidellm.read, guidellm.SEEN, guidellm.DOCUMENTED),
+    "aiperf": Tool(aiperf.NAME, aiperf.detect, aiperf.read, aiperf.SEEN, aiperf.DOCUMENTED),
+    "inference-perf": Tool(
+        inference_perf.NAME, inference_perf.detect, inference_perf.read, inference_perf.SEEN, inference_perf.DOCUMENTED
+    ),
+    "llmperf": Tool(llmperf.NAME, llmperf.detect, llmperf.read, llmperf.SEEN),
+    "genai-perf": Tool(genai_perf.NAME, genai_perf.detect, genai_perf.read, "", genai_perf.DOCUMENTED),
 }
 
 
@@ -52,7 +60,13 @@ def read_results(paths: Sequence[Path], named: str | None = None) -> Told:
         raise UsageError(
             f"{wrong} is a file of {TOOLS[known[0]].name}, not of {TOOLS[named].name}", hint="leave --from out"
         )
-    return TOOLS[named or known[0]].read(sources)
+    told = TOOLS[named or known[0]].read(sources)
+    if not told.has_rows and any(part.rows is not None for part in told.parts):
+        raise UsageError(
+            f"of {told.tool}'s loads some have their requests and some only their figures",
+            hint="import those with requests by themselves",
+        )
+    return told
 
 
 def _owner(source: Source) -> str | None:

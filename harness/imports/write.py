@@ -13,6 +13,7 @@ from typing import Any
 from harness import __version__
 from harness.base.people import PeopleSaid
 from harness.base.whole import written_whole
+from harness.imports.laid_out import LAID_OUT
 from harness.imports.placing import placed
 from harness.imports.rows import table_of, write_rows
 from harness.imports.scenario import scenario_of
@@ -118,6 +119,7 @@ def _manifest(told: Told, parts: Sequence[Part], paths: Sequence[Path], beside: 
             differences=told.differences,
             unknown=_unknown(told, knows_due=knows_due),
             knows_due=knows_due,
+            laid_out=told.laid_out,
             command=told.command,
         ),
     )
@@ -129,4 +131,6 @@ def _unknown(told: Told, *, knows_due: bool) -> tuple[str, ...]:
         found.append("when it was measured: the date is that of the import")
     if told.has_rows and not knows_due:
         found.append("when each request was due: latencies count from when it was sent, and no lateness is known")
+    if told.laid_out:
+        found.append(LAID_OUT)
     return (*found, "engine, its version and flags", "how busy the client was")

@@ -16,6 +16,7 @@ class Imported(Result):
     differences: tuple[str, ...] = ()  # where its definitions are not ours
     unknown: tuple[str, ...] = ()  # what its file does not tell
     knows_due: bool = True  # when each request was due, not only when it was sent
+    laid_out: bool = False  # when requests began is not told: they were laid out as the load must have sent them
     command: str | None = None  # that measured it, where its file says so
 
     @property

@@ -137,6 +137,8 @@ class Varied(Input):
     high: float
     said_by: Kind
     range_from: str = ""  # whose range that is, in words; an older version's is its `said_by`
+    first_win_at_low: float | None = None  # lowest winning volume with this one at its lowest alone; None: never
+    first_win_at_high: float | None = None
 
 
 class Narrowed(Result):

@@ -208,3 +208,30 @@ def test_the_help_names_every_demand_that_comes_with_breakeven(capsys: pytest.Ca
     assert sorted(path.stem for path in (bundled_scenarios_dir() / "demand").glob("*.yaml")) == list(BUNDLED_DEMANDS)
     for name in BUNDLED_DEMANDS:
         assert load_demand(Path(name)).name == name
+
+
+@pytest.mark.parametrize(
+    ("tokens", "demand", "said"),
+    [
+        (
+            (50, 20),
+            "support-agent",
+            "input 50 tokens where the demand has 800; output 20 tokens where the demand has 250",
+        ),
+        ((800, 20), "support-agent", "output 20 tokens where the demand has 250"),
+        ((800, 250), "support-agent", None),
+        ((50, 20), "none", None),
+    ],
+    ids=str,
+)
+def test_a_dry_run_says_of_a_demand_of_other_lengths_that_it_is_not_to_be_decided_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tokens: tuple[int, int], demand: str, said: str | None
+) -> None:
+    path = tmp_path / "s.yaml"
+    prompts = f"{{kind: synthetic, input_tokens: {tokens[0]}, output_tokens: {tokens[1]}}}"
+    path.write_text(f"name: s\nload: {{kind: closed, users: [1], step_s: 60}}\nprompts: {prompts}\n")
+
+    assert invoke(["run", str(path), "--url", "http://127.0.0.1:9", "--demand", demand, "--dry-run", "--json"]) == 0
+
+    notes = [note for note in json.loads(capsys.readouterr().out)["notes"] if "not to be decided on" in note]
+    assert [note.split("decided on: ")[1] for note in notes] == ([] if said is None else [said])

@@ -91,6 +91,19 @@ def test_without_a_volume_the_draws_say_where_self_hosting_first_wins_and_nothin
     assert "your volume" not in words
 
 
+def test_without_a_volume_each_input_alone_says_what_it_does_to_the_first_win() -> None:
+    people = {"name": "people", "kind": "fte", "arm": "self_host", "fraction": 0.5}
+    ranges = {"people_usd_per_month": (0.0, 8666.67)}
+
+    shown = rows(table(decided(smallest(**NO_VOLUME, items=[people], ranges=ranges)), "What was drawn"))
+
+    # one box of 4,140.56 holds 1,576,800 tasks, worth 9,697.32: g 5,556.76. People at 0 are paid from 673,262 on; at
+    # 8,666.67 by the second box, 1,576,800 to 3,153,600: (2 x 4,140.56 + 8,666.67) / 0.00615
+    assert shown["people"][ARMS[0]] == ("673k to 2.76M", "")
+    assert next(iter(shown)) == "peak to mean"  # what removes most of the doubt stands first
+    assert shown["peak to mean"][ARMS[0]] == ("2.76M to never", "")  # K/2.5 x 0.00615 = 3,879 < 4,140.56
+
+
 def test_where_hardly_a_draw_wins_it_is_never_and_no_number() -> None:
     decision = decided(smallest(**NO_VOLUME), goodput=0.02)  # its interval goes up to 0.62
 

@@ -9,7 +9,7 @@ from report_cases import case
 from harness.cost.verdict import build_decision
 from harness.demand.demand import Demand
 from harness.report.model import Table
-from harness.report.money.money import per_mtok_table, splits_table, volume_table
+from harness.report.money.money import console_arms_table, per_mtok_table, splits_table, volume_table
 from harness.report.render.markdown import render_markdown
 from harness.report.sections import build_report
 from harness.rundir.decision import Decision
@@ -46,6 +46,17 @@ def test_a_volume_is_rounded_alike_in_a_sentence_a_table_and_a_drawing() -> None
     assert "self-hosting wins from 673k on" in report.verdicts[0].sentence
     assert len(re.findall(r"\b673k\b", said)) >= 3
     assert "673,26" not in said
+
+
+def test_the_consoles_table_has_months_where_there_is_a_volume_else_what_people_change() -> None:
+    people = [{"name": "people", "kind": "fte", "arm": "self_host", "fraction": 0.5}]
+    titles = [
+        [column.title for column in console_arms_table(decided(smallest(tasks_per_month=tasks, items=items))).columns]
+        for tasks, items in ((400_000, people), (None, people), (None, []))
+    ]
+
+    assert [{"API/month", "self/month"} <= set(one) for one in titles] == [True, False, False]
+    assert ["no people" in one for one in titles] == [False, True, False]
 
 
 def test_the_readers_own_volume_is_never_rounded() -> None:

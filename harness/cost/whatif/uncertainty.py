@@ -49,8 +49,10 @@ class Spread:
             drawn = random.triangular(low, min(max(self.knob.value, low), high), high, n)
         return np.clip(drawn, self.knob.lowest, self.knob.highest)
 
-    def varied(self) -> Varied:
-        """As decision.json has it."""
+    def varied(self, case: Case) -> Varied:
+        """As decision.json has it, and what it does alone."""
+        ends = first_wins(self.knob.set(case, np.array([self.over.low, self.over.high])))
+        at_low, at_high = (float(end) if np.isfinite(end) else None for end in ends)
         return Varied(
             input=self.knob.name,
             unit=self.knob.unit,
@@ -60,6 +62,8 @@ class Spread:
             high=self.over.high,
             said_by=self.over.said_by,
             range_from=self.over.whose,
+            first_win_at_low=at_low,
+            first_win_at_high=at_high,
         )
 
 
@@ -91,7 +95,10 @@ def simulate(inputs: DecideInput, uncertain: Sequence[Spread], *, seed: int = 1)
         return None
     random, tasks = np.random.default_rng(seed), inputs.workload.tasks_per_month
     drawn = {spread.knob.name: spread.draw(random, DRAWS) for spread in uncertain}
-    out, first = evaluate(_case(inputs, uncertain, drawn)), _first(inputs, uncertain, drawn)
+    now = case_of(inputs, tasks or 0.0)
+    out = evaluate(_drawn(now, uncertain, drawn))
+    # hours of their own make a long walk of each
+    first = first_wins(_drawn(now, uncertain, drawn, WALKED_DRAWS if comes_and_goes(inputs.self_host) else DRAWS))
     never, window, yes = (float(np.mean(out.verdict == code)) for code in (NEVER, WINDOW, YES))
     return MonteCarlo(
         draws=DRAWS,
@@ -101,21 +108,16 @@ def simulate(inputs: DecideInput, uncertain: Sequence[Spread], *, seed: int = 1)
         infeasible_share=float(np.mean(out.capacity <= 0)),
         saving_usd_per_month=None if tasks is None else _distribution(out.saving_usd[np.isfinite(out.saving_usd)]),
         first_win_tasks_per_month=_first_wins(first),
-        varied=tuple(spread.varied() for spread in uncertain),
+        varied=tuple(spread.varied(now) for spread in uncertain),
         narrow_first=_narrow_first(uncertain, drawn, _ranks(first) if tasks is None else _answer(out)),
     )
 
 
-def _case(inputs: DecideInput, uncertain: Sequence[Spread], drawn: Mapping[str, Array], n: int = DRAWS) -> Case:
-    case = case_of(inputs, inputs.workload.tasks_per_month or 0.0)
+def _drawn(case: Case, uncertain: Sequence[Spread], drawn: Mapping[str, Array], n: int = DRAWS) -> Case:
+    """The case with the first `n` draws of each input."""
     for spread in uncertain:
         case = spread.knob.set(case, drawn[spread.knob.name][:n])
     return case
-
-
-def _first(inputs: DecideInput, uncertain: Sequence[Spread], drawn: Mapping[str, Array]) -> Array:
-    """The first winning volume of each draw; of the first thousand where hours of their own make each a long walk."""
-    return first_wins(_case(inputs, uncertain, drawn, WALKED_DRAWS if comes_and_goes(inputs.self_host) else DRAWS))
 
 
 def _first_wins(first: Array) -> FirstWins:

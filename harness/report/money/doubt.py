@@ -168,19 +168,38 @@ def _first_to_measure(drawn: MonteCarlo) -> Cell:
 
 
 def drawn_table(arms: Sequence[Arm]) -> Table | None:
-    """What was drawn and between which values, beside what the table of flips says of it."""
+    """What was drawn beside what the table of flips says of it: between which values, and what each does alone to the
+    first winning volume; what would remove most doubt first.
+    """
     flips = {point.input for arm in arms if arm.sensitivity is not None for point in arm.sensitivity.flip_points}
     varied = [one for one in _varied(arms) if one.input not in flips]
     if not varied:
         return None
+    known = [(clean(arm.name), arm.monte_carlo) for arm in arms if arm.monte_carlo is not None]
+    removed = {row.input: row.doubt_removed for row in known[0][1].narrow_first}
+    varied.sort(key=lambda one: removed.get(one.input, 0.0), reverse=True)
     return table_of(
-        "What was drawn beside that" if flips else "What was drawn",
+        "What was drawn beside that" if flips else "What was drawn, and where self-hosting first wins by each alone",
         varied,
         ("input", None, lambda one: input_words(one.input)),
         ("now", "", lambda one: Cell(_shown(one.unit, one.value), note=_unit(one.unit))),
         ("range", "", lambda one: _range_cell(one, is_drawn=True)),
+        *((name, "tasks a month", _first_wins_by(drawn)) for name, drawn in known),
         notes=() if flips else _range_notes(arms),
     )
+
+
+def _first_wins_by(drawn: MonteCarlo) -> Callable[[Varied], Cell]:
+    by_input = {one.input: one for one in drawn.varied}
+    return lambda one: _alone_cell(by_input.get(one.input))
+
+
+def _alone_cell(one: Varied | None) -> Cell:
+    """`5.7M to 15M`: with the input at its lowest, and at its highest."""
+    if one is None:
+        return Cell(NA, tone="muted")
+    low, high = ("never" if tasks is None else volume(tasks) for tasks in (one.first_win_at_low, one.first_win_at_high))
+    return Cell(f"always {low}" if low != "never" else low, tone="muted") if low == high else Cell(f"{low} to {high}")
 
 
 def _varied(arms: Sequence[Arm]) -> list[Varied]:

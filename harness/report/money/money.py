@@ -8,10 +8,10 @@ from harness.cost.breakeven.decision import comes_and_goes, is_metered
 from harness.cost.breakeven.exact import is_tie
 from harness.cost.breakeven.staircase import Staircase
 from harness.report.charts.cost import stairs_of
-from harness.report.model import Cell, Table, table_of, with_spares
+from harness.report.model import Cell, Field, Table, table_of, with_spares
 from harness.report.text import ROLES, clean, interval, per_task, percent, price
 from harness.rundir.arm_price import Day
-from harness.rundir.decide import Decided, SelfHost
+from harness.rundir.decide import AtVolume, Decided, SelfHost
 from harness.rundir.decision import Arm, BoxInstance, Decision, MtokAtStep
 from harness.rundir.results import Goodput, step_number
 
@@ -209,21 +209,32 @@ def _self_month(arm: Arm) -> str:
     return f", self = {amount(at.self_usd - own.fixed_usd_per_month - unsolved_usd)} {running_words(own)}{more}"
 
 
+_ConsoleRow = tuple[Arm, Decided, AtVolume | None]
+_CONSOLE_MONTHS: tuple[Field[_ConsoleRow], ...] = (
+    ("API/month", "", lambda row: amount(row[2].api_usd if row[2] else None)),
+    ("self/month", "", lambda row: amount(row[2].self_usd if row[2] else None)),
+)
+_CONSOLE_STRUCK: tuple[Field[_ConsoleRow], ...] = (
+    ("no people", "", lambda row: wins_from(row[0].decision_without_people)),
+)
+
+
 def console_arms_table(decision: Decision) -> Table:
     """The console's table of arms; a narrow one leaves out what all have in common."""
     goodput = decision.self_host.goodput
     measured = significant(None if goodput is None else goodput.requests_per_s)
+    people = decision.people is not None and decision.people.usd_per_month
     table = table_of(
         f"USD, {at_volume_words(decision)}{_self_month(decision.arms[0])};"
         " goodput in req/s of one instance; wins: self-hosting",
         [(arm, arm.decision, arm.decision.at_volume) for arm in decision.arms],
         ("API arm", None, lambda row: clean(row[0].name)),
         ("USD/task", "", lambda row: per_task(row[1].api_usd_per_task)),
-        ("API/month", "", lambda row: amount(row[2].api_usd if row[2] else None)),
-        ("self/month", "", lambda row: amount(row[2].self_usd if row[2] else None)),
+        *(_CONSOLE_MONTHS if decision.tasks_per_month is not None else ()),
         ("needed", "", lambda row: significant(row[1].min_goodput_requests_per_s)),
         (decision.self_host.origin, "", lambda _: measured),
         ("wins from", "", lambda row: wins_from(row[1])),
+        *(_CONSOLE_STRUCK if decision.tasks_per_month is None and people else ()),
     )
     return with_spares(table, {decision.self_host.origin: 1})
 

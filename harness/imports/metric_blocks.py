@@ -1,0 +1,73 @@
+"""Summaries of AIPerf and genai-perf: a block of `unit`, `avg`, `p50`, ... for each metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.imports.files import Source, number
+from harness.imports.summaries import summary_of, summary_step
+from harness.rundir.of_step import LoadOfStep, Summary
+from harness.rundir.results import Step
+
+UNITS_S = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "seconds": 1.0, "min": 60.0, "hours": 3600.0}
+
+
+def block_of(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A metric's block; empty where it has none."""
+    block = said.get(name)
+    return block if isinstance(block, dict) else {}
+
+
+def average(said: Mapping[str, Any], *names: str) -> float | None:
+    """The average, or the one value, of the first metric that has it; genai-perf wrote numbers as text for a while."""
+    return next((value for name in names if (value := _as_number(block_of(said, name).get("avg"))) is not None), None)
+
+
+def summary_of_blocks(source: Source, tool: str, said: Mapping[str, Any], load: LoadOfStep) -> Step:
+    """The tool's own figures.
+
+    Raises:
+        UsageError: neither its requests nor its time are told.
+    """
+    rate, count = average(said, "request_throughput"), average(said, "request_count")
+    duration_s = average(said, "benchmark_duration")
+    if duration_s is None and rate and count:
+        duration_s = count / rate
+    if rate is None and count is None:
+        raise source.bad(tool, "neither `request_throughput` nor `request_count` is there", hint="is the file whole?")
+    completed = int(count or 0) or int(number(block_of(said, "request_latency").get("count")) or 0)
+    lengths = average(said, "input_sequence_length", "num_input_token")
+    outputs = average(said, "output_sequence_length", "num_output_token")
+    step = summary_step(
+        load,
+        duration_s=duration_s,
+        completed=completed,
+        failed=int(average(said, "error_request_count") or 0),
+        input_tokens=None,
+        output_tokens=None,
+        ttft=_latency(said, "time_to_first_token", completed),
+        tpot=_latency(said, "inter_token_latency", completed),
+        e2e=_latency(said, "request_latency", completed),
+    )
+    per_s = {
+        "requests_per_s": rate if rate is not None else step.requests_per_s,
+        "output_tokens_per_s": average(said, "output_token_throughput"),
+        "input_tokens_per_s": None if rate is None or lengths is None else rate * lengths,
+        "mean_input_tokens": lengths,
+        "mean_output_tokens": outputs,
+    }
+    return step.model_copy(update=per_s)
+
+
+def _latency(said: Mapping[str, Any], name: str, n: int) -> Summary:
+    block = block_of(said, name)
+    figures = {key: _as_number(block.get(key)) for key in ("p50", "p90", "p95", "p99")}
+    return summary_of({"mean": _as_number(block.get("avg")), **figures}, n, UNITS_S.get(str(block.get("unit")), 1e-3))
+
+
+def _as_number(value: Any) -> float | None:
+    try:
+        return number(float(value)) if isinstance(value, str) else number(value)
+    except ValueError:
+        return None

@@ -9,7 +9,6 @@ import pytest
 import yaml
 from report_cases import Case, case, changed, decision_of
 
-from harness.cost import decide
 from harness.cost.breakeven.decision import decide_parsed, parse
 from harness.cost.breakeven.words import sentence
 from harness.demand.demand import Demand, demand_from_dict

@@ -95,6 +95,28 @@ def test_older_versions_of_inference_perf_keep_requests_elsewhere(tmp_path: Path
         assert step["ttft_s"]["mean"] == pytest.approx(own["mean"], rel=1e-6)
 
 
+def test_aiperf_0_3_has_neither_schema_nor_version(tmp_path: Path) -> None:
+    place = SAMPLES / "aiperf-0.3"
+    names = [str(place / name) for name in ("profile_export.jsonl", "profile_export_aiperf.json")]
+
+    assert invoke(["import", *names, "--out", str(tmp_path)]) == 0
+
+    (run_dir,) = tmp_path.iterdir()
+    rows, truth = read_records(run_dir), pd.read_csv(place / "truth.csv")
+    assert len(rows) == len(truth) == 24
+    assert rows["output_tokens"].sum() == truth["tokens"].sum() == 24 * 24
+    assert set(rows["token_source"]) == {"server"}  # its own tokenizer counted no prompt token at all
+    own = json.loads((place / "profile_export_aiperf.json").read_text())
+    step = step_of(run_dir)
+    assert step["load"] == {"kind": "closed", "users": 4}
+    assert step["ttft_s"]["p50"] * 1000 == pytest.approx(own["time_to_first_token"]["p50"], rel=1e-6)
+    assert step["schedule_lag_s"]["p50"] is None  # this version does not tell when a request was due
+    manifest = read_manifest(run_dir)
+    assert manifest.model == "sim"
+    assert manifest.imported is not None
+    assert (manifest.imported.version, manifest.imported.layout) == (None, "rows, no schema version")
+
+
 def test_guidellms_tpot_is_its_inter_token_latency(tmp_path: Path) -> None:
     run_dir = imported(tmp_path, *FILES["GuideLLM"])
 

@@ -5,10 +5,11 @@ from dataclasses import asdict
 
 import click
 
+from harness.cli.groups import Group
 from harness.cost.article import Finding, audit
 
 
-@click.group(name="explain")
+@click.group(name="explain", cls=Group)
 def command() -> None:
     """Recompute published figures, each difference with its reason.
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from harness.base.text import printable
+from harness.cli.groups import Group
 from harness.cli.options import PATH
 from harness.cost.arms import default_api
 from harness.cost.own_prices import load_prices
@@ -24,7 +25,7 @@ _api = click.option("--api", "apis", multiple=True, metavar="PROVIDER:MODEL", he
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group(name="prices", invoke_without_command=True)
+@click.group(name="prices", cls=Group, invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
     """Instance and API prices with source and date.

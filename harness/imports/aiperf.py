@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.base.units import NS_PER_S
 from harness.imports.failures import code_of, shortened
-from harness.imports.files import Source, number
+from harness.imports.files import Source, inside, number
 from harness.imports.metric_blocks import UNITS_S, summary_of_blocks
 from harness.imports.table import Table
 from harness.imports.told import Part, Rows, Told, at_rate, closed, most_at_once
@@ -63,7 +63,7 @@ def read(sources: list[Source]) -> Told:
     if not rows:
         parts = [_summary_part(source, said) for source, said in summaries.items()]
     said = next(iter(summaries.values()), {})
-    config = said.get("input_config") or {}
+    config = inside(said, "input_config")
     unknown = [] if rows else ["requests one by one: they are in profile_export.jsonl"]
     if rows and not all(beside.values()):
         unknown.append("users or rate: they are in profile_export_aiperf.json; the most requests at once are taken")
@@ -109,7 +109,7 @@ def _parts(source: Source, said: Mapping[str, Any] | None) -> Iterator[Part]:
         if meta.get("benchmark_phase") not in (None, "profiling"):
             left_out += 1
             continue
-        _add(table, meta, row.get("metrics") or {}, row.get("error"))
+        _add(table, meta, inside(row, "metrics"), row.get("error"))
     if not len(table):
         raise source.bad(NAME, f"it has no profiled request ({left_out:,} of the warm-up)")
     for index in sorted(set(table.column("index").tolist())):
@@ -188,7 +188,7 @@ def _rows(table: Table) -> Rows:
 
 
 def _load(said: Mapping[str, Any] | None, rows: Rows) -> LoadOfStep:
-    config = (said or {}).get("input_config") or {}
+    config = inside(said, "input_config")
     rate, users = number(_find(config, "request_rate")), number(_find(config, "concurrency"))
     if rate:
         return at_rate(rate)
@@ -196,7 +196,7 @@ def _load(said: Mapping[str, Any] | None, rows: Rows) -> LoadOfStep:
 
 
 def _summary_part(source: Source, said: Mapping[str, Any]) -> Part:
-    config = said.get("input_config") or {}
+    config = inside(said, "input_config")
     rate, users = number(_find(config, "request_rate")), number(_find(config, "concurrency"))
     load = at_rate(rate) if rate else closed(users or 1)
     return Part(load, summary=summary_of_blocks(source, NAME, said, load))
@@ -249,7 +249,7 @@ def _started(rows: list[Source], said: Mapping[str, Any]) -> str | None:
 
 
 def _command(said: Mapping[str, Any]) -> str | None:
-    told = _text((said.get("run_info") or {}).get("cli_command"))
+    told = _text(inside(said, "run_info").get("cli_command"))
     return None if told is None else _SECRET.sub(r"\1 ***", told)
 
 

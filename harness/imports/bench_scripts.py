@@ -114,7 +114,7 @@ def _of_chunks(itls: Member) -> tuple[Floats, Floats, Floats]:
         if not all(isinstance(gaps, list) for gaps in piece):
             raise itls.source.bad(itls.tool, "`itls` is no list of lists of numbers")
         counts += map(len, piece)
-        sums += map(math.fsum, piece)
+        sums += map(sum, piece)
         longest += [max(gaps) if gaps else math.nan for gaps in piece]
     return np.array(counts, dtype=float), np.array(sums), np.array(longest)
 

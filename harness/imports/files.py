@@ -6,7 +6,8 @@ import json
 import math
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -111,6 +112,30 @@ def parsed(data: bytes, source: Source, tool: str, *, line: int | None = None) -
         except (ValueError, RecursionError):
             at = f"line {line}" if line is not None else f"line {strict.lineno}, column {strict.colno}"
             raise source.bad(tool, f"not whole JSON at {at}: {strict.msg}", hint=CUT) from None
+
+
+@contextmanager
+def as_seen(names: str, tool: str) -> Iterator[None]:
+    """What a tool's files hold is read as the kinds that they have in those that were seen.
+
+    Raises:
+        UsageError: a value is of another kind, or out of every range.
+    """
+    try:
+        yield
+    except (AttributeError, TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
+        said = printable(" ".join(str(error).split()))
+        raise UsageError(
+            f"{names} ({tool}): a value in it is of another kind than in the files that were seen: {said}",
+            hint="it may be of a newer version of the tool, or have been changed by hand",
+        ) from error
+
+
+def inside(said: Any, *keys: str) -> Mapping[str, Any]:
+    """The object at these keys, one within the other; empty where there is none."""
+    for key in keys:
+        said = said.get(key) if isinstance(said, dict) else None
+    return said if isinstance(said, dict) else {}
 
 
 def number(value: Any) -> float | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.imports.files import Source, number
+from harness.imports.files import Source, inside, number
 from harness.imports.metric_blocks import summary_of_blocks
 from harness.imports.told import Part, Told, at_rate, closed
 from harness.rundir.of_step import LoadOfStep
@@ -34,13 +34,13 @@ def read(sources: list[Source]) -> Told:
         UsageError: perf_analyzer's raw export, or a summary without what is needed.
     """
     said = [_said(source) for source in sources]
-    config = said[0].get("input_config") or {}
+    config = inside(said[0], "input_config")
     parts = [
-        Part(load := _load(one.get("input_config") or {}), summary=summary_of_blocks(source, NAME, one, load))
+        Part(load := _load(inside(one, "input_config")), summary=summary_of_blocks(source, NAME, one, load))
         for source, one in zip(sources, said, strict=True)
     ]
     names = config.get("model") or config.get("model_names") or config.get("formatted_model_name")
-    endpoint = str(config.get("endpoint_type") or _inner(config, "endpoint").get("type") or "")
+    endpoint = str(config.get("endpoint_type") or inside(config, "endpoint").get("type") or "")
     return Told(
         tool=NAME,
         layout="summary",
@@ -65,12 +65,7 @@ def _said(source: Source) -> dict[str, Any]:
 
 
 def _load(config: Mapping[str, Any]) -> LoadOfStep:
-    stimulus = _inner(_inner(config, "perf_analyzer"), "stimulus")
+    stimulus = inside(config, "perf_analyzer", "stimulus")
     rate = number(config.get("request_rate")) or number(stimulus.get("request_rate"))
     users = number(config.get("concurrency")) or number(stimulus.get("concurrency"))
     return at_rate(rate) if rate else closed(users or 1)
-
-
-def _inner(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = config.get(name)
-    return found if isinstance(found, dict) else {}

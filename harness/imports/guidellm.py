@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.imports.failures import code_of, shortened
-from harness.imports.files import Source, number
+from harness.imports.files import Source, inside, number
 from harness.imports.members import Cursor
 from harness.imports.summaries import summary_of, summary_step
 from harness.imports.table import Table
@@ -126,8 +126,7 @@ def _benchmark(source: Source, cursor: Cursor) -> _Benchmark:
 
 
 def _add(source: Source, table: Table, state: str, request: Mapping[str, Any]) -> None:
-    info = request.get("info") or {}
-    times = info.get("timings") or {}
+    info, times = inside(request, "info"), inside(request, "info", "timings")
 
     def at(*names: str) -> float | None:
         return next((t for name in names if (t := number(times.get(name) or request.get(name))) is not None), None)
@@ -149,7 +148,7 @@ def _add(source: Source, table: Table, state: str, request: Mapping[str, Any]) -
         first=first if is_ok else None,
         last=last if is_ok else None,
         prompt=_tokens(request, "prompt_tokens", "input_metrics"),
-        cached=number((request.get("input_metrics") or {}).get("cached_tokens")),
+        cached=number(inside(request, "input_metrics").get("cached_tokens")),
         output=_tokens(request, "output_tokens", "output_metrics") if is_ok else None,
         events=number(times.get("token_iterations") or times.get("iterations")),
         turn=number(info.get("turn_index")),
@@ -166,7 +165,7 @@ def _add(source: Source, table: Table, state: str, request: Mapping[str, Any]) -
 
 
 def _tokens(request: Mapping[str, Any], name: str, metrics: str) -> float | None:
-    told = request.get(metrics) or {}
+    told = inside(request, metrics)
     return next(
         (
             t
@@ -216,11 +215,7 @@ def _is_sample(one: _Benchmark) -> bool:
 
 
 def _strategy(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    for place in ("config", "args"):
-        found = _dig(said, place, "strategy")
-        if isinstance(found, dict):
-            return found
-    return {}
+    return inside(said, "config", "strategy") or inside(said, "args", "strategy")
 
 
 def _rate(strategy: Mapping[str, Any]) -> float | None:
@@ -241,7 +236,7 @@ def _summary(source: Source, load: LoadOfStep, said: Mapping[str, Any]) -> Step:
     metrics = said.get("metrics")
     if not isinstance(metrics, dict):
         raise source.bad(NAME, "a benchmark has neither requests nor `metrics`", hint="is the file whole?")
-    totals = metrics.get("request_totals") or said.get("request_totals") or {}
+    totals = inside(metrics, "request_totals") or inside(said, "request_totals")
     done, failed = number(totals.get("successful")), number(totals.get("errored"))
     started, ended = number(said.get("start_time")), number(said.get("end_time"))
     if done is None or started is None or ended is None:
@@ -249,8 +244,7 @@ def _summary(source: Source, load: LoadOfStep, said: Mapping[str, Any]) -> Step:
     n = int(done)
 
     def latency(name: str, unit_s: float) -> Summary:
-        block = _dig(metrics, name, "successful") or {}
-        percentiles = block.get("percentiles") or {}
+        block, percentiles = inside(metrics, name, "successful"), inside(metrics, name, "successful", "percentiles")
         figures = {p: percentiles.get(p) for p in ("p50", "p90", "p95", "p99")} | {"mean": block.get("mean")}
         figures["p50"] = figures["p50"] if figures["p50"] is not None else block.get("median")
         return summary_of(figures, n, unit_s)

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 from harness.imports.failures import code_of, shortened
-from harness.imports.files import Source, number
+from harness.imports.files import Source, inside, number
 from harness.imports.members import Cursor
 from harness.imports.summaries import summary_of, summary_step
 from harness.imports.table import Table
@@ -103,10 +103,8 @@ def _of_body(body: Any) -> tuple[str | None, bool]:
 
 
 def _add(table: Table, request: Mapping[str, Any]) -> None:
-    info = request.get("info") or {}
-    answer = info.get("response_metrics") or {}
-    asked = (info.get("request_metrics") or {}).get("text") or {}
-    usage = answer.get("server_usage") or {}
+    info, answer = inside(request, "info"), inside(request, "info", "response_metrics")
+    asked, usage = inside(info, "request_metrics", "text"), inside(answer, "server_usage")
     times = answer.get("output_token_times") or answer.get("chunk_times") or info.get("output_token_times") or []
     chunks = answer.get("chunk_times") or times
     error = request.get("error")
@@ -119,7 +117,7 @@ def _add(table: Table, request: Mapping[str, Any]) -> None:
         output=_either(answer.get("output_tokens"), info.get("output_tokens")) if is_ok else None,
         server_prompt=number(usage.get("prompt_tokens")),
         server_output=number(usage.get("completion_tokens")),
-        cached=number((usage.get("prompt_tokens_details") or {}).get("cached_tokens")),
+        cached=number(inside(usage, "prompt_tokens_details").get("cached_tokens")),
         events=float(len(chunks)) if chunks else None,
         max_gap_s=float(np.diff(chunks).max()) if len(chunks) > 1 else None,
         failed=float(not is_ok),
@@ -183,8 +181,7 @@ def _stage(source: Source) -> dict[str, Any]:
 
 
 def _load_of(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = said.get("load_summary")
-    return found if isinstance(found, dict) else {}
+    return inside(said, "load_summary")
 
 
 def _load(said: Mapping[str, Any], rows: Rows | None) -> LoadOfStep:
@@ -197,16 +194,16 @@ def _load(said: Mapping[str, Any], rows: Rows | None) -> LoadOfStep:
 
 def _summary(source: Source, said: Mapping[str, Any]) -> Step:
     done = said["successes"]
-    latencies, throughput = done.get("latency") or {}, done.get("throughput") or {}
+    throughput = inside(done, "throughput")
     count, per_s = number(done.get("count")), number(throughput.get("requests_per_sec"))
     if count is None:
         raise source.bad(NAME, "`successes.count` is missing", hint="is the file whole?")
     duration_s = number(said.get("benchmark_time_seconds")) or (count / per_s if per_s else None)
-    failed = number((said.get("failures") or {}).get("count")) or 0
+    failed = number(inside(said, "failures").get("count")) or 0
     n = int(count)
 
     def latency(name: str) -> Summary:
-        block = latencies.get(name) or {}
+        block = inside(done, "latency", name)
         named = {"p50": block.get("median", block.get("p50")), **{p: block.get(p) for p in ("p90", "p95", "p99")}}
         return summary_of({"mean": block.get("mean"), **named}, n, 1.0)
 
@@ -233,7 +230,7 @@ def _summary(source: Source, said: Mapping[str, Any]) -> Step:
 
 
 def _mean(done: Mapping[str, Any], *names: str) -> float | None:
-    return next((m for name in names if (m := number((done.get(name) or {}).get("mean"))) is not None), None)
+    return next((m for name in names if (m := number(inside(done, name).get("mean"))) is not None), None)
 
 
 def _layout(stages: list[Mapping[str, Any]]) -> str:

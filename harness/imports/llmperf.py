@@ -45,7 +45,7 @@ def read(sources: list[Source]) -> Told:
     Raises:
         UsageError: requests without the summary that says their users, a summary without what is needed.
     """
-    summaries = {source: source.document(NAME) for source in sources if not _has_rows(source)}
+    summaries = {source: _said(source) for source in sources if not _has_rows(source)}
     rows = [source for source in sources if _has_rows(source)]
     parts = [_part(source, _beside(source, summaries, only=len(rows) == 1)) for source in rows]
     if not rows:
@@ -64,6 +64,13 @@ def read(sources: list[Source]) -> Told:
         unknown=unknown,
         laid_out=bool(rows),
     )
+
+
+def _said(source: Source) -> dict[str, Any]:
+    said = source.document(NAME)
+    if not isinstance(said, dict):
+        raise source.bad(NAME, "it is neither a summary nor a list of responses")
+    return said
 
 
 def _beside(source: Source, summaries: Mapping[Source, Mapping[str, Any]], *, only: bool) -> Mapping[str, Any]:

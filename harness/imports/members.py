@@ -15,11 +15,12 @@ from harness.base.stats import Floats
 from harness.imports.files import CUT, Source, parsed
 
 PIECE_BYTES = 8 << 20
+WINDOW_BYTES = 64 << 20  # of the file that are in memory at once
 _BLANK = re.compile(rb"[\s,]*")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _COLON = re.compile(rb"\s*:\s*")
 _PLAIN = re.compile(rb"[^\s,}\]]+")
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 _OF_NUMBERS = re.compile(rb'\[[\[\s]*+[^"{\s]')
 
 
@@ -47,6 +48,7 @@ class Member:
             piece = self.data[at:until].strip(b", \t\r\n")
             if piece:
                 yield parsed(b"[" + piece + b"]", self.source, self.tool)
+            _passed(self.data, at, until)
             at = until
 
     def numbers(self) -> Floats:
@@ -170,13 +172,16 @@ def _end_of(data: mmap.mmap, at: int) -> int | None:
         found = _PLAIN.match(data, at)
         return found.end() if found is not None else None
     if _OF_NUMBERS.match(data, at):
-        quote = data.find(b'"', at)  # of the next key, if all are numbers
+        quote = _quote(data, at)  # of the next key, if all are numbers
         end = data.rfind(b"]", at, len(data) if quote < 0 else quote)
         if end >= 0 and quote >= 0:
             return end + 1
-    depth = 0
+    depth, seen = 0, at
     for token in _TOKEN.finditer(data, at):
         mark = token.group()
+        if token.start() - seen > WINDOW_BYTES:
+            _passed(data, seen, token.start())
+            seen = token.start()
         if mark in (b"[", b"{"):
             depth += 1
         elif mark in (b"]", b"}"):
@@ -184,6 +189,24 @@ def _end_of(data: mmap.mmap, at: int) -> int | None:
             if depth == 0:
                 return token.end()
     return None
+
+
+def _quote(data: mmap.mmap, at: int) -> int:
+    """Where the next `"` is; -1 without one."""
+    while at < len(data):
+        found = data.find(b'"', at, at + WINDOW_BYTES)
+        if found >= 0:
+            return found
+        _passed(data, at, at + WINDOW_BYTES)
+        at += WINDOW_BYTES
+    return -1
+
+
+def _passed(data: mmap.mmap, start: int, end: int) -> None:
+    """These bytes may leave memory; they are read again if they are asked for."""
+    first, last = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE, min(end, len(data)) // mmap.PAGESIZE * mmap.PAGESIZE
+    if last > first:
+        data.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
 def _blank(data: mmap.mmap, at: int) -> int:

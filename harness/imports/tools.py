@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.base.errors import UsageError
 from harness.imports import aiperf, genai_perf, guidellm, inference_perf, llmperf, sglang_bench, vllm_bench
-from harness.imports.files import Source
+from harness.imports.files import Source, as_seen
 from harness.imports.told import Told
 
 
@@ -60,7 +60,9 @@ def read_results(paths: Sequence[Path], named: str | None = None) -> Told:
         raise UsageError(
             f"{wrong} is a file of {TOOLS[known[0]].name}, not of {TOOLS[named].name}", hint="leave --from out"
         )
-    told = TOOLS[named or known[0]].read(sources)
+    tool = TOOLS[named or known[0]]
+    with as_seen(", ".join(owners), tool.name):
+        told = tool.read(sources)
     if not told.has_rows and any(part.rows is not None for part in told.parts):
         raise UsageError(
             f"of {told.tool}'s loads some have their requests and some only their figures",

@@ -13,6 +13,7 @@ from typing import Any
 from harness import __version__
 from harness.base.people import PeopleSaid
 from harness.base.whole import written_whole
+from harness.imports.files import as_seen
 from harness.imports.laid_out import LAID_OUT
 from harness.imports.placing import placed
 from harness.imports.rows import table_of, write_rows
@@ -57,12 +58,15 @@ def run_directory(
     Raises:
         UsageError: it cannot be made, or what the user says of the weights is contradicted.
     """
-    manifest = _manifest(told, parts, paths, beside)
+    names = ", ".join(map(str, paths))
+    with as_seen(names, told.tool):
+        manifest = _manifest(told, parts, paths, beside)
     began = datetime.fromisoformat(manifest.started_at)
     box = str(beside.instance.get("id") or "unpriced")
     place = files.create_run_dir(out, began, manifest.scenario["name"], "imported", box)
     try:
-        _fill(place, manifest, told, parts)
+        with as_seen(names, told.tool):
+            _fill(place, manifest, told, parts)
         yield place
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)

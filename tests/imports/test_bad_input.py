@@ -93,3 +93,43 @@ def test_lists_that_are_not_equally_long_are_told(tmp_path: Path, capsys: pytest
     (tmp_path / "short.json").write_text(json.dumps(said))
 
     assert "ttfts 47" in complaint(capsys, tmp_path / "out", str(tmp_path / "short.json"))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("vllm-bench-0.32.json", {"itls": [[0.1, "x"]] * 48}),
+        ("vllm-bench-0.32.json", {"ttfts": {"a": 1}}),
+        ("vllm-bench-0.32.json", {"model_id": 5}),
+        ("vllm-bench-0.32.json", {"max_concurrency": 1e300}),
+        ("guidellm-0.8.1.json", {"benchmarks": [5]}),
+        ("inference-perf-0.7-summary.json", {"successes": {"count": "many"}}),
+        ("aiperf-0.13-profile_export_aiperf.json", {"request_throughput": None, "request_count": []}),
+    ],
+)
+def test_a_value_of_another_kind_is_one_line_that_names_the_tool(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, change: dict[str, object]
+) -> None:
+    said = json.loads((SAMPLES / name).read_text()) | change
+    (tmp_path / name).write_text(json.dumps(said))
+
+    line = complaint(capsys, tmp_path / "out", str(tmp_path / name))
+
+    assert name in line
+    assert "unexpected" not in line
+
+
+@pytest.mark.parametrize("tool", ["vllm", "sglang", "guidellm", "aiperf", "inference-perf", "llmperf", "genai-perf"])
+@pytest.mark.parametrize("content", ["time,tokens\n1,2\n", '{"a": 1}', "[1, 2]", '"text"'])
+def test_an_alien_file_that_is_said_to_be_a_tools_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tool: str, content: str
+) -> None:
+    (tmp_path / "alien.json").write_text(content)
+
+    assert "alien.json" in complaint(capsys, tmp_path / "out", str(tmp_path / "alien.json"), "--from", tool)
+
+
+def test_a_real_file_of_another_tool_than_was_said_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = complaint(capsys, tmp_path / "out", str(VLLM), "--from", "guidellm")
+
+    assert "is a file of vllm bench serve, not of GuideLLM" in said

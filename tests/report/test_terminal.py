@@ -108,12 +108,13 @@ def test_points_stand_where_their_load_and_value_are() -> None:
     drawing = lines[2:10]
 
     # eight rows from 0 to 10.5: 0 in the lowest, 10 in the highest, 5 in the middle, at the left, middle and right end
-    assert [line.index("┤") for line in drawing] == [3] * 8
-    assert drawing[7].startswith(" 0 ┤●")
+    assert [line.index("┤") for line in drawing] == [5] * 8  # the limit's "5.00" stands in its row
+    assert drawing[7].startswith("   0 ┤●")
     assert drawing[0][-1] == "✕"
     assert len(drawing[0]) == 40
     middle = next(line for line in drawing if "┄" in line)
-    assert middle[4 + 18] == "●"
+    assert middle.startswith("5.00 ┤┄")
+    assert middle[6 + 34 // 2] == "●"
     assert lines[1] == "● finished  ┄┄ limit 5.00  ✕ SLO broken"
     assert lines[11].split() == ["1", "3", "5"]
 

@@ -68,6 +68,25 @@ def test_failures_and_stalls_are_marked_where_they_were() -> None:
     assert 'width="187.73"' in re.search(r"<rect [^>]*stall", picture).group()  # type: ignore[union-attr]
 
 
+def test_a_step_bears_its_number_and_as_much_of_its_load_as_there_is_room_for() -> None:
+    def names(seconds_of_each: float) -> list[str]:
+        ends = [(n * seconds_of_each, (n + 1) * seconds_of_each) for n in range(2)]
+        steps = tuple(
+            STEP.model_copy(
+                update={"step": n, "phases": Phases(enter=span(a, a), warmup=span(a, a), window=span(a, b))}
+            )
+            for n, (a, b) in enumerate(ends)
+        )
+        chart = drawn(METRICS.model_copy(update={"steps": steps}))
+        return re.findall(r'y="36"[^>]*>([^<]+)<', chart.wide)
+
+    # 938 units for 10 s; "step 1: 4 users" takes about 105, "1: 4 users" 70, "1" 8, each with 8 between
+    assert names(5) == ["step 1: 4 users", "step 2: 4 users"]
+    assert names(1) == ["1: 4 users", "2: 4 users"]
+    assert names(0.2) == ["1", "2"]
+    assert names(0.1) == []
+
+
 def test_the_drawing_says_in_words_what_it_shows() -> None:
     assert drawn().alt == (
         "From second 0 to 10.0, 1 second at a time: output up to 90.0 tok/s, up to 4.00 requests in flight. "

@@ -17,7 +17,6 @@ from harness.rundir.timeline import Timeline
 _TOP, _PANEL, _BETWEEN, _BELOW = 42, 130, 34, 46
 _LEVELS = 5  # values on an upright axis, about
 _STRIP = 6  # of a phase, at the foot of both panels
-_CHAR = 7.0  # width of a letter of a step's name
 _LEGEND = (
     ("phase-enter", "enter"),
     ("phase-warmup", "warm-up"),
@@ -87,18 +86,17 @@ def _draw(name: str, width: int, timeline: Timeline, steps: Sequence[Step], alt:
 
 
 def _names(x: svg.Scale, steps: Sequence[Step]) -> Iterator[Markup]:
-    """Each step's load above it, where there is room."""
+    """Each step's number and load above it, or as much of it as there is room for."""
     free = x.start
     for step in steps:
         if step.phases is not None:
-            begin, words = x(step.phases.enter.start_s), step.load.words
-            room = x(step.phases.hold.end_s if step.phases.hold else step.phases.window.end_s) - begin
-            if begin >= free and len(words) * _CHAR > room:
-                words = f"{step.load.size:g}"
-            wide = len(words) * _CHAR
-            if begin >= free and wide <= max(room, 3 * _CHAR) and begin + wide <= x.end + 10:
-                yield svg.text(begin + 2, _TOP - 6, words, "tick")
-                free = begin + wide
+            begin = x(step.phases.enter.start_s)
+            end = min(x(step.phases.hold.end_s if step.phases.hold else step.phases.window.end_s), x.end)
+            ways = (f"step {step.number}: {step.load.words}", f"{step.number}: {step.load.words}", str(step.number))
+            fitting = [words for words in ways if begin >= free and svg.width_of(words) + 8 <= end - begin]
+            if fitting:
+                yield svg.text(begin + 2, _TOP - 6, fitting[0], "tick")
+                free = begin + svg.width_of(fitting[0]) + 8
 
 
 def _phases(x: svg.Scale, y: svg.Scale, steps: Sequence[Step]) -> Iterator[Markup]:

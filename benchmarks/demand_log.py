@@ -1,9 +1,9 @@
 """How long a demand takes out of a very large request log: 1,000,000 rows as CSV, JSON lines, a JSON list and Parquet.
 
-    python benchmarks/demand_log.py [ROWS] [--prompts]
+    python benchmarks/demand_log.py [ROWS] [prompts]
 
 Makes such logs in a temporary directory, runs `breakeven demand from-trace` on each in a process of its own, and prints
-seconds, rows a second and peak memory. Exit code 1 when one takes 10 s or more, or 1 GB or more. With --prompts it is
+seconds, rows a second and peak memory. Exit code 1 when one takes 10 s or more, or 1 GB or more. With `prompts` it is
 one log of JSON lines with the whole prompt in each, a fifth of them asked before; then 60 s and 1 GB are the limits.
 """
 
@@ -95,8 +95,8 @@ def measured(path: Path) -> tuple[float, float, float]:
 
 def main() -> int:
     """Print the table; exit code."""
-    given = [word for word in sys.argv[1:] if word != "--prompts"]
-    rows, has_prompts = int(given[0]) if given else ROWS, "--prompts" in sys.argv
+    given = [word for word in sys.argv[1:] if word != "prompts"]
+    rows, has_prompts = int(given[0]) if given else ROWS, "prompts" in sys.argv
     write_logs, files, limit_s = (
         (write_prompts, (PROMPTS,), PROMPTS_LIMIT_S) if has_prompts else (write, FILES, LIMIT_S)
     )

@@ -64,7 +64,8 @@ def command(
     the same seeds are taken pair by pair. Each is priced as it was reported last, or all for one --demand.
 
     \b
-    Exit codes: 0 compared, 1 a run is worse (--fail-over), 3 a run or the comparison is not to be trusted.
+    Exit codes: 0 compared, 1 a run is worse (--fail-over),
+    3 a run or the comparison is not to be trusted.
     \b
     Examples:
       breakeven compare results/*-chat-vllm-* results/*-chat-llama_server-*

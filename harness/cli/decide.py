@@ -10,7 +10,7 @@ import click
 
 from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, UsageError
 from harness.base.yamlfile import read_yaml, read_yaml_stdin
-from harness.cli.options import PATH
+from harness.cli.options import BUNDLED_DEMANDS, PATH
 from harness.cost.breakeven.decision import decide_parsed, parse
 from harness.prices.record import PURCHASES
 from harness.rundir.manifest import LONGEST_MODEL
@@ -22,14 +22,18 @@ _RATE = click.FloatRange(min=0, min_open=True)
 @click.argument("source", metavar="[INPUT]", required=False)
 @click.option("--sensitivity", "wanted", is_flag=True, help="Of INPUT: what would change the answer (needs a volume).")
 @click.option("--two-way", nargs=2, metavar="X Y", help="Of INPUT: a table of two inputs against each other.")
-@click.option("--demand", metavar="FILE", help="Price this monthly demand without a run, or a bundled one by its name.")
+@click.option(
+    "--demand",
+    metavar="FILE|NAME",
+    help=f"Price this monthly demand without a run: your own file, or {', '.join(BUNDLED_DEMANDS)}.",
+)
 @click.option("--goodput", type=_RATE, metavar="REQ/S", help="What one instance serves, requests/s.")
 @click.option("--tokens-per-s", type=_RATE, metavar="N", help="The same in output tokens/s of the demand's requests.")
 @click.option("--total-tokens-per-s", type=_RATE, metavar="N", help="The same in input and output tokens/s.")
 @click.option("--low", type=_RATE, metavar="N", help="The least it surely serves, in the same unit.")
 @click.option("--high", type=_RATE, metavar="N", help="The most.")
 @click.option("--instance", metavar="ID", help="What the box is, e.g. g5.12xlarge; `breakeven prices list` shows all.")
-@click.option("--purchase", type=click.Choice(PURCHASES), default="on_demand")
+@click.option("--purchase", type=click.Choice(PURCHASES), default="on_demand", help="How the box is paid for.")
 @click.option("--usd-per-hour", type=_RATE, help="Your own price of the box.")
 @click.option("--model", metavar="NAME", help="The weights it serves: who else hosts them is an arm.")
 @click.option("--api", "apis", metavar="PROVIDER:MODEL", multiple=True, help="API to compare with; repeatable.")
@@ -47,7 +51,7 @@ def command(source: str | None, demand: str | None, **given: Any) -> int:
       breakeven decide input.yaml
       breakeven decide - < input.json | jq .verdict
       breakeven decide input.yaml --two-way goodput_requests_per_s usd_per_hour
-      breakeven decide --demand support-agent --goodput 0.6 --instance g5.12xlarge --api openai:gpt-4.1
+      breakeven decide --demand support-agent --goodput 0.6 --instance g5.12xlarge
       breakeven decide --demand mine.yaml --tokens-per-s 150 --low 120 --high 170 --usd-per-hour 2.5
     \b
     The smallest input:

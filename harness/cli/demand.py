@@ -8,6 +8,7 @@ import click
 import yaml
 
 from harness.base.errors import UsageError
+from harness.cli.groups import Group
 from harness.cli.options import FILE, write_file
 from harness.cost.own_prices import load_prices
 from harness.demand.demand import demand_from_dict
@@ -18,7 +19,7 @@ from harness.scenario.logs.layout import TimeUnit
 from harness.scenario.logs.reading import read_log
 
 
-@click.group(name="demand")
+@click.group(name="demand", cls=Group)
 def command() -> None:
     """What a month asks for: demand files."""
 

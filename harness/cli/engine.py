@@ -15,6 +15,7 @@ from rich.markup import escape
 from harness.base.errors import EndpointError, EngineError
 from harness.base.text import printable
 from harness.cli.gpu_options import gpu_options
+from harness.cli.groups import Group
 from harness.engines import ENGINES, engine_kind
 from harness.engines.check.answer import EngineAnswer, one_line
 from harness.engines.check.ask_engine import TIMEOUT_S, ask_engine, started_urls
@@ -31,7 +32,7 @@ _NAMES = click.argument("names", metavar="ENGINE...", nargs=-1, required=True)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 
-@click.group(name="engine")
+@click.group(name="engine", cls=Group)
 def command() -> None:
     """Install, start, ask and stop an engine on this machine.
 
@@ -209,7 +210,7 @@ def quantize_model(types: tuple[str, ...], model: str | None, out: Path) -> None
     \b
     Examples:
       breakeven engine quantize Q8_0 Q5_0 Q4_0 --out weights
-      breakeven engine start llama_server --model $(breakeven engine quantize q4_k_m --model big.f16.gguf)
+      breakeven engine start llama_server --model $(breakeven engine quantize q4_k_m --model f16.gguf)
     """
     for kind in types:
         with _progress() as progress:

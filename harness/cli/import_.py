@@ -23,9 +23,9 @@ from harness.scenario import SLO_PRESETS
 
 
 def _seen(key: str, tool: Tool) -> str:
-    documented = f"; {tool.documented} read from documentation, no real file seen" if tool.documented else ""
+    documented = f"{tool.documented} read from documentation, no real file seen" if tool.documented else ""
     real = f"{tool.seen} seen as real files" if tool.seen else ""
-    return f"  {key:15}{tool.name}: {real}{documented}".replace(": ; ", ": ")
+    return f"  {key:15}{tool.name}: " + f";\n{'':17}".join(filter(None, (real, documented)))
 
 
 def _slo(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _slo(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> di
 @click.argument("result_files", metavar="FILE...", nargs=-1, required=True, type=PATH)
 @click.option("--from", "tool", type=click.Choice(list(TOOLS)), help="Whose files they are.  [default: they tell]")
 @click.option("--instance", metavar="ID", help="What the box was, e.g. g5.12xlarge; `breakeven prices list` shows all.")
-@click.option("--purchase", type=click.Choice(PURCHASES), default="on_demand")
+@click.option("--purchase", type=click.Choice(PURCHASES), default="on_demand", help="How the box is paid for.")
 @click.option("--usd-per-hour", type=click.FloatRange(min=0, min_open=True), help="Your own price of the box.")
 @click.option("--replicas-per-instance", type=BOXES, help="An instance has N equal replicas, of which one was driven.")
 @click.option("--boxes", type=BOXES, help="So many instances are what was driven.")

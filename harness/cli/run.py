@@ -50,7 +50,7 @@ QUICKSTART = "quickstart"
 @click.option("--model", help="Model name to ask for; for an engine we start, a model file.")
 @weights_options
 @click.option("--instance", metavar="ID", help="What the box is, e.g. g5.12xlarge; `breakeven prices list` shows all.")
-@click.option("--purchase", type=click.Choice(PURCHASES), default="on_demand")
+@click.option("--purchase", type=click.Choice(PURCHASES), default="on_demand", help="How the box is paid for.")
 @click.option("--usd-per-hour", type=click.FloatRange(min=0, min_open=True), help="Your own price of the box.")
 @click.option(
     "--replicas-per-instance", type=BOXES, help="An instance has N equal replicas, of which one a --url is driven."
@@ -131,7 +131,7 @@ def command(scenario: str, times: int, dry_run: bool, as_json: bool, **given: An
       breakeven run
       breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --instance g5.12xlarge
       breakeven run chat.yaml --url https://api.example.com --api-key-env API_KEY --model some-model
-      breakeven run chat.yaml --url https://api.example.com --api-key-env API_KEY --api openai:gpt-4o-mini --max-usd 2
+      breakeven run chat.yaml --url https://api.example.com --api openai:gpt-4o-mini --max-usd 2
       breakeven run chat.yaml --backend all --instance c7i.large
       breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --repeat 3
       breakeven run chat.yaml --url http://127.0.0.1:8000 --backend vllm --dry-run
@@ -184,7 +184,7 @@ def _run_one(options: RunOptions, given: dict[str, Any], *, as_json: bool) -> tu
     with (
         served(given["metrics_place"], labels) as metrics,
         WebPage(given["web_place"]) as page,
-        RunDisplay(planned_s, usd_per_hour, max_usd) as display,
+        RunDisplay(planned_s, usd_per_hour, max_usd, options.scenario.slo) as display,
     ):
 
         def on_event(event: RunEvent) -> None:

@@ -53,7 +53,7 @@ def command(
 
     \b
     Examples:
-      export BREAKEVEN_TOKEN=...                            what the run shows, on each of two machines
+      export BREAKEVEN_TOKEN=...                            what the run shows, on each machine
       breakeven worker --master 10.0.0.5 --processes 2      for this run on 10.0.0.5:
       breakeven run chat.yaml --url http://10.0.0.9:8000 --remote-workers 4 --listen 10.0.0.5:5557
     """

@@ -108,10 +108,14 @@ class Live(Sample):
     unreachable: int  # requests in a row, up to now, that found nobody
     unreachable_s: float  # for how long
     last_error: str | None
-    output_tokens: int  # since the last sample
-    ttft_p50_s: float | None
+    output_tokens: int  # that came since the last sample, whatever becomes of their requests
+    ttft_p50_s: float | None  # of the last seconds, as all that are named so
     ttft_max_s: float | None
     e2e_p50_s: float | None  # of the latest that ended well
+    ttft_p99_s: float | None = None
+    tpot_p50_s: float | None = None
+    tpot_p99_s: float | None = None
+    errors: dict[str, int] = field(default_factory=dict)  # failed requests by kind
     waiting: list[tuple[str, float, float]] = field(default_factory=list)
     """(request_id, scheduled_s, seconds waited) of those whom a search may count as late already."""
 

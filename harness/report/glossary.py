@@ -48,7 +48,7 @@ def with_glossary(report: Report) -> Report:
     rows = [(Cell(term), meaning) for term, meaning in TERMS.items() if term in used]
     if not rows:
         return report
-    words = Section("words", "Words used here", (words_table("In this report", ("word", "means"), rows),))
+    words = Section("words", "Words used here", (words_table("In this report", ("word", "means"), rows),), folded=True)
     return replace(report, sections=(*report.sections, words))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from harness.base.rounding import NA
 from harness.base.yamlfile import validate
@@ -209,10 +209,14 @@ class Checks:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Something to play with that only a browser can show; `text` says elsewhere what it would be."""
+    """Something to play with that only a browser can show; `text` says elsewhere what it would be.
+
+    `data` is what it computes with beside the decision.
+    """
 
     id: str
     text: str
+    data: Mapping[str, Any]
 
 
 Block = Text | Code | Table | Chart | Checks | Panel
@@ -263,6 +267,7 @@ class Month:
     whose: str
     usd: str
     made_of: str
+    is_cheaper: bool = False  # of the two
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,17 +17,20 @@ from harness.report.measured.tasks import solved_words, task_blocks
 from harness.report.measured.terminal import console_steps_table, load_plots
 from harness.report.measured.time import time_blocks
 from harness.report.measured.turns import turn_blocks
-from harness.report.model import Block, Panel, Report, RunFiles, Section, Text, section
+from harness.report.model import Block, Report, RunFiles, Section, Text, section
 from harness.report.money.arms import arms_table
 from harness.report.money.bill import bill_table, options_table, projection_table, regions_table
 from harness.report.money.doubt import doubt_blocks
 from harness.report.money.money import console_arms_table, needed_table, per_mtok_table, splits_table, volume_table
 from harness.report.money.solved import solved_blocks
+from harness.report.money.whatif import what_if_panel
 from harness.report.text import clean, count, per_task, price
 from harness.report.trust.imported import imported_blocks
 from harness.report.trust.provenance import provenance_blocks
 from harness.report.verdict import demand_facts, errors_of, gather_checks, headline, notices, verdict_note, verdicts
 from harness.rundir.decision import Decision
+from harness.rundir.results import Metrics
+from harness.scenario import Slo
 from harness.scenario.tasks import TaskPrompts
 
 
@@ -61,7 +64,7 @@ def build_report(files: RunFiles) -> Report:
         verdicts=verdicts(decision),
         verdict_note=verdict_note(decision),
         sections=(
-            *filled(priced_sections(decision)),
+            *filled(priced_sections(decision, metrics, files.scenario.slo)),
             *(filled(measured) if decision is None else folded(filled(measured))),  # without a price it is the answer
             *folded(filled(below)),
         ),
@@ -78,20 +81,14 @@ def build_report(files: RunFiles) -> Report:
 SOLVED = "Cost per successful task"
 _NOT_PRICED = Text("Nothing was priced: `breakeven report RUN --api PROVIDER:MODEL --demand FILE` adds it.", "muted")
 
-_WHAT_IF = Panel(
-    "what-if",
-    "In report.html, with scripts on: every input of the decision as a field and a slider; "
-    "verdict and chart are computed again as it moves.",
-)
 
-
-def priced_sections(decision: Decision | None) -> list[Section]:
+def priced_sections(decision: Decision | None, metrics: Metrics | None = None, slo: Slo | None = None) -> list[Section]:
     """What stays open: the numbers to move, and what they come to; a run without a price says so."""
     if decision is None:
         return [section("needed", "Measured, not priced", _NOT_PRICED)]
     needed = f"{decision.self_host.origin.capitalize()} beside needed"
     return [
-        section("what-if", "What if", _WHAT_IF),
+        section("what-if", "What if", what_if_panel(decision, metrics, slo)),
         section("needed", needed, goodput_chart(decision), needed_table(decision)),
         section("volume", "Cost against volume", cost_chart(decision), volume_table(decision)),
         section("arms", "The arms, a month and per task", arms_table(decision), bill_table(decision)),
@@ -183,16 +180,17 @@ def _facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
     requests = sum(step.requests for step in metrics.steps)
     step, shape, unit = metrics.decisive, "", "step" if metrics.tasks is None else "round"
     if step is not None and step.mean_output_tokens is not None:
-        shape = f"{significant(step.mean_input_tokens)} in / {significant(step.mean_output_tokens)} out tokens"
+        shape = f"{significant(step.mean_input_tokens)} tokens in, {significant(step.mean_output_tokens)} out"
+    priced = demand_facts(files.decision)
     facts = [
         ("scenario", scenario.name),
         ("engine", _engine(files)),
         ("model", clean(run.model or "unknown")),
         ("instance", files.instance or "unknown"),
         ("load", f"{scenario.load.kind}, {count(len(metrics.steps), unit)}, {count(requests, 'request')}"),
-        ("request", shape),
+        ("request", "" if ("a task", shape) in priced else shape),
         ("SLO", slo_words(scenario.slo)),
-        *demand_facts(files.decision),
+        *priced,
         ("measured", clean(run.started_at)),
         ("measured by", "" if run.imported is None else clean(run.imported.words)),
     ]

@@ -14,9 +14,11 @@ from harness.cost.whatif.knobs import knobs
 from harness.cost.whatif.ranges import ranges_of
 from harness.cost.whatif.uncertainty import simulate, spreads
 from harness.demand.demand import Demand, load_demand
+from harness.rundir.decision import Decision
 from harness.rundir.whatif import MonteCarlo
 
 PEOPLE = 8666.67
+KEPT = sorted((Path(__file__).parent.parent.parent / "results" / "kept").glob("*/decision.json"))
 SUPPORT_AGENT = load_demand(Path("support-agent"))
 
 
@@ -221,6 +223,19 @@ def test_no_answer_is_so_sure_that_its_quantiles_are_equal(name: str, goodput: f
             continue
         assert saving is not None
         assert saving.p05 < saving.p25 < saving.p50 < saving.p75 < saving.p95
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.parent.name)
+def test_the_runs_that_are_kept_were_drawn_whole(path: Path) -> None:
+    decision = Decision.model_validate_json(path.read_text())
+
+    for arm in (arm for arm in decision.arms if arm.decided):
+        got = arm.monte_carlo
+        assert got is not None
+        assert {"goodput_requests_per_s", "people_usd_per_month", "api_price"} <= {one.input for one in got.varied}
+        first = got.first_win_tasks_per_month
+        assert first is not None
+        assert first.p05 is None or first.p05 != first.p95
 
 
 def test_where_every_input_is_held_there_is_nothing_to_simulate() -> None:

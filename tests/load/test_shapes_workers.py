@@ -114,3 +114,13 @@ def test_samples_of_several_processes_are_shown_as_one() -> None:
     assert (both.refused, both.unreachable_s) == (2, 1.0)  # for as long as all of them say so
     assert (both.cpu, both.ttft_p50_s, both.last_error) == (0.5, 0.4, "timeout")
     assert merged([one]) is one
+
+
+def test_failures_of_several_processes_are_added_by_kind_and_the_worst_percentile_is_shown() -> None:
+    one = replace(A_LIVE, errors={"timeout": 2}, ttft_p99_s=0.4, tpot_p50_s=0.02)
+    other = replace(A_LIVE, errors={"timeout": 1, "http_503": 4}, ttft_p99_s=0.9, tpot_p50_s=0.04)
+
+    both = merged([one, other])
+
+    assert both.errors == {"timeout": 3, "http_503": 4}
+    assert (both.ttft_p99_s, both.tpot_p50_s) == (0.9, pytest.approx(0.03))

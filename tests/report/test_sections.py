@@ -71,7 +71,7 @@ def test_what_if_stands_first_and_all_that_defends_the_answer_is_folded() -> Non
 
     assert found[:5] == [("what-if", False), ("needed", False), ("volume", False), ("arms", False), ("load", True)]
     assert all(folded for _, folded in found[4:])
-    assert found[-1] == ("method", True)
+    assert found[-2:] == [("method", True), ("words", True)]
 
 
 def test_a_run_without_a_price_says_so_once_and_shows_its_load() -> None:

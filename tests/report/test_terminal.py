@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from report_cases import NAMES, case
+from report_cases import NAMES, case, changed
 from rich.console import Console, RenderableType
 
 from harness.report import console_report
@@ -108,12 +108,13 @@ def test_points_stand_where_their_load_and_value_are() -> None:
     drawing = lines[2:10]
 
     # eight rows from 0 to 10.5: 0 in the lowest, 10 in the highest, 5 in the middle, at the left, middle and right end
-    assert [line.index("┤") for line in drawing] == [3] * 8
-    assert drawing[7].startswith(" 0 ┤●")
+    assert [line.index("┤") for line in drawing] == [5] * 8  # the limit's "5.00" stands in its row
+    assert drawing[7].startswith("   0 ┤●")
     assert drawing[0][-1] == "✕"
     assert len(drawing[0]) == 40
     middle = next(line for line in drawing if "┄" in line)
-    assert middle[4 + 18] == "●"
+    assert middle.startswith("5.00 ┤┄")
+    assert middle[6 + 34 // 2] == "●"
     assert lines[1] == "● finished  ┄┄ limit 5.00  ✕ SLO broken"
     assert lines[11].split() == ["1", "3", "5"]
 
@@ -148,3 +149,19 @@ def test_a_run_of_one_load_draws_nothing() -> None:
         loads = {step.load.size for step in case(name).metrics.steps}
         if len(loads) == 1:
             assert "users at once" not in "\n".join(report_of(name, 100))
+
+
+def test_what_failed_is_named_under_the_steps() -> None:
+    lines = report_of("two_windows", 80)
+
+    assert "failed: truncated x 1" in lines
+
+
+def test_of_very_many_steps_the_first_and_the_last_are_shown() -> None:
+    given = case("twelve_steps")
+    many = changed(given.metrics, lambda raw: raw.update(steps=raw["steps"] * 3))
+
+    lines = shown(console_report(given._replace(metrics=many).under(Path("results/a-run"))), 100)
+
+    assert "12 steps between them: see the report" in lines
+    assert len([line for line in lines if re.match(r" +\d+ +\d+ users? ", line)]) == 24

@@ -1,5 +1,6 @@
 """What the load processes say of themselves each second, as one sample for the display."""
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ _SUMS = (
     "in_flight", "connections", "sent", "finished", "failed", "not_sent", "refused", "unreachable",
     "output_tokens", "found_closed",
 )  # fmt: skip
-_WORST = ("cpu", "loop_lag_p50_s", "loop_lag_max_s", "ttft_max_s", "clock_steps")
+_WORST = ("cpu", "loop_lag_p50_s", "loop_lag_max_s", "ttft_max_s", "ttft_p99_s", "tpot_p99_s", "clock_steps")
 
 
 def merged(lives: list[Live]) -> Live:
@@ -24,6 +25,8 @@ def merged(lives: list[Live]) -> Live:
         **sums,
         **worst,
         ttft_p50_s=_mean([live.ttft_p50_s for live in lives]),
+        tpot_p50_s=_mean([live.tpot_p50_s for live in lives]),
+        errors=dict(sum((Counter(live.errors) for live in lives), Counter())),
         e2e_p50_s=_mean([live.e2e_p50_s for live in lives]),
         unreachable_s=min(live.unreachable_s for live in lives),
         waiting=[one for live in lives for one in live.waiting],

@@ -11,7 +11,7 @@ import psutil
 from harness.load.protocol import Live, Sample
 from harness.load.wire.clock import RunClock
 from harness.load.wire.sender import Sender
-from harness.load.wire.totals import Totals
+from harness.load.wire.totals import last_seconds
 from harness.rundir.recorder import Recorder
 
 LAG_PROBE_S = 0.02  # the loop-lag probe's own period
@@ -35,7 +35,7 @@ def watch_self(
     """
     process = psutil.Process()
     process.cpu_percent()
-    previous, closed_before = replace(sender.live), _found_closed(sender)
+    previous, closed_before, tokens_before = replace(sender.live), _found_closed(sender), sender.tokens()
     while True:
         lags = _loop_lags()
         clock.resample()
@@ -59,16 +59,18 @@ def watch_self(
         live.late_s = 0.0
         recorder.client.add(asdict(sample))
         waiting = sender.waiting(late_after_s) if late_after_s is not None else []
-        say(_live(sample, live, previous, waiting))
-        previous = replace(live)
+        tokens = max(sender.tokens(), tokens_before)  # one that just ended may be in neither sum
+        say(_live(sample, sender, tokens - tokens_before, waiting))
+        previous, tokens_before = replace(live), tokens
 
 
 def _found_closed(sender: Sender) -> int:
     return sum(target.found_closed for target in sender.fleet.targets)
 
 
-def _live(sample: Sample, now: Totals, before: Totals, waiting: list[tuple[str, float, float]]) -> Live:
-    ttft_s = sorted(now.ttft_s)
+def _live(sample: Sample, sender: Sender, tokens: int, waiting: list[tuple[str, float, float]]) -> Live:
+    now = sender.live
+    ttft_s, tpot_s = last_seconds(sender.first_tokens(), sample.t_s), last_seconds(now.tpot, sample.t_s)
     return Live(
         **asdict(sample),
         sent=now.sent,
@@ -79,12 +81,20 @@ def _live(sample: Sample, now: Totals, before: Totals, waiting: list[tuple[str, 
         unreachable=now.unreachable,
         unreachable_s=sample.t_s - now.unreachable_since_s if now.unreachable else 0.0,
         last_error=now.last_error,
-        output_tokens=now.token_events - before.token_events,
-        ttft_p50_s=ttft_s[len(ttft_s) // 2] if ttft_s else None,
-        ttft_max_s=ttft_s[-1] if ttft_s else None,
+        output_tokens=tokens,
+        ttft_p50_s=_at(ttft_s, 0.5),
+        ttft_p99_s=_at(ttft_s, 0.99),
+        ttft_max_s=_at(ttft_s, 1.0),
+        tpot_p50_s=_at(tpot_s, 0.5),
+        tpot_p99_s=_at(tpot_s, 0.99),
+        errors=dict(now.errors),
         e2e_p50_s=statistics.median(now.e2e_s) if now.e2e_s else None,
         waiting=waiting,
     )
+
+
+def _at(ordered: list[float], share: float) -> float | None:
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else None
 
 
 def _loop_lags() -> list[float]:

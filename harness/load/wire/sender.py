@@ -25,7 +25,7 @@ from harness.load.wire.paying import Due, Till
 from harness.load.wire.reading import Reading, broke_off, judge
 from harness.load.wire.refusal import with_what_is_known
 from harness.load.wire.sockets import LOOKOUT
-from harness.load.wire.totals import Totals
+from harness.load.wire.totals import Timed, Totals
 from harness.load.wire.transport import ConnectFailed, Target
 from harness.rundir.recorder import Recorder
 from harness.rundir.records import NOT_FAILURES, RequestRecord
@@ -183,6 +183,21 @@ class Sender:
         ]
         late = [wait for wait in waits if wait[2] > longer_than_s]
         return sorted(late, key=lambda wait: -wait[2])[:MOST_WAITING]
+
+    def tokens(self) -> int:
+        """Output tokens that have come so far, of requests under way as events."""
+        under_way = (reading.reader for _, _, reading in self._under_way.values())
+        return self.live.token_events + sum(reader.answer.token_events for reader in under_way if reader is not None)
+
+    def first_tokens(self) -> list[Timed]:
+        """How long the latest first tokens took, from sending, of ended requests and of those under way."""
+        seconds = self.clock.from_monotonic_s
+        under_way = [
+            Timed(seconds(reading.first_ns), seconds(reading.first_ns) - seconds(exchange.sent_ns))
+            for _, exchange, reading in self._under_way.values()
+            if reading.first_ns is not None and exchange.sent_ns is not None
+        ]
+        return [*self.live.ttft, *under_way]
 
     def _ask(self, prompt: Prompt, request_id: str) -> Ask:
         request = self.request

@@ -26,7 +26,7 @@ def render_html(report: Report, decision: Decision | None) -> str:
             report=report,
             css=_text("report.css"),
             page_script=_text("page.js"),
-            scripts=[_text(name) for name in ("decide.js", "whatif.js")],
+            scripts=[_text(name) for name in ("decide.js", "chart.js", "whatif.js")],
             decision_json=embedded_json(decision.to_dict()) if decision is not None else None,
         )
     )
@@ -45,6 +45,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["embedded"] = embedded_json
     environment.filters["drawn"] = Markup  # SVG of our own, whose texts were escaped when it was drawn
     environment.filters["swatch"] = swatch
     environment.filters["explained"] = explained

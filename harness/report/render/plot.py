@@ -76,6 +76,7 @@ def _drawn(plot: Plot, width: int, signs: _Signs) -> list[Text]:
     values = [dot.value for _, dots in plot.curves for dot in dots] + [limit for _, limit in plot.limits]
     y = _upright(values)
     labels = {round(y(tick)) // 4: price(tick) for tick in y.ticks(_LEVELS)}
+    labels.update((round(y(limit)) // 4, significant(limit)) for _, limit in plot.limits)
     left = max(map(cell_len, labels.values())) + 1
     canvas = _Canvas(width - left - 1, signs)
     loads = sorted({dot.load for _, dots in plot.curves for dot in dots})

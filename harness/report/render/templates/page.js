@@ -3,7 +3,7 @@
   "use strict";
   const parts = [...document.querySelectorAll("details")];
   const button = document.getElementById("open-all");
-  const named = () => document.getElementById(decodeURIComponent(location.hash.slice(1)).split("&")[0]);
+  const named = () => document.getElementById(location.hash.slice(1).split("&")[0]);
   const reveal = () => named()?.closest("details")?.setAttribute("open", "");
   const tell = () => { button.textContent = parts.every((part) => part.open) ? "Close all" : "Open all"; };
   button.hidden = !parts.length;

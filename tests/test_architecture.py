@@ -30,14 +30,15 @@ ROOMS: dict[str, set[str]] = {
         "base", "rundir", "scenario", "tasks", "engines", "demand", "metrics", "calibration", "cost", "checks", "load",
         "report",
     },
+    "rent": {"base", "rundir", "scenario", "engines", "prices"},
     "cli": {
         "base", "rundir", "scenario", "backends", "prices", "engines", "demand", "imports", "calibration", "cost",
-        "load", "report", "pipeline",
+        "load", "report", "pipeline", "rent",
     },
 }  # fmt: skip
 ONLY_LOAD = {"locust", "gevent", "geventhttpclient"}
 NETWORK = {"requests", "urllib3", "http", "httpx", "httpx2", "aiohttp", "socket", "urllib", "ssl"}
-NETWORK_ALLOWED = {"load", "engines", "calibration", "pipeline", "cli"}
+NETWORK_ALLOWED = {"load", "engines", "calibration", "pipeline", "rent", "cli"}
 
 
 def room_of(path: Path) -> str:

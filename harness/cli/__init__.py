@@ -41,6 +41,7 @@ COMMANDS = {
     "prices": "Instance and API prices with source and date.",
     "calibrate": "Drive a server whose schedule is known, and say how wrong the client's times are.",
     "engine": "Install, start, ask and stop an engine on this machine.",
+    "rent": "Rent a box, measure on it, and be certain that it is gone.",
     "init": "Write a commented scenario to PATH (default scenario.yaml) and its JSON Schema beside it.",
     "demand": "What a month asks for: demand files.",
     "completion": "Install shell completion: commands, options, values and files after Tab.",

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import asdict
+from textwrap import wrap
 
 import click
 
 from harness.cli.groups import Group
+from harness.cli.width import columns
 from harness.cost.article import Finding, audit
 
 
@@ -31,21 +33,43 @@ def article(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
         return
-    section = ""
+    section, widths = "", [0] * len(_TITLES)
     for finding in findings:
         if finding.section != section:
             section = finding.section
+            shown = [_TITLES, *(_cells(one) for one in findings if one.section == section)]
+            widths = _widths(shown)
             click.echo(("\n" if finding is not findings[0] else "") + section)
-            click.echo(f"  {'':42} {'printed':>10} {'recomputed':>19} {'today':>12}  unit")
-        click.echo(_line(finding))
+            click.echo(_aligned(_TITLES, widths))
+        click.echo(_aligned(_cells(finding), widths))
         if finding.why:
-            click.echo(f"      {finding.why}")
+            indent = " " * 6
+            for line in wrap(finding.why, columns(), initial_indent=indent, subsequent_indent=indent):
+                click.echo(line)
 
 
-def _line(finding: Finding) -> str:
+_LEAST = 12  # columns of what a figure is
+_TITLES = ("", "printed", "recomputed", "today", "unit")
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
     printed = "(blank)" if finding.printed is None else _shown(finding.printed)
     today = "n/a" if finding.today is None else _shown(finding.today)
-    return f"  {finding.what:42} {printed:>10} {_shown(finding.recomputed):>19} {today:>12}  {finding.unit}".rstrip()
+    return finding.what, printed, _shown(finding.recomputed), today, finding.unit
+
+
+def _widths(shown: list[tuple[str, ...]]) -> list[int]:
+    """Each column as wide as what stands in it, but the first no wider than the terminal leaves it."""
+    what, *others = (max(map(len, column)) for column in zip(*shown, strict=True))
+    return [max(_LEAST, min(what, columns() - 2 - sum(others) - 2 * len(others))), *others]
+
+
+def _aligned(cells: tuple[str, ...], widths: list[int]) -> str:
+    what, *numbers, unit = cells
+    *before, last = wrap(what, widths[0]) or [""]
+    shown = [number.rjust(width) for number, width in zip(numbers, widths[1:-1], strict=True)]
+    line = "  ".join(["  " + last.ljust(widths[0]), *shown, unit]).rstrip()
+    return "\n".join([*(f"  {part}" for part in before), line])
 
 
 def _shown(value: float | str) -> str:

@@ -12,13 +12,15 @@ import click
 from harness.base.text import printable
 from harness.cli.groups import Group
 from harness.cli.options import PATH
+from harness.cli.width import PAGE
+from harness.cli.width import columns as terminal_columns
 from harness.cost.arms import default_api
 from harness.cost.own_prices import load_prices
 from harness.prices.listing import Row, api_rows, instance_rows, source_letters
 from harness.prices.record import STALE_AFTER_DAYS
 from harness.prices.roles import ROLES
 
-WIDTH = 100  # columns of a terminal that everything printed fits
+_SPARE = ("vcpu/GiB", "version", "gpus", "source", "cached", "checked_on")  # first the first
 
 _own = click.option("--prices", "file", type=PATH, help="Your own prices; they win.")
 _api = click.option("--api", "apis", multiple=True, metavar="PROVIDER:MODEL", help="An API model to show too.")
@@ -50,6 +52,7 @@ def list_(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = Fa
     if as_json:
         click.echo(json.dumps({"instances": instances, "api": models}, indent=2))
         return
+    width = min(PAGE, terminal_columns())
     letters = source_letters([row["source"] for row in instances])
     click.echo("Instances, USD an hour")
     _table(
@@ -58,12 +61,12 @@ def list_(file: Path | None = None, apis: Sequence[str] = (), as_json: bool = Fa
     )
     click.echo("")
     for source, letter in letters.items():
-        for line in wrap(f"{letter}  {printable(source, 1000)}", WIDTH, subsequent_indent="   "):
+        for line in wrap(f"{letter}  {printable(source, 1000)}", width, subsequent_indent="   "):
             click.echo(line)
     click.echo("\nAPIs, USD a million tokens")
     _table([_api_cells(row) for row in models], ("api", "input", "cached", "output", "source", "checked"))
     for row in models:
-        for line in wrap(_beside(row), WIDTH, initial_indent="\n", subsequent_indent="  "):
+        for line in wrap(_beside(row), width, initial_indent="\n", subsequent_indent="  "):
             click.echo(line)
 
 
@@ -149,9 +152,13 @@ def _rows(file: Path | None, apis: Sequence[str], today: date | None) -> tuple[l
 
 
 def _table(rows: Sequence[Row], columns: Sequence[str]) -> None:
-    """Aligned plain text, numbers to the right; unknown is n/a."""
+    """Aligned plain text, numbers to the right; unknown is n/a. A narrow terminal is spared what can be spared."""
     cells = [[_cell(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(line[i]) for line in [list(columns), *cells]) for i in range(len(columns))]
+    spare = next((column for column in _SPARE if column in columns), None)
+    if spare is not None and sum(widths) + 2 * (len(columns) - 1) > terminal_columns():
+        _table(rows, [column for column in columns if column != spare])
+        return
     numeric = [bool(rows) and all(isinstance(r.get(c), int | float | None) for r in rows) for c in columns]
     for line in [list(columns), *cells]:
         padded = [

@@ -81,3 +81,18 @@ def test_a_run_fits_its_terminal_while_it_lasts_and_at_its_end(width: int, url: 
     assert [line for line in end if line.startswith(("   1  1 user ", "   2  2 users "))][1:]
     assert any(line.startswith("Requests per second, req/s") for line in end)
     assert any("Time to first token" in line and "Requests per second" in line for line in end) == (width == 140)
+
+
+@pytest.mark.parametrize("command", ["prices list", "prices check", "explain article"])
+def test_a_table_of_figures_fits_eighty_columns(command: str, tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path / "tmux")
+    # what tmux wrapped is joined again: a line that did not fit is longer than the terminal
+    told = f"env -u COLUMNS -u LINES PYTHONPATH={os.environ.get('PYTHONPATH', Path.cwd())} {sys.executable}"
+    terminal.tmux("new-session", "-d", "-x", "80", "-y", "400", f"{told} -m harness {command}; echo {DONE}; sleep 60")
+    try:
+        terminal.wait_for(lambda lines: DONE in lines)
+        lines = terminal.tmux("capture-pane", "-p", "-J", "-S", "-400").splitlines()
+    finally:
+        terminal.tmux("kill-server")
+
+    assert [line.rstrip() for line in lines if len(line.rstrip()) > 80] == []

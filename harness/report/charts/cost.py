@@ -53,6 +53,7 @@ NARROW = Layout("narrow", 340, 410, top=44, lane=15, labelled=False)
 _BELOW_AXIS = 42  # tick labels and the axis' title
 _ABOVE_LANES = 18
 _LANES_INSIDE = 3  # more lanes make the drawing taller
+_UNMARKED_TOP = 26  # where no volume's label stands above the curves
 _LEVELS = 8  # values on the upright axis, about
 _MARGIN = 300  # units for names at the right, at most
 
@@ -136,7 +137,7 @@ def _draw(layout: Layout, arms: Sequence[ArmCurve], tasks: float | None, alt: st
     y_low, y_high = _cost_range([arm.stairs.api_usd(v) for arm in arms for v in (low, high)], steps)
     height = layout.height + max(0, len(lanes) - _LANES_INSIDE) * layout.lane
     bottom = height - _BELOW_AXIS - (len(lanes) * layout.lane + _ABOVE_LANES if lanes else 0)
-    y = svg.Scale(y_low, y_high, bottom, layout.top, log=True)
+    y = svg.Scale(y_low, y_high, bottom, layout.top if tasks else _UNMARKED_TOP, log=True)
     left = svg.room_for(map(_short, y.ticks(_LEVELS))) + 12
     x = svg.Scale(low, high, left, layout.width - _right(layout, arms), log=True)
     parts = [

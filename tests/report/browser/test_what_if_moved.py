@@ -69,6 +69,7 @@ def staffed() -> Case:
 
     def people(data: dict[str, Any]) -> None:
         data["demand"] = {**data["demand"], "items": [person], "self_fixed_usd_per_month": 0}
+        data["people"] = {"usd_per_month": 208_000 / 24, "fte": 0.5, "assumed": True}
 
     run, metrics, decision = case("two_windows")
     assert decision is not None
@@ -106,10 +107,13 @@ def test_people_are_moved_as_fte(browser, page_of: PageOf) -> None:
     """0.1 of 208,000 a year is 1,733.33 a month beside 4,140.56 for the box."""
     browser.open(page_of(staffed()))
     assert (field_of(browser, "people.fte"), field_of(browser, "people.usd_per_year")) == (0.5, 208_000)
+    first = "#what-if .outcomes .sentence"
+    assert "costs USD 12,807 (8,667 of it an assumed half engineer) and" in browser.texts(first)[0]
 
     typed(browser, "people.fte", 0.1)
 
     assert decided(browser)["at_volume"]["self_usd"] == pytest.approx(4140.56 + 1733.3333333)
+    assert "costs USD 5,874 (1,733 of it 0.1 of an engineer) and" in browser.texts(first)[0]
 
 
 @pytest.mark.parametrize("length", [(1600, 250), (800, 500), (400, 100)])

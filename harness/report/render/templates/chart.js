@@ -55,7 +55,7 @@ const breakevenChart = (() => {
   // `sides`: the input of every arm; `chosen`: whose winning windows are shaded
   return function draw(drawing, sides, chosen, decided, said) {
     const width = Math.max(300, drawing.clientWidth || 560), height = 320;
-    const box = { left: 58, right: width - 12, top: 24, bottom: height - 44 };
+    const box = { left: 58, right: width - 28, top: 40, bottom: height - 44 };
     const { input } = sides[chosen];
     const each = sides.map((side) => breakeven.staircase(side.input, side.input.self_host.goodput_requests_per_s));
     const stairs = each[chosen], colour = (i) => `arm-${i % 6}`;
@@ -98,17 +98,19 @@ const breakevenChart = (() => {
     });
     if (steps.length) line(steps, "self staircase");
     if (tasks > 0) {
-      const place = x(tasks), right = place > (box.left + box.right) / 2;
+      const place = x(tasks), words = `${breakeven.exactVolume(tasks)} a month`, half = 4.3 * words.length; // at most
       svg.append(node("line", { x1: place, x2: place, y1: box.top, y2: box.bottom, class: "own" }));
-      svg.append(node("text", { x: place + (right ? -5 : 5), y: box.top + 12, class: "own-label",
-        "text-anchor": right ? "end" : "start" }, `${breakeven.exactVolume(tasks)} a month`));
+      svg.append(node("text", { x: Math.min(Math.max(place, half), width - half), y: box.top - 7, class: "own-label",
+        "text-anchor": "middle" }, words));
     }
     const legend = document.createElement("figcaption");
     legend.className = "legend shown";
     for (const [css, text] of [["self", "self-host, whole instances"], ...sides.map(({ name }, i) => [colour(i), name])]) {
       const entry = document.createElement("span");
       entry.className = css;
-      entry.append(document.createElement("i"), text);
+      const swatch = node("svg", { viewBox: "0 0 28 10", class: "chart swatch", "aria-hidden": "true" });
+      swatch.append(node("line", { x1: 1, y1: 5, x2: 27, y2: 5, class: `line ${css}` }));
+      entry.append(swatch, text);
       legend.append(entry);
     }
     drawing.replaceChildren(svg, legend);

@@ -5,7 +5,7 @@
   const source = document.getElementById("decision");
   const known = document.getElementById("what-if-data");
   if (!panel || !source || !known) return;
-  const { arms, demand } = JSON.parse(source.textContent);
+  const { arms, demand, people: ofRun } = JSON.parse(source.textContent);
   const { weight, limits, other_shape: otherShape, usd_per_year: usdPerYear } = JSON.parse(known.textContent);
 
   // label, unit, where it lies in an arm's view, kind of slider, smallest, largest, folded unless it is set
@@ -89,6 +89,10 @@
     }
     view.scaled = shared.has(GOODPUT) ? null : scale(view, arms[i].input);
     return view;
+  }
+  function peopleIn({ people }) { // as the sentence names them: the run's own until they are moved
+    if (!PEOPLE.some((path) => shared.has(path))) return ofRun ?? null;
+    return { usd_per_month: people.fte * people.usd_per_year / MONTHS, fte: people.fte, assumed: false };
   }
   function inputOf(view) { // what decide takes
     const { scaled, people, ...input } = structuredClone(view);
@@ -248,7 +252,7 @@
 
   function judge(view, i) { // one arm: what decide says, and why it may be nothing to go by
     const input = inputOf(view), decided = breakeven.decide(input), arm = arms[i];
-    const words = breakeven.sentence(input, decided);
+    const words = breakeven.sentence(input, decided, peopleIn(view));
     if (arm.decision.verdict === null && !shared.has(GOODPUT)) {
       const goodput = input.self_host.goodput_requests_per_s;
       return { input, decided, words, unsure: `Not decided: ${arm.why_not}.`, atAll: Boolean(goodput), at: "At just this goodput: " };

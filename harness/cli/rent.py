@@ -1,0 +1,162 @@
+"""`breakeven rent`: a box is rented, measured on, and gone again."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
+from harness.base.text import printable
+from harness.base.yamlfile import validate
+from harness.cli.options import PATH
+from harness.rent.driver import Rent, reap
+from harness.rent.ledger import Book, new_ledger, read_ledger
+from harness.rent.local.provider import LocalProvider
+from harness.rent.plan import Cell, RentPlan, bound_of, cells_of, read_plan
+from harness.rundir.files import create_run_dir
+
+PLAN_COPY = "plan.yaml"
+_PROVIDERS = {"local": LocalProvider}
+
+
+@click.group(name="rent")
+def command() -> None:
+    """Rent a box, measure on it, and be certain that it is gone.
+
+    `local` makes the box on this machine, to try a plan out: everything but the renting is as on a cloud.
+    """
+
+
+@command.command(name="plan")
+@click.argument("plan_file", metavar="PLAN", type=PATH)
+def plan_command(plan_file: Path) -> int:
+    """Say what a plan would do, how long that takes and what it costs at most; nothing is spent.
+
+    \b
+    Example:
+      breakeven rent plan examples/rent-local.yaml
+    """
+    plan = read_plan(plan_file)
+    _show(plan, cells_of(plan, plan_file.parent))
+    return EXIT_DONE
+
+
+def _show(plan: RentPlan, cells: tuple[Cell, ...]) -> None:
+    bound = bound_of(plan, cells)
+    price = plan.hourly_usd()
+    click.echo(f"{plan.name}: {len(cells)} measurements on one {plan.instance} ({plan.provider}) at USD {price:g}/h")
+    for cell in cells:
+        click.echo(f"  {cell.words}: at most {cell.most_s / 60:.0f} min, the engine's installation included")
+    click.echo(f"  all of it      at most {bound.hours:.2f} h, USD {bound.usd:.2f}")
+    capped = ", before all is measured if need be" if bound.is_capped else ""
+    click.echo(f"  the budget     ends it at {bound.capped_hours:.2f} h, USD {bound.capped_usd:.2f}{capped}")
+    click.echo("  the box        ends itself a few minutes after that, whatever becomes of this machine")
+
+
+@command.command(name="run")
+@click.argument("plan_file", metavar="[PLAN]", type=PATH, required=False)
+@click.option("--yes", is_flag=True, help="Do not ask before money is spent.")
+@click.option("--out", "out_dir", type=PATH, default=Path("results"), help="Parent of the run's folder.")
+@click.option("--resume", metavar="DIR", type=PATH, help="Go on with what an earlier run left unmeasured.")
+def run_command(plan_file: Path | None, yes: bool, out_dir: Path, resume: Path | None) -> int:
+    """Rent the box, measure everything on it, bring it home, end the box.
+
+    Ends with 0 where everything was measured and the box is gone, 3 where something is missing, 1 where anything may
+    still be rented (`breakeven rent reap` ends it).
+
+    \b
+    Examples:
+      breakeven rent run examples/rent-local.yaml --yes
+      breakeven rent run --resume results/20260801T120000Z-rent-llama
+    """
+    if (plan_file is None) == (resume is None):
+        raise UsageError("name a plan, or --resume an earlier run's folder", hint="`breakeven rent run --help`")
+    if resume is not None:
+        ledger = read_ledger(resume)
+        plan = validate(RentPlan, ledger.plan, where=f"{resume}: plan")
+        book, base_dir = Book(resume, ledger), resume
+        cells = cells_of(plan, base_dir)
+    else:
+        assert plan_file is not None
+        plan = read_plan(plan_file)
+        cells = cells_of(plan, plan_file.parent)
+        _show(plan, cells)
+        if not yes:
+            click.confirm("rent it?", abort=True)
+        folder = create_run_dir(out_dir, datetime.now(UTC), "rent", plan.name)
+        book, base_dir = Book(folder, new_ledger(plan, cells)), folder
+        _keep(plan, plan_file, folder)
+    book.note()
+    with _ended_by_signals():
+        outcome = Rent(plan, base_dir, book, _PROVIDERS[plan.provider](), _say).go(cells)
+    why = f" ({outcome.why_ended})" if outcome.why_ended else ""
+    click.echo(f"{outcome.measured} of {len(cells)} measured{why}, USD {outcome.spent_usd:.4f} spent: {book.folder}")
+    if not outcome.is_gone:
+        click.echo("the box is not known to be gone: `breakeven rent reap --all`", err=True)
+        return EXIT_FAILED
+    return EXIT_DO_NOT_TRUST if outcome.missing else EXIT_DONE
+
+
+def _keep(plan: RentPlan, plan_file: Path, folder: Path) -> None:
+    """The plan and its scenarios, so that the run can go on from its folder alone."""
+    (folder / PLAN_COPY).write_text(plan_file.read_text(encoding="utf-8"), encoding="utf-8")
+    for name in plan.scenarios:
+        beside = plan_file.parent / name
+        if beside.is_file():
+            place = folder / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(beside.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+@command.command(name="reap")
+@click.option("--all", "everything", is_flag=True, help="Also what is not past its expiry yet.")
+@click.option("--json", "as_json", is_flag=True, help="Print what is gone and what remains as JSON.")
+def reap_command(everything: bool, as_json: bool) -> int:
+    """End every box that is past its expiry; ends with 1 while anything remains. Safe to run from cron.
+
+    \b
+    Examples:
+      breakeven rent reap
+      */10 * * * * breakeven rent reap --json >> reaped.jsonl
+    """
+    gone, remaining = [], []
+    for provider in _PROVIDERS.values():
+        ended, left = reap(provider(), everything=everything, say=_say)
+        gone += ended
+        remaining += left
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"gone": [asdict(one) for one in gone], "remaining": [asdict(one) for one in remaining]}))
+    else:
+        for what, boxes in (("gone", gone), ("still there", remaining)):
+            for box in boxes:
+                click.echo(f"{what}: {box.id}, expired {box.expires_at}, USD {box.spent_usd():.4f}")
+        if not gone and not remaining:
+            click.echo("nothing to end")
+    return EXIT_FAILED if remaining else EXIT_DONE
+
+
+def _say(text: str) -> None:
+    click.echo(printable(text, 500), err=True)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A terminal that goes away ends the box too, as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGHUP, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)

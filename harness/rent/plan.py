@@ -1,0 +1,152 @@
+"""What is to be rented, what is to be measured on it, and what that may cost at most."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from harness.base.errors import UsageError
+from harness.base.units import SECONDS_PER_HOUR
+from harness.base.yamlfile import Label, Strict, read_yaml, validate
+from harness.engines import ENGINES
+from harness.prices.catalog import find_instance, quote_for
+from harness.prices.record import PURCHASES
+from harness.scenario import Scenario, find_scenario, load_scenario
+from harness.scenario.estimate import estimate
+
+SETUP_S = 1800.0  # to bring an engine up the first time: install, compile, fetch weights
+TEARDOWN_S = 120.0
+LARGEST_USD, LONGEST_H = 100_000.0, 24.0 * 31
+Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+
+
+class Budget(Strict):
+    """What is stopped at, whichever comes first."""
+
+    usd: Annotated[float, Field(gt=0, le=LARGEST_USD)]
+    hours: Annotated[float, Field(gt=0, le=LONGEST_H)] = Field(description="From launch to gone: the box ends itself.")
+
+
+class RentPlan(Strict):
+    """A plan file: every engine with every model under every scenario, on one box, one after the other."""
+
+    name: Name
+    provider: Literal["local"] = Field(default="local", description="Who makes the box; `local`: this machine.")
+    instance: Label = Field(description="What is rented, for its price: an id of `breakeven prices list`.")
+    purchase: Label = "on_demand"
+    usd_per_hour: Annotated[float, Field(gt=0, le=LARGEST_USD)] | None = None
+    engines: Annotated[list[Label], Field(min_length=1)]
+    models: Annotated[list[Label | None], Field(min_length=1)] = Field(default=[None])
+    scenarios: Annotated[list[Label], Field(min_length=1)]
+    demand: Label | None = None
+    apis: list[Label] = Field(default=[])
+    env: list[Label] = Field(default=[], description="Variables that the box gets from here, by name: HF_TOKEN.")
+    budget: Budget
+
+    @field_validator("engines")
+    @classmethod
+    def _known(cls, engines: list[str]) -> list[str]:
+        unknown = [name for name in engines if name not in ENGINES]
+        if unknown:
+            raise ValueError(f"no engine `{unknown[0]}`; known: {', '.join(sorted(ENGINES))}")
+        return engines
+
+    @field_validator("purchase")
+    @classmethod
+    def _bought(cls, purchase: str) -> str:
+        if purchase not in PURCHASES:
+            raise ValueError(f"no purchase `{purchase}`; known: {', '.join(PURCHASES)}")
+        return purchase
+
+    def hourly_usd(self) -> float:
+        """The price of the box: the plan's own, else the catalogue's.
+
+        Raises:
+            UsageError: nobody lists it.
+        """
+        if self.usd_per_hour is not None:
+            return self.usd_per_hour
+        return quote_for(find_instance(self.instance), self.purchase).usd_per_hour
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One measurement of a plan."""
+
+    id: str  # the same in every run of the same plan, so that a run can go on where another ended
+    engine: str
+    model: str | None
+    scenario: str
+    most_s: float  # that it may take, the engine's start included
+
+    @property
+    def words(self) -> str:
+        """`llama_server, SmolLM2, chat.yaml`."""
+        return ", ".join(part for part in (self.engine, self.model, self.scenario) if part)
+
+
+def read_plan(path: Path) -> RentPlan:
+    """A plan file.
+
+    Raises:
+        UsageError: no such file, an unknown key, a value out of range; names file and key.
+    """
+    data = read_yaml(path, what="plan", hint="name, instance, engines, scenarios, budget: {usd, hours}")
+    return validate(RentPlan, data, where=str(path))
+
+
+def cells_of(plan: RentPlan, base_dir: Path) -> tuple[Cell, ...]:
+    """Every measurement in the order in which it is made, an engine's together.
+
+    Raises:
+        UsageError: a scenario that cannot be used, or one named twice.
+    """
+    cells = []
+    for engine, model, name in itertools.product(plan.engines, plan.models, plan.scenarios):
+        path = scenario_path(name, base_dir)
+        most_s = _most_s(load_scenario(path), path.parent) + SETUP_S
+        said = json.dumps([engine, model, path.read_text(encoding="utf-8")])
+        cells.append(Cell(hashlib.sha256(said.encode()).hexdigest()[:12], engine, model, name, most_s))
+    if len({cell.id for cell in cells}) < len(cells):
+        raise UsageError("the plan names a measurement twice", hint="each engine, model and scenario once")
+    return tuple(cells)
+
+
+def scenario_path(name: str, base_dir: Path) -> Path:
+    """A scenario beside the plan, or a bundled one by its name."""
+    beside = base_dir / name
+    return beside if beside.is_file() else find_scenario(name)
+
+
+def _most_s(scenario: Scenario, base_dir: Path) -> float:
+    planned = estimate(scenario, None, base_dir)
+    return float(planned["seconds"]) + float(planned["hold_seconds"][1])
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a plan takes at most: all of it, and what its budget lets it."""
+
+    hours: float
+    usd: float
+    capped_hours: float
+    capped_usd: float
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether the budget may end it before all is measured."""
+        return self.capped_hours < self.hours
+
+
+def bound_of(plan: RentPlan, cells: tuple[Cell, ...]) -> Bound:
+    """The upper bound: every load at its longest, every engine installed anew."""
+    hours = (sum(cell.most_s for cell in cells) + TEARDOWN_S) / SECONDS_PER_HOUR
+    hourly = plan.hourly_usd()
+    capped = min(hours, plan.budget.hours, plan.budget.usd / hourly)
+    return Bound(hours, hours * hourly, capped, capped * hourly)

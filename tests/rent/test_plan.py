@@ -1,0 +1,107 @@
+"""A plan file: what is measured, what it takes at most, and what is wrong with it in one line."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from harness.base.errors import UsageError
+from harness.cli import invoke
+from harness.rent.plan import bound_of, cells_of, read_plan
+
+PLAN = """\
+name: try
+instance: c7i.large
+usd_per_hour: 2
+engines: [llama_server, vllm]
+models: [small.gguf, null]
+scenarios: [open]
+budget: {usd: 1, hours: 4}
+"""
+
+
+def written(place: Path, text: str) -> Path:
+    path = place / "plan.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_every_engine_has_every_model_under_every_scenario(tmp_path: Path) -> None:
+    cells = cells_of(read_plan(written(tmp_path, PLAN)), tmp_path)
+
+    assert [(cell.engine, cell.model) for cell in cells] == [
+        ("llama_server", "small.gguf"),
+        ("llama_server", None),
+        ("vllm", "small.gguf"),
+        ("vllm", None),
+    ]
+    assert len({cell.id for cell in cells}) == 4
+
+
+def test_a_measurement_keeps_its_name_until_its_scenario_changes(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("name: mine\nload: {kind: closed, users: [1], step_s: 8}\n")
+    plan = read_plan(written(tmp_path, PLAN.replace("[open]", "[mine.yaml]")))
+    before = cells_of(plan, tmp_path)
+    same = cells_of(plan, tmp_path)
+
+    (tmp_path / "mine.yaml").write_text("name: mine\nload: {kind: closed, users: [2], step_s: 8}\n")
+
+    assert same == before
+    assert {cell.id for cell in cells_of(plan, tmp_path)} & {cell.id for cell in before} == set()
+
+
+def test_the_bound_is_time_times_price_and_the_budget_caps_both(tmp_path: Path) -> None:
+    """1 USD at 2 USD an hour is half an hour, less than the 4 hours."""
+    plan = read_plan(written(tmp_path, PLAN))
+
+    bound = bound_of(plan, cells_of(plan, tmp_path))
+
+    assert bound.usd == pytest.approx(2 * bound.hours)
+    assert (bound.capped_hours, bound.capped_usd) == (0.5, 1.0)
+    assert bound.is_capped
+
+
+def test_planning_spends_nothing_and_says_the_most(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["rent", "plan", str(written(tmp_path, PLAN))]) == 0
+
+    said = capsys.readouterr().out
+    assert said.startswith("try: 4 measurements on one c7i.large (local) at USD 2/h\n")
+    assert "ends it at 0.50 h, USD 1.00, before all is measured if need be" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("engines: [llama_server, vllm]", "engines: [lama]"), "no engine `lama`; known: "),
+        (("engines: [llama_server, vllm]", "engines: []"), "engines"),
+        (("usd: 1", "usd: -1"), "budget.usd"),
+        (("hours: 4", "hours: 4, minutes: 3"), "minutes"),
+        (("name: try", "name: Two Words"), "name"),
+        (("scenarios: [open]", "scenarios: [nowhere]"), "no scenario `nowhere`"),
+        (("scenarios: [open]", "scenarios: [open, open]"), "the plan names a measurement twice"),
+        (("instance: c7i.large\nusd_per_hour: 2", "instance: c7i.largest"), "c7i.largest"),
+    ],
+)
+def test_what_is_wrong_with_a_plan_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: tuple[str, str], said: str
+) -> None:
+    assert invoke(["rent", "plan", str(written(tmp_path, PLAN.replace(*change)))]) == 2
+
+    assert said in capsys.readouterr().err
+
+
+def test_a_plan_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="plan"):
+        read_plan(tmp_path / "none.yaml")
+
+
+def test_a_run_needs_a_plan_or_what_an_earlier_one_left(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["rent", "run"]) == 2
+    assert "name a plan, or --resume an earlier run's folder" in capsys.readouterr().err
+
+
+def test_without_a_yes_nothing_is_rented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+
+    assert invoke(["rent", "run", str(written(tmp_path, PLAN)), "--out", str(tmp_path / "out")]) == 130
+    assert not (tmp_path / "out").exists()

@@ -1,6 +1,6 @@
 """AIPerf: profile_export.jsonl (a line a request), profile_export_aiperf.json (its summary and what was asked).
 
-Read as real files: 0.13 (schema 1.4). Others from documentation: a summary without `schema_version`, 1.0 to 1.5.
+Read as real files: 0.3, which has no `schema_version`, and 0.13 (schema 1.4). Others from documentation: 1.0 to 1.5.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from harness.imports.told import Part, Rows, Told, at_rate, closed, most_at_once
 from harness.rundir.of_step import LoadOfStep
 
 NAME = "AIPerf"
-SEEN = "0.13 (schema 1.4)"
-DOCUMENTED = "0.1 to 0.12, 0.14 (schema none to 1.5)"
+SEEN = "0.3 (no schema version), 0.13 (schema 1.4)"
+DOCUMENTED = "other versions (schema 1.0 to 1.5)"
 _DIFFERENCES = (
     "tokens are counted by the tool's own tokenizer, unless --use-server-token-count was given; where rows have the "
     "server's usage, that is taken",
@@ -249,7 +249,7 @@ def _started(rows: list[Source], said: Mapping[str, Any]) -> str | None:
 
 
 def _command(said: Mapping[str, Any]) -> str | None:
-    told = _text(inside(said, "run_info").get("cli_command"))
+    told = _text(inside(said, "run_info").get("cli_command") or inside(said, "input_config").get("cli_command"))
     return None if told is None else _SECRET.sub(r"\1 ***", told)
 
 

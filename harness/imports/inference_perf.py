@@ -1,6 +1,6 @@
 """inference-perf: per_request_lifecycle_metrics.json (a list of requests), and summaries of a run or of its stages.
 
-Read as real files: 0.7, and a stage's summary of 0.2. From documentation: 0.3 to 0.6.
+Read as real files: 0.3, 0.5, 0.7, and a stage's summary of 0.2. From documentation: 0.4, 0.6.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from harness.rundir.of_step import LoadOfStep, Summary
 from harness.rundir.results import Step
 
 NAME = "inference-perf"
-SEEN = "0.7, summaries of 0.2"
-DOCUMENTED = "0.3 to 0.6"
+SEEN = "0.3, 0.5, 0.7, summaries of 0.2"
+DOCUMENTED = "0.4, 0.6"
 _DIFFERENCES = (
     "output tokens are those of the tool's tokenizer, unless use_server_output_tokens was set; where requests have the "
     "server's usage, that is taken",
@@ -103,7 +103,8 @@ def _of_body(body: Any) -> tuple[str | None, bool]:
 
 
 def _add(table: Table, request: Mapping[str, Any]) -> None:
-    info, answer = inside(request, "info"), inside(request, "info", "response_metrics")
+    info = inside(request, "info")
+    answer = inside(info, "response_metrics") or inside(info, "response_info")  # the latter up to 0.5
     asked, usage = inside(info, "request_metrics", "text"), inside(answer, "server_usage")
     times = answer.get("output_token_times") or answer.get("chunk_times") or info.get("output_token_times") or []
     chunks = answer.get("chunk_times") or times

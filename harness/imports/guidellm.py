@@ -1,6 +1,6 @@
 """GuideLLM's benchmarks.json: one benchmark a load, its requests among successful, errored and incomplete ones.
 
-Read as real files: 0.8. From documentation: 0.3 (times in the request itself), 0.4 to 0.6 (`info.timings`), 0.7
+Read as real files: 0.3.1 (times in the request itself), 0.8. From documentation: 0.4 to 0.6 (`info.timings`), 0.7
 (`config` instead of `args`, metadata of version 2).
 """
 
@@ -23,8 +23,8 @@ from harness.rundir.of_step import LoadOfStep, Summary
 from harness.rundir.results import Step
 
 NAME = "GuideLLM"
-SEEN = "0.8"
-DOCUMENTED = "0.3 to 0.7"
+SEEN = "0.3.1, 0.8"
+DOCUMENTED = "0.4 to 0.7"
 NEWEST_LAYOUT = 2
 _DIFFERENCES = (
     "its time_per_output_token includes the time to the first token; TPOT here is its inter_token_latency: first to "
@@ -126,7 +126,7 @@ def _benchmark(source: Source, cursor: Cursor) -> _Benchmark:
 
 
 def _add(source: Source, table: Table, state: str, request: Mapping[str, Any]) -> None:
-    info, times = inside(request, "info"), inside(request, "info", "timings")
+    info, times = inside(request, "info"), inside(request, "info", "timings") or inside(request, "scheduler_info")
 
     def at(*names: str) -> float | None:
         return next((t for name in names if (t := number(times.get(name) or request.get(name))) is not None), None)
@@ -143,7 +143,7 @@ def _add(source: Source, table: Table, state: str, request: Mapping[str, Any]) -
     words = info.get("error") or request.get("error")
     is_ok = state == "successful"
     table.add(
-        due=at("targeted_start"),
+        due=at("targeted_start", "targeted_start_time"),
         sent=start,
         first=first if is_ok else None,
         last=last if is_ok else None,

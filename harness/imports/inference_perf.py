@@ -1,6 +1,6 @@
 """inference-perf: per_request_lifecycle_metrics.json (a list of requests), and summaries of a run or of its stages.
 
-Read as real files: 0.7, and a stage's summary of 0.2. From documentation: 0.3 to 0.6.
+Read as real files: 0.3, 0.5, 0.7, and a stage's summary of 0.2. From documentation: 0.4, 0.6.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from harness.imports.files import Source, inside, number
 from harness.imports.members import Cursor
 from harness.imports.summaries import summary_of, summary_step
 from harness.imports.table import Table
-from harness.imports.told import Part, Rows, Told, at_rate, closed, most_at_once
+from harness.imports.told import Part, Rows, Told, at_rate, closed, mean_at_once, most_at_once
 from harness.rundir.of_step import LoadOfStep, Summary
 from harness.rundir.results import Step
 
 NAME = "inference-perf"
-SEEN = "0.7, summaries of 0.2"
-DOCUMENTED = "0.3 to 0.6"
+SEEN = "0.3, 0.5, 0.7, summaries of 0.2"
+DOCUMENTED = "0.4, 0.6"
 _DIFFERENCES = (
     "output tokens are those of the tool's tokenizer, unless use_server_output_tokens was set; where requests have the "
     "server's usage, that is taken",
@@ -56,7 +56,8 @@ def read(sources: list[Source]) -> Told:
     else:
         parts = [part for table in tables for part in _parts(table, [said for _, said in stages])]
     if not any(number(_load_of(said).get("requested_rate")) for _, said in stages):
-        unknown.append("whether requests came by rate or by users: taken as users, the most at once")
+        taken = "the most at once" if tables else "as many as were under way on average"
+        unknown.append(f"whether requests came by rate or by users: taken as users, {taken}")
     return Told(
         tool=NAME,
         layout="per request" if tables else _layout([said for _, said in stages]),
@@ -103,7 +104,8 @@ def _of_body(body: Any) -> tuple[str | None, bool]:
 
 
 def _add(table: Table, request: Mapping[str, Any]) -> None:
-    info, answer = inside(request, "info"), inside(request, "info", "response_metrics")
+    info = inside(request, "info")
+    answer = inside(info, "response_metrics") or inside(info, "response_info")  # the latter up to 0.5
     asked, usage = inside(info, "request_metrics", "text"), inside(answer, "server_usage")
     times = answer.get("output_token_times") or answer.get("chunk_times") or info.get("output_token_times") or []
     chunks = answer.get("chunk_times") or times
@@ -189,7 +191,11 @@ def _load(said: Mapping[str, Any], rows: Rows | None) -> LoadOfStep:
     rate, users = number(summary.get("requested_rate")), number(summary.get("concurrency"))
     if rate and not users:
         return at_rate(rate)
-    return closed(users or (most_at_once(rows.sent_s, rows.finished_s) if rows is not None else 1))
+    if users or rows is None:
+        took_s = number(inside(said, "successes", "latency", "request_latency").get("mean"))
+        per_s = number(inside(said, "successes", "throughput").get("requests_per_sec"))
+        return closed(users or mean_at_once(per_s, took_s))
+    return closed(most_at_once(rows.sent_s, rows.finished_s))
 
 
 def _summary(source: Source, said: Mapping[str, Any]) -> Step:

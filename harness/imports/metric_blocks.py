@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.imports.files import Source, number
 from harness.imports.summaries import summary_of, summary_step
+from harness.imports.told import mean_at_once
 from harness.rundir.of_step import LoadOfStep, Summary
 from harness.rundir.results import Step
 
@@ -58,6 +59,13 @@ def summary_of_blocks(source: Source, tool: str, said: Mapping[str, Any], load: 
         "mean_output_tokens": outputs,
     }
     return step.model_copy(update=per_s)
+
+
+def users_of(said: Mapping[str, Any]) -> float:
+    """The mean number of requests under way, by the summary's own figures."""
+    block = block_of(said, "request_latency")
+    took, unit_s = _as_number(block.get("avg")), UNITS_S.get(str(block.get("unit")), 1e-3)
+    return mean_at_once(average(said, "request_throughput"), None if took is None else took * unit_s)
 
 
 def _latency(said: Mapping[str, Any], name: str, n: int) -> Summary:

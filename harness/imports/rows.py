@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from harness.base.stats import Floats
 from harness.imports.placing import Placed
-from harness.imports.told import Texts
+from harness.imports.told import Rows, Texts
 from harness.rundir.records import RequestRecord
 
 _TYPES = {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}  # everything else is text
@@ -45,7 +45,7 @@ def table_of(step: Placed, *, url: str) -> pa.Table:
         "output_tokens": _counts(rows.output_tokens),
         "requested_output_tokens": _counts(rows.requested_output_tokens),
         "reasoning_tokens": _counts(rows.reasoning_tokens),
-        "token_source": _same(rows.token_source, count),
+        "token_source": _sources(rows, count),
         "events": _counts(rows.events),
         "max_gap_s": _seconds(rows.max_gap_s, 0.0),
         "error": _texts(rows.error),
@@ -62,6 +62,13 @@ def write_rows(path: Path, tables: Sequence[pa.Table]) -> None:
     with pq.ParquetWriter(path, _SCHEMA) as writer:
         for table in tables:
             writer.write_table(table)
+
+
+def _sources(rows: Rows, count: int) -> pa.Array:
+    """Who counted; nobody where there is no count."""
+    if rows.output_tokens is None:
+        return _same("unknown", count)
+    return pa.array(np.where(np.isnan(rows.output_tokens), "unknown", rows.token_source), pa.string())
 
 
 def _same(value: Any, count: int) -> pa.Array:

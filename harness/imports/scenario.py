@@ -35,19 +35,12 @@ def scenario_of(told: Told, parts: Sequence[Part], slo: dict[str, Any]) -> Scena
 
 
 def _load(parts: Sequence[Part]) -> dict[str, Any]:
-    longest_s = max((_length_s(part) for part in parts), default=0.0) or 1.0
-    common = {"step_s": longest_s, "warmup_s": 0.0}
+    common = {
+        "warmup_s": 0.0
+    }  # no length: it is as long as its requests took, and the same work where they took longer
     if parts[0].load.users is not None:
         return {"kind": "closed", "users": [int(part.load.users or 1) for part in parts], **common}
     return {"kind": "open", "requests_per_s": [part.load.requests_per_s for part in parts], **common}
-
-
-def _length_s(part: Part) -> float:
-    if part.rows is None:
-        return part.summary.window.length_s if part.summary is not None else 0.0
-    ends = np.append(part.rows.finished_s, part.rows.sent_s)
-    known = ends[~np.isnan(ends)]
-    return float(known.max() - known.min()) if len(known) else 0.0
 
 
 def _length(parts: Sequence[Part], of: Callable[[Rows], Floats | None], in_summary: str) -> Any:
@@ -61,4 +54,4 @@ def _length(parts: Sequence[Part], of: Callable[[Rows], Floats | None], in_summa
         told = [getattr(part.summary, in_summary) for part in parts if part.summary is not None]
         means = [value for value in told if value]
         mean, spread = (sum(means) / len(means) if means else 1.0), 0.0
-    return {"mean": max(mean, 1.0), "stdev": spread}
+    return {"mean": max(round(mean), 1), "stdev": round(spread)}

@@ -98,6 +98,11 @@ def at_rate(requests_per_s: float) -> LoadOfStep:
     return LoadOfStep(kind="open", requests_per_s=requests_per_s)
 
 
+def mean_at_once(requests_per_s: float | None, took_s: float | None) -> float:
+    """How many requests were under way on average (Little's law): the users, where a summary does not tell them."""
+    return (requests_per_s or 0.0) * (took_s or 0.0)
+
+
 def most_at_once(sent_s: Floats, finished_s: Floats) -> int:
     """The most requests under way at an instant: the users, where a file does not tell them."""
     known = ~np.isnan(sent_s) & ~np.isnan(finished_s)

@@ -267,6 +267,7 @@ class Month:
     whose: str
     usd: str
     made_of: str
+    is_cheaper: bool = False  # of the two
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,16 +180,17 @@ def _facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
     requests = sum(step.requests for step in metrics.steps)
     step, shape, unit = metrics.decisive, "", "step" if metrics.tasks is None else "round"
     if step is not None and step.mean_output_tokens is not None:
-        shape = f"{significant(step.mean_input_tokens)} in / {significant(step.mean_output_tokens)} out tokens"
+        shape = f"{significant(step.mean_input_tokens)} tokens in, {significant(step.mean_output_tokens)} out"
+    priced = demand_facts(files.decision)
     facts = [
         ("scenario", scenario.name),
         ("engine", _engine(files)),
         ("model", clean(run.model or "unknown")),
         ("instance", files.instance or "unknown"),
         ("load", f"{scenario.load.kind}, {count(len(metrics.steps), unit)}, {count(requests, 'request')}"),
-        ("request", shape),
+        ("request", "" if ("a task", shape) in priced else shape),
         ("SLO", slo_words(scenario.slo)),
-        *demand_facts(files.decision),
+        *priced,
         ("measured", clean(run.started_at)),
         ("measured by", "" if run.imported is None else clean(run.imported.words)),
     ]

@@ -1,14 +1,16 @@
 """The first screen: what stands in the way of trusting the run, and one sentence per API arm."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 
 from harness.base.rounding import amount, exact_volume, significant, volumes
 from harness.base.units import HOURS_PER_MONTH
+from harness.cost.breakeven.stretches import stretches
 from harness.cost.breakeven.words import engineers
 from harness.report.model import Check, Checks, Month, Tone, Verdict
 from harness.report.money.doubt import resampling_words
 from harness.report.money.money import always_on, arm_kind, at_volume_words, running_words
-from harness.report.text import clean, count, per_task, rate, steps
+from harness.report.text import clean, count, per_task, price, rate, steps
 from harness.rundir.decide import Decided
 from harness.rundir.decision import Arm, Decision
 from harness.rundir.result import Check as FoundCheck
@@ -104,16 +106,48 @@ def _counted(decision: Decision, arms: Sequence[Arm]) -> str:
         why = decision.self_host.no_goodput
         return f"{why[0].upper()}{why[1:]}, so this box has no capacity to price"
     if tasks is None:
-        able = sum(arm.decision.verdict != "never" for arm in arms)
-        return f"Self-hosting can pay against {able} of {count(apis, 'API')}; no monthly volume was given"
-    wins = sum(_wins(arm.decision) for arm in arms)
-    at = f"At {exact_volume(tasks)} tasks a month"
+        return f"{_can_pay(decision, arms)}; no monthly volume was given"
+    wins, bills = sum(_wins(arm.decision) for arm in arms), _bills(decision, arms)
+    at = f"At your {exact_volume(tasks)} tasks a month"
     if wins == apis:
-        return f"{at} self-hosting is cheaper than {_all(apis)}"
+        return f"{at} self-hosting is cheaper than {_all(apis)}{bills}"
     if not wins:
         whose = _all(apis) if len(arms) == apis else f"{len(arms)} of {count(apis, 'API')}"
-        return f"{at} {whose} {'is' if len(arms) == 1 else 'are'} cheaper than self-hosting"
-    return f"{at} self-hosting is cheaper than {wins} of {count(apis, 'API')}"
+        return f"{at} {whose} {'is' if len(arms) == 1 else 'are'} cheaper than self-hosting{bills}"
+    return f"{at} self-hosting is cheaper than {wins} of {count(apis, 'API')}{bills}"
+
+
+def _can_pay(decision: Decision, arms: Sequence[Arm]) -> str:
+    """Against how many APIs, and where first; without a volume."""
+    able = [arm for arm in arms if arm.decision.winning_windows]
+    said = f"Self-hosting can pay against {len(able)} of {count(len(decision.arms), 'API')}"
+    if not able:
+        return said
+    first = min(able, key=lambda arm: arm.decision.winning_windows[0][0])
+    where = stretches(first.input.self_host, first.decision)[0].start
+    at = "at any volume" if first.decision.winning_windows[0][0] == 0 else f"from {where} tasks a month"
+    return f"{said}, the first {at} ({clean(first.name)}{_assumed_people(decision, ', with')})"
+
+
+def _bills(decision: Decision, arms: Sequence[Arm]) -> str:
+    """` (self-hosting USD 8,797, the APIs 60.00 to 2,460)`: what a month of each side comes to."""
+    known = [arm.decision.at_volume for arm in arms if arm.decision.at_volume is not None]
+    own = _from_to(at.self_usd for at in known if at.self_usd is not None)
+    api = _from_to(at.api_usd for at in known)
+    whom = _assumed_people(decision, " with")
+    return f" (self-hosting USD {own}{whom}, the API{'s' * (len(known) > 1)} {api})" if own else ""
+
+
+def _assumed_people(decision: Decision, joined: str) -> str:
+    """` with an assumed half engineer`, where nobody said who operates the box."""
+    people = decision.people
+    return f"{joined} {engineers(people)}" if people is not None and people.assumed and people.usd_per_month else ""
+
+
+def _from_to(amounts: Iterable[float]) -> str:
+    """`24.00 to 2,460`, or the one amount that all have; empty of none."""
+    said = list(dict.fromkeys(amount(one) for one in sorted(amounts)))
+    return " to ".join(said[:: max(1, len(said) - 1)])
 
 
 def _wins(decided: Decided) -> bool:
@@ -135,7 +169,7 @@ def verdicts(decision: Decision | None) -> tuple[Verdict, ...]:
             kind=arm_kind(arm),
             sentence=clean(arm.sentence),
             detail=" ".join(part for part in (clean(arm.assumes or ""), resampling_words(arm)) if part),
-            outcome=_outcome(arm.decision),
+            outcome=_outcome(arm.decision) if arm.decided else "muted",
             assumes=clean(arm.assumes or ""),
             months=_months(decision, arm),
         )
@@ -147,30 +181,36 @@ def _months(decision: Decision, arm: Arm) -> tuple[Month, ...]:
     """A month of each side at the reader's volume; without one a month of the fewest boxes, and a million tasks."""
     own, decided, at = arm.input.self_host, arm.decision, arm.decision.at_volume
     if at is not None and at.self_usd is not None:
-        box = Month("self-hosting", f"USD {amount(at.self_usd)}", _made_of(decision, arm))
-        return (box, Month("the API", f"USD {amount(at.api_usd)}", f"{per_task(decided.api_usd_per_task)} a task"))
+        each, winner = f"{per_task(decided.api_usd_per_task)} a task", at.winner if arm.decided else None
+        box = Month(
+            "self-hosting", f"USD {amount(at.self_usd)}", _made_of(decision, arm), is_cheaper=winner == "self_host"
+        )
+        return box, Month("the API", f"USD {amount(at.api_usd)}", each, is_cheaper=winner == "api")
     by_task = Month("the API", f"USD {amount(decided.api_usd_per_task * _MILLION)}", "a million tasks")
     if not always_on(own) or decided.capacity_tasks_per_month is None:
         return (by_task,)
     boxes = max(1, own.min_instances)
     month = boxes * own.usd_per_hour * HOURS_PER_MONTH + own.fixed_usd_per_month
     serves = f"serves up to {volumes(boxes * decided.capacity_tasks_per_month)[0]} tasks"
-    box = Month("self-hosting", f"USD {amount(month)}", f"a month, {_made_of(decision, arm)}, {serves}")
+    box = Month("self-hosting", f"USD {amount(month)}", f"a month: {_made_of(decision, arm)}; {serves}")
     return box, by_task
 
 
 def _made_of(decision: Decision, arm: Arm) -> str:
-    """`1 x 65.15 + 8,667 an assumed half engineer`."""
+    """`65.15 for the box + 8,667 for an assumed half engineer`."""
     own, at, people = arm.input.self_host, arm.decision.at_volume, decision.people
     paid = 0.0 if people is None else people.usd_per_month
     if always_on(own):
         boxes = max(1, own.min_instances) if at is None or at.instances is None else at.instances
-        parts = [f"{boxes:,} x {amount(own.usd_per_hour * HOURS_PER_MONTH)}"]
+        of_them = "the box" if boxes == 1 else f"{boxes:,} boxes"
+        parts = [f"{amount(boxes * own.usd_per_hour * HOURS_PER_MONTH)} for {of_them}"]
     else:
-        parts = [f"the box {running_words(own)}"]
-    parts += [f"{amount(paid)} {engineers(people)}"] if people is not None and paid else []
+        parts = [f"the box, paid {running_words(own)}"]
+    parts += [f"{amount(paid)} for {engineers(people)}"] if people is not None and paid else []
     other = own.fixed_usd_per_month - paid
-    parts += [f"{amount(other)} other fixed costs"] if other > _CENT else []
+    parts += [f"{amount(other)} for other fixed costs"] if other > _CENT else []
+    unsolved = 0.0 if at is None else arm.input.beside_usd("self_host", at.tasks_per_month)
+    parts += [f"{amount(unsolved)} for what stays unsolved"] if unsolved > _CENT else []
     return " + ".join(parts)
 
 
@@ -189,7 +229,23 @@ def demand_facts(decision: Decision | None) -> tuple[tuple[str, str], ...]:
     if people is not None:
         who = f"{engineers(people)}, USD {amount(people.usd_per_month)} a month"
         facts.append(("people for the box", who if people.usd_per_month else "none counted"))
-    return tuple(facts)
+    return (*facts, ("prices", _price_words(decision)))
+
+
+def _price_words(decision: Decision) -> str:
+    """`box USD 5.672 an hour on demand, listed 2026-07-20; APIs listed 2026-06-02 to 2026-07-20`."""
+    box, apis = decision.self_host.instance, [arm.price for arm in decision.arms]
+    bought = clean(box.purchase).replace("_", " ")
+    own = f"box USD {price(box.usd_per_hour)} an hour {bought}, {_dated(box.kind, [box.checked_on])}"
+    kinds = list(dict.fromkeys(one.kind for one in apis))
+    said = [_dated(kind, [one.checked_on for one in apis if one.kind == kind]) for kind in kinds]
+    return f"{own}; {'API' if len(apis) == 1 else 'APIs'} {', '.join(said)}"
+
+
+def _dated(kind: str, days: Sequence[date | None]) -> str:
+    """`listed 2026-06-02 to 2026-07-20`: the first and the last day somebody looked."""
+    known = sorted({day.isoformat() for day in days if day is not None})
+    return " ".join([kind, " to ".join(known[:: max(1, len(known) - 1)]) or "on an unknown day"])
 
 
 def verdict_note(decision: Decision | None) -> str:

@@ -54,8 +54,8 @@ PANELS: tuple[tuple[str, str, tuple[Drawn, ...]], ...] = (
         "Time to first token",
         "s",
         (
-            ('breakeven_ttft_seconds{quantile="0.5"}', "median of the last second"),
-            ('breakeven_ttft_seconds{quantile="1"}', "longest of the last second"),
+            ('breakeven_ttft_seconds{quantile="0.5"}', "median of the last ten seconds"),
+            ('breakeven_ttft_seconds{quantile="1"}', "longest of the last ten seconds"),
             *of_engines("ttft_s", "median, by", "histogram_quantile(0.5, sum by (le) (rate({}_bucket[30s])))"),
         ),
     ),

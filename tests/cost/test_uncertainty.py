@@ -151,6 +151,15 @@ def test_an_input_whose_range_has_equal_ends_is_held() -> None:
     assert "max_load" in {row.input for row in got.varied}  # a plan is drawn where somebody gives its range
 
 
+def test_people_that_may_be_needed_are_drawn_though_none_are_paid_now() -> None:
+    # R* = (4,140.56 + people) / 0.00615, people in a triangle from 0 on its top to 1,000: median 292.893
+    got = drawn(given(), {"people_usd_per_month": (0.0, 1000.0)})
+
+    assert [row.value for row in got.varied] == [0.0]
+    assert got.first_win_tasks_per_month is not None
+    assert got.first_win_tasks_per_month.p50 == pytest.approx((4140.56 + 292.893) / 0.00615, rel=0.005)
+
+
 def test_calls_that_fail_are_made_again_and_paid_by_both_sides() -> None:
     # full instances alone: 1/(1-p) calls a task leave the price of 0.00615 and K 1,576,800 at (1-p) of it; first win
     # 4,140.56 (1-p) / 0.00615, in a triangle from p 0 over 0 to 0.1: F(p) = 1 - (1 - 10 p)^2, median p 0.0292893
@@ -172,6 +181,16 @@ def test_without_a_volume_the_draws_say_where_self_hosting_first_wins() -> None:
     assert first.p95 == pytest.approx(673_261.79 / 0.8632456, rel=0.005)
     assert (got.probability_self_host_wins, got.saving_usd_per_month) == (None, None)
     assert got.narrow_first[0].doubt_removed > 0.95
+
+
+def test_a_price_that_is_drawn_is_the_price_of_the_mix_that_is_drawn() -> None:
+    ranges = {"api_price": (0.8, 1.2), "input_per_output_tokens": (3.2, 3.2000001)}  # 800 to 250, and hardly more
+
+    got, alone = drawn(given(), ranges), drawn(given(), {"api_price": (0.8, 1.2)})
+
+    assert got.first_win_tasks_per_month is not None
+    assert alone.first_win_tasks_per_month is not None
+    assert got.first_win_tasks_per_month.p05 == pytest.approx(alone.first_win_tasks_per_month.p05, rel=0.01)
 
 
 def test_draws_that_never_win_are_beyond_every_volume() -> None:

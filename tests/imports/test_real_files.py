@@ -64,6 +64,59 @@ def test_a_run_has_what_the_server_did_and_no_better_times(tmp_path: Path, tool:
     assert (run_dir / "decision.json").exists()
 
 
+def test_guidellm_0_3_keeps_times_in_the_request(tmp_path: Path) -> None:
+    run_dir = imported(tmp_path, "guidellm-0.3.1.json")
+
+    rows, truth = read_records(run_dir), pd.read_csv(SAMPLES / "guidellm-0.3.1.truth.csv")
+    assert len(rows) == len(truth) == 24
+    assert rows["output_tokens"].sum() == truth["tokens"].sum() == 24 * 24
+    ttft_s = (rows["first_token_s"] - rows["sent_s"]).to_numpy()
+    assert (np.sort(ttft_s) >= np.sort(((truth["first_ns"] - truth["recv_ns"]) / 1e9).to_numpy()) - 1e-4).all()
+    own = json.loads((SAMPLES / "guidellm-0.3.1.json").read_text())["benchmarks"][0]["metrics"]
+    step = step_of(run_dir)
+    assert step["load"] == {"kind": "closed", "users": 4}
+    assert step["ttft_s"]["mean"] * 1000 == pytest.approx(own["time_to_first_token_ms"]["successful"]["mean"], rel=1e-5)
+
+
+@pytest.mark.parametrize("version", ["0.3", "0.5"])
+def test_older_versions_of_inference_perf_keep_requests_elsewhere(tmp_path: Path, version: str) -> None:
+    place = SAMPLES / f"inference-perf-{version}"
+    names = [str(path.relative_to(SAMPLES)) for path in sorted(place.glob("*.json"))]
+    run_dir = imported(tmp_path, *names)
+
+    rows, truth = read_records(run_dir), pd.read_csv(place / "truth.csv")
+    assert len(rows) == len(truth) == 28
+    assert rows["output_tokens"].sum() == truth["tokens"].sum() == 28 * 24
+    steps = json.loads((run_dir / "metrics.json").read_text())["steps"]
+    assert [step["load"] for step in steps] == [{"kind": "open", "requests_per_s": rate} for rate in (4.0, 8.0)]
+    assert [step["requests"] for step in steps] == [12, 16]  # 4 a second for 3 s, then 8 a second for 2 s
+    for step, stage in zip(steps, sorted(place.glob("stage_*.json")), strict=True):
+        own = json.loads(stage.read_text())["successes"]["latency"]["time_to_first_token"]
+        assert step["ttft_s"]["mean"] == pytest.approx(own["mean"], rel=1e-6)
+
+
+def test_aiperf_0_3_has_neither_schema_nor_version(tmp_path: Path) -> None:
+    place = SAMPLES / "aiperf-0.3"
+    names = [str(place / name) for name in ("profile_export.jsonl", "profile_export_aiperf.json")]
+
+    assert invoke(["import", *names, "--out", str(tmp_path)]) == 0
+
+    (run_dir,) = tmp_path.iterdir()
+    rows, truth = read_records(run_dir), pd.read_csv(place / "truth.csv")
+    assert len(rows) == len(truth) == 24
+    assert rows["output_tokens"].sum() == truth["tokens"].sum() == 24 * 24
+    assert set(rows["token_source"]) == {"server"}  # its own tokenizer counted no prompt token at all
+    own = json.loads((place / "profile_export_aiperf.json").read_text())
+    step = step_of(run_dir)
+    assert step["load"] == {"kind": "closed", "users": 4}
+    assert step["ttft_s"]["p50"] * 1000 == pytest.approx(own["time_to_first_token"]["p50"], rel=1e-6)
+    assert step["schedule_lag_s"]["p50"] is None  # this version does not tell when a request was due
+    manifest = read_manifest(run_dir)
+    assert manifest.model == "sim"
+    assert manifest.imported is not None
+    assert (manifest.imported.version, manifest.imported.layout) == (None, "rows, no schema version")
+
+
 def test_guidellms_tpot_is_its_inter_token_latency(tmp_path: Path) -> None:
     run_dir = imported(tmp_path, *FILES["GuideLLM"])
 
@@ -104,18 +157,20 @@ def test_inference_perfs_rows_come_to_its_own_summary(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "ttft_p99_s", "output_per_s"),
+    ("name", "ttft_p99_s", "output_per_s", "users"),
     [
-        ("aiperf-0.13-profile_export_aiperf.json", 0.040186727, 1189.7314133001635),
-        ("inference-perf-0.7-summary.json", 0.027274132019902034, 1024.7036826911735),
+        ("aiperf-0.13-profile_export_aiperf.json", 0.040186727, 1189.7314133001635, 8),
+        # its users are not told: 42.7 requests/s of 0.137 s each are 5.84 under way on average
+        ("inference-perf-0.7-summary.json", 0.027274132019902034, 1024.7036826911735, 6),
     ],
 )
 def test_a_summary_alone_gives_the_tools_own_percentiles(
-    tmp_path: Path, name: str, ttft_p99_s: float, output_per_s: float
+    tmp_path: Path, name: str, ttft_p99_s: float, output_per_s: float, users: int
 ) -> None:
     run_dir = imported(tmp_path, name)
 
     step = step_of(run_dir)
+    assert step["load"]["users"] == users
     assert step["ttft_s"]["p99"] == pytest.approx(ttft_p99_s, rel=0.02)
     assert step["output_tokens_per_s"] == pytest.approx(output_per_s)
     assert step["slo_verdict"] == "not_judged"

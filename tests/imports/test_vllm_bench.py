@@ -191,3 +191,17 @@ def test_what_is_no_number_to_json_is_unknown(tmp_path: Path) -> None:
     (step,) = metrics_of(imported(tmp_path / "out", file))["steps"]
 
     assert step["tpot_s"]["p99"] is None
+
+
+def test_the_same_work_that_took_longer_is_the_same_work(tmp_path: Path) -> None:
+    said = json.loads(FILE.read_text())
+    slow = written(
+        tmp_path / "slow.json",
+        duration=2 * said["duration"],
+        start_times=[2 * t for t in said["start_times"]],
+        ttfts=[2 * t for t in said["ttfts"]],
+    )
+
+    digests = [read_manifest(imported(tmp_path / f.stem, f)).scenario_digest for f in (FILE, slow)]
+
+    assert digests[0] == digests[1]

@@ -7,6 +7,7 @@ from report_cases import run_of
 from harness.report.compare.page import beside_blocks, comparison_money
 from harness.report.compare.runs import compare_runs
 from harness.report.model import RunFiles, Table
+from harness.rundir.decision import People
 
 
 def money(*runs: RunFiles) -> Table:
@@ -44,6 +45,18 @@ def test_a_run_without_a_price_says_so_and_none_at_all_leaves_the_table_out() ->
 
     assert money(one, bare).rows[1].cells[1].text == "not priced"
     assert comparison_money(compare_runs([bare, bare])) is None
+
+
+def test_runs_priced_with_other_people_say_with_whom() -> None:
+    one, two = run_of(directory="one"), run_of(directory="two")
+    assert two.decision is not None
+    people = People(usd_per_month=2000, fte=0.25, assumed=False)
+    staffed = replace(two, decision=two.decision.model_copy(update={"people": people}))
+
+    titles = [[column.title for column in money(one, other).columns] for other in (two, staffed)]
+
+    assert ["people" in one for one in titles] == [False, True]
+    assert [row.cells[titles[1].index("people")].text for row in money(one, staffed).rows] == ["0", "2,000"]
 
 
 def test_what_differs_stands_beneath_it_in_one_line() -> None:

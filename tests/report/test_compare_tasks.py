@@ -8,7 +8,8 @@ import pytest
 from judged_runs import G5, write_task_run
 
 from harness.pipeline.analyse import metrics_of, outcomes_in
-from harness.report.compare.page import comparison_report, equal_loads_table
+from harness.report.compare.loads import equal_loads_table
+from harness.report.compare.page import comparison_report
 from harness.report.compare.parity import Difference
 from harness.report.compare.quality import weighed
 from harness.report.compare.runs import Comparison, Outcome, compare_runs

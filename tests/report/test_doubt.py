@@ -145,3 +145,15 @@ def test_a_saving_that_no_draw_moves_is_said_to_be_the_same() -> None:
     sure = rows(table(decided(smallest(ranges=held)), "How sure that is"))  # one box, not full at any goodput drawn
 
     assert sure[ARMS[0]]["saving"] == ("−1,681", "the same in 90 % of the draws")  # 2,460 - 4,140.56
+
+
+@pytest.mark.parametrize(("removed", "said"), [(0.3, "people"), (0.004, "nothing: the answer is sure")])
+def test_an_input_that_removes_next_to_no_doubt_is_not_to_be_measured_first(removed: float, said: str) -> None:
+    def turn(decision: dict[str, Any]) -> None:
+        decision["arms"][0]["monte_carlo"]["narrow_first"] = [
+            {"input": "people_usd_per_month", "doubt_removed": removed}
+        ]
+
+    sure = rows(table(changed(decided(smallest()), turn), "How sure that is"))
+
+    assert sure[ARMS[0]]["measure better first"][0] == said

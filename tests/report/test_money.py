@@ -64,7 +64,7 @@ def test_the_readers_own_volume_is_never_rounded() -> None:
 
     said = render_markdown(build_report(given.under(Path("a-run"))))
 
-    assert "At 673,300 tasks a month" in said
+    assert "At your 673,300 tasks a month" in said
     assert "Your volume is 673,300 tasks a month" in said
     assert "| **673,300** |" in said  # beside 673k, where self-hosting begins to win
 

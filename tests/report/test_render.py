@@ -147,7 +147,8 @@ def test_an_error_is_the_first_thing_said_everywhere(tmp_path: Path) -> None:
     assert printed(given, colour=False).splitlines()[0].startswith("error: the goodput was measured on requests of")
     assert markdown.splitlines()[2].startswith("> **error**: the goodput was measured on requests of another shape")
     body = Page(html[html.index("<body>") :]).text
-    assert body.startswith(f"error {message}")
+    assert body.startswith(f"chat · vllm 0.10.1 · Tern-70B-Instruct · g5.12xlarge Do not decide on this run: {message}")
+    assert body.index(f"error {message}") < body.index(given.decision.arms[0].sentence)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from report_cases import NAMES, case
+from report_cases import NAMES, case, changed
 from rich.console import Console, RenderableType
 
 from harness.report import console_report
@@ -149,3 +149,19 @@ def test_a_run_of_one_load_draws_nothing() -> None:
         loads = {step.load.size for step in case(name).metrics.steps}
         if len(loads) == 1:
             assert "users at once" not in "\n".join(report_of(name, 100))
+
+
+def test_what_failed_is_named_under_the_steps() -> None:
+    lines = report_of("two_windows", 80)
+
+    assert "failed: truncated x 1" in lines
+
+
+def test_of_very_many_steps_the_first_and_the_last_are_shown() -> None:
+    given = case("twelve_steps")
+    many = changed(given.metrics, lambda raw: raw.update(steps=raw["steps"] * 3))
+
+    lines = shown(console_report(given._replace(metrics=many).under(Path("results/a-run"))), 100)
+
+    assert "12 steps between them: see the report" in lines
+    assert len([line for line in lines if re.match(r" +\d+ +\d+ users? ", line)]) == 24

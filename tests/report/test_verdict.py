@@ -23,9 +23,32 @@ def test_a_box_without_goodput_is_infeasible_and_not_free() -> None:
 
 def test_the_headline_counts_the_apis_that_lose() -> None:
     assert headline(case("twelve_steps").decision) == (
-        "At 400,000 tasks a month self-hosting is cheaper than 2 of 3 APIs"
+        "At your 400,000 tasks a month self-hosting is cheaper than 2 of 3 APIs "
+        "(self-hosting USD 65.15, the APIs 24.00 to 2,460)"
     )
-    assert headline(case("never").decision) == ("At 400,000 tasks a month all 3 APIs are cheaper than self-hosting")
+    assert headline(case("never").decision) == (
+        "At your 400,000 tasks a month all 3 APIs are cheaper than self-hosting "
+        "(self-hosting USD 4,141, the APIs 268 to 2,460)"
+    )
+
+
+def test_the_headline_says_that_people_are_assumed_and_not_those_that_were_given() -> None:
+    people = {"usd_per_month": 8666.67, "fte": 0.5, "assumed": True}
+    given = {**people, "assumed": False}
+    assumed, said = (changed(decision_of("two_windows"), lambda d, p=p: d.update(people=p)) for p in (people, given))
+
+    assert "(self-hosting USD 12,807 with an assumed half engineer, the APIs 268 to 2,460)" in headline(assumed)
+    assert "(self-hosting USD 12,807, the APIs 268 to 2,460)" in headline(said)
+    unasked = headline(changed(assumed, without_a_volume))
+    assert unasked.endswith("(anthropic:claude-sonnet-5-5, with an assumed half engineer); no monthly volume was given")
+
+
+def test_of_one_api_the_headline_has_its_one_bill() -> None:
+    decision = changed(decision_of("never"), lambda data: data.update(arms=data["arms"][:1]))
+
+    assert headline(decision) == (
+        "At your 400,000 tasks a month the API is cheaper than self-hosting (self-hosting USD 4,141, the API 2,460)"
+    )
 
 
 def test_without_a_volume_the_headline_says_so() -> None:
@@ -35,7 +58,8 @@ def test_without_a_volume_the_headline_says_so() -> None:
             arm["decision"]["at_volume"] = None
 
     assert headline(changed(decision_of("two_windows"), without)) == (
-        "Self-hosting can pay against 1 of 3 APIs; no monthly volume was given"
+        "Self-hosting can pay against 1 of 3 APIs, the first from 2.76M tasks a month (anthropic:claude-sonnet-5-5); "
+        "no monthly volume was given"
     )
 
 
@@ -91,7 +115,8 @@ def test_an_arm_that_is_left_open_is_said_after_what_the_others_come_to() -> Non
     decision = changed(decision_of("twelve_steps"), left_open)  # the two others lose to the box
 
     why = "Not decided against 1 of 3 APIs: nobody says which weights are behind the name `bench`"
-    won = "At 400,000 tasks a month self-hosting is cheaper than 2 of 3 APIs"
+    bills = "(self-hosting USD 65.15, the APIs 288 to 2,460)"
+    won = f"At your 400,000 tasks a month self-hosting is cheaper than 2 of 3 APIs {bills}"
     assert headline(decision) == f"{won}. {why}"
     doubt = Check("error", "client_bound", "the client was busy", "")
     assert headline(decision, [doubt]) == f"Do not decide on this run: the client was busy. {won}. {why}"
@@ -103,7 +128,7 @@ def test_a_long_finding_is_cut_at_a_word_in_the_headline() -> None:
     said = headline(decision_of("two_windows"), [doubt])
 
     assert re.match(r"Do not decide on this run: (word, )+word …\. At ", said)
-    assert len(said) < 260
+    assert len(said.split("…")[0]) < 150
 
 
 def test_each_verdict_has_both_months_side_by_side() -> None:
@@ -111,8 +136,30 @@ def test_each_verdict_has_both_months_side_by_side() -> None:
     box, api = verdicts(decision_of("two_windows"))[0].months
 
     assert (box.usd, api.usd) == ("USD 12,807", "USD 2,460")
-    assert box.made_of == "1 x 4,141 + 8,667 other fixed costs"
+    assert box.made_of == "4,141 for the box + 8,667 for other fixed costs"
     assert api.made_of == "0.00615 a task"
+    assert (box.is_cheaper, api.is_cheaper) == (False, True)
+
+
+def test_an_arm_that_is_left_open_has_no_cheaper_side_and_no_colour() -> None:
+    def left_open(data: dict[str, Any]) -> None:
+        data["arms"][0].update(decided=False, why_not="the box was not filled")
+
+    open_one, closed_one, _ = verdicts(changed(decision_of("twelve_steps"), left_open))
+
+    assert (open_one.outcome, closed_one.outcome) == ("muted", "good")
+    assert [month.is_cheaper for month in (*open_one.months, *closed_one.months)] == [False, False, True, False]
+
+
+def test_more_boxes_are_one_amount() -> None:
+    """3 x 4,140.56 = 12,421.68, and 8,666.67 beside it."""
+
+    def threefold(data: dict[str, Any]) -> None:
+        data["arms"][0]["decision"]["at_volume"].update(instances=3, self_usd=21088.35)
+
+    box, _ = verdicts(changed(decision_of("two_windows"), threefold))[0].months
+
+    assert box.made_of == "12,422 for 3 boxes + 8,667 for other fixed costs"
 
 
 def without_a_volume(data: dict[str, Any]) -> None:
@@ -125,7 +172,7 @@ def test_without_a_volume_a_month_of_the_box_stands_beside_a_million_tasks() -> 
     box, api = verdicts(changed(decision_of("two_windows"), without_a_volume))[0].months
 
     assert (box.usd, api.usd) == ("USD 12,807", "USD 6,150")
-    assert box.made_of == "a month, 1 x 4,141 + 8,667 other fixed costs, serves up to 1.58M tasks"
+    assert box.made_of == "a month: 4,141 for the box + 8,667 for other fixed costs; serves up to 1.58M tasks"
     assert api.made_of == "a million tasks"
 
 
@@ -140,6 +187,19 @@ def test_the_top_of_the_page_says_what_was_priced() -> None:
     assert facts["demand"].endswith("400,000 tasks a month")
     assert facts["a task"] == "800 tokens in, 250 out"
     assert facts["people for the box"] == "none counted"
+    assert facts["prices"].startswith("box USD 5.672 an hour on demand, listed 20")
+    assert "; APIs listed 20" in facts["prices"]
+
+
+def test_prices_that_nobody_dated_or_that_are_assumed_are_said_to_be() -> None:
+    def undated(data: dict[str, Any]) -> None:
+        data["self_host"]["instance"].update(checked_on=None, kind="assumed", purchase="spot")
+        for arm, day in zip(data["arms"], ("2026-06-02", "2026-07-20", None), strict=True):
+            arm["price"]["checked_on"] = day
+
+    said = dict(demand_facts(changed(decision_of("two_windows"), undated)))["prices"]
+
+    assert said == "box USD 5.672 an hour spot, assumed on an unknown day; APIs listed 2026-06-02 to 2026-07-20"
 
 
 def test_people_are_named_with_what_they_cost() -> None:
@@ -147,4 +207,4 @@ def test_people_are_named_with_what_they_cost() -> None:
     decision = changed(decision_of("two_windows"), lambda data: data.update(people=people))
 
     assert dict(demand_facts(decision))["people for the box"] == "an assumed half engineer, USD 8,667 a month"
-    assert verdicts(decision)[0].months[0].made_of == "1 x 4,141 + 8,667 an assumed half engineer"
+    assert verdicts(decision)[0].months[0].made_of == "4,141 for the box + 8,667 for an assumed half engineer"

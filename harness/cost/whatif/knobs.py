@@ -25,6 +25,7 @@ class Knob:
 def knobs(inputs: DecideInput, people_usd: float = 0) -> list[Knob]:
     """The inputs a reader may doubt. `people_usd`: the part of self-hosting's fixed costs that is people."""
     work, box = inputs.workload, inputs.self_host
+    mix, other_usd = _mix(inputs), box.fixed_usd_per_month - people_usd
 
     def knob(name: str, unit: str, value: float, lowest: float, highest: float) -> Knob:
         return Knob(name, unit, value, lowest, highest, lambda case, v: case.but(**{name: v}))
@@ -40,15 +41,13 @@ def knobs(inputs: DecideInput, people_usd: float = 0) -> list[Knob]:
         knob("max_load", "share", box.max_load, 0.01, 1),
         knob("retry_failure_rate", "share", work.retry_failure_rate, 0, 0.99),
         knob("response_cache_hit_rate", "share", work.response_cache_hit_rate, 0, 0.99),
-        free("api_price", "x list", 1, _at_price),
+        free("people_usd_per_month", "USD", people_usd, lambda c, v: c.but(self_fixed_usd=other_usd + v)),
     ]
-    mix, other_usd = _mix(inputs), box.fixed_usd_per_month - people_usd
     if comes_and_goes(box):
         out = [knob for knob in out if knob.name != "peak_to_mean"]  # each hour of the profile has its own instances
     if mix is not None:
         out.append(free("input_per_output_tokens", "", mix, lambda c, v: c.but(usd_per_attempt=_at_mix(inputs, v))))
-    if people_usd > 0:
-        out.append(free("people_usd_per_month", "USD", people_usd, lambda c, v: c.but(self_fixed_usd=other_usd + v)))
+    out.append(free("api_price", "x list", 1, _at_price))  # after the mix: times what that comes to
     return out
 
 

@@ -8,7 +8,7 @@ from harness.backends.faults import REFUSALS
 from harness.rundir.records import NOT_FAILURES, RequestRecord
 
 RECENT = 200  # latest times of requests known while running
-MOST_RECENT = 4000  # of the last seconds
+MOST_RECENT = 1000  # of the last seconds: more would hold the loop up
 LAST_S = 10.0  # what is called the last seconds
 
 

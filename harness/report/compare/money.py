@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from harness.base.rounding import NA, amount
 from harness.report.compare.parity import Difference
 from harness.report.compare.standing import Standing
-from harness.report.model import Cell, RunFiles, Table, table_of
+from harness.report.model import Cell, Field, RunFiles, Table, table_of
 from harness.report.money.money import at_volume_words, wins_from
 from harness.report.text import clean, price
 from harness.rundir.decision import Decision
@@ -20,6 +20,7 @@ def money_table(rows: Sequence[_Row], differences: Sequence[Difference]) -> Tabl
         return None
     arms = list(dict.fromkeys(arm.name for decision in priced for arm in decision.arms))
     volumes = {at_volume_words(decision) for decision in priced}
+    people: Field[_Row] = ("people", "USD a month", lambda row: _of(row[1], _people))
     differing = ", ".join(difference.what for difference in differences)
     return table_of(
         f"What each box costs, {volumes.pop() if len(volumes) == 1 else 'each at its own volume'}, and from how many"
@@ -28,6 +29,7 @@ def money_table(rows: Sequence[_Row], differences: Sequence[Difference]) -> Tabl
         ("run", None, lambda row: row[0].label),
         ("box", "USD an hour", lambda row: _of(row[1], lambda d: price(d.self_host.instance.usd_per_hour))),
         ("self-host", "USD a month", lambda row: _of(row[1], _month)),
+        *((people,) if len({_people(decision) for decision in priced}) > 1 else ()),
         *((clean(name), "wins from", _wins(name)) for name in arms),
         notes=(f"Not the same: {differing}.",) if differing else (),
     )
@@ -40,6 +42,10 @@ def _of(run: RunFiles, show: Callable[[Decision], str]) -> Cell:
 def _month(decision: Decision) -> str:
     at = decision.arms[0].decision.at_volume
     return NA if at is None or at.self_usd is None else amount(at.self_usd)
+
+
+def _people(decision: Decision) -> str:
+    return NA if decision.people is None else amount(decision.people.usd_per_month)
 
 
 def _wins(name: str) -> Callable[[_Row], Cell]:

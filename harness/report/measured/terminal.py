@@ -1,5 +1,6 @@
 """What a terminal shows of the load steps: one table, as wide as there is room for, and two drawings."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -8,10 +9,12 @@ from harness.report.charts.load import load_panels
 from harness.report.measured.latency import latency_unit
 from harness.report.measured.steps import STEP, percentile_cell, round_words, slo_cell
 from harness.report.model import Cell, Dot, Field, Plot, Table, table_of, with_spares
+from harness.report.text import clean, count
 from harness.rundir.results import Metrics, Step
 from harness.scenario import Slo
 
 _PERCENTILES = ("p50", "p90", "p95", "p99")
+MOST_STEPS = 24  # rows; the slices of a replayed log may be many
 _DRAWN = ("load-requests", "load-ttft")
 _FEW, _UNSURE = "*", "?"  # behind a percentile, behind a verdict
 # what a narrow terminal leaves out first; a percentile that the SLO is judged by always stays
@@ -33,9 +36,10 @@ def console_steps_table(metrics: Metrics, slo: Slo) -> Table | None:
         for percentile in _PERCENTILES
         if (title := _title(kind, percentile)) in judged or title in _SPARE
     ]
+    shown = steps if len(steps) <= MOST_STEPS else [*steps[: MOST_STEPS // 2], *steps[-MOST_STEPS // 2 :]]
     table = table_of(
         "load steps, each counted over its steady window",
-        steps,
+        shown,
         STEP,
         ("load", None, _load),
         ("requests", "", lambda step: whole(step.requests)),
@@ -48,10 +52,18 @@ def console_steps_table(metrics: Metrics, slo: Slo) -> Table | None:
         ("SLO", None, _slo),
     )
     spare = {title: rank for title, rank in _SPARE.items() if title not in judged}
-    return replace(with_spares(table, spare), notes=tuple(_notes(table)))
+    return replace(with_spares(table, spare), notes=tuple(_notes(table, steps)))
 
 
-def _notes(table: Table) -> Iterator[str]:
+def _notes(table: Table, steps: Sequence[Step]) -> Iterator[str]:
+    left_out = len(steps) - len(table.rows)
+    if left_out:
+        yield f"{count(left_out, 'step')} between them: see the report"
+    errors = Counter[str]()
+    for error in (error for step in steps for error in step.errors or ()):
+        errors[clean(error.kind)] += error.requests
+    if errors:
+        yield f"failed: {', '.join(f'{kind} x {n:,}' for kind, n in errors.most_common())}"
     ends = {cell.text[-1:] for row in table.rows for cell in row.cells}
     if _FEW in ends:
         yield f"{_FEW} rests on fewer samples than that percentile needs"

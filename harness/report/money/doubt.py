@@ -11,6 +11,7 @@ from harness.rundir.decision import Arm, Decision
 from harness.rundir.whatif import Distribution, FirstWins, FlipPoint, Flips, MonteCarlo, Swing, Varied
 
 _NO_FLIP = "no value"
+WORTH_KNOWING = 0.01  # of the doubt: below it a few draws of many disagree
 _OfArm = Field[tuple[str, MonteCarlo]]
 
 
@@ -161,7 +162,7 @@ def _first_volumes(first: FirstWins) -> tuple[str, str, str]:
 
 
 def _first_to_measure(drawn: MonteCarlo) -> Cell:
-    first = next((one for one in drawn.narrow_first if one.doubt_removed), None)
+    first = next((one for one in drawn.narrow_first if one.doubt_removed >= WORTH_KNOWING), None)
     if first is None:
         return Cell("nothing: the answer is sure", tone="muted")
     return Cell(input_words(first.input), note=f"{percent(first.doubt_removed)} of the doubt")

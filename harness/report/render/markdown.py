@@ -48,6 +48,8 @@ def render_markdown(report: model.Report) -> str:
     for verdict in report.verdicts:
         detail = f" {escape(verdict.detail)}" if verdict.detail else ""
         lines.append(f"- **{escape(verdict.arm)}** ({escape(verdict.kind)}): {escape(verdict.sentence)}{detail}")
+        months = " · ".join(f"{month.whose} {month.usd} ({month.made_of})" for month in verdict.months)
+        lines += [f"  - {escape(months)}"] if months else []
     if report.verdict_note:
         lines += ["", escape(f"{report.verdict_note}.")]
     lines += ["", escape(report.measured), ""]

@@ -8,7 +8,7 @@ import pytest
 from drawing_boxes import FAULTS, SMALL
 from report_cases import Case, case, changed, decision_of, run_of
 
-from harness.report import render_comparison
+from harness.report import render_comparison, render_trend
 from harness.report.compare.runs import compare_runs
 
 pytestmark = pytest.mark.browser
@@ -107,6 +107,31 @@ def test_a_comparisons_drawings_are_as_clear(browser: Any, tmp_path: Path) -> No
 
     assert {sight: faults for sight in SIGHTS if (faults := faults_of(browser, page, *sight))} == {}
     assert same_dash(browser) > 0
+
+
+def test_runs_over_time_are_drawn_as_clearly(browser: Any, tmp_path: Path) -> None:
+    render_trend(
+        [run_of(name, f"{name}-of-a-long-name") for name in ("two_windows", "twelve_steps", "never")], tmp_path
+    )
+
+    assert {s: faults for s in SIGHTS if (faults := faults_of(browser, tmp_path / "trend.html", *s))} == {}
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_what_if_drawing_stays_clear_as_its_numbers_move(browser: Any, page_of: PageOf, width: int) -> None:
+    browser.open(page_of("two_windows"), width=width)
+    move = (
+        'const number = document.querySelector(`input[data-path="${arguments[0]}"]`);'
+        "number.value = arguments[1]; number.dispatchEvent(new Event('input', {bubbles: true}));"
+    )
+
+    for tasks in (1, 400_000, 123_456_789, 9_000_000_000):
+        for price in (0.001, 3, 950):
+            browser.js(move, "workload.tasks_per_month", str(tasks))
+            browser.js(move, "api.input_usd_per_mtok", str(price))
+
+            assert browser.js("return document.querySelectorAll('#what-if-chart .own').length") == 1
+            assert [fault for fault in browser.js(FAULTS) if fault.startswith("what-if")] == [], (tasks, price)
 
 
 def test_a_label_that_is_crossed_cut_or_covered_would_be_found(browser: Any, page_of: PageOf) -> None:

@@ -21,6 +21,7 @@ from harness import __version__
 from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, BreakevenError, UsageError
 from harness.base.text import printable
 from harness.cli.defaults import apply
+from harness.cli.groups import Context
 
 TRACEBACK = "BREAKEVEN_TRACEBACK"
 _LONGEST_LINE = 480  # of an error, and of a hint: they may quote a file or a server
@@ -78,6 +79,8 @@ def module_of(name: str) -> str:
 
 
 class _Commands(click.Group):
+    context_class = Context
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
 
@@ -86,6 +89,7 @@ class _Commands(click.Group):
             return None
         command = importlib.import_module(f"harness.cli.{module_of(name)}").command
         assert isinstance(command, click.Command)
+        command.context_class = Context
         return command
 
     def resolve_command(

@@ -72,7 +72,7 @@ class RunDisplay:
         """A line that stays."""
         said = f"{time.monotonic() - self._began:6.1f} s  {text}"
         if self._console.is_terminal:
-            self._console.print(said, markup=False, soft_wrap=True)
+            self._console.print(said, markup=False)
         else:
             print(said, file=sys.stderr, flush=True)
 
@@ -106,7 +106,9 @@ class RunDisplay:
                 self._tell_of_the_first_failure()
 
     def _warn(self, text: str) -> None:
-        self._console.print(f"warning: {printable(text, LONGEST_LINE)}", markup=False, soft_wrap=True)
+        self._console.print(
+            f"warning: {printable(text, LONGEST_LINE)}", markup=False, soft_wrap=not self._console.is_terminal
+        )
 
     def _tell_of_the_first_failure(self) -> None:
         """A run of which everything fails must not look well to its end, on paper either."""

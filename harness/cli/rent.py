@@ -15,6 +15,7 @@ import click
 from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
 from harness.base.text import printable
 from harness.base.yamlfile import validate
+from harness.cli.groups import Group
 from harness.cli.options import PATH
 from harness.rent.driver import Rent, reap
 from harness.rent.ledger import Book, new_ledger, read_ledger
@@ -26,7 +27,7 @@ PLAN_COPY = "plan.yaml"
 _PROVIDERS = {"local": LocalProvider}
 
 
-@click.group(name="rent")
+@click.group(name="rent", cls=Group)
 def command() -> None:
     """Rent a box, measure on it, and be certain that it is gone.
 

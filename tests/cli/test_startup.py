@@ -40,7 +40,10 @@ def test_help_and_version_load_no_command_and_no_library(arguments: list[str]) -
     loaded = loaded_by(*arguments)
 
     assert loaded & (MEASURING | FIGURES | PAGES | CHECKED_INPUT | PRICES) == set()
-    assert {name for name in loaded if name.startswith("harness.cli.")} == {"harness.cli.defaults"}
+    assert {name for name in loaded if name.startswith("harness.cli.")} == {
+        "harness.cli.defaults",
+        "harness.cli.groups",
+    }
 
 
 def test_a_decision_loads_neither_figures_nor_prices_nor_pages(tmp_path: Path) -> None:

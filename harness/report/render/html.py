@@ -56,5 +56,5 @@ def _environment() -> jinja2.Environment:
 
 def embedded_json(data: Mapping[str, Any]) -> Markup:
     """JSON for a script element: no text inside can close the element or open a comment."""
-    text = json.dumps(data, ensure_ascii=True, allow_nan=False)
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

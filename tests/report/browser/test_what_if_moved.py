@@ -65,7 +65,14 @@ def words(input_: dict[str, Any]) -> str:
 
 def staffed() -> Case:
     """The run of two windows with half an engineer in the demand and 8,666.67 USD fixed for him."""
-    person = {"name": "people", "kind": "fte", "arm": "self_host", "fraction": 0.5, "loaded_usd_per_year": 208_000}
+    person = {
+        "name": "people",
+        "kind": "fte",
+        "line": "people",
+        "arm": "self_host",
+        "fraction": 0.5,
+        "loaded_usd_per_year": 208_000,
+    }
 
     def people(data: dict[str, Any]) -> None:
         data["demand"] = {**data["demand"], "items": [person], "self_fixed_usd_per_month": 0}
@@ -74,6 +81,13 @@ def staffed() -> Case:
     run, metrics, decision = case("two_windows")
     assert decision is not None
     return Case(run, metrics, changed(decision, people))
+
+
+@pytest.mark.parametrize("name", ["never", "infeasible"])
+def test_the_panel_begins_with_the_sentences_of_the_decision(browser, page_of: PageOf, name: str) -> None:
+    browser.open(page_of(name))
+
+    assert browser.texts("#what-if .outcomes .sentence") == [arm.sentence for arm in decision_of(name).arms]
 
 
 def test_all_arms_verdicts_follow_at_once(browser, page_of: PageOf) -> None:

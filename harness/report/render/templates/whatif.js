@@ -65,7 +65,7 @@
     }
   }
 
-  const isPerson = (item) => item.kind === "fte" && item.arm === "self_host";
+  const isPerson = (item) => item.kind === "fte" && item.line === "people" && item.arm === "self_host";
   const persons = (demand.items ?? []).filter(isPerson);
   const fte = persons.reduce((sum, item) => sum + item.fraction, 0);
   const peopleUsd = persons.reduce((sum, item) => sum + item.fraction * item.loaded_usd_per_year / MONTHS, 0);
@@ -92,7 +92,10 @@
   }
   function peopleIn({ people }) { // as the sentence names them: the run's own until they are moved
     if (!PEOPLE.some((path) => shared.has(path))) return ofRun ?? null;
-    return { usd_per_month: people.fte * people.usd_per_year / MONTHS, fte: people.fte, assumed: false };
+    const byHour = shared.has(PEOPLE[2]) ? 0 : Math.max(0, (ofRun?.usd_per_month ?? 0) - peopleUsd);
+    const isTyped = shared.has(PEOPLE[0]) || shared.has(PEOPLE[1]);
+    return { usd_per_month: people.fte * people.usd_per_year / MONTHS + byHour, fte: byHour > 1e-6 ? null : people.fte,
+      assumed: !isTyped && Boolean(ofRun?.assumed) };
   }
   function inputOf(view) { // what decide takes
     const { scaled, people, ...input } = structuredClone(view);
@@ -213,7 +216,7 @@
   const choice = make("select", { id: "wi-arm" });
   arms.forEach((arm, i) => choice.append(make("option", { value: i }, arm.name)));
   const button = (text) => make("button", { type: "button" }, text);
-  const reset = button("Reset to the run"), link = button("Copy link"), asDemand = button("Copy as demand.yaml");
+  const reset = button("Reset to the run"), copyLink = button("Copy link"), asDemand = button("Copy as demand.yaml");
   const copied = make("span", { class: "copied", role: "status" });
   const refused = make("p", { class: "refused bad", role: "alert" });
   const outcomes = make("ol", { class: "outcomes", "aria-live": "polite" });
@@ -222,7 +225,7 @@
   const yaml = make("textarea", { id: "what-if-demand", readonly: "", rows: 12, "aria-label": "demand.yaml", hidden: "" });
   panel.append(
     make("div", { class: "what-if-head" }, make("label", { for: "wi-arm" }, "prices and chart of "), choice, reset,
-      link, asDemand, copied),
+      copyLink, asDemand, copied),
     yaml,
     make("div", { class: "what-if-body" }, form, make("div", { class: "outcome" }, refused, outcomes, figures, drawing)),
   );
@@ -247,12 +250,12 @@
   }
 
   const refuse = (why) => { refused.textContent = why; };
-  const amount = (value) => value === null || value === undefined ? "n/a" : breakeven.usd(value);
   const few = (value) => String(Number(value.toPrecision(3)));
 
   function judge(view, i) { // one arm: what decide says, and why it may be nothing to go by
     const input = inputOf(view), decided = breakeven.decide(input), arm = arms[i];
-    const words = breakeven.sentence(input, decided, peopleIn(view));
+    const isRuns = shared.size + own[i].size === 0 && decided.capacity_tasks_per_month === null; // it knows what was served
+    const words = isRuns ? arm.sentence : breakeven.sentence(input, decided, peopleIn(view));
     if (arm.decision.verdict === null && !shared.has(GOODPUT)) {
       const goodput = input.self_host.goodput_requests_per_s;
       return { input, decided, words, unsure: `Not decided: ${arm.why_not}.`, atAll: Boolean(goodput), at: "At just this goodput: " };
@@ -291,13 +294,11 @@
   }
 
   function outcome({ decided, words, unsure, atAll, at: prefix }, i) {
-    const volume = decided.at_volume, wins = volume ? volume.winner === "self_host" : decided.verdict === "yes";
+    const wins = decided.at_volume?.winner === "self_host";
     const kind = unsure ? "unsure" : wins ? "good" : decided.verdict === "never" ? "bad" : "warn";
-    const months = volume ? `self-host ${amount(volume.self_usd)}, API ${amount(volume.api_usd)} a month` : "";
-    const said = [unsure, atAll ? prefix + words : ""].filter(Boolean).join(" ");
+    const text = [unsure, atAll ? prefix + words : ""].filter(Boolean).join(" ");
     return make("li", { class: `${kind}${i === chosen ? " chosen" : ""}`, "data-arm": arms[i].name },
-      make("p", { class: "who" }, make("b", {}, arms[i].name), " ", make("span", {}, months)),
-      make("p", { class: "sentence" }, said));
+      make("p", { class: "who" }, make("b", {}, arms[i].name)), make("p", { class: "sentence" }, text));
   }
   function tell(decided, view) {
     panel.dataset.decision = JSON.stringify(decided);
@@ -320,12 +321,12 @@
   // ---- the link: what was moved stands in the address
   const prefixed = (path, i) => path.startsWith("api.") ? `arms.${i}.${path}` : path;
   function address() {
-    const said = new URLSearchParams();
-    if (chosen) said.set("arm", String(chosen));
+    const link = new URLSearchParams();
+    if (chosen) link.set("arm", String(chosen));
     [shared, ...own].forEach((moves, i) => {
-      for (const [path, value] of moves) said.set(prefixed(path, i - 1), value === null ? "" : String(value));
+      for (const [path, value] of moves) link.set(prefixed(path, i - 1), value === null ? "" : String(value));
     });
-    return [...said].length ? HASH + said : "";
+    return [...link].length ? HASH + link : "";
   }
   let pending = 0;
   function remember() { // a slider moves faster than an address may
@@ -435,7 +436,7 @@
 
   choice.addEventListener("change", () => { chosen = Number(choice.value); load(); });
   reset.addEventListener("click", () => { forget(); load(); });
-  link.addEventListener("click", () => { write(); copy(location.href, "link"); });
+  copyLink.addEventListener("click", () => { write(); copy(location.href, "link"); });
   asDemand.addEventListener("click", () => {
     yaml.value = demandYaml();
     yaml.hidden = false;

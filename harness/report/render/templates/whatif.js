@@ -449,6 +449,6 @@
     if (drawing.clientWidth !== shown) { shown = drawing.clientWidth; update(); }
   });
   panel.hidden = false;
-  if (recall()) document.getElementById("what-if").scrollIntoView();
+  if (recall()) document.getElementById("what-if").scrollIntoView({ behavior: "instant" });
   else load();
 })();

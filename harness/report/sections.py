@@ -58,7 +58,7 @@ def build_report(files: RunFiles) -> Report:
     )
     report = Report(
         title=_title(files),
-        headline=headline(decision, errors_of(stops)),
+        headline=headline(decision, errors_of(stops), unpriced=_why_unpriced(files)),
         facts=_facts(files),
         notices=stops,
         verdicts=verdicts(decision),
@@ -79,7 +79,9 @@ def build_report(files: RunFiles) -> Report:
 
 
 SOLVED = "Cost per successful task"
-_NOT_PRICED = Text("Nothing was priced: `breakeven report RUN --api PROVIDER:MODEL --demand FILE` adds it.", "muted")
+_NOT_PRICED = Text(
+    "`breakeven run ... --instance ID` prices a run, or `--usd-per-hour USD` where no list has it.", "muted"
+)
 
 
 def priced_sections(decision: Decision | None, metrics: Metrics | None = None, slo: Slo | None = None) -> list[Section]:
@@ -159,6 +161,14 @@ def _measured(files: RunFiles) -> str:
     """The run in one line, its tasks first where it had some."""
     tasks = files.metrics.tasks
     return " · ".join(([] if tasks is None else [solved_words(tasks)]) + [measured_line(files.metrics)])
+
+
+def _why_unpriced(files: RunFiles) -> str:
+    """Why a run without a decision has none."""
+    box = files.run.instance
+    if box.get("id") or box.get("usd_per_hour"):
+        return "no request tells how many tokens a task has"
+    return "nobody said what was rented, or what an hour of it costs"
 
 
 def _title(files: RunFiles) -> str:

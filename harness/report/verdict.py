@@ -71,16 +71,19 @@ def notices(checks: Checks, *, is_partial: bool) -> tuple[Check, ...]:
 _LONGEST_DOUBT = 120  # characters of a check's message in the headline
 
 
-def headline(decision: Decision | None, doubts: Sequence[Check] = ()) -> str:
-    """The whole answer in one line, for a reader who stops there; `doubts`: why it is none, the worst first."""
+def headline(decision: Decision | None, doubts: Sequence[Check] = (), *, unpriced: str = "") -> str:
+    """The whole answer in one line, for a reader who stops there.
+
+    `doubts`: why it is none, the worst first; `unpriced`: why there is no decision.
+    """
+    warned = f"Do not decide on this run: {_doubt(doubts)}. " if doubts else ""
     if decision is None:
-        return "Measured, not priced: no API arm was given to compare with"
+        return f"{warned}Measured, not priced: {unpriced}"
     decided = [arm for arm in decision.arms if arm.decided]
     open_ones = [arm for arm in decision.arms if not arm.decided]
     if not decided:
         return f"Not decided: {open_ones[0].why_not}"
-    said = _counted(decision, decided)
-    said = f"Do not decide on this run: {_doubt(doubts)}. {said}" if doubts else said
+    said = f"{warned}{_counted(decision, decided)}"
     if not open_ones:
         return said
     return f"{said}. Not decided against {len(open_ones)} of {count(len(decision.arms), 'API')}: {open_ones[0].why_not}"

@@ -1,9 +1,11 @@
 import re
+from dataclasses import replace
 from typing import Any
 
-from report_cases import case, changed, decision_of
+from report_cases import case, changed, decision_of, run_of
 
 from harness.report.model import Check
+from harness.report.sections import build_report
 from harness.report.verdict import demand_facts, gather_checks, headline, notices, verdicts
 
 
@@ -41,6 +43,20 @@ def test_the_headline_says_that_people_are_assumed_and_not_those_that_were_given
     assert "(self-hosting USD 12,807, the APIs 268 to 2,460)" in headline(said)
     unasked = headline(changed(assumed, without_a_volume))
     assert unasked.endswith("(anthropic:claude-sonnet-5-5, with an assumed half engineer); no monthly volume was given")
+
+
+def test_without_a_price_the_headline_says_what_is_missing() -> None:
+    run = run_of("partial")
+    rented = replace(run, run=run.run.model_copy(update={"instance": {"id": "g5.12xlarge"}}))
+
+    assert build_report(run).headline == (
+        "Measured, not priced: nobody said what was rented, or what an hour of it costs"
+    )
+    assert build_report(rented).headline.endswith("no request tells how many tokens a task has")
+    doubt = Check("error", "refused", "every request was refused", "")
+    assert headline(None, [doubt], unpriced="why").startswith(
+        "Do not decide on this run: every request was refused. Measured, not priced: why"
+    )
 
 
 def test_of_one_api_the_headline_has_its_one_bill() -> None:

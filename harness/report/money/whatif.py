@@ -62,10 +62,10 @@ def what_if_panel(decision: Decision, metrics: Metrics | None = None, slo: Slo |
 
 
 def output_weight(decision: Decision, lowest: Step | None) -> OutputWeight:
-    """Between which ends an output token's weight lies: as fitted over runs, else by the run's own lowest load.
+    """Between which ends an output token's weight lies: as fitted over runs, else by the run's own load of one user.
 
-    Where few requests share the box an output token is at its dearest; in a full batch it still passes all of the
-    model, as an input token does.
+    Alone on the box an output token is at its dearest, and nothing waits before its first; in a full batch it still
+    passes all of the model, as an input token does.
     """
     splits = decision.self_host.splits
     fitted = splits.measured_weight if splits is not None else None
@@ -73,7 +73,8 @@ def output_weight(decision: Decision, lowest: Step | None) -> OutputWeight:
         w, off = fitted.output_weight, fitted.largest_misfit
         said = f"measured over {fitted.runs} runs of different shape: an output token as {significant(w)} input tokens"
         return OutputWeight(w * max(0.0, 1 - off), w, w * (1 + off), said)
-    if lowest is not None and lowest.mean_input_tokens and lowest.ttft_s.p50 and lowest.tpot_s.p50:
+    alone = lowest is not None and lowest.load.users == 1
+    if lowest is not None and alone and lowest.mean_input_tokens and lowest.ttft_s.p50 and lowest.tpot_s.p50:
         high = lowest.tpot_s.p50 * lowest.mean_input_tokens / lowest.ttft_s.p50
         low = min(1.0, high)
         said = (
@@ -81,7 +82,7 @@ def output_weight(decision: Decision, lowest: Step | None) -> OutputWeight:
             "input tokens, in a full batch as little as one"
         )
         return OutputWeight(low, math.sqrt(low * high), high, said)
-    said = "nobody measured how the box's time splits over input and output"
+    said = "nobody measured how the box's time splits over input and output (a run with a step of 1 user does)"
     return OutputWeight(1.0, ASSUMED_RATIO, None, said)
 
 

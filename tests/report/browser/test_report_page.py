@@ -72,6 +72,7 @@ def test_a_word_of_the_field_says_what_it_means_where_it_stands(browser, page_of
 
     assert {"TTFT", "SLO"} <= set(words)
     assert said
+    assert {"TTFT", "TPOT", "E2E"} <= set(browser.texts("th abbr"))
 
 
 @pytest.mark.parametrize("width", [390, 1440])

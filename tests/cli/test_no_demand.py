@@ -141,7 +141,8 @@ def test_the_report_says_who_gave_the_numbers(tmp_path: Path) -> None:
 
     assert assumed["mean input"] == ("measured", "this run's own requests: no demand was given")
     assert assumed["people: an assumed half engineer"] == ("assumed", "default")
-    assert told["people: 2 engineers"] == ("assumed", "the command line")
+    paid = "people: 2 engineers at an assumed USD 208,000 a year"
+    assert told[paid] == ("assumed", "the command line; their pay is the default")
 
 
 @pytest.mark.parametrize(

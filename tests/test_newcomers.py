@@ -68,7 +68,6 @@ def measured(oracle: RunningOracle, tmp_path_factory: pytest.TempPathFactory) ->
     return place, said, oracle.url
 
 
-@pytest.mark.slow
 def test_one_gets_from_nothing_to_a_verdict_on_his_endpoint(measured: tuple[Path, list[str], str]) -> None:
     place, said, _ = measured
 
@@ -78,7 +77,6 @@ def test_one_gets_from_nothing_to_a_verdict_on_his_endpoint(measured: tuple[Path
     assert (run / "report.html").stat().st_size > 50_000
 
 
-@pytest.mark.slow
 def test_one_prices_what_was_measured_anew_without_measuring(measured: tuple[Path, list[str], str]) -> None:
     place, _, _ = measured
     (run,) = (place / "results").iterdir()
@@ -92,7 +90,6 @@ def test_one_prices_what_was_measured_anew_without_measuring(measured: tuple[Pat
     assert (run / "records.parquet").read_bytes() == records
 
 
-@pytest.mark.slow
 def test_one_finds_yesterdays_run_again_and_holds_todays_against_it(measured: tuple[Path, list[str], str]) -> None:
     place, _, url = measured
     again = next(line for line in lines_under("Your own endpoint") if "--api anthropic" in line)

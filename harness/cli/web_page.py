@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from contextlib import suppress
 from types import TracebackType
@@ -13,7 +14,6 @@ from harness.base.children import PYTHON, python_environment
 from harness.base.errors import UsageError
 from harness.cli.metrics_port import LOOPBACK, Place, place_of
 from harness.cli.options import Command
-from harness.engines.process.process import choose_port
 from harness.load.protocol import Live
 from harness.load.run_events import Opened, RunEvent, StepBegun
 
@@ -42,7 +42,7 @@ class WebPage:
     """The page while the block lasts; without a place there is none.
 
     Raises:
-        UsageError: the port is taken.
+        UsageError: the port is taken, or no address of this machine.
     """
 
     def __init__(self, place: Place | None) -> None:
@@ -50,11 +50,17 @@ class WebPage:
         self._page: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> WebPage:
-        if self._place is not None and self._place[0] == LOOPBACK:
+        if self._place is not None:
+            host, port = self._place
             try:
-                choose_port(self._place[1])
-            except UsageError as error:
-                raise UsageError(f"--web: {error}", hint="another port, or stop what has it") from None
+                family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+                with socket.socket(family, kind) as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
+                    probe.bind(address)
+            except OSError as error:
+                hint = "another port or an address of this machine, or stop what has it"
+                said = f"--web: port {port} of {host} cannot be used: {error.strerror or error}"
+                raise UsageError(said, hint=hint) from None
         return self
 
     def __exit__(

@@ -113,7 +113,6 @@ def asked(port: int, query: str) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.slow
 def test_a_real_prometheus_scrapes_a_real_run_until_it_has_ended(oracle: RunningOracle, tmp_path: Path) -> None:
     program = shutil.which("prometheus")
     assert program is not None, "Debian: apt-get install prometheus"

@@ -87,3 +87,14 @@ def test_a_taken_port_is_one_line_before_anything_is_sent(tmp_path: Path, capsys
 
     assert f"error: --web: port {port}" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_an_address_of_another_machine_is_one_line_before_anything_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["--web", "192.0.2.1:9000", "--out", str(out)]
+
+    assert invoke(["run", "open", "--url", "http://127.0.0.1:9", *arguments]) == 2
+    assert capsys.readouterr().err.startswith("error: --web: port 9000 of 192.0.2.1 cannot be used: ")
+    assert not out.exists()

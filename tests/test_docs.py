@@ -129,7 +129,7 @@ def test_every_command_and_option_that_is_shown_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["breakeven rent", "breakeven run --speed 3", "breakeven run --backend gpt", "breakeven engine fly"]
+    "line", ["breakeven lend", "breakeven run --speed 3", "breakeven run --backend gpt", "breakeven engine fly"]
 )
 def test_a_command_that_does_not_exist_is_found(line: str) -> None:
     assert wrong(shlex.split(line)) != []

@@ -48,8 +48,8 @@ ENDS = re.compile(
 )
 MOST_CHARS = {"error_detail": 1000, "finish_reason": 120, "unreadable_example": 120, "error": 20}
 OF_TIME = {  # they follow when the bytes came, and in how many reads
-    "request_id", "scheduled_s", "sent_s", "headers_s", "first_token_s", "finished_s", "max_gap_s", "tpot_share",
-    "first_events", "clock",
+    "request_id", "scheduled_s", "sent_s", "headers_s", "first_token_s", "answered_s", "finished_s", "max_gap_s",
+    "tpot_share", "first_events", "clock",
 }  # fmt: skip
 WORK_EVERY = 1000
 WORK_BYTES = 32 << 10

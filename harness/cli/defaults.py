@@ -64,18 +64,25 @@ def defaults_of(command: click.Command, path: Sequence[str], file: Mapping[str, 
         UsageError: an option that it has not.
     """
     options = dict(_options(command))
+    help_of = f"`breakeven {' '.join(path)} --help` has those there are"
     section = ".".join(path)
     for key, written in file.items():
         where = f"{FILE}: [{section}] {key}"
         if key.replace("_", "-") not in options:
-            raise UsageError(
-                f"{where}: no such option", hint=f"`breakeven {' '.join(path)} --help` has those there are"
-            )
+            raise UsageError(f"{where}: no such option", hint=help_of)
         yield Default(options[key.replace("_", "-")], written, where)
-    for flag, option in options.items():
-        name = "_".join([PREFIX, *path, flag]).upper().replace("-", "_")
+    by_name = {_variable(*path, flag): option for flag, option in options.items()}
+    of_command = f"{_variable(*path)}_"
+    for name in sorted(name for name in os.environ if name.startswith(of_command)):
+        if name not in by_name and not isinstance(command, click.Group):
+            raise UsageError(f"{name}: no such option", hint=help_of)
+    for name, option in by_name.items():
         if os.environ.get(name):
             yield Default(option, os.environ[name], name)
+
+
+def _variable(*names: str) -> str:
+    return "_".join([PREFIX, *names]).upper().replace("-", "_")
 
 
 def _options(command: click.Command) -> Iterator[tuple[str, click.Option]]:
@@ -94,7 +101,7 @@ def read_file(commands: Sequence[str]) -> dict[str, Any]:
         UsageError: it cannot be read, is no TOML of sections, or has one of no command.
     """
     try:
-        data = tomllib.loads(FILE.read_text(encoding="utf-8"))
+        data = tomllib.loads(FILE.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -109,6 +116,15 @@ def read_file(commands: Sequence[str]) -> dict[str, Any]:
         if key not in commands:
             raise UsageError(f"{FILE}: [{key}] is no command", hint=f"known: {', '.join(commands)}")
     return data
+
+
+def _refuse_unknown(ctx: click.Context, command: click.Command, section: Mapping[str, Any], name: str) -> None:
+    """Sections below a command's that are of none of its subcommands."""
+    known = command.list_commands(ctx) if isinstance(command, click.Group) else []
+    for key, value in section.items():
+        if isinstance(value, dict) and key not in known:
+            hint = f"known: {', '.join(known)}" if known else f"options of `breakeven {name}` stand in [{name}] itself"
+            raise UsageError(f"{FILE}: [{name}.{key}] is no command", hint=hint)
 
 
 def _section(file: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
@@ -127,6 +143,7 @@ def apply(ctx: click.Context, command: click.Command, name: str, rest: Sequence[
     """
     assert isinstance(ctx.command, click.Group)
     path, file = [name], read_file(ctx.command.list_commands(ctx))
+    _refuse_unknown(ctx, command, file.get(name, {}), name)
     while isinstance(command, click.Group) and rest:
         inner = command.get_command(ctx, rest[0])
         if inner is None:

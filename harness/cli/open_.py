@@ -9,7 +9,8 @@ from harness.base.errors import EXIT_FAILED, UsageError
 from harness.cli.list_ import RESULTS
 from harness.pipeline.analyse import Analysis
 from harness.pipeline.listing import list_runs
-from harness.report import COMPARISON_HTML, HTML
+from harness.report import COMPARISON_HTML, HTML, TREND_HTML
+from harness.rundir.files import MANIFEST
 
 
 @click.command(name="open")
@@ -54,7 +55,9 @@ def _page(directory: Path) -> Path:
         return directory
     if not directory.is_dir():
         raise UsageError(f"no such run directory: {directory}", hint="`breakeven list` shows what there is")
-    for name in (HTML, COMPARISON_HTML):
+    for name in (HTML, COMPARISON_HTML, TREND_HTML):
         if (directory / name).is_file():
             return directory / name
+    if not (directory / MANIFEST).is_file():
+        raise UsageError(f"no run in {directory}: it has no {MANIFEST}", hint="`breakeven list` shows what there is")
     raise UsageError(f"{directory} has no {HTML}", hint=f"`breakeven report {directory}` makes it")

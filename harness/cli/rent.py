@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from harness.base.text import printable
 from harness.base.yamlfile import validate
 from harness.cli.groups import Group
 from harness.cli.options import PATH
+from harness.demand.demand import load_demand
+from harness.prices.catalog import resolve_api
 from harness.rent.driver import Rent, reap
 from harness.rent.ledger import Book, new_ledger, read_ledger
 from harness.rent.local.provider import LocalProvider
@@ -45,8 +48,33 @@ def plan_command(plan_file: Path) -> int:
       breakeven rent plan examples/rent-local.yaml
     """
     plan = read_plan(plan_file)
+    _refuse_unusable(plan)
     _show(plan, cells_of(plan, plan_file.parent))
     return EXIT_DONE
+
+
+def _refuse_unusable(plan: RentPlan) -> None:
+    """What each measurement would refuse, once a box is paid for.
+
+    Raises:
+        UsageError: an API that nobody lists, or a demand that the box has not.
+    """
+    for api in plan.apis:
+        resolve_api(api)
+    if plan.demand is not None:
+        place = Path(plan.demand)
+        if place.exists() or place.name != plan.demand:
+            raise UsageError(
+                f"the plan's `demand` is a file, {plan.demand}: no file of yours but scenarios goes to the box",
+                hint="a bundled demand's name, or `breakeven report RUN --demand FILE` afterwards",
+            )
+        load_demand(place)
+
+
+def _refuse_unset(plan: RentPlan) -> None:
+    missing = [name for name in plan.env if name not in os.environ]
+    if missing:
+        raise UsageError(f"the plan's `env` names {missing[0]}, which is not set here")
 
 
 def _show(plan: RentPlan, cells: tuple[Cell, ...]) -> None:
@@ -82,11 +110,15 @@ def run_command(plan_file: Path | None, yes: bool, out_dir: Path, resume: Path |
     if resume is not None:
         ledger = read_ledger(resume)
         plan = validate(RentPlan, ledger.plan, where=f"{resume}: plan")
+        _refuse_unusable(plan)
+        _refuse_unset(plan)
         book, base_dir = Book(resume, ledger), resume
         cells = cells_of(plan, base_dir)
     else:
         assert plan_file is not None
         plan = read_plan(plan_file)
+        _refuse_unusable(plan)
+        _refuse_unset(plan)
         cells = cells_of(plan, plan_file.parent)
         _show(plan, cells)
         if not yes:

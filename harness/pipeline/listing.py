@@ -36,7 +36,8 @@ def list_runs(places: Sequence[Path]) -> list[Found]:
 
 def _run_dirs(place: Path) -> Iterator[Path]:
     if not place.is_dir():
-        raise UsageError(f"no such folder: {place}", hint="runs lie under results/ unless --out said else")
+        said = "no folder" if place.exists() else "no such folder"
+        raise UsageError(f"{said}: {place}", hint="runs lie under results/ unless --out said else")
     if (place / MANIFEST).is_file():
         yield place
         return

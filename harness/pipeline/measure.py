@@ -83,13 +83,13 @@ def measure(options: RunOptions, on_event: OnEvent) -> Measured:
     run_dir = files.create_run_dir(
         options.out_dir, started, options.scenario.name, label, options.instance.get("id") or "unpriced"
     )
-    on_event(Opened(run_dir))
     manifest = _manifest(options, started)
     if said is not None:
         manifest.notes.append(f"Prompts of {said}.")
     if tasks:
         manifest.tasks_digest = tasks_digest(tasks)
     files.write_manifest(run_dir, manifest)
+    on_event(Opened(run_dir))
     if isinstance(spec, TaskPrompts) and spec.keep_text:
         keep_tasks(spec, options.base_dir, run_dir)
     try:

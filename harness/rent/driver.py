@@ -1,6 +1,5 @@
 """From nothing to results at home and no box: launch, set up, measure, fetch, tear down, whatever happens."""
 
-import os
 import secrets
 import signal
 import sys
@@ -12,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from harness.base.children import python_environment
-from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, UsageError
+from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE
 from harness.base.units import SECONDS_PER_HOUR
 from harness.rent.box import Box, BoxLostError, Provider, RentError
 from harness.rent.home import bring_home
@@ -196,9 +195,6 @@ class Rent:
 
     def _environment(self) -> Mapping[str, str]:
         """What the box's commands get from here: the variables that the plan names, and no other."""
-        missing = [name for name in self._plan.env if name not in os.environ]
-        if missing:
-            raise UsageError(f"the plan's `env` names {missing[0]}, which is not set here")
         return python_environment(self._plan.env)
 
 

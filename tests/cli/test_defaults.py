@@ -68,6 +68,7 @@ def test_no_value_from_elsewhere_is_printed(toml: Path, capsys: pytest.CaptureFi
     [
         ("[run]\narivals = true\n", "breakeven.toml: [run] arivals: no such option"),
         ("[rum]\nx = 1\n", "breakeven.toml: [rum] is no command"),
+        ("[run.api]\nx = 1\n", "breakeven.toml: [run.api] is no command"),
         ('instance = "x"\n', "breakeven.toml: `instance` stands in no section"),
         ("[run\n", "breakeven.toml: not TOML: "),
         ('[run]\ninstance = ["a"]\n', "breakeven.toml: [run] instance: a list, --instance takes one value"),
@@ -92,3 +93,35 @@ def test_a_mistake_in_the_environment_names_the_variable(
 
     assert invoke(["run", "open", "--dry-run"]) == 2
     assert capsys.readouterr().err.startswith("error: BREAKEVEN_RUN_WORKERS: 'many' is not a valid integer")
+
+
+def test_a_section_of_no_subcommand_names_those_there_are(toml: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    toml.write_text("[prices.lst]\njson = true\n")
+
+    assert invoke(["prices", "list"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: breakeven.toml: [prices.lst] is no command\n")
+    assert "\nhint: known: " in err
+
+
+def test_a_variable_of_no_option_is_named(
+    toml: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BREAKEVEN_RUN_INSTANCES", "g5.12xlarge")
+
+    assert invoke(["run", "open", "--dry-run"]) == 2
+    assert capsys.readouterr().err.startswith("error: BREAKEVEN_RUN_INSTANCES: no such option\n")
+
+
+def test_a_byte_order_mark_of_an_editor_is_no_mistake(toml: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    toml.write_text("\ufeff[run]\nusd-per-hour = 2\n")
+
+    _, err = usd_of_dry_run(capsys)
+
+    assert err == "given elsewhere: breakeven.toml: [run] usd-per-hour\n"
+
+
+def test_a_group_alone_takes_the_variables_of_its_commands(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BREAKEVEN_PRICES_LIST_JSON", "1")
+
+    assert invoke(["prices", "--help"]) == 0

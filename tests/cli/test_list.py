@@ -71,7 +71,14 @@ def test_a_run_with_an_error_is_not_to_be_trusted_by_its_name(
     assert str(wrong["trust"]).startswith("no: ")
 
 
-@pytest.mark.parametrize(("place", "said"), [("nowhere", "no such folder: nowhere"), (".", "no run under .")])
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("nowhere", "no such folder: nowhere"),
+        ("results/old/run.json", "no folder: results/old/run.json"),
+        (".", "no run under ."),
+    ],
+)
 def test_a_place_without_runs_is_one_line(
     results: Path, capsys: pytest.CaptureFixture[str], place: str, said: str
 ) -> None:
@@ -106,7 +113,9 @@ def test_open_hands_the_page_to_the_browser(
         ("3", "no run 3: results/ has 2 that can be read"),
         ("0", "no run 0: results/ has 2 that can be read"),
         ("results/gone", "no such run directory: results/gone"),
-        ("results/comparison", "results/comparison has no report.html"),
+        ("results/comparison", "no run in results/comparison: it has no run.json"),
+        ("results", "no run in results: it has no run.json"),
+        ("", "no run in .: it has no run.json"),
     ],
 )
 def test_what_cannot_be_opened_is_one_line(
@@ -114,3 +123,11 @@ def test_what_cannot_be_opened_is_one_line(
 ) -> None:
     assert invoke(["open", run]) == 2
     assert capsys.readouterr().err.startswith(f"error: {said}\n")
+
+
+def test_open_shows_a_trend_as_it_shows_a_comparison(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (results / "trend").mkdir()
+    (results / "trend" / "trend.html").write_text("a trend")
+
+    assert invoke(["open", "--print", "results/trend"]) == 0
+    assert capsys.readouterr().out == f"{results / 'trend' / 'trend.html'}\n"

@@ -138,6 +138,8 @@ def check(inputs: dict[str, Any]) -> None:
         assert near(low, walked_low)
         assert near(float(walked_high) if high is None or high > float(walked_high) else high, walked_high)
 
+    if got["windows_truncated"]:  # the walk was cut on both ways, at volumes that make no sense
+        return
     (first,) = first_wins(case_of(parse(inputs), 0.0))  # of many at once: the same volume
     assert first == pytest.approx(math.inf if got["verdict"] == "never" else got["first_win_tasks_per_month"], rel=1e-9)
 

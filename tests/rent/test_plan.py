@@ -105,3 +105,44 @@ def test_without_a_yes_nothing_is_rented(tmp_path: Path, monkeypatch: pytest.Mon
 
     assert invoke(["rent", "run", str(written(tmp_path, PLAN)), "--out", str(tmp_path / "out")]) == 130
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("apis: [nobody:x]", "unknown API provider `nobody`"),
+        ("apis: [openai:gpt-4.1, openai:no-such]", "unknown API model `no-such` at `openai`"),
+        ("demand: nowhere", "no such demand file: nowhere"),
+        ("demand: mine.yaml", "the plan's `demand` is a file, mine.yaml"),
+    ],
+)
+@pytest.mark.parametrize("command", [["plan"], ["run", "--yes"]])
+def test_what_the_measurements_would_refuse_is_refused_before_a_box_is_paid_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    line: str,
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(
+        "volume: {requests_per_month: 1000}\nclasses: [{input_tokens: 9, output_tokens: 9}]\n"
+    )
+    plan = written(tmp_path, PLAN + line + "\n")
+
+    assert invoke(["rent", *command, str(plan)]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {said}")
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_variable_that_is_not_set_is_named_before_a_box_is_paid_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NOT_SET_HERE", raising=False)
+    plan = written(tmp_path, PLAN + "env: [NOT_SET_HERE]\n")
+
+    assert invoke(["rent", "run", "--yes", str(plan)]) == 2
+    assert capsys.readouterr().err == "error: the plan's `env` names NOT_SET_HERE, which is not set here\n"
+    assert not (tmp_path / "results").exists()

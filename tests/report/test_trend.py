@@ -94,3 +94,22 @@ def test_a_trend_is_no_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
     assert invoke(["compare", "--trend", str(tmp_path / "a"), str(tmp_path / "b"), "--fail-over", "5%"]) == 2
     assert capsys.readouterr().err.startswith("error: --trend goes with --out alone\n")
+
+
+def test_a_run_that_is_not_sound_hides_no_loss_that_comes_after_it() -> None:
+    broken = run_of("errors", "day-2", started_at="2026-03-02T00:00:00+00:00", goodput=(0.59, 0.6, 0.61))
+    none = run_of("infeasible", "day-2", started_at="2026-03-02T00:00:00+00:00")
+
+    for between in (broken, none):
+        entries = trend([day(1, 0.59, 0.6, 0.61), between, day(3, 0.29, 0.3, 0.31)])
+        assert [entry.ratio is not None for entry in entries] == [False, False, True]
+        assert entries[2].is_change
+
+
+def test_no_goodput_any_more_is_a_change() -> None:
+    gone = run_of("infeasible", "day-2", started_at="2026-03-02T00:00:00+00:00")
+
+    report = trend_report(trend([day(1, 0.59, 0.6, 0.61), gone, day(3, 0.59, 0.6, 0.61)]))
+
+    assert report.headline.startswith("1 change larger than the intervals: run 2 (")
+    assert ") has no goodput any more" in report.headline

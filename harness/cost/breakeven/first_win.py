@@ -13,7 +13,7 @@ JUST_BELOW = 1 - 1e-9  # of the volume below which nothing wins: the level that 
 
 
 def first_wins(bills: Bills, codes: Codes) -> Array:
-    """Of each comparison with its verdict; inf where it never wins."""
+    """Of each comparison with its verdict; inf where it never wins, or only behind more levels than make sense."""
     if bills.metered is not None:
         first = _metered(bills, bills.metered, codes)
     else:

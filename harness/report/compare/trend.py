@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from harness.base.rounding import significant
 from harness.report.charts.cost import ARM_COLOURS
 from harness.report.charts.panel import Panel, Point, Series, draw
+from harness.report.compare.gate import regression
 from harness.report.compare.parity import differences
 from harness.report.compare.ratio import Ratio, ratio_of
 from harness.report.compare.runs import no_judging
@@ -27,25 +28,27 @@ class Entry:
     ratio: Ratio | None  # to the run before; None: it is the first, or nothing can be said
     why_not: str  # what forbids to hold them against each other
     changed: tuple[str, ...]  # what was not the same
+    is_lost: bool = False  # no goodput any more, where the run before surely had one
 
     @property
     def is_change(self) -> bool:
         """Whether it serves more or less than the one before by more than their intervals."""
         one = self.ratio
-        return one is not None and ((one.low is not None and one.low > 1) or (one.high is not None and one.high < 1))
+        return self.is_lost or (
+            one is not None and ((one.low is not None and one.low > 1) or (one.high is not None and one.high < 1))
+        )
 
 
 def trend(runs: Sequence[RunFiles]) -> tuple[Entry, ...]:
-    """The runs in order of time; each held against the last one of its scenario, engine and instance."""
+    """The runs in order of time; each held against the last sound one (trusted, with a goodput) of its line."""
     before: dict[str, tuple[RunFiles, Standing]] = {}
     entries = []
     for number, run in enumerate(sorted(runs, key=lambda run: run.run.started_at), 1):
-        line = " · ".join(
-            filter(None, (run.scenario.name, clean(run.run.engine.get("name") or run.run.backend), run.instance))
-        )
+        line = _line(run)
         standing = standing_of(run, line, instances_of(run))
         entries.append(_entry(number, run, standing, before.get(line)))
-        before[line] = (run, standing)
+        if standing.goodput is not None and not standing.errors:  # else what it lost would hide what comes after it
+            before[line] = (run, standing)
     return tuple(entries)
 
 
@@ -62,8 +65,9 @@ def _entry(number: int, run: RunFiles, standing: Standing, before: tuple[RunFile
         why_not = why_not or (f"not to be trusted: {', '.join(errors)}" if errors else "")
     ratio = None if why_not else ratio_of(standing, before[1])
     changed = [one.what for one in differences([before[0], run]) if one.what not in _NOT_SAID]
+    is_lost = not why_not and ratio is None and regression(before[1], standing, "", 0.0).change == "worse"
     why_not = why_not or ("" if ratio is not None else "no goodput")
-    return Entry(number, run, standing, standing.label, ratio, why_not, tuple(changed))
+    return Entry(number, run, standing, standing.label, ratio, why_not, tuple(changed), is_lost)
 
 
 def trend_report(entries: Sequence[Entry]) -> Report:
@@ -79,7 +83,7 @@ def trend_report(entries: Sequence[Entry]) -> Report:
         notices=(),
         verdicts=(),
         sections=(Section("trend", "Goodput over time", (chart or nothing, table)),),
-        measured="each against the last run of its scenario, engine and instance",
+        measured="each against the last sound run of its scenario, engine and instance",
         console_table=table,
     )
 
@@ -88,13 +92,15 @@ def _headline(entries: Sequence[Entry]) -> str:
     found = [entry for entry in entries if entry.is_change]
     if not found:
         return f"No change larger than the intervals in {count(len(entries), 'run')}"
-    said = [f"run {one.number} ({one.line}) served {_times(one)} what the one before did{_why(one)}" for one in found]
+    said = [f"run {one.number} ({one.line}) {_served(one)}{_why(one)}" for one in found]
     return f"{count(len(found), 'change')} larger than the intervals: {'; '.join(said)}"
 
 
-def _times(entry: Entry) -> str:
+def _served(entry: Entry) -> str:
+    if entry.is_lost:
+        return "has no goodput any more"
     assert entry.ratio is not None
-    return f"{entry.ratio.words} times"
+    return f"served {entry.ratio.words} times what the one before did"
 
 
 def _why(entry: Entry) -> str:
@@ -126,7 +132,7 @@ def _goodput(row: Entry) -> Cell:
 
 def _against(row: Entry) -> Cell:
     if row.ratio is None:
-        return Cell(row.why_not, tone="muted")
+        return Cell(row.why_not, tone="bad" if row.is_lost else "muted")
     worse = row.ratio.high is not None and row.ratio.high < 1
     return Cell(row.ratio.words, tone="bad" if worse else "good" if row.is_change else "")
 

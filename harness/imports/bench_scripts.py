@@ -82,13 +82,13 @@ def _of_trace(said: Mapping[str, Any]) -> float | None:
 
 
 def _known_starts(source: Source, tool: str, start_s: Floats, failed: Any) -> Floats | None:
-    """When each began; one that failed before it got a time began with the one before it. None: none has a time.
+    """When each began; one that failed before it got a time began with the one before it. None: all failed so.
 
     Raises:
         UsageError: a request that was answered has none.
     """
-    if len(start_s) > 1 and not np.nan_to_num(start_s).any():
-        return None
+    if len(start_s) > 1 and not failed.all() and not start_s.any():
+        raise source.bad(tool, "`start_times` are all 0")
     known = ~np.isnan(start_s) & ((start_s != 0) | ~failed)
     if not (known | failed).all():
         place = int(np.flatnonzero(~(known | failed))[0])

@@ -70,10 +70,11 @@ def read(sources: list[Source]) -> Told:
     top, first = tops[0], found[0][1].said
     version = _dig(top, "metadata", "guidellm_version")
     asked = _asked(top, first)
-    models = {
-        id(source): _first(_asked(top, {}), "model", "backend_model") for source, top in zip(sources, tops, strict=True)
-    }
-    parts = tuple(replace(_part(source, one), model=models[id(source)]) for source, one in found)
+    top_of = {id(source): top for source, top in zip(sources, tops, strict=True)}
+    parts = tuple(
+        replace(_part(source, one), model=_first(_asked(top_of[id(source)], one.said), "model", "backend_model"))
+        for source, one in found
+    )
     return Told(
         tool=NAME,
         version=version if isinstance(version, str) else None,

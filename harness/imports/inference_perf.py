@@ -145,7 +145,8 @@ def _parts(table: Table, stages: list[Mapping[str, Any]]) -> list[Part]:
     if len(stages) > 1 and sum(counts) != len(table):
         shown = " + ".join(f"{count:,}" for count in counts)
         raise UsageError(
-            f"{NAME}: the summaries beside the requests count {shown} requests, the file of requests has {len(table):,}",
+            f"{NAME}: the summaries beside the requests count {shown} requests, "
+            f"the file of requests has {len(table):,}",
             hint="name those stages that the requests are of, and each measurement by itself",
         )
     if len(stages) > 1:

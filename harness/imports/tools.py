@@ -76,14 +76,12 @@ def read_results(paths: Sequence[Path], named: str | None = None) -> Told:
 
 
 def _check_copies(sources: Sequence[Source]) -> None:
-    sized: dict[int, Source] = {}
-    for source in sources:
-        assert source.head
-        other = sized.setdefault(source.path.stat().st_size, source)
-        if other is not source and cmp(other.path, source.path, shallow=False):
-            raise UsageError(
-                f"{source.name} is a copy of {other.name}", hint="each file once: it would be counted twice"
-            )
+    for place, source in enumerate(sources):
+        for other in sources[:place]:
+            if source.head == other.head and cmp(other.path, source.path, shallow=False):
+                raise UsageError(
+                    f"{source.name} is a copy of {other.name}", hint="each file once: it would be counted twice"
+                )
 
 
 def _owner(source: Source) -> str | None:

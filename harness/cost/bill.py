@@ -1,5 +1,7 @@
 """The month's bill of each side, a line for each thing, so that a reader can strike what is not his."""
 
+from collections.abc import Sequence
+
 from harness.demand.demand import Demand
 from harness.demand.items import FteItem, OneOffItem, Payer, usd_per_month
 from harness.rundir.decide import Decided, Side
@@ -58,9 +60,17 @@ def people_of(demand: Demand) -> People:
     tasks = demand.tasks_per_month or 0
     items = [item for item in demand.items if item.line == "people" and item.arm == "self_host"]
     paid = [item for item in items if usd_per_month(item, tasks)]
-    fte = [item.fraction for item in paid if isinstance(item, FteItem)]
+    persons = [item for item in paid if isinstance(item, FteItem)]
+    fte = [item.fraction for item in persons]
     return People(
         usd_per_month=sum(usd_per_month(item, tasks) for item in paid),
         fte=sum(fte) if len(fte) == len(paid) else None,
         assumed=any(item.assumed for item in paid),
+        assumed_usd_per_year=_assumed_pay(persons),
     )
+
+
+def _assumed_pay(persons: Sequence[FteItem]) -> float | None:
+    """The year's pay of all of them, where it is nobody's own figure."""
+    pays = {item.loaded_usd_per_year for item in persons}
+    return pays.pop() if len(pays) == 1 and all(item.pay_assumed for item in persons) else None

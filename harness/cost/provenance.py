@@ -14,7 +14,7 @@ from harness.cost.tries import Both, tokenizer_ratio
 from harness.demand.demand import Demand
 from harness.prices.record import ApiPrice
 from harness.rundir.decide import DecideInput
-from harness.rundir.decision import Fact
+from harness.rundir.decision import Fact, People
 from harness.rundir.result import Kind
 from harness.rundir.results import step_number
 
@@ -160,8 +160,15 @@ def _demand(demand: Demand, *, is_tried: bool = False) -> Iterator[Fact]:
             yield _fact(name, tokens, "tokens", "assumed", file)
     people = people_of(demand)
     if people.usd_per_month:
-        source = "default" if is_own and people.assumed else "the command line" if is_own else file
+        source = _people_source(people) if is_own else file
         yield _fact(f"people: {engineers(people)}", round(people.usd_per_month, 2), "USD a month", "assumed", source)
+
+
+def _people_source(people: People) -> str:
+    """Who said how many they are, and what one takes."""
+    if people.assumed:
+        return "default" if people.assumed_usd_per_year is not None else "the command line; how many is the default"
+    return "the command line" if people.assumed_usd_per_year is None else "the command line; their pay is the default"
 
 
 def inputs_digest(inputs: Sequence[DecideInput]) -> str:

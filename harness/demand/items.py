@@ -1,10 +1,11 @@
 """Costs beside inference, as listed items: people, embeddings, stores, evaluation, and what is paid once."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.base.money import OF_A_MILLION
+from harness.base.people import DEFAULT_USD_PER_YEAR
 from harness.base.units import TOKENS_PER_MTOK
 from harness.base.yamlfile import Label, Strict
 
@@ -40,7 +41,17 @@ class FteItem(_Item):
     kind: Literal["fte"]
     line: Line = "people"
     fraction: Amount
-    loaded_usd_per_year: Amount = 208_000
+    loaded_usd_per_year: Amount = DEFAULT_USD_PER_YEAR
+    pay_assumed: bool = Field(
+        default=False, description="The year's pay is nobody's own figure, as it is where none is given."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pay_nobody_gave(cls, said: Any) -> Any:
+        if isinstance(said, dict) and "loaded_usd_per_year" not in said:
+            return {**said, "pay_assumed": True}
+        return said
 
 
 class HoursItem(_Item):

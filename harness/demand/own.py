@@ -23,6 +23,7 @@ def people_item(said: PeopleSaid) -> FteItem:
         arm="self_host",
         fraction=DEFAULT_FTE if said.fte is None else said.fte,
         loaded_usd_per_year=DEFAULT_USD_PER_YEAR if said.usd_per_year is None else said.usd_per_year,
+        pay_assumed=said.usd_per_year is None,
         assumed=said.fte is None,
         note=_ASSUMED if said.fte is None else "",
     )

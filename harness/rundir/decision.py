@@ -162,6 +162,7 @@ class People(Result):
     usd_per_month: float
     fte: float | None  # whole people; None: paid otherwise than by the year
     assumed: bool  # nobody's own figure
+    assumed_usd_per_year: float | None = None  # a whole person's pay, where that is nobody's own figure
 
 
 class BillLine(Result):

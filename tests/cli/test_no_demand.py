@@ -10,7 +10,7 @@ from report_cases import case
 from harness.base.yamlfile import validate
 from harness.cli import invoke
 from harness.cli.options import BUNDLED_DEMANDS
-from harness.demand.demand import load_demand
+from harness.demand.demand import Demand, load_demand
 from harness.pipeline.analyse import analyse_run
 from harness.rundir import files
 from harness.rundir.decision import Decision
@@ -141,7 +141,8 @@ def test_the_report_says_who_gave_the_numbers(tmp_path: Path) -> None:
 
     assert assumed["mean input"] == ("measured", "this run's own requests: no demand was given")
     assert assumed["people: an assumed half engineer"] == ("assumed", "default")
-    assert told["people: 2 engineers"] == ("assumed", "the command line")
+    paid = "people: 2 engineers at an assumed USD 208,000 a year"
+    assert told[paid] == ("assumed", "the command line; their pay is the default")
 
 
 @pytest.mark.parametrize(
@@ -235,3 +236,44 @@ def test_a_dry_run_says_of_a_demand_of_other_lengths_that_it_is_not_to_be_decide
 
     notes = [note for note in json.loads(capsys.readouterr().out)["notes"] if "not to be decided on" in note]
     assert [note.split("decided on: ")[1] for note in notes] == ([] if said is None else [said])
+
+
+@pytest.mark.parametrize(
+    ("options", "named", "source"),
+    [
+        ([], "an assumed half engineer", "default"),
+        (["--people", "0.3"], "0.3 of an engineer at an assumed USD 208,000 a year", "the command line; their pay is"),
+        (["--fte-usd-per-year", "90000"], "an assumed half engineer", "the command line; how many is the default"),
+        (["--people", "2", "--fte-usd-per-year", "90000"], "2 engineers", "the command line"),
+    ],
+)
+def test_of_people_and_their_pay_the_report_says_which_one_is_assumed(
+    tmp_path: Path, options: list[str], named: str, source: str
+) -> None:
+    run = run_in(tmp_path / "run")
+    got = priced(run, *options)
+
+    assert {arm.sentence.count(f"({named}, USD ") for arm in got.arms if "without the people" in arm.sentence} == {1}
+    (fact,) = [fact for fact in got.provenance if fact.what == f"people: {named}"]
+    assert fact.source.startswith(source)
+    assert f"- people for the box: {named}, USD " in (run / "report.md").read_text()
+
+
+def test_a_demands_people_whose_pay_it_leaves_out_are_said_to_be_paid_what_is_assumed(tmp_path: Path) -> None:
+    """Half of 208,000 a year are 8,667 a month; kept in run.json, the demand still has not said it."""
+    file = tmp_path / "mine.json"
+    said = {"name": "ops", "kind": "fte", "arm": "self_host", "fraction": 0.5}
+    kept = load_demand_of(file, said).to_dict()
+    run = run_in(tmp_path / "run", demand=kept)
+
+    for one in (priced(run), priced(run, "--demand", str(file))):
+        said_of = [arm.sentence for arm in one.arms if arm.decided]
+        assert said_of
+        assert all("half an engineer at an assumed USD 208,000 a year" in sentence for sentence in said_of)
+    load_demand_of(file, said | {"loaded_usd_per_year": 208_000})
+    assert not any("an assumed USD" in arm.sentence for arm in priced(run, "--demand", str(file)).arms)
+
+
+def load_demand_of(file: Path, item: dict[str, Any]) -> Demand:
+    file.write_text(json.dumps(SMALL | {"items": [item]}))
+    return load_demand(file)

@@ -13,7 +13,7 @@ from cost_cases import ARMS, G5, given, manifest, metrics, smallest
 
 from harness.base.errors import UsageError
 from harness.cost.breakeven.decision import decide, decide_parsed, parse
-from harness.cost.breakeven.words import sentence
+from harness.cost.breakeven.words import engineers, sentence
 from harness.cost.verdict import build_decision, check_prices
 from harness.demand.demand import Demand, load_demand
 from harness.rundir.arm_price import ModelPrice
@@ -279,6 +279,22 @@ def test_the_people_that_decide_are_named_in_the_sentence(fte: float | None, ass
     assert with_one.startswith(
         f"At your 400,000 tasks a month self-hosting costs USD 14,141 (10,000 of it {words}) and the API 2,460: the API"
     )
+
+
+@pytest.mark.parametrize(
+    ("fte", "assumed", "pay", "words"),
+    [
+        (0.3, False, 208_000, "0.3 of an engineer at an assumed USD 208,000 a year"),
+        (1.5, False, 208_000, "1.5 engineers at an assumed USD 208,000 a year"),
+        (0.5, True, 208_000, "an assumed half engineer"),
+        (1, False, None, "one engineer"),
+        (None, False, 208_000, "people"),
+    ],
+)
+def test_pay_that_nobody_gave_is_said_beside_people_that_somebody_did(
+    fte: float | None, assumed: bool, pay: float | None, words: str
+) -> None:
+    assert engineers(People(usd_per_month=1, fte=fte, assumed=assumed, assumed_usd_per_year=pay)) == words
 
 
 def test_no_people_are_named_where_there_are_none_or_they_change_nothing() -> None:

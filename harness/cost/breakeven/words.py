@@ -28,7 +28,12 @@ def sentence(
 
 
 def engineers(people: People) -> str:
-    """`an assumed half engineer`, `2 engineers`."""
+    """`an assumed half engineer`, `2 engineers`, `0.3 of an engineer at an assumed USD 208,000 a year`."""
+    pay = None if people.assumed or people.fte is None else people.assumed_usd_per_year
+    return _whose_time(people) + ("" if pay is None else f" at an assumed {usd(pay)} a year")
+
+
+def _whose_time(people: People) -> str:
     if people.fte is None:
         return "assumed people" if people.assumed else "people"
     if people.fte > 1:

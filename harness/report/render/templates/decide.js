@@ -418,7 +418,11 @@ const breakeven = (() => {
   }
   const PARTS = { 0.25: ["quarter engineer", "a quarter of an engineer"], 0.5: ["half engineer", "half an engineer"],
     1: ["engineer", "one engineer"] };
-  function engineers({ fte, assumed }) {
+  function engineers(people) {
+    const pay = people.assumed || people.fte === null ? null : people.assumed_usd_per_year ?? null;
+    return whoseTime(people) + (pay === null ? "" : ` at an assumed ${usd(pay)} a year`);
+  }
+  function whoseTime({ fte, assumed }) {
     if (fte === null) return assumed ? "assumed people" : "people";
     if (fte > 1) return `${short(fte, 6)} ${assumed ? "assumed " : ""}engineers`;
     const name = PARTS[fte];

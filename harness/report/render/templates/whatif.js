@@ -95,7 +95,8 @@
     const byHour = shared.has(PEOPLE[2]) ? 0 : Math.max(0, (ofRun?.usd_per_month ?? 0) - peopleUsd);
     const isTyped = shared.has(PEOPLE[0]) || shared.has(PEOPLE[1]);
     return { usd_per_month: people.fte * people.usd_per_year / MONTHS + byHour, fte: byHour > 1e-6 ? null : people.fte,
-      assumed: !isTyped && Boolean(ofRun?.assumed) };
+      assumed: !isTyped && Boolean(ofRun?.assumed),
+      assumed_usd_per_year: shared.has(PEOPLE[1]) ? null : ofRun?.assumed_usd_per_year ?? null };
   }
   function inputOf(view) { // what decide takes
     const { scaled, people, ...input } = structuredClone(view);
@@ -449,6 +450,6 @@
     if (drawing.clientWidth !== shown) { shown = drawing.clientWidth; update(); }
   });
   panel.hidden = false;
-  if (recall()) document.getElementById("what-if").scrollIntoView();
+  if (recall()) document.getElementById("what-if").scrollIntoView({ behavior: "instant" });
   else load();
 })();

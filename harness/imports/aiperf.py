@@ -15,7 +15,7 @@ import numpy as np
 from harness.base.units import NS_PER_S
 from harness.imports.failures import code_of, shortened
 from harness.imports.files import Source, inside, number
-from harness.imports.metric_blocks import UNITS_S, summary_of_blocks, users_of
+from harness.imports.metric_blocks import average, seconds_of, summary_of_blocks, unit_s, users_of
 from harness.imports.table import Table
 from harness.imports.told import Part, Rows, Told, at_rate, closed, most_at_once
 from harness.rundir.of_step import LoadOfStep
@@ -23,6 +23,7 @@ from harness.rundir.of_step import LoadOfStep
 NAME = "AIPerf"
 SEEN = "0.3 (no schema version), 0.13 (schema 1.4)"
 DOCUMENTED = "other versions (schema 1.0 to 1.5)"
+NEWEST_SCHEMA = 1
 _DIFFERENCES = (
     "tokens are counted by the tool's own tokenizer, unless --use-server-token-count was given; where rows have the "
     "server's usage, that is taken",
@@ -89,6 +90,10 @@ def _summary_in(source: Source) -> dict[str, Any]:
     said = source.document(NAME)
     if not isinstance(said, dict) or "request_latency" not in said:
         raise source.bad(NAME, "`request_latency` is missing", hint="was any request answered?")
+    schema = re.match(r"\d+", str(said.get("schema_version") or ""))
+    if schema is not None and int(schema.group()) > NEWEST_SCHEMA:
+        problem = f"its schema is {said['schema_version']}, this version of breakeven reads up to {NEWEST_SCHEMA}.x"
+        raise source.bad(NAME, problem, version=_text(said.get("aiperf_version")))
     return said
 
 
@@ -109,18 +114,34 @@ def _parts(source: Source, said: Mapping[str, Any] | None) -> Iterator[Part]:
         if meta.get("benchmark_phase") not in (None, "profiling"):
             left_out += 1
             continue
-        _add(table, meta, inside(row, "metrics"), row.get("error"))
+        _add(source, table, meta, inside(row, "metrics"), row.get("error"))
     if not len(table):
         raise source.bad(NAME, f"it has no profiled request ({left_out:,} of the warm-up)")
-    for index in sorted(set(table.column("index").tolist())):
+    ids = [one for one in table.texts("request_id") or [] if one is not None]
+    if len(set(ids)) < len(ids):
+        twice = next(one for one in ids if ids.count(one) > 1)
+        raise source.bad(NAME, f"request {twice} is in it twice", hint="were two copies of it put together?")
+    indices = sorted(set(table.column("index").tolist()))
+    for index in indices:
         rows = _rows(table.where("index", index))
-        yield Part(_load(said, rows), rows=rows)
+        yield Part(
+            _load(said, rows),
+            rows=rows,
+            model=_model(inside(said, "input_config")),
+            took_s=seconds_of(source, NAME, said or {}, "benchmark_duration") if len(indices) == 1 else None,
+            answered=_answered(said or {}) if len(indices) == 1 else None,
+        )
 
 
-def _add(table: Table, meta: Mapping[str, Any], metrics: Mapping[str, Any], error: Any) -> None:
+def _answered(said: Mapping[str, Any]) -> int | None:
+    count = average(said, "request_count")
+    return None if count is None else int(count)
+
+
+def _add(source: Source, table: Table, meta: Mapping[str, Any], metrics: Mapping[str, Any], error: Any) -> None:
     start_ns = int(meta["request_start_ns"])
     zero_ns = table.zero(start_ns)
-    took_s, ttft_s = _seconds(metrics, "request_latency"), _seconds(metrics, "time_to_first_token")
+    took_s, ttft_s = (_seconds(source, metrics, name) for name in ("request_latency", "time_to_first_token"))
     sent_s = (start_ns - zero_ns) / NS_PER_S
     gaps = metrics.get("inter_chunk_latency")
     gaps_ms = gaps.get("value") if isinstance(gaps, dict) else None
@@ -141,7 +162,7 @@ def _add(table: Table, meta: Mapping[str, Any], metrics: Mapping[str, Any], erro
         reasoning_tokens=_value(metrics, "reasoning_token_count"),
         turn=number(meta.get("turn_index")),
         events=None if gaps_ms is None else float(len(gaps_ms) + 1),
-        max_gap_s=None if not gaps_ms else max(gaps_ms) * UNITS_S[gaps.get("unit", "ms")] if gaps else None,
+        max_gap_s=None if not gaps_ms else max(gaps_ms) * unit_s(source, NAME, metrics, "inter_chunk_latency"),
         failed=float(code is not None),
     )
     table.say(
@@ -198,14 +219,13 @@ def _load(said: Mapping[str, Any] | None, rows: Rows) -> LoadOfStep:
 def _summary_part(source: Source, said: Mapping[str, Any]) -> Part:
     config = inside(said, "input_config")
     rate, users = number(_find(config, "request_rate")), number(_find(config, "concurrency"))
-    load = at_rate(rate) if rate else closed(users or users_of(said))
-    return Part(load, summary=summary_of_blocks(source, NAME, said, load))
+    load = at_rate(rate) if rate else closed(users or users_of(source, NAME, said))
+    return Part(load, summary=summary_of_blocks(source, NAME, said, load), model=_model(config))
 
 
-def _seconds(metrics: Mapping[str, Any], name: str) -> float | None:
-    block = metrics.get(name)
+def _seconds(source: Source, metrics: Mapping[str, Any], name: str) -> float | None:
     value = _value(metrics, name)
-    return None if value is None or not isinstance(block, dict) else value * UNITS_S.get(str(block.get("unit")), 1e-3)
+    return None if value is None else value * unit_s(source, NAME, metrics, name)
 
 
 def _value(metrics: Mapping[str, Any], name: str) -> float | None:

@@ -38,7 +38,8 @@ def part_of(source: Source, tool: str, members: Mapping[str, Member], said: Mapp
             raise source.bad(tool, f"`{key}` is missing or no number", hint="is the file whole?")
     load = _load(said)
     if has_rows(members):
-        return Part(load, rows=_rows(source, tool, members, load, number(said["duration"])))
+        rows = _rows(source, tool, members, load, number(said["duration"]))
+        return Part(load, rows=rows, took_s=number(said["duration"]), answered=int(number(said["completed"]) or 0))
     completed = int(number(said["completed"]) or 0)
     failed = number(said.get("failed"))
     if failed is None:
@@ -59,11 +60,43 @@ def part_of(source: Source, tool: str, members: Mapping[str, Member], said: Mapp
 
 
 def _load(said: Mapping[str, Any]) -> LoadOfStep:
-    """By rate; or, where it is infinite, as many users as may be under way at once: without a limit all of them."""
-    rate, most = number(said.get("request_rate")), number(said.get("max_concurrency"))
+    """By rate; or, where it is infinite, as many users as may be under way at once: without a limit all of them.
+
+    A rate in words other than "inf" is a trace's: it came to as many as were answered.
+    """
+    asked, most = said.get("request_rate"), number(said.get("max_concurrency"))
+    rate = number(asked)
+    if isinstance(asked, str):
+        try:
+            rate = number(float(asked))
+        except ValueError:
+            rate = _of_trace(said)
     if rate is not None and rate > 0:
         return at_rate(rate)
     return closed(most or number(said.get("num_prompts")) or number(said["completed"]) or 1)
+
+
+def _of_trace(said: Mapping[str, Any]) -> float | None:
+    done, took_s = number(said.get("completed")), number(said.get("duration"))
+    return done / took_s if done and took_s and took_s > 0 else None
+
+
+def _known_starts(source: Source, tool: str, start_s: Floats, failed: Any) -> Floats | None:
+    """When each began; one that failed before it got a time began with the one before it. None: all failed so.
+
+    Raises:
+        UsageError: a request that was answered has none.
+    """
+    if len(start_s) > 1 and not failed.all() and not start_s.any():
+        raise source.bad(tool, "`start_times` are all 0")
+    known = ~np.isnan(start_s) & ((start_s != 0) | ~failed)
+    if not (known | failed).all():
+        place = int(np.flatnonzero(~(known | failed))[0])
+        raise source.bad(tool, f"`start_times` has no time of request {place:,}, which was answered")
+    if not known.any():
+        return None
+    last = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
+    return start_s[np.where(last < 0, int(np.flatnonzero(known)[0]), last)]
 
 
 def _rows(source: Source, tool: str, members: Mapping[str, Member], load: LoadOfStep, duration_s: float | None) -> Rows:
@@ -77,9 +110,10 @@ def _rows(source: Source, tool: str, members: Mapping[str, Member], load: LoadOf
         raise source.bad(tool, f"its lists are not equally long: {said}")
     failed = np.array([bool(text) for text in words], dtype=bool) | ~(output_tokens > 0)
     took_s = np.where(failed, 0.0, ttft_s + waits_s)
-    sent_s = lists["start_times"] if "start_times" in lists else _begun(load, took_s, duration_s)
+    begun_s = _known_starts(source, tool, lists["start_times"], failed) if "start_times" in lists else None
+    sent_s = _begun(load, took_s, duration_s) if begun_s is None else begun_s
     due_s = None
-    if load.users is None and "start_times" in lists and "queue_times" in lists:
+    if load.users is None and begun_s is not None and "queue_times" in lists:
         due_s = sent_s - lists["queue_times"]
     return Rows(
         sent_s=sent_s,

@@ -36,7 +36,7 @@ def read(sources: list[Source]) -> Told:
     said = [_said(source) for source in sources]
     config = inside(said[0], "input_config")
     parts = [
-        Part(load := _load(one), summary=summary_of_blocks(source, NAME, one, load))
+        Part(load := _load(source, one), summary=summary_of_blocks(source, NAME, one, load))
         for source, one in zip(sources, said, strict=True)
     ]
     names = config.get("model") or config.get("model_names") or config.get("formatted_model_name")
@@ -64,9 +64,9 @@ def _said(source: Source) -> dict[str, Any]:
     return said
 
 
-def _load(said: Mapping[str, Any]) -> LoadOfStep:
+def _load(source: Source, said: Mapping[str, Any]) -> LoadOfStep:
     config = inside(said, "input_config")
     stimulus = inside(config, "perf_analyzer", "stimulus")
     rate = number(config.get("request_rate")) or number(stimulus.get("request_rate"))
     users = number(config.get("concurrency")) or number(stimulus.get("concurrency"))
-    return at_rate(rate) if rate else closed(users or users_of(said))
+    return at_rate(rate) if rate else closed(users or users_of(source, NAME, said))

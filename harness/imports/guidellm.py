@@ -7,7 +7,7 @@ Read as real files: 0.3.1 (times in the request itself), 0.8. From documentation
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,7 +70,11 @@ def read(sources: list[Source]) -> Told:
     top, first = tops[0], found[0][1].said
     version = _dig(top, "metadata", "guidellm_version")
     asked = _asked(top, first)
-    parts = tuple(_part(source, one) for source, one in found)
+    top_of = {id(source): top for source, top in zip(sources, tops, strict=True)}
+    parts = tuple(
+        replace(_part(source, one), model=_first(_asked(top_of[id(source)], one.said), "model", "backend_model"))
+        for source, one in found
+    )
     return Told(
         tool=NAME,
         version=version if isinstance(version, str) else None,
@@ -182,7 +186,8 @@ def _part(source: Source, one: _Benchmark) -> Part:
     rows = _rows(one.table, zero, is_open=_rate(strategy) is not None)
     load = _load(strategy, rows)
     if len(one.table) and not _is_sample(one):
-        return Part(load, rows=rows)
+        started, ended = number(one.said.get("start_time")), number(one.said.get("end_time"))
+        return Part(load, rows=rows, took_s=None if started is None or ended is None else ended - started)
     return Part(load, summary=_summary(source, load, one.said))
 
 

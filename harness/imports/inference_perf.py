@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from harness.base.errors import UsageError
 from harness.imports.failures import code_of, shortened
 from harness.imports.files import Source, inside, number
 from harness.imports.members import Cursor
@@ -141,13 +142,22 @@ def _either(*values: Any) -> float | None:
 def _parts(table: Table, stages: list[Mapping[str, Any]]) -> list[Part]:
     """All of it, or the stages one after another where their counts are those of the file."""
     counts = [int(number(_load_of(said).get("count")) or 0) for said in stages]
-    if len(stages) > 1 and sum(counts) == len(table):
+    if len(stages) > 1 and sum(counts) != len(table):
+        shown = " + ".join(f"{count:,}" for count in counts)
+        raise UsageError(
+            f"{NAME}: the summaries beside the requests count {shown} requests, "
+            f"the file of requests has {len(table):,}",
+            hint="name those stages that the requests are of, and each measurement by itself",
+        )
+    if len(stages) > 1:
         rows = _rows(table, np.argsort(table.column("sent"), kind="stable"))
         ends = np.cumsum(counts)
         cut = [rows.between(end - count, end) for count, end in zip(counts, ends, strict=True)]
         return [Part(_load(said, own), rows=own) for said, own in zip(stages, cut, strict=True)]
     rows = _rows(table, np.arange(len(table)))
-    return [Part(_load(stages[0] if len(stages) == 1 else {}, rows), rows=rows)]
+    said = stages[0] if stages else {}
+    answered = number(inside(said, "successes").get("count"))
+    return [Part(_load(said, rows), rows=rows, answered=None if answered is None else int(answered))]
 
 
 def _rows(table: Table, order: Any) -> Rows:

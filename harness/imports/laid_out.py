@@ -17,8 +17,10 @@ LAID_OUT = (
 def by_users(took_s: Floats, users: int, duration_s: float | None) -> Floats:
     """When each begins, where each of so many users sends the next one when he is answered.
 
-    What is left of `duration_s` at the end is shared out as pauses before requests.
+    What is left of `duration_s` at the end is shared out as pauses before requests. What took an unknown time is laid
+    out as if it took none.
     """
+    took_s = np.nan_to_num(took_s)
     starts_s = _one_after_another(took_s, users, 0.0)
     ends_s = float((starts_s + took_s).max(initial=0.0))
     if duration_s is None or duration_s <= ends_s:

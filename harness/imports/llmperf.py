@@ -49,7 +49,10 @@ def read(sources: list[Source]) -> Told:
     rows = [source for source in sources if _has_rows(source)]
     parts = [_part(source, _beside(source, summaries, only=len(rows) == 1)) for source in rows]
     if not rows:
-        parts = [Part(_load(source, said), summary=_summary(source, said)) for source, said in summaries.items()]
+        parts = [
+            Part(_load(source, said), summary=_summary(source, said), model=said.get("model"))
+            for source, said in summaries.items()
+        ]
     first = next(iter(summaries.values()))
     unknown = () if rows else ("requests one by one: they are in *_individual_responses.json",)
     return Told(
@@ -124,7 +127,8 @@ def _part(source: Source, said: Mapping[str, Any]) -> Part:
         error=table.texts("error"),
         error_detail=table.texts("detail"),
     )
-    return Part(load, rows=rows)
+    done = number(said.get("results_num_completed_requests"))
+    return Part(load, rows=rows, model=said.get("model"), answered=None if done is None else int(done))
 
 
 def _duration_s(said: Mapping[str, Any]) -> float | None:

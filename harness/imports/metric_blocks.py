@@ -11,7 +11,12 @@ from harness.imports.told import mean_at_once
 from harness.rundir.of_step import LoadOfStep, Summary
 from harness.rundir.results import Step
 
-UNITS_S = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "seconds": 1.0, "min": 60.0, "hours": 3600.0}
+_UNITS_S = {
+    1e-9: ("ns", "nanoseconds"), 1e-6: ("us", "\u00b5s", "\u03bcs", "microseconds"), 1e-3: ("ms", "milliseconds"),
+    1.0: ("s", "sec", "second", "seconds"), 60.0: ("min", "minutes"), 3600.0: ("h", "hours"),
+}  # fmt: skip
+UNITS_S = {name: unit for unit, names in _UNITS_S.items() for name in names}
+MS = 1e-3  # what times are in where no unit is told
 
 
 def block_of(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -25,6 +30,26 @@ def average(said: Mapping[str, Any], *names: str) -> float | None:
     return next((value for name in names if (value := _as_number(block_of(said, name).get("avg"))) is not None), None)
 
 
+def unit_s(source: Source, tool: str, said: Mapping[str, Any], name: str, otherwise: float = MS) -> float:
+    """How many seconds a metric's unit is; `otherwise`: where its block tells none.
+
+    Raises:
+        UsageError: a unit that is no time.
+    """
+    unit = block_of(said, name).get("unit")
+    if unit in (None, ""):
+        return otherwise
+    if (found := UNITS_S.get(str(unit).lower())) is None:
+        raise source.bad(tool, f"`{name}` is in {unit!r}, which is no unit of time")
+    return found
+
+
+def seconds_of(source: Source, tool: str, said: Mapping[str, Any], name: str) -> float | None:
+    """The average of a metric that is a time of the whole benchmark."""
+    value = average(said, name)
+    return None if value is None else value * unit_s(source, tool, said, name, otherwise=1.0)
+
+
 def summary_of_blocks(source: Source, tool: str, said: Mapping[str, Any], load: LoadOfStep) -> Step:
     """The tool's own figures.
 
@@ -32,7 +57,7 @@ def summary_of_blocks(source: Source, tool: str, said: Mapping[str, Any], load: 
         UsageError: neither its requests nor its time are told.
     """
     rate, count = average(said, "request_throughput"), average(said, "request_count")
-    duration_s = average(said, "benchmark_duration")
+    duration_s = seconds_of(source, tool, said, "benchmark_duration")
     if duration_s is None and rate and count:
         duration_s = count / rate
     if rate is None and count is None:
@@ -47,9 +72,9 @@ def summary_of_blocks(source: Source, tool: str, said: Mapping[str, Any], load: 
         failed=int(average(said, "error_request_count") or 0),
         input_tokens=None,
         output_tokens=None,
-        ttft=_latency(said, "time_to_first_token", completed),
-        tpot=_latency(said, "inter_token_latency", completed),
-        e2e=_latency(said, "request_latency", completed),
+        ttft=_latency(source, tool, said, "time_to_first_token", completed),
+        tpot=_latency(source, tool, said, "inter_token_latency", completed),
+        e2e=_latency(source, tool, said, "request_latency", completed),
     )
     per_s = {
         "requests_per_s": rate if rate is not None else step.requests_per_s,
@@ -61,17 +86,18 @@ def summary_of_blocks(source: Source, tool: str, said: Mapping[str, Any], load: 
     return step.model_copy(update=per_s)
 
 
-def users_of(said: Mapping[str, Any]) -> float:
+def users_of(source: Source, tool: str, said: Mapping[str, Any]) -> float:
     """The mean number of requests under way, by the summary's own figures."""
     block = block_of(said, "request_latency")
-    took, unit_s = _as_number(block.get("avg")), UNITS_S.get(str(block.get("unit")), 1e-3)
-    return mean_at_once(average(said, "request_throughput"), None if took is None else took * unit_s)
+    took = _as_number(block.get("avg"))
+    took_s = None if took is None else took * unit_s(source, tool, said, "request_latency")
+    return mean_at_once(average(said, "request_throughput"), took_s)
 
 
-def _latency(said: Mapping[str, Any], name: str, n: int) -> Summary:
+def _latency(source: Source, tool: str, said: Mapping[str, Any], name: str, n: int) -> Summary:
     block = block_of(said, name)
     figures = {key: _as_number(block.get(key)) for key in ("p50", "p90", "p95", "p99")}
-    return summary_of({"mean": _as_number(block.get("avg")), **figures}, n, UNITS_S.get(str(block.get("unit")), 1e-3))
+    return summary_of({"mean": _as_number(block.get("avg")), **figures}, n, unit_s(source, tool, said, name))
 
 
 def _as_number(value: Any) -> float | None:

@@ -59,6 +59,9 @@ class Part:
     load: LoadOfStep
     rows: Rows | None = None
     summary: Step | None = None
+    model: str | None = None
+    took_s: float | None = None  # by the tool's own clock, of all its requests
+    answered: int | None = None  # requests, by the tool's own count
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from filecmp import cmp
 from pathlib import Path
 
 from harness.base.errors import UsageError
 from harness.imports import aiperf, genai_perf, guidellm, inference_perf, llmperf, sglang_bench, vllm_bench
+from harness.imports.checked import checked
 from harness.imports.files import Source, as_seen
 from harness.imports.told import Told
 
@@ -23,6 +25,7 @@ class Tool:
     documented: str = ""  # versions that only their documentation was read of
 
 
+_PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
 # what --from calls it -> the tool; the first that knows a file has it
 TOOLS: dict[str, Tool] = {
     "vllm": Tool(vllm_bench.NAME, vllm_bench.detect, vllm_bench.read, vllm_bench.SEEN, vllm_bench.DOCUMENTED),
@@ -46,6 +49,7 @@ def read_results(paths: Sequence[Path], named: str | None = None) -> Told:
     sources = [Source(path) for path in dict.fromkeys(paths)]
     if len({source.path.resolve() for source in sources}) < len(paths):
         raise UsageError(f"{_twice(paths)} is given twice", hint="each file once: it would be counted twice")
+    _check_copies(sources)
     owners = {source.name: _owner(source) for source in sources}
     if named is None:
         for source in sources:
@@ -62,13 +66,22 @@ def read_results(paths: Sequence[Path], named: str | None = None) -> Told:
         )
     tool = TOOLS[named or known[0]]
     with as_seen(", ".join(owners), tool.name):
-        told = tool.read(sources)
+        told = checked(tool.read(sources), ", ".join(owners))
     if not told.has_rows and any(part.rows is not None for part in told.parts):
         raise UsageError(
             f"of {told.tool}'s loads some have their requests and some only their figures",
             hint="import those with requests by themselves",
         )
     return told
+
+
+def _check_copies(sources: Sequence[Source]) -> None:
+    for place, source in enumerate(sources):
+        for other in sources[:place]:
+            if source.head == other.head and cmp(other.path, source.path, shallow=False):
+                raise UsageError(
+                    f"{source.name} is a copy of {other.name}", hint="each file once: it would be counted twice"
+                )
 
 
 def _owner(source: Source) -> str | None:
@@ -86,6 +99,8 @@ def _twice(paths: Sequence[Path]) -> Path:
 
 
 def _looks_like(source: Source) -> str:
+    if source.head.startswith(_PACKED):
+        return "it is compressed: unpack it first"
     if not (source.is_list or source.is_object):
         return f"it begins with {source.head[:20]!r}: name the JSON that the tool wrote, not a table or a log"
     shown = ", ".join(sorted(source.keys)[:6])

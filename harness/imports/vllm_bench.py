@@ -6,6 +6,7 @@ Read as real files: 0.32. Older layouts, without start times or with a colon in 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,7 +43,9 @@ def read(sources: list[Source]) -> Told:
     """
     runs = [(source, NAME, members) for source in sources for members in objects(source, NAME)]
     scalars = [{k: m.value() for k, m in members.items() if k not in LARGE} for *_, members in runs]
-    parts = [part_of(*run, said, E2E) for run, said in zip(runs, scalars, strict=True)]
+    parts = [
+        replace(part_of(*run, said, E2E), model=said.get("model_id")) for run, said in zip(runs, scalars, strict=True)
+    ]
     first = scalars[0]
     backend = str(first.get("backend") or first.get("endpoint_type") or "openai")
     unknown = ["its version"]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from harness.base.errors import UsageError
 from harness.base.yamlfile import Strict, validate
@@ -15,6 +15,7 @@ from harness.rent.plan import Cell, RentPlan
 from harness.rundir.files import read_json, write_json
 
 FILE = "rent.json"
+LOGS = "logs"
 Status = Literal["missing", "measured", "failed"]
 Phase = Literal["begun", "launch", "setup", "measure", "fetch", "teardown", "gone"]
 
@@ -39,6 +40,8 @@ class Ledger(Strict):
     box: BoxSaid | None = None  # the last one; gone where `phase` says so
     spent_usd: float = 0.0  # on boxes that are gone
     why_ended: str | None = None
+    answered: str | None = None  # the plan's question, before everything was measured
+    facts: JsonValue = None  # what the last box said it is
     cells: list[CellState]
 
 
@@ -83,3 +86,13 @@ class Book:
     def note_box(self, box: Box, phase: Phase) -> None:
         """A box is about to be made."""
         self.note(box=BoxSaid.model_validate(box.to_dict()), phase=phase)
+
+    def note_facts(self, facts: JsonValue) -> None:
+        """What machine the box says it is."""
+        self.note(facts=facts)
+
+    def keep_log(self, name: str, text: str) -> None:
+        """The end of what a command on the box said, where it failed."""
+        folder = self.folder / LOGS
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.log").write_text(text, encoding="utf-8")

@@ -44,6 +44,9 @@ class RentPlan(Strict):
     engines: Annotated[list[Label], Field(min_length=1)]
     models: Annotated[list[Label | None], Field(min_length=1)] = Field(default=[None])
     scenarios: Annotated[list[Label], Field(min_length=1)]
+    until: Literal["decided", "everything"] = Field(
+        default="decided", description="With a demand and APIs: whether a measurement that answers the plan ends it."
+    )
     demand: Label | None = None
     apis: list[Label] = Field(default=[])
     env: list[Label] = Field(default=[], description="Variables that the box gets from here, by name: HF_TOKEN.")

@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -18,9 +17,10 @@ from harness.base.text import printable
 from harness.base.yamlfile import validate
 from harness.cli.groups import Group
 from harness.cli.options import PATH
+from harness.cli.rent_reap import reap_command
 from harness.demand.demand import load_demand
 from harness.prices.catalog import resolve_api
-from harness.rent.driver import Rent, reap
+from harness.rent.driver import Rent
 from harness.rent.ledger import Book, new_ledger, read_ledger
 from harness.rent.local.provider import LocalProvider
 from harness.rent.plan import Cell, RentPlan, bound_of, cells_of, read_plan
@@ -36,6 +36,9 @@ def command() -> None:
 
     `local` makes the box on this machine, to try a plan out: everything but the renting is as on a cloud.
     """
+
+
+command.add_command(reap_command)
 
 
 @command.command(name="plan")
@@ -146,35 +149,6 @@ def _keep(plan: RentPlan, plan_file: Path, folder: Path) -> None:
             place = folder / name
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(beside.read_text(encoding="utf-8"), encoding="utf-8")
-
-
-@command.command(name="reap")
-@click.option("--all", "everything", is_flag=True, help="Also what is not past its expiry yet.")
-@click.option("--json", "as_json", is_flag=True, help="Print what is gone and what remains as JSON.")
-def reap_command(everything: bool, as_json: bool) -> int:
-    """End every box that is past its expiry; ends with 1 while anything remains. Safe to run from cron.
-
-    \b
-    Examples:
-      breakeven rent reap
-      */10 * * * * breakeven rent reap --json >> reaped.jsonl
-    """
-    gone, remaining = [], []
-    for provider in _PROVIDERS.values():
-        ended, left = reap(provider(), everything=everything, say=_say)
-        gone += ended
-        remaining += left
-    if as_json:
-        import json
-
-        click.echo(json.dumps({"gone": [asdict(one) for one in gone], "remaining": [asdict(one) for one in remaining]}))
-    else:
-        for what, boxes in (("gone", gone), ("still there", remaining)):
-            for box in boxes:
-                click.echo(f"{what}: {box.id}, expired {box.expires_at}, USD {box.spent_usd():.4f}")
-        if not gone and not remaining:
-            click.echo("nothing to end")
-    return EXIT_FAILED if remaining else EXIT_DONE
 
 
 def _say(text: str) -> None:

@@ -10,15 +10,14 @@ import click
 from harness.base.errors import EXIT_DONE, EXIT_FAILED
 from harness.base.text import printable
 from harness.rent.driver import reap
-from harness.rent.local.provider import LocalProvider
-
-_PROVIDERS = {"local": LocalProvider}
+from harness.rent.providers import providers_known
 
 
 @click.command(name="reap")
 @click.option("--all", "everything", is_flag=True, help="Also what is not past its expiry yet.")
+@click.option("--host", "hosts", metavar="HOST", multiple=True, help="Also a host that was used from elsewhere.")
 @click.option("--json", "as_json", is_flag=True, help="Print what is gone and what remains as JSON.")
-def reap_command(everything: bool, as_json: bool) -> int:
+def reap_command(everything: bool, hosts: tuple[str, ...], as_json: bool) -> int:
     """End every box that is past its expiry; ends with 1 while anything remains. Safe to run from cron.
 
     \b
@@ -27,8 +26,8 @@ def reap_command(everything: bool, as_json: bool) -> int:
       */10 * * * * breakeven rent reap --json >> reaped.jsonl
     """
     gone, remaining = [], []
-    for provider in _PROVIDERS.values():
-        ended, left = reap(provider(), everything=everything, say=_say)
+    for provider in providers_known(hosts):
+        ended, left = reap(provider, everything=everything, say=_say)
         gone += ended
         remaining += left
     if as_json:

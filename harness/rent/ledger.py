@@ -34,14 +34,14 @@ class Ledger(Strict):
     """Everything that a run needs to go on after its driver has died."""
 
     version: Literal[1] = Field(default=1, alias="schema")
-    plan: dict[str, Any]
+    plan: Any  # a RentPlan
     started_at: str
     phase: Phase = "begun"
     box: BoxSaid | None = None  # the last one; gone where `phase` says so
     spent_usd: float = 0.0  # on boxes that are gone
     why_ended: str | None = None
     answered: str | None = None  # the plan's question, before everything was measured
-    facts: JsonValue = None  # what the last box said it is
+    facts: Any = None  # what the last box said it is
     cells: list[CellState]
 
 

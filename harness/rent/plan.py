@@ -7,9 +7,9 @@ import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.base.errors import UsageError
 from harness.base.units import SECONDS_PER_HOUR
@@ -37,7 +37,9 @@ class RentPlan(Strict):
     """A plan file: every engine with every model under every scenario, on one box, one after the other."""
 
     name: Name
-    provider: Literal["local"] = Field(default="local", description="Who makes the box; `local`: this machine.")
+    provider: Literal["local", "ssh"] = Field(default="local", description="Who makes the box; `local`: this machine.")
+    host: Label | None = Field(default=None, description="Of provider `ssh`: as ssh takes it.")
+    power_off: bool = Field(default=False, description="Of provider `ssh`: whether the machine is switched off, too.")
     instance: Label = Field(description="What is rented, for its price: an id of `breakeven prices list`.")
     purchase: Label = "on_demand"
     usd_per_hour: Annotated[float, Field(gt=0, le=LARGEST_USD)] | None = None
@@ -59,6 +61,14 @@ class RentPlan(Strict):
         if unknown:
             raise ValueError(f"no engine `{unknown[0]}`; known: {', '.join(sorted(ENGINES))}")
         return engines
+
+    @model_validator(mode="after")
+    def _host_of_ssh(self) -> Self:
+        if (self.provider == "ssh") != (self.host is not None):
+            raise ValueError("`provider: ssh` goes with `host`, and no other does")
+        if self.power_off and self.provider != "ssh":
+            raise ValueError("`power_off` is of provider `ssh`: a cloud's box is deleted, this machine stays on")
+        return self
 
     @field_validator("purchase")
     @classmethod
@@ -94,13 +104,15 @@ class Cell:
         return ", ".join(part for part in (self.engine, self.model, self.scenario) if part)
 
 
-def read_plan(path: Path) -> RentPlan:
-    """A plan file.
+def read_plan(path: Path, *, host: str | None = None) -> RentPlan:
+    """A plan file; with `host` for that machine, whatever it says.
 
     Raises:
         UsageError: no such file, an unknown key, a value out of range; names file and key.
     """
     data = read_yaml(path, what="plan", hint="name, instance, engines, scenarios, budget: {usd, hours}")
+    if host is not None:
+        data = {**data, "provider": "ssh", "host": host}
     return validate(RentPlan, data, where=str(path))
 
 

@@ -33,14 +33,22 @@ def double() -> Iterator[AwsDouble]:
     server.close()
 
 
+@pytest.fixture(scope="module")
+def tools(double: AwsDouble) -> Iterator[Account]:
+    one = Account(double.url)
+    yield one
+    one.close()
+
+
 @pytest.fixture
-def account(double: AwsDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def account(double: AwsDouble, tools: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
     """An account of this test alone, its credentials in the environment; nothing asks for anything beyond loopback."""
     for name, value in {
         "AWS_ENDPOINT_URL": double.url,
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
         "AWS_CONFIG_FILE": str(tmp_path / "no-config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no-credentials"),
         "XDG_STATE_HOME": str(tmp_path / "state"),
@@ -52,11 +60,9 @@ def account(double: AwsDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(reaping, "POLL_S", 0.01)
     monkeypatch.setattr(reaping, "WAIT_S", 0.1)
     monkeypatch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda *_, **__: True)
-    monkeypatch.setattr("botocore.loaders.create_loader", LOADER)  # 1 s a session
+    monkeypatch.setattr("botocore.session.create_loader", LOADER)  # 1 s a session
     double.forget()
-    one = Account(double.url)
-    yield one
-    one.close()
+    return tools
 
 
 def reap(capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, dict[str, Any]]:

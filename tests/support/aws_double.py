@@ -142,7 +142,9 @@ class Account:
 
     def ec2(self, region: str = HERE) -> Any:
         if region not in self._clients:
-            self._clients[region] = boto3.session.Session().client("ec2", region_name=region)
+            keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+            client = boto3.session.Session(**keys).client("ec2", region_name=region, endpoint_url=self._url)
+            self._clients[region] = client
         return self._clients[region]
 
     def launch(self, box: Box | None, region: str = HERE, *, expires: str | None = None, **given: Any) -> str:

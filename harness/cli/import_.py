@@ -85,6 +85,8 @@ def command(result_files: Sequence[Path], tool: str | None, as_json: bool, **giv
     """
     beside = _beside(given)
     told = read_results(result_files, tool)
+    for doubt in told.doubts:
+        click.echo(f"warning: {doubt}", err=True)
     done = []
     for parts in runs_of(told):
         with run_directory(given["out_dir"], told, parts, result_files, beside) as place:

@@ -19,6 +19,7 @@ BUNDLED_DEMANDS = ("document-search", "long-conversations", "support-agent", "su
 BOXES = click.IntRange(1, MOST_REPLICAS)
 PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
+FACTS = click.Path(path_type=Path, dir_okay=False, exists=True)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
 

@@ -34,8 +34,9 @@ class Answer(NamedTuple):
 class Metadata:
     """One box's metadata service; nothing that it says or does not say is an error."""
 
-    def __init__(self, base_url: Optional[str] = None) -> None:
+    def __init__(self, base_url: Optional[str] = None, timeout_s: float = TIMEOUT_S) -> None:
         self._base = urlsplit(base_url or os.environ.get(REDIRECTED) or BASE_URL)
+        self._timeout_s = timeout_s
         self._token: Optional[str] = None
         self.cloud: Optional[str] = None
 
@@ -88,11 +89,13 @@ class Metadata:
 
     def _exchange(self, method: str, path: str, headers: Dict[str, str]) -> Optional[Answer]:
         """Straight to the address: no proxy is used, no redirect followed, and it ends by its time limit."""
-        connection = http.client.HTTPConnection(self._base.hostname or "", self._base.port or 80, timeout=TIMEOUT_S)
+        connection = http.client.HTTPConnection(
+            self._base.hostname or "", self._base.port or 80, timeout=self._timeout_s
+        )
         limit: Optional[threading.Timer] = None
         try:
             connection.connect()
-            limit = threading.Timer(2 * TIMEOUT_S, _cut, [connection.sock])
+            limit = threading.Timer(2 * self._timeout_s, _cut, [connection.sock])
             limit.daemon = True
             limit.start()
             connection.request(method, self._base.path.rstrip("/") + path, headers=headers)
@@ -127,5 +130,5 @@ def parsed(text: Optional[str]) -> Any:
     """JSON; None where it is not."""
     try:
         return json.loads(text) if text else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -15,6 +16,7 @@ TRIES = 3
 SOON = timedelta(minutes=5)
 SCHEDULED = Path("/run/systemd/shutdown/scheduled")
 GOING_MODES = {"poweroff", "halt", "reboot", "kexec"}
+GOING_EVENTS = {"Preempt", "Terminate", "Redeploy", "Reboot"}
 OS = "os"
 
 
@@ -76,7 +78,7 @@ class Asker:
         said = parsed(self._metadata.text("/metadata/scheduledevents?api-version=2020-07-01"))
         events = said.get("Events") if isinstance(said, dict) else None
         for event in events if isinstance(events, list) else []:
-            if _has(event, "EventType", "Resources") and event["EventType"] in ("Preempt", "Terminate"):
+            if _has(event, "EventType", "Resources") and str(event["EventType"]) in GOING_EVENTS:
                 if self._is_for_me(event["Resources"]):
                     return Notice(AZURE, str(event["EventType"]), utc(event.get("NotBefore")))
         return None
@@ -103,7 +105,10 @@ def utc(text: Any) -> Optional[datetime]:
             at = parsedate_to_datetime(text)
         except (TypeError, ValueError, IndexError):
             return None
-    return (at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    try:
+        return (at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except OverflowError:  # the year 1 or 9999
+        return None
 
 
 def asked(base_url: Optional[str] = None) -> Optional[Notice]:
@@ -118,10 +123,18 @@ def shutdown(scheduled: Path = SCHEDULED) -> Optional[Notice]:
     except OSError:
         return None
     said = dict(line.split("=", 1) for line in lines if "=" in line)
-    if said.get("MODE") not in GOING_MODES or not said.get("USEC", "").isdigit():
+    try:
+        at = datetime.fromtimestamp(int(said.get("USEC", "")) / 1e6, timezone.utc)
+    except (ValueError, OverflowError, OSError):
         return None
-    at = datetime.fromtimestamp(int(said["USEC"]) / 1e6, timezone.utc)
+    if said.get("MODE") not in GOING_MODES:
+        return None
     return Notice(OS, "shutdown, " + said["MODE"], at)
+
+
+def signalled(number: int) -> Notice:
+    """A signal that a system which goes down sends to all that runs on it."""
+    return Notice(OS, signal.Signals(number).name, None)
 
 
 def watch(
@@ -130,10 +143,11 @@ def watch(
     *,
     base_url: Optional[str] = None,
     own_end: Optional[datetime] = None,
+    hinted: Optional[Callable[[str], None]] = None,
     every_s: float = EVERY_S,
     scheduled: Path = SCHEDULED,
 ) -> None:
-    """Ask until stopped; `told` once, when this box will be gone within five minutes.
+    """Ask until stopped; `told` once, when this box will be gone within five minutes, `hinted` once before.
 
     A shutdown from `own_end` on is the one that we scheduled ourselves.
     """
@@ -143,6 +157,10 @@ def watch(
             if notice is not None and _is_soon(notice) and not _is_ours(notice, own_end):
                 told(notice)
                 return
+        hint = asker.hint() if hinted is not None else None
+        if hint is not None and hinted is not None:
+            hinted(hint)
+            hinted = None
         stop.wait(every_s)
 
 

@@ -11,6 +11,7 @@ import click
 from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
 from harness.cli.junit import junit_option, write_junit
 from harness.cli.options import PATH, demand_options, people_of
+from harness.cli.outputs import makeable
 from harness.cli.report import page_console
 from harness.cli.run_dirs import check_each_once, runs_in, without_comparisons
 from harness.pipeline.analyse import priced_for, read_analysis, read_written
@@ -39,7 +40,14 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PATH)
 @click.option("--fail-over", callback=_share, metavar="5%", help="End with 1 when a run lost more goodput than this.")
 @click.option("--trend", "is_trend", is_flag=True, help="Many runs over time: which changes exceed their intervals?")
-@click.option("--out", "out_dir", metavar="DIR", type=PATH, help="Write comparison.html and .md there, or trend.*.")
+@click.option(
+    "--out",
+    "out_dir",
+    metavar="DIR",
+    type=PATH,
+    callback=makeable,
+    help="Write comparison.html and .md there, or trend.*.",
+)
 @demand_options
 @junit_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")

@@ -12,6 +12,7 @@ from harness.base.text import printable
 from harness.cli.gpu_options import gpu_options
 from harness.cli.groups import Group
 from harness.cli.installing import shown_progress
+from harness.cli.outputs import makeable
 from harness.engines import ENGINES, engine_kind
 from harness.engines.check.answer import EngineAnswer, one_line
 from harness.engines.check.ask_engine import TIMEOUT_S, ask_engine, started_urls
@@ -194,7 +195,7 @@ def check(name: str | None, urls: tuple[str, ...], api_key_env: str | None, time
 @command.command(name="quantize")
 @click.argument("types", metavar="TYPE...", nargs=-1, required=True, type=click.Choice(WISHES, case_sensitive=False))
 @click.option("--model", metavar="FILE", help="A GGUF file.  [SmolLM2-135M, which comes with a package]")
-@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), default=Path(),
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), callback=makeable, default=Path(),
               help="The directory it is put into.")  # fmt: skip
 def quantize_model(types: tuple[str, ...], model: str | None, out: Path) -> None:
     """Make weights of another TYPE (Q8_0, Q5_0, Q4_0, ...) with llama.cpp's own quantiser, and print where they are.

@@ -17,6 +17,7 @@ from harness.base.text import printable
 from harness.base.yamlfile import validate
 from harness.cli.groups import Group
 from harness.cli.options import PATH
+from harness.cli.outputs import makeable
 from harness.cli.rent_cloud import install_command, show_cloud, write_task
 from harness.cli.rent_reap import reap_command
 from harness.demand.demand import load_demand
@@ -108,7 +109,9 @@ def _show(plan: RentPlan, cells: tuple[Cell, ...]) -> None:
 @command.command(name="run")
 @click.argument("plan_file", metavar="[PLAN]", type=PATH, required=False)
 @click.option("--yes", is_flag=True, help="Do not ask before money is spent.")
-@click.option("--out", "out_dir", type=PATH, default=Path("results"), help="Parent of the run's folder.")
+@click.option(
+    "--out", "out_dir", type=PATH, callback=makeable, default=Path("results"), help="Parent of the run's folder."
+)
 @click.option("--resume", metavar="DIR", type=PATH, help="Go on with what an earlier run left unmeasured.")
 def run_command(plan_file: Path | None, yes: bool, out_dir: Path, resume: Path | None) -> int:
     """Rent the box, measure everything on it, bring it home, end the box.

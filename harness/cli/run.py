@@ -16,6 +16,7 @@ from harness.cli.gpu_options import gpu_options
 from harness.cli.junit import junit_option, write_junit
 from harness.cli.metrics_port import metrics_option, served
 from harness.cli.options import BOXES, FACTS, PATH, demand_options, token_options, weights_options
+from harness.cli.outputs import makeable
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
 from harness.cli.run_all import engines_here, run_all
@@ -65,7 +66,9 @@ QUICKSTART = "quickstart"
 )
 @demand_options
 @click.option("--prices", "prices_file", type=PATH, help="Your own prices (YAML); they win over the catalogue's.")
-@click.option("--out", "out_dir", type=PATH, default=Path("results"), help="Parent of the run's directory.")
+@click.option(
+    "--out", "out_dir", type=PATH, callback=makeable, default=Path("results"), help="Parent of the run's directory."
+)
 @click.option(
     "--header", "headers", multiple=True, metavar="NAME: VALUE", help="Sent with every request; never written down."
 )

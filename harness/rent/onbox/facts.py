@@ -23,7 +23,7 @@ def facts(base_url: Optional[str] = None, root: Path = ROOT) -> Dict[str, Any]:
     """Each probe is on its own: one that fails leaves its key None, and a word why in `not_seen`."""
     gpus = Gpus(root)
     probes: Dict[str, Callable[[], Any]] = {
-        "instance": lambda: instance(Metadata(base_url)),
+        "instance": lambda: instance(Metadata(base_url), root),
         "system": lambda: system(root),
         "cpu": lambda: cpu(root),
         "memory_gib": lambda: memory_gib(root),

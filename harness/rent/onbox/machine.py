@@ -19,7 +19,7 @@ _NAME = re.compile(r"""^PRETTY_NAME=["']?(.*?)["']?\s*$""", re.MULTILINE)
 
 def system(root: Path = ROOT) -> Dict[str, Any]:
     """The kernel and what it is part of."""
-    named = _NAME.search(_text(root / "etc/os-release") or "")
+    named = _NAME.search(read_text(root / "etc/os-release") or "")
     return {
         "kernel": platform.release(),
         "release": named.group(1) if named else None,
@@ -29,7 +29,7 @@ def system(root: Path = ROOT) -> Dict[str, Any]:
 
 def cpu(root: Path = ROOT) -> Dict[str, Any]:
     """Model, and how many: an ARM kernel does not tell the model, lscpu knows it."""
-    info = _text(root / "proc/cpuinfo")
+    info = read_text(root / "proc/cpuinfo")
     if info is None:
         raise NotSeen("/proc/cpuinfo cannot be read")
     model = _MODEL.search(info)
@@ -48,12 +48,12 @@ def cpu(root: Path = ROOT) -> Dict[str, Any]:
 
 def _different(topologies: List[Path], name: str) -> Optional[int]:
     """How many different values a file has; a thread that is switched off has none."""
-    return len({text for text in (_text(path / name) for path in topologies) if text is not None}) or None
+    return len({text for text in (read_text(path / name) for path in topologies) if text is not None}) or None
 
 
 def memory_gib(root: Path = ROOT) -> float:
     """Of the whole machine."""
-    total = _TOTAL.search(_text(root / "proc/meminfo") or "")
+    total = _TOTAL.search(read_text(root / "proc/meminfo") or "")
     if total is None:
         raise NotSeen("/proc/meminfo cannot be read")
     return round(int(total.group(1)) / KIB_PER_GIB, 2)
@@ -72,7 +72,7 @@ def numa(root: Path = ROOT) -> List[Dict[str, Any]]:
 
 
 def _node(number: int, folder: Path) -> Dict[str, Any]:
-    cpus, total = _text(folder / "cpulist"), _TOTAL.search(_text(folder / "meminfo") or "")
+    cpus, total = read_text(folder / "cpulist"), _TOTAL.search(read_text(folder / "meminfo") or "")
     return {
         "node": number,
         "cpus": cpus.strip() if cpus is not None else None,
@@ -83,12 +83,13 @@ def _node(number: int, folder: Path) -> Dict[str, Any]:
 def pci_numa_node(bus_id: str, root: Path = ROOT) -> Optional[int]:
     """Of the device that nvidia-smi calls 00000000:17:00.0; None where the kernel says -1, or nothing."""
     domain, _, rest = bus_id.lower().partition(":")
-    said = _text(root / "sys/bus/pci/devices" / (domain[-4:] + ":" + rest) / "numa_node")
+    said = read_text(root / "sys/bus/pci/devices" / (domain[-4:] + ":" + rest) / "numa_node")
     number = said.strip() if said is not None else ""
     return int(number) if number.isdigit() else None
 
 
-def _text(path: Path) -> Optional[str]:
+def read_text(path: Path) -> Optional[str]:
+    """The beginning of a file; None where it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(4 * 1024 * 1024).decode("utf-8", "replace")

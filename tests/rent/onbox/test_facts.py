@@ -21,6 +21,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place = tmp_path / "bin"
     place.mkdir()
     monkeypatch.setenv("PATH", str(place))
+    monkeypatch.delenv("RUNPOD_POD_ID", raising=False)
     return place
 
 
@@ -127,7 +128,40 @@ def test_how_an_instance_is_paid_for_is_told_in_our_words(life: str, said: str) 
 @pytest.mark.parametrize("answer", [Everything(404, HTML_404), Everything(200, PORTAL), Everything(200, "[]")])
 def test_a_machine_of_no_cloud_has_no_instance(answer: Everything) -> None:
     with MetadataServer(answer) as server:
-        assert instance(Metadata(server.url)) is None
+        assert instance(Metadata(server.url), Path("/nowhere")) is None
+
+
+CLOUD_INIT = {"cloud_name": "lambda", "instance_id": "0920582c", "region": "us-east-1", "availability_zone": None}
+
+
+def told_by_cloud_init(root: Path, v1: object) -> dict[str, object] | None:
+    write(root / "run/cloud-init/instance-data.json", json.dumps({"v1": v1, "ds": {"meta_data": {"key": "secret"}}}))
+    with MetadataServer(Everything(404, HTML_404)) as server:
+        return instance(Metadata(server.url), root)
+
+
+def test_a_cloud_without_such_a_service_is_known_by_its_first_boot(root: Path) -> None:
+    told = told_by_cloud_init(root, CLOUD_INIT)
+
+    assert told is not None
+    assert list(told) == ["cloud", "id", "type", "region", "zone", "image", "lifecycle"]
+    assert list(told.values()) == ["lambda", "0920582c", None, "us-east-1", None, None, None]
+
+
+@pytest.mark.parametrize("v1", [None, [], {}, CLOUD_INIT | {"cloud_name": "nocloud"}, CLOUD_INIT | {"cloud_name": 7}])
+def test_a_machine_of_ones_own_is_no_instance(root: Path, v1: object) -> None:
+    assert told_by_cloud_init(root, v1) is None
+
+
+def test_a_pod_knows_itself_by_its_environment(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNPOD_POD_ID", "x9k2")
+    monkeypatch.setenv("RUNPOD_DC_ID", "EU-RO-1")
+    monkeypatch.setenv("RUNPOD_API_KEY", "rpa_secret")
+    with MetadataServer(Everything(404, HTML_404)) as server:
+        told = instance(Metadata(server.url), root)
+
+    assert told is not None
+    assert {key: value for key, value in told.items() if value} == {"cloud": "runpod", "id": "x9k2", "zone": "EU-RO-1"}
 
 
 def test_a_machine_without_gpu_or_docker_has_empty_lists(programs: Path, root: Path) -> None:

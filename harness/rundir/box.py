@@ -111,6 +111,11 @@ class BoxFacts(_Said):
     python: _Word | None = None
     not_seen: dict[_Word, _Word] = Field(default={})
 
+    @property
+    def driver(self) -> str | None:
+        """Of its GPUs."""
+        return ", ".join(sorted({gpu.driver for gpu in self.gpus or () if gpu.driver})) or None
+
     def words(self) -> str:
         """For a reader, in a line."""
         parts = [*self._instance_words(), *self._gpu_words(), *self._numa_words()]
@@ -129,8 +134,7 @@ class BoxFacts(_Said):
             return ["GPUs not seen"]
         if not self.gpus:
             return ["no GPU"]
-        drivers = sorted({gpu.driver for gpu in self.gpus if gpu.driver})
-        driver = f"driver {', '.join(drivers)}" if drivers else "driver unknown"
+        driver = f"driver {self.driver or 'unknown'}"
         kinds = Counter(gpu.name or "GPU" for gpu in self.gpus)
         named = ", ".join(f"{count} x {name}" for name, count in kinds.items())
         return [named, driver + (f" (CUDA {self.cuda})" if self.cuda else ""), *self._link_words()]

@@ -5,6 +5,7 @@ import functools
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from harness.rent.aws import asked
 from harness.rent.aws import reap as reaping
 from harness.rent.aws.asked import AwsError
 from harness.rent.aws.box import end_on_shutdown, still_there
+from harness.rent.tags import OURS
 
 LOADER = functools.cache(botocore.loaders.create_loader)
 ROOT = Path(__file__).parents[2]
@@ -222,20 +224,60 @@ def _requests(account: Account) -> list[dict[str, Any]]:
     return list(account.ec2().describe_spot_instance_requests()["SpotInstanceRequests"])
 
 
-def test_of_a_persistent_spot_instance_the_request_goes_first_although_it_has_no_tags(
-    account: Account, capsys: pytest.CaptureFixture[str]
-) -> None:
+def a_spot_instance(account: Account) -> dict[str, Any]:
+    """As SkyPilot leaves it: the instance has our tags, its request has none."""
     request = spot(account, [])
     tags = tagged(a_box("late", expires_in_s=LATE), "instance")[0]["Tags"]
     account.ec2().create_tags(Resources=[request["InstanceId"]], Tags=tags)
-    ec2_backends["123456789012"][HERE].get_instance(request["InstanceId"]).spot_instance_request_id = request[
-        "SpotInstanceRequestId"
-    ]
+    instance = ec2_backends["123456789012"][HERE].get_instance(request["InstanceId"])
+    instance.spot_instance_request_id = request["SpotInstanceRequestId"]
+    return request
+
+
+def test_of_a_persistent_spot_instance_the_request_goes_first_although_it_has_no_tags(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = a_spot_instance(account)
 
     code, said = reap(capsys, "--region", HERE)
 
     assert (code, places(said["gone"])) == (0, [f"aws {HERE} {request['InstanceId']}"])
     assert [one["State"] for one in _requests(account)] in ([], ["cancelled"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusing("UnauthorizedOperation"),
+        lambda: "<html>log in, please</html>",
+        lambda: "<CancelSpotInstanceRequestsResponse><spotInstanceRequestSet/></CancelSpotInstanceRequestsResponse>",
+    ],
+)
+def test_a_spot_request_that_is_not_cancelled_remains_where_it_may_launch_another_instance(
+    account: Account, double: AwsDouble, capsys: pytest.CaptureFixture[str], answer: Any
+) -> None:
+    request = a_spot_instance(account)
+    double.rules["CancelSpotInstanceRequests", HERE] = answer
+
+    code, said = reap(capsys, "--region", HERE)
+
+    assert (code, places(said["gone"])) == (1, [f"aws {HERE} {request['InstanceId']}"])
+    assert places(said["remaining"]) == [f"aws {HERE} {request['SpotInstanceRequestId']}"]
+
+
+def test_a_tagged_spot_request_that_is_not_cancelled_remains(
+    account: Account, double: AwsDouble, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = spot(account, tagged(a_box("late", expires_in_s=LATE), "spot-instances-request"))
+    double.rules["CancelSpotInstanceRequests", HERE] = lambda: "<html>log in, please</html>"
+
+    code, said = reap(capsys, "--region", HERE)
+
+    assert (code, said["gone"], places(said["remaining"])) == (
+        1,
+        [],
+        [f"aws {HERE} {request['SpotInstanceRequestId']}"],
+    )
 
 
 def test_what_aws_throttles_is_asked_again(
@@ -398,6 +440,31 @@ def test_settings_that_cannot_be_used_are_one_line_and_never_nothing_to_end(
     assert "Traceback" not in said.err
 
 
+@pytest.mark.parametrize("status", [200, 302, 403, 502])
+@pytest.mark.parametrize("action", ["DescribeRegions", "DescribeInstances", "DescribeVolumes"])
+def test_what_a_proxy_answers_is_not_taken_for_aws(
+    account: Account, double: AwsDouble, capsys: pytest.CaptureFixture[str], action: str, status: int
+) -> None:
+    double.rules[action, "*"] = lambda: (status, "<html>log in, please</html>")
+
+    code, said = reap(capsys)
+
+    assert (code, len(said["unseen"])) == (1, 1 if action == "DescribeRegions" else 2)
+    assert action in said["unseen"][0]["why"]
+
+
+def test_an_end_that_a_proxy_answers_for_is_not_taken_for_one(
+    account: Account, double: AwsDouble, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = account.launch(a_box("late", expires_in_s=LATE))
+    for action in ("TerminateInstances", "CancelSpotInstanceRequests"):
+        double.rules[action, HERE] = lambda: "<html>log in, please</html>"
+
+    code, said = reap(capsys, "--region", HERE)
+
+    assert (code, places(said["remaining"]), account.state(late)) == (1, [f"aws {HERE} {late}"], "running")
+
+
 @pytest.mark.parametrize("expires", ["tomorrow", "", "2026-11-28T23:00:00Z", "99991231t235959z"])
 def test_an_expiry_that_nobody_can_read_is_listed_and_ended_only_with_all(
     account: Account, capsys: pytest.CaptureFixture[str], expires: str
@@ -488,8 +555,30 @@ def test_the_policy_allows_what_is_asked_and_nothing_else() -> None:
     allowed = {action for one in policy["Statement"] for action in one["Action"]}
     sources = " ".join(path.read_text() for path in (ROOT / "harness" / "rent" / "aws").glob("*.py"))
 
-    asked_for = set(re.findall(r'(?:ask|pages)\([a-z.]+, "([A-Za-z]+)"', sources))
+    asked_for = set(re.findall(r'(?:ask|each)\([a-z.]+, "([A-Za-z]+)"', sources))
 
     assert allowed == {f"ec2:{action}" for action in asked_for}
     changing = [one for one in policy["Statement"] if any("Describe" not in action for action in one["Action"])]
     assert all(one["Condition"]["Null"] == {"aws:ResourceTag/breakeven-box": "false"} for one in changing)
+
+
+def test_a_cloud_that_cannot_say_what_is_there_does_not_keep_anothers_boxes_alive(
+    account: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "state" / "breakeven" / "rent" / "local" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "tags.json").write_text("{")
+    late = account.launch(a_box("late", expires_in_s=LATE))
+
+    code, said = reap(capsys, "--all")
+
+    assert (code, places(said["gone"]), places(said["unseen"])) == (1, [f"aws {HERE} {late}"], ["local"])
+
+
+def test_the_launch_template_carries_the_tags_that_are_looked_for_and_ends_with_its_own_shutdown() -> None:
+    text = (ROOT / "infra" / "aws" / "launch-template.yaml").read_text()
+
+    keys = re.findall(r"Key: (breakeven-[a-z-]+)", text)
+
+    assert Counter(keys) == dict.fromkeys(OURS, 2)  # of the instance and of its disk
+    assert "InstanceInitiatedShutdownBehavior: terminate" in text

@@ -39,7 +39,7 @@ LISTED = "<DescribeRegionsResponse><regionInfo>{}</regionInfo></DescribeRegionsR
     )
 )
 
-Rule = Callable[[], str | None]  # a body that is answered; None: moto answers
+Rule = Callable[[], str | tuple[int, str] | None]  # what is answered, 200 unless it says; None: moto answers
 
 
 class _Quiet(WSGIRequestHandler):
@@ -93,7 +93,7 @@ class AwsDouble:
         said = rule() if rule else None
         if said is None:
             return self._moto(environ, start)  # type: ignore[no-any-return]
-        status = 200 if "<Errors>" not in said else next((n for c, n in STATUS.items() if c in said), 400)
+        status, said = said if isinstance(said, tuple) else (200, said)
         start(f"{status} said", [("Content-Type", "text/xml;charset=UTF-8")])
         return [said.encode()]
 
@@ -102,12 +102,12 @@ def refusing(code: str, said: str = "No.", times: int | None = None) -> Rule:
     """EC2's answer, always or the first few times."""
     left = [times]
 
-    def rule() -> str | None:
+    def rule() -> tuple[int, str] | None:
         if left[0] is not None:
             if left[0] == 0:
                 return None
             left[0] -= 1
-        return ERROR.format(code=code, said=said)
+        return STATUS.get(code, 400), ERROR.format(code=code, said=said)
 
     return rule
 

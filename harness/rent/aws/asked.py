@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -24,6 +24,8 @@ PAGE = 500
 LOG_IN = "`aws configure`, `aws sso login`, or AWS_PROFILE, as for any tool of AWS's"
 _FIRST_REGION = "us-east-1"  # asked for the others where none is set
 _LATE = timedelta(minutes=3)  # AWS takes a request whose time is off by up to five
+
+_NOT_AWS = "what answers is not AWS"
 
 _DENIED = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
 _THROTTLED = ("RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException")
@@ -75,7 +77,7 @@ class Aws:
     def open(self, region: str) -> None:
         """A client for a region; clients are used by several threads, and made by one."""
         if region not in self._clients:
-            retries = {"mode": "adaptive", "total_max_attempts": ATTEMPTS}
+            retries: Any = {"mode": "adaptive", "total_max_attempts": ATTEMPTS}
             config = Config(retries=retries, connect_timeout=CONNECT_S, read_timeout=READ_S)
             with _in_one_line(region, "the region"):
                 self._clients[region] = self._session.client("ec2", region_name=region, config=config)
@@ -91,8 +93,8 @@ class Aws:
             answer: dict[str, Any] = getattr(self._clients[region], _method(action))(**given)
             return answer
 
-    def pages(self, region: str, action: str, **given: Any) -> Iterator[dict[str, Any]]:
-        """Every page of a call's answer; one without an entry need not be the last.
+    def each(self, region: str, action: str, member: str, **given: Any) -> Iterator[dict[str, Any]]:
+        """Every entry of a list in a call's answer, of all its pages; one without an entry need not be the last.
 
         Raises:
             AwsError: as `ask`.
@@ -100,7 +102,8 @@ class Aws:
         self.open(region)
         with _in_one_line(region, action):
             paginator = self._clients[region].get_paginator(_method(action))
-            yield from paginator.paginate(**given, PaginationConfig={"PageSize": PAGE})
+            for page in paginator.paginate(**given, PaginationConfig={"PageSize": PAGE}):
+                yield from member_of(page, member, region, action)
 
     def regions(self, asked: Sequence[str]) -> tuple[str, ...]:
         """Those of the account that are enabled, or of them the ones asked for.
@@ -111,11 +114,12 @@ class Aws:
         home = self._session.region_name or _FIRST_REGION
         try:
             answer = self.ask(home, "DescribeRegions", AllRegions=True)
+            listed = member_of(answer, "Regions", home, "DescribeRegions")
         except AwsError as error:
             if asked and error.is_denied:  # then each says for itself whether it is there
                 return tuple(dict.fromkeys(asked))
             raise
-        enabled = {one["RegionName"]: one["OptInStatus"] != "not-opted-in" for one in answer["Regions"]}
+        enabled = {one["RegionName"]: one["OptInStatus"] != "not-opted-in" for one in listed}
         for name in asked:
             if name not in enabled:
                 near = difflib.get_close_matches(name, enabled, n=1)
@@ -126,6 +130,17 @@ class Aws:
                     f"--region {name}: not enabled for this account", hint="so nothing can be there; leave it out"
                 )
         return tuple(dict.fromkeys(asked)) or tuple(name for name, is_on in enabled.items() if is_on)
+
+
+def member_of(answer: Mapping[str, Any], member: str, region: str, action: str) -> Any:
+    """What every answer of that kind has, be it empty; HTML that a proxy answers has it not.
+
+    Raises:
+        AwsError: it is not there.
+    """
+    if member not in answer:
+        raise AwsError(f"AWS {region}: {action}: {_NOT_AWS}", hint="a proxy that wants a login?")
+    return answer[member]
 
 
 def _method(action: str) -> str:
@@ -151,8 +166,9 @@ def _hint_for(error: Exception) -> str | None:
 
 
 def _refused(error: ClientError, region: str, action: str) -> AwsError:
-    code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
-    line, hint = f"{action}: {printable(code)}: {printable(said, 200)}", None
+    error_said = error.response.get("Error", {})  # of a proxy's answer none is made
+    code, said = error_said.get("Code", ""), error_said.get("Message", "")
+    line, hint = f"{action}: {printable(code)}: {printable(said, 200)}" if code else f"{action}: {_NOT_AWS}", None
     if code in _DENIED:
         asked = f"ec2:{action}" if error.operation_name == action else error.operation_name  # a role is assumed before
         line, hint = f"these credentials may not {asked}", "docs/renting.md has the policy that reap needs"

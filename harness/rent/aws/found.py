@@ -79,8 +79,8 @@ def _look_in(aws: Aws, region: str) -> tuple[list[Found], list[Thing]]:
 
 def _instances(aws: Aws, region: str) -> Iterator[Found]:
     filters = [_OURS, {"Name": "instance-state-name", "Values": THERE}]
-    for page in aws.pages(region, "DescribeInstances", Filters=filters):
-        for one in (one for reservation in page["Reservations"] for one in reservation["Instances"]):
+    for reservation in aws.each(region, "DescribeInstances", "Reservations", Filters=filters):
+        for one in reservation["Instances"]:
             state, spot, kept = one["State"]["Name"], one.get("SpotInstanceRequestId"), tuple(_kept(one))
             yield Found("instance", one["InstanceId"], region, state, *_read(one), spot_request=spot, kept=kept)
 
@@ -92,17 +92,15 @@ def _kept(instance: Mapping[str, Any]) -> list[str]:
 
 def _spot_requests(aws: Aws, region: str) -> Iterator[Found]:
     filters = [_OURS, {"Name": "state", "Values": OPEN}]
-    for page in aws.pages(region, "DescribeSpotInstanceRequests", Filters=filters):
-        for one in page["SpotInstanceRequests"]:
-            id_, made = one["SpotInstanceRequestId"], one.get("InstanceId")
-            yield Found("spot request", id_, region, one["State"], *_read(one), launched=made)
+    for one in aws.each(region, "DescribeSpotInstanceRequests", "SpotInstanceRequests", Filters=filters):
+        id_, made = one["SpotInstanceRequestId"], one.get("InstanceId")
+        yield Found("spot request", id_, region, one["State"], *_read(one), launched=made)
 
 
 def _volumes(aws: Aws, region: str) -> Iterator[Found]:
     filters = [_OURS, {"Name": "status", "Values": ["available"]}]
-    for page in aws.pages(region, "DescribeVolumes", Filters=filters):
-        for one in page["Volumes"]:
-            yield Found("volume", one["VolumeId"], region, one["State"], *_read(one))
+    for one in aws.each(region, "DescribeVolumes", "Volumes", Filters=filters):
+        yield Found("volume", one["VolumeId"], region, one["State"], *_read(one))
 
 
 def _read(one: Mapping[str, Any]) -> tuple[Box | None, str | None]:

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from harness.base.errors import UsageError
-from harness.rent.aws.asked import LOG_IN, Aws, AwsError
+from harness.rent.aws.asked import LOG_IN, Aws, AwsError, member_of
 from harness.rent.aws.found import OPEN, THERE, Found, look
 from harness.rent.sweep import Sweep, Thing
 
 WAIT_S = 300.0  # for instances to be terminated; those with many GPUs take minutes
 POLL_S = 5.0
+_LOOKS = 3
 _AT_ONCE = 200  # values of one filter
 _PROTECTIONS = {"disableApiTermination": "termination protection", "disableApiStop": "stop protection"}
 
@@ -67,7 +68,7 @@ def _cancel(aws: Aws, due: Sequence[Found], known: set[str], done: Sweep, say: S
         if one.kind != "spot request":
             continue
         try:
-            aws.ask(one.region, "CancelSpotInstanceRequests", SpotInstanceRequestIds=[one.id])
+            _cancel_one(aws, one.region, one.id)
         except AwsError as error:
             done.remaining.append(one.thing(_words(error)))
             continue
@@ -78,9 +79,23 @@ def _cancel(aws: Aws, due: Sequence[Found], known: set[str], done: Sweep, say: S
             done.unreadable.append(Thing(f"aws {one.region} {one.launched}", why=why))
 
 
+def _cancel_one(aws: Aws, region: str, request: str) -> None:
+    answer = aws.ask(region, "CancelSpotInstanceRequests", SpotInstanceRequestIds=[request])
+    said = member_of(answer, "CancelledSpotInstanceRequests", region, "CancelSpotInstanceRequests")
+    states = {one["SpotInstanceRequestId"]: one["State"] for one in said}
+    if states.get(request, OPEN[0]) in OPEN:
+        raise AwsError(f"AWS {region}: {request} is still {states.get(request, 'there')}, although it was cancelled")
+
+
 def _terminate(aws: Aws, due: Sequence[Found], done: Sweep, say: Say) -> None:
-    ending = []
+    ending, uncancelled = [], set()
     for one in due:
+        if one.spot_request is not None:
+            try:
+                _cancel_one(aws, one.region, one.spot_request)
+            except AwsError as error:  # whether that matters is looked at afterwards
+                say(f"{one.where}: {error}")
+                uncancelled.add(one.spot_request)
         try:
             _end(aws, one, say)
             ending.append(one)
@@ -93,19 +108,14 @@ def _terminate(aws: Aws, due: Sequence[Found], done: Sweep, say: Say) -> None:
             continue
         done.gone.append(one.thing())
         done.remaining += [Thing(f"aws {one.region} {kept}", one.box, _left(one.region, kept)) for kept in one.kept]
-        if one.spot_request is not None:
-            _close(aws, one, one.spot_request, done)
+        if one.spot_request in uncancelled:
+            _look_after(aws, one, done)
 
 
 def _end(aws: Aws, one: Found, say: Say) -> None:
     """Ask for its end, whatever protects it."""
     if one.state == "shutting-down":
         return
-    if one.spot_request is not None:
-        try:
-            aws.ask(one.region, "CancelSpotInstanceRequests", SpotInstanceRequestIds=[one.spot_request])
-        except AwsError as error:
-            say(f"{one.where}: {error}")  # whether that matters is looked at afterwards
     for _ in range(len(_PROTECTIONS) + 1):
         try:
             aws.ask(one.region, "TerminateInstances", InstanceIds=[one.id])
@@ -149,21 +159,25 @@ def _states(aws: Aws, region: str, ids: Sequence[str]) -> dict[str, str]:
         some = list(ids[first : first + _AT_ONCE])
         filters = [{"Name": "instance-id", "Values": some}, {"Name": "instance-state-name", "Values": THERE}]
         try:
-            for page in aws.pages(region, "DescribeInstances", Filters=filters):
-                for one in (one for reservation in page["Reservations"] for one in reservation["Instances"]):
+            for reservation in aws.each(region, "DescribeInstances", "Reservations", Filters=filters):
+                for one in reservation["Instances"]:
                     states[one["InstanceId"]] = f"is still {one['State']['Name']} after {WAIT_S:.0f} s"
         except AwsError as error:
             states |= dict.fromkeys(some, f"not known whether it is gone: {error}")
     return states
 
 
-def _close(aws: Aws, one: Found, request: str, done: Sweep) -> None:
-    """A request that may launch the next instance, although this one is gone."""
+def _look_after(aws: Aws, one: Found, done: Sweep) -> None:
+    """A request that could not be cancelled may launch the next instance; a one-time one closes with its instance."""
+    filters = [{"Name": "spot-instance-request-id", "Values": [one.spot_request]}, {"Name": "state", "Values": OPEN}]
+    where = f"aws {one.region} {one.spot_request}"
     try:
-        filters = [{"Name": "spot-instance-request-id", "Values": [request]}, {"Name": "state", "Values": OPEN}]
-        for page in aws.pages(one.region, "DescribeSpotInstanceRequests", Filters=filters):
-            for left in page["SpotInstanceRequests"]:
-                why = f"a spot request that is {left['State']}: it may launch another instance"
-                done.remaining.append(Thing(f"aws {one.region} {request}", one.box, why))
+        for _ in range(_LOOKS):
+            left = list(aws.each(one.region, "DescribeSpotInstanceRequests", "SpotInstanceRequests", Filters=filters))
+            if not left:
+                return
+            time.sleep(POLL_S)
+        why = f"a spot request that is still {left[0]['State']}: it may launch another instance"
+        done.remaining.append(Thing(where, one.box, why))
     except AwsError as error:
-        done.unseen.append(Thing(f"aws {one.region} {request}", one.box, _words(error)))
+        done.unseen.append(Thing(where, one.box, _words(error)))

@@ -12,6 +12,7 @@ from .metadata import AWS, AZURE_INSTANCE, GCP, Metadata, parsed
 
 _NOTHING: Dict[str, Any] = dict.fromkeys(("cloud", "id", "type", "region", "zone", "image", "lifecycle"))
 _NO_CLOUD = {"none", "unknown", "nocloud"}  # cloud-init's words for a machine of one's own
+LONGEST = 500  # characters of a name that is believed
 ON_DEMAND, SPOT = "on_demand", "spot"
 
 
@@ -25,10 +26,10 @@ def instance(metadata: Metadata, root: Path = ROOT) -> Optional[Dict[str, Any]]:
     if cloud is None:
         return _runpod() or _cloud_init(root)
     said = _aws(metadata) if cloud == AWS else _gcp(metadata) if cloud == GCP else _azure(metadata)
-    return dict(cloud=cloud, **said)
+    return {"cloud": cloud, **{key: value[:LONGEST] if value else None for key, value in said.items()}}
 
 
-def _aws(metadata: Metadata) -> Dict[str, Any]:
+def _aws(metadata: Metadata) -> Dict[str, Optional[str]]:
     document = _object(parsed(metadata.text("/latest/dynamic/instance-identity/document")))
     life = metadata.text("/latest/meta-data/instance-life-cycle")
     return {
@@ -41,7 +42,7 @@ def _aws(metadata: Metadata) -> Dict[str, Any]:
     }
 
 
-def _gcp(metadata: Metadata) -> Dict[str, Any]:
+def _gcp(metadata: Metadata) -> Dict[str, Optional[str]]:
     def said(key: str) -> Optional[str]:
         return metadata.text("/computeMetadata/v1/instance/" + key)
 
@@ -57,7 +58,7 @@ def _gcp(metadata: Metadata) -> Dict[str, Any]:
     }
 
 
-def _azure(metadata: Metadata) -> Dict[str, Any]:
+def _azure(metadata: Metadata) -> Dict[str, Optional[str]]:
     compute = _object(_object(parsed(metadata.text(AZURE_INSTANCE))).get("compute"))
     if not compute:
         raise NotSeen("the metadata service stopped answering")

@@ -219,8 +219,9 @@ def mistakes_name_their_place(ctx: click.Context) -> Iterator[None]:
     except UsageError as error:
         raise UsageError(_with_place(ctx, str(error)), hint=error.hint) from None
     except click.UsageError as error:
-        error.message = _with_place(ctx, error.message)
-        raise
+        own = error.format_message()
+        said = _with_place(ctx, own)
+        raise (error if said == own else click.UsageError(said, error.ctx)) from None
 
 
 def _with_place(ctx: click.Context, said: str) -> str:

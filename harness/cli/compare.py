@@ -10,7 +10,7 @@ import click
 
 from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
 from harness.cli.junit import junit_option, write_junit
-from harness.cli.options import PATH, demand_options, people_of
+from harness.cli.options import PATH, demand_again_options, people_of
 from harness.cli.outputs import makeable
 from harness.cli.report import page_console
 from harness.cli.run_dirs import check_each_once, runs_in, without_comparisons
@@ -48,7 +48,7 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
     callback=makeable,
     help="Write comparison.html and .md there, or trend.*.",
 )
-@demand_options
+@demand_again_options
 @junit_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def command(

@@ -82,6 +82,15 @@ def _amount(ctx: click.Context, param: click.Parameter, value: float | None) -> 
 
 def demand_options(command: Command) -> Command:
     """What a month asks for, or who operates the box where nobody says."""
+    return _demand_options(command, "the run's own requests, no volume")
+
+
+def demand_again_options(command: Command) -> Command:
+    """The same of a run that may have a demand already."""
+    return _demand_options(command, "the run's own demand, else its own requests, no volume")
+
+
+def _demand_options(command: Command, default: str) -> Command:
     command = click.option(
         "--fte-usd-per-year",
         type=float,
@@ -102,8 +111,7 @@ def demand_options(command: Command) -> Command:
         "demand_file",
         type=PATH,
         metavar="FILE|NAME|none",
-        help=f"The month to price: your own file, {', '.join(BUNDLED_DEMANDS)}, or none.  "
-        "[default: the run's own requests, no volume]",
+        help=f"The month to price: your own file, {', '.join(BUNDLED_DEMANDS)}, or none.  [default: {default}]",
     )(command)
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from harness.base.errors import UsageError
 from harness.cli.junit import junit_option, write_junit
-from harness.cli.options import BOXES, PATH, demand_options, people_of, weights_options
+from harness.cli.options import BOXES, PATH, demand_again_options, people_of, weights_options
 from harness.cli.pooled import print_pooled
 from harness.cli.run_dirs import check_each_once, without_comparisons
 from harness.pipeline.analyse import Analysis, analyse_run
@@ -21,7 +21,7 @@ from harness.report.compare.pool import pool
 @click.command(name="report")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PATH)
 @click.option("--api", "apis", metavar="PROVIDER:MODEL", multiple=True, help="API to compare with; repeatable.")
-@demand_options
+@demand_again_options
 @click.option("--prices", "prices_file", metavar="FILE", type=PATH, help="Your own prices; they win.")
 @click.option(
     "--against", metavar="API_RUN", multiple=True, type=PATH, help="A run of an API with the same tasks; repeatable."

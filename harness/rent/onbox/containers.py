@@ -8,6 +8,7 @@ from typing import Any, Dict, List
 from .commands import NotSeen, first_line, printed
 
 MOST = 64
+MOST_S = 5.0  # of each question
 
 
 def images() -> List[Dict[str, Any]]:
@@ -18,7 +19,7 @@ def images() -> List[Dict[str, Any]]:
     Raises:
         NotSeen: Docker does not answer, or not us.
     """
-    listed = printed(["docker", "ps", "-q", "--no-trunc"])
+    listed = printed(["docker", "ps", "-q", "--no-trunc"], MOST_S)
     if listed is None:
         return []
     ids = _lines(listed.code, listed.text)[:MOST]
@@ -36,7 +37,7 @@ def images() -> List[Dict[str, Any]]:
 
 
 def _asked(argv: List[str]) -> List[str]:
-    said = printed(argv)
+    said = printed(argv, MOST_S)
     if said is None:
         raise NotSeen("docker is gone")
     return _lines(said.code, said.text)

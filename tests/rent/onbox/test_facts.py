@@ -311,6 +311,15 @@ def test_a_bare_tree_costs_only_what_is_missing(programs: Path, tmp_path: Path) 
     assert told["system"]["kernel"]
 
 
+def test_a_probe_for_which_no_time_is_left_is_not_begun(programs: Path, root: Path) -> None:
+    with MetadataServer(Aws()) as server:
+        told = facts(server.url, root, most_s=0)
+
+    assert server.asked == []
+    assert set(told["not_seen"].values()) == {"no time was left for it"}
+    assert BoxFacts.model_validate(told).words() == "GPUs not seen"
+
+
 def test_an_arm_machine_is_named_by_lscpu(programs: Path, root: Path) -> None:
     write(root / "proc/cpuinfo", "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd40\n")
     stand_in(programs, "lscpu", {"*": (0, "Architecture:  aarch64\n  Model name:    Neoverse-V1\n    Model:  1\n")})

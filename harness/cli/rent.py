@@ -151,7 +151,7 @@ def run_command(plan_file: Path | None, yes: bool, out_dir: Path, resume: Path |
     why = f" ({outcome.why_ended})" if outcome.why_ended else ""
     click.echo(f"{outcome.measured} of {len(cells)} measured{why}, USD {outcome.spent_usd:.4f} spent: {book.folder}")
     if not outcome.is_gone:
-        click.echo("the box is not known to be gone: `breakeven rent reap --all`", err=True)
+        click.echo("the box is not known to be gone: `breakeven rent reap --box ID`, the id in rent.json", err=True)
         return EXIT_FAILED
     return EXIT_DO_NOT_TRUST if outcome.missing else EXIT_DONE
 

@@ -11,9 +11,9 @@ from harness.base.errors import EXIT_DONE, EXIT_FAILED, BreakevenError, UsageErr
 from harness.base.text import printable
 from harness.rent import aws
 from harness.rent.box import Provider
-from harness.rent.driver import reap
+from harness.rent.driver import end_box
 from harness.rent.local.provider import LocalProvider
-from harness.rent.sweep import Sweep, Thing
+from harness.rent.sweep import Sweep, Thing, Wanted
 
 PROVIDERS: dict[str, Callable[[], Provider]] = {"local": LocalProvider}  # that tell themselves what is there
 AWS = "aws"
@@ -21,6 +21,7 @@ AWS = "aws"
 
 @click.command(name="reap")
 @click.option("--all", "everything", is_flag=True, help="Also what is not past its expiry, or does not say when.")
+@click.option("--box", "ids", metavar="ID", multiple=True, help="End this box only, whatever its expiry (repeatable).")
 @click.option("--dry-run", is_flag=True, help="List what would be ended; end nothing.")
 @click.option(
     "--cloud",
@@ -32,7 +33,12 @@ AWS = "aws"
 @click.option("--region", "regions", multiple=True, help="Of AWS (repeatable); otherwise every one that is enabled.")
 @click.option("--json", "as_json", is_flag=True, help="Print what is gone and what remains as JSON.")
 def reap_command(
-    everything: bool, dry_run: bool, clouds: tuple[str, ...], regions: tuple[str, ...], as_json: bool
+    everything: bool,
+    ids: tuple[str, ...],
+    dry_run: bool,
+    clouds: tuple[str, ...],
+    regions: tuple[str, ...],
+    as_json: bool,
 ) -> int:
     """End every box that is past its expiry, and look that it is gone. Safe to run from cron.
 
@@ -46,13 +52,15 @@ def reap_command(
     """
     if regions and clouds and AWS not in clouds:
         raise UsageError("--region is AWS's", hint="--cloud aws")
-    done = Sweep()
+    if everything and ids:
+        raise UsageError("--all and --box: one of them")
+    wanted, done = Wanted(everything, ids), Sweep()
     for name, provider in PROVIDERS.items():
         if name in clouds or not (clouds or regions):
-            done.add(_by_provider(name, provider, everything=everything, dry_run=dry_run))
+            done.add(_by_provider(name, provider, wanted, dry_run=dry_run))
     if AWS in clouds or not clouds:
         is_asked = AWS in clouds or bool(regions)
-        done.add(_on_aws(regions, everything=everything, dry_run=dry_run, is_asked=is_asked))
+        done.add(_on_aws(regions, wanted, dry_run=dry_run, is_asked=is_asked))
     if as_json:
         click.echo(json.dumps(done.to_dict()))
     else:
@@ -60,26 +68,25 @@ def reap_command(
     return EXIT_DONE if done.is_clean else EXIT_FAILED
 
 
-def _by_provider(name: str, make: Callable[[], Provider], *, everything: bool, dry_run: bool) -> Sweep:
+def _by_provider(name: str, make: Callable[[], Provider], wanted: Wanted, *, dry_run: bool) -> Sweep:
     try:
         provider = make()
-        if dry_run:
-            due = [box for box in provider.boxes() if everything or box.is_expired()]
-            return Sweep(remaining=[Thing(name, box) for box in due])
-        gone, remaining = reap(provider, everything=everything, say=_say)
+        due = [box for box in provider.boxes() if wanted.has(box)]
+        gone = [] if dry_run else [box for box in due if end_box(provider, box, _say)]
     except (BreakevenError, OSError, ValueError) as error:  # one that cannot say does not keep the others' boxes alive
         return Sweep(unseen=[Thing(name, why=printable(str(error), 300))])
-    return Sweep(gone=[Thing(name, box) for box in gone], remaining=[Thing(name, box) for box in remaining])
+    remaining = [Thing(name, box) for box in due if box not in gone]
+    return Sweep(gone=[Thing(name, box) for box in gone], remaining=remaining)
 
 
-def _on_aws(regions: tuple[str, ...], *, everything: bool, dry_run: bool, is_asked: bool) -> Sweep:
+def _on_aws(regions: tuple[str, ...], wanted: Wanted, *, dry_run: bool, is_asked: bool) -> Sweep:
     if is_asked:
         aws.needed()
     if not aws.is_installed():
         return Sweep(passed_over=[Thing(AWS, why="boto3 is not installed")])
     from harness.rent.aws.reap import reap as reap_aws
 
-    return reap_aws(regions, everything=everything, dry_run=dry_run, is_asked=is_asked, say=_say)
+    return reap_aws(regions, wanted, dry_run=dry_run, is_asked=is_asked, say=_say)
 
 
 def _print(done: Sweep, dry_run: bool) -> None:

@@ -7,6 +7,20 @@ from harness.rent.box import Box
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What has to go: what is past its expiry, else everything, else boxes by their ids."""
+
+    everything: bool = False
+    ids: tuple[str, ...] = ()
+
+    def has(self, box: Box | None) -> bool:
+        """Whether it has to; none: a box whose tags cannot be read."""
+        if self.ids:
+            return box is not None and box.id in self.ids
+        return self.everything or (box is not None and box.is_expired())
+
+
+@dataclass(frozen=True, slots=True)
 class Thing:
     """Something of ours that costs money."""
 

@@ -482,6 +482,20 @@ def test_an_expiry_that_nobody_can_read_is_listed_and_ended_only_with_all(
     assert (code, places(said["gone"]), account.state(broken)) == (0, [f"aws {HERE} {broken}"], "terminated")
 
 
+def test_a_box_by_its_id_is_ended_before_its_time_and_no_other(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours = account.launch(a_box("ours", expires_in_s=YOUNG), THERE)
+    another = account.launch(a_box("another", expires_in_s=YOUNG))
+    late = account.launch(a_box("late", expires_in_s=LATE))
+
+    code, said = reap(capsys, *OUR_REGIONS, "--box", "ours")
+
+    assert (code, places(said["gone"])) == (0, [f"aws {THERE} {ours}"])
+    assert [account.state(one) for one in (another, late)] == ["running", "running"]
+    assert invoke(["rent", "reap", "--all", "--box", "ours"]) == 2
+
+
 def test_what_aws_does_not_end_in_time_remains(
     account: Account, double: AwsDouble, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -86,7 +86,7 @@ def test_a_driver_that_is_killed_leaves_a_box_that_is_found_ended_and_gone_on_fr
     driver.wait()
     (folder,) = out.glob("*-rent-try")
 
-    code = invoke(["rent", "reap", "--all", "--json"])
+    code = invoke(["rent", "reap", "--cloud", "local", "--all", "--json"])
 
     assert code == 0
     assert left_behind() == []
@@ -181,7 +181,7 @@ def test_reaping_ends_what_is_past_its_expiry_and_leaves_the_rest(
         box = Box(name, "run", "local", now.isoformat(), expires, 1.0)
         (place / "tags.json").write_text(json.dumps({"box": box.to_dict(), "pid": None, "created_s": None}))
 
-    assert invoke(["rent", "reap", "--json"]) == 0
+    assert invoke(["rent", "reap", "--cloud", "local", "--json"]) == 0
 
     said = json.loads(capsys.readouterr().out)
     assert ([box["id"] for box in said["gone"]], said["remaining"]) == (["late"], [])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from harness.base.errors import UsageError
 from harness.rent.aws.asked import LOG_IN, Aws, AwsError, member_of
 from harness.rent.aws.found import OPEN, THERE, Found, look
-from harness.rent.sweep import Sweep, Thing
+from harness.rent.sweep import Sweep, Thing, Wanted
 
 WAIT_S = 300.0  # for instances to be terminated; those with many GPUs take minutes
 POLL_S = 5.0
@@ -20,8 +20,8 @@ _PROTECTIONS = {"disableApiTermination": "termination protection", "disableApiSt
 Say = Callable[[str], None]
 
 
-def reap(regions: Sequence[str], *, everything: bool, dry_run: bool, is_asked: bool, say: Say) -> Sweep:
-    """End what is past its expiry (`everything`: all of ours) in these regions, or all that the account has enabled.
+def reap(regions: Sequence[str], wanted: Wanted, *, dry_run: bool, is_asked: bool, say: Say) -> Sweep:
+    """End what has to go in these regions, or all that the account has enabled.
 
     Raises:
         UsageError: a region that is none; no credentials, where AWS was asked for.
@@ -32,7 +32,7 @@ def reap(regions: Sequence[str], *, everything: bool, dry_run: bool, is_asked: b
                 if is_asked:
                     raise UsageError("AWS: no credentials", hint=LOG_IN)
                 return Sweep(passed_over=[Thing("aws", why="no credentials")])
-            return _sweep(aws, aws.regions(regions), everything=everything, dry_run=dry_run, say=say)
+            return _sweep(aws, aws.regions(regions), wanted, dry_run=dry_run, say=say)
     except AwsError as error:
         return Sweep(unseen=[Thing("aws", why=_words(error))])
 
@@ -41,11 +41,11 @@ def _words(error: AwsError) -> str:
     return f"{error}; {error.hint}" if error.hint else str(error)
 
 
-def _sweep(aws: Aws, regions: Sequence[str], *, everything: bool, dry_run: bool, say: Say) -> Sweep:
+def _sweep(aws: Aws, regions: Sequence[str], wanted: Wanted, *, dry_run: bool, say: Say) -> Sweep:
     found, unseen = look(aws, regions)
     done, due = Sweep(unseen=unseen), []
     for one in found:
-        if everything or (one.box is not None and one.box.is_expired()):
+        if wanted.has(one.box):
             due.append(one)
         elif one.box is None and one.state != "shutting-down":
             done.unreadable.append(one.thing(f"{one.kind}: {one.unreadable}"))

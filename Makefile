@@ -1,7 +1,7 @@
 # `make run`: from nothing to a verdict on a real engine.  `make test`: the whole suite, real engines included.
 # Uses uv where there is one, plain venv and pip where not. Needs Python >= 3.11 and a C++ compiler; `make test` also
 # cmake, Chromium and its driver, nginx, HAProxy and Prometheus, which it installs itself where it is root and there is apt-get, and
-# the LiteLLM proxy, which it puts into an environment of its own.
+# the LiteLLM proxy and SkyPilot, which it puts into environments of their own.
 
 VENV   := .venv
 STAMPS := .stamps
@@ -41,7 +41,7 @@ PATIENT := engine or browser or slow
 AT_ONCE := -q -n $(CHECKS_AT_ONCE) --dist worksteal -m "not ($(PATIENT))"
 
 .NOTPARALLEL:
-.PHONY: help setup compiler tools engine litellm run check test lint clean
+.PHONY: help setup compiler tools engine litellm sky run check test lint clean
 
 help:
 	@echo "make run    set up, start a real engine, drive it, print a verdict (first time: minutes, it compiles llama.cpp)"
@@ -49,6 +49,7 @@ help:
 	@echo "make test   set up, install three real engines (first time: 15 to 30 minutes), run the whole suite"
 	@echo "make lint   ruff and mypy"
 	@echo "make litellm  the proxy that tests put before a server, by hashes, in an environment of its own (half a minute)"
+	@echo "make sky    SkyPilot, which rents on clouds, by hashes, in an environment of its own (half a minute)"
 	@echo "make setup  only the environment in $(VENV)"
 
 setup: $(STAMPS)/setup
@@ -78,13 +79,17 @@ $(STAMPS)/engine: $(STAMPS)/setup
 litellm: $(STAMPS)/setup
 	@$(BIN)/python tests/support/litellm_proxy.py
 
+# The same that `breakeven rent install` makes, by the pins in harness/rent/sky.
+sky: $(STAMPS)/setup
+	@$(BIN)/breakeven rent install
+
 run: compiler $(STAMPS)/engine
 	@$(BIN)/breakeven run
 
 check: lint
 	@$(BIN)/python -m pytest $(AT_ONCE) $(PYTEST_ARGS)
 
-test: tools $(STAMPS)/engine litellm
+test: tools $(STAMPS)/engine litellm sky
 	@$(BIN)/breakeven engine install llama_server vllm
 	@at_once=0; $(BIN)/python -m pytest $(AT_ONCE) $(PYTEST_ARGS) || at_once=$$?; \
 	alone=0; $(BIN)/python -m pytest -m "$(PATIENT)" $(PYTEST_ARGS) || alone=$$?; \

@@ -1,3 +1,4 @@
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,12 @@ SLOTS = 4
 
 # a job in a shell's background ignores Ctrl-C, and so would every program that a test starts and interrupts
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# no test looks into the account of whoever runs it, or ends anything there
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
+os.environ |= dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG"), os.devnull)
+os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
 
 
 def _say(line: str) -> None:

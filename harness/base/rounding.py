@@ -70,5 +70,10 @@ def exact_volume(tasks: float) -> str:
     return f"{tasks:,.0f}" if tasks == int(tasks) else f"{tasks:,.6g}"
 
 
+def tasks_words(tasks: float) -> str:
+    """`400,000 tasks`, `1 task`."""
+    return f"{exact_volume(tasks)} task{'' if tasks == 1 else 's'}"
+
+
 def _signed(text: str) -> str:
     return text.replace("-", MINUS)

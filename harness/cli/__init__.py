@@ -20,7 +20,7 @@ from click.shell_completion import CompletionItem
 from harness import __version__
 from harness.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, BreakevenError, UsageError
 from harness.base.text import printable
-from harness.cli.defaults import apply
+from harness.cli.defaults import apply, mistakes_name_their_place
 from harness.cli.groups import Context
 
 TRACEBACK = "BREAKEVEN_TRACEBACK"
@@ -110,7 +110,7 @@ class _Commands(click.Group):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with readers_may_leave():
+        with readers_may_leave(), mistakes_name_their_place(ctx):
             return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

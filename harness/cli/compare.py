@@ -10,16 +10,16 @@ import click
 
 from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
 from harness.cli.junit import junit_option, write_junit
-from harness.cli.options import PATH, demand_options, people_of
+from harness.cli.options import PATH, demand_again_options, people_of
+from harness.cli.outputs import makeable
 from harness.cli.report import page_console
-from harness.cli.run_dirs import without_comparisons
+from harness.cli.run_dirs import check_each_once, runs_in, without_comparisons
 from harness.pipeline.analyse import priced_for, read_analysis, read_written
 from harness.report import console_comparison, render_comparison, render_trend
 from harness.report.compare.gate import worst
 from harness.report.compare.repeats import as_one
 from harness.report.compare.runs import Comparison, compare_runs
 from harness.report.model import RunFiles
-from harness.rundir.files import MANIFEST
 
 
 def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
@@ -40,8 +40,15 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PATH)
 @click.option("--fail-over", callback=_share, metavar="5%", help="End with 1 when a run lost more goodput than this.")
 @click.option("--trend", "is_trend", is_flag=True, help="Many runs over time: which changes exceed their intervals?")
-@click.option("--out", "out_dir", metavar="DIR", type=PATH, help="Write comparison.html and .md there, or trend.*.")
-@demand_options
+@click.option(
+    "--out",
+    "out_dir",
+    metavar="DIR",
+    type=PATH,
+    callback=makeable,
+    help="Write comparison.html and .md there, or trend.*.",
+)
+@demand_again_options
 @junit_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def command(
@@ -79,6 +86,7 @@ def command(
         raise UsageError(
             f"compare needs at least two runs, got {len(runs)}", hint="`breakeven report` shows a single one"
         )
+    check_each_once(runs)
     people = people_of(fte, fte_usd_per_year)
     if is_trend:
         if (fail_over, junit_file, demand_file, people) != (None,) * 4 or as_json:
@@ -106,8 +114,8 @@ def _side(place: Path, read: Callable[[Path], RunFiles]) -> RunFiles:
     Raises:
         UsageError: neither, or repeats of different measurements.
     """
-    inside = sorted(path.parent for path in place.glob(f"*/{MANIFEST}")) if not (place / MANIFEST).exists() else []
-    return as_one([read(run) for run in inside], place) if inside else read(place)
+    inside = runs_in(place)
+    return as_one([read(run) for run in inside], place) if inside not in ([], [place]) else read(place)
 
 
 def _as_dict(comparison: Comparison) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import click
 from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, UsageError
 from harness.base.yamlfile import read_yaml, read_yaml_stdin
 from harness.cli.options import BUNDLED_DEMANDS, PATH
+from harness.cli.outputs import makeable
 from harness.cost.breakeven.decision import decide_parsed, parse
 from harness.prices.record import PURCHASES
 from harness.rundir.manifest import LONGEST_MODEL
@@ -38,7 +39,9 @@ _RATE = click.FloatRange(min=0, min_open=True)
 @click.option("--model", metavar="NAME", help="The weights it serves: who else hosts them is an arm.")
 @click.option("--api", "apis", metavar="PROVIDER:MODEL", multiple=True, help="API to compare with; repeatable.")
 @click.option("--prices", "prices_file", metavar="FILE", type=PATH, help="Your own prices; they win.")
-@click.option("--out", "out_dir", type=PATH, default=Path("results"), help="Parent of the report's directory.")
+@click.option(
+    "--out", "out_dir", type=PATH, callback=makeable, default=Path("results"), help="Parent of the report's directory."
+)
 @click.option("--json", "as_json", is_flag=True, help="With --demand: the decision as JSON. INPUT's answer always is.")
 def command(source: str | None, demand: str | None, **given: Any) -> int:
     """At which monthly volumes a rented box beats an API.

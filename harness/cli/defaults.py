@@ -5,8 +5,10 @@
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,36 @@ from harness.base.errors import UsageError
 
 FILE = Path("breakeven.toml")
 PREFIX = "BREAKEVEN"
+_ELSEWHERE = "breakeven.elsewhere"  # of a context: flag -> where it was given
+# command -> what its command line gives -> the parameters whose defaults then do not apply: another mode's, or another
+# answer to the same question
+_GIVES_WAY: dict[str, dict[str, tuple[str, ...]]] = {
+    "compare": {"is_trend": ("fail_over", "junit_file", "demand_file", "fte", "fte_usd_per_year", "as_json")},
+    "report": {"as_summary": ("as_json", "is_pooled"), "as_json": ("as_summary",), "is_pooled": ("as_summary",)},
+    "decide": {
+        "source": (
+            "demand", "goodput", "tokens_per_s", "total_tokens_per_s", "low", "high", "instance", "usd_per_hour",
+            "model", "apis", "prices_file",
+        ),
+        "demand": ("wanted", "two_way"),
+        "goodput": ("tokens_per_s", "total_tokens_per_s"),
+        "tokens_per_s": ("goodput", "total_tokens_per_s"),
+        "total_tokens_per_s": ("goodput", "tokens_per_s"),
+    },
+    "run": {
+        "urls": ("engine", "gpus", "tensor_parallel", "replicas"),
+        "engine": ("urls", "backend"),
+        "max_usd": ("times",),
+        "times": ("max_usd", "prompts_of"),
+        "prompts_of": ("times",),
+    },
+    "rent run": {"plan_file": ("resume",), "resume": ("out_dir",)},
+}  # fmt: skip
+# what the kubelet sets for a Service that has a command's name (`breakeven-run`), in the manner of docker's links
+_OF_SERVICE = re.compile(
+    r"SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
+)
+_LINKS = ("tcp://", "udp://", "sctp://")  # what such a variable of a port holds, no option's value
 _KINDS: dict[type, str] = {list: "list", dict: "table"}
 
 
@@ -34,8 +66,8 @@ class Default:
         assert self.option.name is not None
         return self.option.name
 
-    def value(self, ctx: click.Context) -> Any:
-        """What click makes of it.
+    def value(self, ctx: click.Context, *, is_used: bool) -> Any:
+        """What click takes for it; used also held against the option's own checks, which may look at the machine.
 
         Raises:
             UsageError: no value of the option.
@@ -51,9 +83,11 @@ class Default:
             raise UsageError(f"{self.where}: true and false are of flags, {self.option.opts[-1]} takes a value")
         texts = [str(one) for one in written] if isinstance(written, list) else str(written)
         try:
-            self.option.type_cast_value(ctx, texts)
+            (self.option.process_value if is_used else self.option.type_cast_value)(ctx, texts)
         except click.BadParameter as error:
             raise UsageError(f"{self.where}: {error.message.rstrip('.')}") from None
+        except UsageError as error:
+            raise UsageError(f"{self.where}: {error}", hint=error.hint) from None
         return texts
 
 
@@ -74,11 +108,23 @@ def defaults_of(command: click.Command, path: Sequence[str], file: Mapping[str, 
     by_name = {_variable(*path, flag): option for flag, option in options.items()}
     of_command = f"{_variable(*path)}_"
     for name in sorted(name for name in os.environ if name.startswith(of_command)):
-        if name not in by_name and not isinstance(command, click.Group):
+        if name not in by_name and not _is_of_service(name, of_command) and not isinstance(command, click.Group):
             raise UsageError(f"{name}: no such option", hint=help_of)
     for name, option in by_name.items():
-        if os.environ.get(name):
+        if os.environ.get(name) and not os.environ[name].startswith(_LINKS):
             yield Default(option, os.environ[name], name)
+
+
+def _is_of_service(name: str, of_command: str) -> bool:
+    """Whether it is the kubelet's, of a Service that is called as a command, or as one with more behind it."""
+    if _OF_SERVICE.fullmatch(name.removeprefix(of_command)):
+        return True
+    services = (found.removesuffix("SERVICE_HOST") for found in os.environ if found.endswith("_SERVICE_HOST"))
+    return any(
+        name.startswith(service) and _OF_SERVICE.fullmatch(name.removeprefix(service))
+        for service in services
+        if service.startswith(of_command)
+    )
 
 
 def _variable(*names: str) -> str:
@@ -149,16 +195,39 @@ def apply(ctx: click.Context, command: click.Command, name: str, rest: Sequence[
         if inner is None:
             return
         command, path, rest = inner, [*path, rest[0]], rest[1:]
-    found = list(defaults_of(command, path, _section(file, path)))
+    given, ways = _given(command, ctx, rest), _GIVES_WAY.get(" ".join(path), {})
+    others = {name for mode in given & ways.keys() for name in ways[mode]}
+    found = [one for one in defaults_of(command, path, _section(file, path)) if one.name not in others]
     if not found:
         return
-    values: dict[str, Any] = {one.name: one.value(ctx) for one in found}
-    used = {one.name: one.where for one in found if one.name not in _given(command, ctx, rest)}
+    own = click.Context(command, parent=ctx)
+    values: dict[str, Any] = {one.name: one.value(own, is_used=one.name not in given) for one in found}
+    used = {one.option.opts[-1]: one.where for one in found if one.name not in given}
     if used:
         click.echo(f"given elsewhere: {', '.join(used.values())}", err=True)
+        ctx.meta[_ELSEWHERE] = used
     for part in reversed(path):
         values = {part: values}
     ctx.default_map = values
+
+
+@contextmanager
+def mistakes_name_their_place(ctx: click.Context) -> Iterator[None]:
+    """What a command says is wrong with an option also says where that was given, if not on the command line."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(_with_place(ctx, str(error)), hint=error.hint) from None
+    except click.UsageError as error:
+        own = error.format_message()
+        said = _with_place(ctx, own)
+        raise (error if said == own else click.UsageError(said, error.ctx)) from None
+
+
+def _with_place(ctx: click.Context, said: str) -> str:
+    places: dict[str, str] = ctx.meta.get(_ELSEWHERE, {})
+    of = [where for flag, where in places.items() if re.search(rf"{re.escape(flag)}(?![\w-])", said)]
+    return f"{said} ({', '.join(of)})" if of else said
 
 
 def _given(command: click.Command, ctx: click.Context, rest: Sequence[str]) -> set[str]:
@@ -168,4 +237,5 @@ def _given(command: click.Command, ctx: click.Context, rest: Sequence[str]) -> s
         given, _, _ = command.make_parser(own).parse_args(list(rest))
     except click.UsageError:
         return set()
-    return set(given)
+    arguments = {one.name for one in command.params if isinstance(one, click.Argument)}
+    return {name for name, value in given.items() if name not in arguments or isinstance(value, str)}

@@ -10,6 +10,7 @@ import yaml
 from harness.base.errors import UsageError
 from harness.cli.groups import Group
 from harness.cli.options import FILE, write_file
+from harness.cli.outputs import makeable
 from harness.cost.own_prices import load_prices
 from harness.demand.demand import demand_from_dict
 from harness.demand.from_log import demand_of
@@ -46,7 +47,7 @@ def command() -> None:
     help="Parts of equal number, by input length.  [default: cut so that prices in tiers come out right]",
 )
 @click.option("--prices", "prices_file", type=FILE, help="Your own prices, whose tiers the classes keep apart too.")
-@click.option("--out", type=FILE, help="Write it here, not to stdout.")
+@click.option("--out", type=FILE, callback=makeable, help="Write it here, not to stdout.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
 def from_trace(
     file: Path,

@@ -1,27 +1,24 @@
 """`breakeven engine`: engines on this machine."""
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
 from harness.base.errors import EndpointError, EngineError
 from harness.base.text import printable
 from harness.cli.gpu_options import gpu_options
 from harness.cli.groups import Group
+from harness.cli.installing import shown_progress
+from harness.cli.outputs import makeable
 from harness.engines import ENGINES, engine_kind
 from harness.engines.check.answer import EngineAnswer, one_line
 from harness.engines.check.ask_engine import TIMEOUT_S, ask_engine, started_urls
 from harness.engines.endpoint import api_key_in
 from harness.engines.gpus.layout import Asked
-from harness.engines.kind import Progress, Settings
+from harness.engines.kind import Settings
 from harness.engines.kinds.quantize import WISHES, quantize
 from harness.engines.life import daemon
 from harness.engines.weights.models import in_words
@@ -58,7 +55,7 @@ def install(names: tuple[str, ...]) -> None:
       breakeven engine install vllm             an environment of its own: 3 GB
     """
     for kind in [engine_kind(name) for name in names]:
-        with _progress() as progress:
+        with shown_progress() as progress:
             kind.install(progress)
         click.echo(f"{kind.title} {kind.installed_version() or ''}".rstrip())
 
@@ -106,7 +103,7 @@ def start(
     plan = plan_start(name, model, settings, Asked(gpus, tensor_parallel, replicas))
     for note in plan.notes:
         click.echo(f"note: {note}", err=True)
-    with _progress() as progress:
+    with shown_progress() as progress:
         started = daemon.start(name, model, plan.copies, progress)
     says = f"{started.name} {started.version or ''} serves {started.model or 'its model'}"
     click.echo(printable(says, 500), err=True)
@@ -198,7 +195,7 @@ def check(name: str | None, urls: tuple[str, ...], api_key_env: str | None, time
 @command.command(name="quantize")
 @click.argument("types", metavar="TYPE...", nargs=-1, required=True, type=click.Choice(WISHES, case_sensitive=False))
 @click.option("--model", metavar="FILE", help="A GGUF file.  [SmolLM2-135M, which comes with a package]")
-@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), default=Path(),
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), callback=makeable, default=Path(),
               help="The directory it is put into.")  # fmt: skip
 def quantize_model(types: tuple[str, ...], model: str | None, out: Path) -> None:
     """Make weights of another TYPE (Q8_0, Q5_0, Q4_0, ...) with llama.cpp's own quantiser, and print where they are.
@@ -213,7 +210,7 @@ def quantize_model(types: tuple[str, ...], model: str | None, out: Path) -> None
       breakeven engine start llama_server --model $(breakeven engine quantize q4_k_m --model f16.gguf)
     """
     for kind in types:
-        with _progress() as progress:
+        with shown_progress() as progress:
             made, words = quantize(model, kind, out, progress)
         click.echo(f"{in_words(made)}: {words}", err=True)
         click.echo(made.path)
@@ -286,22 +283,3 @@ def _drives(started: daemon.Started) -> str:
 def _version(row: dict[str, Any]) -> str:
     installed = row["installed_version"]
     return row.get("version") or (f"{installed} installed" if installed else "not installed")
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A line that moves on a terminal; elsewhere a line for each new thing that is done. On stderr."""
-    console = Console(stderr=True, highlight=False)
-    if console.is_terminal:
-        with console.status("starting") as shown:
-            yield lambda line: shown.update(escape(line))
-        return
-    said: set[str] = set()
-
-    def say(line: str) -> None:
-        what = line.split(",")[0]
-        if what not in said:
-            said.add(what)
-            print(line, file=sys.stderr, flush=True)
-
-    yield say

@@ -11,6 +11,7 @@ import click
 from harness.base.errors import UsageError
 from harness.cli.demand_asked import demand_asked
 from harness.cli.options import BOXES, PATH, demand_options, weights_options
+from harness.cli.outputs import makeable
 from harness.cli.report import as_dict, print_analyses
 from harness.cost.own_prices import load_prices
 from harness.imports.tools import TOOLS, Tool, read_results
@@ -66,7 +67,9 @@ def _slo(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> di
 )
 @click.option("--model", metavar="NAME", help="The model, where the file does not tell.")
 @weights_options
-@click.option("--out", "out_dir", type=PATH, default=Path("results"), help="Parent of the run's directory.")
+@click.option(
+    "--out", "out_dir", type=PATH, callback=makeable, default=Path("results"), help="Parent of the run's directory."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print run, metrics and decision as JSON.")
 def command(result_files: Sequence[Path], tool: str | None, as_json: bool, **given: Any) -> int:
     """Make a run of what another load tool measured, and say what that costs and when it pays.
@@ -85,6 +88,8 @@ def command(result_files: Sequence[Path], tool: str | None, as_json: bool, **giv
     """
     beside = _beside(given)
     told = read_results(result_files, tool)
+    for doubt in told.doubts:
+        click.echo(f"warning: {doubt}", err=True)
     done = []
     for parts in runs_of(told):
         with run_directory(given["out_dir"], told, parts, result_files, beside) as place:

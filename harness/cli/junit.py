@@ -1,23 +1,16 @@
 """`--junit`: what a run, a report or a comparison comes to, as JUnit XML."""
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from harness.cli.options import FILE, Command, write_file
+from harness.cli.outputs import makeable
 from harness.report.compare.gate import worst
 from harness.report.compare.runs import Comparison
 from harness.report.model import RunFiles
 from harness.report.render.junit import Case, render_junit
-
-
-def _writable(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
-    """Refused before anything is measured, not after."""
-    if value is not None and not os.access(value if value.exists() else value.parent, os.W_OK):
-        raise click.BadParameter(f"cannot write {value}", ctx, param)
-    return value
 
 
 def junit_option(command: Command) -> Command:
@@ -27,7 +20,7 @@ def junit_option(command: Command) -> Command:
         "junit_file",
         metavar="FILE",
         type=FILE,
-        callback=_writable,
+        callback=makeable,
         help="Write JUnit XML: a case a step, a case a finding.",
     )(command)
 

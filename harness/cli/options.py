@@ -19,6 +19,7 @@ BUNDLED_DEMANDS = ("document-search", "long-conversations", "support-agent", "su
 BOXES = click.IntRange(1, MOST_REPLICAS)
 PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
+FACTS = click.Path(path_type=Path, dir_okay=False, exists=True)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
 
@@ -81,6 +82,15 @@ def _amount(ctx: click.Context, param: click.Parameter, value: float | None) -> 
 
 def demand_options(command: Command) -> Command:
     """What a month asks for, or who operates the box where nobody says."""
+    return _demand_options(command, "the run's own requests, no volume")
+
+
+def demand_again_options(command: Command) -> Command:
+    """The same of a run that may have a demand already."""
+    return _demand_options(command, "the run's own demand, else its own requests, no volume")
+
+
+def _demand_options(command: Command, default: str) -> Command:
     command = click.option(
         "--fte-usd-per-year",
         type=float,
@@ -101,8 +111,7 @@ def demand_options(command: Command) -> Command:
         "demand_file",
         type=PATH,
         metavar="FILE|NAME|none",
-        help=f"The month to price: your own file, {', '.join(BUNDLED_DEMANDS)}, or none.  "
-        "[default: the run's own requests, no volume]",
+        help=f"The month to price: your own file, {', '.join(BUNDLED_DEMANDS)}, or none.  [default: {default}]",
     )(command)
 
 

@@ -17,6 +17,8 @@ from harness.base.text import printable
 from harness.base.yamlfile import validate
 from harness.cli.groups import Group
 from harness.cli.options import PATH
+from harness.cli.outputs import makeable
+from harness.cli.rent_cloud import install_command, show_cloud, write_task
 from harness.cli.rent_reap import reap_command
 from harness.demand.demand import load_demand
 from harness.prices.catalog import resolve_api
@@ -41,20 +43,29 @@ def command() -> None:
 
 
 command.add_command(reap_command)
+command.add_command(install_command)
 
 
 @command.command(name="plan")
 @click.argument("plan_file", metavar="PLAN", type=PATH)
 @HOST
-def plan_command(plan_file: Path, host: str | None) -> int:
+@click.option("--sky", "sky_file", metavar="FILE", type=PATH, help="Write what SkyPilot would be given; `-`: print it.")
+def plan_command(plan_file: Path, host: str | None, sky_file: Path | None) -> int:
     """Say what a plan would do, how long that takes and what it costs at most; nothing is spent.
 
+    A cloud's plan is held against SkyPilot's own parser and catalogue, where it is installed.
+
     \b
-    Example:
+    Examples:
       breakeven rent plan examples/rent-local.yaml
+      breakeven rent plan examples/rent-g5.yaml --sky rent-g5.sky.yaml
     """
     plan = read_plan(plan_file, host=host)
     _refuse_unusable(plan)
+    if sky_file is not None:
+        write_task(plan, sky_file)
+        if str(sky_file) == "-":
+            return EXIT_DONE
     _show(plan, cells_of(plan, plan_file.parent))
     return EXIT_DONE
 
@@ -78,6 +89,8 @@ def _refuse_unusable(plan: RentPlan) -> None:
 
 
 def _refuse_unset(plan: RentPlan) -> None:
+    if plan.provider not in ("local", "ssh"):
+        raise UsageError(f"boxes of {plan.provider} are planned, not rented yet: `breakeven rent plan`")
     missing = [name for name in plan.env if name not in os.environ]
     if missing:
         raise UsageError(f"the plan's `env` names {missing[0]}, which is not set here")
@@ -93,12 +106,15 @@ def _show(plan: RentPlan, cells: tuple[Cell, ...]) -> None:
     capped = ", before all is measured if need be" if bound.is_capped else ""
     click.echo(f"  the budget     ends it at {bound.capped_hours:.2f} h, USD {bound.capped_usd:.2f}{capped}")
     click.echo("  the box        ends itself a few minutes after that, whatever becomes of this machine")
+    show_cloud(plan)
 
 
 @command.command(name="run")
 @click.argument("plan_file", metavar="[PLAN]", type=PATH, required=False)
 @click.option("--yes", is_flag=True, help="Do not ask before money is spent.")
-@click.option("--out", "out_dir", type=PATH, default=Path("results"), help="Parent of the run's folder.")
+@click.option(
+    "--out", "out_dir", type=PATH, callback=makeable, default=Path("results"), help="Parent of the run's folder."
+)
 @HOST
 @click.option("--resume", metavar="DIR", type=PATH, help="Go on with what an earlier run left unmeasured.")
 def run_command(plan_file: Path | None, yes: bool, out_dir: Path, host: str | None, resume: Path | None) -> int:
@@ -142,7 +158,7 @@ def run_command(plan_file: Path | None, yes: bool, out_dir: Path, host: str | No
     why = f" ({outcome.why_ended})" if outcome.why_ended else ""
     click.echo(f"{outcome.measured} of {len(cells)} measured{why}, USD {outcome.spent_usd:.4f} spent: {book.folder}")
     if not outcome.is_gone:
-        click.echo("the box is not known to be gone: `breakeven rent reap --all`", err=True)
+        click.echo(f"the box is not known to be gone: `breakeven rent down {book.folder}`", err=True)
     return outcome.exit_code
 
 

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from harness.base.errors import UsageError
 from harness.cli.junit import junit_option, write_junit
-from harness.cli.options import BOXES, PATH, demand_options, people_of, weights_options
+from harness.cli.options import BOXES, PATH, demand_again_options, people_of, weights_options
 from harness.cli.pooled import print_pooled
-from harness.cli.run_dirs import without_comparisons
+from harness.cli.run_dirs import check_each_once, without_comparisons
 from harness.pipeline.analyse import Analysis, analyse_run
 from harness.pipeline.judge_again import judge_again as judge_answers_again
 from harness.report import WIDTH, console_report, summary
@@ -21,7 +21,7 @@ from harness.report.compare.pool import pool
 @click.command(name="report")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PATH)
 @click.option("--api", "apis", metavar="PROVIDER:MODEL", multiple=True, help="API to compare with; repeatable.")
-@demand_options
+@demand_again_options
 @click.option("--prices", "prices_file", metavar="FILE", type=PATH, help="Your own prices; they win.")
 @click.option(
     "--against", metavar="API_RUN", multiple=True, type=PATH, help="A run of an API with the same tasks; repeatable."
@@ -82,6 +82,8 @@ def command(
     if as_summary and (as_json or is_pooled):
         raise UsageError(f"--summary and {'--json' if as_json else '--pool'} exclude each other")
     runs = without_comparisons(runs)
+    if is_pooled or against:
+        check_each_once([*runs, *against])
     if judge_again:
         for run in runs:
             _judge_again(run)

@@ -15,7 +15,8 @@ from harness.cli.dry_run import print_estimate, shape_note, start_notes
 from harness.cli.gpu_options import gpu_options
 from harness.cli.junit import junit_option, write_junit
 from harness.cli.metrics_port import metrics_option, served
-from harness.cli.options import BOXES, PATH, demand_options, token_options, weights_options
+from harness.cli.options import BOXES, FACTS, PATH, demand_options, token_options, weights_options
+from harness.cli.outputs import makeable
 from harness.cli.progress import RunDisplay
 from harness.cli.report import as_dict, print_analyses
 from harness.cli.run_all import engines_here, run_all
@@ -50,6 +51,7 @@ QUICKSTART = "quickstart"
 @click.option("--model", help="Model name to ask for; for an engine we start, a model file.")
 @weights_options
 @click.option("--instance", metavar="ID", help="What the box is, e.g. g5.12xlarge; `breakeven prices list` shows all.")
+@click.option("--box-facts", type=FACTS, hidden=True, help="What a rented box says of itself, for run.json.")
 @click.option("--purchase", type=click.Choice(PURCHASES), default="on_demand", help="How the box is paid for.")
 @click.option("--usd-per-hour", type=click.FloatRange(min=0, min_open=True), help="Your own price of the box.")
 @click.option(
@@ -64,7 +66,9 @@ QUICKSTART = "quickstart"
 )
 @demand_options
 @click.option("--prices", "prices_file", type=PATH, help="Your own prices (YAML); they win over the catalogue's.")
-@click.option("--out", "out_dir", type=PATH, default=Path("results"), help="Parent of the run's directory.")
+@click.option(
+    "--out", "out_dir", type=PATH, callback=makeable, default=Path("results"), help="Parent of the run's directory."
+)
 @click.option(
     "--header", "headers", multiple=True, metavar="NAME: VALUE", help="Sent with every request; never written down."
 )

@@ -35,6 +35,26 @@ def without_comparisons(paths: Sequence[Path]) -> list[Path]:
     return runs
 
 
+def check_each_once(runs: Sequence[Path]) -> None:
+    """One run under two names, or in a folder of repeats and by itself, would be held against itself.
+
+    Raises:
+        UsageError: a run that is there twice.
+    """
+    seen: dict[tuple[int, int], Path] = {}
+    for run in (inner for path in runs for inner in runs_in(path)):
+        found = (run / MANIFEST).stat()
+        before = seen.setdefault((found.st_dev, found.st_ino), run)
+        if before is not run:
+            same = "is given twice" if before == run else f"and {run} are the same run"
+            raise UsageError(f"{before} {same}", hint="each run once: it would only be compared with itself")
+
+
+def runs_in(place: Path) -> list[Path]:
+    """A run's directory, or those of the runs in a folder; empty where there is none."""
+    return [place] if (place / MANIFEST).exists() else sorted(path.parent for path in place.glob(f"*/{MANIFEST}"))
+
+
 def _no_run(path: Path) -> str | None:
     """What a directory is that is no run's; None: it may be a run."""
     if (path / MANIFEST).exists():

@@ -11,6 +11,7 @@ import orjson
 from harness.backends import BACKENDS
 from harness.base.errors import UsageError
 from harness.base.token import given_token
+from harness.base.yamlfile import validate
 from harness.cli.ca_file import check_ca_file
 from harness.cli.demand_asked import demand_asked
 from harness.cli.headers import parse_headers
@@ -24,8 +25,9 @@ from harness.engines.gpus.layout import Asked
 from harness.load.remote.muster import address
 from harness.pipeline.options import RunOptions
 from harness.prices.catalog import find_instance, known_instance, quote_for, resolve_api
-from harness.prices.price_file import UserPrices
-from harness.rundir.files import read_manifest
+from harness.prices.price_file import InstanceRow, UserPrices
+from harness.rundir.box import BoxFacts
+from harness.rundir.files import read_json, read_manifest
 from harness.rundir.manifest import LONGEST_MODEL, InstanceFacts, taken_as, with_boxes
 from harness.scenario import Scenario, SearchLoad, TaskPrompts
 from harness.scenario.prompt_survey import survey_prompts
@@ -77,6 +79,8 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
     survey_prompts(scenario, base_dir)
     _check_tasks(scenario, given, prices)
     instance, notes = _instance(engine, given)
+    box, facts = known_instance(instance["id"], prices), _box_facts(given["box_facts"])
+    notes += _other_box(box, facts)
     if given["prompts_of"]:
         notes.append(f"The prompts are those of {given['prompts_of'].name} again: a server's cache may know them.")
     return RunOptions(
@@ -91,7 +95,8 @@ def run_options(scenario: Scenario, base_dir: Path, given: dict[str, Any]) -> Ru
         weights=given["weights"],
         quantization=given["quantization"],
         instance=instance,
-        box_gpus=box.gpu_count if (box := known_instance(instance["id"], prices)) is not None else None,
+        box_gpus=box.gpu_count if box is not None else None,
+        box_facts=facts,
         arms=given["apis"],
         demand=demand,
         people=people,
@@ -209,6 +214,18 @@ def _instance(engine: str | None, given: dict[str, Any]) -> tuple[dict[str, Any]
     if said and not is_one_box:
         notes.append(f"{said}, as asked for: the goodput of one is assumed to be its share.")
     return instance, notes
+
+
+def _box_facts(path: Path | None) -> BoxFacts | None:
+    return validate(BoxFacts, read_json(path.parent, path.name), where=str(path)) if path is not None else None
+
+
+def _other_box(named: InstanceRow | None, facts: BoxFacts | None) -> list[str]:
+    """A word on a box that its cloud calls another type than it is priced as."""
+    told = facts.instance if facts is not None else None
+    if named is None or told is None or told.type is None or named.provider != told.cloud or named.id == told.type:
+        return []
+    return [f"The box is a {told.type}, as its cloud says, and it is priced as a {named.id}."]
 
 
 def hourly_usd(options: RunOptions, prices_file: Path | None) -> float | None:

@@ -13,6 +13,7 @@ from harness.base.token import TOKEN_ENV, given_token
 from harness.calibration.processor import usable_cores
 from harness.calibration.quote import facts_for_a_run
 from harness.cli.options import DIRECTORY, token_options
+from harness.cli.outputs import makeable
 from harness.load.protocol import Who
 from harness.load.remote.muster import address
 from harness.load.remote.serve import Lender
@@ -26,7 +27,12 @@ PORT = 5557
     "--processes", type=click.IntRange(1, 256), default=1, help="Load processes to lend; one keeps one core busy."
 )
 @click.option(
-    "--out", "out_dir", type=DIRECTORY, default=Path("results"), help="Rows stay here until the master has them."
+    "--out",
+    "out_dir",
+    type=DIRECTORY,
+    callback=makeable,
+    default=Path("results"),
+    help="Rows stay here until the master has them.",
 )
 @token_options
 @click.option(

@@ -67,10 +67,16 @@ def people_of(demand: Demand) -> People:
         fte=sum(fte) if len(fte) == len(paid) else None,
         assumed=any(item.assumed for item in paid),
         assumed_usd_per_year=_assumed_pay(persons),
+        assumed_pay_fte=None if all(item.pay_assumed for item in persons) else _assumed_fte(persons),
     )
 
 
 def _assumed_pay(persons: Sequence[FteItem]) -> float | None:
-    """The year's pay of all of them, where it is nobody's own figure."""
-    pays = {item.loaded_usd_per_year for item in persons}
-    return pays.pop() if len(pays) == 1 and all(item.pay_assumed for item in persons) else None
+    """The year's pay that is nobody's own figure, of all of them or of some."""
+    pays = {item.loaded_usd_per_year for item in persons if item.pay_assumed}
+    return pays.pop() if len(pays) == 1 else None
+
+
+def _assumed_fte(persons: Sequence[FteItem]) -> float | None:
+    """How many of them have no pay of their own; None: nobody."""
+    return sum(item.fraction for item in persons if item.pay_assumed) or None

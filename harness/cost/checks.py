@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from harness.base.rounding import exact_volume
+from harness.base.rounding import tasks_words
 from harness.cost.arms import ApiArm
 from harness.cost.box.box import PricedBox
 from harness.cost.box.engine_memory import memory_of
@@ -241,7 +241,7 @@ def too_many_instances(decided: Decided) -> list[Check]:
     at = decided.at_volume
     if at is None or at.instances is None or at.instances <= MANY_INSTANCES:
         return []
-    message = f"{exact_volume(at.tasks_per_month)} tasks a month would take {at.instances:,} instances"
+    message = f"{tasks_words(at.tasks_per_month)} a month would take {at.instances:,} instances"
     return [_check("many_instances", "warning", message, "check `tasks_per_month` and the measured goodput")]
 
 

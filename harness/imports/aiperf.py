@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,9 @@ import numpy as np
 from harness.base.units import NS_PER_S
 from harness.imports.failures import code_of, shortened
 from harness.imports.files import Source, inside, number
-from harness.imports.metric_blocks import average, seconds_of, summary_of_blocks, unit_s, users_of
+from harness.imports.metric_blocks import counted, seconds_of, summary_of_blocks, unit_s, users_of
 from harness.imports.table import Table
-from harness.imports.told import Part, Rows, Told, at_rate, closed, most_at_once
+from harness.imports.told import Part, Rows, Told, at_rate, closed, longest_gap, most_at_once
 from harness.rundir.of_step import LoadOfStep
 
 NAME = "AIPerf"
@@ -128,13 +129,14 @@ def _parts(source: Source, said: Mapping[str, Any] | None) -> Iterator[Part]:
             _load(said, rows),
             rows=rows,
             model=_model(inside(said, "input_config")),
+            file=source.name,
             took_s=seconds_of(source, NAME, said or {}, "benchmark_duration") if len(indices) == 1 else None,
-            answered=_answered(said or {}) if len(indices) == 1 else None,
+            answered=_answered(source, said or {}) if len(indices) == 1 else None,
         )
 
 
-def _answered(said: Mapping[str, Any]) -> int | None:
-    count = average(said, "request_count")
+def _answered(source: Source, said: Mapping[str, Any]) -> int | None:
+    count = counted(source, NAME, said, "request_count")
     return None if count is None else int(count)
 
 
@@ -148,6 +150,7 @@ def _add(source: Source, table: Table, meta: Mapping[str, Any], metrics: Mapping
     gaps_ms = gaps_ms if isinstance(gaps_ms, list) else None
     words, code = _failure(meta, error)
     issued = number(meta.get("credit_issued_ns"))
+    tokens = partial(counted, source, NAME, metrics, value="value")
     table.add(
         index=number(meta.get("profiling_index")) or 0.0,
         scheduled_s=sent_s if issued is None else (int(meta["credit_issued_ns"]) - zero_ns) / NS_PER_S,
@@ -155,14 +158,14 @@ def _add(source: Source, table: Table, meta: Mapping[str, Any], metrics: Mapping
         sent_s=sent_s,
         first_token_s=None if ttft_s is None else sent_s + ttft_s,
         finished_s=None if took_s is None or code is not None else sent_s + took_s,
-        prompt_tokens=_value(metrics, "input_sequence_length") or _value(metrics, "error_isl"),
-        output_tokens=_value(metrics, "output_sequence_length"),
-        server_prompt=_value(metrics, "usage_prompt_tokens"),
-        server_output=_value(metrics, "usage_completion_tokens"),
-        reasoning_tokens=_value(metrics, "reasoning_token_count"),
+        prompt_tokens=tokens("input_sequence_length") or tokens("error_isl"),
+        output_tokens=tokens("output_sequence_length"),
+        server_prompt=tokens("usage_prompt_tokens"),
+        server_output=tokens("usage_completion_tokens"),
+        reasoning_tokens=tokens("reasoning_token_count"),
         turn=number(meta.get("turn_index")),
         events=None if gaps_ms is None else float(len(gaps_ms) + 1),
-        max_gap_s=None if not gaps_ms else max(gaps_ms) * unit_s(source, NAME, metrics, "inter_chunk_latency"),
+        max_gap_s=None if not gaps_ms else longest_gap(gaps_ms) * unit_s(source, NAME, metrics, "inter_chunk_latency"),
         failed=float(code is not None),
     )
     table.say(
@@ -220,7 +223,8 @@ def _summary_part(source: Source, said: Mapping[str, Any]) -> Part:
     config = inside(said, "input_config")
     rate, users = number(_find(config, "request_rate")), number(_find(config, "concurrency"))
     load = at_rate(rate) if rate else closed(users or users_of(source, NAME, said))
-    return Part(load, summary=summary_of_blocks(source, NAME, said, load), model=_model(config))
+    summary = summary_of_blocks(source, NAME, said, load)
+    return Part(load, summary=summary, model=_model(config), file=source.name)
 
 
 def _seconds(source: Source, metrics: Mapping[str, Any], name: str) -> float | None:

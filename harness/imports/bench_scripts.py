@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from harness.imports.failures import code_of, shortened
 from harness.imports.files import Source, number
 from harness.imports.members import Member
 from harness.imports.summaries import summary_ms, summary_step
-from harness.imports.told import Part, Rows, at_rate, closed
+from harness.imports.told import Part, Rows, at_rate, closed, longest_gap
 from harness.rundir.of_step import LoadOfStep
 
 LARGE = {"input_lens", "output_lens", "ttfts", "itls", "latencies", "start_times", "queue_times", "generated_texts",
@@ -39,7 +38,8 @@ def part_of(source: Source, tool: str, members: Mapping[str, Member], said: Mapp
     load = _load(said)
     if has_rows(members):
         rows = _rows(source, tool, members, load, number(said["duration"]))
-        return Part(load, rows=rows, took_s=number(said["duration"]), answered=int(number(said["completed"]) or 0))
+        answered = int(number(said["completed"]) or 0)
+        return Part(load, rows=rows, file=source.name, took_s=number(said["duration"]), answered=answered)
     completed = int(number(said["completed"]) or 0)
     failed = number(said.get("failed"))
     if failed is None:
@@ -56,7 +56,7 @@ def part_of(source: Source, tool: str, members: Mapping[str, Member], said: Mapp
         e2e=summary_ms(said, e2e, completed),
         peak=number(said.get("max_concurrent_requests")),
     )
-    return Part(load, summary=summary)
+    return Part(load, summary=summary, file=source.name)
 
 
 def _load(said: Mapping[str, Any]) -> LoadOfStep:
@@ -140,7 +140,7 @@ def _code(words: str) -> str:
 
 
 def _of_chunks(itls: Member) -> tuple[Floats, Floats, Floats]:
-    """Of each request: gaps between chunks, their sum, the longest (NaN where there is none)."""
+    """Of each request: gaps between chunks, their sum, the longest."""
     counts: list[int] = []
     sums: list[float] = []
     longest: list[float] = []
@@ -149,7 +149,7 @@ def _of_chunks(itls: Member) -> tuple[Floats, Floats, Floats]:
             raise itls.source.bad(itls.tool, "`itls` is no list of lists of numbers")
         counts += map(len, piece)
         sums += map(sum, piece)
-        longest += [max(gaps) if gaps else math.nan for gaps in piece]
+        longest += map(longest_gap, piece)
     return np.array(counts, dtype=float), np.array(sums), np.array(longest)
 
 

@@ -36,7 +36,7 @@ def read(sources: list[Source]) -> Told:
     said = [_said(source) for source in sources]
     config = inside(said[0], "input_config")
     parts = [
-        Part(load := _load(source, one), summary=summary_of_blocks(source, NAME, one, load))
+        Part(load := _load(source, one), summary=summary_of_blocks(source, NAME, one, load), file=source.name)
         for source, one in zip(sources, said, strict=True)
     ]
     names = config.get("model") or config.get("model_names") or config.get("formatted_model_name")

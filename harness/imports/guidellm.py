@@ -18,7 +18,7 @@ from harness.imports.files import Source, inside, number
 from harness.imports.members import Cursor
 from harness.imports.summaries import summary_of, summary_step
 from harness.imports.table import Table
-from harness.imports.told import Part, Rows, Told, at_rate, closed, most_at_once
+from harness.imports.told import Part, Rows, Told, at_rate, closed, ended, most_at_once
 from harness.rundir.of_step import LoadOfStep, Summary
 from harness.rundir.results import Step
 
@@ -144,6 +144,7 @@ def _add(source: Source, table: Table, state: str, request: Mapping[str, Any]) -
         raise source.bad(NAME, f"a request of `requests.{state}` has no time at which it began")
     first = at("first_token_iteration", "first_iteration", "first_token_time")
     last = at("last_token_iteration", "last_iteration", "last_token_time", "request_end", "end_time")
+    last = ended(last, at("request_end", "end_time", "request_end_time"), start)
     words = info.get("error") or request.get("error")
     is_ok = state == "successful"
     table.add(
@@ -186,9 +187,10 @@ def _part(source: Source, one: _Benchmark) -> Part:
     rows = _rows(one.table, zero, is_open=_rate(strategy) is not None)
     load = _load(strategy, rows)
     if len(one.table) and not _is_sample(one):
-        started, ended = number(one.said.get("start_time")), number(one.said.get("end_time"))
-        return Part(load, rows=rows, took_s=None if started is None or ended is None else ended - started)
-    return Part(load, summary=_summary(source, load, one.said))
+        started_s, ended_s = number(one.said.get("start_time")), number(one.said.get("end_time"))
+        took_s = None if started_s is None or ended_s is None else ended_s - started_s
+        return Part(load, rows=rows, file=source.name, took_s=took_s)
+    return Part(load, summary=_summary(source, load, one.said), file=source.name)
 
 
 def _rows(table: Table, zero: float, *, is_open: bool) -> Rows:
@@ -243,8 +245,8 @@ def _summary(source: Source, load: LoadOfStep, said: Mapping[str, Any]) -> Step:
         raise source.bad(NAME, "a benchmark has neither requests nor `metrics`", hint="is the file whole?")
     totals = inside(metrics, "request_totals") or inside(said, "request_totals")
     done, failed = number(totals.get("successful")), number(totals.get("errored"))
-    started, ended = number(said.get("start_time")), number(said.get("end_time"))
-    if done is None or started is None or ended is None:
+    started_s, ended_s = number(said.get("start_time")), number(said.get("end_time"))
+    if done is None or started_s is None or ended_s is None:
         raise source.bad(NAME, "a benchmark without requests lacks `request_totals`, `start_time` or `end_time`")
     n = int(done)
 
@@ -256,7 +258,7 @@ def _summary(source: Source, load: LoadOfStep, said: Mapping[str, Any]) -> Step:
 
     return summary_step(
         load,
-        duration_s=ended - started,
+        duration_s=ended_s - started_s,
         completed=n,
         failed=int(failed or 0),
         input_tokens=number(_dig(metrics, "prompt_token_count", "successful", "total_sum")),

@@ -17,7 +17,7 @@ from harness.imports.files import Source, inside, number
 from harness.imports.members import Cursor
 from harness.imports.summaries import summary_of, summary_step
 from harness.imports.table import Table
-from harness.imports.told import Part, Rows, Told, at_rate, closed, mean_at_once, most_at_once
+from harness.imports.told import Part, Rows, Told, at_rate, closed, ended, longest_gap, mean_at_once, most_at_once
 from harness.rundir.of_step import LoadOfStep, Summary
 from harness.rundir.results import Step
 
@@ -52,7 +52,7 @@ def read(sources: list[Source]) -> Told:
     stages = [one for one in stages if number(_load_of(one[1]).get("requested_rate"))] or stages
     unknown = ["its version, the model and the address: they are in its config.yaml"]
     if not tables:
-        parts = [Part(_load(said, None), summary=_summary(source, said)) for source, said in stages]
+        parts = [Part(_load(said, None), summary=_summary(source, said), file=source.name) for source, said in stages]
         unknown.insert(0, "requests one by one: report.request_lifecycle.per_request keeps them")
     else:
         parts = [part for table in tables for part in _parts(table, [said for _, said in stages])]
@@ -75,12 +75,14 @@ def read(sources: list[Source]) -> Told:
 class _Requests(Table):
     """The requests of a file, and what their bodies say of all of them."""
 
+    file: str = ""
     model: str | None = None
     is_chat: bool = False
 
 
 def _table(source: Source) -> _Requests:
     out, cursor = _Requests(), Cursor(source, NAME)
+    out.file = source.name
     for place in cursor.items():
         request = cursor.value()
         if not isinstance(request, dict) or number(request.get("start_time")) is None:
@@ -112,17 +114,18 @@ def _add(table: Table, request: Mapping[str, Any]) -> None:
     chunks = answer.get("chunk_times") or times
     error = request.get("error")
     is_ok = not error
+    sent, end = number(request["start_time"]), number(request.get("end_time"))
     table.add(
-        sent=number(request["start_time"]),
+        sent=sent,
         first=number(times[0]) if times and is_ok else None,
-        last=(number(times[-1]) if times else number(request.get("end_time"))) if is_ok else None,
+        last=ended(number(times[-1]) if times else end, end, sent) if is_ok else None,
         prompt=_either(asked.get("input_tokens"), info.get("input_tokens")),
         output=_either(answer.get("output_tokens"), info.get("output_tokens")) if is_ok else None,
         server_prompt=number(usage.get("prompt_tokens")),
         server_output=number(usage.get("completion_tokens")),
         cached=number(inside(usage, "prompt_tokens_details").get("cached_tokens")),
         events=float(len(chunks)) if chunks else None,
-        max_gap_s=float(np.diff(chunks).max()) if len(chunks) > 1 else None,
+        max_gap_s=longest_gap(np.diff(chunks).tolist()),
         failed=float(not is_ok),
     )
     words = _words(error)
@@ -139,7 +142,7 @@ def _either(*values: Any) -> float | None:
     return next((told for value in values if (told := number(value)) is not None), None)
 
 
-def _parts(table: Table, stages: list[Mapping[str, Any]]) -> list[Part]:
+def _parts(table: _Requests, stages: list[Mapping[str, Any]]) -> list[Part]:
     """All of it, or the stages one after another where their counts are those of the file."""
     counts = [int(number(_load_of(said).get("count")) or 0) for said in stages]
     if len(stages) > 1 and sum(counts) != len(table):
@@ -153,11 +156,12 @@ def _parts(table: Table, stages: list[Mapping[str, Any]]) -> list[Part]:
         rows = _rows(table, np.argsort(table.column("sent"), kind="stable"))
         ends = np.cumsum(counts)
         cut = [rows.between(end - count, end) for count, end in zip(counts, ends, strict=True)]
-        return [Part(_load(said, own), rows=own) for said, own in zip(stages, cut, strict=True)]
+        return [Part(_load(said, own), rows=own, file=table.file) for said, own in zip(stages, cut, strict=True)]
     rows = _rows(table, np.arange(len(table)))
     said = stages[0] if stages else {}
     answered = number(inside(said, "successes").get("count"))
-    return [Part(_load(said, rows), rows=rows, answered=None if answered is None else int(answered))]
+    done = None if answered is None else int(answered)
+    return [Part(_load(said, rows), rows=rows, file=table.file, answered=done)]
 
 
 def _rows(table: Table, order: Any) -> Rows:

@@ -50,7 +50,7 @@ def read(sources: list[Source]) -> Told:
     parts = [_part(source, _beside(source, summaries, only=len(rows) == 1)) for source in rows]
     if not rows:
         parts = [
-            Part(_load(source, said), summary=_summary(source, said), model=said.get("model"))
+            Part(_load(source, said), summary=_summary(source, said), model=said.get("model"), file=source.name)
             for source, said in summaries.items()
         ]
     first = next(iter(summaries.values()))
@@ -128,7 +128,8 @@ def _part(source: Source, said: Mapping[str, Any]) -> Part:
         error_detail=table.texts("detail"),
     )
     done = number(said.get("results_num_completed_requests"))
-    return Part(load, rows=rows, model=said.get("model"), answered=None if done is None else int(done))
+    answered = None if done is None else int(done)
+    return Part(load, rows=rows, model=said.get("model"), file=source.name, answered=answered)
 
 
 def _duration_s(said: Mapping[str, Any]) -> float | None:

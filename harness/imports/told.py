@@ -5,6 +5,7 @@ Times are seconds on any one clock, NaN where unknown. What a file does not tell
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
@@ -60,6 +61,7 @@ class Part:
     rows: Rows | None = None
     summary: Step | None = None
     model: str | None = None
+    file: str = ""  # that its rows are in
     took_s: float | None = None  # by the tool's own clock, of all its requests
     answered: int | None = None  # requests, by the tool's own count
 
@@ -83,12 +85,24 @@ class Told:
     unknown: tuple[str, ...] = ()
     command: str | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()  # what was not taken as it stands in a file: which, how much, and as what
     laid_out: bool = False  # the file does not tell when requests began
 
     @property
     def has_rows(self) -> bool:
         """Whether every part has its requests one by one."""
         return all(part.rows is not None for part in self.parts)
+
+
+def longest_gap(gaps: Sequence[float]) -> float:
+    """The longest gap between chunks, or one that goes backwards, which must not hide; NaN without any."""
+    least = min(gaps, default=math.nan)
+    return least if least < 0 else max(gaps, default=math.nan)
+
+
+def ended(last: float | None, end: float | None, sent: float | None) -> float | None:
+    """When the last token came; the end of the response where that lies before the request, which must not hide."""
+    return end if end is not None and sent is not None and end < sent else last
 
 
 def closed(users: float) -> LoadOfStep:

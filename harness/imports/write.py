@@ -112,7 +112,7 @@ def _manifest(told: Told, parts: Sequence[Part], paths: Sequence[Path], beside: 
         arms=list(beside.arms),
         demand=dict(beside.demand) if beside.demand is not None else None,
         people=beside.people,
-        notes=[*told.notes, *beside.notes],
+        notes=[*told.notes, *told.doubts, *beside.notes],
         identity=said,
         imported=Imported(
             tool=told.tool,

@@ -290,6 +290,7 @@ def _manifest(options: RunOptions, started: datetime) -> RunManifest:
         salt=options.salt or uuid.uuid4().hex,
         prompts_of=options.prompts_of,
         driven=options.budget.driven if options.budget is not None else None,
+        box=options.box_facts,
     )
 
 

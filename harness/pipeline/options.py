@@ -9,6 +9,7 @@ from harness.base.errors import BreakevenError
 from harness.base.people import PeopleSaid
 from harness.engines.gpus.layout import Asked
 from harness.load.spending.purse import Spending
+from harness.rundir.box import BoxFacts
 from harness.rundir.driven import Driven
 from harness.scenario import Scenario
 
@@ -38,6 +39,7 @@ class RunOptions:
     quantization: str | None = None
     instance: Mapping[str, Any] = field(default_factory=dict)  # id, purchase, usd_per_hour, replicas
     box_gpus: int | None = None  # that such an instance has; None: nobody lists it
+    box_facts: BoxFacts | None = None  # what a rented one says of itself
     arms: Sequence[str] = ()
     demand: Mapping[str, Any] | None = None
     people: PeopleSaid | None = None  # of a run without one

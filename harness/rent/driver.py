@@ -1,5 +1,6 @@
 """From nothing to results at home and no box: launch, set up, measure, fetch, tear down, whatever happens."""
 
+import json
 import secrets
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from harness.rent.job import Ended, Patience, run_job
 from harness.rent.ledger import Book
 from harness.rent.line import Line, Notice
 from harness.rent.plan import SETUP_S, TEARDOWN_S, Cell, RentPlan, scenario_path
-from harness.rent.program import Program
+from harness.rent.program import FACTS, Program
 from harness.rent.undisturbed import undisturbed
 
 SPARE_S = 60.0  # the box outlives the budget by this much and the teardown, then ends itself
@@ -88,7 +89,8 @@ class Rent:
         line = self._provider.line(box)
         line.raise_agent(box, switches_off=self._provider.switches_off)
         try:
-            self._book.note_facts(line.facts())
+            facts = json.dumps(line.facts())
+            line.put(f"files/{FACTS}", facts.encode())
             program = Program(line, self._plan.env, self._run_setup)
             for engine in dict.fromkeys(cell.engine for cell in todo):
                 self._say(f"setting up {engine}; {self._budget_words()}")
@@ -246,14 +248,3 @@ def end_box(provider: Provider, box: Box, say: Say) -> bool:
             say(f"box {box.id} is not gone: {error}")
             time.sleep(0.5)
     return False
-
-
-def reap(provider: Provider, *, everything: bool, say: Say) -> tuple[list[Box], list[Box]]:
-    """End every box that is past its expiry (`everything`: all of them); those that are gone, those that remain."""
-    gone, remaining = [], []
-    for box in provider.boxes():
-        if (everything or box.is_expired()) and end_box(provider, box, say):
-            gone.append(box)
-        elif everything or box.is_expired():
-            remaining.append(box)
-    return gone, remaining

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from harness.base.errors import UsageError
 from harness.base.yamlfile import Strict, validate
@@ -41,7 +41,6 @@ class Ledger(Strict):
     spent_usd: float = 0.0  # on boxes that are gone
     why_ended: str | None = None
     answered: str | None = None  # the plan's question, before everything was measured
-    facts: Any = None  # what the last box said it is
     cells: list[CellState]
 
 
@@ -86,10 +85,6 @@ class Book:
     def note_box(self, box: Box, phase: Phase) -> None:
         """A box is about to be made."""
         self.note(box=BoxSaid.model_validate(box.to_dict()), phase=phase)
-
-    def note_facts(self, facts: JsonValue) -> None:
-        """What machine the box says it is."""
-        self.note(facts=facts)
 
     def keep_log(self, name: str, text: str) -> None:
         """The end of what a command on the box said, where it failed."""

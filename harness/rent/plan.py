@@ -15,14 +15,18 @@ from harness.base.errors import UsageError
 from harness.base.units import SECONDS_PER_HOUR
 from harness.base.yamlfile import Label, Strict, read_yaml, validate
 from harness.engines import ENGINES
-from harness.prices.catalog import find_instance, quote_for
+from harness.prices.catalog import find_instance, known_instance, quote_for
 from harness.prices.record import PURCHASES
+from harness.rent.sky.clouds import CLOUDS
 from harness.scenario import Scenario, find_scenario, load_scenario
 from harness.scenario.estimate import estimate
 
 SETUP_S = 1800.0  # to bring an engine up the first time: install, compile, fetch weights
 TEARDOWN_S = 120.0
 LARGEST_USD, LONGEST_H = 100_000.0, 24.0 * 31
+PROVIDERS = ("local", "ssh", *CLOUDS)
+LARGEST_DISK_GB = 65536
+Place = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
 Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
@@ -33,14 +37,24 @@ class Budget(Strict):
     hours: Annotated[float, Field(gt=0, le=LONGEST_H)] = Field(description="From launch to gone: the box ends itself.")
 
 
+_OF_A_CLOUD = ("instance_type", "region", "zone", "disk_gb", "image")
+
+
 class RentPlan(Strict):
     """A plan file: every engine with every model under every scenario, on one box, one after the other."""
 
     name: Name
-    provider: Literal["local", "ssh"] = Field(default="local", description="Who makes the box; `local`: this machine.")
+    provider: Label = Field(
+        default="local", description="Who makes the box: `local` (this machine), `ssh`, or a cloud."
+    )
     host: Label | None = Field(default=None, description="Of provider `ssh`: as ssh takes it.")
     power_off: bool = Field(default=False, description="Of provider `ssh`: whether the machine is switched off, too.")
     instance: Label = Field(description="What is rented, for its price: an id of `breakeven prices list`.")
+    instance_type: Place | None = Field(default=None, description="What the cloud calls it, where not `instance`.")
+    region: Place | None = None
+    zone: Place | None = None
+    disk_gb: Annotated[int, Field(ge=30, le=LARGEST_DISK_GB)] | None = None
+    image: Place | None = None
     purchase: Label = "on_demand"
     usd_per_hour: Annotated[float, Field(gt=0, le=LARGEST_USD)] | None = None
     engines: Annotated[list[Label], Field(min_length=1)]
@@ -77,15 +91,67 @@ class RentPlan(Strict):
             raise ValueError(f"no purchase `{purchase}`; known: {', '.join(PURCHASES)}")
         return purchase
 
+    @field_validator("provider")
+    @classmethod
+    def _reached(cls, provider: str) -> str:
+        if provider not in PROVIDERS:
+            raise ValueError(f"no provider `{provider}`; known: {', '.join(PROVIDERS)}")
+        return provider
+
+    @model_validator(mode="after")
+    def _rentable(self) -> Self:
+        """Refuse what no provider can rent so."""
+        cloud = CLOUDS.get(self.provider)
+        if cloud is None:
+            stray = [key for key in _OF_A_CLOUD if key != "region" and getattr(self, key) is not None]
+            if stray:
+                raise ValueError(f"`{stray[0]}` is a cloud's, and the provider is `{self.provider}`")
+            return self
+        at = self.instance.partition("@")[2]
+        if at and self.region and at != self.region:
+            raise ValueError(f"`instance` is in {at}, `region` says {self.region}")
+        if self.zone and not (at or self.region):
+            raise ValueError("`zone` without a `region`")
+        if self.purchase == "owned":
+            raise ValueError(f"what is `owned` cannot be rented from {self.provider}")
+        if self.purchase == "spot" and not cloud.has_spot:
+            raise ValueError(f"{self.provider} has no spot boxes that SkyPilot can rent")
+        if self.image and not cloud.has_images:
+            raise ValueError(f"{self.provider} has no images that SkyPilot can choose")
+        return self
+
+    @property
+    def rented_as(self) -> str:
+        """How the box is bought by the hour; a commitment is for the answer's price, no cloud rents it by the hour."""
+        is_committed = self.provider in CLOUDS and self.purchase != "spot"
+        return "on_demand" if is_committed else self.purchase
+
+    @property
+    def listed(self) -> str:
+        """The instance as the price list has it: with its region, where the plan says one."""
+        name, _, at = self.instance.partition("@")
+        region = self.region or at
+        return f"{name}@{region}" if region else name
+
+    @property
+    def rented_in(self) -> str | None:
+        """The region: the plan's, else the price list's of this instance; None: any."""
+        row = known_instance(self.listed)
+        ours = row.region if row is not None and row.provider == self.provider else None
+        return self.listed.partition("@")[2] or ours
+
     def hourly_usd(self) -> float:
-        """The price of the box: the plan's own, else the catalogue's.
+        """The price of the box by the hour: the plan's own, else the catalogue's.
 
         Raises:
-            UsageError: nobody lists it.
+            UsageError: nobody lists it, or not at this provider.
         """
         if self.usd_per_hour is not None:
             return self.usd_per_hour
-        return quote_for(find_instance(self.instance), self.purchase).usd_per_hour
+        row = find_instance(self.listed)
+        if self.provider in CLOUDS and row.provider != self.provider:
+            raise UsageError(f"`{self.instance}` is {row.provider}'s, and the plan's provider is {self.provider}")
+        return quote_for(row, self.rented_as).usd_per_hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +178,8 @@ def read_plan(path: Path, *, host: str | None = None) -> RentPlan:
     """
     data = read_yaml(path, what="plan", hint="name, instance, engines, scenarios, budget: {usd, hours}")
     if host is not None:
-        data = {**data, "provider": "ssh", "host": host}
+        kept = {key: value for key, value in data.items() if key not in _OF_A_CLOUD or key == "region"}
+        data = {**kept, "provider": "ssh", "host": host}
     return validate(RentPlan, data, where=str(path))
 
 

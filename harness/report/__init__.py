@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from harness.base.errors import BreakevenError
+from harness.base.errors import BreakevenError, UsageError
 from harness.base.whole import written_whole
 from harness.report.compare.page import comparison_money, comparison_report
 from harness.report.compare.runs import Comparison
@@ -59,7 +59,7 @@ def render_comparison(comparison: Comparison, directory: Path) -> Path:
     """Write comparison.html and comparison.md into a directory; the path of the HTML.
 
     Raises:
-        BreakevenError: the directory cannot be written.
+        UsageError: the directory cannot be written.
     """
     return _write_pair(comparison_report(comparison), directory, COMPARISON_HTML, COMPARISON_MARKDOWN)
 
@@ -68,7 +68,7 @@ def render_trend(runs: Sequence[RunFiles], directory: Path | None) -> Renderable
     """What the console shows of runs over time; with a directory trend.html and trend.md are written there.
 
     Raises:
-        BreakevenError: the directory cannot be written.
+        UsageError: the directory cannot be written.
     """
     report = trend_report(trend(runs))
     html = None if directory is None else _write_pair(report, directory, TREND_HTML, TREND_MARKDOWN)
@@ -78,9 +78,11 @@ def render_trend(runs: Sequence[RunFiles], directory: Path | None) -> Renderable
 def _write_pair(report: Report, directory: Path, html: str, markdown: str) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        _write(directory, {html: render_html(report, None), markdown: render_markdown(report)})
     except OSError as error:
-        raise BreakevenError(f"cannot make {directory}: {error.strerror or error}") from None
-    _write(directory, {html: render_html(report, None), markdown: render_markdown(report)})
+        raise UsageError(f"cannot make {directory}: {error.strerror or error}") from None
+    except BreakevenError as error:
+        raise UsageError(str(error)) from None
     return directory / html
 
 

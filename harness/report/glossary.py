@@ -37,7 +37,7 @@ TERMS: dict[str, str] = {
 }
 
 _FOUND = re.compile("|".join(rf"\b{re.escape(term)}(?:s\b|\b)" for term in sorted(TERMS, key=len, reverse=True)))
-_NOT_ALONE = {"open", "closed"}  # everyday words: explained at the end, never marked in a sentence
+_NOT_ALONE = {"open", "closed"}  # everyday words: explained at the end of a load's, never marked in a sentence
 
 
 def _terms_in(text: str) -> Iterator[str]:
@@ -47,7 +47,8 @@ def _terms_in(text: str) -> Iterator[str]:
 
 def with_glossary(report: Report) -> Report:
     """The report with the words that it uses explained at its end."""
-    used = set(_terms_in(render_markdown(report)))
+    loads = {word for name, said in report.facts if name == "load" for word in _terms_in(said)}
+    used = set(_terms_in(render_markdown(report))) - _NOT_ALONE | loads
     rows = [(Cell(term), meaning) for term, meaning in TERMS.items() if term in used]
     if not rows:
         return report

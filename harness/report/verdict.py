@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from harness.base.rounding import amount, exact_volume, significant, volumes
+from harness.base.rounding import amount, significant, tasks_words, volumes
 from harness.base.units import HOURS_PER_MONTH
 from harness.cost.breakeven.stretches import stretches
 from harness.cost.breakeven.words import engineers
@@ -76,7 +76,8 @@ def headline(decision: Decision | None, doubts: Sequence[Check] = (), *, unprice
 
     `doubts`: why it is none, the worst first; `unpriced`: why there is no decision.
     """
-    warned = f"Do not decide on this run: {_doubt(doubts)}. " if doubts else ""
+    doubt = _doubt(doubts) if doubts else ""
+    warned = f"Do not decide on this run: {doubt}{'' if doubt.endswith('…') else '.'} " if doubts else ""
     if decision is None:
         return f"{warned}Measured, not priced: {unpriced}"
     decided = [arm for arm in decision.arms if arm.decided]
@@ -111,7 +112,7 @@ def _counted(decision: Decision, arms: Sequence[Arm]) -> str:
     if tasks is None:
         return f"{_can_pay(decision, arms)}; no monthly volume was given"
     wins, bills = sum(_wins(arm.decision) for arm in arms), _bills(decision, arms)
-    at = f"At your {exact_volume(tasks)} tasks a month"
+    at = f"At your {tasks_words(tasks)} a month"
     if wins == apis:
         return f"{at} self-hosting is cheaper than {_all(apis)}{bills}"
     if not wins:

@@ -163,6 +163,7 @@ class People(Result):
     fte: float | None  # whole people; None: paid otherwise than by the year
     assumed: bool  # nobody's own figure
     assumed_usd_per_year: float | None = None  # a whole person's pay, where that is nobody's own figure
+    assumed_pay_fte: float | None = None  # of how many of them it is; None: of all
 
 
 class BillLine(Result):

@@ -10,6 +10,7 @@ from pydantic_core import core_schema
 
 from harness.base.errors import UsageError
 from harness.base.people import PeopleSaid
+from harness.rundir.box import BoxFacts
 from harness.rundir.driven import Driven
 from harness.rundir.identity import Flags, GpuSeen, Identity, SaidText, Via, with_users_word
 from harness.rundir.imported import Imported
@@ -225,6 +226,7 @@ class RunManifest(Result):
     tasks_digest: str | None = None  # of a task run's file, by what is asked and held to; None: no task run
     beside: list[str] = Field(default=[])  # directories of the other engines' runs that were measured beside it
     gpus: list[GpuSeen] | None = None  # this machine's, before the load; None: none was seen, or all answer elsewhere
+    box: BoxFacts | None = None  # what a rented box said of itself; None: it was no such box
     imported: Imported | None = None  # the other tool that measured; None: it was measured here
 
     @model_validator(mode="before")

@@ -149,3 +149,35 @@ def test_a_gate_is_a_case_of_the_junit_file(runs: Path) -> None:
 def test_a_junit_file_that_cannot_be_written_is_one_line(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["compare", str(runs / "first"), str(runs / "worse"), "--junit", str(runs / "no" / "x.xml")]) == 2
     assert f"cannot write {runs / 'no' / 'x.xml'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["--trend"], ["--fail-over", "5%"]])
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ("first", "first is given twice"),
+        ("other/../first", "first and other/../first are the same run"),
+        ("linked", "first and linked are the same run"),
+        ("folder", "first and folder/repeat are the same run"),
+    ],
+)
+def test_a_run_is_not_compared_with_itself(
+    runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    second: str,
+    said: str,
+) -> None:
+    monkeypatch.chdir(runs)
+    (runs / "linked").symlink_to("first")
+    (runs / "folder").mkdir()
+    (runs / "folder" / "repeat").symlink_to(runs / "first")
+
+    assert invoke(["compare", "first", second, *more]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {said}\n")
+
+
+def test_a_run_is_no_repeat_of_itself(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["report", str(runs / "first"), str(runs / "first"), "--pool"]) == 2
+    assert "first is given twice" in capsys.readouterr().err

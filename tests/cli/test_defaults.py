@@ -74,6 +74,9 @@ def test_no_value_from_elsewhere_is_printed(toml: Path, capsys: pytest.CaptureFi
         ('[run]\ninstance = ["a"]\n', "breakeven.toml: [run] instance: a list, --instance takes one value"),
         ("[run]\nworkers = true\n", "breakeven.toml: [run] workers: true and false are of flags"),
         ("[run]\nworkers = 500\n", "breakeven.toml: [run] workers: 500 is not in the range"),
+        ('[run]\nquantization = "auto"\n', "breakeven.toml: [run] quantization: 'auto' does not say how"),
+        ("[run]\npeople = -2\n", "breakeven.toml: [run] people: -2 must be from 0"),
+        ('[run]\nout = "breakeven.toml/x"\n', "breakeven.toml: [run] out: cannot write breakeven.toml/x: "),
         ('[run]\njson = "maybe"\n', "breakeven.toml: [run] json: 'maybe' is not a valid boolean"),
     ],
 )
@@ -125,3 +128,81 @@ def test_a_group_alone_takes_the_variables_of_its_commands(toml: Path, monkeypat
     monkeypatch.setenv("BREAKEVEN_PRICES_LIST_JSON", "1")
 
     assert invoke(["prices", "--help"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "said"),
+    [
+        ("[compare]\nfail_over = '5%'\n", ["compare", "a", "b", "--trend"], "no such run directory: a"),
+        ("[compare]\njson = true\npeople = 1\n", ["compare", "a", "b", "--trend"], "no such run directory: a"),
+        ("[report]\njson = true\npool = true\n", ["report", "a", "--summary"], "no such run directory: a"),
+        ("[decide]\ngoodput = 2\ninstance = 'x'\n", ["decide", "in.yaml"], "in.yaml"),
+        ("[decide]\ntokens-per-s = 2\n", ["decide", "--demand", "none.yaml", "--goodput", "1"], "none.yaml"),
+        ("[run]\nengine = 'vllm'\nreplicas = 2\n", ["run", "no.yaml", "--url", "http://127.0.0.1:9"], "no.yaml"),
+    ],
+)
+def test_a_default_of_another_mode_refuses_nothing(
+    toml: Path, capsys: pytest.CaptureFixture[str], text: str, arguments: list[str], said: str
+) -> None:
+    toml.write_text(text)
+
+    assert invoke(arguments) == 2
+    err = capsys.readouterr().err
+    assert "given elsewhere" not in err
+    assert said in err
+
+
+def test_an_engine_of_the_command_line_takes_the_place_of_a_url_elsewhere(
+    toml: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toml.write_text("[run]\nurl = ['http://127.0.0.1:9']\nbackend = 'vllm'\n")
+
+    assert invoke(["run", "open", "--engine", "llama_server", "--dry-run", "--json"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_what_kubernetes_says_of_services_is_no_option(
+    toml: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for service in ("BREAKEVEN_RUN", "BREAKEVEN_RUN_METRICS"):
+        for name, value in {
+            "SERVICE_HOST": "10.0.0.1",
+            "SERVICE_PORT": "9400",
+            "SERVICE_PORT_METRICS": "9400",
+            "PORT": "tcp://10.0.0.1:9400",
+            "PORT_9400_TCP": "tcp://10.0.0.1:9400",
+            "PORT_9400_TCP_PROTO": "tcp",
+            "PORT_9400_TCP_PORT": "9400",
+            "PORT_9400_TCP_ADDR": "10.0.0.1",
+        }.items():
+            monkeypatch.setenv(f"{service}_{name}", value)
+
+    assert invoke(["run", "open", "--dry-run"]) == 0
+    assert "given elsewhere" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["METRIC_PORT", "PORT_9400", "PORTS", "SERVICE_HOSTS", "URL_SERVICE_PORT"])
+def test_what_only_looks_like_a_service_is_a_mistake(
+    toml: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setenv(f"BREAKEVEN_RUN_{name}", "9400")
+
+    assert invoke(["run", "open", "--dry-run"]) == 2
+    assert capsys.readouterr().err.startswith(f"error: BREAKEVEN_RUN_{name}: no such option\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("max-usd = -1", "--max-usd must be above 0 and at most 1,000,000, got -1 (breakeven.toml: [run] max-usd)"),
+        ("workers = 0", "--workers 0 leaves nobody to drive the load (breakeven.toml: [run] workers)"),
+        ("extra-body = '['", "(breakeven.toml: [run] extra-body)"),
+    ],
+)
+def test_a_mistake_that_the_command_itself_finds_names_the_key_too(
+    toml: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    toml.write_text(f"[run]\n{text}\n")
+
+    assert invoke(["run", "open", "--dry-run"]) == 2
+    assert said in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """What `breakeven run` makes of its options before anything is started."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,43 @@ def test_a_price_that_nobody_knows_is_said_before_anything_is_asked(key: str) ->
 
     with pytest.raises(UsageError, match=rf"`prompts\.{key}`: .*nobody"):
         run_options(scenario, Path(), given)
+
+
+BOX = {"schema": 1, "instance": {"cloud": "aws", "id": "i-0", "type": "g5.12xlarge"}, "gpus": []}
+
+
+def on_a_box(place: Path, *arguments: str, **told: Any) -> RunOptions:
+    (place / "box.json").write_text(json.dumps(BOX | told))
+    return options_of("--url", "http://a", "--box-facts", str(place / "box.json"), *arguments)
+
+
+def test_what_a_rented_box_says_is_kept_and_what_a_newer_one_adds_is_not(tmp_path: Path) -> None:
+    facts = on_a_box(tmp_path, "--instance", "g5.12xlarge", weather="fine").box_facts
+
+    assert facts is not None
+    assert facts.instance is not None
+    assert (facts.instance.type, facts.gpus) == ("g5.12xlarge", [])
+    assert "weather" not in facts.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("named", "cloud", "notes"),
+    [
+        ("g5.12xlarge", "aws", []),
+        ("g5.2xlarge", "aws", ["The box is a g5.12xlarge, as its cloud says, and it is priced as a g5.2xlarge."]),
+        ("g5.2xlarge", "gcp", []),  # measured on another cloud's, as whoever asks for it knows
+    ],
+)
+def test_a_box_that_is_priced_as_another_is_said(tmp_path: Path, named: str, cloud: str, notes: list[str]) -> None:
+    instance = {**BOX["instance"], "cloud": cloud}  # type: ignore[dict-item]
+
+    assert on_a_box(tmp_path, "--instance", named, instance=instance).notes == notes
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [({"gpus": "four"}, "gpus"), ({"memory_gib": True}, "memory_gib"), ({"numa": [{}]}, r"numa\[0\]\.node")],
+)
+def test_facts_of_another_shape_are_refused_by_key(tmp_path: Path, told: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=rf"box\.json.*{said}"):
+        on_a_box(tmp_path, **told)

@@ -5,8 +5,12 @@ from cost_cases import smallest
 
 from harness.base.errors import UsageError
 from harness.cost.box.given import GivenRate, given_goodput
+from harness.cost.breakeven.words import engineers
 from harness.cost.verdict import decide_on_given
 from harness.demand.demand import demand_from_dict
+from harness.report.given import given_report
+from harness.report.render.markdown import render_markdown
+from harness.report.verdict import headline
 from harness.rundir.decision import Decision
 
 SHAPE = demand_from_dict({"name": "d", "classes": [{"input_tokens": 800, "output_tokens": 250}]})
@@ -101,3 +105,48 @@ def test_weights_that_do_not_fit_the_box_are_an_error_without_a_run_too() -> Non
     got = decided(GivenRate(requests_per_s=0.6), model="meta-llama/Llama-3.1-405B-Instruct")
 
     assert got.checks[0].code == "weights_do_not_fit"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.5, 0.7, " (0.500 to 0.700 req/s)"), (0.5, None, " (0.500 or more req/s)"), (None, 0.7, " (up to 0.700 req/s)"),
+     (None, None, "")],
+)  # fmt: skip
+def test_the_head_has_the_range_that_was_given(low: float | None, high: float | None, said: str) -> None:
+    report = given_report(decided(GivenRate(requests_per_s=0.6, low=low, high=high)), "d", ("breakeven",))
+
+    assert report.measured == f"goodput 0.600 req/s{said}, given: 0.6 requests/s"
+
+
+@pytest.mark.parametrize(
+    ("items", "said"),
+    [
+        ([{"fraction": 1.0, "loaded_usd_per_year": 120_000}, {"fraction": 0.5}],
+         "1.5 engineers, 0.5 of them at an assumed USD 208,000 a year"),
+        ([{"fraction": 0.25}, {"fraction": 0.25, "loaded_usd_per_year": 208_000}],
+         "half an engineer, 0.25 of them at an assumed USD 208,000 a year"),
+        ([{"fraction": 0.25}, {"fraction": 0.25}], "half an engineer at an assumed USD 208,000 a year"),
+        ([{"fraction": 0.5, "loaded_usd_per_year": 120_000}], "half an engineer"),
+    ],
+)  # fmt: skip
+def test_people_of_whom_only_some_have_a_pay_are_told_apart(items: list[dict[str, float]], said: str) -> None:
+    whole = [{"kind": "fte", "arm": "self_host", "name": f"p{i}"} | item for i, item in enumerate(items)]
+
+    people = decided(GivenRate(requests_per_s=0.6), items=whole).people
+
+    assert people is not None
+    assert engineers(people) == said
+
+
+@pytest.mark.parametrize(("tasks", "said"), [(1, "At your 1 task a month"), (2, "At your 2 tasks a month")])
+def test_one_task_is_no_plural(tasks: int, said: str) -> None:
+    decision = decided(GivenRate(requests_per_s=0.6), tasks_per_month=tasks)
+
+    assert decision.arms[0].sentence.startswith(f"{said} self-hosting costs")
+    assert headline(decision).startswith(f"{said} ")
+
+
+def test_a_month_that_lacks_only_its_volume_says_so() -> None:
+    report = given_report(decided(GivenRate(requests_per_s=0.6)), "d", ("breakeven",))
+
+    assert "no goodput or" not in render_markdown(report)

@@ -1,10 +1,12 @@
 """Install steps, caches and locks; nothing is downloaded here."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from box_programs import stand_in
 from engine_helpers import ROOT
 from tiny_gguf import model_bytes
 
@@ -170,3 +172,31 @@ def test_the_image_of_tgi_is_looked_up_when_it_is_used(monkeypatch: pytest.Monke
 
     assert "my/own:1" in made.command
     assert made.flags[0] == "my/own:1"
+
+
+@pytest.mark.parametrize(
+    ("named", "digests", "kept"),
+    [
+        ("ghcr.io/org/tgi:3.3", ["ghcr.io/org/tgi@sha256:9a2"], "ghcr.io/org/tgi:3.3@sha256:9a2"),
+        (
+            "ghcr.io/org/tgi:3.3",
+            ["mirror/tgi@sha256:b1", "ghcr.io/org/tgi@sha256:9a2"],
+            "ghcr.io/org/tgi:3.3@sha256:9a2",
+        ),
+        ("localhost:5000/tgi", ["localhost:5000/tgi@sha256:9a2"], "localhost:5000/tgi@sha256:9a2"),
+        ("ghcr.io/org/tgi@sha256:9a2", ["ghcr.io/org/tgi@sha256:ffff"], "ghcr.io/org/tgi@sha256:9a2"),
+        ("mine:latest", [], "mine:latest"),  # built here: in no registry
+    ],
+)
+def test_the_image_of_tgi_is_kept_by_its_digest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str, digests: list[str], kept: str
+) -> None:
+    says = {'"image inspect "*': (0, json.dumps(digests)), '"version "*': (0, "28.3.3")}
+    stand_in(tmp_path, "docker", says)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("BREAKEVEN_TGI_IMAGE", named)
+
+    made = tgi.launch("some/model", Settings(), 8000, lambda _: None)
+
+    assert named in made.command
+    assert made.flags[0] == kept

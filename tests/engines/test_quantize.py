@@ -57,7 +57,7 @@ def test_a_file_is_named_after_what_it_holds_and_what_it_was_made_from(
         (["Q8_0", "--model", "nowhere.gguf"], "cannot read the model file nowhere.gguf: No such file or directory"),
         (["Q8_0", "--model", "text.gguf"], "text.gguf is not a whole GGUF model file"),
         (["Q8_0", "--model", "tiny.gguf", "--out", "mine.gguf"], "mine.gguf is a file's name, expected a directory"),
-        (["Q8_0", "--model", "tiny.gguf", "--out", "text"], "cannot write into text: File exists"),
+        (["Q8_0", "--model", "tiny.gguf", "--out", "text"], "cannot write text: text is no directory"),
     ],
     ids=["type", "missing", "no model", "a file's name", "a file"],
 )

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -361,6 +362,126 @@ def test_aiperfs_unknown_unit_or_schema_is_refused(
     said = json.loads(AIPERF_SUMMARY.read_text()) | change
 
     assert words in complaint(capsys, tmp_path, written(tmp_path / "s.json", said))
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "figure", "per_s"),
+    [
+        ("request_throughput", "requests/min", "requests_per_s", 2.0),
+        ("request_throughput", "requests per hour", "requests_per_s", 1 / 30),
+        ("output_token_throughput", "tokens/min", "output_tokens_per_s", 2.0),
+        ("output_token_throughput", "TPM", "output_tokens_per_s", 2.0),
+    ],
+)
+def test_aiperfs_rates_are_in_the_unit_they_name(
+    tmp_path: Path, name: str, unit: str, figure: str, per_s: float
+) -> None:
+    said = json.loads(AIPERF_SUMMARY.read_text()) | {name: {"unit": unit, "avg": 120.0}}
+
+    _, step = imported(tmp_path, written(tmp_path / "s.json", said))
+
+    assert step[figure] == pytest.approx(per_s)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "words"),
+    [
+        ("request_throughput", "requests/fortnight", "is in 'requests/fortnight', which is no rate"),
+        ("output_token_throughput", "MB/sec", "is in 'MB/sec', which is no rate of requests or tokens"),
+        ("request_count", "kilorequests", "is in 'kilorequests', which counts neither requests nor tokens"),
+        ("output_sequence_length", "characters", "is in 'characters', which counts neither requests nor tokens"),
+    ],
+)
+def test_aiperfs_rate_or_count_in_an_unknown_unit_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, unit: str, words: str
+) -> None:
+    said = json.loads(AIPERF_SUMMARY.read_text()) | {name: {"unit": unit, "avg": 24.0}}
+
+    assert f"`{name}` {words}" in complaint(capsys, tmp_path, written(tmp_path / "s.json", said))
+
+
+def test_a_rows_count_in_an_unknown_unit_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = rows_of(AIPERF_ROWS)
+    rows[5]["metrics"]["usage_completion_tokens"] = {"value": 24, "unit": "words"}
+
+    said = complaint(capsys, tmp_path, lines(tmp_path / "a.jsonl", rows))
+
+    assert "`usage_completion_tokens` is in 'words'" in said
+
+
+def _vllm(change: Json) -> Callable[[Path], Path]:
+    return lambda path: written(path, bench(**change))
+
+
+def _aiperf(name: str, value: Any) -> Callable[[Path], Path]:
+    def file(path: Path) -> Path:
+        rows = rows_of(AIPERF_ROWS)
+        rows[3]["metrics"][name]["value"] = value
+        return lines(path, rows)
+
+    return file
+
+
+def _inference_perf(path: Path) -> Path:
+    rows = json.loads((SAMPLES / "inference-perf-0.7-per_request.json").read_text())
+    rows[3]["end_time"] = rows[3]["start_time"] - 3
+    return written(path, rows)
+
+
+def _guidellm(path: Path) -> Path:
+    said = json.loads((SAMPLES / "guidellm-0.8.1.json").read_text())
+    timings = said["benchmarks"][0]["requests"]["successful"][3]["info"]["timings"]
+    timings["request_end"] = timings["request_start"] - 0.5
+    return written(path, said)
+
+
+@pytest.mark.parametrize(
+    ("file", "columns"),
+    [
+        (_vllm({"ttfts": [-0.5, 0.5, 0.5, 0.5]}), "1 of 4 requests .*1x first_token_s"),
+        (_vllm({"itls": [[-0.1, 0.25], *[[0.25, 0.25]] * 3]}), "1 of 4 requests .*1x max_gap_s"),
+        (_aiperf("time_to_first_token", -4.0), "1 of 48 requests .*1x first_token_s"),
+        (_aiperf("inter_chunk_latency", [5.0, -4.0, 5.0]), "1 of 48 requests .*1x max_gap_s"),
+        (_aiperf("usage_completion_tokens", -1), "1 of 48 requests .*1x output_tokens"),
+        (_inference_perf, "1 of 48 requests .*1x finished_s"),
+        (_guidellm, "1 of [0-9]+ requests .*1x finished_s"),
+    ],
+)
+def test_a_rows_time_that_cannot_be_is_told_with_its_file_and_what_was_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], file: Callable[[Path], Path], columns: str
+) -> None:
+    named = file(tmp_path / "x.json")
+
+    assert invoke(["import", str(named), "--out", str(tmp_path / "out")]) == 3
+
+    said = capsys.readouterr().err.splitlines()[0]
+    assert re.search(f"^warning: {re.escape(str(named))} \\(.*\\): {columns}.*: taken as unknown$", said)
+
+
+@pytest.mark.parametrize("one", [bench(), plain(), bench(max_concurrency=None, request_rate=2.0)])
+def test_a_result_that_was_appended_twice_counts_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], one: Json
+) -> None:
+    file = tmp_path / "b.json"
+    file.write_text(f"{json.dumps(one)}\n{json.dumps(one)}\n")
+
+    _, step = imported(tmp_path, file)
+
+    assert step["requests"] == 4
+    assert f"{file} (vllm bench serve): a result is in it twice, to the last digit: counted once" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_result_that_two_files_have_counts_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = json.loads((SAMPLES / "guidellm-0.8.1.json").read_text())
+    first = written(tmp_path / "a.json", said)
+    said["benchmarks"] *= 2
+    said["a_key_of_its_own"] = 1
+
+    imported(tmp_path, first, written(tmp_path / "b.json", said))
+
+    assert capsys.readouterr().err.count("to the last digit: counted once") == 2 * len(said["benchmarks"]) // 2
 
 
 def test_a_compressed_file_is_to_be_unpacked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

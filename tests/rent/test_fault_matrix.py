@@ -87,7 +87,7 @@ def test_a_driver_that_is_killed_leaves_a_box_that_is_found_ended_and_gone_on_fr
     driver.wait()
     (folder,) = out.glob("*-rent-try")
 
-    code = invoke(["rent", "reap", "--all", "--json"])
+    code = invoke(["rent", "reap", "--cloud", "local", "--all", "--json"])
 
     assert code == 0
     assert left_behind() == []
@@ -180,7 +180,7 @@ def test_reaping_ends_what_is_past_its_expiry_and_leaves_the_rest(capsys: pytest
         HostProvider().launch(box)
         HostProvider().line(box).raise_agent(young)  # its own timer has not ended it
 
-    assert invoke(["rent", "reap", "--json"]) == 0
+    assert invoke(["rent", "reap", "--cloud", "local", "--json"]) == 0
 
     said = json.loads(capsys.readouterr().out)
     assert ([box["id"] for box in said["gone"]], said["remaining"]) == ([late.id], [])

@@ -228,6 +228,18 @@ def test_what_is_compared_differs_without_forbidding_anything() -> None:
     assert {d.what for d in found} == {"engine version", "instance", "purchase", "seed"}
 
 
+def test_boxes_with_other_drivers_and_kernels_are_said_to_be_other_boxes() -> None:
+    boxes = [
+        {"system": {"kernel": "6.8.0-1021-aws"}, "gpus": [{"driver": driver}, {"driver": driver}]}
+        for driver in ("570.172.08", "580.65.06")
+    ]
+
+    found = differences([run_of(box=box) for box in boxes])
+
+    assert [(d.what, d.values, d.about) for d in found] == [("GPU driver", ("570.172.08", "580.65.06"), "subject")]
+    assert {d.what for d in differences([run_of(box=boxes[0]), run_of()])} == {"GPU driver", "kernel"}
+
+
 def test_an_slo_written_out_is_the_same_as_its_preset() -> None:
     preset = _scenario(lambda s: s.update(slo={"preset": "chat", "error_rate": 0.01}))
     spelled = _scenario(

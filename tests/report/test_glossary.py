@@ -54,3 +54,17 @@ def test_a_report_without_any_of_them_has_no_such_section() -> None:
     bare = replace(report, headline="h", facts=(), verdicts=(), sections=(), measured="m", verdict_note="", notices=())
 
     assert with_glossary(bare).sections == ()
+
+
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [("closed, 4 steps, 515 requests", {"closed"}), ("open, 2 steps", {"open"}), ("search over users", set())],
+)
+def test_only_the_kind_of_the_reports_own_load_is_explained(load: str, words: set[str]) -> None:
+    report = build_report(run_of())  # its command to read run.json calls Python's open
+
+    *_, section = with_glossary(replace(report, facts=(("load", load),), sections=report.sections[:-1])).sections
+
+    (table,) = section.blocks
+    assert isinstance(table, Table)
+    assert {row.cells[0].text for row in table.rows} & {"open", "closed"} == words

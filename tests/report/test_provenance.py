@@ -9,6 +9,7 @@ from report_cases import HOSTILE, case
 
 from harness.report.model import RunFiles, Table, Text
 from harness.report.trust.provenance import provenance_blocks, reproduce
+from harness.rundir.box import BoxFacts
 from harness.rundir.manifest import RunManifest
 from harness.rundir.results import Metrics
 from harness.scenario import Scenario
@@ -135,3 +136,21 @@ def test_the_method_says_from_which_instant_latencies_run(load: dict[str, object
     assert isinstance(first, Text)
     assert first.text.startswith(loop)
     assert begin in first.text
+
+
+def test_what_a_rented_box_said_of_itself_is_one_line() -> None:
+    given = case("two_windows")
+    told = {
+        "instance": {"cloud": "aws", "id": "i-0", "image": HOSTILE},
+        "gpus": [{"driver": "580.65.06"}],
+        "cuda": "13.0",
+    }
+    given.run.box = BoxFacts.model_validate(told)
+
+    tables = [b for b in provenance_blocks(given.under(RUN_DIR)) if isinstance(b, Table)]
+    (table,) = [t for t in tables if t.caption == "The engine, as it reports itself"]
+    (line,) = [row.cells[1].text for row in table.rows if row.cells[0].text == "box, as it says itself"]
+
+    assert line.startswith("aws i-0; image ")
+    assert line.endswith("; 1 x GPU; driver 580.65.06 (CUDA 13.0)")
+    assert line.isprintable()

@@ -143,7 +143,7 @@ def test_a_long_finding_is_cut_at_a_word_in_the_headline() -> None:
 
     said = headline(decision_of("two_windows"), [doubt])
 
-    assert re.match(r"Do not decide on this run: (word, )+word …\. At ", said)
+    assert re.match(r"Do not decide on this run: (word, )+word … At ", said)
     assert len(said.split("…")[0]) < 150
 
 

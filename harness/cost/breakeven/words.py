@@ -1,6 +1,6 @@
 """The verdict in plain words."""
 
-from harness.base.rounding import amount, exact_volume, usd, volumes
+from harness.base.rounding import amount, tasks_words, usd, volumes
 from harness.cost.breakeven.decision import decide_parsed, staircase
 from harness.cost.breakeven.exact import is_tie
 from harness.cost.breakeven.stretches import Stretch, stretches
@@ -29,8 +29,11 @@ def sentence(
 
 def engineers(people: People) -> str:
     """`an assumed half engineer`, `2 engineers`, `0.3 of an engineer at an assumed USD 208,000 a year`."""
-    pay = None if people.assumed or people.fte is None else people.assumed_usd_per_year
-    return _whose_time(people) + ("" if pay is None else f" at an assumed {usd(pay)} a year")
+    pay, some = people.assumed_usd_per_year, people.assumed_pay_fte
+    if people.assumed or people.fte is None or pay is None:
+        return _whose_time(people)
+    whose = "" if some is None else f", {some:g} of them"
+    return f"{_whose_time(people)}{whose} at an assumed {usd(pay)} a year"
 
 
 def _whose_time(people: People) -> str:
@@ -67,7 +70,7 @@ def _infeasible(decided: Decided, at: AtVolume | None, most_per_s: float | None)
         why = f"the box serves at most {most_per_s:.3g} requests/s within the latency limits"
     more = f"; it would have to serve {needed:.3g} requests/s within them" if needed is not None else ""
     bill = (
-        f", and at your {exact_volume(at.tasks_per_month)} tasks a month the API costs {usd(at.api_usd)}"
+        f", and at your {tasks_words(at.tasks_per_month)} a month the API costs {usd(at.api_usd)}"
         if at is not None
         else ""
     )
@@ -83,8 +86,8 @@ def _at_volume(at: AtVolume, people: People | None) -> str:
     who = "self-hosting wins" if at.winner == "self_host" else "the API wins"
     if is_tie(at.api_usd, at.self_usd):
         who = "both cost the same"
-    tasks = exact_volume(at.tasks_per_month)
-    return f"At your {tasks} tasks a month self-hosting costs {own} and the API {amount(at.api_usd)}: {who}"
+    month = f"At your {tasks_words(at.tasks_per_month)} a month"
+    return f"{month} self-hosting costs {own} and the API {amount(at.api_usd)}: {who}"
 
 
 def _where(given: DecideInput, decided: Decided, people: People | None) -> str:

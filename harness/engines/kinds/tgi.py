@@ -3,6 +3,7 @@
 Not run by this project's tests, which have no GPU: they check the command line and the errors.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -49,7 +50,7 @@ def launch(model: str | Path | None, settings: Settings, port: int, _progress: P
     ]  # fmt: skip
     return Launch(
         command=[*docker, image(), *flags],
-        flags=[image(), "PREFIX_CACHING=0", f"gpus={_docker_gpus(settings)}", *flags],
+        flags=[_by_digest(image()), "PREFIX_CACHING=0", f"gpus={_docker_gpus(settings)}", *flags],
         loads=local.name if local else str(model),
         quantization=None,
         environment=_given("HF_TOKEN", *PASSED_ON),
@@ -69,6 +70,20 @@ def _given(*names: str) -> dict[str, str]:
 def image() -> str:
     """The container's image: the user's own, or the last that was published."""
     return os.environ.get(IMAGE_VARIABLE, IMAGE)
+
+
+def _by_digest(reference: str) -> str:
+    """With the digest that its registry knows it by: a tag can move. One that was built here has none."""
+    if "@" in reference or shutil.which("docker") is None:
+        return reference
+    try:
+        asked = _docker("image", "inspect", "--format", "{{json .RepoDigests}}", reference, timeout_s=_DOCKER_LIMIT_S)
+        digests = json.loads(asked.stdout) if asked.returncode == 0 else None
+    except (subprocess.TimeoutExpired, ValueError):
+        return reference
+    own = reference.rpartition(":")[0] if ":" in reference.rpartition("/")[2] else reference
+    found = [one for one in digests if str(one).startswith(f"{own}@")] if isinstance(digests, list) else []
+    return f"{reference}@{found[0].partition('@')[2]}" if found else reference
 
 
 def _docker(*arguments: str, timeout_s: float | None = None) -> subprocess.CompletedProcess[str]:

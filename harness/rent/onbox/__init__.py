@@ -1,1 +1,1 @@
-"""What runs on a rented box: the standard library of Python 3.8 alone, sent there as one file."""
+"""What runs on a rented box: standard library only, Python 3.8 and up; sent there as one zipapp."""

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def serve(folder: Path, left_s: float, is_switched_off: bool) -> dict[str, bool]
         (folder / POWER_OFF).touch()
         power_off(f"+{int(left_s / 60) + 2}")  # should the timer itself be killed
     with (folder / LOG).open("ab") as log:
-        for words in (["timer", str(folder), str(left_s)], ["agent", str(folder)]):
+        for words in (["timer", str(folder), str(left_s)], ["agent", str(folder), str(left_s)]):
             started = subprocess.Popen(
                 [sys.executable, "-I", str(Path(sys.argv[0]).resolve()), *words],
                 stdin=subprocess.DEVNULL,
@@ -118,7 +119,7 @@ class Agent:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._jobs: dict[str, Job] = {}
-        self._notice: dict[str, Any] | None = None
+        self._notice: dict[str, str | None] | None = None
         self._lock = threading.Lock()
 
     def answer(self, asked: Any) -> dict[str, Any]:
@@ -134,18 +135,20 @@ class Agent:
         job = self._jobs[asked["state"]]
         return {"code": job.code, "why": job.why, "notice": self._notice}
 
-    def told(self, notice: Any) -> None:
+    def told(self, notice: notices.Notice) -> None:
         """The box will be taken away: what runs keeps what it has, now."""
         self._notice = notice.to_dict()
         for job in list(self._jobs.values()):
             job.interrupt("the box is taken away")
 
 
-def run(folder: Path) -> None:
+def run(folder: Path, left_s: float) -> None:
     """Serve until something ends it. It adopts what its commands leave behind, so that nothing survives the box."""
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
     agent = Agent(folder)
-    threading.Thread(target=notices.watch, args=(threading.Event(), agent.told), daemon=True).start()
+    own_end = datetime.now(timezone.utc) + timedelta(seconds=left_s)
+    watching = {"own_end": own_end}
+    threading.Thread(target=notices.watch, args=(threading.Event(), agent.told), kwargs=watching, daemon=True).start()
     os.chdir(str(folder))
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(SOCKET + ".new")

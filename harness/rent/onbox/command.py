@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     folder = Path(argv[1]).resolve() if len(argv) > 1 else Path()
     try:
         if command == "agent":
-            agent.run(folder)
+            agent.run(folder, float(rest[0]))
         elif command == "timer":
             end.timer(folder, float(rest[0]))
         elif command == "pack":

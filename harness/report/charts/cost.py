@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from harness.base.rounding import amount, exact_volume, span, usd, volume
+from harness.base.rounding import amount, exact_volume, span, tasks_words, usd, volume
 from harness.cost.breakeven.decision import staircase
 from harness.cost.breakeven.staircase import Staircase
 from harness.cost.breakeven.words import window_ends
@@ -109,7 +109,7 @@ def _described(arms: Sequence[ArmCurve], tasks: float | None, why_no_box: str) -
     first = nothing if box is None else _box_words(box)
     parts = [first]
     if tasks is not None:
-        parts.append(f"Your volume is {exact_volume(tasks)} tasks a month.")
+        parts.append(f"Your volume is {tasks_words(tasks)} a month.")
     for arm in arms:
         if not arm.is_decided:
             parts.append(f"Against {arm.name} it is not decided where self-hosting wins.")

@@ -169,6 +169,11 @@ def _gpus_used(files: RunFiles) -> int | None:
     return said.gpus_used.value if said is not None and said.gpus_used is not None else None
 
 
+def _kernel(files: RunFiles) -> str | None:
+    box = files.run.box
+    return box.system.kernel if box is not None and box.system is not None else None
+
+
 Reader = Callable[[RunFiles], Any]
 _WORK: tuple[tuple[str, Reader], ...] = (
     ("KV cache", lambda files: f"{memory_of(files.run).kv_bits:g} bits"),
@@ -185,6 +190,8 @@ _SUBJECT: tuple[tuple[str, Reader], ...] = (
     ("replicas driven", lambda files: files.run.instance.get("replicas_driven")),
     ("taken as", _taken_as),
     ("GPUs used", _gpus_used),
+    ("GPU driver", lambda files: files.run.box.driver if files.run.box is not None else None),
+    ("kernel", _kernel),
     ("price of the instance", _hourly),
     ("client machine", lambda files: files.run.client.get("hostname")),
     ("client cores", lambda files: files.run.client.get("cores")),

@@ -111,8 +111,10 @@ def _self_host_row(decision: Decision, width: int) -> Row:
 
 def _sum_words(at: AtVolume | None, hourly: str, given: DecideInput) -> str:
     """`1 × 5.672 USD/h × 730 h + 8,667 fixed`, and how far the instances are used."""
-    if at is None or at.instances is None:
-        return "no goodput or no volume"
+    if at is None:
+        return "no volume"
+    if at.instances is None:
+        return "no goodput"
     own, unsolved_usd = given.self_host, given.beside_usd("self_host", at.tasks_per_month)
     more = f" + {amount(own.fixed_usd_per_month)} fixed" if own.fixed_usd_per_month else ""
     more += f" + {amount(unsolved_usd)} unsolved" if unsolved_usd else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from harness.base.rounding import NA, amount, exact_volume, significant, volume, whole
+from harness.base.rounding import NA, amount, significant, tasks_words, volume, whole
 from harness.report.model import Cell, Column, Row, Table, table_of
 from harness.report.money.money import checked_words
 from harness.report.text import clean, count, per_task, percent, price
@@ -25,7 +25,7 @@ def bill_table(decision: Decision) -> Table | None:
     columns = [Column("line", right=False), Column("origin", right=False)]
     columns += [Column(_side(bill), "USD a month") for bill in bills]
     return Table(
-        caption=f"The month, line by line, at {exact_volume(tasks)} tasks",
+        caption=f"The month, line by line, at {tasks_words(tasks)}",
         columns=tuple(columns),
         rows=(*rows, *_sums(bills)),
         notes=(

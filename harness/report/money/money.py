@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from harness.base.rounding import NA, amount, exact_volume, significant, volume, volumes, whole
+from harness.base.rounding import NA, amount, exact_volume, significant, tasks_words, volume, volumes, whole
 from harness.base.units import HOURS_PER_MONTH
 from harness.cost.breakeven.decision import comes_and_goes, is_metered
 from harness.cost.breakeven.exact import is_tie
@@ -31,7 +31,7 @@ def arm_kind(arm: Arm) -> str:
 def at_volume_words(decision: Decision) -> str:
     """`at 400,000 tasks a month`, or that nobody said how many."""
     tasks = decision.tasks_per_month
-    return "no monthly volume was given" if tasks is None else f"at {exact_volume(tasks)} tasks a month"
+    return "no monthly volume was given" if tasks is None else f"at {tasks_words(tasks)} a month"
 
 
 def wins_from(decided: Decided) -> str:

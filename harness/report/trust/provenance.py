@@ -65,6 +65,7 @@ def _engine_facts(files: RunFiles) -> list[tuple[str, str]]:
         ("weights", _said(run.identity.weights if run.identity is not None else None)),
         ("quantisation", _or_unknown(run.quantization)),
         ("instance", (files.instance or "unknown") + (f", {boxed}" if boxed else "")),
+        *([("box, as it says itself", clean(run.box.words()))] if run.box is not None else []),
         *([("its own counters", silent)] if (silent := silence_words(files.metrics)) else []),
         *(("URL", clean(url)) for url in run.urls),
     ]

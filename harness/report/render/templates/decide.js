@@ -406,6 +406,7 @@ const breakeven = (() => {
   }
   const exactVolume = (tasks) => Number.isInteger(tasks) ? grouped(tasks, 0)
     : Number(tasks.toPrecision(6)).toLocaleString("en-US", { maximumFractionDigits: 20 });
+  const tasksWords = (tasks) => `${exactVolume(tasks)} task${tasks === 1 ? "" : "s"}`;
 
   function sentence(given, decided, people = null) { // words.py; people: those within the box's fixed costs
     const at = decided.at_volume;
@@ -420,7 +421,8 @@ const breakeven = (() => {
     1: ["engineer", "one engineer"] };
   function engineers(people) {
     const pay = people.assumed || people.fte === null ? null : people.assumed_usd_per_year ?? null;
-    return whoseTime(people) + (pay === null ? "" : ` at an assumed ${usd(pay)} a year`);
+    const some = people.assumed_pay_fte ?? null, whose = some === null ? "" : `, ${short(some, 6)} of them`;
+    return whoseTime(people) + (pay === null ? "" : `${whose} at an assumed ${usd(pay)} a year`);
   }
   function whoseTime({ fte, assumed }) {
     if (fte === null) return assumed ? "assumed people" : "people";
@@ -433,7 +435,7 @@ const breakeven = (() => {
     const needed = decided.min_goodput_requests_per_s;
     const more = needed === null ? "" : `; it would have to serve ${short(needed)} requests/s within them`;
     const bill = at === null ? ""
-      : `, and at your ${exactVolume(at.tasks_per_month)} tasks a month the API costs ${usd(at.api_usd)}`;
+      : `, and at your ${tasksWords(at.tasks_per_month)} a month the API costs ${usd(at.api_usd)}`;
     return "Self-hosting never wins on this evidence: no load step met the latency limits, "
       + `so the box has no capacity to price${more}${bill}.`;
   }
@@ -444,7 +446,7 @@ const breakeven = (() => {
     if (people !== null) madeOf.push(`${amount(people.usd_per_month)} of it ${engineers(people)}`);
     const own = usd(at.self_usd) + (madeOf.length ? ` (${madeOf.join(", ")})` : "");
     const who = tie ? "both cost the same" : at.winner === "self_host" ? "self-hosting wins" : "the API wins";
-    return `At your ${exactVolume(at.tasks_per_month)} tasks a month self-hosting costs ${own} and the API `
+    return `At your ${tasksWords(at.tasks_per_month)} a month self-hosting costs ${own} and the API `
       + `${amount(at.api_usd)}: ${who}`;
   }
   function whereWords(given, decided, people) {

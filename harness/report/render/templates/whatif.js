@@ -93,10 +93,11 @@
   function peopleIn({ people }) { // as the sentence names them: the run's own until they are moved
     if (!PEOPLE.some((path) => shared.has(path))) return ofRun ?? null;
     const byHour = shared.has(PEOPLE[2]) ? 0 : Math.max(0, (ofRun?.usd_per_month ?? 0) - peopleUsd);
-    const isTyped = shared.has(PEOPLE[0]) || shared.has(PEOPLE[1]);
+    const isMixed = shared.has(PEOPLE[0]) && (ofRun?.assumed_pay_fte ?? null) !== null; // then a year is the mean
     return { usd_per_month: people.fte * people.usd_per_year / MONTHS + byHour, fte: byHour > 1e-6 ? null : people.fte,
-      assumed: !isTyped && Boolean(ofRun?.assumed),
-      assumed_usd_per_year: shared.has(PEOPLE[1]) ? null : ofRun?.assumed_usd_per_year ?? null };
+      assumed: !shared.has(PEOPLE[0]) && Boolean(ofRun?.assumed),
+      assumed_usd_per_year: shared.has(PEOPLE[1]) || isMixed ? null : ofRun?.assumed_usd_per_year ?? null,
+      assumed_pay_fte: isMixed ? null : ofRun?.assumed_pay_fte ?? null };
   }
   function inputOf(view) { // what decide takes
     const { scaled, people, ...input } = structuredClone(view);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from harness.base.errors import UsageError
 from harness.base.whole import written_whole
 from harness.base.yamlfile import Strict, validate
 from harness.engines.weights.cache import state_dir
@@ -83,11 +84,24 @@ class HostProvider:
 
 def remembered_hosts() -> tuple[str | None, ...]:
     """Every machine that boxes were made on and not forgotten."""
-    return tuple(dict.fromkeys(said.host for _, said in _remembered(state_dir("rent/boxes"))))
+    try:
+        return tuple(dict.fromkeys(said.host for _, said in _remembered(state_dir("rent/boxes"))))
+    except RentError:  # whoever asks after this machine's boxes is told
+        return ()
 
 
 def _remembered(memory: Path) -> list[tuple[Path, _Remembered]]:
+    """What is written down here of boxes.
+
+    Raises:
+        RentError: a file that is none of ours: whose box it was nobody knows.
+    """
     found = []
     for path in sorted(memory.glob("*.json")):
-        found.append((path, validate(_Remembered, json.loads(path.read_text(encoding="utf-8")), where=str(path))))
+        try:
+            found.append((path, validate(_Remembered, json.loads(path.read_text(encoding="utf-8")), where=str(path))))
+        except (ValueError, UsageError):
+            raise RentError(
+                f"{path} does not say which box it is of", hint="look at its host, then remove it"
+            ) from None
     return found

@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from harness.base.errors import UsageError
+from harness.base.urls import host_and_port
 from harness.cli.options import Command
 from harness.load.protocol import Live
 from harness.load.run_events import RoundBegun, RunEvent, StepBegun, Waits
@@ -21,7 +22,6 @@ from harness.load.spending.tariff import usd
 from harness.rundir.results import step_number
 
 LOOPBACK = "127.0.0.1"
-_MOST_PORT = 65535
 
 Place = tuple[str, int]
 
@@ -30,10 +30,11 @@ def place_of(ctx: click.Context, param: click.Parameter, value: str | None) -> P
     """`9105` (on loopback) or `0.0.0.0:9105`."""
     if value is None:
         return None
-    host, _, port = value.rpartition(":")
-    if not port.isdigit() or not 1 <= int(port) <= _MOST_PORT:
+    found = host_and_port(value)
+    if found is None:
         raise click.BadParameter(f"{value!r} is no port; write 9105, or 0.0.0.0:9105", ctx, param)
-    return host.strip("[]") or LOOPBACK, int(port)
+    host, port = found
+    return host.strip("[]") or LOOPBACK, port
 
 
 def metrics_option(command: Command) -> Command:

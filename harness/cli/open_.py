@@ -41,7 +41,7 @@ def _directory(run: str | None) -> Path:
     Raises:
         UsageError: no such run, or no such row.
     """
-    if run is not None and (Path(run).exists() or not run.isdigit()):
+    if run is not None and (Path(run).exists() or not run.isdecimal()):
         return Path(run)
     runs = [one.run_dir for one in list_runs([RESULTS]) if isinstance(one, Analysis)]
     row = 1 if run is None else int(run)

@@ -1,14 +1,17 @@
 """Run directories as they are named on the command line, `results/*` included."""
 
 from collections.abc import Sequence
+from filecmp import cmp
 from pathlib import Path
 
 import click
 
 from harness.base.errors import UsageError
 from harness.report import COMPARISON_HTML, COMPARISON_MARKDOWN, TREND_HTML
-from harness.rundir.files import MANIFEST
+from harness.rundir.files import MANIFEST, RECORDS
+from harness.rundir.tool_summary import TOOL_SUMMARY
 
+_MEASURED = (f"{RECORDS}.parquet", TOOL_SUMMARY)
 _NO_RUNS = {
     COMPARISON_HTML: "a comparison",  # `run --backend all` leaves it
     COMPARISON_MARKDOWN: "a comparison",
@@ -41,13 +44,23 @@ def check_each_once(runs: Sequence[Path]) -> None:
     Raises:
         UsageError: a run that is there twice.
     """
-    seen: dict[tuple[int, int], Path] = {}
+    seen: list[Path] = []
     for run in (inner for path in runs for inner in runs_in(path)):
-        found = (run / MANIFEST).stat()
-        before = seen.setdefault((found.st_dev, found.st_ino), run)
-        if before is not run:
+        before = next((one for one in seen if _is_same(one, run)), None)
+        if before is not None:
             same = "is given twice" if before == run else f"and {run} are the same run"
             raise UsageError(f"{before} {same}", hint="each run once: it would only be compared with itself")
+        seen.append(run)
+
+
+def _is_same(run: Path, other: Path) -> bool:
+    """By its directory, or copied: what it was and what it measured are the same to the last byte."""
+    if (run / MANIFEST).samefile(other / MANIFEST):
+        return True
+    return cmp(run / MANIFEST, other / MANIFEST, shallow=False) and any(
+        (run / name).is_file() and (other / name).is_file() and cmp(run / name, other / name, shallow=False)
+        for name in _MEASURED
+    )
 
 
 def runs_in(place: Path) -> list[Path]:

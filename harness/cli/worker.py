@@ -92,7 +92,7 @@ def _check_writable(out_dir: Path) -> None:
 
 
 def _master(text: str) -> tuple[str, int]:
-    host, port = address(text if text.rpartition(":")[2].isdigit() else f"{text}:{PORT}")
+    host, port = address(text if text.rpartition(":")[2].isdecimal() else f"{text}:{PORT}")
     try:
         return socket.gethostbyname(host), port
     except OSError as error:

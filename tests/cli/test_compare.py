@@ -1,6 +1,7 @@
 """`breakeven compare` on run directories."""
 
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -181,3 +182,11 @@ def test_a_run_is_not_compared_with_itself(
 def test_a_run_is_no_repeat_of_itself(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["report", str(runs / "first"), str(runs / "first"), "--pool"]) == 2
     assert "first is given twice" in capsys.readouterr().err
+
+
+def test_a_copied_run_is_the_same_run(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (runs / "first" / "records.parquet").write_bytes(b"rows")
+    shutil.copytree(runs / "first", runs / "copy")
+
+    assert invoke(["compare", str(runs / "first"), str(runs / "copy")]) == 2
+    assert f"first and {runs / 'copy'} are the same run" in capsys.readouterr().err

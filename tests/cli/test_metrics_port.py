@@ -94,7 +94,7 @@ def test_a_taken_port_is_one_line_before_anything_is_sent(tmp_path: Path, capsys
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("place", ["x", "0", "70000", "127.0.0.1:", "9105x"])
+@pytest.mark.parametrize("place", ["\u00b2", "a..b:9105", "9" * 40, "x", "0", "70000", "127.0.0.1:", "9105x"])
 def test_what_is_no_port_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str) -> None:
     assert invoke(["run", "--metrics-port", place]) == 2
     assert f"{place!r} is no port; write 9105, or 0.0.0.0:9105" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.base.errors import BreakevenError, UsageError
 from harness.base.token import TOKEN_ENV
+from harness.base.urls import host_and_port
 from harness.load.ends import LineEnd, RemoteEnd, hang_up, start, tell
 from harness.load.lines import encode
 from harness.load.plan import LoadPlan
@@ -81,12 +82,12 @@ def address(text: str) -> tuple[str, int]:
     Raises:
         UsageError: it is none.
     """
-    host, _, port = text.rpartition(":")
-    if ":" in host:
+    if ":" in text.rpartition(":")[0]:
         raise UsageError(f"`{text}` is an IPv6 address", hint="workers meet over IPv4: 10.0.0.5:5557, or a name")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+    found = host_and_port(text)
+    if found is None or not found[0]:
         raise UsageError(f"`{text}` is not HOST:PORT with a port from 1 to 65535", hint="e.g. 10.0.0.5:5557")
-    return host, int(port)
+    return found
 
 
 def invitation(plan: LoadPlan) -> str:

@@ -1,6 +1,6 @@
 # `make run`: from nothing to a verdict on a real engine.  `make test`: the whole suite, real engines included.
 # Uses uv where there is one, plain venv and pip where not. Needs Python >= 3.11 and a C++ compiler; `make test` also
-# cmake, Chromium and its driver, nginx, HAProxy and Prometheus, which it installs itself where it is root and there is apt-get, and
+# cmake, Chromium and its driver, nginx, HAProxy, Prometheus and sshd, which it installs itself where it is root and there is apt-get, and
 # the LiteLLM proxy and SkyPilot, which it puts into environments of their own.
 
 VENV   := .venv
@@ -24,7 +24,7 @@ endif
 # What must be there before anything starts, each program with Debian's package that brings it.
 COMPILER := $(if $(filter default,$(origin CXX)),c++,$(firstword $(CXX))):g++
 TOOLS    := $(COMPILER) cmake:cmake chromium:chromium chromedriver:chromium-driver nginx:nginx haproxy:haproxy \
-            prometheus:prometheus
+            prometheus:prometheus sshd:openssh-server
 # Debian puts servers where many a user's PATH does not look.
 SBIN     := /usr/sbin
 

@@ -89,8 +89,6 @@ def _refuse_unusable(plan: RentPlan) -> None:
 
 
 def _refuse_unset(plan: RentPlan) -> None:
-    if plan.provider not in ("local", "ssh"):
-        raise UsageError(f"boxes of {plan.provider} are planned, not rented yet: `breakeven rent plan`")
     missing = [name for name in plan.env if name not in os.environ]
     if missing:
         raise UsageError(f"the plan's `env` names {missing[0]}, which is not set here")

@@ -16,7 +16,7 @@ from harness.rent.providers import providers_known
 from harness.rent.sweep import Sweep, Thing, Wanted
 
 AWS = "aws"
-CLOUDS = ("local", "ssh", AWS)
+PLACES = ("local", "ssh", "sky", AWS)
 
 
 @click.command(name="reap")
@@ -27,7 +27,7 @@ CLOUDS = ("local", "ssh", AWS)
     "--cloud",
     "clouds",
     multiple=True,
-    type=click.Choice(CLOUDS),
+    type=click.Choice(PLACES),
     help="Look there only (repeatable); otherwise everywhere, on AWS where boto3 and credentials are.",
 )
 @click.option("--region", "regions", multiple=True, help="Of AWS (repeatable); otherwise every one that is enabled.")

@@ -91,7 +91,7 @@ class Rent:
         try:
             facts = json.dumps(line.facts())
             line.put(f"files/{FACTS}", facts.encode())
-            program = Program(line, self._plan.env, self._run_setup)
+            program = Program(line, self._plan, self._run_setup)
             for engine in dict.fromkeys(cell.engine for cell in todo):
                 self._say(f"setting up {engine}; {self._budget_words()}")
                 program.install(engine)
@@ -138,8 +138,7 @@ class Rent:
         state = run_job(line, argv, env, name=name, most_s=most_s, patience=self._patience())
         self._heed(state.notice)
         if state.code != 0:
-            why = state.why or f"exit code {state.code}"
-            raise RentError(f"{name} failed on the box: {why}", detail=state.log)
+            raise RentError(f"{name} failed on the box: {state.words}", detail=state.log)
 
     def _measure(self, line: Line, program: Program, cell: Cell, most_s: float) -> str | None:
         """One measurement, and what it left brought home, also where it failed half way; the answer it gave, if any."""
@@ -147,7 +146,7 @@ class Rent:
         there = f"{RESULTS}/{cell.id}"
         homeward = Homeward(line, there, self._book.folder, cell.id)
         line.send(scenario_path(cell.scenario, self._base_dir), f"{cell.id}.yaml")
-        argv, env = program.measure(self._plan, cell, there)
+        argv, env = program.measure(cell, there)
         try:
             state = run_job(
                 line, argv, env, name=cell.id, most_s=most_s, patience=self._patience(), copy=homeward.copy_so_far
@@ -169,7 +168,7 @@ class Rent:
             self._book.note_cell(cell, "measured", run=kept)
             self._heed(state.notice)
             return decided_by(runs[-1]) if self._plan.demand and self._plan.apis else None
-        why = state.notice.words if state.notice else state.why or f"exit code {state.code}"
+        why = state.notice.words if state.notice else state.words
         self._book.note_cell(cell, "failed", run=kept, why=why)
         self._book.keep_log(cell.id, state.log)
         self._say(f"{cell.words}: {why}; what it measured is {'kept' if kept else 'nothing'}")

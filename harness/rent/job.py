@@ -11,7 +11,7 @@ from harness.rent.line import Line, Notice
 from harness.rent.undisturbed import undisturbed
 
 T = TypeVar("T")
-LOOK_S = 0.5
+LOOK_S, LOOK_MOST_S = 0.5, 5.0  # between two looks: seldom at what takes long, a look costs the box something
 COPY_EVERY_S = 30.0  # what there is so far: a box that is taken away loses little more than this
 COPY_SHARE = 20  # a copy that took long is not made again before this many times as long: it must not be measured
 ENDS_S = 60.0  # of a command that was interrupted: 20 to end by itself, then it is killed
@@ -35,6 +35,15 @@ class Ended:
     notice: Notice | None
     log: str  # the end of what it said
 
+    @property
+    def words(self) -> str:
+        """Why it was ended, or its exit code and its own last word."""
+        if self.why is not None:
+            return self.why
+        lines = [line for line in self.log.splitlines() if line.strip()]
+        errors = [line for line in lines if line.startswith("error: ")]
+        return ": ".join([f"exit code {self.code}", *[line.strip()[:300] for line in (errors or lines)[-1:]]])
+
 
 def run_job(
     line: Line,
@@ -55,17 +64,21 @@ def run_job(
     job = f"{name}-{secrets.token_hex(3)}"
     try:
         _insist(lambda: line.start(job, argv, env, most_s), patience)
-        next_copy_s = time.monotonic() + COPY_EVERY_S
+        began_s = time.monotonic()
+        next_copy_s = began_s + COPY_EVERY_S
         while True:
             state = _insist(lambda: line.state(job), patience)
             if state.code is not None:
                 return Ended(state.code, state.why, state.notice, _log(line, job))
             if time.monotonic() > next_copy_s:
-                began_s = time.monotonic()
-                _insist(copy, patience)
-                took_s = time.monotonic() - began_s
+                copy_began_s = time.monotonic()
+                try:
+                    copy()
+                except (RentError, OSError) as error:  # the whole of it comes home at the end
+                    patience.say(f"not copied so far: {error}")
+                took_s = time.monotonic() - copy_began_s
                 next_copy_s = time.monotonic() + max(COPY_EVERY_S, COPY_SHARE * took_s)
-            time.sleep(LOOK_S)
+            time.sleep(min(LOOK_MOST_S, max(LOOK_S, 0.02 * (time.monotonic() - began_s))))
     except KeyboardInterrupt:
         with undisturbed():
             _interrupt(line, job, patience)

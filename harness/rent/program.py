@@ -5,7 +5,7 @@ import io
 import sys
 import zipfile
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -18,7 +18,6 @@ from harness.scenario import bundled_scenarios_dir
 
 LINK = "breakeven"  # to the program, in the box's folder
 FACTS = "box.json"  # what the machine says of itself
-_EXTRAS = "gpu,tasks"
 _DATE = (2020, 1, 1, 0, 0, 0)  # the same files are the same wheel
 # An environment a version of the program, in the machine's cache: a host that is used again has it.
 _INSTALL = """\
@@ -48,14 +47,14 @@ RunSetup = Callable[[Line, str, list[str], dict[str, str]], None]
 
 
 class Program:
-    """The program of one box; `needs`: the variables that its commands get from here, and no other."""
+    """The program of one box; its commands get the variables that the plan names from here, and no other."""
 
-    def __init__(self, line: Line, needs: Sequence[str], run_setup: RunSetup) -> None:
-        self._line, self._run_setup = line, run_setup
+    def __init__(self, line: Line, plan: RentPlan, run_setup: RunSetup) -> None:
+        self._line, self._plan, self._run_setup = line, plan, run_setup
         if line.is_here:
-            self._argv, self._env = [sys.executable, "-P", "-m", "harness"], python_environment(needs)
+            self._argv, self._env = [sys.executable, "-P", "-m", "harness"], python_environment(plan.env)
         else:
-            self._argv, self._env = [f"../{LINK}"], named_environment(needs)
+            self._argv, self._env = [f"../{LINK}"], named_environment(plan.env)
         self._is_there = line.is_here
 
     def install(self, engine: str) -> None:
@@ -63,15 +62,16 @@ class Program:
         if not self._is_there:
             name, wheel = wheel_of_us()
             self._line.put(f"files/{name}", wheel)
-            digest = hashlib.sha256(wheel).hexdigest()[:16]
-            self._run_setup(
-                self._line, "breakeven", ["sh", "-c", _INSTALL, "sh", digest, name, f"[{_EXTRAS}]"], self._env
-            )
+            extras = ",".join(_extras(self._plan))
+            digest = hashlib.sha256(wheel + extras.encode()).hexdigest()[:16]
+            command = ["sh", "-c", _INSTALL, "sh", digest, name, f"[{extras}]"]
+            self._run_setup(self._line, "breakeven", command, self._env)
             self._is_there = True
         self._run_setup(self._line, f"setup-{engine}", [*self._argv, "engine", "install", engine], self._env)
 
-    def measure(self, plan: RentPlan, cell: Cell, there: str) -> tuple[list[str], dict[str, str]]:
+    def measure(self, cell: Cell, there: str) -> tuple[list[str], dict[str, str]]:
         """The command of one measurement, and its variables."""
+        plan = self._plan
         command = [*self._argv, "run", f"{cell.id}.yaml", "--engine", cell.engine, "--out", there]
         command += ["--instance", plan.listed, "--box-facts", FACTS, "--purchase", plan.purchase]
         command += ["--model", cell.model] if cell.model else []
@@ -79,6 +79,16 @@ class Program:
         command += [word for api in plan.apis for word in ("--api", api)]
         command += ["--demand", plan.demand] if plan.demand else []
         return command, self._env
+
+
+def _extras(plan: RentPlan) -> list[str]:
+    """What the plan's measurements need beside the base."""
+    wanted = ["gpu", "tasks"]
+    if "llama_cpp_python" in plan.engines:
+        wanted.append("llama-cpp")
+    elif "llama_server" in plan.engines and None in plan.models:
+        wanted.append("quickstart-model")
+    return wanted
 
 
 @cache

@@ -6,14 +6,21 @@ from functools import partial
 from harness.rent.box import Provider
 from harness.rent.host import HostProvider, remembered_hosts
 from harness.rent.plan import RentPlan
+from harness.rent.sky.clouds import CLOUDS
+from harness.rent.sky.provider import SkyProvider
 
 
 def provider_of(plan: RentPlan) -> Provider:
     """Who makes the boxes of a plan."""
+    if plan.provider in CLOUDS:
+        return SkyProvider(plan)
     return HostProvider(plan.host, switches_off=plan.power_off)
 
 
 def providers_known(hosts: tuple[str, ...] = ()) -> list[tuple[str, Callable[[], Provider]]]:
-    """Everybody who may have a box of ours, by kind: this machine, the hosts that were used from here, and `hosts`."""
+    """Everybody who may have a box of ours, by kind: this machine, the hosts used from here, `hosts`, SkyPilot."""
     used = dict.fromkeys((None, *remembered_hosts(), *hosts))
-    return [("ssh" if host else "local", partial(HostProvider, host)) for host in used]
+    machines: list[tuple[str, Callable[[], Provider]]] = [
+        ("ssh" if host else "local", partial(HostProvider, host)) for host in used
+    ]
+    return [*machines, ("sky", SkyProvider)]

@@ -3,6 +3,7 @@
 `python rent_cases.py PLAN_DIR OUT PHASE SECONDS` drives the plan as the command does, and lingers in one phase.
 """
 
+import os
 import secrets
 import sys
 import time
@@ -11,10 +12,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
+from sshd import Host
 
+from harness.engines.weights.cache import cache_dir
 from harness.rent.box import Box
 from harness.rent.driver import Outcome, Rent
-from harness.rent.host import HostProvider
+from harness.rent.host import BELOW, HostProvider
 from harness.rent.ledger import Book, new_ledger
 from harness.rent.line import JobState, Line
 from harness.rent.onbox.end import MARK
@@ -49,7 +52,7 @@ class FaultyLine(Line):
         self._before = before
 
     def start(self, job: str, argv: Sequence[str], env: Mapping[str, str], most_s: float) -> None:
-        instead = self._before("setup" if "install" in argv else "measure", argv)
+        instead = self._before("measure" if "--engine" in argv else "setup", argv)
         super().start(job, argv if instead is None else instead, env, most_s)
 
     def state(self, job: str) -> JobState:
@@ -102,8 +105,26 @@ def box_for(*, seconds: float, expired: bool = False) -> Box:
 
 
 def left_behind() -> list[str]:
-    """Everything of a box that is not gone: folders, and processes that carry a box's mark."""
-    found = [box.id for box in HostProvider().boxes()]
+    """Everything of a box on this machine that is not gone: folders, and processes that carry a box's mark."""
+    return [*(box.id for box in HostProvider().boxes()), *_marked()]
+
+
+def host_with_engine(place: Path, environment: Mapping[str, str]) -> Host:
+    """A machine over SSH whose cache has llama-server and not yet our program."""
+    cache = place / "cache" / "breakeven"
+    cache.mkdir(parents=True)
+    (cache / "llama_server").symlink_to(cache_dir("llama_server"))
+    passed = {name: os.environ[name] for name in ("PIP_CONSTRAINT", "PIP_INDEX_URL") if name in os.environ}
+    return Host(place, {"XDG_CACHE_HOME": str(cache.parent), **passed, **environment})
+
+
+def left_on(host: Host) -> list[str]:
+    """The same of a machine over SSH."""
+    return [*(path.name for path in (host.home / BELOW).glob("*")), *_marked()]
+
+
+def _marked() -> list[str]:
+    found = []
     for process in psutil.process_iter():
         try:
             if MARK in process.environ():

@@ -52,7 +52,10 @@ def end(folder: Path) -> dict[str, bool]:
 def power_off(when: str) -> None:
     """Have the machine switched off, `now` or in `+N` minutes."""
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    subprocess.run([*sudo, "shutdown", "-P", when], check=True, stdin=subprocess.DEVNULL, timeout=_FAREWELL_S)
+    command = [*sudo, "shutdown", "-P", when]
+    code = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, timeout=_FAREWELL_S).returncode
+    if code != 0:
+        raise OSError(f"{' '.join(command)}: exit code {code}")
 
 
 def _say_farewell(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from harness.demand.demand import load_demand
 from harness.prices.catalog import resolve_api
 from harness.rent.driver import Rent, end_box
 from harness.rent.ledger import Book, new_ledger, read_ledger
-from harness.rent.plan import Cell, RentPlan, bound_of, cells_of, read_plan
+from harness.rent.plan import Cell, RentPlan, bound_of, cells_of, read_plan, sent_with
 from harness.rent.providers import provider_of
 from harness.rundir.files import create_run_dir
 
@@ -138,6 +139,10 @@ def run_command(plan_file: Path | None, yes: bool, out_dir: Path, host: str | No
         _refuse_unset(plan)
         book, base_dir = Book(resume, ledger), resume
         cells = cells_of(plan, base_dir)
+        if [cell.id for cell in cells] != [cell.id for cell in ledger.cells]:
+            raise UsageError(
+                f"{resume}: its scenarios were changed since it was begun", hint="a new `rent run` of a plan"
+            )
     else:
         assert plan_file is not None
         plan = read_plan(plan_file, host=host)
@@ -187,9 +192,10 @@ def _keep(plan: RentPlan, plan_file: Path, folder: Path) -> None:
     for name in plan.scenarios:
         beside = plan_file.parent / name
         if beside.is_file():
-            place = folder / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(beside.read_text(encoding="utf-8"), encoding="utf-8")
+            for path in (beside, *sent_with(beside).values()):
+                place = folder / path.relative_to(plan_file.parent)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, place)
 
 
 def _say(text: str) -> None:

@@ -16,8 +16,8 @@ from harness.rent.home import Homeward, keep_runs
 from harness.rent.job import Ended, Patience, run_job
 from harness.rent.ledger import Book
 from harness.rent.line import Line, Notice
-from harness.rent.plan import SETUP_S, TEARDOWN_S, Cell, RentPlan, scenario_path
-from harness.rent.program import FACTS, Program
+from harness.rent.plan import SETUP_S, TEARDOWN_S, Cell, RentPlan, scenario_path, sent_with
+from harness.rent.program import FACTS, SCENARIO, Program
 from harness.rent.undisturbed import undisturbed
 
 SPARE_S = 60.0  # the box outlives the budget by this much and the teardown, then ends itself
@@ -145,7 +145,10 @@ class Rent:
         self._book.note(phase="measure")
         there = f"{RESULTS}/{cell.id}"
         homeward = Homeward(line, there, self._book.folder, cell.id)
-        line.send(scenario_path(cell.scenario, self._base_dir), f"{cell.id}.yaml")
+        scenario = scenario_path(cell.scenario, self._base_dir)
+        for name, path in sent_with(scenario).items():
+            line.send(path, f"{cell.id}/{name}")
+        line.send(scenario, f"{cell.id}/{SCENARIO}")
         argv, env = program.measure(cell, there)
         try:
             state = run_job(

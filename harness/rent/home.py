@@ -10,7 +10,6 @@ from harness.rent.job import Patience
 from harness.rent.ledger import Book
 from harness.rent.line import Line
 
-_CHUNK = 2**20
 RETRY_S = 2.0
 
 
@@ -83,8 +82,5 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

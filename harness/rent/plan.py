@@ -20,6 +20,7 @@ from harness.prices.record import PURCHASES
 from harness.rent.sky.clouds import CLOUDS
 from harness.scenario import Scenario, find_scenario, load_scenario
 from harness.scenario.estimate import estimate
+from harness.scenario.files import files_of
 
 SETUP_S = 1800.0  # to bring an engine up the first time: install, compile, fetch weights
 TEARDOWN_S = 120.0
@@ -193,7 +194,8 @@ def cells_of(plan: RentPlan, base_dir: Path) -> tuple[Cell, ...]:
     for engine, model, name in itertools.product(plan.engines, plan.models, plan.scenarios):
         path = scenario_path(name, base_dir)
         most_s = _most_s(load_scenario(path), path.parent) + SETUP_S
-        said = json.dumps([engine, model, path.read_text(encoding="utf-8")])
+        contents = [_digest(one) for one in sent_with(path).values()]
+        said = json.dumps([engine, model, path.read_text(encoding="utf-8"), *contents])
         cells.append(Cell(hashlib.sha256(said.encode()).hexdigest()[:12], engine, model, name, most_s))
     if len({cell.id for cell in cells}) < len(cells):
         raise UsageError("the plan names a measurement twice", hint="each engine, model and scenario once")
@@ -204,6 +206,28 @@ def scenario_path(name: str, base_dir: Path) -> Path:
     """A scenario beside the plan, or a bundled one by its name."""
     beside = base_dir / name
     return beside if beside.is_file() else find_scenario(name)
+
+
+def sent_with(path: Path) -> dict[str, Path]:
+    """The files that a scenario takes along, by the names it has for them.
+
+    Raises:
+        UsageError: one that is not below its folder: it would lie somewhere else on a box.
+    """
+    found = {}
+    for name in files_of(load_scenario(path)):
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise UsageError(
+                f"{path}: its file {name} does not lie below the scenario's folder, and cannot go to a box with it",
+                hint="put it beside the scenario",
+            )
+        found[name] = path.parent / name
+    return found
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _most_s(scenario: Scenario, base_dir: Path) -> float:

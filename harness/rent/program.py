@@ -17,6 +17,7 @@ from harness.rent.plan import Cell, RentPlan
 from harness.scenario import bundled_scenarios_dir
 
 LINK = "breakeven"  # to the program, in the box's folder
+SCENARIO = "scenario.yaml"  # in a folder of its measurement, its files beside it
 FACTS = "box.json"  # what the machine says of itself
 _DATE = (2020, 1, 1, 0, 0, 0)  # the same files are the same wheel
 # An environment a version of the program, in the machine's cache: a host that is used again has it.
@@ -72,7 +73,7 @@ class Program:
     def measure(self, cell: Cell, there: str) -> tuple[list[str], dict[str, str]]:
         """The command of one measurement, and its variables."""
         plan = self._plan
-        command = [*self._argv, "run", f"{cell.id}.yaml", "--engine", cell.engine, "--out", there]
+        command = [*self._argv, "run", f"{cell.id}/{SCENARIO}", "--engine", cell.engine, "--out", there]
         command += ["--instance", plan.listed, "--box-facts", FACTS, "--purchase", plan.purchase]
         command += ["--model", cell.model] if cell.model else []
         command += ["--usd-per-hour", f"{plan.usd_per_hour:g}"] if plan.usd_per_hour else []

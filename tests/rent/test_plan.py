@@ -7,7 +7,8 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.cli import invoke
-from harness.rent.plan import bound_of, cells_of, read_plan
+from harness.rent.ledger import Book, new_ledger
+from harness.rent.plan import bound_of, cells_of, read_plan, sent_with
 
 PLAN = """\
 name: try
@@ -18,6 +19,9 @@ models: [small.gguf, null]
 scenarios: [open]
 budget: {usd: 1, hours: 4}
 """
+
+
+TRACE = "arrival_s,input_tokens,output_tokens\n0,10,10\n"
 
 
 def written(place: Path, text: str) -> Path:
@@ -48,6 +52,46 @@ def test_a_measurement_keeps_its_name_until_its_scenario_changes(tmp_path: Path)
 
     assert same == before
     assert {cell.id for cell in cells_of(plan, tmp_path)} & {cell.id for cell in before} == set()
+
+
+@pytest.mark.parametrize(
+    ("named", "name", "content", "other"),
+    [
+        ("load: {kind: trace, file: logs/day.csv}", "logs/day.csv", TRACE + "1,10,10\n", TRACE + "2,10,10\n"),
+        (
+            "prompts: {kind: file, path: asked.jsonl}",
+            "asked.jsonl",
+            '{"prompt": "what is it"}\n',
+            '{"prompt": "what was it"}\n',
+        ),
+    ],
+)
+def test_a_scenario_takes_its_files_along_and_is_another_measurement_with_other_ones(
+    tmp_path: Path, named: str, name: str, content: str, other: str
+) -> None:
+    (tmp_path / "mine.yaml").write_text(f"name: mine\n{named}\n")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / name).write_text(content)
+    plan = read_plan(written(tmp_path, PLAN.replace("[open]", "[mine.yaml]")))
+    before = cells_of(plan, tmp_path)
+
+    assert list(sent_with(tmp_path / "mine.yaml")) == [name]
+    (tmp_path / name).write_text(other)
+    assert {cell.id for cell in cells_of(plan, tmp_path)} & {cell.id for cell in before} == set()
+
+
+@pytest.mark.parametrize("name", ["../asked.jsonl", "/etc/asked.jsonl"])
+def test_a_file_that_would_lie_elsewhere_on_a_box_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (tmp_path / "asked.jsonl").write_text('{"prompt": "what is it"}\n')
+    told = name.replace("/etc", str(tmp_path))
+    (inner / "mine.yaml").write_text(f"name: mine\nprompts: {{kind: file, path: {told}}}\n")
+
+    assert invoke(["rent", "plan", str(written(inner, PLAN.replace("[open]", "[mine.yaml]")))]) == 2
+    assert f"its file {told} does not lie below the scenario's folder" in capsys.readouterr().err
 
 
 def test_the_bound_is_time_times_price_and_the_budget_caps_both(tmp_path: Path) -> None:
@@ -98,6 +142,18 @@ def test_a_plan_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 def test_a_run_needs_a_plan_or_what_an_earlier_one_left(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["rent", "run"]) == 2
     assert "name a plan, or --resume an earlier run's folder" in capsys.readouterr().err
+
+
+def test_a_run_whose_scenarios_were_changed_is_not_gone_on_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.yaml").write_text("name: mine\nload: {kind: closed, users: [1], step_s: 8}\n")
+    plan = read_plan(written(tmp_path, PLAN.replace("[open]", "[mine.yaml]")))
+    Book(tmp_path, new_ledger(plan, cells_of(plan, tmp_path))).note()
+    (tmp_path / "mine.yaml").write_text("name: mine\nload: {kind: closed, users: [2], step_s: 8}\n")
+
+    assert invoke(["rent", "run", "--resume", str(tmp_path)]) == 2
+    assert "its scenarios were changed since it was begun" in capsys.readouterr().err
 
 
 def test_without_a_yes_nothing_is_rented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

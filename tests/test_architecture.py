@@ -30,7 +30,7 @@ ROOMS: dict[str, set[str]] = {
         "base", "rundir", "scenario", "tasks", "engines", "demand", "metrics", "calibration", "cost", "checks", "load",
         "report",
     },
-    "rent": {"base", "rundir", "scenario", "engines", "prices"},
+    "rent": {"base", "rundir", "scenario", "engines", "prices", "pipeline"},
     "cli": {
         "base", "rundir", "scenario", "backends", "prices", "engines", "demand", "imports", "calibration", "cost",
         "load", "report", "pipeline", "rent",

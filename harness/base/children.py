@@ -37,6 +37,11 @@ def python_environment(needs: Sequence[str] = ()) -> dict[str, str]:
     return plain_environment({**kept, **({_PATH: places} if places else {}), "PYTHONUNBUFFERED": "1"})
 
 
+def named_environment(needs: Sequence[str]) -> dict[str, str]:
+    """For a program of ours on another machine, whose own environment is there already."""
+    return {**{name: os.environ[name] for name in needs if name in os.environ}, "PYTHONUNBUFFERED": "1"}
+
+
 def installer_environment() -> dict[str, str]:
     """The whole environment, as a package index and a compiler may need it, but not what lies where the user stands."""
     return {**os.environ, _PATH: os.pathsep.join(_places())}

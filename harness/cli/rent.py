@@ -12,7 +12,7 @@ from types import FrameType
 
 import click
 
-from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED, UsageError
+from harness.base.errors import EXIT_DONE, EXIT_FAILED, UsageError
 from harness.base.text import printable
 from harness.base.yamlfile import validate
 from harness.cli.groups import Group
@@ -22,14 +22,16 @@ from harness.cli.rent_cloud import install_command, show_cloud, write_task
 from harness.cli.rent_reap import reap_command
 from harness.demand.demand import load_demand
 from harness.prices.catalog import resolve_api
-from harness.rent.driver import Rent
+from harness.rent.driver import Rent, end_box
 from harness.rent.ledger import Book, new_ledger, read_ledger
-from harness.rent.local.provider import LocalProvider
 from harness.rent.plan import Cell, RentPlan, bound_of, cells_of, read_plan
+from harness.rent.providers import provider_of
 from harness.rundir.files import create_run_dir
 
 PLAN_COPY = "plan.yaml"
-_PROVIDERS = {"local": LocalProvider}
+HOST = click.option(
+    "--host", metavar="HOST", help="A machine of your own, as ssh takes it, instead of the plan's provider."
+)
 
 
 @click.group(name="rent", cls=Group)
@@ -46,8 +48,9 @@ command.add_command(install_command)
 
 @command.command(name="plan")
 @click.argument("plan_file", metavar="PLAN", type=PATH)
+@HOST
 @click.option("--sky", "sky_file", metavar="FILE", type=PATH, help="Write what SkyPilot would be given; `-`: print it.")
-def plan_command(plan_file: Path, sky_file: Path | None) -> int:
+def plan_command(plan_file: Path, host: str | None, sky_file: Path | None) -> int:
     """Say what a plan would do, how long that takes and what it costs at most; nothing is spent.
 
     A cloud's plan is held against SkyPilot's own parser and catalogue, where it is installed.
@@ -57,7 +60,7 @@ def plan_command(plan_file: Path, sky_file: Path | None) -> int:
       breakeven rent plan examples/rent-local.yaml
       breakeven rent plan examples/rent-g5.yaml --sky rent-g5.sky.yaml
     """
-    plan = read_plan(plan_file)
+    plan = read_plan(plan_file, host=host)
     _refuse_unusable(plan)
     if sky_file is not None:
         write_task(plan, sky_file)
@@ -86,7 +89,7 @@ def _refuse_unusable(plan: RentPlan) -> None:
 
 
 def _refuse_unset(plan: RentPlan) -> None:
-    if plan.provider not in _PROVIDERS:
+    if plan.provider not in ("local", "ssh"):
         raise UsageError(f"boxes of {plan.provider} are planned, not rented yet: `breakeven rent plan`")
     missing = [name for name in plan.env if name not in os.environ]
     if missing:
@@ -112,8 +115,9 @@ def _show(plan: RentPlan, cells: tuple[Cell, ...]) -> None:
 @click.option(
     "--out", "out_dir", type=PATH, callback=makeable, default=Path("results"), help="Parent of the run's folder."
 )
+@HOST
 @click.option("--resume", metavar="DIR", type=PATH, help="Go on with what an earlier run left unmeasured.")
-def run_command(plan_file: Path | None, yes: bool, out_dir: Path, resume: Path | None) -> int:
+def run_command(plan_file: Path | None, yes: bool, out_dir: Path, host: str | None, resume: Path | None) -> int:
     """Rent the box, measure everything on it, bring it home, end the box.
 
     Ends with 0 where everything was measured and the box is gone, 3 where something is missing, 1 where anything may
@@ -122,10 +126,13 @@ def run_command(plan_file: Path | None, yes: bool, out_dir: Path, resume: Path |
     \b
     Examples:
       breakeven rent run examples/rent-local.yaml --yes
+      breakeven rent run plan.yaml --host me@gpu-1
       breakeven rent run --resume results/20260801T120000Z-rent-llama
     """
     if (plan_file is None) == (resume is None):
         raise UsageError("name a plan, or --resume an earlier run's folder", hint="`breakeven rent run --help`")
+    if resume is not None and host is not None:
+        raise UsageError("--resume goes on where the run was: it takes no --host")
     if resume is not None:
         ledger = read_ledger(resume)
         plan = validate(RentPlan, ledger.plan, where=f"{resume}: plan")
@@ -135,7 +142,7 @@ def run_command(plan_file: Path | None, yes: bool, out_dir: Path, resume: Path |
         cells = cells_of(plan, base_dir)
     else:
         assert plan_file is not None
-        plan = read_plan(plan_file)
+        plan = read_plan(plan_file, host=host)
         _refuse_unusable(plan)
         _refuse_unset(plan)
         cells = cells_of(plan, plan_file.parent)
@@ -147,13 +154,33 @@ def run_command(plan_file: Path | None, yes: bool, out_dir: Path, resume: Path |
         _keep(plan, plan_file, folder)
     book.note()
     with _ended_by_signals():
-        outcome = Rent(plan, base_dir, book, _PROVIDERS[plan.provider](), _say).go(cells)
+        outcome = Rent(plan, base_dir, book, provider_of(plan), _say).go(cells)
     why = f" ({outcome.why_ended})" if outcome.why_ended else ""
     click.echo(f"{outcome.measured} of {len(cells)} measured{why}, USD {outcome.spent_usd:.4f} spent: {book.folder}")
     if not outcome.is_gone:
-        click.echo("the box is not known to be gone: `breakeven rent reap --box ID`, the id in rent.json", err=True)
+        click.echo(f"the box is not known to be gone: `breakeven rent down {book.folder}`", err=True)
+    return outcome.exit_code
+
+
+@command.command(name="down")
+@click.argument("folder", metavar="DIR", type=PATH)
+def down_command(folder: Path) -> int:
+    """End the box of a run now, whoever rented it and whatever it does; 1 where it is not known to be gone.
+
+    \b
+    Example:
+      breakeven rent down results/20260801T120000Z-rent-llama
+    """
+    ledger = read_ledger(folder)
+    plan = validate(RentPlan, ledger.plan, where=f"{folder}: plan")
+    if ledger.box is None or ledger.phase == "gone":
+        click.echo("nothing to end")
+        return EXIT_DONE
+    box = ledger.box.box()
+    if not end_box(provider_of(plan), box, _say):
         return EXIT_FAILED
-    return EXIT_DO_NOT_TRUST if outcome.missing else EXIT_DONE
+    click.echo(f"gone: {box.id}, USD {box.spent_usd():.4f}")
+    return EXIT_DONE
 
 
 def _keep(plan: RentPlan, plan_file: Path, folder: Path) -> None:

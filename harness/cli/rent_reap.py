@@ -12,11 +12,11 @@ from harness.base.text import printable
 from harness.rent import aws
 from harness.rent.box import Provider
 from harness.rent.driver import end_box
-from harness.rent.local.provider import LocalProvider
+from harness.rent.providers import providers_known
 from harness.rent.sweep import Sweep, Thing, Wanted
 
-PROVIDERS: dict[str, Callable[[], Provider]] = {"local": LocalProvider}  # that tell themselves what is there
 AWS = "aws"
+CLOUDS = ("local", "ssh", AWS)
 
 
 @click.command(name="reap")
@@ -27,10 +27,11 @@ AWS = "aws"
     "--cloud",
     "clouds",
     multiple=True,
-    type=click.Choice([*PROVIDERS, AWS]),
+    type=click.Choice(CLOUDS),
     help="Look there only (repeatable); otherwise everywhere, on AWS where boto3 and credentials are.",
 )
 @click.option("--region", "regions", multiple=True, help="Of AWS (repeatable); otherwise every one that is enabled.")
+@click.option("--host", "hosts", metavar="HOST", multiple=True, help="Also a host that was used from elsewhere.")
 @click.option("--json", "as_json", is_flag=True, help="Print what is gone and what remains as JSON.")
 def reap_command(
     everything: bool,
@@ -38,6 +39,7 @@ def reap_command(
     dry_run: bool,
     clouds: tuple[str, ...],
     regions: tuple[str, ...],
+    hosts: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """End every box that is past its expiry, and look that it is gone. Safe to run from cron.
@@ -55,7 +57,7 @@ def reap_command(
     if everything and ids:
         raise UsageError("--all and --box: one of them")
     wanted, done = Wanted(everything, ids), Sweep()
-    for name, provider in PROVIDERS.items():
+    for name, provider in providers_known(hosts):
         if name in clouds or not (clouds or regions):
             done.add(_by_provider(name, provider, wanted, dry_run=dry_run))
     if AWS in clouds or not clouds:

@@ -1,14 +1,17 @@
 """A rented box as the driver sees it, and what whoever makes boxes has to do."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.base.errors import BreakevenError
 from harness.base.units import SECONDS_PER_HOUR
 from harness.base.yamlfile import Strict
+
+if TYPE_CHECKING:
+    from harness.rent.line import Line
 
 
 class RentError(BreakevenError):
@@ -30,10 +33,14 @@ class Box:
     expires_at: str
     usd_per_hour: float
 
+    def age_s(self, now: datetime | None = None) -> float:
+        """Seconds that it is paid for so far."""
+        age = (now or datetime.now(UTC)) - datetime.fromisoformat(self.launched_at)
+        return max(0.0, age.total_seconds())
+
     def spent_usd(self, now: datetime | None = None) -> float:
         """What it has cost so far."""
-        age = (now or datetime.now(UTC)) - datetime.fromisoformat(self.launched_at)
-        return max(0.0, age.total_seconds()) / SECONDS_PER_HOUR * self.usd_per_hour
+        return self.age_s(now) / SECONDS_PER_HOUR * self.usd_per_hour
 
     def is_expired(self, now: datetime | None = None) -> bool:
         """Whether it has to be gone."""
@@ -62,26 +69,18 @@ class BoxSaid(Strict):
 class Provider(Protocol):
     """Who makes boxes. Each of these may raise RentError; what was not ended is found by `boxes`."""
 
+    @property
+    def switches_off(self) -> bool:
+        """Whether the box is to be switched off when its time is over: a machine that is nobody's but the run's."""
+
     def launch(self, box: Box) -> None:
-        """Make it, tagged, and with a timer of its own that ends it at `expires_at`."""
+        """Make it, tagged, and reachable by its line."""
 
-    def send(self, box: Box, here: Path, there: str) -> None:
-        """Copy a file onto it."""
-
-    def run(self, box: Box, argv: Sequence[str], *, log: str, env: Mapping[str, str], most_s: float) -> int:
-        """Run a command on it; its exit code. Longer than `most_s`: it is interrupted, then killed."""
-
-    def interrupt(self, box: Box) -> None:
-        """Ask the command that runs on it to end now and keep what it has; returns when it has ended."""
-
-    def listing(self, box: Box, there: str) -> dict[str, str]:
-        """Every file in a folder of it, with its SHA-256."""
-
-    def fetch(self, box: Box, there: str, here: Path) -> None:
-        """Copy a folder of it home."""
+    def line(self, box: Box) -> Line:
+        """How it is reached."""
 
     def terminate(self, box: Box) -> None:
         """End it; nothing to do where it is gone."""
 
     def boxes(self) -> tuple[Box, ...]:
-        """Every box of ours that is not gone."""
+        """Every box of ours that is not known to be gone."""

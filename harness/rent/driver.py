@@ -1,22 +1,24 @@
 """From nothing to results at home and no box: launch, set up, measure, fetch, tear down, whatever happens."""
 
+import json
 import secrets
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from harness.base.children import python_environment
-from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE
+from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED
 from harness.base.units import SECONDS_PER_HOUR
 from harness.rent.box import Box, BoxLostError, Provider, RentError
-from harness.rent.home import bring_home
+from harness.rent.decided import decided_by
+from harness.rent.home import Homeward, keep_runs
+from harness.rent.job import Ended, Patience, run_job
 from harness.rent.ledger import Book
+from harness.rent.line import Line, Notice
 from harness.rent.plan import SETUP_S, TEARDOWN_S, Cell, RentPlan, scenario_path
+from harness.rent.program import FACTS, Program
+from harness.rent.undisturbed import undisturbed
 
 SPARE_S = 60.0  # the box outlives the budget by this much and the teardown, then ends itself
 LEAST_S = 5.0  # of a measurement: with less left nothing is begun
@@ -34,7 +36,19 @@ class Outcome:
     missing: int
     spent_usd: float
     why_ended: str | None  # before everything was measured
+    is_answered: bool  # it ended because the plan's question was
     is_gone: bool  # nothing is rented any more
+
+    @property
+    def exit_code(self) -> int:
+        """0 answered and gone, 3 something is missing, 1 anything may still be rented."""
+        if not self.is_gone:
+            return EXIT_FAILED
+        return EXIT_DO_NOT_TRUST if self.missing and not self.is_answered else EXIT_DONE
+
+
+class _TakenAwayError(RentError):
+    """The box is being taken away."""
 
 
 class Rent:
@@ -42,7 +56,6 @@ class Rent:
 
     def __init__(self, plan: RentPlan, base_dir: Path, book: Book, provider: Provider, say: Say) -> None:
         self._plan, self._base_dir, self._book, self._provider, self._say = plan, base_dir, book, provider, say
-        self._began_s = time.monotonic()
         self._box: Box | None = None
 
     def go(self, cells: tuple[Cell, ...]) -> Outcome:
@@ -53,10 +66,10 @@ class Rent:
         """
         self._end_what_is_left()
         todo = [cell for cell in cells if not self._book.is_home(cell)]
-        why = None
+        why, answer = None, self._book.now.answered
         try:
-            if todo:
-                why = self._on_a_box(todo)
+            if todo and answer is None:
+                why, answer = self._on_a_box(todo)
         except KeyboardInterrupt:
             why = "interrupted"
             raise
@@ -64,24 +77,40 @@ class Rent:
             why = str(error)
             raise
         finally:
-            is_gone = self._tear_down(why)
+            is_gone = self._tear_down(why or answer)
         left = sum(not self._book.is_home(cell) for cell in cells)
-        return Outcome(len(cells) - left, left, self._book.now.spent_usd, why, is_gone)
+        spent = self._book.now.spent_usd
+        return Outcome(len(cells) - left, left, spent, why or answer, answer is not None, is_gone)
 
-    def _on_a_box(self, todo: list[Cell]) -> str | None:
-        """Launch, set up, measure; why it ended before all was measured."""
+    def _on_a_box(self, todo: list[Cell]) -> tuple[str | None, str | None]:
+        """Launch, set up, measure; why it ended before all was measured, and the answer that it ended with."""
         box = self._launch()
         self._book.note(phase="setup")
-        for engine in dict.fromkeys(cell.engine for cell in todo):
-            self._set_up(box, engine)
-        for number, cell in enumerate(todo, 1):
-            left_s = self._left_s()
-            if left_s < LEAST_S:
-                return f"the budget is reached: {self._budget_words()}"
-            self._say(f"[{number} of {len(todo)}] {cell.words}; {self._budget_words()}")
-            self._book.note(phase="measure")
-            self._measure(box, cell, min(cell.most_s, left_s))
-        return None
+        line = self._provider.line(box)
+        line.raise_agent(box, switches_off=self._provider.switches_off)
+        try:
+            facts = json.dumps(line.facts())
+            line.put(f"files/{FACTS}", facts.encode())
+            program = Program(line, self._plan.env, self._run_setup)
+            for engine in dict.fromkeys(cell.engine for cell in todo):
+                self._say(f"setting up {engine}; {self._budget_words()}")
+                program.install(engine)
+            for number, cell in enumerate(todo, 1):
+                left_s = self._left_s()
+                if left_s < LEAST_S:
+                    return f"the budget is reached: {self._budget_words()}", None
+                self._say(f"[{number} of {len(todo)}] {cell.words}; {self._budget_words()}")
+                answer = self._measure(line, program, cell, min(cell.most_s, left_s))
+                if answer is not None and self._plan.until == "decided":
+                    self._book.note(answered=answer)
+                    return None, answer
+        except _TakenAwayError as error:
+            return str(error), None
+        except BoxLostError as error:
+            if self._book.now.phase == "setup":
+                raise
+            return str(error), None
+        return None, None
 
     def _launch(self) -> Box:
         plan, now = self._plan, datetime.now(UTC)
@@ -94,66 +123,75 @@ class Rent:
         name = f"{run_id[:40]}-{secrets.token_hex(4)}"
         box = Box(name, run_id, plan.provider, now.isoformat(), expires.isoformat(), hourly)
         self._book.note_box(box, "launch")  # before it is there: whoever finds it knows whose it is
-        self._box, self._began_s = box, time.monotonic()
+        self._box = box
         self._say(f"launching {plan.instance} ({plan.provider}) at USD {hourly:g}/h, gone by {expires:%H:%M:%S} UTC")
         self._provider.launch(box)
         return box
 
-    def _set_up(self, box: Box, engine: str) -> None:
-        self._say(f"setting up {engine}; {self._budget_words()}")
-        command = [sys.executable, "-P", "-m", "harness", "engine", "install", engine]
+    def _run_setup(self, line: Line, name: str, argv: list[str], env: dict[str, str]) -> None:
+        """One command of the setup.
+
+        Raises:
+            RentError: it failed; with the end of its log.
+        """
         most_s = min(SETUP_S, max(LEAST_S, self._left_s()))
-        code = self._provider.run(box, command, log=f"setup-{engine}.log", env=self._environment(), most_s=most_s)
-        if code != 0:
-            raise RentError(f"{engine} could not be installed on the box: exit code {code}")
+        state = run_job(line, argv, env, name=name, most_s=most_s, patience=self._patience())
+        self._heed(state.notice)
+        if state.code != 0:
+            why = state.why or f"exit code {state.code}"
+            raise RentError(f"{name} failed on the box: {why}", detail=state.log)
 
-    def _measure(self, box: Box, cell: Cell, most_s: float) -> None:
-        """One measurement, and what it left brought home, also where it failed half way."""
+    def _measure(self, line: Line, program: Program, cell: Cell, most_s: float) -> str | None:
+        """One measurement, and what it left brought home, also where it failed half way; the answer it gave, if any."""
+        self._book.note(phase="measure")
         there = f"{RESULTS}/{cell.id}"
-        scenario = scenario_path(cell.scenario, self._base_dir)
-        self._provider.send(box, scenario, f"{cell.id}.yaml")
-        plan = self._plan
-        command = [sys.executable, "-P", "-m", "harness", "run", f"{cell.id}.yaml", "--engine", cell.engine]
-        command += ["--instance", plan.instance, "--purchase", plan.purchase, "--out", there]
-        command += ["--model", cell.model] if cell.model else []
-        command += ["--usd-per-hour", f"{plan.usd_per_hour:g}"] if plan.usd_per_hour else []
-        command += [word for api in plan.apis for word in ("--api", api)]
-        command += ["--demand", plan.demand] if plan.demand else []
+        homeward = Homeward(line, there, self._book.folder, cell.id)
+        line.send(scenario_path(cell.scenario, self._base_dir), f"{cell.id}.yaml")
+        argv, env = program.measure(self._plan, cell, there)
         try:
-            code = self._provider.run(box, command, log=f"{cell.id}.log", env=self._environment(), most_s=most_s)
+            state = run_job(
+                line, argv, env, name=cell.id, most_s=most_s, patience=self._patience(), copy=homeward.copy_so_far
+            )
+            self._book.note(phase="fetch")
+            runs = homeward.bring(until_s=time.time() + max(LEAST_S, self._left_s()), patience=self._patience())
         except KeyboardInterrupt:
-            with _undisturbed():
-                self._provider.interrupt(box)
-                self._keep_part(box, there, cell, "interrupted")
+            with undisturbed():
+                self._keep_part(homeward, cell, "interrupted")
             raise
-        self._book.note(phase="fetch")
-        runs = self._home(box, there, cell)
-        if code in _MEASURED and runs:
-            self._book.note_cell(cell, "measured", run=runs[-1].name)
-            return
-        kept = runs[-1].name if runs else None
-        self._book.note_cell(cell, "failed", run=kept, why=f"exit code {code}")
-        self._say(f"{cell.words}: ended with {code}; what it measured is {'kept' if kept else 'nothing'}")
-
-    def _keep_part(self, box: Box, there: str, cell: Cell, why: str) -> None:
-        """What a measurement that was broken off has left, if it can be had."""
-        try:
-            runs = self._home(box, there, cell)
         except RentError as error:
-            self._say(str(error))
-            runs = []
-        self._book.note_cell(cell, "failed", run=runs[-1].name if runs else None, why=why)
+            self._keep_part(homeward, cell, str(error))
+            raise
+        return self._note_measured(cell, state, keep_runs(runs, self._book))
 
-    def _home(self, box: Box, there: str, cell: Cell) -> list[Path]:
-        """The runs that a measurement left, beside rent.json; checked, and checked again at the next one."""
-        if not self._provider.listing(box, there):
-            return []
-        until_s = time.monotonic() + max(LEAST_S, self._left_s())
-        place = self._book.folder / f".{cell.id}"
-        found = bring_home(self._provider, box, there, place, until_s=until_s, say=self._say)
-        runs = [run.rename(self._book.folder / run.name) for run in found]
-        place.rmdir()
-        return runs
+    def _note_measured(self, cell: Cell, state: Ended, runs: list[Path]) -> str | None:
+        kept = runs[-1].name if runs else None
+        if state.code in _MEASURED and kept and state.why is None:
+            self._book.note_cell(cell, "measured", run=kept)
+            self._heed(state.notice)
+            return decided_by(runs[-1]) if self._plan.demand and self._plan.apis else None
+        why = state.notice.words if state.notice else state.why or f"exit code {state.code}"
+        self._book.note_cell(cell, "failed", run=kept, why=why)
+        self._book.keep_log(cell.id, state.log)
+        self._say(f"{cell.words}: {why}; what it measured is {'kept' if kept else 'nothing'}")
+        self._heed(state.notice)
+        return None
+
+    def _keep_part(self, homeward: Homeward, cell: Cell, why: str) -> None:
+        """What a measurement that was broken off has left: as it is there now, else as it was copied last."""
+        try:
+            runs = homeward.bring(until_s=time.time() + LEAST_S, patience=self._patience())
+        except RentError as error:
+            self._say(f"{error}; what was copied before is kept")
+            runs = homeward.copied()
+        kept = keep_runs(runs, self._book)
+        self._book.note_cell(cell, "failed", run=kept[-1].name if kept else None, why=why)
+
+    def _heed(self, notice: Notice | None) -> None:
+        if notice is not None:
+            raise _TakenAwayError(f"the box is taken away: {notice.words}")
+
+    def _patience(self) -> Patience:
+        return Patience(self._left_s, lambda: self._box is None or not _is_there(self._provider, self._box), self._say)
 
     def _tear_down(self, why: str | None) -> bool:
         """End the box and look that it is gone; what it cost is written down."""
@@ -163,7 +201,7 @@ class Rent:
         box = self._box
         self._book.note(phase="teardown")
         self._say(f"tearing down; {self._budget_words()}")
-        with _undisturbed():
+        with undisturbed():
             is_gone = end_box(self._provider, box, self._say)
         spent = self._book.now.spent_usd + box.spent_usd()
         self._box = None
@@ -176,7 +214,7 @@ class Rent:
         if left is None or self._book.now.phase == "gone":
             return
         box = left.box()
-        if box.id in {one.id for one in self._provider.boxes()}:
+        if _is_there(self._provider, box):
             self._say(f"ending box {box.id}, which an earlier try left behind")
             if not end_box(self._provider, box, self._say):
                 raise RentError(f"box {box.id} of an earlier try is still there", hint="`breakeven rent reap`")
@@ -184,8 +222,9 @@ class Rent:
         self._book.note(phase="gone", spent_usd=self._book.now.spent_usd + box.spent_usd(until))
 
     def _left_s(self) -> float:
-        """Seconds that the budget still lets it measure, the teardown kept apart."""
-        budget, on_this_s = self._plan.budget, time.monotonic() - self._began_s
+        """Seconds that the budget still lets it measure; by the wall clock: a box goes on while a lid is shut."""
+        budget, box = self._plan.budget, self._box
+        on_this_s = 0.0 if box is None else box.age_s()
         by_money = (budget.usd - self._book.now.spent_usd) / self._plan.hourly_usd() * SECONDS_PER_HOUR
         return min(budget.hours * SECONDS_PER_HOUR, by_money) - on_this_s
 
@@ -193,21 +232,9 @@ class Rent:
         spent = self._book.now.spent_usd + (self._box.spent_usd() if self._box is not None else 0.0)
         return f"USD {spent:.4f} of {self._plan.budget.usd:g} spent"
 
-    def _environment(self) -> Mapping[str, str]:
-        """What the box's commands get from here: the variables that the plan names, and no other."""
-        return python_environment(self._plan.env)
 
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Nobody's second Ctrl-C leaves a box behind."""
-    names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(name, signal.SIG_IGN) for name in names]
-    try:
-        yield
-    finally:
-        for name, handler in zip(names, before, strict=True):
-            signal.signal(name, handler)
+def _is_there(provider: Provider, box: Box) -> bool:
+    return box.id in {one.id for one in provider.boxes()}
 
 
 def end_box(provider: Provider, box: Box, say: Say) -> bool:
@@ -215,23 +242,9 @@ def end_box(provider: Provider, box: Box, say: Say) -> bool:
     for _ in range(3):
         try:
             provider.terminate(box)
-            if box.id not in {one.id for one in provider.boxes()}:
+            if not _is_there(provider, box):
                 return True
         except (RentError, OSError) as error:
             say(f"box {box.id} is not gone: {error}")
             time.sleep(0.5)
     return False
-
-
-def reap(provider: Provider, *, everything: bool, say: Say) -> tuple[list[Box], list[Box]]:
-    """End every box that is past its expiry (`everything`: all of them); those that are gone, those that remain."""
-    gone, remaining = [], []
-    for box in provider.boxes():
-        if (everything or box.is_expired()) and end_box(provider, box, say):
-            gone.append(box)
-        elif everything or box.is_expired():
-            remaining.append(box)
-    return gone, remaining
-
-
-__all__ = ["BoxLostError", "Outcome", "Rent", "end_box", "reap"]

@@ -15,6 +15,7 @@ from harness.rent.plan import Cell, RentPlan
 from harness.rundir.files import read_json, write_json
 
 FILE = "rent.json"
+LOGS = "logs"
 Status = Literal["missing", "measured", "failed"]
 Phase = Literal["begun", "launch", "setup", "measure", "fetch", "teardown", "gone"]
 
@@ -33,12 +34,13 @@ class Ledger(Strict):
     """Everything that a run needs to go on after its driver has died."""
 
     version: Literal[1] = Field(default=1, alias="schema")
-    plan: dict[str, Any]
+    plan: Any  # a RentPlan
     started_at: str
     phase: Phase = "begun"
     box: BoxSaid | None = None  # the last one; gone where `phase` says so
     spent_usd: float = 0.0  # on boxes that are gone
     why_ended: str | None = None
+    answered: str | None = None  # the plan's question, before everything was measured
     cells: list[CellState]
 
 
@@ -83,3 +85,9 @@ class Book:
     def note_box(self, box: Box, phase: Phase) -> None:
         """A box is about to be made."""
         self.note(box=BoxSaid.model_validate(box.to_dict()), phase=phase)
+
+    def keep_log(self, name: str, text: str) -> None:
+        """The end of what a command on the box said, where it failed."""
+        folder = self.folder / LOGS
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.log").write_text(text, encoding="utf-8")

@@ -7,7 +7,7 @@ import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -47,6 +47,8 @@ class RentPlan(Strict):
     provider: Label = Field(
         default="local", description="Who makes the box: `local` (this machine), `ssh`, or a cloud."
     )
+    host: Label | None = Field(default=None, description="Of provider `ssh`: as ssh takes it.")
+    power_off: bool = Field(default=False, description="Of provider `ssh`: whether the machine is switched off, too.")
     instance: Label = Field(description="What is rented, for its price: an id of `breakeven prices list`.")
     instance_type: Place | None = Field(default=None, description="What the cloud calls it, where not `instance`.")
     region: Place | None = None
@@ -58,6 +60,9 @@ class RentPlan(Strict):
     engines: Annotated[list[Label], Field(min_length=1)]
     models: Annotated[list[Label | None], Field(min_length=1)] = Field(default=[None])
     scenarios: Annotated[list[Label], Field(min_length=1)]
+    until: Literal["decided", "everything"] = Field(
+        default="decided", description="With a demand and APIs: whether a measurement that answers the plan ends it."
+    )
     demand: Label | None = None
     apis: list[Label] = Field(default=[])
     env: list[Label] = Field(default=[], description="Variables that the box gets from here, by name: HF_TOKEN.")
@@ -70,6 +75,14 @@ class RentPlan(Strict):
         if unknown:
             raise ValueError(f"no engine `{unknown[0]}`; known: {', '.join(sorted(ENGINES))}")
         return engines
+
+    @model_validator(mode="after")
+    def _host_of_ssh(self) -> Self:
+        if (self.provider == "ssh") != (self.host is not None):
+            raise ValueError("`provider: ssh` goes with `host`, and no other does")
+        if self.power_off and self.provider != "ssh":
+            raise ValueError("`power_off` is of provider `ssh`: a cloud's box is deleted, this machine stays on")
+        return self
 
     @field_validator("purchase")
     @classmethod
@@ -90,7 +103,7 @@ class RentPlan(Strict):
         """Refuse what no provider can rent so."""
         cloud = CLOUDS.get(self.provider)
         if cloud is None:
-            stray = [key for key in _OF_A_CLOUD if getattr(self, key) is not None]
+            stray = [key for key in _OF_A_CLOUD if key != "region" and getattr(self, key) is not None]
             if stray:
                 raise ValueError(f"`{stray[0]}` is a cloud's, and the provider is `{self.provider}`")
             return self
@@ -157,13 +170,16 @@ class Cell:
         return ", ".join(part for part in (self.engine, self.model, self.scenario) if part)
 
 
-def read_plan(path: Path) -> RentPlan:
-    """A plan file.
+def read_plan(path: Path, *, host: str | None = None) -> RentPlan:
+    """A plan file; with `host` for that machine, whatever it says.
 
     Raises:
         UsageError: no such file, an unknown key, a value out of range; names file and key.
     """
     data = read_yaml(path, what="plan", hint="name, instance, engines, scenarios, budget: {usd, hours}")
+    if host is not None:
+        kept = {key: value for key, value in data.items() if key not in _OF_A_CLOUD or key == "region"}
+        data = {**kept, "provider": "ssh", "host": host}
     return validate(RentPlan, data, where=str(path))
 
 

@@ -579,9 +579,9 @@ def test_the_policy_allows_what_is_asked_and_nothing_else() -> None:
 def test_a_cloud_that_cannot_say_what_is_there_does_not_keep_anothers_boxes_alive(
     account: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken = tmp_path / "state" / "breakeven" / "rent" / "local" / "broken"
-    broken.mkdir(parents=True)
-    (broken / "tags.json").write_text("{")
+    boxes = tmp_path / "state" / "breakeven" / "rent" / "boxes"
+    boxes.mkdir(parents=True)
+    (boxes / "broken.json").write_text("{")
     late = account.launch(a_box("late", expires_in_s=LATE))
 
     code, said = reap(capsys, "--all")

@@ -17,25 +17,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from rent_cases import driven, left_behind, write_plan
+from rent_cases import Fault, box_for, driven, left_behind, write_plan
 
 from harness.cli import invoke
 from harness.engines import engine_kind
-from harness.rent.box import Box, BoxLostError, RentError
+from harness.rent.box import BoxLostError, RentError
+from harness.rent.host import HostProvider
 from harness.rent.ledger import read_ledger
-from harness.rent.local.provider import LocalProvider
 from harness.rundir.read import read_records
 
 pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parent.parent.parent
 CASES = ROOT / "tests" / "support" / "rent_cases.py"
-NO_FAULT: Callable[[str, Sequence[str]], int | None] = lambda _phase, _argv: None  # noqa: E731
+NO_FAULT: Fault = lambda _phase, _argv: None  # noqa: E731
 
 
 @pytest.fixture(autouse=True)
@@ -59,12 +58,14 @@ def test_from_launch_to_teardown_everything_is_measured_and_nothing_is_left(tmp_
     assert left_behind() == []
 
 
-@pytest.mark.parametrize(("phase", "words"), [("launch", "no capacity"), ("setup", "could not be installed")])
+@pytest.mark.parametrize(
+    ("phase", "words"), [("launch", "no capacity"), ("setup", "setup-llama_server failed on the box: exit")]
+)
 def test_what_fails_before_anything_is_measured_leaves_nothing(tmp_path: Path, phase: str, words: str) -> None:
-    def fault(now: str, _: Sequence[str]) -> int | None:
+    def fault(now: str, _: Sequence[str]) -> Sequence[str] | None:
         if now == phase == "launch":
             raise RentError("no capacity for c7i.large")
-        return 1 if now == phase else None
+        return ["false"] if now == phase else None
 
     with pytest.raises(RentError, match=words):
         driven(write_plan(tmp_path / "plan"), tmp_path / "out", fault)
@@ -134,7 +135,7 @@ def test_a_measurement_is_ended_within_the_budget_and_its_part_is_kept(tmp_path:
 def test_a_network_that_comes_back_brings_everything_home(tmp_path: Path) -> None:
     fetches = []
 
-    def fault(now: str, _: Sequence[str]) -> int | None:
+    def fault(now: str, _: Sequence[str]) -> Sequence[str] | None:
         if now == "fetch":
             fetches.append(now)
             if len(fetches) == 2:
@@ -148,41 +149,41 @@ def test_a_network_that_comes_back_brings_everything_home(tmp_path: Path) -> Non
 
 
 def test_a_network_that_stays_away_is_waited_for_within_the_budget_and_then_the_box_goes(tmp_path: Path) -> None:
-    def fault(now: str, _: Sequence[str]) -> int | None:
+    def fault(now: str, _: Sequence[str]) -> Sequence[str] | None:
         if now == "fetch":
             raise BoxLostError("no route to the box")
         return None
 
-    with pytest.raises(RentError, match="no route to the box"):
-        driven(write_plan(tmp_path / "plan", hours=20 / 3600), tmp_path / "out", fault)
+    outcome, book = driven(write_plan(tmp_path / "plan", hours=20 / 3600), tmp_path / "out", fault)
 
+    (cell,) = book.now.cells
+    assert (outcome.exit_code, outcome.is_gone, cell.status) == (3, True, "failed")
+    assert "no route to the box" in (outcome.why_ended or "")
     assert left_behind() == []
 
 
 def test_a_box_whose_driver_never_comes_back_ends_itself(tmp_path: Path) -> None:
-    now = datetime.now(UTC)
-    box = Box("alone", "run", "local", now.isoformat(), (now + timedelta(seconds=2)).isoformat(), 1.0)
-    LocalProvider().launch(box)
-    assert [one.id for one in LocalProvider().boxes()] == ["alone"]
+    box = box_for(seconds=2)
+    provider = HostProvider()
+    provider.launch(box)
+    provider.line(box).raise_agent(box)
+    assert left_behind()[0] == box.id
 
     time.sleep(4)
 
     assert left_behind() == []
 
 
-def test_reaping_ends_what_is_past_its_expiry_and_leaves_the_rest(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    now = datetime.now(UTC)
-    for name, minutes in (("late", -1), ("young", 10)):
-        expires = (now + timedelta(minutes=minutes)).isoformat()
-        place = tmp_path / "state" / "breakeven" / "rent" / "local" / name
-        place.mkdir(parents=True)
-        box = Box(name, "run", "local", now.isoformat(), expires, 1.0)
-        (place / "tags.json").write_text(json.dumps({"box": box.to_dict(), "pid": None, "created_s": None}))
+def test_reaping_ends_what_is_past_its_expiry_and_leaves_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    late, young = box_for(seconds=600, expired=True), box_for(seconds=600)
+    for box in (late, young):
+        HostProvider().launch(box)
+        HostProvider().line(box).raise_agent(young)  # its own timer has not ended it
 
     assert invoke(["rent", "reap", "--cloud", "local", "--json"]) == 0
 
     said = json.loads(capsys.readouterr().out)
-    assert ([box["id"] for box in said["gone"]], said["remaining"]) == (["late"], [])
-    assert left_behind() == ["young"]
+    assert ([box["id"] for box in said["gone"]], said["remaining"]) == ([late.id], [])
+    assert left_behind()[0] == young.id
+    assert invoke(["rent", "reap", "--all"]) == 0
+    assert left_behind() == []

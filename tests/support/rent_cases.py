@@ -3,20 +3,24 @@
 `python rent_cases.py PLAN_DIR OUT PHASE SECONDS` drives the plan as the command does, and lingers in one phase.
 """
 
+import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
 
 from harness.rent.box import Box
 from harness.rent.driver import Outcome, Rent
+from harness.rent.host import HostProvider
 from harness.rent.ledger import Book, new_ledger
-from harness.rent.local.provider import MARK, LocalProvider
+from harness.rent.line import JobState, Line
+from harness.rent.onbox.end import MARK
 from harness.rent.plan import cells_of, read_plan
 
+Fault = Callable[[str, Sequence[str]], Sequence[str] | None]  # told a phase and a command; another one instead
 SCENARIO = """\
 name: {name}
 load: {{kind: closed, users: [1], step_s: {step_s}, warmup_s: 0.5}}
@@ -37,31 +41,46 @@ def write_plan(place: Path, *, scenarios: Sequence[str] = ("a",), step_s: float 
     return place
 
 
-class Faulty(LocalProvider):
-    """Does what the local provider does, after `before` has been told what is asked of it."""
+class FaultyLine(Line):
+    """Does what a line does, after `before` has been told what is asked of it."""
 
-    def __init__(self, before: Callable[[str, Sequence[str]], int | None]) -> None:
-        super().__init__()
+    def __init__(self, line: Line, before: Fault) -> None:
+        super().__init__(line._shell, line._folder)
+        self._before = before
+
+    def start(self, job: str, argv: Sequence[str], env: Mapping[str, str], most_s: float) -> None:
+        instead = self._before("setup" if "install" in argv else "measure", argv)
+        super().start(job, argv if instead is None else instead, env, most_s)
+
+    def state(self, job: str) -> JobState:
+        self._before("look", (job,))
+        return super().state(job)
+
+    def listing(self, name: str) -> dict[str, str]:
+        self._before("fetch", ())
+        return super().listing(name)
+
+
+class Faulty(HostProvider):
+    """Does what the provider of this machine does, after `before` has been told."""
+
+    def __init__(self, before: Fault, host: str | None = None) -> None:
+        super().__init__(host)
         self._before = before
 
     def launch(self, box: Box) -> None:
         self._before("launch", ())
         super().launch(box)
 
-    def run(self, box: Box, argv: Sequence[str], *, log: str, env: Mapping[str, str], most_s: float) -> int:
-        code = self._before("setup" if "install" in argv else "measure", argv)
-        return super().run(box, argv, log=log, env=env, most_s=most_s) if code is None else code
-
-    def listing(self, box: Box, there: str) -> dict[str, str]:
-        self._before("fetch", ())
-        return super().listing(box, there)
+    def line(self, box: Box) -> Line:
+        return FaultyLine(super().line(box), self._before)
 
     def terminate(self, box: Box) -> None:
         self._before("teardown", ())
         super().terminate(box)
 
 
-def driven(place: Path, out: Path, before: Callable[[str, Sequence[str]], int | None]) -> tuple[Outcome, Book]:
+def driven(place: Path, out: Path, before: Fault) -> tuple[Outcome, Book]:
     """The plan of a folder, driven to its end."""
     plan = read_plan(place / "plan.yaml")
     cells = cells_of(plan, place)
@@ -71,12 +90,20 @@ def driven(place: Path, out: Path, before: Callable[[str, Sequence[str]], int | 
         (folder / name).write_text((place / name).read_text())
     book = Book(folder, new_ledger(plan, cells))
     book.note()
-    return Rent(plan, folder, book, Faulty(before), lambda _: None).go(cells), book
+    return Rent(plan, folder, book, Faulty(before, plan.host), lambda _: None).go(cells), book
+
+
+def box_for(*, seconds: float, expired: bool = False) -> Box:
+    """A box of this machine that is not made yet."""
+    now = datetime.now(UTC)
+    launched = now - timedelta(seconds=2 * seconds) if expired else now
+    expires = launched + timedelta(seconds=seconds)
+    return Box(f"box-{secrets.token_hex(3)}", "run", "local", launched.isoformat(), expires.isoformat(), 1.0)
 
 
 def left_behind() -> list[str]:
     """Everything of a box that is not gone: folders, and processes that carry a box's mark."""
-    found = [box.id for box in LocalProvider().boxes()]
+    found = [box.id for box in HostProvider().boxes()]
     for process in psutil.process_iter():
         try:
             if MARK in process.environ():
@@ -89,7 +116,7 @@ def left_behind() -> list[str]:
 if __name__ == "__main__":
     _where, _out, _phase, _seconds = sys.argv[1:]
 
-    def _linger(phase: str, argv: Sequence[str]) -> int | None:
+    def _linger(phase: str, argv: Sequence[str]) -> Sequence[str] | None:
         if phase == _phase:
             Path(_out, "there").touch()
             time.sleep(float(_seconds))

@@ -132,3 +132,24 @@ def test_without_a_scenario_it_says_what_is_missing(tmp_path: Path) -> None:
 
     assert done.returncode != 0
     assert "SCENARIO: a scenario file, or a bundled one by its name" in done.stderr
+
+
+def test_repeats_are_held_against_the_baseline_together(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "breakeven"  # leaves what two repeats leave; what else it is asked for is written down
+    program.write_text(
+        '#!/bin/sh\n[ "$1" != run ] && { echo "$*" >> asked; exit 0; }\n'
+        "for n in 1 2; do mkdir -p breakeven-results/$n; echo {} > breakeven-results/$n/run.json; done\n"
+        "mkdir breakeven-results/3-comparison\n"
+    )
+    program.chmod(0o755)
+    environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "SCENARIO": "s", "BASELINE": "before"}
+
+    done = subprocess.run([str(MEASURE)], cwd=tmp_path, env=environment, check=False)
+
+    assert done.returncode == 0
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        "report breakeven-results/1 breakeven-results/2 --summary",
+        "compare before repeats --fail-over 5% --junit gate.xml",
+    ]
+    assert sorted(one.parent.name for one in (tmp_path / "repeats").glob("*/run.json")) == ["1", "2"]

@@ -247,7 +247,9 @@ def test_every_file_that_a_run_can_leave_is_described() -> None:
 
 
 def test_a_run_leaves_no_file_column_or_key_that_is_not_described(tmp_path: Path) -> None:
-    work = scenario(load={"kind": "search", "over": "users", "low": 1, "high": 1, "step_s": 1.2, "warmup_s": 0})
+    work = scenario(
+        load={"kind": "search", "over": "users", "low": 1, "high": 1, "step_s": 1.2, "max_step_s": 1.2, "warmup_s": 0}
+    )
     with running_oracle(tmp_path / "ledger", ttft_s=0.01, itl_s=0.001) as oracle:
         run_dir = run_load(tmp_path / "out", oracle.url, work=work, keep_arrivals=True).run_dir
 

@@ -49,7 +49,8 @@ def wheel(built: Path) -> Path:
 def test_the_wheel_holds_the_program_with_its_scenarios_prices_templates_and_types(wheel: Path) -> None:
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
 
-    assert held == files_below("harness") | {f"harness/{name}" for name in files_below("scenarios")}
+    recipes = {f"harness/compose/{path.name}" for path in (ROOT / "infra" / "compose").glob("*.yaml")}
+    assert held == files_below("harness") | {f"harness/{name}" for name in files_below("scenarios")} | recipes
     assert {
         "harness/py.typed",
         "harness/prices/instances.yaml",

@@ -1,6 +1,5 @@
 """From nothing to results at home and no box: launch, set up, measure, fetch, tear down, whatever happens."""
 
-import json
 import secrets
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from harness.rent.job import Ended, Patience, run_job
 from harness.rent.ledger import Book
 from harness.rent.line import Line, Notice
 from harness.rent.plan import SETUP_S, TEARDOWN_S, Cell, RentPlan, scenario_path, sent_with
-from harness.rent.program import FACTS, SCENARIO, Program
+from harness.rent.program import SCENARIO, Program
 from harness.rent.undisturbed import undisturbed
 
 SPARE_S = 60.0  # the box outlives the budget by this much and the teardown, then ends itself
@@ -89,8 +88,6 @@ class Rent:
         line = self._provider.line(box)
         line.raise_agent(box, switches_off=self._provider.switches_off)
         try:
-            facts = json.dumps(line.facts())
-            line.put(f"files/{FACTS}", facts.encode())
             program = Program(line, self._plan, self._run_setup)
             for engine in dict.fromkeys(cell.engine for cell in todo):
                 self._say(f"setting up {engine}; {self._budget_words()}")
@@ -120,7 +117,7 @@ class Rent:
             raise RentError(f"nothing is left of the budget: USD {self._book.now.spent_usd:.4f} are spent")
         expires = now + timedelta(hours=hours, seconds=TEARDOWN_S + SPARE_S)
         run_id = self._book.folder.name
-        name = f"{run_id[:40]}-{secrets.token_hex(4)}"
+        name = f"{run_id[:16]}-{secrets.token_hex(4)}"  # short enough for any cloud's tags and names
         box = Box(name, run_id, plan.provider, now.isoformat(), expires.isoformat(), hourly)
         self._book.note_box(box, "launch")  # before it is there: whoever finds it knows whose it is
         self._box = box
@@ -151,6 +148,7 @@ class Rent:
         line.send(scenario, f"{cell.id}/{SCENARIO}")
         argv, env = program.measure(cell, there)
         try:
+            program.begin(cell)
             state = run_job(
                 line, argv, env, name=cell.id, most_s=most_s, patience=self._patience(), copy=homeward.copy_so_far
             )
@@ -160,10 +158,23 @@ class Rent:
             with undisturbed():
                 self._keep_part(homeward, cell, "interrupted")
             raise
-        except RentError as error:
+        except (BoxLostError, _TakenAwayError) as error:
             self._keep_part(homeward, cell, str(error))
             raise
+        except RentError as error:  # of this measurement: the next one may do better
+            self._keep_part(homeward, cell, str(error))
+            self._book.keep_log(cell.id, error.detail or str(error))
+            self._say(f"{cell.words}: {error}")
+            return None
+        finally:
+            self._finish(program, cell)
         return self._note_measured(cell, state, keep_runs(runs, self._book))
+
+    def _finish(self, program: Program, cell: Cell) -> None:
+        try:
+            program.finish(cell)
+        except RentError as error:  # whatever ends the box ends them
+            self._say(f"{cell.words}: its containers are not down: {error}")
 
     def _note_measured(self, cell: Cell, state: Ended, runs: list[Path]) -> str | None:
         kept = runs[-1].name if runs else None

@@ -17,6 +17,7 @@ from harness.base.yamlfile import Label, Strict, read_yaml, validate
 from harness.engines import ENGINES
 from harness.prices.catalog import find_instance, known_instance, quote_for
 from harness.prices.record import PURCHASES
+from harness.rent.compose import has_recipe
 from harness.rent.sky.clouds import CLOUDS
 from harness.scenario import Scenario, find_scenario, load_scenario
 from harness.scenario.estimate import estimate
@@ -61,6 +62,9 @@ class RentPlan(Strict):
     engines: Annotated[list[Label], Field(min_length=1)]
     models: Annotated[list[Label | None], Field(min_length=1)] = Field(default=[None])
     scenarios: Annotated[list[Label], Field(min_length=1)]
+    compose: Literal["8b", "70b"] | None = Field(
+        default=None, description="Start the engines as containers, by this profile of infra/compose; none: natively."
+    )
     until: Literal["decided", "everything"] = Field(
         default="decided", description="With a demand and APIs: whether a measurement that answers the plan ends it."
     )
@@ -83,6 +87,14 @@ class RentPlan(Strict):
             raise ValueError("`provider: ssh` goes with `host`, and no other does")
         if self.power_off and self.provider != "ssh":
             raise ValueError("`power_off` is of provider `ssh`: a cloud's box is deleted, this machine stays on")
+        return self
+
+    @model_validator(mode="after")
+    def _composed(self) -> Self:
+        if self.compose is not None:
+            for engine in self.engines:
+                if not has_recipe(engine):
+                    raise ValueError(f"`compose`: there is no recipe for the engine `{engine}`")
         return self
 
     @field_validator("purchase")

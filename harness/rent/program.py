@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import sys
 import zipfile
 from base64 import urlsafe_b64encode
@@ -12,7 +13,10 @@ from pathlib import Path
 
 import harness
 from harness.base.children import named_environment, python_environment
+from harness.engines import ENGINES
+from harness.rent import compose
 from harness.rent.line import Line
+from harness.rent.onbox.end import FAREWELL
 from harness.rent.plan import Cell, RentPlan
 from harness.scenario import bundled_scenarios_dir
 
@@ -59,7 +63,7 @@ class Program:
         self._is_there = line.is_here
 
     def install(self, engine: str) -> None:
-        """Bring the program there, the first time, and the engine."""
+        """Bring the program there, the first time, and the engine or its images."""
         if not self._is_there:
             name, wheel = wheel_of_us()
             self._line.put(f"files/{name}", wheel)
@@ -68,14 +72,41 @@ class Program:
             command = ["sh", "-c", _INSTALL, "sh", digest, name, f"[{extras}]"]
             self._run_setup(self._line, "breakeven", command, self._env)
             self._is_there = True
-        self._run_setup(self._line, f"setup-{engine}", [*self._argv, "engine", "install", engine], self._env)
+        command = [*self._argv, "engine", "install", engine]
+        if self._plan.compose is not None:
+            self._line.put(f"files/{engine}.yaml", compose.recipe_path(engine).read_bytes())
+            command = compose.pull(engine, self._plan.compose)
+        self._run_setup(self._line, f"setup-{engine}", command, self._env)
+
+    def begin(self, cell: Cell) -> None:
+        """Start a measurement's containers, if it has any; whatever ends the box ends them too.
+
+        Raises:
+            RentError: they do not come up.
+        """
+        profile = self._plan.compose
+        if profile is not None:
+            self._line.put(FAREWELL, json.dumps([compose.down(cell.engine)]).encode())
+            model = {compose.model_variable(cell.engine, profile): cell.model} if cell.model else {}
+            self._run_setup(self._line, f"up-{cell.id}", compose.up(cell.engine, profile), {**self._env, **model})
+        self._line.put(f"files/{FACTS}", json.dumps(self._line.facts()).encode())  # its images' digests among them
+
+    def finish(self, cell: Cell) -> None:
+        """End a measurement's containers."""
+        if self._plan.compose is not None:
+            self._run_setup(self._line, f"down-{cell.id}", compose.down(cell.engine), self._env)
 
     def measure(self, cell: Cell, there: str) -> tuple[list[str], dict[str, str]]:
         """The command of one measurement, and its variables."""
         plan = self._plan
-        command = [*self._argv, "run", f"{cell.id}/{SCENARIO}", "--engine", cell.engine, "--out", there]
+        command = [*self._argv, "run", f"{cell.id}/{SCENARIO}", "--out", there]
+        if plan.compose is None:
+            command += ["--engine", cell.engine, *(["--model", cell.model] if cell.model else [])]
+        else:
+            urls = compose.read_recipe(cell.engine).urls(plan.compose)
+            command += ["--backend", ENGINES[cell.engine].backend, "--boxes", "1"]
+            command += [word for url in urls for word in ("--url", url)]
         command += ["--instance", plan.listed, "--box-facts", FACTS, "--purchase", plan.purchase]
-        command += ["--model", cell.model] if cell.model else []
         command += ["--usd-per-hour", f"{plan.usd_per_hour:g}"] if plan.usd_per_hour else []
         command += [word for api in plan.apis for word in ("--api", api)]
         command += ["--demand", plan.demand] if plan.demand else []
@@ -85,6 +116,8 @@ class Program:
 def _extras(plan: RentPlan) -> list[str]:
     """What the plan's measurements need beside the base."""
     wanted = ["gpu", "tasks"]
+    if plan.compose is not None:
+        return wanted
     if "llama_cpp_python" in plan.engines:
         wanted.append("llama-cpp")
     elif "llama_server" in plan.engines and None in plan.models:
@@ -116,6 +149,8 @@ def _packaged() -> list[tuple[str, bytes]]:
     package, scenarios = Path(harness.__file__).parent, bundled_scenarios_dir()
     found = [(f"harness/{path.relative_to(package)}", path) for path in _sources(package)]
     if package not in scenarios.parents:
+        compose_files = (package.parent / "infra" / "compose").glob("*.yaml")
+        found += [(f"harness/compose/{path.name}", path) for path in compose_files]
         found += [(f"harness/scenarios/{path.relative_to(scenarios)}", path) for path in _sources(scenarios)]
     return [(name, path.read_bytes()) for name, path in sorted(found)]
 

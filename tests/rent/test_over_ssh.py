@@ -5,6 +5,7 @@ One sshd and one installation of the program on it for all of these.
 
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from harness.rundir.files import read_json
 from harness.rundir.read import read_records
 
 pytestmark = pytest.mark.engine
+ROOT = Path(__file__).parents[2]
 SECRET = "hf_thatNobodyMaySee"
 
 
@@ -116,6 +118,34 @@ def test_a_notice_that_the_box_is_taken_away_keeps_what_was_measured_and_is_gone
     assert left_on(host) == []
 
     assert invoke(["rent", "run", "--resume", str(book.folder)]) == 0
+    assert left_on(host) == []
+
+
+def test_engines_as_containers_are_up_for_their_measurement_and_down_with_the_box(
+    machine: tuple[Host, Aws], tmp_path: Path
+) -> None:
+    """A stand-in for docker, which starts the real engine where the recipe's profile has its port."""
+    host, _ = machine
+    docker = host.path / "docker"
+    docker.write_text(
+        f'#!/bin/sh\necho "$*" >> {tmp_path}/calls\nexport PYTHONPATH={ROOT}\ncase "$*" in\n'
+        f"*' up '*) exec {sys.executable} -m harness engine start llama_server --port 8080;;\n"
+        f"*' down') exec {sys.executable} -m harness engine stop llama_server;;\nesac\n"
+    )
+    docker.chmod(0o755)
+    place = plan_for(host, tmp_path / "plan")
+    (place / "plan.yaml").write_text((place / "plan.yaml").read_text() + "compose: 70b\n")
+
+    outcome, book = driven(place, tmp_path / "out", lambda _phase, _argv: None)
+    docker.unlink()
+
+    assert (outcome.measured, outcome.is_gone) == (1, True)
+    run = read_json(book.folder / (book.now.cells[0].run or ""), "run.json")
+    assert run["urls"] == ["http://127.0.0.1:8080"]
+    recipe = "compose --file llama_server.yaml --profile 70b"
+    ended = "compose --project-name breakeven-llama-server down"
+    calls = [call for call in (tmp_path / "calls").read_text().splitlines() if call.startswith("compose")]
+    assert calls == [f"{recipe} pull", f"{recipe} up --detach --wait --wait-timeout 1200", ended, ended]
     assert left_on(host) == []
 
 

@@ -20,8 +20,9 @@ class Host:
     """One machine that is reached by SSH; `name` as ssh takes it."""
 
     def __init__(self, place: Path, environment: Mapping[str, str]) -> None:
-        self.home, self._place = place / "home", place
+        self.home, self.path, self._place = place / "home", place / "bin", place
         self.home.mkdir(parents=True)
+        self.path.mkdir()
         self._port = _free_port()
         self.name = f"ssh://127.0.0.1:{self._port}"
         for key in ("host_key", "key"):
@@ -41,8 +42,6 @@ class Host:
             f"AuthorizedKeysFile {place}/authorized_keys\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
             f"PasswordAuthentication no\nMaxStartups 100\nForceCommand {place}/login\n"
         )
-        self.path = place / "bin"
-        self.path.mkdir()
         (self.path / "ssh").write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {place}/ssh_config "$@"\n')
         (self.path / "ssh").chmod(0o755)
         self._server: subprocess.Popen[bytes] | None = None
@@ -73,7 +72,7 @@ class Host:
 
     def _login(self, environment: Mapping[str, str]) -> str:
         """What every session runs: the command that was sent, at home there, in an environment of its own."""
-        said = {"HOME": str(self.home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", **environment}
+        said = {"HOME": str(self.home), "PATH": f"{self.path}:{os.environ['PATH']}", "LANG": "C.UTF-8", **environment}
         words = " ".join(f"'{name}={value}'" for name, value in said.items())
         return f'#!/bin/sh\ncd {self.home}\nexec env -i {words} sh -c "$SSH_ORIGINAL_COMMAND"\n'
 

@@ -13,7 +13,7 @@ PYTHON = (sys.executable, "-P")
 _PASSED_ON = (
     "PATH", "HOME", "USER", "LANG", "LC_*", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
     "VIRTUAL_ENV", "XDG_*", "SSL_CERT_*", "CUDA_*", "NVIDIA_*", "HIP_*", "ROCR_*", "GGML_*", "OMP_*",
-    "KMP_*", "DOCKER_*",
+    "KMP_*", "DOCKER_*", "BREAKEVEN_BOX",  # whatever runs on a rented box is known by it, and ended with it
 )  # fmt: skip
 _OF_PYTHON = ("PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 _PATH = "PYTHONPATH"

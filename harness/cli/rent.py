@@ -104,6 +104,8 @@ def _show(plan: RentPlan, cells: tuple[Cell, ...]) -> None:
     click.echo(f"  all of it      at most {bound.hours:.2f} h, USD {bound.usd:.2f}")
     capped = ", before all is measured if need be" if bound.is_capped else ""
     click.echo(f"  the budget     ends it at {bound.capped_hours:.2f} h, USD {bound.capped_usd:.2f}{capped}")
+    if plan.until == "decided" and plan.demand and plan.apis:
+        click.echo("  the answer     ends it too, once no measurement can change it (`until: everything` measures all)")
     click.echo("  the box        ends itself a few minutes after that, whatever becomes of this machine")
     show_cloud(plan)
 

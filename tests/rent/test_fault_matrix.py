@@ -3,34 +3,35 @@
 | fault | what is held to |
 |---|---|
 | launch fails, setup fails | one line, nothing rented, nothing measured |
-| kill -9 at launch, setup, measuring, fetching, teardown | found by its tags, ended by `reap`, gone on with |
-| SIGTERM while it measures | the part that was measured is home, the box is gone |
 | a measurement that takes too long for the budget | ended within it, its part home |
 | a network that comes back, and one that does not | home after all; said, and the box gone all the same |
 | a file that comes home broken | never taken for whole |
 | a driver that never comes back | the box ends itself |
+| an engine that is killed while it is measured | that measurement failed, its part home, the next one made |
+| a command that hangs, and does not heed an interrupt | killed within its time, the next one made |
+| an answer before everything is measured | the rest is not paid for |
+
+A driver that is killed or asked to end: test_driver_that_ends.py; a box on another machine: test_over_ssh.py.
 """
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rent_cases import Fault, box_for, driven, left_behind, write_plan
+from rent_cases import Fault, box_for, cells_in, driven, kill_engines, left_behind, rows_on_boxes, write_plan
 
 from harness.cli import invoke
 from harness.engines import engine_kind
 from harness.rent.box import BoxLostError, RentError
+from harness.rent.decided import decided_by
 from harness.rent.host import HostProvider
 from harness.rent.ledger import read_ledger
 from harness.rundir.read import read_records
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.rented]
 
 ROOT = Path(__file__).parent.parent.parent
 CASES = ROOT / "tests" / "support" / "rent_cases.py"
@@ -70,51 +71,6 @@ def test_what_fails_before_anything_is_measured_leaves_nothing(tmp_path: Path, p
     with pytest.raises(RentError, match=words):
         driven(write_plan(tmp_path / "plan"), tmp_path / "out", fault)
 
-    assert left_behind() == []
-
-
-@pytest.mark.parametrize("phase", ["launch", "setup", "measure", "fetch", "teardown"])
-def test_a_driver_that_is_killed_leaves_a_box_that_is_found_ended_and_gone_on_from(tmp_path: Path, phase: str) -> None:
-    place, out = write_plan(tmp_path / "plan"), tmp_path / "out"
-    out.mkdir()
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'support'}"}
-    driver = subprocess.Popen([sys.executable, str(CASES), str(place), str(out), phase, "60"], env=environment)
-    until = time.monotonic() + 60
-    while not (out / "there").exists():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    driver.kill()
-    driver.wait()
-    (folder,) = out.glob("*-rent-try")
-
-    code = invoke(["rent", "reap", "--cloud", "local", "--all", "--json"])
-
-    assert code == 0
-    assert left_behind() == []
-    assert invoke(["rent", "run", "--resume", str(folder)]) == 0
-    ledger = read_ledger(folder)
-    assert ([cell.status for cell in ledger.cells], ledger.phase) == (["measured"], "gone")
-    assert left_behind() == []
-
-
-def test_a_driver_that_is_asked_to_end_brings_home_what_was_measured(tmp_path: Path) -> None:
-    place = write_plan(tmp_path / "plan", step_s=60)
-    command = [sys.executable, "-m", "harness", "rent", "run", str(place / "plan.yaml"), "--yes"]
-    driver = subprocess.Popen([*command, "--out", str(tmp_path / "out")], env={**os.environ, "PYTHONPATH": str(ROOT)})
-    boxes = tmp_path / "state" / "breakeven" / "rent" / "local"
-    until = time.monotonic() + 60
-    rows = "*/files/results/*/*/records-*.jsonl"
-    while sum(len(path.read_text().splitlines()) for path in boxes.glob(rows)) < 5:  # the first one is the preflight's
-        assert time.monotonic() < until
-        time.sleep(0.1)
-
-    driver.send_signal(signal.SIGTERM)
-
-    assert driver.wait(90) == 130
-    (folder,) = (tmp_path / "out").iterdir()
-    (cell,) = read_ledger(folder).cells
-    assert (cell.status, cell.why) == ("failed", "interrupted")
-    assert len(read_records(folder / (cell.run or ""))) > 0
     assert left_behind() == []
 
 
@@ -160,6 +116,74 @@ def test_a_network_that_stays_away_is_waited_for_within_the_budget_and_then_the_
     assert (outcome.exit_code, outcome.is_gone, cell.status) == (3, True, "failed")
     assert "no route to the box" in (outcome.why_ended or "")
     assert left_behind() == []
+
+
+def test_an_engine_that_dies_is_a_failed_measurement_and_the_next_one_is_made(tmp_path: Path) -> None:
+    killed: list[int] = []
+
+    def fault(phase: str, _: Sequence[str]) -> None:
+        if phase == "look" and not killed and rows_on_boxes(tmp_path / "state") > 3:
+            killed.extend(kill_engines(tmp_path / "state"))
+
+    place = write_plan(tmp_path / "plan", scenarios=("a", "b"), step_s=6)
+    outcome, book = driven(place, tmp_path / "out", fault)
+
+    first, second = book.now.cells
+    assert killed
+    assert (first.status, second.status, outcome.is_gone) == ("failed", "measured", True)
+    assert (first.why or "").startswith("exit code 1: error: ")
+    assert len(read_records(book.folder / (first.run or ""))) > 3
+    assert left_behind() == []
+
+
+def test_a_command_that_hangs_is_killed_within_its_time_and_the_next_one_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung: list[str] = []
+
+    def fault(phase: str, argv: Sequence[str]) -> Sequence[str] | None:
+        if phase == "measure" and not hung:
+            hung.append(phase)
+            return ["sh", "-c", "trap '' INT; while true; do sleep 1; done"]
+        return None
+
+    place = write_plan(tmp_path / "plan", scenarios=("a", "b"))
+    cells = [replace(cell, most_s=2.0) if cell.scenario == "a.yaml" else cell for cell in cells_in(place)]
+    _, book = driven(place, tmp_path / "out", fault, cells=tuple(cells))
+
+    first, second = book.now.cells
+    assert (first.status, first.why, second.status) == ("failed", "it took longer than 2 s", "measured")
+    assert left_behind() == []
+
+
+def test_what_is_answered_before_everything_is_measured_is_not_paid_for(tmp_path: Path) -> None:
+    """Half a person's pay alone is more than the demand's month at an API: no engine changes that."""
+    place = write_plan(tmp_path / "plan", scenarios=("a", "b"), step_s=8)
+    for name in ("a", "b"):
+        text = (place / f"{name}.yaml").read_text().replace("users: [1]", "users: [8]")
+        (place / f"{name}.yaml").write_text(text + "slo: {preset: batch}\n")
+    (place / "plan.yaml").write_text(
+        f"{(place / 'plan.yaml').read_text()}demand: support-agent\napis: [openai:gpt-4.1]\n"
+    )
+
+    code = invoke(["rent", "run", str(place / "plan.yaml"), "--yes", "--out", str(tmp_path / "out")])
+
+    (folder,) = (tmp_path / "out").iterdir()
+    ledger = read_ledger(folder)
+    assert (code, [cell.status for cell in ledger.cells]) == (0, ["measured", "missing"])
+    assert (ledger.answered or "").startswith("openai:gpt-4.1 costs less at the demand than the fewest boxes")
+    assert left_behind() == []
+
+    run = folder / (ledger.cells[0].run or "")
+    written = json.loads((run / "decision.json").read_text())
+    for saved_usd, arm in enumerate(written["arms"], 7):
+        at = arm["decision"]["at_volume"]
+        arm["decision"]["at_volume"] = {**at, "winner": "self_host", "self_usd": at["api_usd"] - saved_usd}
+    (run / "decision.json").write_text(json.dumps(written))
+    assert decided_by(run) == "self-hosting wins against every API at the demand, by USD 7 a month or more"
+    written["arms"][-1]["decided"] = False
+    (run / "decision.json").write_text(json.dumps(written))
+    assert decided_by(run) is None
 
 
 def test_a_box_whose_driver_never_comes_back_ends_itself(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from harness.rent.ledger import read_ledger
 from harness.rundir.files import read_json
 from harness.rundir.read import read_records
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.rented]
 ROOT = Path(__file__).parents[2]
 SECRET = "hf_thatNobodyMaySee"
 

@@ -21,7 +21,7 @@ from harness.rent.host import BELOW, HostProvider
 from harness.rent.ledger import Book, new_ledger
 from harness.rent.line import JobState, Line
 from harness.rent.onbox.end import MARK
-from harness.rent.plan import cells_of, read_plan
+from harness.rent.plan import Cell, cells_of, read_plan
 
 Fault = Callable[[str, Sequence[str]], Sequence[str] | None]  # told a phase and a command; another one instead
 SCENARIO = """\
@@ -83,10 +83,36 @@ class Faulty(HostProvider):
         super().terminate(box)
 
 
-def driven(place: Path, out: Path, before: Fault) -> tuple[Outcome, Book]:
+def cells_in(place: Path) -> tuple[Cell, ...]:
+    """The measurements of a folder's plan."""
+    return cells_of(read_plan(place / "plan.yaml"), place)
+
+
+def rows_on_boxes(state: Path) -> int:
+    """Rows that measurements on this machine's boxes have written so far."""
+    found = (state / "breakeven" / "rent" / "local").glob("*/files/results/*/*/records-*.jsonl")
+    return sum(len(path.read_text().splitlines()) for path in found)
+
+
+def kill_engines(state: Path) -> list[int]:
+    """Kill what serves on this machine's boxes, as running out of memory does; their pids."""
+    killed = []
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+            is_ours = MARK in environment and environment.get("XDG_STATE_HOME") == str(state)
+            if is_ours and Path(process.exe()).name == "llama-server":
+                process.kill()
+                killed.append(process.pid)
+        except (psutil.Error, OSError):
+            continue
+    return killed
+
+
+def driven(place: Path, out: Path, before: Fault, *, cells: tuple[Cell, ...] | None = None) -> tuple[Outcome, Book]:
     """The plan of a folder, driven to its end."""
     plan = read_plan(place / "plan.yaml")
-    cells = cells_of(plan, place)
+    cells = cells or cells_of(plan, place)
     folder = out / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-rent-try"
     folder.mkdir(parents=True)
     for name in plan.scenarios:
@@ -105,8 +131,8 @@ def box_for(*, seconds: float, expired: bool = False) -> Box:
 
 
 def left_behind() -> list[str]:
-    """Everything of a box on this machine that is not gone: folders, and processes that carry a box's mark."""
-    return [*(box.id for box in HostProvider().boxes()), *_marked()]
+    """Everything of this test's boxes on this machine that is not gone: folders, and processes that carry a mark."""
+    return [*(box.id for box in HostProvider().boxes()), *_marked("XDG_STATE_HOME", os.environ["XDG_STATE_HOME"])]
 
 
 def host_with_engine(place: Path, environment: Mapping[str, str]) -> Host:
@@ -120,14 +146,16 @@ def host_with_engine(place: Path, environment: Mapping[str, str]) -> Host:
 
 def left_on(host: Host) -> list[str]:
     """The same of a machine over SSH."""
-    return [*(path.name for path in (host.home / BELOW).glob("*")), *_marked()]
+    return [*(path.name for path in (host.home / BELOW).glob("*")), *_marked("HOME", str(host.home))]
 
 
-def _marked() -> list[str]:
+def _marked(name: str, value: str) -> list[str]:
+    """Processes of a box with this in their environment."""
     found = []
     for process in psutil.process_iter():
         try:
-            if MARK in process.environ():
+            environment = process.environ()
+            if MARK in environment and environment.get(name) == value:
                 found.append(" ".join(process.cmdline()))
         except (psutil.Error, OSError):
             continue

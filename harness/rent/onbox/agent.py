@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from . import notices
-from .end import MARK, POWER_OFF, power_off
+from .end import MARK, POWER_OFF, below, kill, power_off
 from .files import FILES
 
 SOCKET = "agent.sock"
@@ -110,7 +110,8 @@ class Job:
                 if now > until:
                     self.interrupt(f"it took longer than {most_s:.0f} s")
                 if self._asked_at is not None and now > self._asked_at + KILL_AFTER_S:
-                    _kill(self._process.pid)
+                    for pid in [self._process.pid, *below([self._process.pid])]:
+                        kill(pid)
 
 
 class Agent:
@@ -170,27 +171,3 @@ def _serve(connection: socket.socket, agent: Agent) -> None:
             line.flush()
         except OSError:  # nobody is there any more
             return
-
-
-def _kill(pid: int) -> None:
-    """A process and all that it started."""
-    below = [pid]
-    for one in below:
-        below += _children(one)
-    for one in below:
-        try:
-            os.kill(one, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-
-
-def _children(pid: int) -> list[int]:
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            stat = (place / "stat").read_text(errors="replace")
-        except OSError:
-            continue
-        if int(stat.rpartition(")")[2].split()[1]) == pid:
-            found.append(int(place.name))
-    return found

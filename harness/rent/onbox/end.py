@@ -35,11 +35,10 @@ def end(folder: Path) -> dict[str, bool]:
     _say_farewell(folder)
     until = time.monotonic() + _GONE_S
     while _marked(folder.name) and time.monotonic() < until:
-        for pid in _marked(folder.name):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        marked = _marked(folder.name)
+        for pid in [*marked, *below(marked)]:  # what hides its mark has a marked parent, or was adopted by the agent
+            if pid != os.getpid():
+                kill(pid)
         time.sleep(_LOOK_S)
     off = (folder / POWER_OFF).exists()
     shutil.rmtree(str(folder), ignore_errors=True)
@@ -56,6 +55,29 @@ def power_off(when: str) -> None:
     code = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, timeout=_FAREWELL_S).returncode
     if code != 0:
         raise OSError(f"{' '.join(command)}: exit code {code}")
+
+
+def kill(pid: int) -> None:
+    """End a process, if it is there."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def below(pids: list[int]) -> list[int]:
+    """All that these processes started, and what that started."""
+    parents: dict[int, list[int]] = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (place / "stat").read_text(errors="replace")
+        except OSError:  # gone meanwhile
+            continue
+        parents.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(int(place.name))
+    found = list(pids)
+    for one in found:
+        found += [child for child in parents.get(one, ()) if child not in found]
+    return found[len(pids) :]
 
 
 def _say_farewell(folder: Path) -> None:

@@ -131,6 +131,7 @@ def machine(tmp_path: Path) -> Iterator[Host]:
 
 
 @pytest.mark.engine
+@pytest.mark.rented
 def test_from_a_plan_of_a_cloud_to_results_at_home_and_no_box(
     sky: Path, machine: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -27,6 +29,9 @@ from harness.rent.sky.task import cluster_name, task_of
 LAUNCH_S = 1800.0  # SkyPilot tries one zone after the other
 DOWN_S = 900.0
 STATUS_S = 300.0  # it asks the clouds
+_NEEDED = ("rsync", "ssh")  # without them SkyPilot gives up, once a machine is paid for or before
+_LAUNCH = "sky.launch"
+_REQUESTS = ("api", "status", "--verbose", "--limit", "all", "--output", "json")
 _STATUS = (
     "status", "--refresh", "--output", "json", "--no-show-managed-jobs", "--no-show-services", "--no-show-pools",
 )  # fmt: skip
@@ -41,7 +46,23 @@ class _Cluster(BaseModel):
     region: str | None = None
 
 
+class _Request(BaseModel):
+    """What SkyPilot's server still does, as `sky api status --verbose --output json` has it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    request_id: str
+    name: str
+    cluster_name: str | None = None
+
+
 _CLUSTERS = TypeAdapter(list[_Cluster])
+_WAITING = TypeAdapter(list[_Request])
+_JSON = re.compile(r"^\[\]?$", re.MULTILINE)  # where it begins: before it there may be other lines, with colours
+_ERROR = re.compile(r"^[\w.]*(Error|Exception|Interrupt): .", re.MULTILINE)
+
+
+_T = TypeVar("_T")
 
 
 class SkyProvider:
@@ -60,6 +81,9 @@ class SkyProvider:
             raise RentError("nothing is planned")
         if not is_installed(plan.provider):
             raise RentError("SkyPilot is not installed", hint=how_to_install(plan.provider))
+        missing = [program for program in _NEEDED if shutil.which(program) is None]
+        if missing:
+            raise RentError(f"SkyPilot needs {missing[0]}, which is not on this machine")
         with written_whole(self._memory / f"{box.id}.json") as place:
             place.write_text(json.dumps(box.to_dict()), encoding="utf-8")
         task = self._memory / f"{box.id}.yaml"
@@ -75,17 +99,26 @@ class SkyProvider:
         return Line(Shell((*SSH, "--", cluster_name(box))), f"{BELOW}/{box.id}")
 
     def terminate(self, box: Box) -> None:
-        """Have it deleted, also one that was never whole."""
-        if cluster_name(box) in self._clusters():
-            self._sky(["down", "--yes", cluster_name(box)], DOWN_S)
+        """Have it deleted, also one that was never whole, and one whose launch waits in SkyPilot's server.
+
+        The server goes on with a launch whose client is gone, and until it begins nothing tells of the cluster: `sky
+        down` finds none and ends with 0.
+        """
+        name = cluster_name(box)
+        waiting = [request.request_id for request in self._launching() if request.cluster_name == name]
+        if waiting:
+            self._sky(["api", "cancel", "--yes", *waiting], STATUS_S)
+        if name in self._clusters():
+            self._sky(["down", "--yes", name], DOWN_S)
 
     def boxes(self) -> tuple[Box, ...]:
         """The remembered ones that SkyPilot, having asked the cloud, or AWS itself still has."""
         remembered = [self._remembered(path) for path in sorted(self._memory.glob("*.json"))]
-        clusters = self._clusters() if remembered else {}
+        names = {request.cluster_name for request in self._launching()} if remembered else set()
+        names |= set(self._clusters()) if remembered else set()  # after it: what is launched in between is in both
         found = []
         for box in remembered:
-            if cluster_name(box) in clusters or self._aws_has(box):
+            if cluster_name(box) in names or self._aws_has(box):
                 found.append(box)
             else:
                 for kind in ("json", "yaml"):
@@ -108,12 +141,23 @@ class SkyProvider:
         Raises:
             RentError: SkyPilot does not say.
         """
-        said = self._sky(_STATUS, STATUS_S)
+        return {cluster.name: cluster for cluster in self._listed(_CLUSTERS, _STATUS)}
+
+    def _launching(self) -> list[_Request]:
+        """Launches that SkyPilot's server has not come to the end of.
+
+        Raises:
+            RentError: SkyPilot does not say.
+        """
+        return [request for request in self._listed(_WAITING, _REQUESTS) if request.name == _LAUNCH]
+
+    def _listed(self, shape: TypeAdapter[list[_T]], words: Sequence[str]) -> list[_T]:
+        said = self._sky(words, STATUS_S)
+        begins = [found.start() for found in _JSON.finditer(said)]
         try:
-            found = _CLUSTERS.validate_json(said[said.index("[") :])
-        except (ValueError, ValidationError):
-            raise RentError(f"SkyPilot did not say which clusters there are: {printable(said[-200:])}") from None
-        return {cluster.name: cluster for cluster in found}
+            return shape.validate_json(said[begins[-1] :])
+        except (IndexError, ValidationError):
+            raise RentError(f"SkyPilot did not say what there is: {printable(said[-200:])}") from None
 
     def _sky(self, words: Sequence[str], most_s: float) -> str:
         """Run SkyPilot; what it says. Into files: the server that it may start keeps a pipe open for ever.
@@ -154,4 +198,5 @@ def _last_word(log: Path, start: int, text: str) -> str:
         file.seek(start)
         lines = [*text.splitlines(), *file.read().decode("utf-8", "replace").splitlines()]
     said = [line.strip() for line in lines if line.strip() and not line.startswith(("Traceback", " "))]
-    return printable(said[-1], 300) if said else ""
+    errors = [line for line in said if _ERROR.match(line)]  # below it there may be a table of what was tried
+    return printable((errors or said)[-1], 300) if said else ""

@@ -27,7 +27,10 @@ PARSE = """\
 import json, sys
 from sky.client.cli import command
 for words in json.load(sys.stdin):
-    getattr(command, words[0]).make_context(words[0], list(words[1:]))
+    found, rest = getattr(command, words[0]), list(words[1:])
+    if words[0] == "api":
+        found = found.commands[rest.pop(0)]
+    found.make_context(words[0], rest)
 """
 
 
@@ -40,6 +43,7 @@ def sky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (place / "sky").chmod(0o755)
     monkeypatch.setattr(providing, "environment", lambda: tmp_path / "sky")
     monkeypatch.setattr(providing, "is_installed", lambda _: True)
+    monkeypatch.setattr(providing, "_NEEDED", ("sh",))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return place
 
@@ -62,7 +66,8 @@ def test_a_box_is_launched_found_and_deleted_with_words_that_skypilot_knows(sky:
 
     assert (provider.boxes(), clusters(sky)) == ((), [])
     calls = [json.loads(line) for line in (sky / "calls.jsonl").read_text().splitlines()]
-    assert [words[0] for words in calls] == ["launch", "status", "status", "down", "status"]
+    looked = ["api", "status"]
+    assert [words[0] for words in calls] == ["launch", *looked, *looked, "down", *looked]
     asked = subprocess.run(
         [str(REAL / "bin" / "python"), "-I", "-c", PARSE],
         input=json.dumps(calls),
@@ -95,6 +100,42 @@ def test_a_launch_that_hangs_ends(sky: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     provider.terminate(box)
     assert clusters(sky) == []
+
+
+def test_a_launch_that_the_server_has_not_begun_is_cancelled_before_nothing_is_taken_for_gone(
+    sky: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (sky / "waits").touch()
+    monkeypatch.setattr(providing, "LAUNCH_S", 1.0)
+    box, provider = box_for(seconds=600), gcp_plan()
+    with pytest.raises(RentError, match="nothing within 1 s"):
+        provider.launch(box)
+    assert (clusters(sky), [one.id for one in provider.boxes()]) == ([], [box.id])
+
+    (sky / "clusters" / f"breakeven-{box.id}").rename(sky / "requests" / f"breakeven-{box.id}")
+    provider.terminate(box)
+
+    assert (provider.boxes(), clusters(sky), list((sky / "requests").iterdir())) == ((), [], [])
+
+
+def test_of_a_failed_launch_the_error_is_said_and_not_the_table_below_it(sky: Path) -> None:
+    """As 0.14.1 says it, tried against an EC2 without the image."""
+    (sky / "fails").write_text(
+        "sky.exceptions.ResourcesUnavailableError: Failed to acquire resources in all zones in us-east-1.\n"
+        "Trying other potential resources.\n\nProvision failures (tried 1 infra):\n\n✗ AWS (us-east-1) — (g5)\n  No\n"
+    )
+
+    with pytest.raises(RentError, match=r"^sky launch: sky\.exceptions\.ResourcesUnavailableError: Failed"):
+        gcp_plan().launch(box_for(seconds=600))
+
+
+def test_without_rsync_nothing_is_rented(sky: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providing, "_NEEDED", ("sh", "rsync-that-is-not-here"))
+
+    with pytest.raises(RentError, match="SkyPilot needs rsync-that-is-not-here, which is not on this machine"):
+        gcp_plan().launch(box_for(seconds=600))
+
+    assert not (sky / "calls.jsonl").exists()
 
 
 def test_a_cluster_of_an_earlier_day_is_reaped_and_anothers_is_not_touched(

@@ -22,6 +22,10 @@ class BoxLostError(RentError):
     """A box that does not answer."""
 
 
+class NotLaunchedError(RentError):
+    """Nothing was made, so there is nothing to end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """A box: its tags are its id, the run that it is of, and when it has to be gone."""
@@ -74,7 +78,7 @@ class Provider(Protocol):
         """Whether the box is to be switched off when its time is over: a machine that is nobody's but the run's."""
 
     def launch(self, box: Box) -> None:
-        """Make it, tagged, and reachable by its line."""
+        """Make it, tagged, and reachable by its line. NotLaunchedError: before anything was made."""
 
     def line(self, box: Box) -> Line:
         """How it is reached."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.base.errors import EXIT_DO_NOT_TRUST, EXIT_DONE, EXIT_FAILED
 from harness.base.units import SECONDS_PER_HOUR
-from harness.rent.box import Box, BoxLostError, Provider, RentError
+from harness.rent.box import Box, BoxLostError, NotLaunchedError, Provider, RentError
 from harness.rent.decided import decided_by
 from harness.rent.home import Homeward, keep_runs
 from harness.rent.job import Ended, Patience, run_job
@@ -122,7 +122,11 @@ class Rent:
         self._book.note_box(box, "launch")  # before it is there: whoever finds it knows whose it is
         self._box = box
         self._say(f"launching {plan.instance} ({plan.provider}) at USD {hourly:g}/h, gone by {expires:%H:%M:%S} UTC")
-        self._provider.launch(box)
+        try:
+            self._provider.launch(box)
+        except NotLaunchedError:
+            self._box = None
+            raise
         return box
 
     def _run_setup(self, line: Line, name: str, argv: list[str], env: dict[str, str]) -> None:

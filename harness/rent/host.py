@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 from harness.base.errors import UsageError
 from harness.base.whole import written_whole
 from harness.base.yamlfile import Strict, validate
 from harness.engines.weights.cache import state_dir
-from harness.rent.box import Box, BoxLostError, BoxSaid, RentError
+from harness.rent.box import Box, BoxLostError, BoxSaid, NotLaunchedError, RentError
 from harness.rent.line import SHELL_HERE, Line, Shell, run_on
 
 SSH = (
@@ -38,8 +39,14 @@ class HostProvider:
 
     def launch(self, box: Box) -> None:
         """See that the machine answers and that no other run measures on it; remember the box."""
-        for other in self._on_it() if self._host else ():
-            raise RentError(
+        if self._host is None and sys.platform != "linux":
+            raise NotLaunchedError("a box on this machine needs Linux", hint="--host, or a cloud as its provider")
+        try:
+            others = self._on_it() if self._host else ()
+        except BoxLostError as error:
+            raise NotLaunchedError(f"{self._host}: {error}") from None
+        for other in others:
+            raise NotLaunchedError(
                 f"another run is on {self._host}, and two measure each other: {other.run_id}, until {other.expires_at}",
                 hint=f"wait for it, or `breakeven rent reap --all --host {self._host}`",
             )

@@ -8,8 +8,8 @@ import pytest
 from engine_helpers import ROOT
 
 NEEDED_BY_MAKE = ("make", "sh", "echo")
-ALL = "c++ cmake chromium chromedriver nginx haproxy prometheus"
-PACKAGES = "g++ cmake chromium chromium-driver nginx haproxy prometheus"
+ALL = "c++ cmake chromium chromedriver nginx haproxy prometheus sshd"
+PACKAGES = "g++ cmake chromium chromium-driver nginx haproxy prometheus openssh-server"
 
 NOWHERE = ("STAMPS=/nonexistent", "VENV=/nonexistent")
 
@@ -113,4 +113,4 @@ def test_help_names_every_command_for_people(machine: Machine) -> None:
     lines = machine.make("help").stdout.splitlines()
 
     named = [line.split()[1] for line in lines if line.startswith("make ")]
-    assert named == ["run", "check", "test", "lint", "litellm", "setup"]
+    assert named == ["run", "check", "test", "lint", "litellm", "sky", "setup"]

@@ -208,5 +208,7 @@ def test_the_command_line_sets_them_side_by_side_and_a_run_that_is_none_ends_wit
     arms = {arm["name"]: arm["success"]["api_tries"]["kind"] for arm in said["decision"]["arms"]}
     assert (arms[LUNA], arms[SONNET]) == ("measured", "assumed")
 
-    assert invoke(["report", str(own), "--against", str(own)]) == 2
+    other = own_run(tmp_path / "other")
+    (other / "run.json").write_text((other / "run.json").read_text().replace('"seed": 0', '"seed": 1'))
+    assert invoke(["report", str(own), "--against", str(other)]) == 2
     assert "drove no API" in capsys.readouterr().err

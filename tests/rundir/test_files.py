@@ -159,12 +159,18 @@ def test_a_damaged_file_is_named_in_one_line(
 )
 @pytest.mark.parametrize("command", ["report", "compare"])
 def test_values_that_cannot_be_are_unknown_and_end_with_3(
-    run_dir: Path, damage: Callable[[Path], object], command: str, capsys: pytest.CaptureFixture[str]
+    run_dir: Path, tmp_path: Path, damage: Callable[[Path], object], command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest(instance={"id": "c7i.large"})(run_dir)
     damage(run_dir)
 
-    code = invoke([command, *[str(run_dir)] * (2 if command == "compare" else 1)])
+    runs = [run_dir]
+    if command == "compare":
+        shutil.copytree(run_dir, tmp_path / "other")
+        manifest(instance={"id": "c7i.large"}, seed=7)(tmp_path / "other")
+        runs.append(tmp_path / "other")
+
+    code = invoke([command, *map(str, runs)])
 
     said = capsys.readouterr()
     assert (code, said.err) == (3, "")

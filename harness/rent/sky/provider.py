@@ -18,7 +18,7 @@ from harness.base.whole import written_whole
 from harness.base.yamlfile import validate
 from harness.engines.weights.cache import state_dir
 from harness.rent import aws
-from harness.rent.box import Box, BoxSaid, RentError
+from harness.rent.box import Box, BoxSaid, NotLaunchedError, RentError
 from harness.rent.host import BELOW, SSH
 from harness.rent.line import Line, Shell
 from harness.rent.plan import RentPlan
@@ -78,12 +78,12 @@ class SkyProvider:
         """Have it made, with its timers and labels. What fails half way SkyPilot leaves there: `terminate` ends it."""
         plan = self._plan
         if plan is None:
-            raise RentError("nothing is planned")
+            raise NotLaunchedError("nothing is planned")
         if not is_installed(plan.provider):
-            raise RentError("SkyPilot is not installed", hint=how_to_install(plan.provider))
+            raise NotLaunchedError("SkyPilot is not installed", hint=how_to_install(plan.provider))
         missing = [program for program in _NEEDED if shutil.which(program) is None]
         if missing:
-            raise RentError(f"SkyPilot needs {missing[0]}, which is not on this machine")
+            raise NotLaunchedError(f"SkyPilot needs {missing[0]}, which is not on this machine")
         with written_whole(self._memory / f"{box.id}.json") as place:
             place.write_text(json.dumps(box.to_dict()), encoding="utf-8")
         task = self._memory / f"{box.id}.yaml"

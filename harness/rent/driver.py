@@ -208,7 +208,13 @@ class Rent:
             raise _TakenAwayError(f"the box is taken away: {notice.words}")
 
     def _patience(self) -> Patience:
-        return Patience(self._left_s, lambda: self._box is None or not _is_there(self._provider, self._box), self._say)
+        def is_gone() -> bool:
+            return self._box is None or not _is_there(self._provider, self._box)
+
+        return Patience(self._left_s, is_gone, self._say, self._tell)
+
+    def _tell(self, last: str) -> None:
+        self._say(f"  {last[:200] or 'it runs'}; {self._budget_words()}")
 
     def _tear_down(self, why: str | None) -> bool:
         """End the box and look that it is gone; what it cost is written down."""

@@ -24,6 +24,7 @@ class Patience:
     left_s: Callable[[], float]  # of the budget
     is_gone: Callable[[], bool]  # nobody will answer any more
     say: Callable[[str], None]
+    told: Callable[[str], None]  # the last line of what runs on the box, now and then
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ def run_job(
                 return Ended(state.code, state.why, state.notice, _log(line, job))
             if time.monotonic() > next_copy_s:
                 copy_began_s = time.monotonic()
+                patience.told(_last_line(_log(line, job)))
                 try:
                     copy()
                 except (RentError, OSError) as error:  # the whole of it comes home at the end
@@ -113,6 +115,11 @@ def _insist(what: Callable[[], T], patience: Patience) -> T:
             if fails:
                 patience.say("the box answers again")
             return done
+
+
+def _last_line(text: str) -> str:
+    """The last one that says something."""
+    return next((one.strip() for one in reversed(text.splitlines()) if one.strip()), "")
 
 
 def _log(line: Line, job: str) -> str:

@@ -15,6 +15,7 @@ A driver that is killed or asked to end: test_driver_that_ends.py; a box on anot
 """
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ from rent_cases import Fault, box_for, cells_in, driven, kill_engines, left_behi
 
 from harness.cli import invoke
 from harness.engines import engine_kind
+from harness.rent import job
 from harness.rent.box import BoxLostError, RentError
 from harness.rent.decided import decided_by
 from harness.rent.host import HostProvider
@@ -45,7 +47,10 @@ def boxes_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
-def test_from_launch_to_teardown_everything_is_measured_and_nothing_is_left(tmp_path: Path) -> None:
+def test_from_launch_to_teardown_everything_is_measured_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(job, "COPY_EVERY_S", 1.0)
     place = write_plan(tmp_path / "plan", scenarios=("a", "b"))
 
     assert invoke(["rent", "run", str(place / "plan.yaml"), "--yes", "--out", str(tmp_path / "out")]) == 0
@@ -56,6 +61,8 @@ def test_from_launch_to_teardown_everything_is_measured_and_nothing_is_left(tmp_
     assert all(len(read_records(folder / (cell.run or ""))) > 2 for cell in ledger.cells)
     assert ledger.phase == "gone"
     assert 0 < ledger.spent_usd < 5
+    assert any(re.match(r"  .+; USD 0\.\d{4} of 5 spent$", line) for line in capsys.readouterr().err.splitlines())
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
     assert left_behind() == []
 
 

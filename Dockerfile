@@ -7,6 +7,7 @@ WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY harness harness
 COPY scenarios scenarios
+COPY infra/compose infra/compose
 RUN python -m venv /opt/breakeven && /opt/breakeven/bin/pip install --no-cache-dir ".[tasks]"
 
 FROM python:3.12-slim

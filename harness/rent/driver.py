@@ -209,7 +209,10 @@ class Rent:
 
     def _patience(self) -> Patience:
         def is_gone() -> bool:
-            return self._box is None or not _is_there(self._provider, self._box)
+            try:
+                return self._box is None or not _is_there(self._provider, self._box)
+            except RentError:  # who cannot be asked has not said so: a cloud is away with the network
+                return False
 
         return Patience(self._left_s, is_gone, self._say, self._tell)
 

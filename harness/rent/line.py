@@ -63,14 +63,6 @@ class JobState(Strict):
     notice: Notice | None
 
 
-class _Answer(Strict):
-    """What the agent says to anything but a question after a state."""
-
-    started: str | None = None
-    asked: bool | None = None
-    error: str | None = None
-
-
 class Line:
     """One box, by its shell and its folder there."""
 

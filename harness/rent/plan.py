@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -42,6 +43,12 @@ class Budget(Strict):
 _OF_A_CLOUD = ("instance_type", "region", "zone", "disk_gb", "image")
 
 
+def _one_of(known: Sequence[str], what: str, name: str) -> str:
+    if name not in known:
+        raise ValueError(f"no {what} `{name}`; known: {', '.join(known)}")
+    return name
+
+
 class RentPlan(Strict):
     """A plan file: every engine with every model under every scenario, on one box, one after the other."""
 
@@ -76,10 +83,7 @@ class RentPlan(Strict):
     @field_validator("engines")
     @classmethod
     def _known(cls, engines: list[str]) -> list[str]:
-        unknown = [name for name in engines if name not in ENGINES]
-        if unknown:
-            raise ValueError(f"no engine `{unknown[0]}`; known: {', '.join(sorted(ENGINES))}")
-        return engines
+        return [_one_of(sorted(ENGINES), "engine", name) for name in engines]
 
     @model_validator(mode="after")
     def _host_of_ssh(self) -> Self:
@@ -100,16 +104,12 @@ class RentPlan(Strict):
     @field_validator("purchase")
     @classmethod
     def _bought(cls, purchase: str) -> str:
-        if purchase not in PURCHASES:
-            raise ValueError(f"no purchase `{purchase}`; known: {', '.join(PURCHASES)}")
-        return purchase
+        return _one_of(PURCHASES, "purchase", purchase)
 
     @field_validator("provider")
     @classmethod
     def _reached(cls, provider: str) -> str:
-        if provider not in PROVIDERS:
-            raise ValueError(f"no provider `{provider}`; known: {', '.join(PROVIDERS)}")
-        return provider
+        return _one_of(PROVIDERS, "provider", provider)
 
     @model_validator(mode="after")
     def _rentable(self) -> Self:

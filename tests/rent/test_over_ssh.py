@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 from metadata_server import Aws, MetadataServer
-from rent_cases import driven, host_with_engine, left_on, write_plan
+from rent_cases import Faulty, driven, host_with_engine, left_on, write_plan
 from sshd import Host
 
 from harness.cli import invoke
 from harness.engines import engine_kind
 from harness.engines.weights.models import bundled_model_path
+from harness.rent.box import Box, BoxLostError, RentError
 from harness.rent.host import BELOW
 from harness.rent.ledger import read_ledger
 from harness.rundir.files import read_json
@@ -147,6 +148,32 @@ def test_engines_as_containers_are_up_for_their_measurement_and_down_with_the_bo
     calls = [call for call in (tmp_path / "calls").read_text().splitlines() if call.startswith("compose")]
     assert calls == [f"{recipe} pull", f"{recipe} up --detach --wait --wait-timeout 1200", ended, ended]
     assert left_on(host) == []
+
+
+def test_a_network_that_takes_the_cloud_with_it_ends_no_measurement(
+    machine: tuple[Host, Aws], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line fails once, and whoever made the box cannot be asked whether it is gone."""
+    host, _ = machine
+    failed: list[str] = []
+    boxes = Faulty.boxes
+
+    def cannot_be_asked(provider: Faulty) -> tuple[Box, ...]:
+        if failed == ["look"]:
+            failed.append("asked")
+            raise RentError("no connection to the cloud")
+        return boxes(provider)
+
+    def fault(phase: str, _: object) -> None:
+        if phase == "look" and not failed:
+            failed.append(phase)
+            raise BoxLostError("no route to the box")
+
+    monkeypatch.setattr(Faulty, "boxes", cannot_be_asked)
+    outcome, _ = driven(plan_for(host, tmp_path / "plan"), tmp_path / "out", fault)
+
+    assert failed == ["look", "asked"]
+    assert (outcome.measured, outcome.is_gone) == (1, True)
 
 
 def test_two_runs_do_not_measure_each_other_and_the_first_is_ended_by_its_folder(

@@ -93,7 +93,7 @@ class Conductor:
         self._begin(first, start_s)
         crew.wait(end_s, until=watch.is_over)
         if not watch.is_over():
-            crew.wait(end_s + self._scenario.request.timeout_s + GRACE_S, until=lambda: crew.is_held)
+            crew.wait(end_s + self._scenario.request.timeout_s + GRACE_S, until=lambda: crew.workers.are_held)
             watch.is_over()
         last_s = watch.last_sent_s
         end_s = min(end_s, crew.now_s()) if last_s is None or watch.not_asked else last_s + INSTANT_S
@@ -138,7 +138,7 @@ class Conductor:
         cap_s = step.length_s * PILOT_SHARE
         alone = replace(step, users=(1, 1), cohort=step.users[1], length_s=min(PILOT_S, cap_s), warmup_s=0.0)
         crew.tell(RunSteps([alone], start_s))
-        crew.wait(start_s + cap_s, until=lambda: crew.is_held)
+        crew.wait(start_s + cap_s, until=lambda: crew.workers.are_held)
         self._last_request_s = min(max(crew.now_s() - start_s, 0.0), cap_s)
         self._users = 1
 
@@ -191,25 +191,25 @@ class Conductor:
         crew = self._crew
         bound_s = self._row["end_s"] + self._scenario.request.timeout_s + GRACE_S
         lost: dict[str, Any] = {"over_saturated": True} if self.standing.is_saturated() else {}
-        while not crew.is_held and not crew.is_over and not lost and crew.now_s() < bound_s:
-            crew.wait(min(crew.now_s() + LOOK_S, bound_s), until=lambda: crew.is_held)
-            if not crew.is_held and crew.left:
-                crew.on_event(Waits(crew.left))
+        while not crew.workers.are_held and not crew.is_over and not lost and crew.now_s() < bound_s:
+            crew.wait(min(crew.now_s() + LOOK_S, bound_s), until=lambda: crew.workers.are_held)
+            if not crew.workers.are_held and crew.workers.left:
+                crew.on_event(Waits(crew.workers.left))
                 lost = {"lost": True} if self.standing.cannot_pass() else {}
         if crew.is_over:
             return True  # nobody is left to hold it: cut short, as the run says elsewhere
-        if crew.is_held:
+        if crew.workers.are_held:
             self._note(held_s=crew.now_s())
             return True
-        self._note(held_s=crew.now_s(), hold_bound=not lost, cut=0 if lost else crew.left or 0, **lost)
+        self._note(held_s=crew.now_s(), hold_bound=not lost, cut=0 if lost else crew.workers.left or 0, **lost)
         return False
 
     def _drain(self, seconds: float) -> None:
         crew = self._crew
-        crew.wait(crew.now_s() + seconds, until=lambda: crew.is_idle)
-        if not crew.is_idle:
+        crew.wait(crew.now_s() + seconds, until=lambda: crew.workers.are_idle)
+        if not crew.workers.are_idle:
             crew.tell(Drop())
-            crew.wait(crew.now_s() + CUT_S, until=lambda: crew.is_idle)
+            crew.wait(crew.now_s() + CUT_S, until=lambda: crew.workers.are_idle)
         self._users = 0
 
     def _note(self, **facts: Any) -> None:

@@ -13,6 +13,7 @@ from harness.load.board import Board
 from harness.load.conduct.hopeless import hopeless
 from harness.load.conduct.live import merged
 from harness.load.conduct.worker import Worker, died, error_of
+from harness.load.conduct.workers import Workers
 from harness.load.ends import LineEnd, LocalEnd
 from harness.load.lines import Malformed
 from harness.load.plan import Learned, LoadPlan
@@ -68,7 +69,7 @@ class Crew:
     plan: LoadPlan
     on_event: OnEvent
     watch: Watch = watch_nothing
-    workers: list[Worker] = field(default_factory=list)
+    workers: Workers = field(default_factory=Workers)
     lost: list[LostWorker] = field(default_factory=list)
     prepared: Prepared | None = None
     request_s: float | None = None  # that one took before the load
@@ -121,11 +122,11 @@ class Crew:
             return  # it ended before it had begun: `failure` says why, or it was told to
         for worker in others:
             self._begin(worker, self.prepared.learned)
-        self.wait(until=lambda: all(w.is_ready or w.is_over for w in self.workers))
+        self.wait(until=lambda: self.workers.are_ready)
 
     def _gather(self) -> None:
         """Wait until every worker of another machine is there."""
-        elsewhere = [worker for worker in self.workers if worker.is_elsewhere]
+        elsewhere = self.workers.elsewhere
         self.on_event(Doing(invitation(self.plan)))
         until_s = self.now_s() + PATIENCE_S
         self.wait(until_s, until=lambda: all(w.who is not None or w.is_over for w in elsewhere))
@@ -150,9 +151,8 @@ class Crew:
             command = replace(command, order=self._order)
             for worker in self.workers:
                 worker.is_idle, worker.left = False, None
-        for worker in self.workers:
-            if not worker.is_over:
-                self._send(worker, command)
+        for worker in self.workers.living:
+            self._send(worker, command)
 
     def _send(self, worker: Worker, command: Command) -> None:
         try:
@@ -167,25 +167,17 @@ class Crew:
 
     def wait_for_end(self) -> None:
         """Hand on events until nobody is left; after a `failure` for a minute at most."""
-        self._listen(None, lambda: self.has_ended)
+        self._listen(None, lambda: self.workers.have_ended)
 
     def _listen(self, until_s: float | None, until: Callable[[], bool]) -> None:
-        while not until() and not self.has_ended:
+        while not until() and not self.workers.have_ended:
             ends_s = [t_s for t_s in (until_s, self._failure_ends_s) if t_s is not None]
             left_s = min(ends_s, default=float("inf")) - self.now_s()
             if left_s <= 0:
                 return
             for key, _ in self._selector.select(min(left_s, LOOK_S)):
                 self._hear(key.data)
-            self._end_the_silent()
-
-    def _end_the_silent(self) -> None:
-        """A process that hangs would be waited for for ever."""
-        most_s = SILENT_AT_THE_END_S if self._is_ending else SILENT_S
-        for worker in self.workers:
-            if worker.heard_s is not None and self.now_s() - worker.heard_s > most_s:
-                worker.how, worker.heard_s = f"no sign of life for {most_s:g} s", None
-                worker.end.kill()
+            self.workers.end_the_silent(self.now_s(), SILENT_AT_THE_END_S if self._is_ending else SILENT_S)
 
     @property
     def lead_s(self) -> float:
@@ -195,33 +187,7 @@ class Crew:
     @property
     def is_over(self) -> bool:
         """Whether no further request begins: the money is spent, or every process has ended."""
-        return self.is_spent or self.has_ended
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether every process has."""
-        return all(worker.is_over for worker in self.workers)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether every process that lives has nothing under way."""
-        return all(worker.is_idle or worker.is_over for worker in self.workers)
-
-    @property
-    def left(self) -> int | None:
-        """Requests under way that were due in the window that is over; None: one that lives has not told."""
-        told = [worker.left for worker in self.workers if not worker.is_over]
-        return None if None in told else sum(left for left in told if left is not None)
-
-    @property
-    def is_held(self) -> bool:
-        """Whether all requests that were due in the window have ended."""
-        return self.left == 0
-
-    @property
-    def not_sent(self) -> int:
-        """Arrivals dropped so far."""
-        return sum(w.live.not_sent for w in self.workers if w.live is not None)
+        return self.is_spent or self.workers.have_ended
 
     def _hear(self, worker: Worker) -> None:
         for said in worker.hear():
@@ -287,11 +253,11 @@ class Crew:
             self.on_event(Warned(f"load process {worker.number + 1} said what is no event: {error}"))
 
     def _tell_of_elsewhere(self) -> None:
-        self.on_event(Elsewhere([worker.as_remote() for worker in self.workers if worker.is_elsewhere]))
+        self.on_event(Elsewhere([worker.as_remote() for worker in self.workers.elsewhere]))
 
     def _show(self, worker: Worker) -> None:
         """One merged sample a second, when the first process that lives has a new one."""
-        living = [w for w in self.workers if not w.is_over]
+        living = self.workers.living
         if worker is living[0]:
             live = self.latest = merged([w.live for w in living if w.live is not None])
             self.in_flight_log.append((live.t_s, live.in_flight))
@@ -313,7 +279,7 @@ class Crew:
         told_s = self.now_s() if worker.live is None else worker.live.t_s
         self.lost.append(LostWorker(worker.number, how, round(told_s, 3)))
         self.on_event(Lost(list(self.lost)))
-        if self.has_ended and not any(w.is_done for w in self.workers):
+        if self.workers.have_ended and not any(w.is_done for w in self.workers):
             self.failure = self.failure or died(how, self.log_path)
         elif not any(w.is_ready for w in self.workers) or not worker.is_ready:
             self._give_up(died(how, self.log_path))

@@ -35,7 +35,7 @@ class Standing:
         self._tally = Tally(from_schedule=self._scenario.load.is_open)
         self.look()
         self.rows.clear()  # they ended before
-        self._dropped = self._crew.not_sent
+        self._dropped = self._crew.workers.not_sent
 
     def end(self, request_s: float | None) -> None:
         """The step is over; a request of it took about `request_s`."""
@@ -69,14 +69,14 @@ class Standing:
     @property
     def drops(self) -> bool:
         """Whether an arrival of the step was not sent."""
-        return self._crew.not_sent > self._dropped
+        return self._crew.workers.not_sent > self._dropped
 
     def cannot_pass(self) -> bool:
         """Whether the step breaks a limit whatever is still to come."""
         crew, step = self._crew, self._step
         assert step is not None
         self.look()
-        to_come = crew.left
+        to_come = crew.workers.left
         if not self.is_window_over:
             assert step.users is not None
             to_come = most_to_come(self._tally, step.users[0], self._end_s - crew.now_s() + LATE_S, self._unloaded_s)
